@@ -1,0 +1,1 @@
+"""The e-mail platform, writing side: templates, tracked links, MIME."""

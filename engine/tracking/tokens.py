@@ -1,0 +1,146 @@
+"""Signed tokens for the three public addresses of a mail: /o/<token>.gif, /c/<token>, /u/<token>."""
+
+import hmac
+import re
+from binascii import Error as Base64Error
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from uuid import UUID
+
+from errors import NotFound
+
+# A token is url-safe base64 without padding of
+#     key id (1) · e-mail id (16) · [link (2, big-endian) · target (the rest)] · tag (16)
+# The tag is keyed BLAKE2b (RFC 7693) over all that stands before it; the kind of token is not written into it but
+# hashed in as BLAKE2b's personalisation, so no kind can be passed off as another.
+KEY_BYTES_MIN = 16
+TARGET_CHARS_MAX = 2_048
+LINK_MAX = 0xFFFF
+
+_TAG = 16
+_TARGET_AT = 19
+_SHORT = 33
+_OPENED, _CLICKED, _UNSUBSCRIBE = range(3)
+_PERSONS = (b"cadencia opened", b"cadencia clicked", b"cadencia unsub")
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
+_WEB = re.compile(r"[hH][tT][tT][pP][sS]?://(?![/?#\\])[!-~]+")
+
+
+class InvalidToken(NotFound):
+    """The token was altered, cut short, made up, or signed with a key no longer held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """What a click token says: which link of which e-mail, and where it leads."""
+
+    email_id: UUID
+    link: int
+    target: str
+
+
+def is_web(target: str) -> bool:
+    """Whether `target` is an absolute http(s) address in printable ASCII: safe as a redirect's Location as it is."""
+    return len(target) <= TARGET_CHARS_MAX and _WEB.fullmatch(target) is not None
+
+
+class Signer:
+    """Makes and reads tokens with a ring of keys: the first signs, all of them verify.
+
+    A key has 16 bytes or more. Every read raises InvalidToken on anything this ring did not sign, so that a forged
+    token looks like one for a mail that does not exist.
+    """
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        if not keys:
+            raise ValueError("tracking keys: none given, at least one is needed")
+        ring = [_Key(key) for key in keys]
+        self._first = ring[0]
+        self._ring: dict[int, list[_Key]] = {}
+        for key in ring:
+            self._ring.setdefault(key.id, []).append(key)
+
+    def opened(self, email_id: UUID) -> str:
+        """A token for the pixel of one e-mail; 44 characters."""
+        return self._sign(_OPENED, email_id.bytes)
+
+    def clicked(self, email_id: UUID, link: int, target: str) -> str:
+        """A token that carries link number and target; ValueError unless `target` is http(s) (see `is_web`)."""
+        if not is_web(target):
+            raise ValueError("click target: not an absolute http(s) address in printable ASCII")
+        if not 0 <= link <= LINK_MAX:
+            raise ValueError(f"link number: outside 0 to {LINK_MAX}")
+        return self._sign(_CLICKED, email_id.bytes + link.to_bytes(2, "big") + target.encode("ascii"))
+
+    def unsubscribe(self, email_id: UUID) -> str:
+        """A token for the unsubscribe page of one e-mail; 44 characters."""
+        return self._sign(_UNSUBSCRIBE, email_id.bytes)
+
+    def read_opened(self, token: str) -> UUID:
+        """The e-mail whose pixel this is, or InvalidToken."""
+        return _email_id(self._verified(_OPENED, token))
+
+    def read_clicked(self, token: str) -> Click:
+        """The click this token stands for, or InvalidToken; the target is http(s)."""
+        body = self._verified(_CLICKED, token)
+        target = body[_TARGET_AT:].decode("ascii", "replace")
+        if not is_web(target):
+            raise InvalidToken("token: not a valid link token")
+        return Click(UUID(bytes=body[1:17]), int.from_bytes(body[17:_TARGET_AT], "big"), target)
+
+    def read_unsubscribe(self, token: str) -> UUID:
+        """The e-mail whose unsubscribe link this is, or InvalidToken."""
+        return _email_id(self._verified(_UNSUBSCRIBE, token))
+
+    def _sign(self, kind: int, payload: bytes) -> str:
+        body = self._first.prefix + payload
+        return _encoded(body + self._first.tag(kind, body))
+
+    def _verified(self, kind: int, token: str) -> bytes:
+        raw = _decoded(token)
+        body, tag = raw[:-_TAG], raw[-_TAG:]
+        for key in self._ring.get(raw[0], ()):
+            if hmac.compare_digest(tag, key.tag(kind, body)):
+                return body
+        raise InvalidToken("token: not one of ours")
+
+
+class _Key:
+    """One key, made ready once: its id and, per kind, a keyed hash to copy."""
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) < KEY_BYTES_MIN:
+            raise ValueError(f"tracking key: {len(secret)} bytes, at least {KEY_BYTES_MIN} are needed")
+        derived = blake2b(secret, digest_size=33, person=b"cadencia ring").digest()
+        self.id = derived[0]
+        self.prefix = derived[:1]
+        self._hashes = [blake2b(key=derived[1:], digest_size=_TAG, person=person) for person in _PERSONS]
+
+    def tag(self, kind: int, body: bytes) -> bytes:
+        keyed = self._hashes[kind].copy()
+        keyed.update(body)
+        return keyed.digest()
+
+
+def _email_id(body: bytes) -> UUID:
+    if len(body) != _SHORT - _TAG:
+        raise InvalidToken("token: wrong length")
+    return UUID(bytes=body[1:17])
+
+
+def _encoded(raw: bytes) -> str:
+    return b2a_base64(raw, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
+
+
+def _decoded(token: str) -> bytes:
+    """The bytes of a token in its one canonical spelling; any other spelling of the same bytes is refused."""
+    try:
+        raw = a2b_base64(token.encode("ascii").translate(_FROM_URL) + b"==")
+    except (UnicodeEncodeError, Base64Error):
+        raise InvalidToken("token: not url-safe base64") from None
+    if len(raw) < _SHORT or _encoded(raw) != token:
+        raise InvalidToken("token: not url-safe base64")
+    return raw
