@@ -1,0 +1,70 @@
+"""What became of one letter: the values a send gives back and the ledger settles by."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+
+class Phase(IntEnum):
+    """Which step of the SMTP dialogue a reply answers."""
+
+    ANSWER = 0  # the reply to the final dot: the one that decides about a whole message
+    MAIL = 1
+    RCPT = 2
+    DATA = 3
+    CONNECT = 4  # banner, EHLO, STARTTLS, AUTH: never about a recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The server took the message over: it is its own to deliver now.
+
+    `at` is product time, left to whoever settles the outcome; `at_ms` is when the reply was read (unix ms).
+    """
+
+    response: str
+    at: datetime | None = None
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A temporary refusal: the attempt counts, a later one may succeed."""
+
+    phase: Phase
+    code: int
+    status: str | None  # RFC 3463, such as "4.2.2"
+    response: str
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A final refusal; with `dead_address` nobody lives there and the address is to be suppressed.
+
+    `at_ms` is 0 where the refusal is our own: the letter never reached a server.
+    """
+
+    phase: Phase
+    code: int
+    status: str | None
+    response: str
+    dead_address: bool
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """The whole body was handed over and no reply came: it may have been accepted or not."""
+
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class Untried:
+    """No decision was reached and none can have been: give it back, no attempt is charged."""
+
+    response: str
+
+
+Outcome = Sent | Deferred | Rejected | InDoubt | Untried
