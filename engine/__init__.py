@@ -1,0 +1,1 @@
+"""The product; knows neither Flask nor Celery."""

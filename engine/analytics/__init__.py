@@ -1,0 +1,1 @@
+"""Rollups that reports read."""

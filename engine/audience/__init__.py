@@ -1,0 +1,1 @@
+"""Contacts, imports and suppressions."""

@@ -1,0 +1,86 @@
+"""The doorbell: tells workers, after a commit, that there is work; the only place that publishes.
+
+Ringing never fails and never waits for the broker: a lost ring costs one tick of the sweep, nothing else.
+"""
+
+import logging
+import os
+import threading
+from functools import lru_cache
+from time import sleep
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+import settings
+
+log = logging.getLogger(__name__)
+
+COALESCE_S = 0.05
+_BELLS = {
+    "transactional": "sending.deliver_transactional",
+    "campaign": "sending.deliver_campaign",
+    "events": "events.apply",
+    "sequence": "followups.queue_due",
+}
+
+
+class _Ringer:
+    """A thread that publishes each bell that was rung, once per 50 ms however often it was rung."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._rung: set[str] = set()
+        self._wake = threading.Condition()
+        threading.Thread(target=self._run, name="bell", daemon=True).start()
+
+    def ring(self, bell: str) -> None:
+        with self._wake:
+            self._rung.add(bell)
+            self._wake.notify()
+
+    def _run(self) -> None:
+        publisher = _publisher()
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._rung)
+                rung, self._rung = self._rung, set()
+            for bell in sorted(rung):
+                _publish(publisher, bell)
+            sleep(COALESCE_S)
+
+
+def _publisher() -> Celery:
+    app = Celery("cadencia-bell", set_as_current=False)
+    app.config_from_object("celery_config")
+    # A dead broker must not hold the bell for long: the sweep rings anyway (rule R3).
+    app.conf.broker_transport_options = {**app.conf.broker_transport_options, "socket_timeout": 2, "max_retries": 1}
+    return app
+
+
+def _publish(publisher: Celery, bell: str) -> None:
+    try:
+        publisher.send_task(_BELLS[bell], queue=bell, retry=False, ignore_result=True)
+    except (OperationalError, OSError) as error:
+        log.warning("bell_lost bell=%s error=%s", bell, type(error).__name__)
+
+
+_lock = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def _ringer(pid: int) -> _Ringer:  # noqa: ARG001  # the key: a fork gets a ringer of its own
+    return _Ringer()
+
+
+def ring(bell: str) -> None:
+    """Ring "transactional", "campaign", "events" or "sequence"; returns at once.
+
+    Call it after the commit that made the work: a worker that comes too early finds nothing.
+    """
+    if bell not in _BELLS:
+        raise ValueError(f"no bell {bell!r}; there are {', '.join(_BELLS)}")
+    if not settings.current().bell_enabled:
+        return
+    with _lock:
+        _ringer(os.getpid()).ring(bell)

@@ -1,0 +1,17 @@
+"""Product time: the real time, or a squeezed one in which a day may pass in a second."""
+
+from datetime import UTC, datetime
+
+import settings
+
+
+def now() -> datetime:
+    """The product's present moment. Only tasks, views and commands ask; engine functions are told.
+
+    `clock_rate` seconds pass in one real second, counted from `clock_epoch`.
+    """
+    real = datetime.now(UTC)
+    configured = settings.current()
+    if configured.clock_epoch is None:
+        return real
+    return configured.clock_epoch + (real - configured.clock_epoch) * configured.clock_rate

@@ -1,0 +1,1 @@
+"""How likely a contact is to become a customer."""

@@ -1,0 +1,1 @@
+"""Signed tokens and the events they bring in."""

@@ -1,0 +1,29 @@
+"""The tables of the ledger: columns, constraints and indexes; no queries, no rules."""
+
+from models.account import Account, IdempotencyKey, RevokedToken
+from models.base import Base
+from models.campaign import Campaign, CampaignStep
+from models.contact import Contact
+from models.email import Email, Sender, SendGroup
+from models.enrollment import Enrollment
+from models.event import Event
+from models.stats import EmailStats, Heartbeat
+from models.suppression import Suppression
+
+__all__ = [
+    "Account",
+    "Base",
+    "Campaign",
+    "CampaignStep",
+    "Contact",
+    "Email",
+    "EmailStats",
+    "Enrollment",
+    "Event",
+    "Heartbeat",
+    "IdempotencyKey",
+    "RevokedToken",
+    "SendGroup",
+    "Sender",
+    "Suppression",
+]

@@ -1,0 +1,59 @@
+"""Campaigns and their up to three steps."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Integer, SmallInteger, String, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Id, Moment, Stamp, Word, one_of
+
+STATES = ("draft", "running", "paused", "finished")
+
+
+class Campaign(Base):
+    """A follow-up sequence to an audience; `variables` are those all its mails share."""
+
+    __tablename__ = "campaigns"
+    __table_args__ = (one_of("state", STATES),)
+
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    state: Mapped[Word] = mapped_column(server_default=text("'draft'"), default="draft")
+    reason: Mapped[str | None] = mapped_column(Text)
+    timezone: Mapped[Word] = mapped_column(server_default=text("'UTC'"), default="UTC")
+    audience: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
+    variables: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
+    created_at: Mapped[Stamp]
+    launched_at: Mapped[Moment | None]
+    finished_at: Mapped[Moment | None]
+
+
+class CampaignStep(Base):
+    """Step 1, 2 or 3: which template, how long after the step before, and when in the day and week.
+
+    The window is in minutes after midnight in the campaign's time zone; weekdays are ISO (1 = Monday).
+    """
+
+    __tablename__ = "campaign_steps"
+    __table_args__ = (
+        CheckConstraint("step BETWEEN 1 AND 3", name="step_range"),
+        CheckConstraint("delay_s >= 0", name="delay_not_negative"),
+        CheckConstraint(
+            "0 <= window_start_min AND window_start_min < window_end_min AND window_end_min <= 1440",
+            name="window_in_a_day",
+        ),
+        CheckConstraint("cardinality(weekdays) > 0", name="weekdays_not_empty"),
+    )
+
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True)
+    step: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    template: Mapped[Word]
+    subject: Mapped[str] = mapped_column(String(255))
+    delay_s: Mapped[int] = mapped_column(Integer)
+    window_start_min: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
+    window_end_min: Mapped[int] = mapped_column(SmallInteger, server_default=text("1440"), default=1440)
+    weekdays: Mapped[list[int]] = mapped_column(
+        ARRAY(SmallInteger), server_default=text("'{1,2,3,4,5,6,7}'"), default=lambda: list(range(1, 8))
+    )

@@ -1,0 +1,98 @@
+"""E-mails, and who is sending which of them right now."""
+
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Id, Moment, Stamp, Word, one_of
+
+# The life of an e-mail is drawn in docs/architecture.md.
+STATUSES = (
+    "queued",
+    "claimed",
+    "sending",
+    "sent",
+    "failed",
+    "bounced",
+    "complained",
+    "in_doubt",
+    "cancelled",
+)
+LANES = ("transactional", "campaign")
+KINDS = ("marketing", "transactional")
+
+
+class Email(Base):
+    """One e-mail to one contact, from acceptance to its end."""
+
+    __tablename__ = "emails"
+    __table_args__ = (
+        one_of("status", STATUSES),
+        one_of("lane", LANES),
+        one_of("kind", KINDS),
+        UniqueConstraint("enrollment_id", "step"),
+        Index("ix_emails_due", "lane", "due_at", "id", postgresql_where=text("status = 'queued'")),
+        Index("ix_emails_claim", "claim", postgresql_where=text("status IN ('claimed', 'sending')")),
+        Index("ix_emails_in_doubt", "id", postgresql_where=text("status = 'in_doubt'")),
+        {"postgresql_with": {"fillfactor": 70}},
+    )
+
+    id: Mapped[Id]
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"), index=True)
+    template: Mapped[Word]
+    subject: Mapped[str] = mapped_column(String(255))
+    sent_at: Mapped[Moment | None]
+    opened_at: Mapped[Moment | None]
+    clicked_at: Mapped[Moment | None]
+    converted_at: Mapped[Moment | None]
+    status: Mapped[Word] = mapped_column(server_default=text("'queued'"), default="queued")
+    lane: Mapped[Word]
+    kind: Mapped[Word] = mapped_column(server_default=text("'marketing'"), default="marketing")
+    campaign_id: Mapped[UUID | None] = mapped_column(ForeignKey("campaigns.id"))
+    enrollment_id: Mapped[UUID | None] = mapped_column(ForeignKey("enrollments.id"))
+    step: Mapped[int | None] = mapped_column(SmallInteger)
+    variant: Mapped[Word | None]
+    variables: Mapped[str | None] = mapped_column(Text)
+    message_id: Mapped[str] = mapped_column(String(255), unique=True)
+    accepted_at: Mapped[Stamp]
+    due_at: Mapped[Moment]
+    claim: Mapped[UUID | None]
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
+    response: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+
+
+class Sender(Base):
+    """A process that sends. Once `fenced_at` is set it may write nothing more (rule R9b)."""
+
+    __tablename__ = "senders"
+
+    id: Mapped[Id]
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int]
+    started_at: Mapped[Stamp]
+    fenced_at: Mapped[Moment | None]
+
+
+class SendGroup(Base):
+    """The messages one sender has in hand, and until when; open until settled or recovered."""
+
+    __tablename__ = "send_groups"
+    __table_args__ = (
+        one_of("state", ("open", "settled", "recovered")),
+        Index("ix_send_groups_open", "sender_id", postgresql_where=text("state = 'open'")),
+    )
+
+    id: Mapped[Id]
+    sender_id: Mapped[UUID] = mapped_column(ForeignKey("senders.id"))
+    lane: Mapped[Word]
+    state: Mapped[Word] = mapped_column(server_default=text("'open'"), default="open")
+    members: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    leased_until: Mapped[Moment]
+    started_at: Mapped[Stamp]
+    ended_at: Mapped[Moment | None]
+    answered: Mapped[int | None]
+    given_back: Mapped[int | None]
+    in_doubt: Mapped[int | None]

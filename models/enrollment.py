@@ -1,0 +1,34 @@
+"""Enrollments: one contact in one campaign, and where it stands."""
+
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Id, Moment, Stamp, Word, one_of
+
+# active: step `next_step` is due at `next_at` · waiting: its mail is on its way · finished: every step sent or failed
+# · stopped: by what the contact did (`stop_reason`)
+STATES = ("active", "waiting", "finished", "stopped")
+
+
+class Enrollment(Base):
+    """One contact's way through one campaign."""
+
+    __tablename__ = "enrollments"
+    __table_args__ = (
+        one_of("state", STATES),
+        UniqueConstraint("contact_id", "campaign_id"),
+        Index("ix_enrollments_due", "campaign_id", "next_at", "id", postgresql_where=text("state = 'active'")),
+        {"postgresql_with": {"fillfactor": 70}},
+    )
+
+    id: Mapped[Id]
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaigns.id"), index=True)
+    next_step: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"), default=1)
+    next_at: Mapped[Moment | None]
+    state: Mapped[Word] = mapped_column(server_default=text("'active'"), default="active")
+    stop_reason: Mapped[Word | None]
+    stopped_at: Mapped[Moment | None]
+    created_at: Mapped[Stamp]

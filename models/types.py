@@ -1,0 +1,19 @@
+"""Column types that keep personal data unreadable in the database."""
+
+from sqlalchemy import Dialect, Text
+from sqlalchemy.types import TypeDecorator
+
+from models import vault
+
+
+class Encrypted(TypeDecorator[str]):
+    """Text that is stored as a Fernet token; a NULL stays NULL. Compare by a blind index, never by this."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else vault.current().encrypt(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else vault.current().decrypt(value)

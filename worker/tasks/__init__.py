@@ -1,0 +1,1 @@
+"""Tasks, by what they work on."""
