@@ -1,0 +1,40 @@
+"""Which TCP ports on this machine can be taken."""
+
+import socket
+import sys
+
+HOST = "127.0.0.1"
+_TRIED = 100
+
+
+def free() -> int:
+    """A port nobody listens on now, picked by the system. Take it soon: nothing reserves it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1 now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As servers do: a port whose last connections are still in TIME_WAIT counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def choose(name: str, preferred: int) -> int:
+    """The preferred port, or the next free one above it with a line on standard error saying so.
+
+    Raises OSError when none of the hundred ports from `preferred` on is free.
+    """
+    for port in range(preferred, min(preferred + _TRIED, 65_536)):
+        if is_free(port):
+            if port != preferred:
+                print(f"{name}: port {preferred} is taken, using {port}.", file=sys.stderr)
+            return port
+    raise OSError(f"{name}: ports {preferred} to {preferred + _TRIED - 1} are all taken; free one of them")
