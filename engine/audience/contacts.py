@@ -1,0 +1,105 @@
+"""Contacts: found by address, made when they are new, and what is known of each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from errors import NotFound
+from models import Contact, ids, vault
+
+FLAGS = tuple(f"email_{step}_{what}" for step in (1, 2, 3) for what in ("sent", "opened", "clicked"))
+
+_KNOWN = text("SELECT email_index, id FROM contacts WHERE email_index = ANY(:indexes)")
+_ADD = text("""
+    INSERT INTO contacts (id, email, email_index, created_at, updated_at)
+    SELECT id, email, email_index, :now, :now
+      FROM unnest(CAST(:ids AS uuid[]), CAST(:emails AS text[]), CAST(:indexes AS bytea[]))
+           AS fresh (id, email, email_index)
+    ON CONFLICT (email_index) DO NOTHING
+    RETURNING email_index, id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is known of one contact; `flags` has the nine of `FLAGS`."""
+
+    id: UUID
+    email: str
+    first_name: str | None
+    last_name: str | None
+    industry: str | None
+    role: str | None
+    company: str | None
+    timezone: str | None
+    locale: str | None
+    attributes: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    followup_status: str
+    flags: Mapping[str, bool]
+    converted: bool
+    converted_at: datetime | None
+    score: int
+
+
+def ensure(session: Session, addresses: Sequence[str], *, now: datetime) -> list[UUID]:
+    """The contacts of these normalised addresses, in the order given; unknown ones are made.
+
+    Duplicates are fine. One statement when all are known, two when some are new, three when another
+    transaction made one of them meanwhile. New rows are locked in the order of their index, so two calls
+    at once cannot deadlock.
+    """
+    keyed = {vault.current().blind_index(address): address for address in addresses}
+    known = _known(session, keyed)
+    missing = sorted(keyed.keys() - known.keys())
+    if missing:
+        known |= _add(session, [(index, keyed[index]) for index in missing], now)
+    raced = [index for index in missing if index not in known]
+    if raced:
+        known |= _known(session, raced)
+    return [known[vault.current().blind_index(address)] for address in addresses]
+
+
+def _known(session: Session, indexes: Iterable[bytes]) -> dict[bytes, UUID]:
+    rows = session.execute(_KNOWN, {"indexes": list(indexes)})
+    return {bytes(index): contact_id for index, contact_id in rows}
+
+
+def _add(session: Session, fresh: Sequence[tuple[bytes, str]], now: datetime) -> dict[bytes, UUID]:
+    encrypt = vault.current().encrypt
+    rows = session.execute(
+        _ADD,
+        {
+            "ids": [ids.new() for _ in fresh],
+            "emails": [encrypt(address) for _, address in fresh],
+            "indexes": [index for index, _ in fresh],
+            "now": now,
+        },
+    )
+    return {bytes(index): contact_id for index, contact_id in rows}
+
+
+def find(session: Session, address: str) -> UUID | None:
+    """The contact of a normalised address, or None when there is none."""
+    index = vault.current().blind_index(address)
+    return session.scalar(select(Contact.id).where(Contact.email_index == index))
+
+
+def view(session: Session, contact_id: UUID) -> View:
+    """All that is known of one contact, its address decrypted; raises NotFound."""
+    row = session.get(Contact, contact_id)
+    if row is None:
+        raise NotFound("contact: there is none with this id")
+    same = ("id", "email", "first_name", "last_name", "industry", "role", "company", "timezone", "locale", "attributes",
+            "created_at", "updated_at", "converted", "converted_at", "score")  # fmt: skip
+    return View(
+        **{name: getattr(row, name) for name in same},
+        followup_status=row.email_followup_status,
+        flags={name: getattr(row, name) for name in FLAGS},
+    )

@@ -1,0 +1,61 @@
+"""Suppressions: the addresses that get no more mail, and why."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from models.suppression import REASONS
+
+# When several reasons meet, the stronger stays: an unsubscribe that was taken back must not revive a dead address.
+STRENGTH = ("unsubscribed", "manual", "hard_bounce", "complaint")
+
+_ADD = text("""
+    INSERT INTO suppressions AS held (email_index, reason, since, email_id)
+    SELECT email_index, :reason, :now, :email_id FROM contacts WHERE id = ANY(:contact_ids) ORDER BY email_index
+    ON CONFLICT (email_index) DO UPDATE
+       SET reason = excluded.reason, email_id = excluded.email_id, since = least(held.since, excluded.since)
+     WHERE array_position(CAST(:strength AS text[]), CAST(excluded.reason AS text))
+         > array_position(CAST(:strength AS text[]), CAST(held.reason AS text))
+""")
+_SUPPRESSED = text("""
+    SELECT contacts.id, suppressions.reason FROM contacts JOIN suppressions USING (email_index)
+     WHERE contacts.id = ANY(:contact_ids)
+""")
+_LIFT = text("""
+    DELETE FROM suppressions USING contacts
+     WHERE contacts.id = :contact_id AND suppressions.email_index = contacts.email_index
+       AND suppressions.reason = ANY(:reasons)
+""")
+
+
+def add(
+    session: Session, contact_ids: Sequence[UUID], reason: str, *, now: datetime, email_id: UUID | None = None
+) -> None:
+    """Suppress these contacts' addresses: `unsubscribed`, `manual`, `hard_bounce` or `complaint`.
+
+    Safe to repeat and in any order: the strongest reason stays. `email_id` is the mail that led to it. Their
+    enrollments and queued mails are `enrollments.stop`'s.
+    """
+    if reason not in REASONS:
+        raise ValueError(f"reason: {reason!r} is not one of {', '.join(REASONS)}")
+    values = {"contact_ids": list(contact_ids), "reason": reason, "now": now, "email_id": email_id}
+    session.execute(_ADD, {**values, "strength": list(STRENGTH)})
+
+
+def suppressed(session: Session, contact_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The reason for each of these contacts that is suppressed; the others are absent."""
+    rows = session.execute(_SUPPRESSED, {"contact_ids": list(contact_ids)})
+    return {contact_id: reason for contact_id, reason in rows}  # noqa: C416  # rows are not pairs to mypy
+
+
+def lift(session: Session, contact_id: UUID, *, reasons: Sequence[str] = ("unsubscribed",)) -> bool:
+    """Take back the contact's suppression if it has one of these reasons; whether there was one.
+
+    By default only what the contact asked for itself: a dead address or a complaint stays. Stopped enrollments
+    stay stopped.
+    """
+    lifted = session.execute(_LIFT, {"contact_id": contact_id, "reasons": list(reasons)})
+    return bool(lifted.rowcount)  # type: ignore[attr-defined]
