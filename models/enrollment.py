@@ -19,7 +19,9 @@ class Enrollment(Base):
     __table_args__ = (
         one_of("state", STATES),
         UniqueConstraint("contact_id", "campaign_id"),
-        Index("ix_enrollments_due", "campaign_id", "next_at", "id", postgresql_where=text("state = 'active'")),
+        Index(
+            "ix_enrollments_due", "campaign_id", "next_step", "next_at", "id", postgresql_where=text("state = 'active'")
+        ),
         {"postgresql_with": {"fillfactor": 70}},
     )
 

@@ -172,7 +172,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_enrollments_due",
         "enrollments",
-        ["campaign_id", "next_at", "id"],
+        ["campaign_id", "next_step", "next_at", "id"],
         unique=False,
         postgresql_where=sa.text("state = 'active'"),
     )
