@@ -1,15 +1,78 @@
 """The environment, read once into one frozen value; nothing else reads it."""
 
+import base64
+import binascii
+import os
+import sys
+from collections.abc import Callable
 from datetime import datetime
+from email.utils import parseaddr
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+SECRET_BYTES_MIN = 32
+TRACKING_KEY_BYTES_MIN = 16
+FERNET_KEY_BYTES = 32
+
+
+class Misconfigured(ValueError):
+    """The environment cannot be used as it is; every line names a setting, the fault and what would be right."""
+
+
+def _url(*schemes: str) -> Callable[[SecretStr], SecretStr]:
+    def check(value: SecretStr) -> SecretStr:
+        _check_url(value.get_secret_value(), schemes)
+        return value
+
+    return check
+
+
+def _check_url(value: str, schemes: tuple[str, ...]) -> None:
+    wanted = " or ".join(f"{scheme}://…" for scheme in schemes)
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018  # reading it is what checks it
+    except ValueError:
+        raise ValueError(f"is not a URL; it should read {wanted}") from None
+    if parts.scheme not in schemes:
+        raise ValueError(f"is not a URL of the right kind; it should read {wanted}")
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    size = len(value.get_secret_value().encode())
+    if size < SECRET_BYTES_MIN:
+        raise ValueError(f"has {size} bytes; at least {SECRET_BYTES_MIN} random ones are needed")
+    return value
+
+
+def _decoded(key: SecretStr) -> bytes:
+    try:
+        return base64.b64decode(key.get_secret_value().encode(), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("holds a key that is not URL-safe base64") from None
+
+
+def _fernet_ring(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if not keys or any(len(_decoded(key)) != FERNET_KEY_BYTES for key in keys):
+        raise ValueError("needs one or more Fernet keys, comma separated: 32 bytes each, in URL-safe base64")
+    return keys
+
+
+def _tracking_ring(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if not keys or any(len(_decoded(key)) < TRACKING_KEY_BYTES_MIN for key in keys):
+        raise ValueError("needs one or more keys, comma separated: 16 bytes or more each, in URL-safe base64")
+    return keys
+
 
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
 Words = Annotated[tuple[str, ...], NoDecode]
+BrokerUrl = Annotated[SecretStr, AfterValidator(_url("redis", "rediss", "unix"))]
 
 
 class Settings(BaseSettings):
@@ -21,10 +84,14 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
+    # What this installation is. `production` insists on https and refuses FLASK_DEBUG.
+    environment: Literal["production", "development", "test"] = "production"
+    flask_debug: bool = False
+
     # Where things are.
-    database_url: SecretStr
-    celery_broker_url: SecretStr
-    smtp_url: SecretStr
+    database_url: Annotated[SecretStr, AfterValidator(_url("postgresql"))]
+    celery_broker_url: BrokerUrl
+    smtp_url: Annotated[SecretStr, AfterValidator(_url("smtp", "smtps"))]
     public_url: str = "http://127.0.0.1:8000"
     templates_dir: Path = Path(__file__).parent / "email_templates"
     recorder_dir: Path = Path("var/recorders")
@@ -32,10 +99,10 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     # Secrets. The first key of a list makes new values; all of them read old ones.
-    jwt_secret_key: SecretStr
-    fernet_keys: Secrets
-    index_key: SecretStr
-    tracking_keys: Secrets
+    jwt_secret_key: Annotated[SecretStr, AfterValidator(_long_enough)]
+    fernet_keys: Annotated[Secrets, AfterValidator(_fernet_ring)]
+    index_key: Annotated[SecretStr, AfterValidator(_long_enough)]
+    tracking_keys: Annotated[Secrets, AfterValidator(_tracking_ring)]
 
     # Who the mails come from.
     mail_from: str
@@ -48,10 +115,13 @@ class Settings(BaseSettings):
     body_limit_bytes: int = Field(default=1_000_000, ge=1_000)
     batch_limit_bytes: int = Field(default=8_000_000, ge=1_000)
     batch_limit_sends: int = Field(default=1_000, ge=1)
+    track_limit_bytes: int = Field(default=8_000, ge=1_000)
     token_hours: int = Field(default=24, ge=1)
+    refresh_days: int = Field(default=30, ge=1)
     login_rate: str = "10 per minute"
     track_rate: str = "600 per minute"
-    rate_limit_storage_url: SecretStr | None = None
+    rate_limit_storage_url: BrokerUrl | None = None
+    trusted_proxies: int = Field(default=0, ge=0, le=5)
     idempotency_hours: int = Field(default=48, ge=24)
 
     # Sending.
@@ -83,8 +153,103 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("mail_from", "reply_to")
+    @classmethod
+    def _has_an_address(cls, value: str | None) -> str | None:
+        if value is not None and "@" not in parseaddr(value)[1]:
+            raise ValueError('holds no address; it should read like "Cadencia <hola@cadencia.example>"')
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        _check_url(value, ("https", "http"))
+        return value.rstrip("/")
+
+    @field_validator("clock_epoch")
+    @classmethod
+    def _aware(cls, value: datetime | None) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("has no time zone; it should read like 2026-01-15T10:00:00Z")
+        return value
+
+    @model_validator(mode="after")
+    def _fit_for_production(self) -> Self:
+        if self.environment != "production":
+            return self
+        if not self.public_url.startswith("https://"):
+            raise ValueError("public_url: is not https, as links in mails must be (RFC 8058); or set ENVIRONMENT")
+        if self.flask_debug:
+            raise ValueError("flask_debug: is on, and its pages run code; turn it off or set ENVIRONMENT=development")
+        return self
+
+    @property
+    def message_domain(self) -> str:
+        """The domain after the @ of every Message-ID."""
+        return self.message_id_domain or parseaddr(self.mail_from)[1].rpartition("@")[2].lower()
+
+    @property
+    def tracking_ring(self) -> tuple[bytes, ...]:
+        """The tracking keys as bytes; the first signs, all verify."""
+        return tuple(_decoded(key) for key in self.tracking_keys)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then NAME, then NAME_FILE; no .env file is ever read behind the operator's back."""
+        return init_settings, env_settings, _SecretFiles(settings_cls)
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """Reads a secret from the file that NAME_FILE names."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"{field_name.upper()}_FILE")
+        if not path or "SecretStr" not in str(field.annotation):
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            raise Misconfigured(f"{field_name.upper()}_FILE: cannot be read: {type(error).__name__}") from None
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def load() -> Settings:
+    """The settings as the environment has them now, or Misconfigured."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise Misconfigured("\n".join(_line(fault) for fault in error.errors(include_input=False))) from None
+
+
+def _line(fault: Any) -> str:
+    """One fault in words; never the value, which may be a secret."""
+    words = fault["msg"].removeprefix("Value error, ")
+    if not fault["loc"]:
+        name, _, words = words.partition(": ")
+        return f"{name.upper()}: {words}"
+    if fault["type"] == "missing":
+        words = "is missing; .env.example tells what it means"
+    return f"{str(fault['loc'][0]).upper()}: {words}"
+
 
 @lru_cache(maxsize=1)
 def current() -> Settings:
-    """The settings of this process; read from the environment at the first call."""
-    return Settings()
+    """The settings of this process; read from the environment at the first call.
+
+    A process that cannot be configured ends here with status 2, every fault on a plain line of standard error.
+    """
+    try:
+        return load()
+    except Misconfigured as error:
+        print(f"Cadencia cannot start:\n{error}", file=sys.stderr)
+        raise SystemExit(2) from None
