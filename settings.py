@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     # Where things are.
     database_url: Annotated[SecretStr, AfterValidator(_url("postgresql"))]
     celery_broker_url: BrokerUrl
-    smtp_url: Annotated[SecretStr, AfterValidator(_url("smtp", "smtps"))]
+    smtp_url: Annotated[SecretStr, AfterValidator(_url("smtp", "smtps", "lmtp"))]
     public_url: str = "http://127.0.0.1:8000"
     templates_dir: Path = Path(__file__).parent / "email_templates"
     recorder_dir: Path = Path("var/recorders")

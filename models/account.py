@@ -1,17 +1,19 @@
 """Who may call the API, which tokens no longer count, and which requests were already answered."""
 
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, String, Text, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Id, Moment, Stamp
 
 
 class Account(Base):
-    """A person or program that calls the API; `scopes` are what it may do."""
+    """A person or program that calls the API; `scopes` are what it may do.
+
+    A token names the `generation` it was made in; the next one (a new password) ends all tokens before it.
+    """
 
     __tablename__ = "accounts"
 
@@ -19,6 +21,7 @@ class Account(Base):
     name: Mapped[str] = mapped_column(String(100), unique=True)
     password_hash: Mapped[str] = mapped_column(Text)
     scopes: Mapped[list[str]] = mapped_column(ARRAY(String(50)), server_default=text("'{}'"), default=list)
+    generation: Mapped[int] = mapped_column(server_default=text("0"), default=0)
     created_at: Mapped[Stamp]
     disabled_at: Mapped[Moment | None]
 
@@ -35,7 +38,7 @@ class RevokedToken(Base):
 
 
 class IdempotencyKey(Base):
-    """One request that carried an Idempotency-Key, and the answer it got (null while in progress)."""
+    """One request that carried an Idempotency-Key, and the answer it got, to the byte."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (Index("ix_idempotency_keys_created_at", "created_at"),)
@@ -43,6 +46,6 @@ class IdempotencyKey(Base):
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
-    status: Mapped[int | None] = mapped_column(SmallInteger)
-    response: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    status: Mapped[int] = mapped_column(SmallInteger)
+    response: Mapped[str] = mapped_column(Text)
     created_at: Mapped[Stamp]

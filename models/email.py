@@ -25,7 +25,10 @@ KINDS = ("marketing", "transactional")
 
 
 class Email(Base):
-    """One e-mail to one contact, from acceptance to its end."""
+    """One e-mail to one contact, from acceptance to its end.
+
+    Each `…_at` of what came back is the earliest such event that no machine made.
+    """
 
     __tablename__ = "emails"
     __table_args__ = (
@@ -47,6 +50,10 @@ class Email(Base):
     opened_at: Mapped[Moment | None]
     clicked_at: Mapped[Moment | None]
     converted_at: Mapped[Moment | None]
+    replied_at: Mapped[Moment | None]
+    unsubscribed_at: Mapped[Moment | None]
+    bounced_at: Mapped[Moment | None]
+    complained_at: Mapped[Moment | None]
     status: Mapped[Word] = mapped_column(server_default=text("'queued'"), default="queued")
     lane: Mapped[Word]
     kind: Mapped[Word] = mapped_column(server_default=text("'marketing'"), default="marketing")

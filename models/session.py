@@ -9,9 +9,11 @@ from typing import TypeVar
 
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session
 
 import settings
+from errors import Unavailable
 
 # Serialization failure, deadlock: the transaction was undone whole and may simply run again.
 _UNDONE = {"40001", "40P01"}
@@ -42,9 +44,19 @@ def after_fork() -> None:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """A session whose work is committed at the end of the block, or undone whole when it raises."""
-    with Session(engine(), expire_on_commit=False) as session, session.begin():
-        yield session
+    """A session whose work is committed at the end of the block, or undone whole when it raises.
+
+    Raises Unavailable when the database is not there, or went away before it confirmed the commit.
+    """
+    try:
+        with Session(engine(), expire_on_commit=False) as session, session.begin():
+            yield session
+    except PoolExhausted:
+        raise Unavailable("database: no connection became free in time") from None
+    except DBAPIError as error:
+        if is_connection_lost(error):
+            raise Unavailable("database: not reachable") from error
+        raise
 
 
 def is_connection_lost(error: DBAPIError) -> bool:
