@@ -1,0 +1,148 @@
+"""Events: what came back about an e-mail, stored once whoever reports it and however often."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from errors import InvalidInput, NotFound
+from models import ids
+from models.event import SOURCES, TYPES
+
+# An open or a click cannot precede the sending: where the ledger does not know of the sending yet, they wait for it.
+WAITS_FOR_SENDING = ("opened", "clicked")
+NOT_SENT = ("queued", "claimed", "sending", "cancelled", "failed")
+
+# The rows of mails on their way are locked against whoever settles them right now: it either finds these events when
+# it releases, or they find it sent and are not held.
+_STORE = text("""
+WITH on_its_way AS MATERIALIZED (
+    SELECT id FROM emails WHERE id = ANY(:waiting) AND status = ANY(:not_sent) ORDER BY id FOR SHARE
+)
+INSERT INTO events (id, email_id, event_type, event_data, timestamp, source, dedupe_key, received_at, held)
+SELECT given.id, given.email_id, given.event_type, CAST(given.event_data AS jsonb), given.timestamp, given.source,
+       given.dedupe_key, :now,
+       given.event_type = ANY(:wait_types) AND given.email_id IN (SELECT id FROM on_its_way)
+FROM unnest(CAST(:id AS uuid[]), CAST(:email_id AS uuid[]), CAST(:event_type AS text[]), CAST(:event_data AS text[]),
+            CAST(:timestamp AS timestamptz[]), CAST(:source AS text[]), CAST(:dedupe_key AS bytea[]))
+     AS given (id, email_id, event_type, event_data, timestamp, source, dedupe_key)
+JOIN emails ON emails.id = given.email_id
+ON CONFLICT (dedupe_key) DO NOTHING
+RETURNING dedupe_key
+""")
+
+_UNKNOWN = text("""
+SELECT count(*) FROM unnest(CAST(:ids AS uuid[])) AS given (id)
+WHERE NOT EXISTS (SELECT FROM emails WHERE emails.id = given.id)
+""")
+
+_RELEASE = text("""
+UPDATE events SET held = false
+FROM emails
+WHERE events.held AND events.email_id = ANY(:ids) AND emails.id = events.email_id AND emails.status <> ALL(:not_sent)
+RETURNING events.id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An event as reported. Without a timestamp it happened when it was received.
+
+    Two arrivals are the same event when they agree in e-mail, type, link or url, and in `key` where the reporter has
+    a name for the event, else in the second of their timestamp.
+    """
+
+    email_id: UUID
+    event_type: str
+    timestamp: datetime | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    source: str = "unknown"
+    key: str | None = None
+
+
+def record(session: Session, arrivals: Sequence[Arrival], *, now: datetime, skip_unknown: bool = False) -> list[bool]:
+    """Store every event not stored before; tells for each arrival, in the order given, whether it was new.
+
+    One statement. A timestamp after `now` becomes `now`, and the one claimed stays in `event_data`. Raises
+    InvalidInput for an unknown type or source and for a timestamp without a zone; NotFound when an e-mail does not
+    exist, unless such arrivals are to be skipped. Commit, then ring "events".
+    """
+    rows = {row["dedupe_key"]: row for row in reversed([_row(arrival, now) for arrival in arrivals])}
+    if not rows:
+        return []
+    new = _store(session, rows, now)
+    if len(new) < len(rows) and not skip_unknown:
+        _refuse_unknown(session, {arrival.email_id for arrival in arrivals})
+    return [_take(new, dedupe_key(arrival, now)) for arrival in arrivals]
+
+
+def release(session: Session, email_ids: Sequence[UUID]) -> int:
+    """Let the held events of these e-mails be applied, for those recorded as sent (or in doubt); how many there were.
+
+    To be called in the transaction that records the sending, after it did. Safe to run twice. Ring "events" when it
+    is not 0.
+    """
+    return len(session.execute(_RELEASE, {"ids": list(email_ids), "not_sent": list(NOT_SENT)}).all())
+
+
+def dedupe_key(arrival: Arrival, now: datetime) -> bytes:
+    """16 bytes that are equal for the same event; the moment counts to the second, as it was reported."""
+    moment = arrival.timestamp or now
+    named = arrival.key if arrival.key is not None else moment.astimezone(UTC).replace(microsecond=0).isoformat()
+    where = [arrival.data.get("link"), arrival.data.get("url")]
+    told = json.dumps([arrival.email_id.hex, arrival.event_type, named, where], separators=(",", ":"), default=str)
+    return blake2b(told.encode(), digest_size=16, person=b"cadencia event").digest()
+
+
+def _row(arrival: Arrival, now: datetime) -> dict[str, Any]:
+    _check(arrival)
+    moment, data = arrival.timestamp or now, dict(arrival.data)
+    if moment > now:
+        data["claimed_timestamp"], moment = moment.isoformat(), now
+    return {
+        "id": ids.new(),
+        "email_id": arrival.email_id,
+        "event_type": arrival.event_type,
+        "event_data": json.dumps(data),
+        "timestamp": moment,
+        "source": arrival.source,
+        "dedupe_key": dedupe_key(arrival, now),
+    }
+
+
+def _check(arrival: Arrival) -> None:
+    if arrival.event_type not in TYPES:
+        raise InvalidInput.of("event_type", f"unknown; one of {', '.join(TYPES)} is expected")
+    if arrival.source not in SOURCES:
+        raise InvalidInput.of("source", f"unknown; one of {', '.join(SOURCES)} is expected")
+    if arrival.timestamp is not None and arrival.timestamp.utcoffset() is None:
+        raise InvalidInput.of("timestamp", "has no time zone; write it as 2024-01-15T10:05:00Z")
+
+
+def _store(session: Session, rows: Mapping[bytes, Mapping[str, Any]], now: datetime) -> set[bytes]:
+    # In the order of their keys, so that two reports of the same events wait for each other without a deadlock.
+    ordered = [rows[key] for key in sorted(rows)]
+    columns: dict[str, Any] = {name: [row[name] for row in ordered] for name in ordered[0]}
+    waiting = [row["email_id"] for row in ordered if row["event_type"] in WAITS_FOR_SENDING]
+    words = {"waiting": waiting, "not_sent": list(NOT_SENT), "wait_types": list(WAITS_FOR_SENDING), "now": now}
+    return set(session.execute(_STORE, columns | words).scalars())
+
+
+def _refuse_unknown(session: Session, email_ids: set[UUID]) -> None:
+    unknown = session.scalar(_UNKNOWN, {"ids": list(email_ids)})
+    if unknown:
+        raise NotFound(f"email_id: {unknown} of {len(email_ids)} e-mails do not exist")
+
+
+def _take(new: set[bytes], key: bytes) -> bool:
+    """Whether `key` is new; of the arrivals that share it, only the first is."""
+    if key not in new:
+        return False
+    new.remove(key)
+    return True
