@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local import webmail
 from local.mailstore import Mailstore
@@ -56,7 +56,7 @@ class Inbox:
         self._receiver.start()
         page = webmail.create_app(self.store)
         try:
-            self._page = make_server(self.host, self.http_port, page, threaded=True)
+            self._page = make_server(self.host, self.http_port, page, threaded=True, request_handler=_Quiet)
         except BaseException:
             self._receiver.stop()
             raise
@@ -77,6 +77,11 @@ class Inbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_request(self, *_: object) -> None:
+        """Says nothing: a search has an address in its URL."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
