@@ -6,9 +6,13 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from engine.messages import templates
+from engine.messages import compiling, headers, links, mime, templates
 from engine.tracking import tokens
 from errors import CadenciaError
+
+# Auto-Submitted (RFC 3834 section 5) keeps holiday responders quiet, whose replies would end the contact's sequence.
+_FIXED = "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
+_ONE_CLICK = "List-Unsubscribe-Post: List-Unsubscribe=One-Click"  # RFC 8058 section 3.1
 
 
 class CannotCompose(CadenciaError):
@@ -17,7 +21,7 @@ class CannotCompose(CadenciaError):
 
 @dataclass(frozen=True, slots=True)
 class From:
-    """Who the mails come from, and where their links lead."""
+    """Who the mails come from (`address` or `Name <address>`), and where their links lead."""
 
     mail_from: str
     reply_to: str | None
@@ -38,11 +42,65 @@ class Message:
 
 
 class Composer:
-    """Composes mails; made once per process, safe to share between threads."""
+    """Composes mails; made once per process, safe to share between threads.
+
+    ValueError at once if a sender's mailbox or the public address is none.
+    """
 
     def __init__(self, library: templates.Library, signer: tokens.Signer, sender: From) -> None:
-        raise NotImplementedError
+        if not tokens.is_web(sender.public_url):
+            raise ValueError("public_url: an absolute http:// or https:// address is needed")
+        self._library = library
+        self._signer = signer
+        self._public_url = sender.public_url.rstrip("/")
+        self._from = _sender_field("From", sender.mail_from)
+        self._fixed = _FIXED
+        if sender.reply_to:
+            self._fixed = f"{_sender_field('Reply-To', sender.reply_to)}\r\n{_FIXED}"
 
     def compose(self, message: Message, *, now: datetime, eight_bit: bool) -> bytes:
-        """The whole mail with CRLF line ends, not dot-stuffed, or CannotCompose."""
-        raise NotImplementedError
+        """The whole mail with CRLF line ends, not dot-stuffed, the same on every call but for its Date.
+
+        `eight_bit`: the server takes 8BITMIME. CannotCompose if template and values make no mail.
+        """
+        addresses = links.Addresses(
+            self._signer, self._public_url, message.email_id, unsubscribes=message.kind == "marketing"
+        )
+        try:
+            rendered = self._library.get(message.template).render(message.variables, addresses)
+            head = self._head(message, rendered.subject, addresses.unsubscribe, now)
+            body = mime.alternative(rendered.text, rendered.html, name=message.email_id.hex, eight_bit=eight_bit)
+        except (templates.UnknownTemplate, templates.CannotRender, compiling.BrokenTemplate, ValueError) as failure:
+            raise CannotCompose(self._told(message, failure)) from None
+        return head.encode("ascii") + body
+
+    def _head(self, message: Message, subject: str, unsubscribe: str, now: datetime) -> str:
+        fields = [
+            self._from,
+            headers.address_field("To", headers.Mailbox(message.to, message.to_name or "")),
+            headers.text_field("Subject", subject),
+            headers.date_field(now),
+            headers.message_id_field(message.message_id),
+        ]
+        if unsubscribe:
+            fields += [headers.url_field("List-Unsubscribe", unsubscribe), _ONE_CLICK]
+        return "\r\n".join(fields) + "\r\n" + self._fixed
+
+    def _told(self, message: Message, failure: Exception) -> str:
+        """Template, variable and fault; the slow way, for few messages ever fail."""
+        said = f"template {message.template!r}: "
+        if isinstance(failure, (templates.UnknownTemplate, compiling.BrokenTemplate)):
+            return said + str(failure)
+        faults = self._library.get(message.template).check(message.variables)
+        if faults:
+            return said + "; ".join(f"{fault.field} {fault.message}" for fault in faults)
+        if isinstance(failure, UnicodeError):
+            return said + "holds text that is no Unicode"
+        return said + str(failure)
+
+
+def _sender_field(name: str, written: str) -> str:
+    try:
+        return headers.address_field(name, headers.mailbox(written))
+    except ValueError as fault:
+        raise ValueError(f"{name}: {fault}") from None

@@ -1,26 +1,25 @@
 """The mail templates of a folder, each compiled once per process into something quick to check and to render."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from errors import Fault, InvalidInput
+from jinja2.exceptions import SecurityError, UndefinedError
+
+from engine.messages import compiling, links, sandbox, variables
+from errors import CadenciaError, Fault, InvalidInput
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,49}")  # at most 50: the column emails.template
+_MISSING = re.compile(r"'(\w+)' is undefined|has no (?:attribute|element) '(\w+)'")
 
 
 class UnknownTemplate(InvalidInput):
     """There is no template of that name; the message lists the names there are."""
 
 
-class Links(Protocol):
-    """The addresses of one mail that lead back to us."""
-
-    pixel: str
-    unsubscribe: str  # empty when the mail has no unsubscribe line
-
-    def clicked(self, link: int, target: str) -> str:
-        """The address that leads to `target` by way of us."""
-        ...
+class CannotRender(CadenciaError):
+    """The template fails on these variables; the message never holds a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,32 +32,115 @@ class Rendered:
 
 
 class Template:
-    """One compiled template."""
+    """One compiled template; safe to share between threads."""
 
-    name: str
-    subject_source: str  # as written, not rendered: what the ledger stores; at most 255 characters
-    required: frozenset[str]
-    sample: Mapping[str, object]
+    def __init__(self, name: str, compiled: compiling.Compiled) -> None:
+        self.name = name
+        self._compiled = compiled
 
-    def check(self, variables: Mapping[str, object]) -> Sequence[Fault]:
-        """Everything that keeps these variables from being rendered, fields named like `variables.nombre`."""
-        raise NotImplementedError
+    @property
+    def subject_source(self) -> str:
+        """The subject as written, not rendered: what the ledger stores; at most 255 characters."""
+        return self._compiled.subject_source
 
-    def render(self, variables: Mapping[str, object], links: Links) -> Rendered:
-        """The mail in words."""
-        raise NotImplementedError
+    @property
+    def required(self) -> frozenset[str]:
+        """The variables that must be given."""
+        return self._compiled.required
+
+    @property
+    def sample(self) -> Mapping[str, object]:
+        """Realistic variables to try the template with."""
+        return self._compiled.sample
+
+    def check(self, given: Mapping[str, object]) -> list[Fault]:
+        """Everything that keeps these variables from being rendered, in fields like `variables.nombre`.
+
+        All missing ones are named at once. No fault: `render` will succeed. Extra variables are allowed.
+        """
+        found = variables.faults(given, required=self.required, in_subject=self._compiled.in_subject)
+        if found:
+            return found
+        probe = _Probe()
+        try:
+            self.render(given, probe)
+        except CannotRender as failure:
+            return [Fault("variables", str(failure))]
+        return [self._misled(link) for link in sorted(probe.misled)]
+
+    def render(self, given: Mapping[str, object], addresses: links.Links) -> Rendered:
+        """The mail in words, with CRLF line ends where the template breaks lines; CannotRender if it fails."""
+        if not all(map(variables.is_plain, given.values())):
+            raise CannotRender("holds values that are no plain data: text, numbers, lists and objects are taken")
+        context = {
+            **given,
+            links.UNSUBSCRIBE: addresses.unsubscribe,
+            links.PIXEL: addresses.pixel,
+            links.NAME: addresses,
+        }
+        try:
+            subject = sandbox.render(self._compiled.subject, context)
+            html = sandbox.render(self._compiled.html, context)
+            text = sandbox.render(self._compiled.text, context)
+        except sandbox.FAILURES as failure:
+            raise CannotRender(self._told(failure)) from None
+        return Rendered(subject.strip(), html, text.strip() + "\r\n")
+
+    def _told(self, failure: Exception) -> str:
+        """Why rendering failed, in words of the template alone: messages of Python may quote values."""
+        if isinstance(failure, UndefinedError) and (missing := _MISSING.search(failure.message or "")):
+            name = missing[1] or missing[2]
+            if name in self._compiled.words:
+                return f"lack {name!r}, which the template needs"
+        if isinstance(failure, SecurityError):
+            return f"cannot be rendered: {failure.message}"
+        return f"cannot be rendered by this template ({type(failure).__name__})"
+
+    def _misled(self, link: int) -> Fault:
+        names = sorted(self._compiled.in_links[link])
+        field = f"variables.{names[0]}" if len(names) == 1 else "variables"
+        return Fault(field, "is the target of a link: an absolute http:// or https:// address is needed")
+
+
+class _Probe:
+    """Addresses for a trial rendering; remembers the links that lead nowhere."""
+
+    pixel = "https://probe.invalid/o"
+    unsubscribe = "https://probe.invalid/u"
+
+    def __init__(self) -> None:
+        self.misled: set[int] = set()
+
+    def clicked(self, link: int, target: str) -> str:
+        if links.web_target(target) is None and not links.is_harmless(target):
+            self.misled.add(link)
+        return "https://probe.invalid/c"
 
 
 class Library:
-    """The templates in one folder, compiled at first use and kept."""
+    """The templates in one folder, compiled at first use and kept for the life of the process."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self._folder = folder
+        self._compiled: dict[str, Template] = {}
 
-    def names(self) -> Sequence[str]:
+    def names(self) -> list[str]:
         """The names of all templates, sorted."""
-        raise NotImplementedError
+        return sorted(
+            entry.name
+            for entry in self._folder.iterdir()
+            if _NAME.fullmatch(entry.name) and (entry / "subject.txt").exists()
+        )
 
     def get(self, name: str) -> Template:
-        """The compiled template, or UnknownTemplate."""
-        raise NotImplementedError
+        """The compiled template; UnknownTemplate, or compiling.BrokenTemplate if its files are at fault."""
+        template = self._compiled.get(name)
+        if template is None:
+            template = self._compiled[name] = self._compile(name)
+        return template
+
+    def _compile(self, name: str) -> Template:
+        names = self.names()
+        if name not in names:
+            raise UnknownTemplate.of("template", f"is not known; there are {', '.join(names) or 'none'}")
+        return Template(name, compiling.compile_folder(self._folder / name))

@@ -1,0 +1,135 @@
+"""The header fields of a mail, written by us: encoded, folded, and closed to injection (rule R28)."""
+
+import re
+from binascii import b2a_base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parseaddr
+from functools import lru_cache
+
+LINE_CHARS = 76  # a line with an encoded word, RFC 2047 section 2
+LINE_CHARS_MAX = 998  # RFC 5322 section 2.1.1
+
+_WORD_BEGIN, _WORD_END = "=?utf-8?b?", "?="
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}", re.ASCII)
+_MESSAGE_ID = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.\-\[\]:]+", re.ASCII)
+_ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~ -]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """An address and the name shown with it."""
+
+    address: str
+    name: str = ""
+
+
+def mailbox(written: str) -> Mailbox:
+    """The mailbox in `Name <address>` or `address`; ValueError if it is neither."""
+    name, address = parseaddr(written)
+    if not _ADDRESS.fullmatch(address):
+        raise ValueError("is no mailbox: address or Name <address> is needed")
+    return Mailbox(address, name)
+
+
+def address_field(name: str, box: Mailbox) -> str:
+    """A From, To or Reply-To line of one mailbox; ValueError for what is no single address."""
+    if not _ADDRESS.fullmatch(box.address):
+        raise ValueError(f"{name}: is not one plain ASCII address")
+    shown = " ".join(_clean(name, box.name).split(" ")).strip()
+    if not shown:
+        return f"{name}: {box.address}"
+    phrase = _phrase(shown, len(name) + 2)
+    last_line = len(phrase) - phrase.rfind("\n") + (0 if "\n" in phrase else len(name) + 2)
+    space = " " if last_line + len(box.address) + 3 <= LINE_CHARS else "\r\n "
+    return f"{name}: {phrase}{space}<{box.address}>"
+
+
+def text_field(name: str, value: str) -> str:
+    """A line of free text such as Subject, encoded and folded as it needs (RFC 2047, RFC 5322 section 2.2.3).
+
+    Runs of spaces become one. ValueError if a control character is in it.
+    """
+    words = [word for word in _clean(name, value).split(" ") if word]
+    line = f"{name}: {' '.join(words)}"
+    if line.isascii() and "=?" not in line:
+        return line if len(line) <= LINE_CHARS else _folded(name, words)
+    return f"{name}: {_encoded(' '.join(words), len(name) + 2)}"
+
+
+def message_id_field(message_id: str) -> str:
+    """The Message-ID line of a bare `left@right`."""
+    if len(message_id) > 250 or not _MESSAGE_ID.fullmatch(message_id):
+        raise ValueError("Message-ID: is no left@right in ASCII")
+    return f"Message-ID: <{message_id}>"
+
+
+def url_field(name: str, url: str) -> str:
+    """A line with one <url>, to the byte: never encoded, never folded."""
+    if not url.isascii() or " " in url or _CONTROL.search(url) or len(url) + len(name) + 4 > LINE_CHARS_MAX:
+        raise ValueError(f"{name}: is no address in printable ASCII that fits one line")
+    return f"{name}: <{url}>"
+
+
+def date_field(now: datetime) -> str:
+    """The Date line, in UTC."""
+    return _date(int(now.timestamp()))
+
+
+@lru_cache(maxsize=16)
+def _date(second: int) -> str:
+    return f"Date: {format_datetime(datetime.fromtimestamp(second, UTC))}"
+
+
+def _clean(name: str, value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError(f"{name}: holds a line break or control character")
+    return value
+
+
+def _phrase(shown: str, room_taken: int) -> str:
+    if shown.isascii() and "=?" not in shown and len(shown) + room_taken < LINE_CHARS:
+        if _ATOMS.fullmatch(shown):
+            return shown
+        escaped = shown.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return _encoded(shown, room_taken)
+
+
+def _folded(name: str, words: Sequence[str]) -> str:
+    """ASCII words folded between them; encoded after all if one of them fills a line."""
+    lines = [f"{name}: {words[0]}"]
+    for word in words[1:]:
+        if len(lines[-1]) + len(word) + 2 <= LINE_CHARS:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    if max(map(len, lines)) >= LINE_CHARS:
+        return f"{name}: {_encoded(' '.join(words), len(name) + 2)}"
+    return "\r\n ".join(lines)
+
+
+def _encoded(text: str, room_taken: int) -> str:
+    """Encoded words of whole characters, one to a line, none longer than its line allows."""
+    data = text.encode("utf-8")
+    words = []
+    at = 0
+    while at < len(data):
+        end = _cut(data, at, at + _bytes_in(LINE_CHARS - room_taken))
+        words.append(_WORD_BEGIN + b2a_base64(data[at:end], newline=False).decode("ascii") + _WORD_END)
+        at, room_taken = end, 1
+    return "\r\n ".join(words)
+
+
+def _bytes_in(chars: int) -> int:
+    """How many bytes fit an encoded word on a line with this much room."""
+    return max((min(chars, 75) - len(_WORD_BEGIN) - len(_WORD_END)) // 4 * 3, 4)
+
+
+def _cut(data: bytes, start: int, end: int) -> int:
+    """`end` or up to three before it, so that no character is split (RFC 2047 section 5)."""
+    while start < end < len(data) and data[end] & 0xC0 == 0x80:
+        end -= 1
+    return min(end, len(data))

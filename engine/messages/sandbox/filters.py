@@ -1,0 +1,95 @@
+"""The filters a template may use: bounded in what they make, and never handed a list where a text is meant."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Undefined, pass_context
+from jinja2 import filters as stock
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context
+from markupsafe import Markup, escape, soft_str
+
+from engine.messages.sandbox import budget
+
+TEXT_CHARS_MAX = 100_000
+
+_TAGS = re.compile(r"<[^>]*>")
+_STOCK = (
+    "abs", "count", "d", "default", "dictsort", "first", "float", "int", "items", "last", "length", "list",
+    "map", "max", "min", "reject", "rejectattr", "select", "selectattr", "sort", "unique",
+)  # fmt: skip
+
+
+def scalar(value: Any) -> Any:
+    """`value` itself if it can be printed; lists and objects cannot (looped over or joined, they can)."""
+    if isinstance(value, (str, int, float, Undefined)) or value is None:
+        return value  # an undefined name says so itself when it is printed
+    raise SecurityError(f"a {type(value).__name__} cannot be printed as a whole")
+
+
+@pass_context
+def printed(context: Context, value: Any) -> Any:
+    """What `{{ value }}` prints: nothing for none, never a whole list; paid for by its length."""
+    if value is None:
+        return ""
+    return budget.charge(context, value if isinstance(value, str) else str(scalar(value)))
+
+
+@pass_context
+def joined(context: Context, values: Iterable[Any], separator: str = "") -> str:
+    """The values one after the other; where one of them is markup, the others are escaped."""
+    texts = [soft_str(scalar(value)) for value in values]
+    measured(sum(map(len, texts)) + len(separator) * len(texts))
+    joint = escape(separator) if any(isinstance(text, Markup) for text in texts) else separator
+    text: str = budget.charge(context, joint.join(texts))
+    return text
+
+
+def measured(chars: int) -> None:
+    """SecurityError if an expression would make more than TEXT_CHARS_MAX characters."""
+    if chars > TEXT_CHARS_MAX:
+        raise SecurityError(f"an expression makes more than {TEXT_CHARS_MAX} characters")
+
+
+@pass_context
+def _replace(context: Context, value: Any, old: str, new: str) -> Any:
+    text = soft_str(scalar(value))
+    measured(len(text) + text.count(old) * len(new))
+    return budget.charge(context, text.replace(old, new))
+
+
+def _round(value: float, digits: int = 0) -> float:
+    return round(float(value), max(-12, min(int(digits), 12)))
+
+
+def _truncate(value: Any, length: int = 80, end: str = "…") -> str:
+    text = soft_str(scalar(value))
+    return text if len(text) <= length else text[: max(length - len(end), 0)] + end
+
+
+def _of_text(method: Callable[[str], str]) -> Callable[[Any], str]:
+    def filtered(value: Any) -> str:
+        return method(soft_str(scalar(value)))
+
+    return filtered
+
+
+ALLOWED: Mapping[str, Callable[..., Any]] = {
+    **{name: stock.FILTERS[name] for name in _STOCK},
+    "capitalize": _of_text(str.capitalize),
+    "e": _of_text(escape),
+    "escape": _of_text(escape),
+    "join": joined,
+    "lower": _of_text(str.lower),
+    "replace": _replace,
+    "round": _round,
+    "string": _of_text(lambda text: text),
+    "striptags": _of_text(lambda text: _TAGS.sub("", text)),
+    "title": _of_text(str.title),
+    "trim": _of_text(str.strip),
+    "truncate": _truncate,
+    "upper": _of_text(str.upper),
+    "urlencode": _of_text(lambda text: quote(text, safe="")),
+}
