@@ -1,8 +1,10 @@
 """Contacts: found by address, made when they are new, and what is known of each."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +25,58 @@ _ADD = text("""
     ON CONFLICT (email_index) DO NOTHING
     RETURNING email_index, id
 """)
+_UPSERT = text("""
+    INSERT INTO contacts AS held (id, email, email_index, first_name, last_name, industry, role, company, timezone,
+                                  locale, attributes, created_at, updated_at)
+    SELECT id, email, email_index, first_name, last_name, industry, role, company, timezone, locale,
+           CAST(attributes AS jsonb), :now, :now
+      FROM unnest(CAST(:ids AS uuid[]), CAST(:emails AS text[]), CAST(:indexes AS bytea[]),
+                  CAST(:first_name AS text[]), CAST(:last_name AS text[]), CAST(:industry AS text[]),
+                  CAST(:role AS text[]), CAST(:company AS text[]), CAST(:timezone AS text[]), CAST(:locale AS text[]),
+                  CAST(:attributes AS text[]))
+           AS fresh (id, email, email_index, first_name, last_name, industry, role, company, timezone, locale,
+                     attributes)
+    ON CONFLICT (email_index) DO UPDATE
+       SET first_name = coalesce(excluded.first_name, held.first_name),
+           last_name = coalesce(excluded.last_name, held.last_name),
+           industry = coalesce(excluded.industry, held.industry),
+           role = coalesce(excluded.role, held.role),
+           company = coalesce(excluded.company, held.company),
+           timezone = coalesce(excluded.timezone, held.timezone),
+           locale = coalesce(excluded.locale, held.locale),
+           attributes = held.attributes || excluded.attributes,
+           updated_at = excluded.updated_at
+     WHERE excluded.first_name <> coalesce(held.first_name, '') OR excluded.last_name <> coalesce(held.last_name, '')
+        OR excluded.industry <> coalesce(held.industry, '') OR excluded.role <> coalesce(held.role, '')
+        OR excluded.company <> coalesce(held.company, '') OR excluded.timezone <> coalesce(held.timezone, '')
+        OR excluded.locale <> coalesce(held.locale, '') OR NOT held.attributes @> excluded.attributes
+    RETURNING xmax = 0 AS created
+""")
+_DETAILS = ("first_name", "last_name", "industry", "role", "company", "timezone", "locale")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A contact as a file or a form gives it: a normalised address, and None for what is not given."""
+
+    address: str
+    first_name: str | None = None
+    last_name: str | None = None
+    industry: str | None = None
+    role: str | None = None
+    company: str | None = None
+    timezone: str | None = None
+    locale: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """How many contacts were new, how many learned something, and how many said nothing new."""
+
+    created: int
+    updated: int
+    unchanged: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +137,28 @@ def _add(session: Session, fresh: Sequence[tuple[bytes, str]], now: datetime) ->
         },
     )
     return {bytes(index): contact_id for index, contact_id in rows}
+
+
+def upsert(session: Session, drafts: Sequence[Draft], *, now: datetime) -> Upserted:
+    """Make these contacts, or add to the known ones what the drafts give; what they leave out stays as it is.
+
+    One statement, locking in the order of the index; no address may come twice. Safe to repeat.
+    """
+    keyed = sorted(((vault.current().blind_index(draft.address), draft) for draft in drafts), key=itemgetter(0))
+    given = [draft for _, draft in keyed]
+    rows = session.execute(
+        _UPSERT,
+        {
+            "ids": [ids.new() for _ in keyed],
+            "emails": [vault.current().encrypt(draft.address) for draft in given],
+            "indexes": [index for index, _ in keyed],
+            **{name: [getattr(draft, name) for draft in given] for name in _DETAILS},
+            "attributes": [json.dumps(dict(draft.attributes)) for draft in given],
+            "now": now,
+        },
+    )
+    fresh = [created for (created,) in rows]  # a row that was there carries the lock of this update as its xmax
+    return Upserted(sum(fresh), len(fresh) - sum(fresh), len(drafts) - len(fresh))
 
 
 def find(session: Session, address: str) -> UUID | None:

@@ -1,12 +1,13 @@
 """Suppressions: the addresses that get no more mail, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from models import Suppression, vault
 from models.suppression import REASONS
 
 # When several reasons meet, the stronger stays: an unsubscribe that was taken back must not revive a dead address.
@@ -49,6 +50,13 @@ def suppressed(session: Session, contact_ids: Sequence[UUID]) -> dict[UUID, str]
     """The reason for each of these contacts that is suppressed; the others are absent."""
     rows = session.execute(_SUPPRESSED, {"contact_ids": list(contact_ids)})
     return {contact_id: reason for contact_id, reason in rows}  # noqa: C416  # rows are not pairs to mypy
+
+
+def among(session: Session, addresses: Iterable[str]) -> int:
+    """How many of these normalised addresses get no mail, whether they are contacts or not."""
+    indexes = [vault.current().blind_index(address) for address in addresses]
+    query = select(func.count()).where(Suppression.email_index == func.any(indexes))
+    return session.scalar(query) or 0
 
 
 def lift(session: Session, contact_id: UUID, *, reasons: Sequence[str] = ("unsubscribed",)) -> bool:

@@ -1,11 +1,122 @@
 """Enrollments: who takes part in a campaign, and what ends it for them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, case, func, literal, null, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+
+from engine.audience import segments
+from engine.campaigns import steps
+from errors import InvalidInput, NotFound
+from models import Campaign, Contact, Enrollment, Suppression
+
+# What a suppression is called when it is why an enrollment stopped.
+STOPPED_BY = {
+    "unsubscribed": "unsubscribed",
+    "hard_bounce": "bounced",
+    "complaint": "complained",
+    "manual": "suppressed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """How many contacts a call enrolled, and how many of them at once as stopped, by reason."""
+
+    total: int
+    stopped: Mapping[str, int]
+
+
+def enroll(
+    session: Session, campaign_id: UUID, *, contact_ids: Sequence[UUID] | None = None, now: datetime
+) -> Enrolled:
+    """Let these contacts, or by default the campaign's audience, take part; those who do already stay as they are.
+
+    Converted and suppressed contacts are enrolled as stopped, so that it can be told why they got nothing. In a
+    campaign that was launched, step 1 falls due from `now`; a finished one runs again. One statement in bulk; safe
+    to repeat. Raises NotFound, or InvalidInput when some of the contacts do not exist.
+    """
+    asked = select(Campaign.state, Campaign.audience, Campaign.launched_at).where(Campaign.id == campaign_id)
+    campaign = session.execute(asked.with_for_update(key_share=True)).one_or_none()
+    if campaign is None:
+        raise NotFound("campaign: there is none with this id")
+    if contact_ids is None:
+        wanted = segments.conditions(segments.read(campaign.audience))
+    else:
+        wanted = [Contact.id == func.any(list(contact_ids))]
+        _refuse_unknown(session, contact_ids)
+    launched = campaign.launched_at is not None
+    first_at = steps.of(session, campaign_id)[0].due_after(now) if launched else None
+    if campaign.state == "finished":
+        session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="running", finished_at=None))
+    return _add(session, campaign_id, wanted, first_at=first_at, now=now)
+
+
+def _refuse_unknown(session: Session, contact_ids: Sequence[UUID]) -> None:
+    known = session.scalar(select(func.count()).where(Contact.id == func.any(list(contact_ids)))) or 0
+    unknown = len(set(contact_ids)) - known
+    if unknown:
+        raise InvalidInput.of("contact_ids", f"{unknown} of them are of no contact; import the contacts first")
+
+
+def _add(
+    session: Session,
+    campaign_id: UUID,
+    wanted: Sequence[ColumnElement[bool]],
+    *,
+    first_at: datetime | None,
+    now: datetime,
+) -> Enrolled:
+    obstacle = case(
+        (Contact.converted, literal("converted")),
+        *((Suppression.reason == reason, literal(stopped_by)) for reason, stopped_by in STOPPED_BY.items()),
+        else_=null(),
+    )
+    free = obstacle.is_(None)
+    people = (
+        select(
+            Contact.id,
+            literal(campaign_id),
+            case((free, literal("active")), else_=literal("stopped")),
+            case((free, literal(first_at))),
+            obstacle,
+            case((~free, literal(now))),
+            literal(now),
+        )
+        .outerjoin(Suppression, Suppression.email_index == Contact.email_index)
+        .where(*wanted)
+        .order_by(Contact.id)
+    )
+    columns = ["contact_id", "campaign_id", "state", "next_at", "stop_reason", "stopped_at", "created_at"]
+    # Without defaults: the one for `id` must be the database's, once a row.
+    adding = insert(Enrollment).from_select(columns, people, include_defaults=False).on_conflict_do_nothing()
+    added = adding.returning(Enrollment.stop_reason).cte("added")
+    counts = session.execute(select(added.c.stop_reason, func.count()).group_by(added.c.stop_reason)).all()
+    return Enrolled(
+        total=sum(count for _, count in counts), stopped={reason: count for reason, count in counts if reason}
+    )
+
+
+def any_of(session: Session, campaign_id: UUID) -> bool:
+    """Whether anybody is enrolled in the campaign."""
+    return bool(session.scalar(select(select(Enrollment.id).where(Enrollment.campaign_id == campaign_id).exists())))
+
+
+_SCHEDULE = text("""
+    UPDATE enrollments SET next_at = :first_at
+     WHERE campaign_id = :campaign_id AND state = 'active' AND next_step = 1 AND next_at IS NULL
+""")
+
+
+def schedule(session: Session, campaign_id: UUID, *, now: datetime) -> None:
+    """Let step 1 of everybody who was enrolled before the launch fall due, counted from `now`."""
+    first = steps.of(session, campaign_id)[0]
+    session.execute(_SCHEDULE, {"campaign_id": campaign_id, "first_at": first.due_after(now)})
+
 
 # Locks in the order of ids, so that two stops at once cannot deadlock.
 _STOP = text("""

@@ -1,0 +1,76 @@
+"""Segments: which contacts an audience means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement
+
+from errors import Fault, InvalidInput
+from models import Contact
+
+# What a segment may ask of a contact, as written in a campaign's `audience`, and the column that answers.
+WORDS = {
+    "industry": Contact.industry,
+    "role": Contact.role,
+    "company": Contact.company,
+    "locale": Contact.locale,
+    "followup_status": Contact.email_followup_status,
+}
+_NUMBERS = ("min_score", "max_score")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Contacts for whom every given condition holds; a condition on a word holds for any of its words."""
+
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    min_score: int | None = None
+    max_score: int | None = None
+
+
+EVERYBODY = Segment()
+
+
+def read(audience: Mapping[str, Any]) -> Segment:
+    """The segment written as `{"industry": ["Marketing"], "min_score": 20, "attributes": {"origen": "feria"}}`.
+
+    An empty mapping means everybody. Raises InvalidInput with a fault for every key that is unknown or of the
+    wrong type.
+    """
+    faults = [fault for key, value in audience.items() if (fault := _fault(key, value))]
+    if faults:
+        raise InvalidInput(faults)
+    return Segment(
+        words={key: tuple(audience[key]) for key in WORDS if key in audience},
+        attributes=dict(audience.get("attributes", {})),
+        min_score=audience.get("min_score"),
+        max_score=audience.get("max_score"),
+    )
+
+
+def _fault(key: str, value: object) -> Fault | None:
+    if key in WORDS:
+        right = isinstance(value, list | tuple) and bool(value) and all(isinstance(word, str) for word in value)
+        return None if right else Fault(f"audience.{key}", "give a list of at least one word")
+    if key in _NUMBERS:
+        right = isinstance(value, int) and not isinstance(value, bool)
+        return None if right else Fault(f"audience.{key}", "give a whole number from 0 to 100")
+    if key == "attributes":
+        right = isinstance(value, Mapping) and all(isinstance(word, str) for word in value.values())
+        return None if right else Fault("audience.attributes", "give an object of attribute names and their values")
+    known = ", ".join((*WORDS, *_NUMBERS, "attributes"))
+    return Fault(f"audience.{key}", f"is not a condition on contacts; there are {known}")
+
+
+def conditions(segment: Segment) -> list[ColumnElement[bool]]:
+    """The segment as conditions on `contacts`, all of which must hold; none for everybody."""
+    asked: list[ColumnElement[bool]] = [WORDS[key].in_(words) for key, words in segment.words.items()]
+    if segment.attributes:
+        asked.append(Contact.attributes.contains(dict(segment.attributes)))
+    if segment.min_score is not None:
+        asked.append(Contact.score >= segment.min_score)
+    if segment.max_score is not None:
+        asked.append(Contact.score <= segment.max_score)
+    return asked

@@ -1,0 +1,179 @@
+"""Campaigns: drawn up, launched, paused, resumed, and finished when nobody is on the way any more.
+
+draft ─launch─▶ running ◀─pause / resume─▶ paused;  running ─finish─▶ finished ─enroll─▶ running
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from engine.audience import segments, zones
+from engine.campaigns import enrollments, steps
+from engine.messages import templates
+from errors import Conflict, Fault, InvalidInput, NotFound
+from models import Campaign, ids
+
+# The mails of a paused campaign are due then, so that no claim has to wade through them.
+PARKED = datetime(9000, 1, 1, tzinfo=UTC)
+
+_MAX_NAME = 100
+_NOT_THERE = "campaign: there is none with this id"
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignDraft:
+    """A campaign as it is asked for; an empty audience means every contact (see `segments.read`)."""
+
+    name: str
+    steps: Sequence[steps.StepDraft]
+    timezone: str = "UTC"
+    audience: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A campaign as it stands; `reason` says why it is paused."""
+
+    id: UUID
+    name: str
+    state: str
+    reason: str | None
+    timezone: str
+    audience: Mapping[str, Any]
+    variables: Mapping[str, Any]
+    created_at: datetime
+    launched_at: datetime | None
+    finished_at: datetime | None
+
+
+def create(session: Session, draft: CampaignDraft, *, library: templates.Library, now: datetime) -> UUID:
+    """Store a campaign as a draft and return its id.
+
+    Raises InvalidInput with every fault at once, template variables that nothing provides included, and Conflict
+    if the name is taken.
+    """
+    faults = [*_faults(draft), *steps.faults(draft.steps)]
+    faults += steps.template_faults(session, draft.steps, draft.variables, library)
+    if faults:
+        raise InvalidInput(faults)
+    values = {"id": ids.new(), "name": draft.name, "timezone": draft.timezone, "created_at": now}
+    values |= {"audience": dict(draft.audience), "variables": dict(draft.variables)}
+    adding = insert(Campaign).values(values).on_conflict_do_nothing(index_elements=["name"])
+    campaign_id: UUID | None = session.scalar(adding.returning(Campaign.id))
+    if campaign_id is None:
+        raise Conflict("name: another campaign has it; give a name of its own")
+    steps.add(session, campaign_id, draft.steps, library)
+    return campaign_id
+
+
+def _faults(draft: CampaignDraft) -> Iterator[Fault]:
+    if not 0 < len(draft.name.strip()) <= _MAX_NAME or not draft.name.isprintable():
+        yield Fault("name", f"give 1 to {_MAX_NAME} printable characters")
+    if not zones.exists(draft.timezone):
+        yield Fault("timezone", "is not a zone of the IANA database; give one such as Europe/Madrid")
+    try:
+        segments.read(draft.audience)
+    except InvalidInput as refused:
+        yield from refused.faults
+
+
+def view(session: Session, campaign_id: UUID) -> View:
+    """One campaign; raises NotFound."""
+    row = session.execute(_views().where(Campaign.id == campaign_id)).one_or_none()
+    if row is None:
+        raise NotFound(_NOT_THERE)
+    return _view(row)
+
+
+def find(session: Session, name: str) -> UUID:
+    """The id of the campaign of that name; raises NotFound."""
+    campaign_id = session.scalar(select(Campaign.id).where(Campaign.name == name))
+    if campaign_id is None:
+        raise NotFound("campaign: there is none of this name")
+    return campaign_id
+
+
+def latest(session: Session, *, limit: int = 100) -> list[View]:
+    """The newest campaigns, newest first."""
+    return [_view(row) for row in session.execute(_views().order_by(Campaign.created_at.desc()).limit(limit))]
+
+
+def launch(session: Session, campaign_id: UUID, *, now: datetime) -> None:
+    """Start a draft: its audience is enrolled if nobody is yet, and step 1 falls due.
+
+    Raises NotFound; Conflict if it is not a draft or nobody is in its audience. Launching twice at once starts it
+    once: the second call sees a running campaign.
+    """
+    _lock(session, campaign_id, "draft", to="launched")
+    session.execute(
+        update(Campaign).where(Campaign.id == campaign_id).values(state="running", launched_at=now, reason=None)
+    )
+    if enrollments.any_of(session, campaign_id):
+        enrollments.schedule(session, campaign_id, now=now)
+    elif not enrollments.enroll(session, campaign_id, now=now).total:
+        raise Conflict("audience: no contact is in it; import contacts or widen it, then launch again")
+
+
+_PARK = text("""
+    UPDATE emails SET due_at = :parked WHERE campaign_id = :campaign_id AND lane = 'campaign' AND status = 'queued'
+""")
+_UNPARK = text("""
+    UPDATE emails SET due_at = :now
+     WHERE campaign_id = :campaign_id AND lane = 'campaign' AND status = 'queued' AND due_at = :parked
+""")
+
+
+def pause(session: Session, campaign_id: UUID, reason: str, *, now: datetime) -> None:  # noqa: ARG001  # as its kin
+    """Send nothing more of a running campaign until it is resumed; nothing is lost.
+
+    Its queued mails are parked; the few a sender has in hand still go out. Raises NotFound, or Conflict if it is not
+    running.
+    """
+    _lock(session, campaign_id, "running", to="paused")
+    session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="paused", reason=reason))
+    session.execute(_PARK, {"campaign_id": campaign_id, "parked": PARKED})
+
+
+def resume(session: Session, campaign_id: UUID, *, now: datetime) -> None:
+    """Go on with a paused campaign: what was queued is due now. Raises NotFound, or Conflict if it is not paused."""
+    _lock(session, campaign_id, "paused", to="resumed")
+    session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="running", reason=None))
+    session.execute(_UNPARK, {"campaign_id": campaign_id, "now": now, "parked": PARKED})
+
+
+_FINISH = text("""
+    UPDATE campaigns SET state = 'finished', finished_at = :now
+     WHERE state = 'running'
+       AND NOT EXISTS (SELECT 1 FROM enrollments WHERE campaign_id = campaigns.id AND state = 'active')
+       AND NOT EXISTS (SELECT 1 FROM enrollments WHERE campaign_id = campaigns.id AND state = 'waiting')
+    RETURNING id
+""")
+
+
+def finish(session: Session, *, now: datetime) -> list[UUID]:
+    """Finish every running campaign in which nobody is active or waiting, and return their ids. Safe to repeat."""
+    return list(session.scalars(_FINISH, {"now": now}))
+
+
+def _lock(session: Session, campaign_id: UUID, state: str, *, to: str) -> None:
+    """Hold the campaign until the transaction ends, if it is in `state`."""
+    found = session.scalar(select(Campaign.state).where(Campaign.id == campaign_id).with_for_update(key_share=True))
+    if found is None:
+        raise NotFound(_NOT_THERE)
+    if found != state:
+        raise Conflict(f"state: the campaign is {found}; only a {state} one can be {to}")
+
+
+def _views() -> Any:
+    return select(*(getattr(Campaign, name) for name in View.__dataclass_fields__))
+
+
+def _view(row: Row[Any]) -> View:
+    return View(**row._mapping)

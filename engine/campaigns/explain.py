@@ -1,0 +1,123 @@
+"""Explanations: what happened to a contact in each campaign, and why it stopped."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from engine.campaigns import campaigns
+
+_ENDS = {
+    "converted": "the contact converted",
+    "replied": "the contact answered",
+    "unsubscribed": "the contact unsubscribed",
+    "bounced": "the address does not exist any more",
+    "complained": "the contact complained about a mail",
+    "suppressed": "the address was suppressed by hand",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StepTaken:
+    """One mail of the sequence: what it was and what became of it."""
+
+    step: int
+    email_id: UUID
+    template: str
+    status: str
+    sent_at: datetime | None
+    opened_at: datetime | None
+    clicked_at: datetime | None
+    converted_at: datetime | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """A contact's way through one campaign; `sentence` tells where it stands and why."""
+
+    campaign_id: UUID
+    campaign: str
+    state: str
+    stop_reason: str | None
+    stopped_at: datetime | None
+    next_step: int
+    next_at: datetime | None
+    sentence: str
+    steps: tuple[StepTaken, ...]
+
+
+_WHY = text("""
+    SELECT enrollments.id, enrollments.campaign_id, campaigns.name, campaigns.state AS campaign_state,
+           campaigns.reason AS campaign_reason, enrollments.state, enrollments.stop_reason, enrollments.stopped_at,
+           enrollments.next_step, enrollments.next_at, emails.id AS email_id, emails.step, emails.template,
+           emails.status, emails.sent_at, emails.opened_at, emails.clicked_at, emails.converted_at, emails.reason,
+           emails.due_at, emails.attempts
+      FROM enrollments JOIN campaigns ON campaigns.id = enrollments.campaign_id
+      LEFT JOIN emails ON emails.enrollment_id = enrollments.id
+     WHERE enrollments.contact_id = :contact_id
+     ORDER BY enrollments.created_at, enrollments.id, emails.step
+""")
+
+
+def why(session: Session, contact_id: UUID) -> list[Journey]:
+    """What happened to this contact in each campaign it is or was in, oldest first; empty when in none."""
+    rows = session.execute(_WHY, {"contact_id": contact_id})
+    return [_journey(list(mails)) for _, mails in groupby(rows, key=lambda row: row.id)]
+
+
+def _journey(rows: Sequence[Row[Any]]) -> Journey:
+    first, mails = rows[0], [row for row in rows if row.email_id is not None]
+    return Journey(
+        campaign_id=first.campaign_id,
+        campaign=first.name,
+        state=first.state,
+        stop_reason=first.stop_reason,
+        stopped_at=first.stopped_at,
+        next_step=first.next_step,
+        next_at=first.next_at,
+        sentence=_sentence(first, mails),
+        steps=tuple(_taken(mails)),
+    )
+
+
+def _taken(mails: Iterable[Row[Any]]) -> Iterator[StepTaken]:
+    for mail in mails:
+        yield StepTaken(**{name: mail._mapping[name] for name in StepTaken.__dataclass_fields__})
+
+
+def _sentence(row: Row[Any], mails: Sequence[Row[Any]]) -> str:
+    """Where the contact stands and why, in one English sentence."""
+    so_far = _so_far(mails)
+    if row.state == "stopped":
+        return f"{so_far}; stopped on {_date(row.stopped_at)} because {_ENDS.get(row.stop_reason, row.stop_reason)}."
+    if row.state == "finished":
+        return f"{so_far}; the sequence is complete."
+    if row.campaign_state in ("draft", "paused"):
+        because = f" ({row.campaign_reason})" if row.campaign_reason else ""
+        return f"{so_far}; step {row.next_step} waits because the campaign is {row.campaign_state}{because}."
+    if row.state == "active":
+        return f"{so_far}; step {row.next_step} is due on {_date(row.next_at)}."
+    return f"{so_far}; {_on_its_way(mails[-1])}." if mails else f"{so_far}; step {row.next_step} is on its way."
+
+
+def _so_far(mails: Sequence[Row[Any]]) -> str:
+    sent = sum(mail.sent_at is not None for mail in mails)
+    return {0: "No mail was sent", 1: "1 mail was sent"}.get(sent, f"{sent} mails were sent")
+
+
+def _on_its_way(mail: Row[Any]) -> str:
+    if mail.status == "in_doubt":
+        return f"it is in doubt whether the mail server took step {mail.step}"
+    if mail.status == "queued" and mail.attempts and mail.due_at < campaigns.PARKED:
+        return f"step {mail.step} was deferred by the mail server and is tried again on {_date(mail.due_at)}"
+    return f"step {mail.step} is on its way"
+
+
+def _date(moment: datetime | None) -> str:
+    return "a date not set yet" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

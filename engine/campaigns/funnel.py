@@ -1,0 +1,76 @@
+"""The funnel of a campaign: how many contacts came how far, step by step, and why the others stopped."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True)
+class StepCounts:
+    """The mails of one step: by what became of them, and how many led to each reaction.
+
+    `sent` counts all that the mail server took, those that bounced or drew a complaint later included; `queued` all
+    that are not decided yet, those in a sender's hand included.
+    """
+
+    step: int
+    template: str
+    queued: int
+    sent: int
+    failed: int
+    in_doubt: int
+    cancelled: int
+    bounced: int
+    complained: int
+    opened: int
+    clicked: int
+    converted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """The enrollments by state, the steps in order, and the stopped ones by reason."""
+
+    enrolled: int
+    states: Mapping[str, int]
+    stop_reasons: Mapping[str, int]
+    steps: tuple[StepCounts, ...]
+
+
+_STEPS = text("""
+    SELECT campaign_steps.step, campaign_steps.template,
+           count(*) FILTER (WHERE status IN ('queued', 'claimed', 'sending')) AS queued,
+           count(*) FILTER (WHERE sent_at IS NOT NULL) AS sent,
+           count(*) FILTER (WHERE status = 'failed') AS failed,
+           count(*) FILTER (WHERE status = 'in_doubt') AS in_doubt,
+           count(*) FILTER (WHERE status = 'cancelled') AS cancelled,
+           count(*) FILTER (WHERE status = 'bounced') AS bounced,
+           count(*) FILTER (WHERE status = 'complained') AS complained,
+           count(opened_at) AS opened, count(clicked_at) AS clicked, count(converted_at) AS converted
+      FROM campaign_steps LEFT JOIN emails
+        ON emails.campaign_id = campaign_steps.campaign_id AND emails.step = campaign_steps.step
+     WHERE campaign_steps.campaign_id = :campaign_id
+     GROUP BY campaign_steps.step, campaign_steps.template ORDER BY campaign_steps.step
+""")
+_STATES = text("""
+    SELECT state, stop_reason, count(*) AS contacts FROM enrollments
+     WHERE campaign_id = :campaign_id GROUP BY state, stop_reason ORDER BY contacts DESC, stop_reason
+""")
+_NOBODY = {"active": 0, "waiting": 0, "finished": 0, "stopped": 0}
+
+
+def of(session: Session, campaign_id: UUID) -> Funnel:
+    """The funnel of one campaign, counted from the ledger's own rows; without steps when there is no such campaign."""
+    counts = session.execute(_STATES, {"campaign_id": campaign_id}).all()
+    states = dict(_NOBODY)
+    for state, _, contacts in counts:
+        states[state] += contacts
+    return Funnel(
+        enrolled=sum(states.values()),
+        states=states,
+        stop_reasons={reason: contacts for _, reason, contacts in counts if reason},
+        steps=tuple(StepCounts(**row._mapping) for row in session.execute(_STEPS, {"campaign_id": campaign_id})),
+    )

@@ -1,0 +1,152 @@
+"""Steps: the one to three mails of a campaign, whether they can be sent, and when each may go out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, insert, text
+from sqlalchemy.orm import Session
+
+from engine.campaigns import window
+from engine.messages import templates
+from errors import Fault
+from models import CampaignStep
+
+MAX_STEPS = 3
+_MAX_DELAY_S = 366 * 86_400
+
+# What every contact brings along, if only as an empty string.
+CONTACT_VARIABLES = ("nombre", "apellido", "empresa", "cargo", "industria")
+
+
+@dataclass(frozen=True, slots=True)
+class StepDraft:
+    """A step as it is asked for: the delay is counted from the step before (or the launch), weekdays are ISO."""
+
+    template: str
+    delay_s: int = 0
+    window_start_min: int = 0
+    window_end_min: int = window.MINUTES_A_DAY
+    weekdays: Sequence[int] = (1, 2, 3, 4, 5, 6, 7)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a campaign, and when it may go out."""
+
+    campaign_id: UUID
+    step: int
+    template: str
+    subject: str
+    delay_s: int
+    window: window.Window
+    timezone: str
+
+    def opens(self, moment: datetime) -> datetime:
+        """The first moment at or after `moment` at which this step may go out."""
+        return window.next_open(moment, self.window, self.timezone)
+
+    def due_after(self, moment: datetime) -> datetime:
+        """When this step is due if the step before it, or the launch, happened at `moment`."""
+        return self.opens(moment + timedelta(seconds=self.delay_s))
+
+
+def faults(drafts: Sequence[StepDraft]) -> Iterator[Fault]:
+    """Everything wrong with the steps themselves, fields named like `steps.0.delay_s`."""
+    if not 1 <= len(drafts) <= MAX_STEPS:
+        yield Fault("steps", f"a campaign has 1 to {MAX_STEPS} steps, not {len(drafts)}")
+    for number, draft in enumerate(drafts):
+        if not 0 <= draft.delay_s <= _MAX_DELAY_S:
+            yield Fault(f"steps.{number}.delay_s", f"must be from 0 to {_MAX_DELAY_S} seconds")
+        if not 0 <= draft.window_start_min < draft.window_end_min <= window.MINUTES_A_DAY:
+            yield Fault(
+                f"steps.{number}.window_end_min",
+                f"the window must start before it ends, within 0 to {window.MINUTES_A_DAY} minutes",
+            )
+        if not draft.weekdays or not set(draft.weekdays) <= set(range(1, 8)):
+            yield Fault(f"steps.{number}.weekdays", "give at least one, from 1 (Monday) to 7 (Sunday)")
+
+
+def template_faults(
+    session: Session, drafts: Sequence[StepDraft], variables: Mapping[str, Any], library: templates.Library
+) -> Iterator[Fault]:
+    """Everything that keeps the steps' templates from being sent with these campaign variables.
+
+    A variable that neither the campaign nor the contacts' columns give may come from a contact's attributes; it is
+    a fault only if no contact has such an attribute.
+    """
+    given = {**dict.fromkeys(CONTACT_VARIABLES, "x"), **variables}
+    seen: set[Fault] = set()
+    for number, draft in enumerate(drafts):
+        try:
+            template = library.get(draft.template)
+        except templates.UnknownTemplate as unknown:
+            yield Fault(f"steps.{number}.template", unknown.faults[0].message)
+            continue
+        absent = template.required - given.keys()
+        personal = {f"variables.{name}" for name in _attributes(session, absent)}
+        found = [fault for fault in template.check(given) if fault.field not in personal and fault not in seen]
+        seen.update(found)
+        yield from found
+
+
+def _attributes(session: Session, names: frozenset[str] | set[str]) -> set[str]:
+    """Those of `names` that at least one contact has as an attribute."""
+    query = text(
+        "SELECT name FROM unnest(CAST(:names AS text[])) AS name "
+        "WHERE EXISTS (SELECT 1 FROM contacts WHERE contacts.attributes ? name)"
+    )
+    return set(session.scalars(query, {"names": sorted(names)})) if names else set()
+
+
+def add(session: Session, campaign_id: UUID, drafts: Sequence[StepDraft], library: templates.Library) -> None:
+    """Store checked steps, numbered from 1, with their templates' unrendered subjects."""
+    rows = [
+        {
+            "campaign_id": campaign_id,
+            "step": number,
+            "template": draft.template,
+            "subject": library.get(draft.template).subject_source,
+            "delay_s": draft.delay_s,
+            "window_start_min": draft.window_start_min,
+            "window_end_min": draft.window_end_min,
+            "weekdays": sorted(set(draft.weekdays)),
+        }
+        for number, draft in enumerate(drafts, start=1)
+    ]
+    session.execute(insert(CampaignStep), rows)
+
+
+_OF = text("""
+    SELECT campaign_steps.*, campaigns.timezone FROM campaign_steps JOIN campaigns ON campaigns.id = campaign_id
+     WHERE campaign_id = :campaign_id ORDER BY step
+""")
+# A campaign that is being paused or finished at this moment is locked: it is left out rather than waited for.
+_RUNNING = text("""
+    SELECT campaign_steps.*, campaigns.timezone FROM campaign_steps JOIN campaigns ON campaigns.id = campaign_id
+     WHERE campaigns.state = 'running' ORDER BY campaign_id, step FOR SHARE OF campaigns SKIP LOCKED
+""")
+
+
+def of(session: Session, campaign_id: UUID) -> list[Step]:
+    """The steps of one campaign, in order."""
+    return [_step(row) for row in session.execute(_OF, {"campaign_id": campaign_id})]
+
+
+def running(session: Session) -> list[Step]:
+    """The steps of every running campaign; none of these can be paused before this transaction ends."""
+    return [_step(row) for row in session.execute(_RUNNING)]
+
+
+def _step(row: Row[Any]) -> Step:
+    return Step(
+        campaign_id=row.campaign_id,
+        step=row.step,
+        template=row.template,
+        subject=row.subject,
+        delay_s=row.delay_s,
+        window=window.Window(row.window_start_min, row.window_end_min, frozenset(row.weekdays)),
+        timezone=row.timezone,
+    )
