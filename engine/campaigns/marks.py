@@ -1,0 +1,119 @@
+"""Marks: what events leave on e-mails and contacts. Each only ever grows, so the order of events does not matter."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from engine.scoring import rules
+
+# Events with a moment of their own on the e-mail: `opened_at` and so on.
+KINDS = ("opened", "clicked", "converted", "replied", "unsubscribed", "bounced", "complained")
+# `email_followup_status`: the later word stays. What ends a contact's sequences outranks how far they came.
+STATUSES = ("new", "email_1_sent", "email_2_sent", "email_3_sent",
+            "replied", "unsubscribed", "bounced", "converted", "complained")  # fmt: skip
+
+_MOMENTS = [f"{kind}_at" for kind in KINDS]
+
+# Mails before contacts, both in the order of their ids: whoever settles mails locks in this order, too.
+_LOCK_MAILS = text(f"""
+SELECT id, contact_id, campaign_id, step, variant, status, {", ".join(_MOMENTS)}
+FROM emails WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE
+""")  # noqa: S608  # built from the names above alone
+_LOCK_CONTACTS = text("SELECT id FROM contacts WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
+
+_MARK_MAILS = text(f"""
+UPDATE emails SET status = new.status, {", ".join(f"{moment} = new.{moment}" for moment in _MOMENTS)}
+FROM unnest(CAST(:id AS uuid[]), CAST(:status AS text[]),
+            {", ".join(f"CAST(:{moment} AS timestamptz[])" for moment in _MOMENTS)})
+     AS new (id, status, {", ".join(_MOMENTS)})
+WHERE emails.id = new.id
+""")  # noqa: S608  # built from the names above alone
+
+_FLAGS = [f"email_{step}_{what}" for step in rules.STEPS for what in ("opened", "clicked")]
+_STATE = [*_FLAGS, "converted", "converted_at", "email_followup_status"]
+_RANK = "array_position(CAST(:statuses AS text[]), CAST({}.email_followup_status AS text))"
+_MARK_CONTACTS = text(f"""
+UPDATE contacts AS was
+SET {", ".join(f"{column} = new.{column}" for column in _STATE)}, score = {rules.sql("new")}, updated_at = :now
+FROM (
+    SELECT held.id, {", ".join(f"held.{flag} OR came.{flag} AS {flag}" for flag in _FLAGS)},
+           held.converted OR came.converted_at IS NOT NULL AS converted,
+           least(held.converted_at, came.converted_at) AS converted_at,
+           CASE WHEN {_RANK.format("came")} > {_RANK.format("held")}
+                THEN came.email_followup_status ELSE held.email_followup_status END AS email_followup_status
+    FROM unnest(CAST(:id AS uuid[]), {", ".join(f"CAST(:{flag} AS boolean[])" for flag in _FLAGS)},
+                CAST(:converted_at AS timestamptz[]), CAST(:email_followup_status AS text[]))
+         AS came (id, {", ".join(_FLAGS)}, converted_at, email_followup_status)
+    JOIN contacts AS held ON held.id = came.id
+) AS new
+WHERE was.id = new.id AND ({", ".join(f"was.{column}" for column in _STATE)})
+                          IS DISTINCT FROM ({", ".join(f"new.{column}" for column in _STATE)})
+""")  # noqa: S608  # built from the names above alone
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """An e-mail as its row says, locked; `moments` has the earliest event of each kind that came."""
+
+    id: UUID
+    contact_id: UUID
+    campaign_id: UUID | None
+    step: int | None
+    variant: str | None
+    status: str
+    moments: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Deeds:
+    """What one contact did, or what befell it, by the events of one batch."""
+
+    flags: frozenset[str] = frozenset()
+    converted_at: datetime | None = None
+    status: str | None = None
+
+
+def lock(session: Session, email_ids: Iterable[UUID]) -> list[Mail]:
+    """These e-mails, their rows and those of their contacts locked for the rest of the transaction."""
+    mails = [_mail(row) for row in session.execute(_LOCK_MAILS, {"ids": list(email_ids)})]
+    session.execute(_LOCK_CONTACTS, {"ids": list({mail.contact_id for mail in mails})}).all()
+    return mails
+
+
+def mark_mails(session: Session, mails: Sequence[Mail]) -> None:
+    """Write the status and the moments of locked e-mails; one statement."""
+    if not mails:
+        return
+    moments = {f"{kind}_at": [mail.moments.get(kind) for mail in mails] for kind in KINDS}
+    fixed = {"id": [mail.id for mail in mails], "status": [mail.status for mail in mails]}
+    session.execute(_MARK_MAILS, fixed | moments)
+
+
+def mark_contacts(session: Session, deeds: Mapping[UUID, Deeds], *, now: datetime) -> None:
+    """Add deeds to what locked contacts have done, and score them anew; one statement.
+
+    Flags stay set, `converted_at` becomes the earlier one, the status the later of `STATUSES`. A contact whose deeds
+    say nothing new is not written.
+    """
+    if not deeds:
+        return
+    flags = {flag: [flag in deed.flags for deed in deeds.values()] for flag in _FLAGS}
+    rest = {
+        "id": list(deeds),
+        "converted_at": [deed.converted_at for deed in deeds.values()],
+        "email_followup_status": [deed.status for deed in deeds.values()],
+        "statuses": list(STATUSES),
+        "now": now,
+    }
+    session.execute(_MARK_CONTACTS, flags | rest)
+
+
+def _mail(row: Row[Any]) -> Mail:
+    moments = {kind: getattr(row, f"{kind}_at") for kind in KINDS}
+    came = {kind: moment for kind, moment in moments.items() if moment is not None}
+    return Mail(row.id, row.contact_id, row.campaign_id, row.step, row.variant, row.status, came)

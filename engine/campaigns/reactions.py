@@ -1,0 +1,156 @@
+"""Reactions: what the opens, clicks, conversions, replies and complaints that came in change."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from engine.analytics import rollups
+from engine.audience import suppressions
+from engine.campaigns import advance, marks, stops
+from engine.campaigns.marks import Deeds, Mail
+from engine.campaigns.stops import Cause
+from engine.delivery import doubts
+from engine.tracking import pending
+from engine.tracking.pending import Taken
+
+SUPPRESSES = {"unsubscribed": "unsubscribed", "bounced": "hard_bounce", "complained": "complaint"}
+# What only somebody who has the mail, or a server that had it, can have caused shows that it was sent (rule R11).
+PROVES_SENDING = {"opened", "clicked", "replied", "auto_replied", "unsubscribed", "bounced", "complained"}
+# These become the status of a mail that was sent, the later one winning; until then the status is its sender's.
+SETS_STATUS = ("bounced", "complained")
+AFTERWARDS = ("sent", *SETS_STATUS)
+ON_ITS_WAY = ("claimed", "sending")
+
+# By e-mail: the earliest moment of each kind of event.
+Moments = Mapping[UUID, Mapping[str, datetime]]
+
+
+class _Deed(NamedTuple):
+    """One kind of event on one mail, as its contact's doing."""
+
+    kind: str
+    step: int | None
+    at: datetime
+
+
+def apply(session: Session, *, now: datetime, limit: int = 1000) -> int:
+    """Apply up to `limit` events, the first received first; how many were taken, fewer than `limit` at the end.
+
+    A dozen statements, however many events. Events may come late, twice or in any order: the tables end the same.
+    Two at once share the events between them; they lock mails, then contacts, then rollups, each in the order of
+    their keys. A deadlock with others undoes all of it, and it may run again.
+    """
+    taken = pending.take(session, limit=limit, now=now)
+    moving = [event for event in taken if _moves(event)]
+    if moving:
+        _react(session, moving, now)
+    return len(taken)
+
+
+def _react(session: Session, moving: Sequence[Taken], now: datetime) -> None:
+    came = _earliest(moving)
+    mails = _proved(session, marks.lock(session, came), came, now)
+    after = [_after(mail, came[mail.id]) for mail in mails]
+    marks.mark_mails(session, [new for old, new in zip(mails, after, strict=True) if new != old])
+    pending.put_back(session, _too_early(mails, moving))
+    deeds = _by_contact(mails, came)
+    marks.mark_contacts(session, {contact_id: _summary(did) for contact_id, did in deeds.items()}, now=now)
+    _suppress(session, deeds, now)
+    stops.stop(session, _causes(deeds), now=now)
+    rollups.add(session, _counts(mails, after))
+
+
+def _moves(event: Taken) -> bool:
+    """Whether it changes anything: a machine's doing does not, nor does a mailbox that is only full."""
+    return event.source != "machine" and (event.event_type != "bounced" or event.hard)
+
+
+def _earliest(moving: Iterable[Taken]) -> Moments:
+    """By mail, the earliest moment of each kind of event; a click is an open, too."""
+    came: dict[UUID, dict[str, datetime]] = defaultdict(dict)
+    for event in moving:
+        moments = came[event.email_id]
+        for kind in ("clicked", "opened") if event.event_type == "clicked" else (event.event_type,):
+            moments[kind] = min(event.timestamp, moments.get(kind, event.timestamp))
+    return came
+
+
+def _proved(session: Session, mails: Sequence[Mail], came: Moments, now: datetime) -> list[Mail]:
+    """The mails, those in doubt recorded as sent if something shows that they were."""
+    doubted = [mail.id for mail in mails if mail.status == "in_doubt" and came[mail.id].keys() & PROVES_SENDING]
+    if not doubted:
+        return list(mails)
+    proved = doubts.prove(session, doubted, now=now)
+    advance.settled(session, proved, now=now)
+    sent = {mail.email_id for mail in proved}
+    return [replace(mail, status="sent") if mail.id in sent else mail for mail in mails]
+
+
+def _after(mail: Mail, came: Mapping[str, datetime]) -> Mail:
+    """The mail with what came: each moment the earliest known, the status the worst that befell it."""
+    known = mail.moments
+    moments = {kind: min(at, known.get(kind, at)) for kind, at in came.items() if kind in marks.KINDS}
+    moments = {**known, **moments}
+    if mail.status not in AFTERWARDS:
+        return replace(mail, moments=moments)
+    status = next(status for status in reversed(AFTERWARDS) if status in moments or status == "sent")
+    return replace(mail, status=status, moments=moments)
+
+
+def _too_early(mails: Iterable[Mail], moving: Iterable[Taken]) -> list[UUID]:
+    """Bounces and complaints that overtook the record of the sending: they set the mail's status once it is sent."""
+    going = {mail.id for mail in mails if mail.status in ON_ITS_WAY}
+    return [event.id for event in moving if event.email_id in going and event.event_type in SETS_STATUS]
+
+
+def _by_contact(mails: Iterable[Mail], came: Moments) -> dict[UUID, list[_Deed]]:
+    deeds: dict[UUID, list[_Deed]] = defaultdict(list)
+    for mail in mails:
+        deeds[mail.contact_id] += [_Deed(kind, mail.step, at) for kind, at in came[mail.id].items()]
+    return deeds
+
+
+def _summary(deeds: Iterable[_Deed]) -> Deeds:
+    flags = {f"email_{deed.step}_{deed.kind}" for deed in deeds if deed.kind in ("opened", "clicked") and deed.step}
+    converted_at = min((deed.at for deed in deeds if deed.kind == "converted"), default=None)
+    endings = [deed.kind for deed in deeds if deed.kind in stops.CAUSES]
+    return Deeds(frozenset(flags), converted_at, max(endings, key=marks.STATUSES.index, default=None))
+
+
+def _suppress(session: Session, deeds: Mapping[UUID, Iterable[_Deed]], now: datetime) -> None:
+    for kind, reason in SUPPRESSES.items():
+        contact_ids = [contact_id for contact_id, did in deeds.items() if any(deed.kind == kind for deed in did)]
+        if contact_ids:
+            suppressions.add(session, contact_ids, reason, now=now)
+
+
+def _causes(deeds: Mapping[UUID, Iterable[_Deed]]) -> dict[UUID, Cause]:
+    causes = {
+        contact_id: [Cause(deed.at, deed.kind) for deed in did if deed.kind in stops.CAUSES]
+        for contact_id, did in deeds.items()
+    }
+    return {contact_id: min(found) for contact_id, found in causes.items() if found}
+
+
+def _counts(before: Iterable[Mail], after: Iterable[Mail]) -> dict[rollups.Key, Counter[str]]:
+    """A mail counts once for each kind, in the hour of its earliest moment; an earlier one moves the count."""
+    counts: dict[rollups.Key, Counter[str]] = defaultdict(Counter)
+    for old, new in zip(before, after, strict=True):
+        for kind in marks.KINDS:
+            was, now_at = old.moments.get(kind), new.moments.get(kind)
+            if was == now_at:
+                continue
+            if was is not None:
+                counts[_key(new, was)][kind] -= 1
+            if now_at is not None:
+                counts[_key(new, now_at)][kind] += 1
+    return counts
+
+
+def _key(mail: Mail, moment: datetime) -> rollups.Key:
+    return rollups.Key(mail.campaign_id, mail.step, mail.variant, moment)

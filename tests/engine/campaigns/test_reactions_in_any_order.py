@@ -1,0 +1,134 @@
+"""Whatever the order, the repeats and the number of appliers, the same events end in the same tables."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from engine.campaigns import reactions
+from engine.tracking import events
+from engine.tracking.events import Arrival
+from models.event import SOURCES, TYPES
+from models.session import retrying, transaction
+from tests.mails import NOW, Mail, campaign, campaign_mail, contact, mail
+
+STATUSES = ("sent", "sent", "sent", "sent", "queued", "sending", "cancelled")
+# All that events may change. Of a cancelled mail only that it has a reason counts: it names the cause applied first.
+TABLES = {
+    "emails": """SELECT id, status, reason IS NULL, opened_at, clicked_at, converted_at, replied_at, unsubscribed_at,
+                        bounced_at, complained_at FROM emails ORDER BY id""",
+    "contacts": "SELECT * FROM contacts ORDER BY id",
+    "enrollments": "SELECT * FROM enrollments ORDER BY id",
+    "suppressions": "SELECT * FROM suppressions ORDER BY email_index",
+    "events": "SELECT email_id, event_type, timestamp, held, applied_at FROM events ORDER BY dedupe_key",
+    "email_stats": """SELECT * FROM email_stats WHERE (sent, failed, opened, clicked, converted, replied, unsubscribed,
+                      bounced, complained) <> (0, 0, 0, 0, 0, 0, 0, 0, 0) ORDER BY campaign_id, step, variant, hour""",
+}
+
+
+def ledger_of(session: Session) -> dict[str, list[tuple[Any, ...]]]:
+    return {name: [tuple(row) for row in session.execute(text(query))] for name, query in TABLES.items()}
+
+
+def make_mails(session: Session, random: Random, *, contacts: int) -> list[Mail]:
+    """Contacts in one or two campaigns, with a single mail to some of them."""
+    campaigns, mails = [campaign(session), campaign(session)], []
+    for _ in range(contacts):
+        contact_id = contact(session)
+        for campaign_id in random.sample(campaigns, random.randint(1, 2)):
+            status, step = random.choice(STATUSES), random.randint(1, 3)
+            mails.append(campaign_mail(session, campaign_id, contact_id=contact_id, status=status, step=step))
+        if random.random() < 0.4:
+            mails.append(mail(session, contact_id=contact_id, step=None, status=random.choice(STATUSES)))
+    return mails
+
+
+def make_arrivals(mails: list[Mail], random: Random, *, number: int) -> list[Arrival]:
+    """Events of every kind within three hours, crowded enough for several to hit one mail."""
+    return [
+        Arrival(
+            random.choice(mails).id,
+            random.choice(TYPES),
+            NOW - timedelta(minutes=random.randint(0, 180)),
+            {"hard": random.random() < 0.5, "link": random.randint(1, 2)},
+            random.choice(SOURCES),
+        )
+        for _ in range(number)
+    ]
+
+
+def happen(session: Session, arrivals: list[Arrival], random: Random) -> None:
+    """Report and apply in turns, a few at a time."""
+    left = list(arrivals)
+    while left:
+        few = random.randint(1, 12)
+        events.record(session, left[:few], now=NOW)
+        del left[:few]
+        if random.random() < 0.5:
+            reactions.apply(session, now=NOW, limit=random.randint(1, 8))
+    while reactions.apply(session, now=NOW, limit=random.randint(1, 30)):
+        pass
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_apply_ends_in_the_same_tables_whatever_the_order_and_the_repeats(session: Session, seed: int) -> None:
+    random = Random(seed)
+    mails = make_mails(session, random, contacts=6)
+    arrivals = make_arrivals(mails, random, number=60)
+
+    def outcome(shuffled: list[Arrival]) -> dict[str, list[tuple[Any, ...]]]:
+        undo = session.begin_nested()
+        happen(session, shuffled, random)
+        told = ledger_of(session)
+        undo.rollback()
+        return told
+
+    expected = outcome(arrivals)
+    assert len(expected["email_stats"]) > 5
+    for _ in range(6):
+        again = random.choices(arrivals, k=20)
+        shuffled = random.sample([*arrivals, *again], len(arrivals) + len(again))
+        assert outcome(shuffled) == expected, json.dumps([str(arrival) for arrival in shuffled], indent=1)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_apply_ends_in_the_same_tables_when_several_apply_at_once(ledger: str, seed: int) -> None:
+    random = Random(seed)
+    with transaction() as session:
+        mails = make_mails(session, random, contacts=40)
+        arrivals = make_arrivals(mails, random, number=800)
+        events.record(session, arrivals, now=NOW)
+        undo = session.begin_nested()
+        assert reactions.apply(session, now=NOW, limit=len(arrivals)) > 700
+        expected = ledger_of(session)
+        undo.rollback()
+
+    def drain(_: int) -> int:
+        return sum(iter(lambda: retrying(lambda session: reactions.apply(session, now=NOW, limit=25)), 0))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(drain, range(4)))
+    with transaction() as session:
+        assert ledger_of(session) == expected
+
+
+def test_apply_never_waits_in_a_circle_when_several_apply_at_once(ledger: str) -> None:
+    """Without retries: every applier takes its locks in the same order."""
+    random = Random(7)
+    with transaction() as session:
+        mails = make_mails(session, random, contacts=15)
+        events.record(session, make_arrivals(mails, random, number=1000), now=NOW)
+
+    def drain(_: int) -> None:
+        taken = 1
+        while taken:
+            with transaction() as session:
+                taken = reactions.apply(session, now=NOW, limit=20)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(drain, range(4)))
