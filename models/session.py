@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session as Session  # for web and worker, which may not import sqlalchemy
 
 import settings
 from errors import Unavailable

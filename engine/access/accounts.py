@@ -59,6 +59,14 @@ def find(session: Session, name: str) -> Proof | None:
     return Proof(_profile(found), found.password_hash) if found else None
 
 
+def get(session: Session, account_id: UUID) -> Profile:
+    """The account with this id; Unauthenticated when it is gone or closed."""
+    found = session.get(Account, account_id)
+    if found is None or found.disabled_at is not None:
+        raise Unauthenticated("account: closed")
+    return _profile(found)
+
+
 def check(proof: Proof | None, password: str) -> Profile:
     """The account, or Unauthenticated. Some 100 ms of work, as long for a name that does not exist: call it
     outside a transaction."""

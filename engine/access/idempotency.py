@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -76,12 +76,6 @@ def remember(session: Session, done: Key, answer: Answer) -> None:
         .values(account_id=done.account_id, key=done.text, **row)
         .on_conflict_do_update(index_elements=["account_id", "key"], set_={**row, "created_at": func.now()})
     )
-
-
-def forget_old(session: Session, *, keep: timedelta) -> int:
-    """Drop the keys that are past their time; how many."""
-    old = session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < func.now() - keep))
-    return int(old.rowcount)  # type: ignore[attr-defined]
 
 
 def _lock(wanted: Key) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, literal, select
+from sqlalchemy import literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -48,9 +48,3 @@ def revoke(session: Session, token_ids: Sequence[UUID], *, account_id: UUID, exp
     """These tokens, or families of tokens, count no longer; kept until `expires_at`. Safe to repeat."""
     rows = [{"id": token_id, "account_id": account_id, "expires_at": expires_at} for token_id in token_ids]
     session.execute(insert(RevokedToken).on_conflict_do_nothing(), rows)
-
-
-def forget_expired(session: Session) -> int:
-    """Drop revocations of tokens that have expired by themselves; how many."""
-    expired = session.execute(delete(RevokedToken).where(RevokedToken.expires_at < func.now()))
-    return int(expired.rowcount)  # type: ignore[attr-defined]

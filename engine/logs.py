@@ -1,0 +1,46 @@
+"""Logging for every process: one format, to a file and to the console, and no address in either."""
+
+import logging
+import logging.handlers
+import re
+import sys
+from pathlib import Path
+
+FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
+REDACTED = "<address>"
+
+# Anything shaped like an address, also percent-encoded. Written so that no run of text is scanned twice.
+_ADDRESS = re.compile(r"[^\s@<>\"'(),:;=\[\]{}%]{1,64}(?:@|%40)[^\s@<>\"'(),:;=\[\]{}%]{1,255}")
+_CONTROLS = {code: rf"\x{code:02x}" for code in (*range(9), *range(11, 32), 127)}
+
+
+class Redacting(logging.Formatter):
+    """Writes addresses as `<address>`, tracebacks included, and control characters so that they cannot act."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as a line, or as lines when it has a traceback."""
+        line = super().format(record)
+        if "@" in line or "%40" in line:
+            line = _ADDRESS.sub(REDACTED, line)
+        return line.translate(_CONTROLS)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name the base class calls
+        """The message on one line: a line break in it must not look like a line of ours."""
+        record.message = record.message.replace("\r", "\\r").replace("\n", "\\n")
+        return super().formatMessage(record)
+
+
+def install(file: Path, level: str) -> None:
+    """Send the log of this process to `file` and to standard error; safe to repeat.
+
+    Processes may share the file: each line is one append. A file that is moved away is made anew.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler.formatter, Redacting)]:
+        root.removeHandler(handler)
+        handler.close()
+    for handler in (logging.handlers.WatchedFileHandler(file, encoding="utf-8"), logging.StreamHandler(sys.stderr)):
+        handler.setFormatter(Redacting(FORMAT))
+        root.addHandler(handler)
+    root.setLevel(level)

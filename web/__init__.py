@@ -1,0 +1,34 @@
+"""HTTP in, HTTP out: `flask --app web …`, `granian --interface wsgi --factory web:create_app`."""
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import settings as environment
+from engine import logs
+from settings import Settings
+from web import api, auth, cli, errors, headers, health, limits, openapi, process, public, tokens
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application. Without `settings` it takes those of the environment, and ends the process plainly with
+    status 2 when they cannot work. Opens no connection: that happens at the first request, after any fork."""
+    configured = settings or environment.current()
+    logs.install(configured.log_file, configured.log_level)
+    app = openapi.new_app(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = configured.body_limit_bytes
+    if configured.trusted_proxies:
+        hops = configured.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    process.install(app, configured)
+    tokens.install(app, configured)
+    auth.install(app)
+    limits.install(app, configured)
+    headers.install(app)
+    errors.install(app)
+    for resource in api.RESOURCES:
+        app.register_api(resource)
+    for pages in (health.pages, openapi.pages, *public.PAGES):
+        app.register_blueprint(pages)
+    cli.install(app)
+    auth.check_routes(app)
+    return app

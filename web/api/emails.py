@@ -1,0 +1,144 @@
+"""E-mails: send one, send many, follow one."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from engine import bell, clock
+from engine.access.idempotency import Key
+from engine.delivery import outbox
+from engine.delivery.outbox import Order
+from errors import Fault, InvalidInput, NotFound
+from models import ids
+from models.session import Session, transaction
+from web import once, ordering, process, waiting
+from web.auth import needs
+from web.bodies import at_most
+from web.routes import Api, Reply
+from web.schemas import emails as shapes
+
+api = Api("emails", "/api/v1/emails", about="Send e-mails and follow what becomes of them.")
+
+
+@api.post("/send", responses={202: shapes.Accepted, 200: shapes.Accepted})
+@needs("send")
+def send(header: shapes.WaitingHeaders, body: shapes.Send) -> Reply:
+    """Send one e-mail.
+
+    202: it is stored and will be sent; `sent_at` is when it was accepted. With `Prefer: wait=N` the call waits for
+    the mail server and answers 200 with the true `sent_at`, or with status `failed`, `sent_at` null and the reason;
+    after N seconds, or when too many calls wait already, it answers the 202. With an `Idempotency-Key` a repeated
+    call sends nothing and gets the first answer again; while the first still waits for the mail server, its 202.
+    """
+    order = ordering.order(body)
+    key = once.key(header.idempotency_key)
+    done = once.do(key, lambda session: _accept(session, order), status=202)
+    if done.told is None:
+        return done.response
+    bell.ring(order.lane)
+    return _waited(done.told, key, waiting.seconds(header.prefer))
+
+
+@api.post("/batch", responses={202: shapes.BatchAccepted})
+@needs("send")
+@at_most("batch_limit_bytes")
+def batch(header: shapes.Headers, body: shapes.Batch) -> Reply:
+    """Send up to 1,000 e-mails in one call.
+
+    Each has its own result: those at fault are refused with their fields, the others are stored, all in one
+    transaction. 422 when none can be taken.
+    """
+    limit = process.current().settings.batch_limit_sends
+    if len(body.emails) > limit:
+        raise InvalidInput.of("emails", f"at most {limit} in one call")
+    orders = ordering.orders(body.emails)
+    taken = [order for order in orders if isinstance(order, Order)]
+    if not taken:
+        raise InvalidInput([fault for faults in orders if isinstance(faults, list) for fault in faults])
+    key = once.key(header.idempotency_key)
+    done = once.do(key, lambda session: _accept_all(session, orders), status=202)
+    for lane in sorted({order.lane for order in taken} if done.told else ()):
+        bell.ring(lane)
+    return done.response
+
+
+@api.get("/<email_id>", responses={200: shapes.Story})
+@needs("send", "reports")
+def follow(path: shapes.EmailPath) -> Reply:
+    """The whole story of one e-mail: its status, its moments, its events."""
+    email_id = ids.parse(path.email_id)
+    if email_id is None:
+        raise NotFound("email_id: there is no such e-mail; take the one that the send answered")
+    with transaction() as session:
+        story = outbox.story(session, email_id)
+    return _story(story)
+
+
+def _accept(session: Session, order: Order) -> shapes.Accepted:
+    now = clock.now()
+    [email_id] = outbox.add(session, [order], now=now)
+    return shapes.Accepted(status="success", email_id=ids.public(email_id), sent_at=now)
+
+
+def _waited(told: shapes.Accepted, key: Key | None, asked_s: int) -> Reply:
+    """The answer after the wait that was asked for, if this call may wait at all."""
+    with waiting.place(asked_s) as may_wait:
+        if not may_wait:
+            return told, 202
+        standing = waiting.outcome(_id(told), within_s=asked_s)
+    applied = {"Preference-Applied": f"wait={asked_s}"}
+    if standing is None:
+        return told, 202, applied
+    final = shapes.Accepted(
+        status="success" if standing.sent_at else "failed",
+        email_id=told.email_id,
+        sent_at=standing.sent_at,
+        reason=None if standing.sent_at else standing.reason or standing.status,
+    )
+    once.replace(key, final, status=200)
+    return final, 200, applied
+
+
+def _id(told: shapes.Accepted) -> UUID:
+    email_id = ids.parse(told.email_id)
+    assert email_id is not None, "an id of our own"  # noqa: S101
+    return email_id
+
+
+def _accept_all(session: Session, orders: Sequence[Order | list[Fault]]) -> shapes.BatchAccepted:
+    now = clock.now()
+    accepted = iter(outbox.add(session, [order for order in orders if isinstance(order, Order)], now=now))
+    results = [
+        shapes.Result(index=index, status="success", email_id=ids.public(next(accepted)), sent_at=now)
+        if isinstance(order, Order)
+        else shapes.Result(
+            index=index,
+            status="refused",
+            errors=[shapes.FieldFault(field=fault.field, message=fault.message) for fault in order],
+        )
+        for index, order in enumerate(orders)
+    ]
+    refused = sum(result.status == "refused" for result in results)
+    return shapes.BatchAccepted(
+        status="partial" if refused else "success", accepted=len(results) - refused, refused=refused, results=results
+    )
+
+
+def _story(story: outbox.Story) -> shapes.Story:
+    told = {name: getattr(story, name) for name in shapes.Story.model_fields}
+    return shapes.Story.model_validate(
+        told
+        | {
+            "email_id": ids.public(story.email_id),
+            "contact_id": str(story.contact_id),
+            "campaign_id": story.campaign_id and str(story.campaign_id),
+            "events": [
+                shapes.StoryEvent(
+                    event_type=event.event_type,
+                    timestamp=event.timestamp,
+                    source=event.source,
+                    event_data=dict(event.event_data),
+                )
+                for event in story.events
+            ],
+        }
+    )

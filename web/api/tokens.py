@@ -1,0 +1,69 @@
+"""Tokens: log in, get the next pair, log out."""
+
+from datetime import UTC, datetime, timedelta
+
+from engine.access import accounts, sessions
+from errors import Unauthenticated
+from models.session import Session, transaction
+from web import auth, limits, process, tokens
+from web.auth import needs, public
+from web.routes import Api, Reply
+from web.schemas.tokens import Done, Login, TokenPair
+
+api = Api("tokens", "/api/v1/auth", about="Log in, stay logged in, log out.")
+
+
+@api.post("/token", responses={200: TokenPair})
+@public("name and password in the body are the proof")
+def token(body: Login) -> Reply:
+    """Log in with the name and password of an account.
+
+    The access token lasts 24 hours. Attempts are limited by account and address.
+    """
+    limits.login(body.account)
+    with transaction() as session:
+        proof = accounts.find(session, body.account)
+    return _pair(tokens.issue(accounts.check(proof, body.password)))
+
+
+@api.post("/refresh", responses={200: TokenPair})
+@needs(kinds=("refresh",))
+def refresh() -> Reply:
+    """Trade the refresh token in the Authorization header for a new pair; each is good for one trade.
+
+    A second trade means that somebody has a copy: then every token that came from the same login ends.
+    """
+    claims = auth.caller().claims
+    with transaction() as session:
+        first = sessions.use_up(session, claims.token_id, account_id=claims.account_id, expires_at=claims.expires_at)
+        if first:
+            account = accounts.get(session, claims.account_id)
+        else:
+            _end_family(session, claims)
+    if not first:
+        raise Unauthenticated("token: was used before, so every token of its login has been ended; log in again")
+    return _pair(tokens.issue(account, family_id=claims.family_id))
+
+
+@api.post("/revoke", responses={200: Done})
+@needs(kinds=("access", "refresh"))
+def revoke() -> Reply:
+    """Log out: the token in the Authorization header, and all that came from the same login, end.
+
+    Processes that saw the token before may take it for up to five seconds more.
+    """
+    with transaction() as session:
+        _end_family(session, auth.caller().claims)
+    process.current().standings.forget()
+    return Done()
+
+
+def _end_family(session: Session, claims: tokens.Claims) -> None:
+    """Revoke all that came from one login, for as long as any of it could last."""
+    longest = timedelta(days=process.current().settings.refresh_days)
+    until = max(claims.expires_at, datetime.now(UTC) + longest)
+    sessions.revoke(session, (claims.token_id, claims.family_id), account_id=claims.account_id, expires_at=until)
+
+
+def _pair(made: tokens.Pair) -> TokenPair:
+    return TokenPair(access_token=made.access, expires_in=made.expires_in_s, refresh_token=made.refresh)

@@ -1,0 +1,144 @@
+"""Request bodies, read strictly: 415 for the wrong type, 413 for too many bytes, 400 for bad JSON, 422 by field.
+
+What Flask's own reader lets pass and the ledger would choke on is refused here: NaN and infinities, duplicate
+keys, NUL, lone surrogates, nesting deeper than 32 (rule R27).
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+from flask import g, request
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from errors import Fault, InvalidInput, PayloadTooLarge
+from web import process
+
+DEPTH_MAX = 32
+_LIMIT = "__limit__"
+_NAME = re.compile(r"[\w-]{1,64}")
+
+Body = TypeVar("Body", bound=BaseModel)
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def at_most(setting: str) -> Callable[[View], View]:
+    """The view's body may have as many bytes as this setting says, instead of `body_limit_bytes`."""
+
+    def mark(view: View) -> View:
+        setattr(view, _LIMIT, setting)
+        return view
+
+    return mark
+
+
+def limit_of(view: Callable[..., Any]) -> str:
+    """The setting that bounds the view's body."""
+    return getattr(view, _LIMIT, "body_limit_bytes")
+
+
+def read(model: type[Body], *, limit: str) -> Body:
+    """The JSON body of this request as a `model`; `limit` names the setting that bounds its bytes."""
+    g.given_json = parse(raw("application/json", limit=limit))
+    try:
+        return model.model_validate(g.given_json)
+    except ValidationError as error:
+        raise InvalidInput(faults(error)) from None
+
+
+def given() -> object:
+    """The JSON value of this request's body as the caller sent it; None for a request without one."""
+    return g.get("given_json")
+
+
+def raw(*types: str, limit: str) -> bytes:
+    """The body as bytes, if it is of one of the media types, in UTF-8, not compressed, and not too large."""
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if request.mimetype not in types or charset not in ("utf-8", "utf8") or encoding != "identity":
+        raise UnsupportedMediaType(f"Content-Type: send {' or '.join(types)} in UTF-8, not compressed")
+    size_max: int = getattr(process.current().settings, limit)
+    if (request.content_length or 0) > size_max:
+        raise PayloadTooLarge.of("body", f"at most {size_max} bytes are taken")
+    request.max_content_length = size_max  # holds for a body that does not tell its length, too
+    return request.get_data(cache=False)
+
+
+def parse(data: bytes) -> Any:
+    """The value of a JSON text (RFC 8259), or BadRequest (400) saying what is wrong with it, and where."""
+    try:
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"body: not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise BadRequest(f"body: not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
+        # Ours, or the interpreter's own refusal of an integer with thousands of digits.
+        raise BadRequest(str(error) if str(error).startswith("body:") else "body: a number is too long") from None
+    _check(value)
+    return value
+
+
+def faults(error: ValidationError, *, under: str = "") -> list[Fault]:
+    """What pydantic found, field by field; never the value, which may hold an address."""
+    return [
+        Fault(under + field(fault["loc"]), fault["msg"].removeprefix("Value error, "))
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+
+
+def field(path: Sequence[str | int]) -> str:
+    """A field's path in words: `emails[3].to`. A name nobody would choose is not repeated."""
+    steps = [f"[{step}]" if isinstance(step, int) else f".{step if _NAME.fullmatch(step) else '?'}" for step in path]
+    return "".join(steps).removeprefix(".") or "body"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("body: an object has the same key twice")
+    return found
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"body: {name} is not JSON")
+
+
+def _too_deep() -> BadRequest:
+    return BadRequest(f"body: nested deeper than {DEPTH_MAX}")
+
+
+def _check(value: Any) -> None:
+    """Refuse what is JSON but cannot be stored: too deep, infinite, NUL, half a surrogate pair."""
+    level = [value]
+    for depth in range(DEPTH_MAX + 1):
+        if depth == DEPTH_MAX and any(isinstance(inner, dict | list) for inner in level):
+            raise _too_deep()
+        level = [inner for outer in level for inner in _inside(outer)]
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    if isinstance(value, list):
+        return value
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise BadRequest("body: a number is too large")
+    return ()
+
+
+def _check_text(text: str) -> None:
+    if "\x00" in text:
+        raise BadRequest("body: holds a NUL character, which cannot be stored")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise BadRequest("body: holds half of a surrogate pair, which is no character") from None

@@ -1,0 +1,88 @@
+"""Every error as application/problem+json (RFC 9457); views raise, this module answers."""
+
+import logging
+from http import HTTPStatus
+
+from flask import Flask, Response, request
+from flask_limiter import RateLimitExceeded
+from werkzeug.exceptions import HTTPException
+
+import errors
+from web.schemas.problems import FieldFault, Problem
+
+log = logging.getLogger(__name__)
+
+TYPE = "application/problem+json"
+RETRY_AFTER_S = 2
+
+_STATUSES = {
+    errors.PayloadTooLarge: 413,
+    errors.InvalidInput: 422,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.InProgress: 409,
+    errors.Conflict: 409,
+    errors.Unavailable: 503,
+}
+
+
+def install(app: Flask) -> None:
+    """Answer every error of `app` as a problem."""
+    app.register_error_handler(errors.CadenciaError, _ours)
+    app.register_error_handler(RateLimitExceeded, _too_many)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def problem(status: int, detail: str, *, faults: tuple[errors.Fault, ...] = ()) -> Response:
+    """A problem with its status; `faults` name the fields."""
+    title = HTTPStatus(status).phrase
+    listed = [FieldFault(field=fault.field, message=fault.message) for fault in faults]
+    said = Problem(
+        type=f"urn:cadencia:problem:{title.lower().replace(' ', '-')}",
+        title=title,
+        status=status,
+        detail=detail,
+        errors=listed or None,
+    )
+    return Response(said.model_dump_json(exclude_none=True), status, content_type=TYPE)
+
+
+def _ours(error: errors.CadenciaError) -> Response:
+    status = next((_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES), 500)
+    if status == 500:
+        return _unexpected(error)
+    if status == 503:
+        log.warning("unavailable path=%s error=%s", request.url_rule, error)
+    answer = problem(status, str(error), faults=getattr(error, "faults", ()))
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = _challenge()
+    if status == 503 or isinstance(error, errors.InProgress):
+        answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
+
+
+def _challenge() -> str:
+    """RFC 6750, section 3: no error code when the request brought no credentials."""
+    brought = ', error="invalid_token"' if "Authorization" in request.headers else ""
+    return f'Bearer realm="cadencia"{brought}'
+
+
+def _too_many(error: RateLimitExceeded) -> Response:
+    answer = problem(429, "rate: too many requests; wait as long as Retry-After says")
+    answer.headers["Retry-After"] = str(error.limit.limit.get_expiry())
+    return answer
+
+
+def _http(error: HTTPException) -> Response:
+    answer = problem(error.code or 500, error.description or "")
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            answer.headers[name] = value
+    return answer
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("request_failed path=%s error=%s", request.url_rule, type(error).__name__, exc_info=error)
+    return problem(500, "Something went wrong on our side; it was logged.")

@@ -1,0 +1,51 @@
+"""Headers that every answer carries, and those that let named web sites call the tracking route."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, Response, current_app, request
+
+from web import process
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_CROSS = "__cross_origin__"
+NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+PAGE = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+PREFLIGHT_S = 3_600
+
+
+def cross_origin(view: View) -> View:
+    """Browsers may call this view from the sites in `cors_origins`, without credentials."""
+    setattr(view, _CROSS, True)
+    return view
+
+
+def install(app: Flask) -> None:
+    """Put the headers on every answer of `app`."""
+    app.after_request(_secure)
+    app.after_request(_share)
+
+
+def _secure(answer: Response) -> Response:
+    answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+    answer.headers.setdefault("Content-Security-Policy", NOTHING)
+    answer.headers.setdefault("Referrer-Policy", "no-referrer")
+    answer.headers.setdefault("Cache-Control", "no-store")
+    if process.current().settings.public_url.startswith("https://"):
+        answer.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return answer
+
+
+def _share(answer: Response) -> Response:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if not getattr(view, _CROSS, False):
+        return answer
+    answer.vary.add("Origin")
+    origin = request.headers.get("Origin", "")
+    if origin in process.current().settings.cors_origins:
+        answer.headers["Access-Control-Allow-Origin"] = origin
+        answer.headers["Access-Control-Allow-Methods"] = "POST"
+        answer.headers["Access-Control-Allow-Headers"] = "Content-Type"
+        answer.headers["Access-Control-Max-Age"] = str(PREFLIGHT_S)
+    return answer

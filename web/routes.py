@@ -1,0 +1,102 @@
+"""API routes: a blueprint whose views are told their body as a model and answer with one.
+
+    api = Api("emails", "/api/v1/emails", about="Send e-mails and follow what becomes of them.")
+
+    @api.post("/send", responses={202: Accepted})
+    @needs("send")
+    def send(body: Send) -> Reply:
+        ...
+        return Accepted(...), 202
+
+The order is fixed for every route: who is calling (401, 403), the body's type (415), size (413), syntax (400),
+fields (422), then the view.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Literal, TypeAlias, get_type_hints
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from pydantic import BaseModel
+
+from web import auth, bodies
+from web.errors import TYPE as PROBLEM_TYPE
+
+Mode: TypeAlias = Literal["validation", "serialization"]
+Headers: TypeAlias = Mapping[str, str]
+Reply: TypeAlias = BaseModel | tuple[BaseModel, int] | tuple[BaseModel, int, Headers] | Response
+
+BEARER = "bearer"
+_PROBLEM = {"content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+_BODY = 5
+_ALWAYS, _WITH_TOKEN, _WITH_BODY = (422, 429, 503), (401, 403), (400, 413, 415)
+
+
+class Api(APIBlueprint):
+    """The routes of one resource, under one prefix; each must state its access with `needs` or `public`."""
+
+    def __init__(self, name: str, prefix: str, *, about: str) -> None:
+        super().__init__(name, __name__, url_prefix=prefix, abp_tags=[Tag(name=name, description=about)])
+        self.models: set[tuple[type[BaseModel], Mode]] = set()
+
+    def _collect_openapi_info(self, rule: str, func: Callable[..., Any], **known: Any) -> Any:
+        access = auth.access_of(func)
+        if access is None:
+            raise TypeError(f"{func.__qualname__}: no access stated; put @needs or @public under the route")
+        self._note_models(func, known.get("responses") or {})
+        summary, _, description = inspect.cleandoc(func.__doc__ or "").partition("\n")
+        known |= {
+            "summary": summary,
+            "description": description.strip(),
+            "operation_id": f"{self.name}_{func.__name__}",
+        }
+        known["security"] = [] if access.public else [{BEARER: list(access.scopes)}]
+        known["responses"] = _problems(access, has_body="body" in func.__annotations__) | (known.get("responses") or {})
+        return super()._collect_openapi_info(rule, func, **known)
+
+    def _note_models(self, func: Callable[..., Any], responses: Mapping[Any, Any]) -> None:
+        body = get_type_hints(func).get("body")
+        self.models |= {(body, "validation")} if body else set()
+        self.models |= {(model, "serialization") for model in responses.values() if isinstance(model, type)}
+
+    @staticmethod
+    def create_view_func(func: Callable[..., Any], *inputs: Any, **options: Any) -> Callable[..., Any]:
+        """The view as Flask calls it; path and query are read by flask-openapi3, the body by `bodies`."""
+        given = list(inputs)  # header, cookie, path, query, form, body, raw
+        view = _speaking(func, given[_BODY])
+        given[_BODY] = None
+        made: Callable[..., Any] = APIBlueprint.create_view_func(view, *given, **options)
+        return made
+
+
+def answer(reply: Reply) -> Response:
+    """A view's reply as a response."""
+    if isinstance(reply, Response):
+        return reply
+    model, status, headers = (*reply, 200, {})[:3] if isinstance(reply, tuple) else (reply, 200, {})
+    return Response(written(model), status, headers, content_type="application/json")
+
+
+def written(model: BaseModel) -> str:
+    """The model as the JSON text that goes out."""
+    return model.model_dump_json()
+
+
+def _speaking(view: Callable[..., Reply], body: type[BaseModel] | None) -> Callable[..., Response]:
+    limit = bodies.limit_of(view)
+
+    @wraps(view)
+    def speaking(**arguments: Any) -> Response:
+        if body is not None:
+            arguments["body"] = bodies.read(body, limit=limit)
+        return answer(view(**arguments))
+
+    return speaking
+
+
+def _problems(access: auth.Access, *, has_body: bool) -> dict[Any, Any]:
+    statuses = (*_ALWAYS, *(() if access.public else _WITH_TOKEN), *(_WITH_BODY if has_body else ()))
+    return {status: dict(_PROBLEM) for status in sorted(statuses)}

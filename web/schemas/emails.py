@@ -1,0 +1,167 @@
+"""Sending e-mails and following them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SkipValidation, field_validator
+from pydantic.config import JsonDict
+
+from engine.audience import addresses
+from errors import InvalidInput
+from web.schemas.shapes import Input, Moment, Output, Second
+
+_SEND: JsonDict = {
+    "to": "prospecto@empresa.example",
+    "template": "email_1_roi",
+    "variables": {
+        "nombre": "Juan Pérez",
+        "industria": "Marketing",
+        "link_calendly": "https://calendly.example/juan",
+    },
+}
+_ACCEPTED: JsonDict = {
+    "status": "success",
+    "email_id": "email_018d0c1b2e7a7c3f9a5e4d2b1c0f8e6d",
+    "sent_at": "2024-01-15T10:00:00Z",
+}
+
+
+class Headers(BaseModel):
+    """What may come with a send beside its body."""
+
+    idempotency_key: str = Field(
+        "",
+        alias="Idempotency-Key",
+        description="1 to 255 printable characters. The same key and body within 48 hours gets the first answer again.",
+    )
+
+
+class WaitingHeaders(Headers):
+    """The same, for a call that can wait."""
+
+    prefer: str = Field(
+        "", alias="Prefer", description="`wait=N`, N up to 30: wait N seconds for the mail server (RFC 7240)."
+    )
+
+
+class Send(Input):
+    """One e-mail to send."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_SEND]})
+
+    to: Annotated[str, Field(description="One address.", max_length=320)]
+    template: Annotated[str, Field(description="The name of a template.", max_length=50)]
+    variables: dict[str, JsonValue] = Field(default_factory=dict, description="What the template asks for.")
+    kind: Literal["marketing", "transactional"] = Field(
+        "marketing",
+        description="`transactional` (needs the scope `send:transactional`) reaches people who unsubscribed.",
+    )
+
+    @field_validator("to")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        try:
+            return addresses.normalise(value)
+        except InvalidInput as error:
+            raise ValueError(error.faults[0].message) from None
+
+
+class Batch(Input):
+    """Up to 1,000 e-mails in one call; each is taken or refused by itself."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"emails": [_SEND]}]})
+
+    # Not validated here: a bad e-mail must not keep the others from being taken.
+    emails: list[SkipValidation[Send]] = Field(min_length=1)
+
+
+class Accepted(Output):
+    """The e-mail is stored and will be sent; or, after waiting, what became of it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_ACCEPTED]})
+
+    status: Literal["success", "failed"]
+    email_id: str
+    sent_at: Second | None = Field(
+        description="202: when it was accepted. 200: when the mail server took it, null if it never will."
+    )
+    reason: str | None = Field(None, exclude_if=lambda value: value is None, description="Why it failed.")
+
+
+class FieldFault(Output):
+    """One field at fault."""
+
+    field: str
+    message: str
+
+
+class Result(Output):
+    """What became of one e-mail of a batch."""
+
+    index: int = Field(description="Its place in the request, from 0.")
+    status: Literal["success", "refused"]
+    email_id: str | None = None
+    sent_at: Second | None = None
+    errors: list[FieldFault] | None = None
+
+
+class BatchAccepted(Output):
+    """What became of each e-mail of a batch, in the order of the request."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "success",
+                    "accepted": 1,
+                    "refused": 0,
+                    "results": [{"index": 0, **_ACCEPTED, "errors": None}],
+                }
+            ]
+        }
+    )
+
+    status: Literal["success", "partial"]
+    accepted: int
+    refused: int
+    results: list[Result]
+
+
+class StoryEvent(Output):
+    """One thing that happened to an e-mail."""
+
+    event_type: str
+    timestamp: Moment
+    source: str = Field(description="human, machine (a scanner: it moves no flag) or unknown.")
+    event_data: dict[str, Any]
+
+
+class Story(Output):
+    """All that is known of one e-mail; who it went to is the contact's page to tell."""
+
+    email_id: str
+    contact_id: str
+    template: str
+    subject: str = Field(description="As the template has it, before its variables are filled in.")
+    kind: str
+    campaign_id: str | None
+    step: int | None
+    status: str = Field(
+        description="queued, claimed, sending, sent, failed, bounced, complained, in_doubt or cancelled."
+    )
+    accepted_at: Moment
+    due_at: Moment
+    sent_at: Moment | None
+    opened_at: Moment | None
+    clicked_at: Moment | None
+    converted_at: Moment | None
+    attempts: int
+    reason: str | None
+    response: str | None = Field(description="What the mail server said, addresses left out.")
+    message_id: str
+    events: list[StoryEvent]
+
+
+class EmailPath(BaseModel):
+    """Which e-mail."""
+
+    email_id: str = Field(description="`email_…` as the send answered it, or the bare UUID.", max_length=64)

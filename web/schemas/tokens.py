@@ -1,0 +1,41 @@
+"""Logging in."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from web.schemas.shapes import Input, Output
+
+Text = Annotated[str, Field(min_length=1, max_length=1_024)]
+
+
+class Login(Input):
+    """The name and password of an account."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"account": "web-shop", "password": "a long password"}]})
+
+    account: Text
+    password: Text
+
+
+class TokenPair(Output):
+    """A token to call with, and one that gets the next pair, once."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 86400, "refresh_token": "eyJ…"},
+            ]
+        }
+    )
+
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105  # the name of a scheme
+    expires_in: int = Field(description="Seconds until the access token expires.")
+    refresh_token: str
+
+
+class Done(Output):
+    """It was done."""
+
+    status: str = "success"

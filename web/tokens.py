@@ -1,0 +1,101 @@
+"""Bearer tokens: JSON Web Tokens (RFC 7519), HS256, made and read in one place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import Flask
+from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, decode_token
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt.exceptions import ExpiredSignatureError, PyJWTError
+
+from engine.access import accounts
+from errors import Unauthenticated
+from models import ids
+from settings import Settings
+
+ISSUER = AUDIENCE = "cadencia"
+TOKEN_CHARS_MAX = 4_096
+CLOCK_SKEW_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token that is genuine and not expired says; whether it still counts is the ledger's to tell."""
+
+    token_id: UUID
+    family_id: UUID
+    account_id: UUID
+    kind: str  # "access" or "refresh"
+    generation: int
+    scopes: frozenset[str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A token to call with and a token to get the next pair with."""
+
+    access: str
+    refresh: str
+    expires_in_s: int
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Configure how `app` signs and what it accepts: HS256, our issuer, our audience, the header alone."""
+    app.config.update(
+        JWT_SECRET_KEY=settings.jwt_secret_key.get_secret_value(),
+        JWT_ALGORITHM="HS256",
+        JWT_TOKEN_LOCATION=("headers",),
+        JWT_ACCESS_TOKEN_EXPIRES=timedelta(hours=settings.token_hours),
+        JWT_REFRESH_TOKEN_EXPIRES=timedelta(days=settings.refresh_days),
+        JWT_ENCODE_ISSUER=ISSUER,
+        JWT_DECODE_ISSUER=ISSUER,
+        JWT_ENCODE_AUDIENCE=AUDIENCE,
+        JWT_DECODE_AUDIENCE=AUDIENCE,
+        JWT_ENCODE_NBF=False,
+        JWT_DECODE_LEEWAY=CLOCK_SKEW_S,  # hosts whose clocks differ a little
+    )
+    JWTManager(app)
+
+
+def issue(account: accounts.Profile, *, family_id: UUID | None = None, lasting: timedelta | None = None) -> Pair:
+    """A pair for this account; `family_id` ties it to the pair it follows, so that all can be revoked as one."""
+    claims = {
+        "user_id": str(account.id),
+        "scopes": sorted(account.scopes),
+        "gen": account.generation,
+        "family": str(family_id or ids.new()),
+    }
+    access = create_access_token(str(account.id), additional_claims=claims, expires_delta=lasting)
+    refresh = create_refresh_token(str(account.id), additional_claims=claims)
+    left = read(access).expires_at - datetime.now(UTC)
+    return Pair(access, refresh, round(left.total_seconds()))
+
+
+def read(encoded: str) -> Claims:
+    """The claims of a genuine token, or Unauthenticated; the message never holds a part of the token."""
+    if len(encoded) > TOKEN_CHARS_MAX:
+        raise Unauthenticated("token: too long to be one of ours")
+    try:
+        return _claims(decode_token(encoded))
+    except ExpiredSignatureError:
+        raise Unauthenticated("token: expired; get a new one at /api/v1/auth/token") from None
+    except (PyJWTError, JWTExtendedException, KeyError, ValueError, TypeError, RecursionError):
+        # A token is parsed before its signature can be checked: whatever it holds, it is not valid.
+        raise Unauthenticated("token: not valid") from None
+
+
+def _claims(decoded: dict[str, Any]) -> Claims:
+    scopes: Sequence[str] = decoded["scopes"]
+    return Claims(
+        token_id=UUID(decoded["jti"]),
+        family_id=UUID(decoded["family"]),
+        account_id=UUID(decoded["user_id"]),
+        kind=decoded["type"],
+        generation=int(decoded["gen"]),
+        scopes=frozenset(scopes),
+        expires_at=datetime.fromtimestamp(decoded["exp"], UTC),
+    )
