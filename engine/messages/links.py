@@ -26,6 +26,7 @@ _NO_TRACK = ' data-no-track=""'
 _WEB = ("http://", "https://")
 _HARMLESS = ("mailto:", "tel:", "sms:", "#")
 _URL_IN_TEXT = re.compile(f'{MARK.pattern}|https?://(?:[^\\s<>"{OPEN}{CLOSE}]|{MARK.pattern})+', re.IGNORECASE)
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _END_OF_SENTENCE = ".,;:!?)'"
 _SAFE_IN_URL = "/%:@!$&'()*+,;=~?#[]-._"
 
@@ -119,7 +120,7 @@ def web_target(written: str) -> str | None:
     target = written.strip()
     if tokens.is_web(target):
         return target
-    if any(sign < " " or sign == "\x7f" for sign in target):
+    if _CONTROL.search(target):
         return None
     try:
         parts = urlsplit(target)
@@ -132,7 +133,7 @@ def web_target(written: str) -> str | None:
 
 def is_harmless(target: str) -> bool:
     """Whether `target` may stand in a mail untracked: a mail address, a telephone number, a place in the mail."""
-    return target.strip().lower().startswith(_HARMLESS)
+    return target.strip().lower().startswith(_HARMLESS) and not _CONTROL.search(target)
 
 
 class Addresses:

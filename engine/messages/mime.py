@@ -1,21 +1,20 @@
 """The body of a mail: multipart/alternative of text and HTML, encoded only as far as the way there needs."""
 
-import re
 from binascii import b2a_base64, b2a_qp
 
 LINE_OCTETS_MAX = 998  # RFC 5321 section 4.5.3.1.6, without CRLF
 
-_BREAK = re.compile(r"\r\n|\r|\n")
 _ASCII = bytes(range(128))
-_BASE64_OCTETS = 57  # of data in a line of 76 characters
+_BASE64_CHARS = 76  # in a line, RFC 2045 section 6.8
 _PART = b'Content-Type: text/%b; charset="utf-8"\r\nContent-Transfer-Encoding: %b\r\n\r\n'
 
 
 def alternative(text: str, html: str, *, name: str, eight_bit: bool) -> bytes:
-    """The Content-Type field and the body after it, with CRLF line ends and a final one.
+    """The Content-Type field and the body after it.
 
-    `name` is unique to the mail and makes the boundary. `eight_bit`: the server takes 8BITMIME (RFC 6152); without
-    it, or where a line is longer than 998 octets, a part goes as quoted-printable or base64. ValueError for a NUL.
+    `text` and `html` break their lines with CRLF, as all that templates render does. `name` is unique to the mail and
+    makes the boundary. `eight_bit`: the server takes 8BITMIME (RFC 6152); without it, or where a line is longer than
+    998 octets, a part goes as quoted-printable or base64. ValueError for a NUL.
     """
     plain, rich = _part(b"plain", text, eight_bit), _part(b"html", html, eight_bit)
     boundary = b"=_" + name.encode("ascii")
@@ -27,24 +26,26 @@ def alternative(text: str, html: str, *, name: str, eight_bit: bool) -> bytes:
     ))  # fmt: skip
 
 
-def crlf(text: str) -> str:
-    """The text with every line break, bare or not, as CRLF."""
-    breaks = text.count("\r\n")
-    if breaks == text.count("\n") == text.count("\r"):
-        return text
-    return _BREAK.sub("\r\n", text)
-
-
 def _part(subtype: bytes, words: str, eight_bit: bool) -> bytes:
-    data = crlf(words).encode("utf-8")
+    data = words.encode("utf-8")
     if b"\0" in data:
         raise ValueError(f"{subtype.decode()} part: holds a NUL")
     encoding, encoded = _encoded(data, eight_bit)
     return _PART % (subtype, encoding) + encoded
 
 
+def has_long_line(data: bytes) -> bool:
+    """Whether a line of `data` has more than 998 octets; leaps from line end to line end, as far as is allowed."""
+    at = 0
+    while len(data) - at > LINE_OCTETS_MAX:
+        at = data.rfind(b"\r\n", at, at + LINE_OCTETS_MAX + 2) + 2
+        if at == 1:
+            return True
+    return False
+
+
 def _encoded(data: bytes, eight_bit: bool) -> tuple[bytes, bytes]:
-    if max(map(len, data.split(b"\r\n"))) <= LINE_OCTETS_MAX:
+    if not has_long_line(data):
         if data.isascii():
             return b"7bit", data
         if eight_bit:
@@ -56,6 +57,5 @@ def _encoded(data: bytes, eight_bit: bool) -> tuple[bytes, bytes]:
 
 
 def _base64(data: bytes) -> bytes:
-    step = _BASE64_OCTETS
-    lines = [b2a_base64(data[at : at + step], newline=False) for at in range(0, len(data), step)]
-    return b"\r\n".join(lines)
+    encoded = b2a_base64(data, newline=False)
+    return b"\r\n".join([encoded[at : at + _BASE64_CHARS] for at in range(0, len(encoded), _BASE64_CHARS)])

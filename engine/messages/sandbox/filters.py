@@ -15,6 +15,7 @@ from engine.messages.sandbox import budget
 
 TEXT_CHARS_MAX = 100_000
 
+_BREAK = re.compile(r"\r\n|\r|\n")
 _TAGS = re.compile(r"<[^>]*>")
 _STOCK = (
     "abs", "count", "d", "default", "dictsort", "first", "float", "int", "items", "last", "length", "list",
@@ -31,10 +32,14 @@ def scalar(value: Any) -> Any:
 
 @pass_context
 def printed(context: Context, value: Any) -> Any:
-    """What `{{ value }}` prints: nothing for none, never a whole list; paid for by its length."""
+    """What `{{ value }}` prints: nothing for none, never a whole list; CRLF line ends; paid for by its length."""
     if value is None:
         return ""
-    return budget.charge(context, value if isinstance(value, str) else str(scalar(value)))
+    if not isinstance(value, str):
+        value = str(scalar(value))
+    if "\n" in value or "\r" in value:
+        value = type(value)(_BREAK.sub("\r\n", value))
+    return budget.charge(context, value)
 
 
 @pass_context
