@@ -62,7 +62,10 @@ class InDoubt:
 
 @dataclass(frozen=True, slots=True)
 class Untried:
-    """No decision was reached and none can have been: give it back, no attempt is charged."""
+    """No decision was reached and none can have been: give it back, no attempt is charged.
+
+    `response` is empty for a letter that never was on a connection, and else says how that one ended.
+    """
 
     response: str
 

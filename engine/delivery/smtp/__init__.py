@@ -1,0 +1,82 @@
+"""Deliver batches of letters to a relay over SMTP or LMTP: letters in, outcomes out."""
+
+from collections.abc import Callable, Iterable
+
+from engine.delivery.outcomes import Outcome
+from engine.delivery.smtp.batch import Batch, Interrupted, Log, StopSending
+from engine.delivery.smtp.envelope import Envelope, Letter
+from engine.delivery.smtp.pool import Pool
+from engine.delivery.smtp.relay import Limits, Reason, Relay, RelayUnavailable
+
+__all__ = [
+    "Interrupted",
+    "Letter",
+    "Limits",
+    "Log",
+    "Reason",
+    "Relay",
+    "RelayUnavailable",
+    "StopSending",
+    "Transport",
+]
+
+
+class Transport:
+    """A few kept connections to one relay, with one body in flight on each.
+
+    Belongs to one thread of one process: make it after a fork (R21). Not safe to share.
+    """
+
+    def __init__(self, relay: Relay, limits: Limits | None = None) -> None:
+        """Nothing is connected yet. Raises InvalidInput when the relay's `ca` cannot be read."""
+        self._pool = Pool(relay, limits or Limits())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a connection stands, as far as is known without asking."""
+        return any(session.is_idle for session in self._pool.sessions)
+
+    @property
+    def eight_bit(self) -> bool:
+        """Whether the relay takes 8-bit bodies (8BITMIME), by its last greeting."""
+        return self._pool.features.eight_bit
+
+    @property
+    def smtputf8(self) -> bool:
+        """Whether the relay takes addresses outside ASCII (SMTPUTF8), by its last greeting."""
+        return self._pool.features.smtputf8
+
+    def open(self) -> None:
+        """Have at least one live connection; safe to call again. Raises RelayUnavailable.
+
+        After a failure it raises at once, without connecting, until `retry_after_s` has passed.
+        """
+        self._pool.open()
+
+    def send(
+        self,
+        letters: Iterable[Letter],
+        mail_from: str,
+        log: Log,
+        *,
+        tick: Callable[[], object] | None = None,
+    ) -> dict[int, Outcome]:
+        """Send `letters`, taken one by one as connections get free; the outcome of each, by slot.
+
+        Sent, Deferred, Rejected: a reply decided, and `log.answered` had it first. InDoubt: the body was handed
+        over whole and no reply came. Untried: not so far, because the relay was lost and three tries in a row
+        failed. No letter is tried again here once `log.complete` was called for it. `tick` is called at least
+        once a second; what it or `log` raises closes all connections and passes through (StopSending: ends the
+        batch, outcomes as above). Raises Interrupted, with the outcomes, when `letters` raises.
+        """
+        envelope = Envelope(mail_from)
+        self._pool.reap()
+        return Batch(self._pool, letters, envelope, log, tick).run()
+
+    def close_if_idle(self) -> None:
+        """Close what has been idle for `idle_s`, or was closed by the relay meanwhile."""
+        self._pool.reap()
+
+    def close(self) -> None:
+        """Take leave of the relay (at most 2 s); opens again on the next use."""
+        self._pool.close()

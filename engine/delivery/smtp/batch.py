@@ -1,0 +1,230 @@
+"""One send: letters handed out to connections as these get free, until every letter has its outcome."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from engine.delivery import replies
+from engine.delivery.outcomes import Outcome, Phase, Sent, Untried
+from engine.delivery.smtp.envelope import Envelope, Letter
+from engine.delivery.smtp.opening import Opening
+from engine.delivery.smtp.pool import Pool
+from engine.delivery.smtp.relay import RelayUnavailable
+from engine.delivery.smtp.session import Session
+from engine.delivery.smtp.wire import Lost
+
+_TRIES = 3  # of one letter within a batch, and of the relay before a batch gives up
+_SWEEP_S = 0.5
+
+
+class Log(Protocol):
+    """The flight recorder, as the wire sees it. What it raises ends the batch on the spot."""
+
+    def complete(self, slot: int) -> None:
+        """Called once for a letter, before the write that can carry its final dot."""
+
+    def answered(self, slot: int, code: int, reply: bytes, ms: int, phase: int) -> None:
+        """Called once for a letter, when the reply that decides about it has been read.
+
+        `reply` holds no address; `ms` is unix time in milliseconds.
+        """
+
+
+class StopSending(Exception):
+    """Raised by a `tick` that wants its batch to end now: what is unanswered comes back in doubt."""
+
+
+class Interrupted(Exception):
+    """The letters ended in an error, which is the cause; `outcomes` holds all that were taken before it."""
+
+    def __init__(self, outcomes: dict[int, Outcome]) -> None:
+        super().__init__(f"composing failed after {len(outcomes)} letters")
+        self.outcomes = outcomes
+
+
+class Batch:
+    """The desk of one send: hands out letters, collects outcomes, watches the clock."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        letters: Iterable[Letter],
+        envelope: Envelope,
+        log: Log,
+        tick: Callable[[], object] | None,
+    ) -> None:
+        self.envelope = envelope
+        self._pool = pool
+        self._letters = iter(letters)
+        self._log = log
+        self._tick = tick
+        self._outcomes: dict[int, Outcome] = {}
+        self._waiting: deque[Letter] = deque()  # taken from `letters`, and on no connection now
+        self._tries: Counter[int] = Counter()
+        self._has_ended = False  # `letters` gave all it has
+        self._error: Exception | None = None
+        self._is_staffed = False  # every free connection is at work, every wanted one on its way
+        limits = pool.limits
+        self._sweep_s = min(_SWEEP_S, limits.command_timeout_s / 2, limits.dot_timeout_s / 2)
+        self._next_sweep = time.monotonic() + self._sweep_s
+
+    def run(self) -> dict[int, Outcome]:
+        """Send all there is; every letter has its outcome then. Raises Interrupted."""
+        try:
+            self._look_ahead(self._pool.limits.connections)
+            while self._is_staffed or self._staff():
+                self._turn()
+        except StopSending:
+            self._stop()
+        except BaseException:
+            self._pool.abort()
+            raise
+        self._pool.abandon_openings()
+        if any(session.has_proved_itself for session in self._pool.sessions):
+            self._pool.works()
+        if self._error is not None:
+            raise Interrupted(self._outcomes) from self._error
+        return self._outcomes
+
+    # What a session asks of its desk.
+
+    def take(self) -> Letter | None:
+        """The next letter; None when there is none now."""
+        if self._waiting or self._look_ahead(1):
+            return self._waiting.popleft()
+        self._is_staffed = False
+        return None
+
+    def complete(self, letter: Letter) -> None:
+        """The next write may carry this letter's final dot."""
+        self._log.complete(letter.slot)
+
+    def decide(self, letter: Letter, phase: Phase, code: int, text: bytes) -> bool:
+        """Mark and keep what a reply means for a letter; False when it is about the connection alone."""
+        at_ms = time.time_ns() // 1_000_000
+        words = text.decode("ascii", "replace")
+        outcome: Outcome
+        if code < 300 and _is_plain(words):
+            self._log.answered(letter.slot, code, text, at_ms, phase)
+            outcome = Sent(words, at_ms=at_ms)
+        else:
+            outcome = replies.classify(phase, code, words, recipient=letter.recipient, at_ms=at_ms)
+            if isinstance(outcome, Untried):
+                return False
+            said = outcome.response.encode("ascii", "replace")
+            self._log.answered(letter.slot, code, said, at_ms, phase)
+        self._outcomes[letter.slot] = outcome
+        return True
+
+    def settle(self, letter: Letter, outcome: Outcome) -> None:
+        """What became of a letter, where no reply says it."""
+        self._outcomes[letter.slot] = outcome
+
+    def give_back(self, letter: Letter, why: str) -> None:
+        """This letter was not tried: another connection may take it, but not for ever."""
+        self._tries[letter.slot] += 1
+        if self._tries[letter.slot] < _TRIES and self._error is None:
+            self._waiting.appendleft(letter)
+        else:
+            self._outcomes[letter.slot] = Untried(why)
+
+    # The loop.
+
+    def _turn(self) -> None:
+        """Wait for the wires, at most until the next sweep, and let each do what it can."""
+        patience_s = max(0.0, self._next_sweep - time.monotonic())
+        for key, mask in self._pool.selector.select(patience_s):
+            wire = key.data
+            try:
+                wire.turn(mask)
+            except (Lost, RelayUnavailable) as error:
+                self._lost(wire.owner, error)
+        if self._pool.openings:
+            self._is_staffed = False
+        if time.monotonic() >= self._next_sweep:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """What is done about once a second: the caller's tick, late replies, connections to try again."""
+        if self._tick is not None:
+            self._tick()
+        now = time.monotonic()
+        self._next_sweep = now + self._sweep_s
+        self._is_staffed = False
+        owners: list[Session | Opening] = [*self._pool.sessions, *self._pool.openings]
+        for owner in owners:
+            if owner.is_overdue(now):
+                late = Lost("no answer in time")
+                late.__cause__ = TimeoutError()
+                self._lost(owner, late)
+
+    def _staff(self) -> bool:
+        """Put free connections to work, open wanted ones; whether there is anything left to wait for."""
+        self._is_staffed = True
+        pool = self._pool
+        for opening in pool.openings[:]:
+            pool.admit(opening)
+        for session in pool.sessions[:]:
+            if session.is_idle and self._look_ahead(1):
+                self._begin(session)
+        if self._look_ahead(1):
+            self._grow()
+        is_working = bool(pool.openings) or any(session.is_busy for session in pool.sessions)
+        if self._waiting and not is_working and pool.failures >= _TRIES:
+            self._give_up(str(pool.last_failure))
+        return is_working or bool(self._waiting)
+
+    def _begin(self, session: Session) -> None:
+        try:
+            session.begin(self)
+        except Lost as error:
+            self._lost(session, error)
+
+    def _grow(self) -> None:
+        """Open a connection for each letter that waits, as far as the relay may be asked."""
+        while len(self._waiting) > len(self._pool.openings) and self._pool.may_start():
+            try:
+                self._pool.start()
+            except RelayUnavailable as error:
+                self._pool.failed(error)
+
+    def _lost(self, owner: Session | Opening, error: Lost | RelayUnavailable) -> None:
+        self._is_staffed = False
+        try:
+            self._pool.lost(owner, error)
+        except RelayUnavailable as failure:
+            self._pool.failed(failure)
+
+    def _look_ahead(self, count: int) -> bool:
+        """Take letters until `count` of them wait; whether any does."""
+        try:
+            while len(self._waiting) < count and not self._has_ended:
+                letter = next(self._letters, None)
+                if letter is None:
+                    self._has_ended = True
+                else:
+                    self._waiting.append(letter)
+        except Exception as error:  # noqa: BLE001  # whatever composing raised: those in flight come first
+            self._has_ended = True
+            self._error = error
+            self._give_up("composing failed")
+        return bool(self._waiting)
+
+    def _give_up(self, why: str) -> None:
+        """Every letter that is on no connection goes back untried; why, if it ever was on one."""
+        while self._look_ahead(1):
+            slot = self._waiting.popleft().slot
+            self._outcomes[slot] = Untried(why if self._tries[slot] else "")
+
+    def _stop(self) -> None:
+        for session in self._pool.sessions[:]:
+            if session.is_busy:
+                session.lost("stopped")
+                self._pool.forget(session)
+        self._give_up("stopped")
+
+
+def _is_plain(words: str) -> bool:
+    """Whether a reply can be kept as it is; nearly all that accept a message can."""
+    return "@" not in words and words.isprintable() and len(words) <= replies.MAX_RESPONSE_CHARS

@@ -1,0 +1,58 @@
+"""A body on its way: how much of it has left decides what a broken connection makes of its letter (R14)."""
+
+from collections.abc import Callable
+
+from engine.delivery.outcomes import InDoubt, Untried
+from engine.delivery.smtp.envelope import Letter, transparent
+from engine.delivery.smtp.wire import Wire
+
+# A body longer than this leaves in two steps, so that "complete" is said only of what may be complete.
+_WHOLE = 65_536
+_TAIL = 1_024
+
+
+class Flight:
+    """One letter's body, written up to its final dot, with the next envelope behind it."""
+
+    __slots__ = ("_behind", "_complete", "_tail", "_wire", "letter")
+
+    def __init__(self, letter: Letter, wire: Wire, complete: Callable[[Letter], None]) -> None:
+        """`complete` is called before the write that can carry the final dot."""
+        self.letter = letter
+        self._wire = wire
+        self._complete = complete
+        self._tail: bytes | None = None  # the end of a long body, kept until all before it has left
+        self._behind = 0  # bytes written after the final dot
+
+    def depart(self, behind: bytes) -> None:
+        """Write the body, and `behind` after its final dot. Raises Lost."""
+        body = transparent(self.letter.data)
+        self._behind = len(behind)
+        if len(body) <= _WHOLE:
+            self._complete(self.letter)
+            self._wire.write(body + behind)
+        else:
+            self._tail = body[-_TAIL:] + behind
+            self._wire.write(body[:-_TAIL])
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Write the tail of a long body, once the rest has left. Raises Lost."""
+        if self._tail is not None and not self._wire.unsent:
+            tail, self._tail = self._tail, None
+            self._complete(self.letter)
+            self._wire.write(tail)
+
+    @property
+    def has_landed(self) -> bool:
+        """Whether the kernel has all of the body, the final dot included."""
+        return self._tail is None and self._wire.unsent <= self._behind
+
+    def fate(self, why: str) -> InDoubt | Untried | None:
+        """What a loss of the connection makes of the letter; None where it may be tried again at once.
+
+        A dot that never left cannot have been obeyed; but what was marked complete once is not marked again.
+        """
+        if self._tail is not None:
+            return None
+        return InDoubt(why) if self.has_landed else Untried(why)

@@ -1,0 +1,56 @@
+"""Whole replies out of a stream of bytes, one at a time (RFC 5321 section 4.2)."""
+
+from collections.abc import Iterator
+
+_CODES = {b"%d" % code: code for code in range(200, 600)}
+# RFC 5321 allows 512 octets a line; servers that say more are heard, servers that never stop are not.
+_MAX_LINE = 4_096
+_MAX_LINES = 128
+
+
+class Garbage(Exception):
+    """What came is no SMTP reply: the two sides no longer agree about where they are."""
+
+
+class Reader:
+    """Takes bytes as they come, in any pieces; gives each reply as (code, text).
+
+    The text has the code in front and, for a reply of several lines, newlines between them.
+    """
+
+    __slots__ = ("_begun", "_rest")
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._begun: list[bytes] = []
+
+    @property
+    def is_between_replies(self) -> bool:
+        """Whether everything that came in has been given out."""
+        return not self._rest and not self._begun
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """The replies that `data` completes, lazily: those before the fault come first. Raises Garbage."""
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            code = _CODES.get(line[:3])
+            mark = line[3:4]
+            if code is None or mark not in b" -\r":
+                raise Garbage("not an SMTP reply")
+            if mark == b"-":
+                self._begin(line)
+            elif self._begun:
+                self._begin(line)
+                text = b"\n".join(self._begun)
+                self._begun = []
+                yield code, text
+            else:
+                yield code, line.rstrip(b"\r")
+        if len(self._rest) > _MAX_LINE:
+            raise Garbage("a reply line that does not end")
+
+    def _begin(self, line: bytes) -> None:
+        self._begun.append(line.rstrip(b"\r"))
+        if len(self._begun) > _MAX_LINES:
+            raise Garbage("a reply that does not end")

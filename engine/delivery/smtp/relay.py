@@ -1,0 +1,180 @@
+"""The mail server we hand letters to: where it is, how it is secured, how hard it may be used."""
+
+import ipaddress
+import re
+import socket
+import ssl
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, TypedDict
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from errors import InvalidInput, Unavailable
+
+StartTls = Literal["required", "optional", "off"]
+Address = tuple[socket.AddressFamily, tuple[object, ...]]
+
+_STARTTLS: dict[str, StartTls] = {"required": "required", "optional": "optional", "off": "off"}
+_PORTS = {"smtp": 587, "smtps": 465, "lmtp": 24}
+_OPTIONS = frozenset({"starttls", "auth", "ca", "helo"})
+
+
+class Reason(StrEnum):
+    """Why a relay could not be used; each names a different thing to mend."""
+
+    RESOLVE = "its name does not resolve"
+    CONNECT = "no connection"
+    TIMEOUT = "no answer in time"
+    DROPPED = "it closed the connection"
+    GREETING = "it refused the connection"
+    HELLO = "it refused EHLO"
+    TLS_MISSING = "TLS is required but not offered"
+    TLS = "TLS failed"
+    CERTIFICATE = "its certificate was not accepted"
+    AUTH = "it refused the credentials"
+    AUTH_UNSAFE = "credentials may not be sent in clear"
+    GARBAGE = "it does not speak SMTP"
+    PAUSED = "it failed a moment ago"
+
+
+class RelayUnavailable(Unavailable):
+    """The relay cannot be used now: no letter is to blame, none was tried.
+
+    `reason` says what failed, `code` is the server's (None where it said nothing); `retry_after_s` is how
+    long to leave it alone.
+    """
+
+    def __init__(
+        self, reason: Reason, detail: str = "", *, code: int | None = None, retry_after_s: float = 1.0
+    ) -> None:
+        super().__init__(f"mail relay unavailable: {reason}" + (f" ({detail})" if detail else ""))
+        self.reason = reason
+        self.code = code
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one relay is used, and how long it is waited for (RFC 5321 section 4.5.3.2)."""
+
+    connections: int = 4
+    messages_per_connection: int = 1_000
+    idle_s: float = 60.0
+    connect_timeout_s: float = 30.0
+    command_timeout_s: float = 300.0
+    dot_timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """One mail server, as its URL tells; the password never shows in a repr or an error."""
+
+    host: str
+    port: int
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    implicit_tls: bool = False
+    starttls: StartTls = "required"
+    plaintext_auth: bool = False
+    lmtp: bool = False
+    ca_file: Path | None = None
+    helo: str | None = None
+
+    @classmethod
+    def from_url(cls, url: str) -> "Relay":
+        """Read `smtp://user:password@host:port?starttls=required|optional|off`, `smtps://…` or `lmtp://…`.
+
+        Without `starttls`, TLS is required, except on this machine. Further options: `ca=/path.pem` (trust
+        this authority alone), `helo=our.name`, `auth=plaintext` (credentials in clear, loopback only).
+        Raises InvalidInput naming the part at fault.
+        """
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise _fault("port" if "ort" in str(error) else "host", "not a valid host and port") from None
+        if parts.scheme not in _PORTS:
+            raise _fault("scheme", "expected smtp, smtps or lmtp")
+        if not parts.hostname:
+            raise _fault("host", "missing: expected smtp://host:port")
+        if parts.path not in ("", "/") or parts.fragment:
+            raise _fault("path", "a relay has none: expected smtp://host:port?options")
+        if (parts.username is None) != (parts.password is None):
+            raise _fault("user", "user and password belong together: expected smtp://user:password@host")
+        relay = cls(
+            parts.hostname,
+            port or _PORTS[parts.scheme],
+            user=unquote(parts.username) if parts.username is not None else None,
+            password=unquote(parts.password) if parts.password is not None else None,
+            implicit_tls=parts.scheme == "smtps",
+            lmtp=parts.scheme == "lmtp",
+            **_options(parts.query, parts.hostname),
+        )
+        return relay._checked()
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the relay is this machine, so that nothing crosses a network."""
+        return _is_loopback(self.host)
+
+    def tls_context(self) -> ssl.SSLContext:
+        """A context that checks the certificate and the name in it."""
+        try:
+            return ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
+        except (OSError, ssl.SSLError):
+            raise _fault("ca", "not a readable PEM file of certificates") from None
+
+    def addresses(self) -> list[Address]:
+        """Every socket address of the host, in the order to try; raises RelayUnavailable. Blocks on DNS."""
+        try:
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise RelayUnavailable(Reason.RESOLVE, str(error.strerror)) from error
+        return [(family, address) for family, _, _, _, address in found]
+
+    def _checked(self) -> "Relay":
+        if self.plaintext_auth and not self.is_loopback:
+            raise _fault("auth", "plaintext is for this machine only: use TLS")
+        if self.user and self.starttls == "off" and not (self.implicit_tls or self.plaintext_auth):
+            raise _fault("starttls", "credentials need TLS: expected starttls=required")
+        return self
+
+
+class _Options(TypedDict):
+    starttls: StartTls
+    plaintext_auth: bool
+    ca_file: Path | None
+    helo: str | None
+
+
+def _options(query: str, host: str) -> _Options:
+    given = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+    if unknown := given.keys() - _OPTIONS:
+        raise _fault("options", f"unknown option {min(unknown)!r}: expected {', '.join(sorted(_OPTIONS))}")
+    starttls = given.get("starttls", "optional" if _is_loopback(host) else "required")
+    if starttls not in _STARTTLS:
+        raise _fault("starttls", "expected required, optional or off")
+    if given.get("auth", "plaintext") != "plaintext":
+        raise _fault("auth", "expected plaintext, or leave it out")
+    helo = given.get("helo") or None
+    if helo and not re.fullmatch(r"[\w.:\[\]-]+", helo, re.ASCII):
+        raise _fault("helo", "expected a host name in ASCII")
+    ca = given.get("ca")
+    return {
+        "starttls": _STARTTLS[starttls],
+        "plaintext_auth": "auth" in given,
+        "ca_file": Path(ca) if ca else None,
+        "helo": helo,
+    }
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _fault(part: str, message: str) -> InvalidInput:
+    return InvalidInput.of(f"smtp_url.{part}", message)

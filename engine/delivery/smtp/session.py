@@ -1,0 +1,291 @@
+"""One open connection at work: which command waits for which reply, and which letters hang on it.
+
+With PIPELINING (RFC 2920) the body of a letter and the envelope of the next one leave in one write:
+
+    [MAIL RCPT DATA] → 250 250 354 → [body . MAIL RCPT DATA] → 250 250 250 354 → [body . …
+
+At most one body is in flight. Every reply is used the moment its line is read.
+"""
+
+import time
+from enum import IntEnum
+
+from engine.delivery import replies
+from engine.delivery.outcomes import Phase
+from engine.delivery.smtp.desk import Desk
+from engine.delivery.smtp.envelope import CannotSend, Letter
+from engine.delivery.smtp.flight import Flight
+from engine.delivery.smtp.lines import Garbage, Reader
+from engine.delivery.smtp.opening import Features
+from engine.delivery.smtp.relay import Limits
+from engine.delivery.smtp.wire import Lost, Wire
+
+CLOSING = 421  # RFC 5321 section 3.8: the server is closing, whatever was asked
+_GOODBYE_S = 2.0
+
+
+class Step(IntEnum):
+    """Which reply comes next."""
+
+    IDLE = 0  # none: no letter is on this connection
+    DOT = 1
+    MAIL = 2
+    RCPT = 3
+    DATA = 4
+    RSET = 5
+    EMPTY_DOT = 6  # a lone dot, sent because DATA was granted without a recipient
+    QUIT = 7
+
+
+class Session:
+    """The state machine of one connection; owner of its wire. Raises Lost when it is of no more use."""
+
+    __slots__ = (
+        "_commands",
+        "_current",
+        "_desk",
+        "_flight",
+        "_is_dirty",
+        "_limits",
+        "_reader",
+        "_refused",
+        "_seen_unsent",
+        "_taken",
+        "deadline",
+        "features",
+        "has_proved_itself",
+        "last_used",
+        "step",
+        "wire",
+    )
+
+    def __init__(self, wire: Wire, features: Features, limits: Limits) -> None:
+        wire.owner = self
+        self.wire = wire
+        self.features = features
+        self.step = Step.IDLE
+        self.deadline = 0.0
+        self.last_used = time.monotonic()
+        self.has_proved_itself = False  # a letter got past MAIL over it
+        self._limits = limits
+        self._reader = Reader()
+        self._desk: Desk
+        self._taken = 0
+        self._current: Letter | None = None  # its envelope is being said
+        self._commands: tuple[bytes, bytes] = (b"", b"")
+        self._refused = False  # the current letter has its answer; its other replies are still to come
+        self._is_dirty = False  # a transaction is open on the server's side
+        self._flight: Flight | None = None  # a body that awaits its answer
+        self._seen_unsent = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether a letter can be given to it."""
+        return self.step is Step.IDLE
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether QUIT was said on it."""
+        return self.step is Step.QUIT
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether letters are on it."""
+        return self.step is not Step.IDLE and self.step is not Step.QUIT
+
+    def begin(self, desk: Desk) -> None:
+        """Take letters from `desk` until it has no more. Raises Lost."""
+        self._desk = desk
+        self._next()
+        self._wait()
+
+    def quit(self) -> None:
+        """Say goodbye; the connection is of no more use once the reply is here. Raises Lost."""
+        self.step = Step.QUIT
+        self.wire.write(b"QUIT\r\n")
+        self._wait()
+
+    def connected(self) -> None:
+        """It stood before the session began."""
+
+    def arrived(self, data: bytes) -> None:
+        """Use every reply in `data`, in order. Raises Lost."""
+        if not data:
+            raise Lost("the relay closed the connection")
+        try:
+            for code, text in self._reader.feed(data):
+                self._reply(code, text)
+        except Garbage as error:
+            raise Lost(str(error)) from error
+        self._wait()
+
+    def flushed(self) -> None:
+        """What was written has left: the tail of a long body may follow. Raises Lost."""
+        if self._flight is not None:
+            self._flight.go_on()
+        self._wait()
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether the awaited reply is late (RFC 5321 section 4.5.3.2); a body still moving is not."""
+        if self.wire.unsent != self._seen_unsent:
+            self._seen_unsent = self.wire.unsent
+            self._wait()
+        return self.step is not Step.IDLE and now > self.deadline
+
+    def lost(self, why: str) -> None:
+        """The connection is gone: say what that makes of the letters on it."""
+        self.wire.close()
+        flight, current = self._flight, self._current
+        self._flight = self._current = None
+        if current is not None and not self._refused:
+            self._desk.give_back(current, why)
+        if flight is None:
+            return
+        if (outcome := flight.fate(why)) is None:
+            self._desk.give_back(flight.letter, why)
+        else:
+            self._desk.settle(flight.letter, outcome)
+
+    def _wait(self) -> None:
+        timeout_s = self._limits.command_timeout_s
+        if self.step is Step.DOT and not self.wire.unsent:
+            timeout_s = self._limits.dot_timeout_s
+        elif self.step is Step.QUIT:
+            timeout_s = _GOODBYE_S
+        self.deadline = time.monotonic() + timeout_s
+
+    def _take(self) -> bool:
+        """Make the next letter that can go over this connection the current one."""
+        self._current = None
+        self._refused = False
+        while self._taken < self._limits.messages_per_connection:
+            letter = self._desk.take()
+            if letter is None:
+                return False
+            try:
+                self._commands = self._desk.envelope.commands(letter, self.features)
+            except CannotSend as refusal:
+                self._desk.settle(letter, refusal.outcome)
+                continue
+            self._current = letter
+            self._taken += 1
+            return True
+        return False
+
+    def _next(self) -> None:
+        """Begin the next transaction, or rest."""
+        if self._take():
+            self.step = Step.RSET if self._is_dirty else Step.MAIL
+            self.wire.write(self._said_first())
+        elif self._taken >= self._limits.messages_per_connection:
+            self.quit()
+        else:
+            self.step = Step.IDLE
+            self.last_used = time.monotonic()
+
+    def _said_first(self) -> bytes:
+        """All commands of a transaction where they may be pipelined, else the first alone."""
+        reset = b"RSET\r\n" if self._is_dirty else b""
+        mail, rcpt = self._commands
+        if self.features.pipelining:
+            return b"".join((reset, mail, rcpt, b"DATA\r\n"))
+        return reset or mail
+
+    def _go_on(self, step: Step, command: bytes) -> None:
+        """Wait for the reply to `command`, which is out already where it was pipelined."""
+        self.step = step
+        if not self.features.pipelining:
+            self.wire.write(command)
+
+    def _reply(self, code: int, text: bytes) -> None:
+        match self.step:
+            case Step.DOT:
+                self._on_dot(code, text)
+            case Step.MAIL:
+                self._on_mail(code, text)
+            case Step.RCPT:
+                self._on_rcpt(code, text)
+            case Step.DATA:
+                self._on_data(code, text)
+            case Step.RSET:
+                if code != 250:
+                    raise Lost("RSET was refused")
+                self._is_dirty = False
+                self._go_on(Step.MAIL, self._commands[0])
+            case Step.EMPTY_DOT if code != CLOSING:
+                self._next()
+            case _:
+                raise _told(text)
+
+    def _on_mail(self, code: int, text: bytes) -> None:
+        self._check(Phase.MAIL, code, text)
+        if self._refused and not self.features.pipelining:
+            self._next()
+        else:
+            self._go_on(Step.RCPT, self._commands[1])
+
+    def _on_rcpt(self, code: int, text: bytes) -> None:
+        self._check(Phase.RCPT, code, text)
+        if self._refused and not self.features.pipelining:
+            self._is_dirty = True
+            self._next()
+        else:
+            self._go_on(Step.DATA, b"DATA\r\n")
+
+    def _on_data(self, code: int, text: bytes) -> None:
+        if code == 354 and self._refused:
+            # RFC 2920 section 3.1: DATA was granted without a recipient; a lone dot ends it.
+            self.wire.write(b".\r\n")
+            self.step = Step.EMPTY_DOT
+            self._is_dirty = True
+            if self.features.is_lmtp:  # which answers by recipient, and here there is none (RFC 2033)
+                raise Lost("DATA was granted without a recipient")
+        elif code == 354:
+            self._send_body()
+        else:
+            self._check(Phase.DATA, code, text)
+            self._is_dirty = True
+            self._next()
+
+    def _on_dot(self, code: int, text: bytes) -> None:
+        flight = self._flight
+        if flight is None or code < 200 or 300 <= code < 400 or (code < 400 and not flight.has_landed):
+            raise Garbage("a reply that fits nothing that was said")
+        self._flight = None
+        self._desk.decide(flight.letter, Phase.ANSWER, code, text)
+        self.has_proved_itself |= code != CLOSING
+        if code == CLOSING or not flight.has_landed:
+            raise _told(text)  # refused in mid-body: the rest of it would be taken for commands
+        if self._current is None:
+            self._next()
+        else:
+            self.step = Step.MAIL
+
+    def _check(self, phase: Phase, code: int, text: bytes) -> None:
+        """Note a refusal of the current letter; only the first one says why."""
+        if self._refused or (200 <= code < 300 and phase is not Phase.DATA):
+            return
+        if code < 400 or self._current is None:
+            raise Garbage("a reply that fits nothing that was said")
+        # Some servers count messages by connection and say 4yz to MAIL when theirs are used up.
+        is_used_up = phase is Phase.MAIL and code < 500 and self.has_proved_itself
+        if is_used_up or not self._desk.decide(self._current, phase, code, text):
+            raise _told(text)
+        self._refused = True
+        if code == CLOSING:
+            raise _told(text)
+        self.has_proved_itself |= phase is not Phase.MAIL
+
+    def _send_body(self) -> None:
+        """Write the current letter's body and, where pipelined, the next one's envelope behind it."""
+        letter = self._current
+        assert letter is not None  # noqa: S101  # DATA is said for a letter
+        self._flight = Flight(letter, self.wire, self._desk.complete)
+        self._current = None
+        behind = self._said_first() if self.features.pipelining and self._take() else b""
+        self.step = Step.DOT
+        self._flight.depart(behind)
+
+
+def _told(text: bytes) -> Lost:
+    return Lost(replies.redact(text.decode("ascii", "replace")))
