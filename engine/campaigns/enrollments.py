@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, literal, null, select, text, update
+from sqlalchemy import ColumnElement, case, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -74,22 +74,18 @@ def _add(
     obstacle = case(
         (Contact.converted, literal("converted")),
         *((Suppression.reason == reason, literal(stopped_by)) for reason, stopped_by in STOPPED_BY.items()),
-        else_=null(),
     )
-    free = obstacle.is_(None)
-    people = (
-        select(
-            Contact.id,
-            literal(campaign_id),
-            case((free, literal("active")), else_=literal("stopped")),
-            case((free, literal(first_at))),
-            obstacle,
-            case((~free, literal(now))),
-            literal(now),
-        )
-        .outerjoin(Suppression, Suppression.email_index == Contact.email_index)
-        .where(*wanted)
-        .order_by(Contact.id)
+    asked = select(Contact.id, obstacle.label("obstacle")).where(*wanted).order_by(Contact.id)
+    person = asked.outerjoin(Suppression, Suppression.email_index == Contact.email_index).subquery().c
+    free = person.obstacle.is_(None)
+    people = select(
+        person.id,
+        literal(campaign_id),
+        case((free, literal("active")), else_=literal("stopped")),
+        case((free, literal(first_at, Enrollment.next_at.type))),
+        person.obstacle,
+        case((~free, literal(now))),
+        literal(now),
     )
     columns = ["contact_id", "campaign_id", "state", "next_at", "stop_reason", "stopped_at", "created_at"]
     # Without defaults: the one for `id` must be the database's, once a row.

@@ -85,9 +85,9 @@ def template_faults(
         except templates.UnknownTemplate as unknown:
             yield Fault(f"steps.{number}.template", unknown.faults[0].message)
             continue
-        absent = template.required - given.keys()
-        personal = {f"variables.{name}" for name in _attributes(session, absent)}
-        found = [fault for fault in template.check(given) if fault.field not in personal and fault not in seen]
+        personal = _attributes(session, template.required - given.keys())
+        trial = {**given, **{name: template.sample.get(name, "x") for name in personal}}
+        found = [fault for fault in template.check(trial) if fault not in seen]
         seen.update(found)
         yield from found
 

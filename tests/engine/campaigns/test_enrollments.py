@@ -1,0 +1,145 @@
+"""Who is enrolled, as what, and what stops it."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from engine.audience import suppressions
+from engine.campaigns import campaigns, due, enrollments
+from engine.campaigns.enrollments import Enrolled
+from engine.delivery import outbox
+from errors import InvalidInput, NotFound
+from tests import sequence
+from tests.sequence import NOW
+
+
+def _rows(session: Session) -> dict[UUID, tuple[object, ...]]:
+    rows = session.execute(text("SELECT contact_id, state, stop_reason, next_at FROM enrollments"))
+    return {row.contact_id: tuple(row)[1:] for row in rows}
+
+
+def test_enroll_takes_each_contact_once_when_called_again(session: Session) -> None:
+    people = sequence.people(session, 5)
+    campaign_id = sequence.create(session)
+    assert enrollments.enroll(session, campaign_id, contact_ids=people[:3], now=NOW) == Enrolled(3, {})
+    assert enrollments.enroll(session, campaign_id, contact_ids=people, now=NOW) == Enrolled(2, {})
+    assert _rows(session) == dict.fromkeys(people, ("active", None, None))
+
+
+def test_enroll_keeps_those_who_may_not_be_mailed_as_stopped(session: Session) -> None:
+    free, converted, gone, dead, angry, banned = sequence.people(session, 6)
+    session.execute(text("UPDATE contacts SET converted = true WHERE id = :id"), {"id": converted})
+    for contact_id, reason in ((gone, "unsubscribed"), (dead, "hard_bounce"), (angry, "complaint"), (banned, "manual")):
+        suppressions.add(session, [contact_id], reason, now=NOW)
+    campaign_id = sequence.create(session)
+    words = {converted: "converted", gone: "unsubscribed", dead: "bounced", angry: "complained", banned: "suppressed"}
+    enrolled = enrollments.enroll(session, campaign_id, now=NOW)
+    assert enrolled == Enrolled(6, dict.fromkeys(words.values(), 1))
+    stopped = {contact_id: ("stopped", word, None) for contact_id, word in words.items()}
+    assert _rows(session) == {free: ("active", None, None), **stopped}
+    campaigns.launch(session, campaign_id, now=NOW)
+    assert due.queue_due(session, now=NOW) == 1
+
+
+@pytest.mark.parametrize(
+    ("audience", "expected"),
+    [
+        ({}, {0, 1, 2, 3}),
+        ({"industry": ["Marketing"]}, {0, 1}),
+        ({"industry": ["Marketing", "Banca"], "role": ["CEO"]}, {1, 2}),
+        ({"min_score": 20, "max_score": 40}, {2, 3}),
+        ({"attributes": {"origen": "feria"}}, {3}),
+        ({"company": ["Acme"], "locale": ["es"], "followup_status": ["new"]}, {0}),
+        ({"industry": ["Nada"]}, set()),
+    ],
+)
+def test_enroll_takes_the_audience_when_no_contacts_are_named(
+    session: Session, audience: dict[str, object], expected: set[int]
+) -> None:
+    people = sequence.people(session, 4)
+    details = [
+        "industry = 'Marketing', company = 'Acme', locale = 'es'",
+        "industry = 'Marketing', role = 'CEO', score = 10",
+        "industry = 'Banca', role = 'CEO', score = 20",
+        """score = 40, attributes = '{"origen": "feria", "x": "y"}'""",
+    ]
+    for contact_id, detail in zip(people, details, strict=True):
+        session.execute(text(f"UPDATE contacts SET {detail} WHERE id = :id").bindparams(id=contact_id))  # noqa: S608
+    enrollments.enroll(session, sequence.create(session, audience=audience), now=NOW)
+    assert _rows(session).keys() == {people[number] for number in expected}
+
+
+def test_enroll_makes_step_one_due_when_the_campaign_is_running(session: Session) -> None:
+    sequence.people(session, 1)
+    campaign_id = sequence.create(session, days=(2, 3), weekdays=(1,))
+    campaigns.launch(session, campaign_id, now=NOW)
+    late = sequence.people(session, 1, prefix="tarde")
+    enrollments.enroll(session, campaign_id, contact_ids=late, now=NOW + timedelta(days=1))
+    # Tuesday and two days make Thursday; the next Monday starts four days later, at midnight.
+    assert _rows(session)[late[0]][2] == NOW.replace(hour=0) + timedelta(days=7)
+
+
+def test_enroll_refuses_contacts_that_do_not_exist_and_campaigns_that_do_not(session: Session) -> None:
+    people = sequence.people(session, 2)
+    with pytest.raises(InvalidInput, match="contact_ids: 2 of them"):
+        enrollments.enroll(session, sequence.create(session), contact_ids=[*people, uuid4(), uuid4()], now=NOW)
+    with pytest.raises(NotFound):
+        enrollments.enroll(session, uuid4(), now=NOW)
+
+
+def test_stop_ends_the_sequence_everywhere_and_cancels_what_is_queued(session: Session) -> None:
+    stays, goes = sequence.people(session, 2)
+    for name in ("Otoño", "Invierno"):
+        campaigns.launch(session, sequence.create(session, name), now=NOW)
+    assert due.queue_due(session, now=NOW, limit=9) == 2  # one of each campaign is queued, one still due
+    orders = [
+        outbox.Order("contacto1@empresa.example", "email_1_roi", "x", {}, kind)
+        for kind in ("marketing", "transactional")
+    ]
+    outbox.add(session, orders, now=NOW)
+    assert enrollments.stop(session, [goes], "replied", now=NOW) == 2
+    assert enrollments.stop(session, [goes], "unsubscribed", now=NOW) == 0
+    states = session.execute(text("SELECT contact_id, state, stop_reason FROM enrollments")).all()
+    assert {(row.state, row.stop_reason) for row in states if row.contact_id == goes} == {("stopped", "replied")}
+    assert {row.state for row in states if row.contact_id == stays} <= {"active", "waiting"}
+    mails = session.execute(
+        text("SELECT kind, status, reason FROM emails WHERE contact_id = :id").bindparams(id=goes)
+    ).all()
+    assert {tuple(mail) for mail in mails} == {
+        ("marketing", "cancelled", "replied"),
+        ("transactional", "queued", None),
+    }
+    due.queue_due(session, now=NOW)
+    sequence.settle(session, now=NOW)
+    assert (
+        session.scalar(
+            text(
+                "SELECT count(*) FROM emails WHERE contact_id = :id AND step = 1 AND status = 'sent' "
+                "AND kind = 'marketing'"
+            ).bindparams(id=goes)
+        )
+        == 0
+    )
+
+
+def test_stop_leaves_a_mail_in_a_senders_hand_and_the_sequence_ends_there(session: Session) -> None:
+    (contact_id,) = sequence.people(session, 1)
+    campaigns.launch(session, sequence.create(session), now=NOW)
+    due.queue_due(session, now=NOW)
+    session.execute(text("UPDATE emails SET status = 'sending'"))
+    enrollments.stop(session, [contact_id], "converted", now=NOW)
+    session.execute(text("UPDATE emails SET status = 'queued'"))
+    sequence.settle(session, now=NOW)
+    assert session.execute(text("SELECT state, stop_reason, next_step FROM enrollments")).one() == (
+        "stopped",
+        "converted",
+        1,
+    )
+    assert due.queue_due(session, now=NOW + timedelta(days=30)) == 0
+
+
+def test_stop_takes_no_contacts_at_all(session: Session) -> None:
+    assert enrollments.stop(session, [], "converted", now=NOW) == 0

@@ -1,0 +1,84 @@
+"""Every contact's way can be told, and the counts of the funnel add up."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from engine.audience import suppressions
+from engine.campaigns import campaigns, due, enrollments, explain, funnel
+from tests import sequence
+from tests.sequence import NOW
+
+DAY = timedelta(days=1)
+
+
+def test_why_tells_where_a_contact_stands_at_each_point_of_its_way(session: Session) -> None:
+    (ana,) = sequence.people(session, 1)
+    campaign_id = sequence.create(session, days=(1, 3))
+    enrollments.enroll(session, campaign_id, now=NOW)
+
+    def sentence() -> str:
+        (journey,) = explain.why(session, ana)
+        return journey.sentence
+
+    assert sentence() == "No mail was sent; step 1 waits because the campaign is draft."
+    campaigns.launch(session, campaign_id, now=NOW)
+    assert sentence() == "No mail was sent; step 1 is due on 2026-11-03 09:00 UTC."
+    due.queue_due(session, now=NOW + DAY)
+    assert sentence() == "No mail was sent; step 1 is on its way."
+    campaigns.pause(session, campaign_id, "price changed", now=NOW + DAY)
+    assert sentence() == "No mail was sent; step 1 waits because the campaign is paused (price changed)."
+    campaigns.resume(session, campaign_id, now=NOW + DAY)
+    session.execute(text("UPDATE emails SET attempts = 1, due_at = :at"), {"at": NOW + 2 * DAY})
+    assert sentence().endswith("step 1 was deferred by the mail server and is tried again on 2026-11-04 09:00 UTC.")
+    session.execute(text("UPDATE emails SET status = 'in_doubt'"))
+    assert sentence() == "No mail was sent; it is in doubt whether the mail server took step 1."
+    session.execute(text("UPDATE emails SET status = 'queued'"))
+    sequence.settle(session, now=NOW + 2 * DAY)
+    assert sentence() == "1 mail was sent; step 2 is due on 2026-11-07 09:00 UTC."
+    enrollments.stop(session, [ana], "replied", now=NOW + 3 * DAY)
+    assert sentence() == "1 mail was sent; stopped on 2026-11-05 09:00 UTC because the contact answered."
+    (journey,) = explain.why(session, ana)
+    assert [(step.step, step.status, step.sent_at) for step in journey.steps] == [(1, "sent", NOW + 2 * DAY)]
+
+
+def test_why_tells_of_every_campaign_and_of_those_that_mailed_nothing(session: Session) -> None:
+    (ana,) = sequence.people(session, 1)
+    first = sequence.create(session, "Otoño", days=(0,))
+    campaigns.launch(session, first, now=NOW)
+    due.queue_due(session, now=NOW)
+    sequence.settle(session, now=NOW)
+    suppressions.add(session, [ana], "unsubscribed", now=NOW)
+    enrollments.enroll(session, sequence.create(session, "Invierno"), now=NOW + DAY)
+    assert [(journey.campaign, journey.sentence) for journey in explain.why(session, ana)] == [
+        ("Otoño", "1 mail was sent; the sequence is complete."),
+        ("Invierno", "No mail was sent; stopped on 2026-11-03 09:00 UTC because the contact unsubscribed."),
+    ]
+    assert explain.why(session, uuid4()) == []
+
+
+def test_funnel_adds_up_to_the_contacts_that_were_enrolled(session: Session) -> None:
+    people = sequence.people(session, 10)
+    suppressions.add(session, people[:1], "complaint", now=NOW)
+    campaign_id = sequence.create(session, days=(0, 3))
+    campaigns.launch(session, campaign_id, now=NOW)
+    due.queue_due(session, now=NOW)
+    enrollments.stop(session, people[1:3], "converted", now=NOW)
+    session.execute(text("UPDATE emails SET status = 'in_doubt' WHERE contact_id = :id"), {"id": people[3]})
+    sequence.settle(session, now=NOW)
+    session.execute(text("UPDATE emails SET opened_at = sent_at WHERE contact_id = ANY(:ids)"), {"ids": people[4:8]})
+    due.queue_due(session, now=NOW + 3 * DAY)
+    seen = funnel.of(session, campaign_id)
+    assert (seen.enrolled, seen.states) == (10, {"active": 0, "waiting": 7, "finished": 0, "stopped": 3})
+    assert seen.stop_reasons == {"converted": 2, "complained": 1}
+    first, second = seen.steps
+    assert (first.queued, first.sent, first.in_doubt, first.cancelled, first.opened) == (0, 6, 1, 2, 4)
+    assert (second.step, second.template, second.queued, second.sent) == (2, "email_2_caso", 6, 0)
+
+
+def test_funnel_shows_steps_without_mails_before_the_launch(session: Session) -> None:
+    seen = funnel.of(session, sequence.create(session))
+    assert [(step.step, step.queued, step.sent) for step in seen.steps] == [(1, 0, 0), (2, 0, 0), (3, 0, 0)]
+    assert seen.enrolled == 0
