@@ -76,7 +76,7 @@ def answer(reply: Reply) -> Response:
     """A view's reply as a response."""
     if isinstance(reply, Response):
         return reply
-    model, status, headers = (*reply, 200, {})[:3] if isinstance(reply, tuple) else (reply, 200, {})
+    model, status, headers = (*reply, {})[:3] if isinstance(reply, tuple) else (reply, 200, {})
     return Response(written(model), status, headers, content_type="application/json")
 
 
