@@ -66,7 +66,7 @@ class Batch:
         self._error: Exception | None = None
         self._is_staffed = False  # every free connection is at work, every wanted one on its way
         limits = pool.limits
-        self._sweep_s = min(_SWEEP_S, limits.command_timeout_s / 2, limits.dot_timeout_s / 2)
+        self._sweep_s = min(_SWEEP_S, limits.pause_s, limits.command_timeout_s / 2, limits.dot_timeout_s / 2)
         self._next_sweep = time.monotonic() + self._sweep_s
 
     def run(self) -> dict[int, Outcome]:

@@ -60,12 +60,14 @@ class Opening:
         self._reader = Reader()
         self._dialogue = self._introduce()
         self._stands = False
+        self._is_securing = False
         self._deadline = 0.0
         self._dial(Lost())
 
     def connected(self) -> None:
         """TCP, or TLS, stands: go on with what comes after it."""
         self._stands = True
+        self._is_securing = False
         if self._relay.implicit_tls and not self.wire.is_secure:
             self.wire.start_tls(self._context, self._relay.host)
         else:
@@ -77,9 +79,12 @@ class Opening:
             raise RelayUnavailable(Reason.DROPPED)
         try:
             for reply in self._reader.feed(data):
+                self._refuse_early_words()
                 self._go_on(reply)
         except Garbage as error:
             raise RelayUnavailable(Reason.GARBAGE, str(error)) from error
+        if not self._reader.is_between_replies:
+            self._refuse_early_words()
 
     def flushed(self) -> None:
         """Nothing waits for this: the dialogue moves by replies."""
@@ -116,10 +121,13 @@ class Opening:
             return
         if isinstance(step, bytes):
             self.wire.write(step)
-        elif self._reader.is_between_replies:
-            self.wire.start_tls(self._context, self._relay.host)
         else:
-            # Words before the handshake would count as said under TLS (CVE-2011-0411).
+            self._is_securing = True
+            self.wire.start_tls(self._context, self._relay.host)
+
+    def _refuse_early_words(self) -> None:
+        """What comes in clear behind the reply to STARTTLS must not count as said under TLS (CVE-2011-0411)."""
+        if self._is_securing:
             raise RelayUnavailable(Reason.TLS, "data before the handshake")
 
     def _introduce(self) -> _Dialogue:

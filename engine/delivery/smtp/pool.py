@@ -8,7 +8,7 @@ from engine.delivery.smtp.relay import Limits, Reason, Relay, RelayUnavailable
 from engine.delivery.smtp.session import Session
 from engine.delivery.smtp.wire import Lost
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_LONGEST_PAUSE = 30  # times the first one
 _GOODBYE_S = 2.0
 
 
@@ -98,9 +98,9 @@ class Pool:
         """Note a failure of the relay; the seconds it is left alone for."""
         if any(session.has_proved_itself for session in self.sessions):
             # It works, but takes no more connections of ours than it has.
-            self._crowded_until = time.monotonic() + _LONGEST_PAUSE_S
+            self._crowded_until = time.monotonic() + self.limits.pause_s * _LONGEST_PAUSE
             return 0.0
-        pause_s = min(_FIRST_PAUSE_S * 2.0**self.failures, _LONGEST_PAUSE_S)
+        pause_s = self.limits.pause_s * min(1 << self.failures, _LONGEST_PAUSE)
         self.failures += 1
         self.last_failure = error
         self._paused_until = time.monotonic() + pause_s

@@ -64,6 +64,7 @@ class Limits:
     connect_timeout_s: float = 30.0
     command_timeout_s: float = 300.0
     dot_timeout_s: float = 600.0
+    pause_s: float = 1.0  # after a failure of the relay; twice as long after the next, thirty times at most
 
 
 @dataclass(frozen=True, slots=True)

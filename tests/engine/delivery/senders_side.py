@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from engine.delivery import smtp
 
 FROM = "rebotes@cadencia.example"
-QUICK = smtp.Limits(connections=1, connect_timeout_s=1.0, command_timeout_s=0.6, dot_timeout_s=0.6, idle_s=60.0)
+QUICK = smtp.Limits(connections=1, connect_timeout_s=1.0, command_timeout_s=0.6, dot_timeout_s=0.6, pause_s=0.05)
 
 
 def letter(slot: int, recipient: str = "", body: bytes = b"Hola.\r\n") -> smtp.Letter:

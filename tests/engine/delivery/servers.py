@@ -34,6 +34,7 @@ class Visit:
     connection: int  # 1 for the first
     letter: int = 0  # on this connection, 1 for the first
     recipient: str = ""
+    name: str = ""  # as given with EHLO
     commands: list[str] = field(default_factory=list)
 
 
@@ -171,7 +172,8 @@ class _Dialogue:
             else:
                 handler(line.decode("utf-8", "replace"))
 
-    def on_ehlo(self, _line: str) -> None:
+    def on_ehlo(self, line: str) -> None:
+        self.visit.name = line.partition(" ")[2]
         lines = ["mx.example.com", *self.server.features]
         parts = [f"250-{part}" for part in lines[:-1]] + [f"250 {lines[-1]}"]
         self.say("EHLO", "\r\n".join(parts).encode())
