@@ -19,8 +19,14 @@ class Enrollment(Base):
     __table_args__ = (
         one_of("state", STATES),
         UniqueConstraint("contact_id", "campaign_id"),
+        # A waiting one has no next_at, so it stands behind all that can be due; finishing a campaign asks for any.
         Index(
-            "ix_enrollments_due", "campaign_id", "next_step", "next_at", "id", postgresql_where=text("state = 'active'")
+            "ix_enrollments_running",
+            "campaign_id",
+            "next_step",
+            "next_at",
+            "id",
+            postgresql_where=text("state IN ('active', 'waiting')"),
         ),
         {"postgresql_with": {"fillfactor": 70}},
     )

@@ -151,8 +151,7 @@ def resume(session: Session, campaign_id: UUID, *, now: datetime) -> None:
 _FINISH = text("""
     UPDATE campaigns SET state = 'finished', finished_at = :now
      WHERE state = 'running'
-       AND NOT EXISTS (SELECT 1 FROM enrollments WHERE campaign_id = campaigns.id AND state = 'active')
-       AND NOT EXISTS (SELECT 1 FROM enrollments WHERE campaign_id = campaigns.id AND state = 'waiting')
+       AND NOT EXISTS (SELECT 1 FROM enrollments WHERE campaign_id = campaigns.id AND state IN ('active', 'waiting'))
     RETURNING id
 """)
 

@@ -35,7 +35,7 @@ _POSTPONE = text("""
     UPDATE enrollments SET next_at = closed.opens_at FROM closed WHERE enrollments.id = closed.id
 """)
 
-# One range scan of ix_enrollments_due for each open step. What the contact did is looked at once more here: it may
+# One range scan of ix_enrollments_running for each open step. What the contact did is looked at once more here: it may
 # have happened while the contact was being enrolled. A mail that is there already is the step's one mail.
 _QUEUE = text(f"""
     WITH due AS MATERIALIZED (

@@ -54,19 +54,19 @@ class Step:
 
 
 def faults(drafts: Sequence[StepDraft]) -> Iterator[Fault]:
-    """Everything wrong with the steps themselves, fields named like `steps.0.delay_s`."""
+    """Everything wrong with the steps themselves, fields named like `steps[0].delay_s`."""
     if not 1 <= len(drafts) <= MAX_STEPS:
         yield Fault("steps", f"a campaign has 1 to {MAX_STEPS} steps, not {len(drafts)}")
     for number, draft in enumerate(drafts):
         if not 0 <= draft.delay_s <= _MAX_DELAY_S:
-            yield Fault(f"steps.{number}.delay_s", f"must be from 0 to {_MAX_DELAY_S} seconds")
+            yield Fault(f"steps[{number}].delay_s", f"must be from 0 to {_MAX_DELAY_S} seconds")
         if not 0 <= draft.window_start_min < draft.window_end_min <= window.MINUTES_A_DAY:
             yield Fault(
-                f"steps.{number}.window_end_min",
+                f"steps[{number}].window_end_min",
                 f"the window must start before it ends, within 0 to {window.MINUTES_A_DAY} minutes",
             )
         if not draft.weekdays or not set(draft.weekdays) <= set(range(1, 8)):
-            yield Fault(f"steps.{number}.weekdays", "give at least one, from 1 (Monday) to 7 (Sunday)")
+            yield Fault(f"steps[{number}].weekdays", "give at least one, from 1 (Monday) to 7 (Sunday)")
 
 
 def template_faults(
@@ -83,7 +83,7 @@ def template_faults(
         try:
             template = library.get(draft.template)
         except templates.UnknownTemplate as unknown:
-            yield Fault(f"steps.{number}.template", unknown.faults[0].message)
+            yield Fault(f"steps[{number}].template", unknown.faults[0].message)
             continue
         personal = _attributes(session, template.required - given.keys())
         trial = {**given, **{name: template.sample.get(name, "x") for name in personal}}

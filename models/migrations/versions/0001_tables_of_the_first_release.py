@@ -171,11 +171,11 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_enrollments_campaign_id"), "enrollments", ["campaign_id"], unique=False)
     op.create_index(
-        "ix_enrollments_due",
+        "ix_enrollments_running",
         "enrollments",
         ["campaign_id", "next_step", "next_at", "id"],
         unique=False,
-        postgresql_where=sa.text("state = 'active'"),
+        postgresql_where=sa.text("state IN ('active', 'waiting')"),
     )
     op.create_table(
         "idempotency_keys",
@@ -333,7 +333,9 @@ def downgrade() -> None:
     op.drop_table("revoked_tokens")
     op.drop_index("ix_idempotency_keys_created_at", table_name="idempotency_keys")
     op.drop_table("idempotency_keys")
-    op.drop_index("ix_enrollments_due", table_name="enrollments", postgresql_where=sa.text("state = 'active'"))
+    op.drop_index(
+        "ix_enrollments_running", table_name="enrollments", postgresql_where=sa.text("state IN ('active', 'waiting')")
+    )
     op.drop_index(op.f("ix_enrollments_campaign_id"), table_name="enrollments")
     op.drop_table("enrollments")
     op.drop_table("campaign_steps")
