@@ -6,11 +6,17 @@ import settings
 
 
 def now() -> datetime:
-    """The product's present moment. Only tasks, views and commands ask; engine functions are told.
+    """The product's present moment. Only tasks, views and commands ask; engine functions are told."""
+    return _product(datetime.now(UTC))
 
-    `clock_rate` seconds pass in one real second, counted from `clock_epoch`.
-    """
-    real = datetime.now(UTC)
+
+def at(unix_ms: int) -> datetime:
+    """The product's time at a real moment, in milliseconds since 1970."""
+    return _product(datetime.fromtimestamp(unix_ms / 1000, UTC))
+
+
+def _product(real: datetime) -> datetime:
+    """`clock_rate` seconds pass in one real second, counted from `clock_epoch`."""
     configured = settings.current()
     if configured.clock_epoch is None:
         return real

@@ -80,3 +80,7 @@ class Transport:
     def close(self) -> None:
         """Take leave of the relay (at most 2 s); opens again on the next use."""
         self._pool.close()
+
+    def abort(self) -> None:
+        """Close everything at once, in whatever state; what was unanswered stays so."""
+        self._pool.abort()

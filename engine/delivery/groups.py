@@ -1,0 +1,219 @@
+"""Groups: the messages a sender takes in hand together, from claim to settlement.
+
+queued ─claim─▶ claimed ─start─▶ sending ─settle─▶ sent | failed | in_doubt | queued again. With a connection at
+hand, claim and start are one statement. Every transition is guarded by the state and the claim it expects (R8).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from engine.delivery import variables, verdicts
+from engine.delivery.outcomes import Outcome
+from engine.delivery.verdicts import Settled
+from errors import Fenced
+from models import ids, vault
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One message of a group, with all that composing it takes."""
+
+    email_id: UUID
+    message_id: str
+    contact_id: UUID
+    to: str
+    to_name: str | None
+    template: str
+    variables: Mapping[str, Any]
+    kind: str
+    campaign_id: UUID | None
+    enrollment_id: UUID | None
+    step: int | None
+    variant: str | None
+    attempts: int
+    accepted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A message that was due but may not go out any more: it was cancelled instead of claimed."""
+
+    email_id: UUID
+    contact_id: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Messages claimed together; `started` once they are recorded as sending."""
+
+    id: UUID
+    members: tuple[Member, ...]
+    dropped: tuple[Dropped, ...]
+    started: bool
+
+
+_CLAIM = text("""
+WITH due AS MATERIALIZED (
+    SELECT id FROM emails
+    WHERE status = 'queued' AND lane = :lane AND due_at <= :now
+      AND (campaign_id IS NULL OR campaign_id NOT IN (SELECT id FROM campaigns WHERE state = 'paused'))
+    ORDER BY due_at, id LIMIT :limit
+    FOR UPDATE SKIP LOCKED
+), person AS (
+    SELECT e.id, c.email, c.first_name, c.last_name, c.company, c.role, c.industry, c.attributes,
+           coalesce(s.reason, n.stop_reason) AS obstacle
+    FROM due JOIN emails e USING (id)
+    JOIN contacts c ON c.id = e.contact_id
+    LEFT JOIN suppressions s ON s.email_index = c.email_index
+         AND (e.kind = 'marketing' OR s.reason IN ('hard_bounce', 'complaint'))
+    LEFT JOIN enrollments n ON n.id = e.enrollment_id AND n.state = 'stopped'
+)
+UPDATE emails e
+SET status = CASE WHEN p.obstacle IS NULL THEN :status ELSE 'cancelled' END,
+    claim = CASE WHEN p.obstacle IS NULL THEN CAST(:group AS uuid) END,
+    reason = p.obstacle
+FROM person p WHERE p.id = e.id
+RETURNING e.id, e.message_id, e.contact_id, e.template, e.variables, e.kind, e.campaign_id, e.enrollment_id,
+          e.step, e.variant, e.attempts, e.accepted_at, p.obstacle, p.email, p.first_name, p.last_name, p.company,
+          p.role, p.industry, p.attributes
+""")
+
+_OPEN = text(
+    "INSERT INTO send_groups (id, sender_id, lane, members, leased_until) "
+    "VALUES (:group, :sender, :lane, :members, now() + make_interval(secs => :lease))"
+)
+
+
+def claim(
+    session: Session, sender_id: UUID, lane: str, *, limit: int, lease_s: float, started: bool, now: datetime
+) -> Group | None:
+    """Take up to `limit` due messages of `lane` in hand, oldest first; None when nothing is due.
+
+    With `started` they are recorded as sending at once. Messages to people who may not be mailed any more are
+    cancelled on the way (R13). Claims of others are stepped over, never waited for (R6).
+    """
+    group_id = ids.new()
+    status = "sending" if started else "claimed"
+    values = {"lane": lane, "now": now, "limit": limit, "status": status, "group": group_id}
+    rows = session.execute(_CLAIM, values).all()
+    if not rows:
+        return None
+    free = [row for row in rows if row.obstacle is None]
+    if free:
+        opening = {"group": group_id, "sender": sender_id, "lane": lane, "lease": lease_s}
+        session.execute(_OPEN, {**opening, "members": [row.id for row in free]})
+    shared = _campaign_variables(session, {row.campaign_id for row in free if row.campaign_id})
+    members = tuple(_member(row, shared) for row in free)
+    dropped = tuple(Dropped(row.id, row.contact_id, row.obstacle) for row in rows if row.obstacle is not None)
+    return Group(group_id, members, dropped, started)
+
+
+def start(session: Session, group: Group) -> None:
+    """Record a claimed group as sending; to be committed before its first byte leaves."""
+    update = text("UPDATE emails SET status = 'sending' WHERE claim = :group AND status = 'claimed'")
+    _expect(session.execute(update, {"group": group.id}), len(group.members), group.id)
+
+
+def renew(session: Session, group_id: UUID, *, lease_s: float) -> None:
+    """Lengthen the lease of an open group to `lease_s` seconds from now, by the database's clock."""
+    update = text(
+        "UPDATE send_groups SET leased_until = now() + make_interval(secs => :lease) "
+        "WHERE id = :group AND state = 'open'"
+    )
+    _expect(session.execute(update, {"group": group_id, "lease": lease_s}), 1, group_id)
+
+
+def settle(
+    session: Session,
+    group_id: UUID,
+    results: Sequence[tuple[verdicts.Attempted, Outcome]],
+    *,
+    state: str = "settled",
+    now: datetime,
+) -> list[Settled]:
+    """Record what became of every message of a group and close it; all of it or, raising Fenced, nothing."""
+    settled = [verdicts.decide(member, outcome, now=now) for member, outcome in results]
+    if settled:
+        _record(session, group_id, settled)
+    _close(session, group_id, settled, state)
+    return settled
+
+
+_RECORD = text("""
+UPDATE emails e
+SET status = v.status, sent_at = v.sent_at, due_at = coalesce(v.due_at, e.due_at), response = v.response,
+    reason = v.reason, attempts = e.attempts + v.attempts,
+    claim = CASE WHEN v.status = 'in_doubt' THEN e.claim END
+FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[]), CAST(:sent AS timestamptz[]),
+            CAST(:due AS timestamptz[]), CAST(:responses AS text[]), CAST(:reasons AS text[]),
+            CAST(:attempts AS int[]))
+     AS v(id, status, sent_at, due_at, response, reason, attempts)
+WHERE e.id = v.id AND e.claim = :group AND e.status IN ('claimed', 'sending')
+""")
+
+
+def _record(session: Session, group_id: UUID, settled: Sequence[Settled]) -> None:
+    values = {
+        "group": group_id,
+        "ids": [one.email_id for one in settled],
+        "statuses": [one.status for one in settled],
+        "sent": [one.sent_at for one in settled],
+        "due": [one.due_at for one in settled],
+        "responses": [one.response for one in settled],
+        "reasons": [one.reason for one in settled],
+        "attempts": [one.attempts for one in settled],
+    }
+    _expect(session.execute(_RECORD, values), len(settled), group_id)
+
+
+_CLOSE = text(
+    "UPDATE send_groups SET state = :state, ended_at = now(), answered = :answered, given_back = :given_back, "
+    "in_doubt = :in_doubt WHERE id = :group AND state = 'open'"
+)
+
+
+def _close(session: Session, group_id: UUID, settled: Sequence[Settled], state: str) -> None:
+    given_back = sum(one.status == "queued" and not one.attempts for one in settled)
+    in_doubt = sum(one.status == "in_doubt" for one in settled)
+    counts = {"answered": len(settled) - given_back - in_doubt, "given_back": given_back, "in_doubt": in_doubt}
+    _expect(session.execute(_CLOSE, {"group": group_id, "state": state, **counts}), 1, group_id)
+
+
+def _expect(result: Any, rows: int, group_id: UUID) -> None:
+    """The guard of every transition: others changed these rows, so this sender's view of the group is dead."""
+    if result.rowcount != rows:
+        raise Fenced(f"group {group_id}: {rows} rows were ours, {result.rowcount} still are; it was given to others")
+
+
+def _campaign_variables(session: Session, campaigns: set[UUID]) -> dict[UUID, dict[str, Any]]:
+    if not campaigns:
+        return {}
+    query = text("SELECT id, variables FROM campaigns WHERE id = ANY(:ids)")
+    return {row.id: row.variables for row in session.execute(query, {"ids": list(campaigns)})}
+
+
+def _member(row: Row[Any], shared: Mapping[UUID, Mapping[str, Any]]) -> Member:
+    name = " ".join(part for part in (row.first_name, row.last_name) if part)
+    return Member(
+        email_id=row.id,
+        message_id=row.message_id,
+        contact_id=row.contact_id,
+        to=vault.current().decrypt(row.email),
+        to_name=name or None,
+        template=row.template,
+        variables=variables.of(row, shared.get(row.campaign_id, {})),
+        kind=row.kind,
+        campaign_id=row.campaign_id,
+        enrollment_id=row.enrollment_id,
+        step=row.step,
+        variant=row.variant,
+        attempts=row.attempts,
+        accepted_at=row.accepted_at,
+    )

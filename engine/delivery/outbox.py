@@ -1,0 +1,165 @@
+"""The outbox: e-mails as callers give them to us and ask about them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+import settings
+from engine.audience import contacts
+from engine.delivery import variables
+from errors import NotFound
+from models import ids
+
+_STEP = re.compile(r"^email_([123])(?:_|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One e-mail to be sent: `to` normalised, `subject` as the template has it, not rendered."""
+
+    to: str
+    template: str
+    subject: str
+    variables: Mapping[str, Any]
+    kind: str = "marketing"
+    lane: str = "transactional"
+
+
+_ADD = text("""
+INSERT INTO emails (id, contact_id, template, subject, lane, kind, step, variables, message_id, accepted_at, due_at)
+SELECT id, contact_id, template, subject, lane, kind, step, variables, message_id, :now, :now
+FROM unnest(CAST(:ids AS uuid[]), CAST(:contacts AS uuid[]), CAST(:templates AS text[]), CAST(:subjects AS text[]),
+            CAST(:lanes AS text[]), CAST(:kinds AS text[]), CAST(:steps AS smallint[]), CAST(:variables AS text[]),
+            CAST(:message_ids AS text[]))
+     AS v(id, contact_id, template, subject, lane, kind, step, variables, message_id)
+""")
+
+
+def add(session: Session, orders: Sequence[Order], *, now: datetime) -> list[UUID]:
+    """Queue e-mails, due at once, making contacts of new addresses; their ids in the order given.
+
+    Two statements however many there are. After the caller's commit, ring the lane's bell.
+    """
+    if not orders:
+        return []
+    contact_ids = contacts.ensure(session, [order.to for order in orders], now=now)
+    email_ids = [ids.new() for _ in orders]
+    values = {
+        "ids": email_ids,
+        "contacts": contact_ids,
+        "templates": [order.template for order in orders],
+        "subjects": [order.subject for order in orders],
+        "lanes": [order.lane for order in orders],
+        "kinds": [order.kind for order in orders],
+        "steps": [step_of(order.template) for order in orders],
+        "variables": [variables.seal(order.variables) for order in orders],
+        "message_ids": [message_id(email_id) for email_id in email_ids],
+        "now": now,
+    }
+    session.execute(_ADD, values)
+    return email_ids
+
+
+def step_of(template: str) -> int | None:
+    """The step whose flags a single mail of this template sets: `email_2_caso` is step 2; None for others."""
+    found = _STEP.match(template)
+    return int(found.group(1)) if found else None
+
+
+def message_id(email_id: UUID) -> str:
+    """The Message-ID of an e-mail, bare: fixed at its creation and equal on every attempt (R12)."""
+    return f"{email_id.hex}@{settings.current().message_domain}"
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One event of an e-mail's story."""
+
+    event_type: str
+    timestamp: datetime
+    source: str
+    event_data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that is known of one e-mail, without the person it went to."""
+
+    email_id: UUID
+    contact_id: UUID
+    template: str
+    subject: str
+    kind: str
+    lane: str
+    campaign_id: UUID | None
+    step: int | None
+    message_id: str
+    status: str
+    accepted_at: datetime
+    due_at: datetime
+    sent_at: datetime | None
+    opened_at: datetime | None
+    clicked_at: datetime | None
+    converted_at: datetime | None
+    attempts: int
+    reason: str | None
+    response: str | None
+    events: tuple[Happening, ...]
+
+
+_STORY = text(
+    "SELECT id AS email_id, contact_id, template, subject, kind, lane, campaign_id, step, message_id, status, "
+    "accepted_at, due_at, sent_at, opened_at, clicked_at, converted_at, attempts, reason, response "
+    "FROM emails WHERE id = :id"
+)
+_EVENTS = text(
+    "SELECT event_type, timestamp, source, event_data FROM events "
+    "WHERE email_id = :id ORDER BY timestamp, id LIMIT 1000"
+)
+
+
+def story(session: Session, email_id: UUID) -> Story:
+    """Everything that happened to one e-mail; raises NotFound."""
+    row = session.execute(_STORY, {"id": email_id}).mappings().first()
+    if row is None:
+        raise NotFound(f"there is no e-mail {ids.public(email_id)}; take the email_id that the send answered")
+    events = session.execute(_EVENTS, {"id": email_id}).mappings()
+    return Story(**row, events=tuple(Happening(**event) for event in events))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an e-mail is just now."""
+
+    status: str
+    sent_at: datetime | None
+    reason: str | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the mail server has not decided yet."""
+        return self.status in ("queued", "claimed", "sending")
+
+
+def standing(session: Session, email_id: UUID) -> Standing:
+    """Where one e-mail is; one primary-key look-up, for callers that wait. Raises NotFound."""
+    query = text("SELECT status, sent_at, reason FROM emails WHERE id = :id")
+    row = session.execute(query, {"id": email_id}).first()
+    if row is None:
+        raise NotFound(f"there is no e-mail {ids.public(email_id)}; take the email_id that the send answered")
+    return Standing(row.status, row.sent_at, row.reason)
+
+
+def due_lanes(session: Session, *, now: datetime) -> list[str]:
+    """The lanes in which something is due; for the sweep, so that a lost ring costs one tick."""
+    query = text(
+        "SELECT lane FROM (VALUES ('transactional'), ('campaign')) AS lanes(lane) WHERE EXISTS "
+        "(SELECT 1 FROM emails e WHERE e.status = 'queued' AND e.lane = lanes.lane AND e.due_at <= :now)"
+    )
+    return list(session.scalars(query, {"now": now}))

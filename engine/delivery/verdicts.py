@@ -1,0 +1,103 @@
+"""From what became of a letter to what the ledger says of it; pure decisions, no statements."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import uniform
+from typing import Protocol
+from uuid import UUID
+
+import settings
+from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Rejected, Sent, Untried
+
+# A letter in hand when its connection broke, and no decision had been reached: a poisoned one must not spin.
+BROKEN_PAUSE = timedelta(minutes=1)
+
+
+class Attempted(Protocol):
+    """What a decision needs to know of a message."""
+
+    @property
+    def email_id(self) -> UUID: ...
+    @property
+    def contact_id(self) -> UUID: ...
+    @property
+    def campaign_id(self) -> UUID | None: ...
+    @property
+    def enrollment_id(self) -> UUID | None: ...
+    @property
+    def step(self) -> int | None: ...
+    @property
+    def variant(self) -> str | None: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def accepted_at(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One message's new state; `status` is its word in the ledger, `attempts` how many to charge it."""
+
+    email_id: UUID
+    contact_id: UUID
+    campaign_id: UUID | None
+    enrollment_id: UUID | None
+    step: int | None
+    variant: str | None
+    status: str
+    at: datetime
+    sent_at: datetime | None = None
+    due_at: datetime | None = None
+    response: str | None = None
+    reason: str | None = None
+    attempts: int = 0
+    dead_address: bool = False
+
+
+def decide(message: Attempted, outcome: Outcome, *, now: datetime) -> Settled:
+    """The message's next state in the drawing of docs/architecture.md."""
+    match outcome:
+        case Sent(response, at):
+            sent_at = at or now
+            return _settled(message, "sent", sent_at, sent_at=sent_at, response=response, attempts=1)
+        case Deferred(response=response):
+            return _deferred(message, response, now)
+        case Rejected(response=response, dead_address=dead):
+            reason = "hard_bounce" if dead else "refused"
+            return _settled(message, "failed", now, response=response, reason=reason, attempts=1, dead_address=dead)
+        case InDoubt(response):
+            reason = "connection lost after the whole message was handed over"
+            return _settled(message, "in_doubt", now, response=response, reason=reason, attempts=1)
+        case Untried(response):
+            due_at = now + BROKEN_PAUSE if response else None
+            return _settled(message, "queued", now, response=response or None, due_at=due_at)
+
+
+def _settled(message: Attempted, status: str, at: datetime, **details: object) -> Settled:
+    return Settled(
+        message.email_id,
+        message.contact_id,
+        message.campaign_id,
+        message.enrollment_id,
+        message.step,
+        message.variant,
+        status,
+        at,
+        **details,  # type: ignore[arg-type]  # the fields of Settled, by name
+    )
+
+
+def _deferred(message: Attempted, response: str, now: datetime) -> Settled:
+    """Queued again after the back-off, or failed when that would be past the time for retries (R17)."""
+    due_at = now + back_off(message.attempts + 1)
+    keep_trying = timedelta(hours=settings.current().retry_for_hours)
+    if due_at > message.accepted_at + keep_trying:
+        return _settled(message, "failed", now, response=response, reason="expired", attempts=1)
+    return _settled(message, "queued", now, response=response, reason="deferred", due_at=due_at, attempts=1)
+
+
+def back_off(attempts: int) -> timedelta:
+    """How long to wait after the `attempts`-th try: the plan of the settings, its last entry for ever, ± 20 %."""
+    plan = settings.current().retry_minutes
+    minutes = plan[min(attempts, len(plan)) - 1]
+    return timedelta(minutes=minutes * uniform(0.8, 1.2))  # noqa: S311  # jitter, not a secret

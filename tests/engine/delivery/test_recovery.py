@@ -1,0 +1,108 @@
+"""What a dead sender left is sorted by its recorder, and what no recorder tells is in doubt."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from sqlalchemy.orm import Session
+
+from engine.delivery import doubts, groups, outbox, recovery
+from engine.delivery.groups import Group
+from engine.delivery.recorder import Mark, Recording, Slot
+from models import ids
+from models.session import transaction
+from tests import orders
+from tests.orders import NOW
+
+REPLY_MS = 1_772_442_000_000
+REPLIED_AT = datetime.fromtimestamp(REPLY_MS / 1000, UTC)
+
+
+def slot(mark: Mark, code: int = 0, reply: bytes = b"", phase: int = 0) -> Slot:
+    return Slot(mark, phase, code, reply, REPLY_MS)
+
+
+def left_behind(session: Session, count: int, *, started: bool = True) -> tuple[UUID, Group]:
+    orders.queue(session, count)
+    sender = orders.sender(session)
+    group = groups.claim(session, sender, "transactional", limit=100, lease_s=60, started=started, now=NOW)
+    assert group is not None
+    return sender, group
+
+
+def sort(session: Session, sender: UUID, recording: Recording | None) -> list[str]:
+    settled = recovery.sort(
+        session, sender, recording, now=NOW, moment=lambda ms: datetime.fromtimestamp(ms / 1000, UTC)
+    )
+    return [mail.status for mail in settled]
+
+
+def test_each_mark_decides_about_its_message(session: Session) -> None:
+    sender, group = left_behind(session, 5)
+    members = [member.email_id for member in group.members]
+    marks = [
+        slot(Mark.ANSWERED, 250, b"2.0.0 queued"),
+        slot(Mark.ANSWERED, 550, b"550 5.1.1 no such user", phase=2),
+        slot(Mark.ANSWERED, 451, b"4.3.0 later", phase=2),
+        slot(Mark.COMPLETE),
+        slot(Mark.NOTHING),
+    ]
+    sort(session, sender, Recording(sender, group.id, dict(zip(members, marks, strict=True))))
+    assert orders.statuses(session, members) == ["sent", "failed", "queued", "in_doubt", "queued"]
+    assert outbox.story(session, members[0]).sent_at == REPLIED_AT
+    assert [outbox.story(session, email_id).attempts for email_id in members] == [1, 1, 1, 1, 0]
+
+
+def test_a_group_that_never_began_is_given_back_whole(session: Session) -> None:
+    sender, group = left_behind(session, 3)
+    members = [member.email_id for member in group.members]
+    before = {member: slot(Mark.ANSWERED, 250, b"ok") for member in members}
+    assert sort(session, sender, Recording(sender, ids.new(), before)) == ["queued"] * 3
+    assert orders.statuses(session, members) == ["queued"] * 3
+
+
+def test_without_a_recorder_all_that_was_started_is_in_doubt(session: Session) -> None:
+    sender, group = left_behind(session, 3)
+    assert sort(session, sender, None) == ["in_doubt"] * 3
+    assert len(doubts.pending(session)) == len(group.members)
+
+
+def test_without_a_recorder_what_was_only_claimed_is_given_back(session: Session) -> None:
+    sender, _ = left_behind(session, 3, started=False)
+    assert sort(session, sender, None) == ["queued"] * 3
+
+
+def test_sorting_twice_changes_nothing(session: Session) -> None:
+    sender, _ = left_behind(session, 3)
+    assert sort(session, sender, None) == ["in_doubt"] * 3
+    assert sort(session, sender, None) == []
+
+
+def test_evidence_settles_a_doubt_as_sent(session: Session) -> None:
+    sender, group = left_behind(session, 2)
+    sort(session, sender, None)
+    members = [member.email_id for member in group.members]
+    proved = doubts.prove(session, members[:1], now=NOW)
+    assert [mail.email_id for mail in proved] == members[:1]
+    assert orders.statuses(session, members) == ["sent", "in_doubt"]
+    assert doubts.prove(session, members[:1], now=NOW) == []
+
+
+def test_a_doubt_sent_again_keeps_its_message_id(session: Session) -> None:
+    sender, group = left_behind(session, 1)
+    sort(session, sender, None)
+    email_id = group.members[0].email_id
+    assert doubts.resend(session, [email_id], now=NOW) == 1
+    again = groups.claim(session, sender, "transactional", limit=1, lease_s=60, started=True, now=NOW)
+    assert again is not None
+    assert again.members[0].message_id == group.members[0].message_id
+
+
+@pytest.mark.parametrize(("after_s", "found"), [(0.0, 1), (3600.0, 0)])
+@pytest.mark.usefixtures("ledger")
+def test_a_doubt_is_overdue_after_its_time(after_s: float, found: int) -> None:
+    with transaction() as session:
+        sender, _ = left_behind(session, 1)
+        sort(session, sender, None)
+    with transaction() as session:  # the database's clock moves on between transactions only
+        assert len(doubts.overdue(session, "transactional", after_s=after_s)) == found

@@ -1,0 +1,163 @@
+"""Draining a lane: group after group, each settled in the transaction that starts the next one."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from time import monotonic
+
+import settings
+from engine import clock
+from engine.campaigns import advance
+from engine.delivery import groups, senders, smtp
+from engine.delivery.groups import Group, Member
+from engine.delivery.outcomes import Outcome, Phase, Rejected, Sent, Untried
+from engine.delivery.verdicts import Settled
+from engine.messages import compose
+from models import ids
+from models.session import Session, retrying, transaction
+from worker import letters, process
+
+log = logging.getLogger("cadencia.sending")
+
+Results = list[tuple[Member, Outcome]]
+
+
+def drain(lane: str) -> bool:
+    """Send what is due in `lane` until nothing is, the time slice ends or the worker stops.
+
+    Returns whether more is waiting. Any error in between retires the sender: its recorder, not this process's
+    memory, then tells what became of the group in hand.
+    """
+    sending = process.current()
+    if monotonic() < sending.relay_rests_until:
+        return False
+    try:
+        return _Drain(sending, lane).run()
+    except BaseException:
+        process.retire()
+        raise
+
+
+class _Drain:
+    def __init__(self, sending: process.Sending, lane: str) -> None:
+        self._sending = sending
+        self._lane = lane
+        self._settings = settings.current()
+        self._mail_from = letters.envelope_sender()
+        self._renew_at = 0.0
+
+    def run(self) -> bool:
+        slice_ends = monotonic() + self._settings.drain_slice_s
+        results: Results = []
+        group = self._exchange(None, results, more=True)
+        while group is not None:
+            results = self._send(group)
+            relay_works = monotonic() >= self._sending.relay_rests_until
+            more = relay_works and monotonic() < slice_ends and not process.is_stopping()
+            group = self._exchange(group, results, more=more)
+            if not more:
+                return relay_works and not process.is_stopping()
+        self._sending.transport.close_if_idle()
+        return False
+
+    def _exchange(self, done: Group | None, results: Results, *, more: bool) -> Group | None:
+        """One transaction: settle the group that was sent, and take the next one in hand (R9a)."""
+        now = clock.now()
+
+        def work(session: Session) -> tuple[list[Settled], Group | None]:
+            senders.hold(session, self._sending.sender_id)
+            settled = []
+            if done is not None and done.members:
+                settled = groups.settle(session, done.id, results, now=now)
+                advance.settled(session, settled, now=now)
+            return settled, self._claim(session, now) if more else None
+
+        settled, group = retrying(work)
+        _tell(settled)
+        return group
+
+    def _claim(self, session: Session, now: datetime) -> Group | None:
+        group = groups.claim(
+            session,
+            self._sending.sender_id,
+            self._lane,
+            limit=self._settings.send_group_size,
+            lease_s=self._settings.lease_s,
+            started=self._sending.transport.is_open,
+            now=now,
+        )
+        if group is not None and group.dropped:
+            advance.dropped(session, group.dropped, now=now)
+        return group
+
+    def _send(self, group: Group) -> Results:
+        """What became of each message; a group whose relay cannot be reached is given back untouched."""
+        if not group.members or not (group.started or self._start(group)):
+            return [(member, Untried("")) for member in group.members]
+        self._renew_at = monotonic() + self._settings.lease_s / 4
+        self._sending.recorder.begin(group.id, [member.email_id for member in group.members])
+        own: dict[int, Outcome] = {}
+        heard = self._sending.transport.send(
+            self._letters(group, own), self._mail_from, self._sending.recorder, tick=lambda: self._renew(group)
+        )
+        answers = {**heard, **own}
+        return [(member, _dated(answers.get(slot, Untried("")))) for slot, member in enumerate(group.members)]
+
+    def _start(self, group: Group) -> bool:
+        """Connect, then record the group as sending."""
+        try:
+            self._sending.transport.open()
+        except smtp.RelayUnavailable as error:
+            self._sending.relay_rests_until = monotonic() + error.retry_after_s
+            log.error("Error sending email: %s", error)
+            return False
+        with transaction() as session:
+            senders.hold(session, self._sending.sender_id)
+            groups.start(session, group)
+        return True
+
+    def _letters(self, group: Group, own: dict[int, Outcome]) -> Iterator[smtp.Letter]:
+        """The composed letters, one by one as connections take them; what cannot be composed is refused here."""
+        now, eight_bit = clock.now(), self._sending.transport.eight_bit
+        for slot, member in enumerate(group.members):
+            try:
+                data = self._sending.composer.compose(_message(member), now=now, eight_bit=eight_bit)
+            except compose.CannotCompose as error:
+                own[slot] = Rejected(Phase.CONNECT, 0, None, f"cannot be composed: {error}", dead_address=False)
+                continue
+            yield smtp.Letter(slot, member.to, data)
+
+    def _renew(self, group: Group) -> None:
+        if monotonic() < self._renew_at:
+            return
+        with transaction() as session:
+            senders.hold(session, self._sending.sender_id)
+            groups.renew(session, group.id, lease_s=self._settings.lease_s)
+        self._renew_at = monotonic() + self._settings.lease_s / 4
+
+
+def _message(member: Member) -> compose.Message:
+    return compose.Message(
+        email_id=member.email_id,
+        message_id=member.message_id,
+        to=member.to,
+        to_name=member.to_name,
+        template=member.template,
+        variables=member.variables,
+        kind="transactional" if member.kind == "transactional" else "marketing",
+    )
+
+
+def _dated(outcome: Outcome) -> Outcome:
+    """A sent mail was sent when its reply was read, in product time."""
+    return replace(outcome, at=clock.at(outcome.at_ms)) if isinstance(outcome, Sent) and outcome.at_ms else outcome
+
+
+def _tell(settled: list[Settled]) -> None:
+    """The log lines of the specification, once the ledger has them; ids and the server's redacted words only."""
+    for mail in settled:
+        if mail.status == "sent":
+            log.info("Email sent: %s", ids.public(mail.email_id))
+        elif mail.status in ("failed", "in_doubt") or mail.attempts:
+            log.error("Error sending email: %s %s: %s", ids.public(mail.email_id), mail.status, mail.response)

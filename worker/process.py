@@ -1,0 +1,94 @@
+"""What a sending process owns, all of it made after the fork: its row in the ledger, recorder, relay, composer."""
+
+import logging
+import mmap
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import settings
+from engine.delivery import senders, smtp
+from engine.delivery.recorder import Recorder
+from engine.messages import compose
+from models.session import transaction
+from worker import letters, rescue
+
+log = logging.getLogger(__name__)
+
+# Raised by the parent at a warm shutdown and seen by its forked children, which get no SIGTERM of their own (R18).
+_stop_flag = mmap.mmap(-1, 1)
+
+
+def ask_to_stop() -> None:
+    """Tell every child of this worker to finish the group in hand and take no other."""
+    _stop_flag[0] = 1
+
+
+def is_stopping() -> bool:
+    """Whether this worker was asked to stop."""
+    return bool(_stop_flag[0])
+
+
+@dataclass(slots=True)
+class Sending:
+    """One sender: a row in the ledger, a recorder, kept connections, compiled templates."""
+
+    sender_id: UUID
+    recorder: Recorder
+    transport: smtp.Transport
+    composer: compose.Composer
+    relay_rests_until: float = 0.0  # monotonic seconds: after a refusal the relay is left alone (R16)
+
+    def abandon(self) -> None:
+        """Give up this sender after an error, leaving its recorder to be sorted like a dead process's."""
+        self.transport.abort()
+        self.recorder.abandon()
+
+    def close(self) -> None:
+        """End a sender that has nothing in hand."""
+        self.transport.close()
+        self.recorder.close()
+
+
+_current: Sending | None = None
+
+
+def current() -> Sending:
+    """This process's sender, made at first use; what dead senders of this host left is sorted before."""
+    global _current  # one per process is the point
+    if _current is None:
+        rescue.orphans()
+        _current = _open()
+    return _current
+
+
+def retire() -> None:
+    """Abandon this process's sender: after a database error nobody can say which of its writes were kept (R9g)."""
+    global _current
+    retired, _current = _current, None
+    if retired is not None:
+        log.warning("sender_retired sender=%s", retired.sender_id)
+        retired.abandon()
+
+
+def close() -> None:
+    """Close this process's sender at a clean exit."""
+    global _current
+    closed, _current = _current, None
+    if closed is not None:
+        closed.close()
+
+
+def own_recorder() -> Path | None:
+    """The recorder file of this process, which it must not open a second time."""
+    return _current.recorder.path if _current else None
+
+
+def _open() -> Sending:
+    configured = settings.current()
+    with transaction() as session:
+        sender_id = senders.register(session, socket.gethostname(), os.getpid())
+    recorder = Recorder(configured.recorder_dir, sender_id, configured.send_group_size)
+    return Sending(sender_id, recorder, letters.transport(), letters.composer())

@@ -1,0 +1,26 @@
+"""Applying what came back: opens, clicks, conversions, replies, unsubscribes, bounces, complaints."""
+
+from time import monotonic
+
+import settings
+from engine import bell, clock
+from engine.campaigns import reactions
+from models.session import retrying
+from worker import process
+from worker.app import app
+
+BATCH = 1000
+
+
+@app.task(name="events.apply")
+def apply() -> None:
+    """Apply events for one time slice and ring again when more are waiting.
+
+    Twice at once: each takes other events (SKIP LOCKED). Killed in the middle: a batch is one transaction, so its
+    events are still waiting.
+    """
+    ends_at = monotonic() + settings.current().drain_slice_s
+    while retrying(lambda session: reactions.apply(session, now=clock.now(), limit=BATCH)) == BATCH:
+        if monotonic() > ends_at or process.is_stopping():
+            bell.ring("events")
+            return
