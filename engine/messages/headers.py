@@ -29,7 +29,7 @@ class Mailbox:
 def mailbox(written: str) -> Mailbox:
     """The mailbox in `Name <address>` or `address`; ValueError if it is neither."""
     name, address = parseaddr(written)
-    if not _ADDRESS.fullmatch(address):
+    if _CONTROL.search(written) or not _ADDRESS.fullmatch(address):
         raise ValueError("is no mailbox: address or Name <address> is needed")
     return Mailbox(address, name)
 
@@ -38,7 +38,7 @@ def address_field(name: str, box: Mailbox) -> str:
     """A From, To or Reply-To line of one mailbox; ValueError for what is no single address."""
     if not _ADDRESS.fullmatch(box.address):
         raise ValueError(f"{name}: is not one plain ASCII address")
-    shown = " ".join(_clean(name, box.name).split(" ")).strip()
+    shown = " ".join(_clean(name, box.name).split())
     if not shown:
         return f"{name}: {box.address}"
     phrase = _phrase(shown, len(name) + 2)
@@ -50,9 +50,9 @@ def address_field(name: str, box: Mailbox) -> str:
 def text_field(name: str, value: str) -> str:
     """A line of free text such as Subject, encoded and folded as it needs (RFC 2047, RFC 5322 section 2.2.3).
 
-    Runs of spaces become one. ValueError if a control character is in it.
+    White space becomes single spaces. ValueError if a control character is in it.
     """
-    words = [word for word in _clean(name, value).split(" ") if word]
+    words = _clean(name, value).split()
     line = f"{name}: {' '.join(words)}"
     if line.isascii() and "=?" not in line:
         return line if len(line) <= LINE_CHARS else _folded(name, words)

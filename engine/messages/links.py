@@ -83,7 +83,7 @@ class Tracker:
     def _url(self, match: re.Match[str]) -> str:
         url = self._without_tail(match[0])
         key = self._mask.restore(url)
-        if self._unsubscribes(url) or (url.startswith(OPEN) and key not in self.keys):
+        if not url or self._unsubscribes(url) or (url.startswith(OPEN) and key not in self.keys):
             return match[0]
         if key not in self.keys:
             self.keys.append(key)

@@ -53,7 +53,7 @@ def _encoded(data: bytes, eight_bit: bool) -> tuple[bytes, bytes]:
     # Quoted-printable writes three octets for one, base64 four for three: they meet at a sixth of non-ASCII.
     if len(data.translate(None, _ASCII)) * 6 > len(data):
         return b"base64", _base64(data)
-    return b"quoted-printable", b2a_qp(data if data.endswith(b"\r\n") else data + b"\r\n")
+    return b"quoted-printable", b2a_qp(data + b"\r\n")[:-2]  # without a CRLF in it, it breaks lines with a bare LF
 
 
 def _base64(data: bytes) -> bytes:

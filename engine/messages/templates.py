@@ -84,7 +84,7 @@ class Template:
             text = sandbox.render(self._compiled.text, context)
         except sandbox.FAILURES as failure:
             raise CannotRender(self._told(failure)) from None
-        return Rendered(subject.strip(), html, text.strip() + "\r\n")
+        return Rendered(subject.strip(), html, text.lstrip("\r\n").rstrip() + "\r\n")
 
     def _told(self, failure: Exception) -> str:
         """Why rendering failed, in words of the template alone: messages of Python may quote values."""

@@ -12,7 +12,7 @@ JSON_BYTES_MAX = 65_536
 DEPTH_MAX = 32
 
 _NEVER = re.compile("[\x00\ud800-\udfff]")
-_NOT_IN_SUBJECT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NOT_IN_SUBJECT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NOTHING: frozenset[str] = frozenset()
 
 

@@ -1,0 +1,86 @@
+"""A body arrives as it left, whatever the way there can carry."""
+
+import email
+import email.policy
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.messages import mime
+
+LINES = st.lists(
+    st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00\r\n"), max_size=120), max_size=12
+)
+
+
+def parts(raw: bytes) -> list[email.message.EmailMessage]:
+    message = email.message_from_bytes(raw, policy=email.policy.default.clone(raise_on_defect=True))
+    assert message.get_content_type() == "multipart/alternative"
+    found = list(message.iter_parts())  # type: ignore[attr-defined]
+    assert [part.get_content_type() for part in found] == ["text/plain", "text/html"]
+    return found
+
+
+def content(part: email.message.EmailMessage) -> str:
+    payload = part.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return payload.decode("utf-8")
+
+
+def legal(raw: bytes) -> bool:
+    lines = raw.split(b"\r\n")
+    return all(len(line) <= 998 and b"\r" not in line and b"\n" not in line and b"\0" not in line for line in lines)
+
+
+@given(LINES, LINES, st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_any_body_comes_back_as_it_went(text: list[str], html: list[str], eight_bit: bool) -> None:
+    words = ["\r\n".join([*text, ""]), "\r\n".join([*html, ""])]
+    raw = mime.alternative(words[0], words[1], name="n1", eight_bit=eight_bit)
+    assert [content(part) for part in parts(raw)] == words
+    assert legal(raw)
+    assert eight_bit or raw.isascii()
+
+
+@pytest.mark.parametrize(
+    ("words", "eight_bit", "encoding"),
+    [
+        ("plain\r\n", False, "7bit"),
+        ("plain\r\n", True, "7bit"),
+        ("año\r\n", True, "8bit"),
+        ("año de buenas palabras, casi todas en ASCII\r\n", False, "quoted-printable"),
+        ("今日は世界\r\n", False, "base64"),
+        ("x" * 998 + "\r\n", True, "7bit"),
+        ("x" * 999 + "\r\n", True, "quoted-printable"),
+        ("a\r\n" * 500 + "x" * 999, True, "quoted-printable"),
+        ("ñ" * 499 + "\r\n", True, "8bit"),
+        ("ñ" * 500 + "\r\n", True, "base64"),
+        (".\r\n..\r\nFrom x\r\n", False, "7bit"),
+        ("", True, "7bit"),
+    ],
+)
+def test_a_part_is_encoded_only_as_far_as_it_must_be(words: str, eight_bit: bool, encoding: str) -> None:
+    raw = mime.alternative(words, words, name="n1", eight_bit=eight_bit)
+    assert [part["Content-Transfer-Encoding"] for part in parts(raw)] == [encoding, encoding]
+    assert [content(part).rstrip("\r\n") for part in parts(raw)] == [words.rstrip("\r\n")] * 2
+    assert legal(raw)
+
+
+def test_a_body_that_holds_the_boundary_is_not_cut_by_it() -> None:
+    trap = "--=_n1\r\nContent-Type: text/html\r\n\r\n--=_n1--\r\n"
+    raw = mime.alternative(trap, trap + "--=_n1_\r\n", name="n1", eight_bit=True)
+    assert [content(part) for part in parts(raw)] == [trap, trap + "--=_n1_\r\n"]
+
+
+@pytest.mark.parametrize("words", ["a\x00b", "\ud800"])
+def test_a_body_is_refused_when_no_mail_can_hold_it(words: str) -> None:
+    with pytest.raises(ValueError, match=r"NUL|surrogates"):
+        mime.alternative("x", words, name="n1", eight_bit=True)
+
+
+@given(st.lists(st.integers(0, 1_500), max_size=8))
+@settings(max_examples=100, deadline=None)
+def test_long_lines_are_found_wherever_they_are(lengths: list[int]) -> None:
+    data = b"\r\n".join(b"x" * length for length in lengths)
+    assert mime.has_long_line(data) == any(length > 998 for length in lengths)
