@@ -1,0 +1,161 @@
+"""Draining a lane into a real mail server: each mail once, and the ledger agrees."""
+
+import email
+import logging
+import threading
+from collections import Counter
+from email import policy
+
+import pytest
+from sqlalchemy import text
+
+from engine import clock
+from engine.delivery import audit, outbox
+from local.mailstore import Mailstore
+from models import ids
+from models.session import transaction
+from tests import orders
+from tests.conftest import environment
+from worker import drain, process, rescue
+
+LANE = "transactional"
+
+
+def queue(count: int = 1, **changes: object) -> list[orders.UUID]:
+    with transaction() as session:
+        return orders.queue(session, count, now=clock.now(), **changes)
+
+
+def statuses(email_ids: list[orders.UUID]) -> list[str]:
+    with transaction() as session:
+        return orders.statuses(session, email_ids)
+
+
+def arrived(inbox: Mailstore) -> Counter[str]:
+    """How often each Message-ID arrived."""
+    parsed = [email.message_from_bytes(mail.raw, policy=policy.default) for mail in inbox.since(0)]
+    return Counter(message["Message-ID"] for message in parsed)
+
+
+def test_every_mail_arrives_once_and_is_recorded_as_sent(inbox: Mailstore) -> None:
+    email_ids = queue(60)
+    assert drain.drain(LANE) is False
+    assert statuses(email_ids) == ["sent"] * 60
+    assert arrived(inbox) == Counter({f"<{outbox.message_id(email_id)}>": 1 for email_id in email_ids})
+    with transaction() as session:
+        account = audit.run(session)
+        assert (account.findings, account.statuses) == ((), {"sent": 60})
+
+
+def test_the_mail_says_what_was_ordered(inbox: Mailstore) -> None:
+    queue(variables={"nombre": "Lucía", "industria": "Logística", "link_calendly": "https://cal.example/x"})
+    drain.drain(LANE)
+    (mail,) = inbox.since(0)
+    message = email.message_from_bytes(mail.raw, policy=policy.default)
+    assert mail.recipients == ("persona0@empresa.example",)
+    assert "Lucía" in message.get_body(("plain",)).get_content()
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_a_dead_address_fails_and_is_suppressed(inbox: Mailstore) -> None:
+    (email_id,) = queue(to="rebota.1@empresa.example")
+    drain.drain(LANE)
+    with transaction() as session:
+        story = outbox.story(session, email_id)
+        assert (story.status, story.reason) == ("failed", "hard_bounce")
+        assert "rebota" not in (story.response or "")
+        assert session.scalar(text("SELECT reason FROM suppressions")) == "hard_bounce"
+        assert session.scalar(text("SELECT email_followup_status FROM contacts")) == "bounced"
+
+
+def test_a_busy_mailbox_is_tried_again_later(inbox: Mailstore) -> None:
+    (email_id,) = queue(to="ocupado.1@empresa.example")
+    drain.drain(LANE)
+    with transaction() as session:
+        story = outbox.story(session, email_id)
+    assert (story.status, story.attempts, story.reason) == ("queued", 1, "deferred")
+    assert story.due_at > clock.now()
+
+
+def test_a_mail_that_cannot_be_composed_fails_with_its_reason(inbox: Mailstore) -> None:
+    bad, good = queue(2)
+    with transaction() as session:
+        session.execute(text("UPDATE emails SET variables = :none WHERE id = :id"), {"id": bad, "none": sealed({})})
+    drain.drain(LANE)
+    assert statuses([bad, good]) == ["failed", "sent"]
+    with transaction() as session:
+        assert "email_1_roi" in (outbox.story(session, bad).response or "")
+
+
+def sealed(variables: dict[str, object]) -> str:
+    from engine.delivery import variables as sealing
+
+    return sealing.seal(variables)
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_relay_that_is_down_leaves_everything_queued_and_uncharged() -> None:
+    email_ids = queue(3)
+    assert drain.drain(LANE) is False
+    assert statuses(email_ids) == ["queued"] * 3
+    with transaction() as session:
+        assert session.scalar(text("SELECT max(attempts) FROM emails")) == 0
+        assert session.scalar(text("SELECT count(*) FROM send_groups WHERE state = 'open'")) == 0
+    process.close()
+
+
+def test_the_log_names_mails_by_id_and_nobody_by_address(inbox: Mailstore, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        sent, refused = queue(1)[0], queue(1, to="rebota.2@empresa.example")[0]
+        drain.drain(LANE)
+    assert f"Email sent: {ids.public(sent)}" in caplog.messages
+    assert any(line.startswith(f"Error sending email: {ids.public(refused)} failed") for line in caplog.messages)
+    assert "@" not in caplog.text.replace("user@host", "")
+
+
+def test_a_sender_that_was_fenced_stops_and_its_work_goes_on_elsewhere(inbox: Mailstore) -> None:
+    email_ids = queue(1)
+    drain.drain(LANE)
+    with transaction() as session:
+        session.execute(text("UPDATE senders SET fenced_at = now()"))
+    more = queue(1)
+    with pytest.raises(Exception, match="fenced"):
+        drain.drain(LANE)
+    drain.drain(LANE)  # under a new name
+    assert statuses([*email_ids, *more]) == ["sent", "sent"]
+    with transaction() as session:
+        assert session.scalar(text("SELECT count(*) FROM senders")) == 2
+
+
+def test_the_drain_ends_with_its_time_slice(inbox: Mailstore) -> None:
+    with environment(DRAIN_SLICE_S="0.001"):
+        queue(60)
+        assert drain.drain(LANE) is True
+        with transaction() as session:
+            assert audit.run(session).statuses == {"queued": 35, "sent": 25}
+
+
+def test_orphans_are_sorted_before_the_first_send(inbox: Mailstore) -> None:
+    email_ids = queue(10)
+    sending = process.current()
+    with transaction() as session:
+        drain._Drain(sending, LANE)._claim(session, clock.now())
+    process.retire()  # as a death would: the recorder stays, its lock is free
+    assert statuses(email_ids) == ["claimed"] * 10
+    assert rescue.orphans() == 1
+    assert statuses(email_ids) == ["queued"] * 10
+
+
+def test_two_processes_worth_of_drains_share_the_work(inbox: Mailstore) -> None:
+    """Threads stand for processes here: each has its own sender, connections and recorder."""
+    email_ids = queue(100)
+    senders = [process._open() for _ in range(2)]
+    threads = [threading.Thread(target=drain._Drain(sender, LANE).run) for sender in senders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for sender in senders:
+        sender.close()
+    assert statuses(email_ids) == ["sent"] * 100
+    assert max(arrived(inbox).values()) == 1
