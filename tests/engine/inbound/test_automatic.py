@@ -1,0 +1,63 @@
+"""A machine's answer is known by its headers, however it writes them."""
+
+from email import policy
+from email.message import Message
+from email.parser import BytesHeaderParser
+
+import pytest
+
+from engine.inbound import automatic
+
+
+def answer(header: str) -> Message:
+    """An answer with this header; with an ordinary subject unless it is the subject."""
+    lines = [header] if header.startswith("Subject") else ["Subject: Re: ROI", header]
+    return BytesHeaderParser(policy=policy.compat32).parsebytes("\r\n".join([*lines, "", "Hola"]).encode())
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Auto-Submitted: auto-replied",
+        "Auto-Submitted: auto-generated (vacation)",
+        "auto-submitted: Auto-Replied; owner-email=x",
+        "X-Autoreply: yes",
+        "X-Autorespond: vacation",
+        "X-Auto-Response-Suppress: All",
+        "Precedence: auto_reply",
+        "Precedence: Bulk",
+        "Precedence: junk",
+        "Return-Path: <>",
+        "Subject: Automatic reply: ROI",
+        "Subject: Out of Office: ROI",
+        "Subject: Respuesta automática: ROI",
+        "Subject: =?utf-8?q?Respuesta_autom=C3=A1tica=3A_ROI?=",
+        "Subject: =?iso-8859-1?B?UmVzcHVlc3RhIGF1dG9t4XRpY2E6IFJPSQ==?=",
+        "Subject: Fuera de la oficina",
+        "Subject: Abwesenheitsnotiz: ROI",
+        "Subject: Réponse automatique : ROI",
+    ],
+)
+def test_is_automatic_when_the_answer_says_so(header: str) -> None:
+    assert automatic.is_automatic(answer(header))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Auto-Submitted: no",
+        "Auto-Submitted: No (by hand)",
+        "Precedence: first-class",
+        "Precedence: list",
+        "Return-Path: <ana.prieto@empresa.example>",
+        "Subject: Re: Respuesta automática: ROI",
+        "Subject: RE: your vacation offer",
+        "Subject: =?no-such-charset?q?hola?=",
+        "Subject: =?utf-8?b?%%%?=",
+        "Subject: =?idna?q?=FF=FE?=",
+        "Subject: =?base64?q?hola?=",
+        "Subject:",
+    ],
+)
+def test_is_not_automatic_when_a_person_may_have_written(header: str) -> None:
+    assert not automatic.is_automatic(answer(header))

@@ -1,0 +1,115 @@
+"""Mails that come in are matched to the mails they answer, whatever is in them."""
+
+import re
+from random import Random
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from engine.inbound import replies
+from engine.inbound.replies import Reply
+from models import Event, ids
+from tests.mails import NOW, Mail, mail
+
+ANSWER = """From: Ana Prieto <ana.prieto@empresa.example>
+To: hola@cadencia.example
+Subject: Re: ROI
+Message-ID: <answer@empresa.example>
+Content-Type: text/plain; charset=utf-8
+"""
+
+
+def name(made: Mail) -> str:
+    return f"<{made.id.hex}@cadencia.example>"
+
+
+def letter(*headers: str, body: str = "Me interesa.") -> bytes:
+    return (ANSWER + "\n".join(headers) + "\n\n" + body).replace("\n", "\r\n").encode()
+
+
+def test_take_in_records_a_reply_to_the_mail_it_answers(session: Session) -> None:
+    sent = mail(session)
+    raw = letter(f"In-Reply-To: {name(sent)}")
+    assert replies.take_in(session, raw, now=NOW) == Reply(sent.id, "replied", is_new=True)
+    [event] = session.scalars(select(Event)).all()
+    assert (event.email_id, event.event_type, event.timestamp, event.source) == (sent.id, "replied", NOW, "human")
+
+
+def test_take_in_keeps_nothing_of_what_was_written(session: Session) -> None:
+    sent = mail(session)
+    replies.take_in(session, letter(f"In-Reply-To: {name(sent)}"), now=NOW)
+    kept = str([vars(event) for event in session.scalars(select(Event))])
+    assert not re.search(r"ana|empresa|interesa|answer@", kept, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("headers", [(), ("Message-ID:",)])
+def test_take_in_records_a_mail_once_when_it_is_delivered_twice(session: Session, headers: tuple[str, ...]) -> None:
+    sent = mail(session)
+    raw = letter(f"In-Reply-To: {name(sent)}")
+    if headers:
+        raw = re.sub(rb"Message-ID: \S+", headers[0].encode(), raw)
+    assert [replies.take_in(session, raw, now=NOW).is_new for _ in range(2)] == [True, False]  # type: ignore[union-attr]
+
+
+def test_take_in_prefers_what_is_replied_to_and_then_the_newest_reference(session: Session) -> None:
+    first, second, third = mail(session), mail(session), mail(session)
+    references = f"References: {name(first)}\n {name(second)} <other@empresa.example>"
+    unknown = f"In-Reply-To: <{ids.new().hex}@cadencia.example>"
+    answered = [
+        replies.take_in(session, letter(*headers), now=NOW)
+        for headers in [(references, f"In-Reply-To: {name(third)}"), (references,), (references, unknown)]
+    ]
+    assert [reply and reply.email_id for reply in answered] == [third.id, second.id, second.id]
+
+
+def test_take_in_reads_an_id_that_was_written_in_capitals_or_under_another_domain(session: Session) -> None:
+    sent = mail(session)
+    raw = letter(f"In-Reply-To: < {sent.id.hex.upper()}@old.example>")
+    assert replies.take_in(session, raw, now=NOW) == Reply(sent.id, "replied", is_new=True)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (),
+        ("In-Reply-To: <answer@empresa.example>",),
+        (f"In-Reply-To: <{ids.new().hex}@cadencia.example>",),
+        ("In-Reply-To: <0123456789abcdef@cadencia.example>",),
+    ],
+)
+def test_take_in_leaves_a_mail_alone_when_it_answers_none_of_ours(session: Session, headers: tuple[str, ...]) -> None:
+    mail(session)
+    assert replies.take_in(session, letter(*headers), now=NOW) is None
+    assert session.scalars(select(Event)).all() == []
+
+
+@pytest.mark.parametrize("kind", ["delivery-status", "disposition-notification"])
+def test_take_in_leaves_a_report_alone(session: Session, kind: str) -> None:
+    sent = mail(session)
+    header = f'Content-Type: multipart/report; report-type={kind}; boundary="b"'
+    raw = re.sub(rb"Content-Type: text/plain; charset=utf-8", header.encode(), letter(f"In-Reply-To: {name(sent)}"))
+    assert replies.take_in(session, raw, now=NOW) is None
+
+
+def test_take_in_tells_a_machines_answer_from_a_persons(session: Session) -> None:
+    sent = mail(session)
+    raw = letter(f"In-Reply-To: {name(sent)}", "Auto-Submitted: auto-replied")
+    assert replies.take_in(session, raw, now=NOW) == Reply(sent.id, "auto_replied", is_new=True)
+    assert session.scalars(select(Event.source)).all() == ["machine"]
+
+
+def test_take_in_takes_any_bytes(session: Session) -> None:
+    sent = mail(session)
+    whole = letter(
+        f"In-Reply-To: {name(sent)}", "Subject: =?utf-8?q?Qu=C3=A9_tal?=", "References: <a@b>", body="x" * 500
+    )
+    random = Random(2822)
+    noise = [b"", b"\0", b"\r\n\r\n", b":", b"In-Reply-To", b"\xff\xfe" * 40, "Subject: ñ€".encode(), bytes(range(256))]
+    for _ in range(400):
+        mangled = bytearray(whole)
+        for _ in range(random.randint(1, 12)):
+            mangled[random.randrange(len(mangled))] = random.randrange(256)
+        noise.append(bytes(mangled[: random.randrange(len(mangled))]))
+    answered = [replies.take_in(session, raw, now=NOW) for raw in noise]
+    assert {reply.email_id for reply in answered if reply} == {sent.id}
