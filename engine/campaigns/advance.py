@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from engine.analytics import rollups
 from engine.audience import suppressions
-from engine.campaigns import enrollments, window
+from engine.campaigns import enrollments, marks, window
 from engine.delivery.groups import Dropped
 from engine.delivery.verdicts import Settled
 from engine.tracking import events
@@ -26,9 +26,11 @@ def settled(session: Session, mails: Sequence[Settled], *, now: datetime) -> Non
     """
     sent = [mail for mail in mails if mail.status == "sent"]
     failed = [mail for mail in mails if mail.status == "failed"]
+    marks.lock_contacts(session, {mail.contact_id for mail in (*sent, *failed)})
     if sent:
         _flag(session, sent, now)
-        events.release(session, [mail.email_id for mail in sent])
+    # What already came back about a mail in doubt is what may settle its doubt.
+    events.release(session, [mail.email_id for mail in mails if mail.status in ("sent", "in_doubt")])
     _next_step(session, [mail for mail in (*sent, *failed) if mail.enrollment_id and not mail.dead_address])
     _bury(session, [mail for mail in failed if mail.dead_address], now)
     _count(session, (*sent, *failed))

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.scoring import rules
@@ -81,8 +81,16 @@ class Deeds:
 def lock(session: Session, email_ids: Iterable[UUID]) -> list[Mail]:
     """These e-mails, their rows and those of their contacts locked for the rest of the transaction."""
     mails = [_mail(row) for row in session.execute(_LOCK_MAILS, {"ids": list(email_ids)})]
-    session.execute(_LOCK_CONTACTS, {"ids": list({mail.contact_id for mail in mails})}).all()
+    lock_contacts(session, {mail.contact_id for mail in mails})
     return mails
+
+
+def lock_contacts(session: Session, contact_ids: Iterable[UUID]) -> None:
+    """Lock the rows of these contacts, in the order of their ids so that nobody waits in a circle.
+
+    Whoever changes several contacts, their enrollments or their queued mails takes this lock first.
+    """
+    session.execute(_LOCK_CONTACTS, {"ids": list(contact_ids)}).all()
 
 
 def mark_mails(session: Session, mails: Sequence[Mail]) -> None:
@@ -113,7 +121,7 @@ def mark_contacts(session: Session, deeds: Mapping[UUID, Deeds], *, now: datetim
     session.execute(_MARK_CONTACTS, flags | rest)
 
 
-def _mail(row: Row[Any]) -> Mail:
-    moments = {kind: getattr(row, f"{kind}_at") for kind in KINDS}
-    came = {kind: moment for kind, moment in moments.items() if moment is not None}
-    return Mail(row.id, row.contact_id, row.campaign_id, row.step, row.variant, row.status, came)
+def _mail(row: Sequence[Any]) -> Mail:
+    email_id, contact_id, campaign_id, step, variant, status, *moments = row
+    came = {kind: moment for kind, moment in zip(KINDS, moments, strict=True) if moment is not None}
+    return Mail(email_id, contact_id, campaign_id, step, variant, status, came)

@@ -66,8 +66,13 @@ def _react(session: Session, moving: Sequence[Taken], now: datetime) -> None:
 
 
 def _moves(event: Taken) -> bool:
-    """Whether it changes anything: a machine's doing does not, nor does a mailbox that is only full."""
-    return event.source != "machine" and (event.event_type != "bounced" or event.hard)
+    """Whether it can change anything: a machine's opens and clicks do not, nor does a mailbox that is only full.
+
+    An automatic answer does, though a machine wrote it: it shows that the mail arrived.
+    """
+    if event.event_type == "bounced" and not event.hard:
+        return False
+    return event.source != "machine" or event.event_type == "auto_replied"
 
 
 def _earliest(moving: Iterable[Taken]) -> Moments:
@@ -141,14 +146,12 @@ def _counts(before: Iterable[Mail], after: Iterable[Mail]) -> dict[rollups.Key, 
     """A mail counts once for each kind, in the hour of its earliest moment; an earlier one moves the count."""
     counts: dict[rollups.Key, Counter[str]] = defaultdict(Counter)
     for old, new in zip(before, after, strict=True):
-        for kind in marks.KINDS:
-            was, now_at = old.moments.get(kind), new.moments.get(kind)
-            if was == now_at:
-                continue
-            if was is not None:
+        for kind, moment in new.moments.items():
+            was = old.moments.get(kind)
+            if was != moment:
+                counts[_key(new, moment)][kind] += 1
+            if was is not None and was != moment:
                 counts[_key(new, was)][kind] -= 1
-            if now_at is not None:
-                counts[_key(new, now_at)][kind] += 1
     return counts
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import event, func, select, text
 from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
-from engine.campaigns import reactions
+from engine.campaigns import advance, reactions
+from engine.delivery.verdicts import Settled
 from engine.tracking import events
 from engine.tracking.events import Arrival
 from models import Contact, Email, EmailStats, Enrollment, Event
@@ -205,6 +206,17 @@ def test_apply_settles_a_mail_in_doubt_when_something_shows_that_it_arrived(sess
     assert (enrollment.state, enrollment.next_step) == (
         ("stopped", 2) if kind in ("replied", "unsubscribed") else ("active", 2)
     )
+
+
+def test_apply_settles_a_mail_in_doubt_when_it_was_opened_before_it_came_into_doubt(session: Session) -> None:
+    going = mail(session, status="sending", sent_at=None)
+    happen(session, Arrival(going.id, "opened", EARLIER))
+    session.execute(text("UPDATE emails SET status = 'in_doubt'"))
+    doubt = Settled(going.id, going.contact_id, None, None, 1, None, "in_doubt", NOW)
+    advance.settled(session, [doubt], now=NOW)
+    assert reactions.apply(session, now=NOW) == 1
+    session.expire_all()
+    assert (email_of(session, going).status, email_of(session, going).opened_at) == ("sent", EARLIER)
 
 
 @pytest.mark.parametrize("arrival", [("converted", EARLIER), ("opened", EARLIER, {}, "machine")])

@@ -1,6 +1,7 @@
 """Whatever the order, the repeats and the number of appliers, the same events end in the same tables."""
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from random import Random
@@ -10,7 +11,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.campaigns import reactions
+from engine.campaigns import advance, reactions
+from engine.delivery.verdicts import Settled
 from engine.tracking import events
 from engine.tracking.events import Arrival
 from models.event import SOURCES, TYPES
@@ -125,10 +127,42 @@ def test_apply_never_waits_in_a_circle_when_several_apply_at_once(ledger: str) -
         events.record(session, make_arrivals(mails, random, number=1000), now=NOW)
 
     def drain(_: int) -> None:
-        taken = 1
-        while taken:
-            with transaction() as session:
-                taken = reactions.apply(session, now=NOW, limit=20)
+        while transaction_of(lambda session: reactions.apply(session, now=NOW, limit=20)):
+            pass
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(drain, range(4)))
+
+
+def test_apply_never_waits_in_a_circle_with_the_settling_of_the_next_mails(ledger: str) -> None:
+    """The second mails are recorded as sent while the first ones are being opened, by the same contacts."""
+    random = Random(11)
+    with transaction() as session:
+        first = [mail(session) for _ in range(150)]
+        going = [mail(session, contact_id=each.contact_id, step=2, status="sending") for each in first]
+        opens = [Arrival(each.id, "opened", NOW - timedelta(seconds=second)) for second in range(8) for each in first]
+        events.record(session, random.sample(opens, len(opens)), now=NOW)
+
+    def settle(_: int) -> None:
+        for _ in range(8):
+            some = [
+                Settled(one.id, one.contact_id, None, None, 2, None, "sent", NOW) for one in random.sample(going, 100)
+            ]
+            with transaction() as session:
+                advance.settled(session, some, now=NOW)
+
+    def drain(_: int) -> None:
+        while transaction_of(lambda session: reactions.apply(session, now=NOW, limit=100)):
+            pass
+
+    with ThreadPoolExecutor(3) as pool:
+        for run in [pool.submit(work, 0) for work in (settle, settle, drain)]:
+            run.result()
+    with transaction() as session:
+        assert session.execute(text("SELECT bool_and(email_1_opened AND email_2_sent) FROM contacts")).scalar_one()
+
+
+def transaction_of(work: Callable[[Session], int]) -> int:
+    """What `work` gives back, done in a transaction of its own and never tried again."""
+    with transaction() as session:
+        return work(session)
