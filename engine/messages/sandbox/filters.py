@@ -33,13 +33,12 @@ def scalar(value: Any) -> Any:
 @pass_context
 def printed(context: Context, value: Any) -> Any:
     """What `{{ value }}` prints: nothing for none, never a whole list; CRLF line ends; paid for by its length."""
-    if value is None:
-        return ""
     if not isinstance(value, str):
-        value = str(scalar(value))
+        value = "" if value is None else str(scalar(value))
     if "\n" in value or "\r" in value:
         value = type(value)(_BREAK.sub("\r\n", value))
-    return budget.charge(context, value)
+    context.parent[budget.NAME].spend(len(value))
+    return value
 
 
 @pass_context
