@@ -14,7 +14,7 @@ OPEN, CLOSE = "\ue000", "\ue001"
 MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
 
 _COMMENT = f"<!--{OPEN}c%d{CLOSE}-->"
-_ANY = re.compile(f"<!--{OPEN}c(\\d+){CLOSE}-->|{OPEN}(\\d+){CLOSE}|\\{{(?=[{{%#])")
+_ANY = re.compile(f"<!--{OPEN}c(\\d+){CLOSE}-->|{OPEN}(\\d+){CLOSE}|\\{{(?=[{{%#]|(?:<!--)?{OPEN})")
 _COMMENTED = re.compile(f"<!--{OPEN}c(\\d+){CLOSE}-->")
 _RAW = ("style", "script", "title", "textarea")
 _LEAVES = {
@@ -64,9 +64,8 @@ class Mask:
 
     def kept(self, masked: str) -> bool:
         """Whether every mark is still there, once."""
-        return sorted(int(one or other) for one, other in _ANY.findall(masked) if one or other) == list(
-            range(len(self.codes))
-        )
+        numbers = sorted(int(found[1] or found[2]) for found in _ANY.finditer(masked) if found[1] or found[2])
+        return numbers == list(range(len(self.codes)))
 
     def _code(self, match: re.Match[str]) -> str:
         number = match[1] or match[2]

@@ -96,6 +96,7 @@ def test_css_goes_into_the_elements_and_media_queries_stay(write: Write, address
         ('<img src="https://img.example/{{ color }}.png">', '<img src="https://img.example/red.png">'),
         ("{% raw %}{{ not code }} {% nor this %}{% endraw %}", "{{ not code }} {% nor this %}"),
         ("&#123;&#123; not code &#125;} {&#37; x {&#35;", "{{ not code }} {% x {#"),
+        ("&#123;{{ color }}&#125; <b title='&#123;{{ color }}'>x</b>", '{red} <b title="{red">x</b>'),
         ("{# nothing #}<p> {{- color -}} </p>", "<p>red</p>"),
         ("€ ñ &lt; &amp; &nbsp;", "€ ñ &lt; &amp; &nbsp;"),
     ],
