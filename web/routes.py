@@ -54,7 +54,9 @@ class Api(APIBlueprint):
             "operation_id": f"{self.name}_{func.__name__}",
         }
         known["security"] = [] if access.public else [{BEARER: list(access.scopes)}]
-        known["responses"] = _problems(access, has_body="body" in func.__annotations__) | (known.get("responses") or {})
+        known["responses"] = _problems(access, has_body=bool({"body", "raw"} & func.__annotations__.keys())) | (
+            known.get("responses") or {}
+        )
         return super()._collect_openapi_info(rule, func, **known)
 
     def _note_models(self, func: Callable[..., Any], responses: Mapping[Any, Any]) -> None:

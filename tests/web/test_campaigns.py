@@ -1,0 +1,132 @@
+"""Campaigns over HTTP: drawn up, launched, paused, resumed, shown."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from engine import clock
+from engine.audience import contacts, suppressions
+from engine.campaigns import due
+from models.session import transaction
+from tests.sequence import VARIABLES, settle
+from tests.web.examples import fields
+
+URL = "/api/v1/campaigns"
+STEPS = [{"template": "email_1_roi"}, {"template": "email_2_caso", "delay_s": 86_400}]
+
+
+@pytest.fixture
+def marketer(bearer: Callable[..., dict[str, str]]) -> dict[str, str]:
+    return bearer("campaigns")
+
+
+def wanted(**changes: Any) -> dict[str, Any]:
+    return {"name": "Otoño", "steps": STEPS, "variables": VARIABLES, **changes}
+
+
+def created(client: FlaskClient, marketer: dict[str, str], **changes: Any) -> str:
+    answer = client.post(URL, json=wanted(**changes), headers=marketer)
+    assert answer.status_code == 201, answer.json
+    campaign_id: str = answer.json["id"]
+    return campaign_id
+
+
+def people(count: int) -> None:
+    with transaction() as session:
+        contacts.ensure(session, [f"contacto{number}@empresa.example" for number in range(count)], now=clock.now())
+
+
+def test_a_campaign_goes_from_draft_to_its_funnel(client: FlaskClient, marketer: dict[str, str]) -> None:
+    people(3)
+    campaign_id = created(client, marketer, timezone="Europe/Madrid")
+    launched = client.post(f"{URL}/{campaign_id}/launch", headers=marketer)
+    assert (launched.status_code, launched.json["state"]) == (200, "running")
+    with transaction() as session:
+        assert due.queue_due(session, now=clock.now()) == 3
+        settle(session, now=clock.now())
+    shown = client.get(f"{URL}/{campaign_id}", headers=marketer).json
+    assert (shown["name"], shown["state"], shown["timezone"]) == ("Otoño", "running", "Europe/Madrid")
+    assert shown["funnel"]["enrolled"] == 3
+    assert [(step["step"], step["sent"]) for step in shown["funnel"]["steps"]] == [(1, 3), (2, 0)]
+    listed = client.get(URL, headers=marketer).json["campaigns"]
+    assert [campaign["id"] for campaign in listed] == [campaign_id]
+
+
+def test_enroll_counts_those_who_may_not_be_mailed(client: FlaskClient, marketer: dict[str, str]) -> None:
+    people(3)
+    with transaction() as session:
+        banned = contacts.ensure(session, ["contacto0@empresa.example"], now=clock.now())
+        suppressions.add(session, banned, "unsubscribed", now=clock.now())
+    campaign_id = created(client, marketer)
+    answer = client.post(f"{URL}/{campaign_id}/enroll", json={"contact_ids": [str(banned[0])]}, headers=marketer)
+    assert answer.json == {"enrolled": 1, "stopped": {"unsubscribed": 1}}
+    again = client.post(f"{URL}/{campaign_id}/enroll", json={}, headers=marketer)
+    assert again.json == {"enrolled": 2, "stopped": {}}
+    unknown = client.post(f"{URL}/{campaign_id}/enroll", json={"contact_ids": [str(uuid4())]}, headers=marketer)
+    assert (unknown.status_code, fields(unknown)) == (422, {"contact_ids"})
+
+
+def test_pause_needs_a_reason_and_resume_goes_on(client: FlaskClient, marketer: dict[str, str]) -> None:
+    people(1)
+    campaign_id = created(client, marketer)
+    client.post(f"{URL}/{campaign_id}/launch", headers=marketer)
+    assert client.post(f"{URL}/{campaign_id}/pause", json={}, headers=marketer).status_code == 422
+    paused = client.post(f"{URL}/{campaign_id}/pause", json={"reason": "precio"}, headers=marketer)
+    assert (paused.json["state"], paused.json["reason"]) == ("paused", "precio")
+    assert client.post(f"{URL}/{campaign_id}/launch", headers=marketer).status_code == 409
+    resumed = client.post(f"{URL}/{campaign_id}/resume", headers=marketer)
+    assert (resumed.json["state"], resumed.json["reason"]) == ("running", None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"variables": {}}, {"variables.link_calendly"}),
+        ({"timezone": "Marte"}, {"timezone"}),
+        ({"steps": []}, {"steps"}),
+        ({"steps": [{"template": "nada"}]}, {"steps[0].template"}),
+        ({"steps": [{"template": "email_1_roi", "delay_s": "1"}]}, {"steps[0].delay_s"}),
+        ({"steps": [{"template": "email_1_roi", "weekdays": [9]}]}, {"steps[0].weekdays"}),
+        ({"steps": [{"template": "email_1_roi", "delay_s": 10**30}]}, {"steps[0].delay_s"}),
+        ({"audience": {"industry": []}}, {"audience.industry"}),
+        ({"name": "x" * 101}, {"name"}),
+        ({"surprise": 1}, {"surprise"}),
+    ],
+)
+def test_create_names_the_fields_at_fault_and_stores_nothing(
+    client: FlaskClient, marketer: dict[str, str], changes: dict[str, Any], named: set[str]
+) -> None:
+    answer = client.post(URL, json=wanted(**changes), headers=marketer)
+    assert (answer.status_code, fields(answer)) == (422, named)
+    with transaction() as session:
+        assert session.scalar(text("SELECT count(*) FROM campaigns")) == 0
+
+
+def test_create_answers_the_same_when_it_is_repeated_with_its_key(
+    client: FlaskClient, marketer: dict[str, str]
+) -> None:
+    headers = {**marketer, "Idempotency-Key": "otoño-1".encode("ascii", "ignore").decode()}
+    first = client.post(URL, json=wanted(), headers=headers)
+    again = client.post(URL, json=wanted(), headers=headers)
+    assert (again.status_code, again.data) == (201, first.data)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert client.post(URL, json=wanted(), headers=marketer).status_code == 409
+
+
+@pytest.mark.parametrize("action", ["launch", "resume"])
+def test_unknown_campaigns_are_not_found(client: FlaskClient, marketer: dict[str, str], action: str) -> None:
+    assert client.post(f"{URL}/{uuid4()}/{action}", headers=marketer).status_code == 404
+    assert client.get(f"{URL}/{uuid4()}", headers=marketer).status_code == 404
+    assert client.get(f"{URL}/no-id", headers=marketer).status_code == 422
+
+
+def test_every_route_asks_for_its_scope(client: FlaskClient, bearer: Callable[..., dict[str, str]]) -> None:
+    reader, sender = bearer("reports"), bearer("send")
+    assert client.get(URL, headers=reader).status_code == 200
+    assert client.post(URL, json=wanted(), headers=reader).status_code == 403
+    assert client.get(URL, headers=sender).status_code == 403
+    assert client.post(f"{URL}/{uuid4()}/launch").status_code == 401

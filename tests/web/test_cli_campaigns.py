@@ -1,0 +1,100 @@
+"""Campaigns and contacts from the command line, as people and scripts use them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from engine import clock
+from engine.campaigns import due
+from models.session import transaction
+from tests import sequence
+
+ROWS = "email,nombre,industria\nana@a.example,Ana,Banca\neva@a.example,Eva,Banca\nluz@a.example,Luz,Moda\n"
+CREATE = (
+    *("campaigns", "create", "Otoño", "--industry", "Banca", "--timezone", "Europe/Madrid"),
+    *("--var", "link_calendly=https://calendly.example/v", "--step", "email_1_roi", "--step", "email_2_caso:3d"),
+)
+
+
+@pytest.fixture
+def run(app: Flask) -> Any:
+    """Runs a command and gives its result; a failure that is no plain message is raised."""
+    runner = app.test_cli_runner()
+
+    def running(*words: str, status: int = 0) -> Any:
+        result = runner.invoke(args=list(words), catch_exceptions=False)
+        assert result.exit_code == status, result.output
+        return result
+
+    return running
+
+
+@pytest.fixture
+def leads(tmp_path: Path) -> str:
+    (tmp_path / "leads.csv").write_text(ROWS)
+    return str(tmp_path / "leads.csv")
+
+
+def test_a_campaign_runs_from_the_command_line(run: Any, leads: str) -> None:
+    assert "3 rows, 3 created" in run("contacts", "import", leads).output
+    run(*CREATE)
+    assert "draft\tOtoño" in run("campaigns", "list").output
+    assert "2 contacts enrolled, of them stopped: none" in run("campaigns", "enroll", "Otoño").output
+    run("campaigns", "launch", "Otoño")
+    with transaction() as session:
+        assert due.queue_due(session, now=clock.now()) == 2
+        sequence.settle(session, now=clock.now())
+    run("campaigns", "pause", "Otoño", "--reason", "precio")
+    shown = run("campaigns", "show", "Otoño").output
+    assert "Otoño: paused (precio), zone Europe/Madrid" in shown
+    assert "step 2: email_2_caso, 259200 s after, 00:00-24:00, days 1234567" in shown
+    run("campaigns", "resume", "Otoño")
+    lines = run("campaigns", "funnel", "Otoño").output.splitlines()
+    assert lines[0].split("\t")[:4] == ["step", "template", "queued", "sent"]
+    assert lines[1].split("\t")[:4] == ["1", "email_1_roi", "0", "2"]
+    assert "active\t2" in lines
+    explained = run("contacts", "explain", "ana@a.example").output
+    assert explained.startswith("Otoño: 1 mail was sent; step 2 is due on ")
+    assert "step 1 email_1_roi: sent, sent " in explained
+    assert "flags: email_1_sent" in run("contacts", "show", "ana@a.example").output
+    assert run("contacts", "explain", "luz@a.example").output == "The contact is in no campaign.\n"
+
+
+def test_import_lists_refused_rows_and_ends_with_status_1(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "mal.csv").write_bytes("email;nombre\nana@a.example;Añó\nmal;Eva\n".encode("cp1252"))
+    told = run("contacts", "import", str(tmp_path / "mal.csv"), status=1).output
+    assert "line 2, file: is not UTF-8" in told
+    assert "line 3, email: An email address must have an @-sign" in told
+    assert "2 rows, 1 created" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (("campaigns", "launch", "Nada"), 1, "campaign: there is none of this name"),
+        (("campaigns", "create", "X", "--step", "email_1_roi"), 1, "variables.link_calendly"),
+        (("campaigns", "create", "X", "--step", "email_1_roi:soon"), 2, "email_2_caso:3d"),
+        (("campaigns", "create", "X", "--step", "email_1_roi", "--window", "9-18"), 2, "09:00-18:00"),
+        (("campaigns", "create", "X", "--step", "email_1_roi", "--weekdays", "lunes"), 2, "12345"),
+        (("campaigns", "create", "X", "--step", "email_1_roi", "--var", "x"), 2, "NAME=VALUE"),
+        (("campaigns", "pause", "X"), 2, "--reason"),
+        (("contacts", "show", "nadie@a.example"), 1, "contact: there is none"),
+        (("contacts", "show", "0199f3a0-5b7c-7d12-8e4f-1a2b3c4d5e6f"), 1, "contact: there is none"),
+        (("contacts", "explain", "nadie"), 1, "CONTACT: "),
+        (("contacts", "import", "/no/such/file.csv"), 2, "does not exist"),
+    ],
+)
+def test_commands_say_plainly_what_is_wrong(run: Any, words: tuple[str, ...], status: int, says: str) -> None:
+    assert says in run(*words, status=status).output
+
+
+def test_every_command_shows_an_example_in_its_help(run: Any) -> None:
+    commands = {
+        "campaigns": ("create", "list", "show", "enroll", "launch", "pause", "resume", "funnel"),
+        "contacts": ("import", "show", "explain"),
+    }
+    for group, names in commands.items():
+        for name in names:
+            assert f"flask --app web {group} {name}" in run(group, name, "--help").output

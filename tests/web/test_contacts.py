@@ -1,0 +1,83 @@
+"""Contacts over HTTP: imported with a report by row, and explained."""
+
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import pytest
+from flask.testing import FlaskClient
+
+from engine import clock
+from engine.audience import contacts
+from engine.campaigns import campaigns, due
+from models.session import transaction
+from tests import sequence
+
+URL = "/api/v1/contacts"
+CSV = {"Content-Type": "text/csv"}
+
+
+@pytest.fixture
+def keeper(bearer: Callable[..., dict[str, str]]) -> dict[str, str]:
+    return bearer("contacts")
+
+
+def imported(address: str) -> UUID:
+    with transaction() as session:
+        found = contacts.find(session, address)
+    assert found is not None
+    return found
+
+
+def test_import_takes_the_good_rows_and_reports_the_bad_ones_by_line(
+    client: FlaskClient, keeper: dict[str, str]
+) -> None:
+    data = "\ufeffcorreo;nombre;plan\nana@a.example;Ana;b\nmala;Eva;\nANA@a.example;Otra;\n".encode()
+    answer = client.post(f"{URL}/import", data=data, headers={**keeper, **CSV})
+    assert answer.status_code == 200
+    counts = {name: answer.json[name] for name in ("rows", "created", "duplicates", "refused", "suppressed")}
+    assert counts == {"rows": 3, "created": 1, "duplicates": 1, "refused": 1, "suppressed": 0}
+    assert [(fault["line"], fault["field"]) for fault in answer.json["faults"]] == [(3, "email")]
+    assert [note["line"] for note in answer.json["notes"]] == [4]
+    assert "ana@" not in answer.text.lower()
+    assert "mala" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "status"),
+    [
+        (b"nombre\nAna\n", CSV, 422),
+        (b"", CSV, 422),
+        (b"email\nana@a.example\n", {"Content-Type": "application/json"}, 415),
+        (b"email\nana@a.example\n", {"Content-Type": "text/csv; charset=latin-1"}, 415),
+        (b"email\n" + b"a" * 8_000_001, CSV, 413),
+        (b"email\n\x00@a.example,\xff\xfe\n" + b'"' * 1001, CSV, 200),
+        (b"\xff\xfee\x00", CSV, 422),
+    ],
+)
+def test_import_refuses_what_is_no_table_of_contacts(
+    client: FlaskClient, keeper: dict[str, str], data: bytes, headers: dict[str, str], status: int
+) -> None:
+    answer = client.post(f"{URL}/import", data=data, headers={**keeper, **headers})
+    assert answer.status_code == status, answer.json
+
+
+def test_show_tells_flags_score_and_why(client: FlaskClient, keeper: dict[str, str]) -> None:
+    client.post(f"{URL}/import", data="email,nombre\nana@a.example,Ana\n", headers={**keeper, **CSV})
+    contact_id = imported("ana@a.example")
+    with transaction() as session:
+        campaigns.launch(session, sequence.create(session), now=clock.now())
+        due.queue_due(session, now=clock.now())
+        sequence.settle(session, now=clock.now())
+    shown = client.get(f"{URL}/{contact_id}", headers=keeper).json
+    assert (shown["email"], shown["first_name"], shown["suppressed"]) == ("ana@a.example", "Ana", None)
+    assert (shown["followup_status"], shown["flags"]["email_1_sent"], len(shown["flags"])) == ("email_1_sent", True, 9)
+    (journey,) = shown["campaigns"]
+    assert journey["sentence"].startswith("1 mail was sent; step 2 is due on ")
+    assert journey["steps"][0]["email_id"].startswith("email_")
+    assert client.get(f"{URL}/{uuid4()}", headers=keeper).status_code == 404
+
+
+def test_every_route_asks_for_its_scope(client: FlaskClient, sender: dict[str, str]) -> None:
+    assert client.post(f"{URL}/import", data=b"email\n", headers={**sender, **CSV}).status_code == 403
+    assert client.get(f"{URL}/{uuid4()}", headers=sender).status_code == 403
+    assert client.post(f"{URL}/import", data=b"x").status_code == 401
