@@ -73,13 +73,14 @@ def record(session: Session, arrivals: Sequence[Arrival], *, now: datetime, skip
     InvalidInput for an unknown type or source and for a timestamp without a zone; NotFound when an e-mail does not
     exist, unless such arrivals are to be skipped. Commit, then ring "events".
     """
-    rows = {row["dedupe_key"]: row for row in reversed([_row(arrival, now) for arrival in arrivals])}
-    if not rows:
+    if not arrivals:
         return []
+    told = [_row(arrival, now) for arrival in arrivals]
+    rows = {row["dedupe_key"]: row for row in reversed(told)}
     new = _store(session, rows, now)
     if len(new) < len(rows) and not skip_unknown:
         _refuse_unknown(session, {arrival.email_id for arrival in arrivals})
-    return [_take(new, dedupe_key(arrival, now)) for arrival in arrivals]
+    return [_take(new, row["dedupe_key"]) for row in told]
 
 
 def release(session: Session, email_ids: Sequence[UUID]) -> int:
