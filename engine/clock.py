@@ -1,8 +1,21 @@
 """Product time: the real time, or a squeezed one in which a day may pass in a second."""
 
 from datetime import UTC, datetime
+from typing import Protocol
 
 import settings
+
+
+class Clock(Protocol):
+    """What tells product time: this module, or a virtual clock."""
+
+    def now(self) -> datetime:
+        """The present moment."""
+        ...
+
+    def at(self, unix_ms: int, /) -> datetime:
+        """The moment of a real one, in milliseconds since 1970."""
+        ...
 
 
 def now() -> datetime:
@@ -10,7 +23,7 @@ def now() -> datetime:
     return _product(datetime.now(UTC))
 
 
-def at(unix_ms: int) -> datetime:
+def at(unix_ms: int, /) -> datetime:
     """The product's time at a real moment, in milliseconds since 1970."""
     return _product(datetime.fromtimestamp(unix_ms / 1000, UTC))
 

@@ -12,9 +12,13 @@ import pytest
 from sqlalchemy.orm import Session
 
 import settings
+from local.inbox import Inbox
+from local.mailstore import Mailstore
+from local.receiver import DEMO_RULES
 from models import migrations, vault
 from models import session as database
 from tests.services import embedded_postgres, embedded_valkey
+from worker import process
 
 TEST_ENVIRONMENT = {
     "JWT_SECRET_KEY": "a secret of the tests, at least 32 bytes long",
@@ -101,3 +105,15 @@ def broker(valkey: Any) -> Iterator[str]:
     """The URL of a Valkey that this process is pointed at."""
     with environment(CELERY_BROKER_URL=valkey.url, BELL_ENABLED="true"):
         yield valkey.url
+
+
+@pytest.fixture
+def inbox(ledger: str, tmp_path: Path) -> Iterator[Mailstore]:
+    """The store of a mail server that this process sends to; it has the demo's refusals."""
+    store = Mailstore(tmp_path / "inbox")
+    with (
+        Inbox(store, rules=DEMO_RULES) as server,
+        environment(SMTP_URL=f"smtp://127.0.0.1:{server.smtp_port}", SEND_GROUP_SIZE="25"),
+    ):
+        yield store
+        process.close()

@@ -27,7 +27,14 @@ def plainly(command: Command) -> Command:
 
 def install(app: Flask) -> None:
     """Give `flask --app web` our commands."""
-    from web import cli_accounts, cli_ledger  # here, because they import this module
+    from web import (  # here, because they import this module
+        cli_accounts,
+        cli_campaigns,
+        cli_contacts,
+        cli_ledger,
+        cli_outbox,
+    )
 
-    for group in (*cli_accounts.GROUPS, *cli_ledger.GROUPS):
-        app.cli.add_command(group)
+    for room in (cli_accounts, cli_ledger, cli_campaigns, cli_contacts, cli_outbox):
+        for group in room.GROUPS:
+            app.cli.add_command(group)

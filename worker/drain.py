@@ -9,6 +9,7 @@ from time import monotonic
 import settings
 from engine import clock
 from engine.campaigns import advance
+from engine.clock import Clock
 from engine.delivery import groups, senders, smtp
 from engine.delivery.groups import Group, Member
 from engine.delivery.outcomes import Outcome, Phase, Rejected, Sent, Untried
@@ -23,7 +24,7 @@ log = logging.getLogger("cadencia.sending")
 Results = list[tuple[Member, Outcome]]
 
 
-def drain(lane: str) -> bool:
+def drain(lane: str, *, time: Clock = clock) -> bool:
     """Send what is due in `lane` until nothing is, the time slice ends or the worker stops.
 
     Returns whether more is waiting. Any error in between retires the sender: its recorder, not this process's
@@ -33,16 +34,17 @@ def drain(lane: str) -> bool:
     if monotonic() < sending.relay_rests_until:
         return False
     try:
-        return _Drain(sending, lane).run()
+        return _Drain(sending, lane, time).run()
     except BaseException:
         process.retire()
         raise
 
 
 class _Drain:
-    def __init__(self, sending: process.Sending, lane: str) -> None:
+    def __init__(self, sending: process.Sending, lane: str, time: Clock = clock) -> None:
         self._sending = sending
         self._lane = lane
+        self._time = time
         self._settings = settings.current()
         self._mail_from = letters.envelope_sender()
         self._renew_at = 0.0
@@ -63,7 +65,7 @@ class _Drain:
 
     def _exchange(self, done: Group | None, results: Results, *, more: bool) -> Group | None:
         """One transaction: settle the group that was sent, and take the next one in hand (R9a)."""
-        now = clock.now()
+        now = self._time.now()
 
         def work(session: Session) -> tuple[list[Settled], Group | None]:
             senders.hold(session, self._sending.sender_id)
@@ -102,7 +104,7 @@ class _Drain:
             self._letters(group, own), self._mail_from, self._sending.recorder, tick=lambda: self._renew(group)
         )
         answers = {**heard, **own}
-        return [(member, _dated(answers.get(slot, Untried("")))) for slot, member in enumerate(group.members)]
+        return [(member, self._dated(answers.get(slot, Untried("")))) for slot, member in enumerate(group.members)]
 
     def _start(self, group: Group) -> bool:
         """Connect, then record the group as sending."""
@@ -119,7 +121,7 @@ class _Drain:
 
     def _letters(self, group: Group, own: dict[int, Outcome]) -> Iterator[smtp.Letter]:
         """The composed letters, one by one as connections take them; what cannot be composed is refused here."""
-        now, eight_bit = clock.now(), self._sending.transport.eight_bit
+        now, eight_bit = self._time.now(), self._sending.transport.eight_bit
         for slot, member in enumerate(group.members):
             try:
                 data = self._sending.composer.compose(_message(member), now=now, eight_bit=eight_bit)
@@ -127,6 +129,10 @@ class _Drain:
                 own[slot] = Rejected(Phase.CONNECT, 0, None, f"cannot be composed: {error}", dead_address=False)
                 continue
             yield smtp.Letter(slot, member.to, data)
+
+    def _dated(self, outcome: Outcome) -> Outcome:
+        """A sent mail was sent when its reply was read, in product time."""
+        return replace(outcome, at=self._time.at(outcome.at_ms)) if isinstance(outcome, Sent) else outcome
 
     def _renew(self, group: Group) -> None:
         if monotonic() < self._renew_at:
@@ -147,11 +153,6 @@ def _message(member: Member) -> compose.Message:
         variables=member.variables,
         kind="transactional" if member.kind == "transactional" else "marketing",
     )
-
-
-def _dated(outcome: Outcome) -> Outcome:
-    """A sent mail was sent when its reply was read, in product time."""
-    return replace(outcome, at=clock.at(outcome.at_ms)) if isinstance(outcome, Sent) and outcome.at_ms else outcome
 
 
 def _tell(settled: list[Settled]) -> None:

@@ -1,0 +1,117 @@
+"""A campaign of 200 contacts over a virtual month: every step's mail once, stopped by what each contact does."""
+
+import email
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email import policy
+from itertools import pairwise
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.campaigns import campaigns, due, reactions
+from engine.delivery import audit
+from engine.tracking import events
+from engine.tracking.events import Arrival
+from local.mailstore import Mailstore, Stored
+from models import ids
+from models.session import transaction
+from tests import sequence
+from worker import drain
+
+START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday
+HALF_HOUR = timedelta(minutes=30)
+DELAYS = (timedelta(days=3), timedelta(days=4))
+CONTACTS = 200
+
+
+class VirtualClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.moment = START
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def at(self, _: int, /) -> datetime:
+        return self.moment
+
+
+def test_a_month_of_a_campaign_mails_each_step_once_and_stops_in_time(inbox: Mailstore) -> None:
+    clock, people = VirtualClock(), Recipients(random.Random(7))
+    with transaction() as session:
+        sequence.people(session, CONTACTS)
+        campaign_id = sequence.create(session)
+        campaigns.launch(session, campaign_id, now=clock.now())
+    seen = 0
+    while clock.now() < START + timedelta(days=30):
+        live_half_an_hour(clock)
+        for mail in inbox.since(seen):
+            seen = mail.number
+            people.read(mail, clock.now())
+        clock.moment += HALF_HOUR
+    with transaction() as session:
+        assert audit.run(session).findings == ()
+        assert campaigns.view(session, campaign_id).state == "finished"
+        states = Counter(session.scalars(text("SELECT coalesce(stop_reason, state) FROM enrollments")))
+        converted = session.scalar(text("SELECT count(*) FROM contacts WHERE converted"))
+    assert states.keys() == {"finished", "converted", "unsubscribed", "replied"}
+    assert sum(states.values()) == CONTACTS
+    assert converted == len(people.converted) > states["converted"]  # some did after their last mail
+    people.check()
+
+
+def live_half_an_hour(clock: VirtualClock) -> None:
+    """What beat and the workers do, at this moment of product time."""
+    with transaction() as session:
+        due.queue_due(session, now=clock.now())
+        campaigns.finish(session, now=clock.now())
+    drain.drain("campaign", time=clock)
+    with transaction() as session:
+        while reactions.apply(session, now=clock.now()) == 1000:
+            pass
+
+
+class Recipients:
+    """Two hundred people who read their mail, and what they must and must not get."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._ended: dict[str, datetime] = {}
+        self._mails: dict[str, list[datetime]] = defaultdict(list)
+        self.converted: set[str] = set()
+
+    def read(self, mail: Stored, now: datetime) -> None:
+        """One person gets one mail and may react to it."""
+        (person,) = mail.recipients
+        assert person not in self._ended, "a mail after the end of the sequence"
+        self._mails[person].append(now)
+        message = email.message_from_bytes(mail.raw, policy=policy.default)
+        email_id = ids.parse(str(message["Message-ID"])[1:33])
+        assert email_id is not None
+        arrivals = list(self._reactions(person, email_id, now))
+        with transaction() as session:
+            events.record(session, arrivals, now=now)
+
+    def _reactions(self, person: str, email_id: UUID, now: datetime) -> Iterator[Arrival]:
+        if self._chance.random() < 0.5:
+            yield Arrival(email_id, "opened", now, source="human")
+        if self._chance.random() < 0.2:
+            yield Arrival(email_id, "clicked", now, source="human")
+        last_word = self._chance.choices(["converted", "unsubscribed", "replied", None], [6, 4, 4, 86])[0]
+        if last_word:
+            yield Arrival(email_id, last_word, now, source="human")
+            self._ended[person] = now
+        if last_word == "converted":
+            self.converted.add(person)
+
+    def check(self) -> None:
+        """Three mails to all who let it come to that, and each at least its delay after the one before."""
+        assert len(self._mails) == CONTACTS
+        for person, moments in self._mails.items():
+            assert len(moments) == 3 or person in self._ended
+            gaps = [later - earlier for earlier, later in pairwise(moments)]
+            assert all(gap >= delay for gap, delay in zip(gaps, DELAYS, strict=False))

@@ -1,0 +1,114 @@
+"""The real processes of an installation: web server, workers, beat; started, killed and always ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parents[1]
+PYTHON = Path(sys.executable)
+
+
+class Processes:
+    """Children of the test, each in a session of its own; their output goes to `log`."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def worker(self, queues: str, *, concurrency: int = 1) -> subprocess.Popen[bytes]:
+        """A Celery worker on these queues."""
+        options = ["-Q", queues, "-c", str(concurrency), "-n", f"{queues.replace(',', '-')}-{len(self._children)}@%h"]
+        return self.start("-m", "celery", "-A", "worker", "worker", *options, "--without-gossip", "--without-mingle")
+
+    def beat(self) -> subprocess.Popen[bytes]:
+        """Celery's beat, its schedule in memory of this test alone."""
+        return self.start("-m", "celery", "-A", "worker", "beat", "-s", str(self.log.parent / "beat"))
+
+    def web(self, port: int) -> subprocess.Popen[bytes]:
+        """The web server on `port`; returns when it answers."""
+        options = ["--interface", "wsgi", "--factory", "--port", str(port), "--blocking-threads", "8"]
+        child = self.start("-m", "granian", *options, "web:create_app")
+        until(lambda: _answers(f"http://127.0.0.1:{port}/healthz"), "the web server answers")
+        return child
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """A Python process with this environment."""
+        with self.log.open("ab") as output:
+            child = subprocess.Popen(
+                [PYTHON, *arguments],
+                cwd=ROOT,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env=dict(os.environ),
+            )
+        self._children.append(child)
+        return child
+
+    def end(self) -> None:
+        """SIGKILL to everything that is still there."""
+        for child in self._children:
+            for process in _family(child.pid):
+                process.kill()
+            child.wait()
+
+
+def pool_children(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The forked children of a Celery worker, which do its tasks."""
+    try:
+        return psutil.Process(worker.pid).children()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def stop(child: subprocess.Popen[bytes], *, within_s: float = 15.0) -> int:
+    """SIGTERM, as Docker does; the exit status. Raises TimeoutExpired when it takes longer."""
+    child.send_signal(signal.SIGTERM)
+    return child.wait(within_s)
+
+
+def until(holds: Callable[[], object], claim: str, *, within_s: float = 60.0, every_s: float = 0.05) -> None:
+    """Wait until `holds()` is true; fails with the claim after `within_s` seconds."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {claim}"
+        time.sleep(every_s)
+
+
+@contextmanager
+def running(log: Path) -> Iterator[Processes]:
+    """Processes that are gone when the block ends; what they said is printed when it failed."""
+    processes = Processes(log)
+    try:
+        yield processes
+    except BaseException:
+        if log.exists():
+            print(log.read_text(errors="replace")[-20_000:])
+        raise
+    finally:
+        processes.end()
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1):  # noqa: S310  # our own server
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,95 @@
+"""Commands about messages: what is in doubt, and whether the ledger accounts for every one."""
+
+from uuid import UUID
+
+import click
+from flask.cli import AppGroup
+
+from engine import clock
+from engine.campaigns import advance
+from engine.delivery import audit as auditing
+from engine.delivery import doubts as doubting
+from errors import InvalidInput
+from models import ids
+from models.session import transaction
+from web.cli import plainly
+
+outbox = AppGroup("outbox", help="Messages on their way, and those in doubt.")
+audit = AppGroup("audit", help="Whether everything adds up.")
+GROUPS = (outbox, audit)
+
+
+@outbox.command()
+@click.option("--limit", default=100, show_default=True, help="How many to show at most.")
+@plainly
+def doubts(limit: int) -> None:
+    """List the messages in doubt: handed over whole, but their server's answer was never read.
+
+    Nearly all of them were delivered. `resend` sends one again under the same Message-ID, `close` settles it.
+
+    \b
+    flask --app web outbox doubts
+    """
+    with transaction() as session:
+        pending = doubting.pending(session, limit=limit)
+    for doubt in pending:
+        since = f"{doubt.since:%Y-%m-%dT%H:%M:%SZ}" if doubt.since else "-"
+        click.echo(f"{ids.public(doubt.email_id)}\t{doubt.lane}\t{doubt.template}\t{since}\t{doubt.response or ''}")
+    click.echo(f"{len(pending)} in doubt", err=True)
+
+
+@outbox.command()
+@click.argument("email_id", nargs=-1, required=True)
+@plainly
+def resend(email_id: tuple[str, ...]) -> None:
+    """Send messages in doubt once more, under the same Message-ID.
+
+    \b
+    flask --app web outbox resend email_0192f0c1d2e37a4b8c9d0e1f2a3b4c5d
+    """
+    with transaction() as session:
+        again = doubting.resend(session, _ids(email_id), now=clock.now())
+    click.echo(f"{again} queued again, {len(email_id) - again} not in doubt")
+
+
+@outbox.command()
+@click.argument("email_id", nargs=-1, required=True)
+@plainly
+def close(email_id: tuple[str, ...]) -> None:
+    """Settle messages in doubt as sent, so that their sequences go on.
+
+    \b
+    flask --app web outbox close email_0192f0c1d2e37a4b8c9d0e1f2a3b4c5d
+    """
+    now = clock.now()
+    with transaction() as session:
+        settled = doubting.prove(session, _ids(email_id), now=now, reason="closed by an operator")
+        advance.settled(session, settled, now=now)
+    click.echo(f"{len(settled)} closed as sent, {len(email_id) - len(settled)} not in doubt")
+
+
+@audit.command()
+@plainly
+def ledger() -> None:
+    """Count every message by status and look for what does not add up; status 1 when something does not.
+
+    \b
+    flask --app web audit ledger
+    """
+    with transaction() as session:
+        account = auditing.run(session)
+    for status, count in account.statuses.items():
+        click.echo(f"{count:>10}  {status}")
+    click.echo(f"{account.total:>10}  accepted in all")
+    for finding in account.findings:
+        click.echo(f"does not add up: {finding}", err=True)
+    if not account.is_clean:
+        raise click.exceptions.Exit(1)
+    click.echo("clean: every message is accounted for")
+
+
+def _ids(given: tuple[str, ...]) -> list[UUID]:
+    parsed = [(text, ids.parse(text)) for text in given]
+    if wrong := [text for text, email_id in parsed if email_id is None]:
+        raise InvalidInput.of("email_id", f"{wrong[0]!r} is no e-mail id; give email_<32 hex digits>")
+    return [email_id for _, email_id in parsed if email_id is not None]
