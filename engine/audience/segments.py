@@ -55,7 +55,7 @@ def _fault(key: str, value: object) -> Fault | None:
         right = isinstance(value, list | tuple) and bool(value) and all(isinstance(word, str) for word in value)
         return None if right else Fault(f"audience.{key}", "give a list of at least one word")
     if key in _NUMBERS:
-        right = isinstance(value, int) and not isinstance(value, bool)
+        right = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100
         return None if right else Fault(f"audience.{key}", "give a whole number from 0 to 100")
     if key == "attributes":
         right = isinstance(value, Mapping) and all(isinstance(word, str) for word in value.values())

@@ -59,6 +59,8 @@ def test_create_stores_a_draft_with_numbered_steps_and_unrendered_subjects(sessi
         ({"steps": [StepDraft("email_1_roi"), StepDraft("no_such")]}, {"steps[1].template"}),
         ({"audience": {"planet": ["Marte"]}}, {"audience.planet"}),
         ({"audience": {"industry": "Marketing", "min_score": "10"}}, {"audience.industry", "audience.min_score"}),
+        ({"audience": {"min_score": 10**30, "max_score": True}}, {"audience.min_score", "audience.max_score"}),
+        ({"audience": {"attributes": {"origen": 1}}}, {"audience.attributes"}),
         ({"variables": {}}, {"variables.link_calendly"}),
         ({"variables": {"link_calendly": "javascript:alert(1)"}}, {"variables.link_calendly"}),
         ({"name": "", "timezone": "X", "variables": {}}, {"name", "timezone", "variables.link_calendly"}),
