@@ -15,21 +15,22 @@ class Standings:
     """A small memory of `sessions.standing`; refusals are never remembered."""
 
     def __init__(self) -> None:
-        self._known: dict[UUID, tuple[float, sessions.Standing]] = {}
+        self._known: dict[tuple[UUID, UUID, UUID], tuple[float, sessions.Standing]] = {}
 
     def of(self, token_id: UUID, family_id: UUID, account_id: UUID) -> sessions.Standing | None:
         """The standing of the account behind this token; None when the token counts no longer."""
-        until, known = self._known.get(token_id, (0.0, None))
+        asked = token_id, family_id, account_id
+        until, known = self._known.get(asked, (0.0, None))
         if known is not None and monotonic() < until:
             return known
         with transaction() as session:
             found = sessions.standing(session, account_id, (token_id, family_id))
         if found is None:
-            self._known.pop(token_id, None)
+            self._known.pop(asked, None)
             return None
         if len(self._known) >= _TOKENS_MAX:
             self._known.clear()
-        self._known[token_id] = monotonic() + LAG_S, found
+        self._known[asked] = monotonic() + LAG_S, found
         return found
 
     def forget(self) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import Flask
+from flask import Flask, current_app
 from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import ExpiredSignatureError, PyJWTError
@@ -71,8 +71,8 @@ def issue(account: accounts.Profile, *, family_id: UUID | None = None, lasting: 
     }
     access = create_access_token(str(account.id), additional_claims=claims, expires_delta=lasting)
     refresh = create_refresh_token(str(account.id), additional_claims=claims)
-    left = read(access).expires_at - datetime.now(UTC)
-    return Pair(access, refresh, round(left.total_seconds()))
+    lasting = lasting or current_app.config["JWT_ACCESS_TOKEN_EXPIRES"]
+    return Pair(access, refresh, int(lasting.total_seconds()))
 
 
 def read(encoded: str) -> Claims:
@@ -83,7 +83,7 @@ def read(encoded: str) -> Claims:
         return _claims(decode_token(encoded))
     except ExpiredSignatureError:
         raise Unauthenticated("token: expired; get a new one at /api/v1/auth/token") from None
-    except (PyJWTError, JWTExtendedException, KeyError, ValueError, TypeError, RecursionError):
+    except (PyJWTError, JWTExtendedException, LookupError, ValueError, TypeError, AttributeError, RecursionError):
         # A token is parsed before its signature can be checked: whatever it holds, it is not valid.
         raise Unauthenticated("token: not valid") from None
 

@@ -53,7 +53,7 @@ def recall(session: Session, wanted: Key, *, keep: timedelta) -> Answer | None:
 
     InProgress while another transaction does it; InvalidInput when the key came with another request.
     """
-    if not session.scalar(select(func.pg_try_advisory_xact_lock(_lock(wanted)))):
+    if not session.scalar(select(func.pg_try_advisory_xact_lock(lock(wanted)))):
         raise InProgress("Idempotency-Key: the first request with this key is still being worked on")
     kept = IdempotencyKey.created_at > func.now() - keep
     row = session.scalar(
@@ -78,7 +78,7 @@ def remember(session: Session, done: Key, answer: Answer) -> None:
     )
 
 
-def _lock(wanted: Key) -> int:
-    """A number for PostgreSQL's advisory locks: 64 bits of the key, signed."""
+def lock(wanted: Key) -> int:
+    """The number of the advisory lock that `recall` takes: 64 bits of the key, signed."""
     digest = hashlib.sha256(b"idempotency" + wanted.account_id.bytes + wanted.text.encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)

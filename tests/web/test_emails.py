@@ -1,10 +1,9 @@
 """Sending and following e-mails over HTTP, on a real ledger."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
-import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
@@ -26,7 +25,7 @@ def test_send_answers_the_three_keys_of_the_specification(client: FlaskClient, s
     assert set(answer.json) == {"status", "email_id", "sent_at"}
     assert answer.json["status"] == "success"
     assert re.fullmatch(r"email_[0-9a-f]{32}", answer.json["email_id"])
-    assert datetime.strptime(answer.json["sent_at"], "%Y-%m-%dT%H:%M:%SZ")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", answer.json["sent_at"])
 
 
 def test_a_202_has_its_row_and_no_readable_address(client: FlaskClient, sender: dict[str, str]) -> None:
@@ -56,11 +55,11 @@ def test_follow_tells_the_story_when_asked_by_either_form_of_the_id(
     assert "empresa.example" not in story.text
 
 
-@pytest.mark.parametrize("email_id", ["email_0", "%00", "x" * 70, ids.public(ids.new()), str(ids.new()), "🙂"])
-def test_follow_is_404_or_422_for_an_id_nobody_has(client: FlaskClient, sender: dict[str, str], email_id: str) -> None:
-    answer = client.get(f"/api/v1/emails/{email_id}", headers=sender)
-    assert answer.status_code == (422 if len(email_id) > 64 else 404)
-    assert answer.content_type == "application/problem+json"
+def test_follow_is_404_or_422_for_an_id_nobody_has(client: FlaskClient, sender: dict[str, str]) -> None:
+    for email_id in ("email_0", "%00", "x" * 70, ids.public(ids.new()), str(ids.new()), "\N{SLIGHTLY SMILING FACE}"):
+        answer = client.get(f"/api/v1/emails/{email_id}", headers=sender)
+        assert answer.status_code == (422 if len(email_id) > 64 else 404), email_id
+        assert answer.content_type == "application/problem+json"
 
 
 CASES: list[tuple[str, dict[str, Any], set[str]]] = [
@@ -90,27 +89,24 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("body", "at_fault"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_send_is_422_and_names_the_fields_when_they_are_wrong(
-    client: FlaskClient, sender: dict[str, str], body: dict[str, Any], at_fault: set[str]
-) -> None:
-    answer = client.post(URL, json=body, headers=sender)
-    assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
-    assert at_fault <= fields(answer)
-    assert "empresa.example" not in answer.text
+def test_send_is_422_and_names_the_fields_when_they_are_wrong(client: FlaskClient, sender: dict[str, str]) -> None:
+    for case, body, at_fault in CASES:
+        answer = client.post(URL, json=body, headers=sender)
+        assert (answer.status_code, answer.content_type) == (422, "application/problem+json"), case
+        assert at_fault <= fields(answer), case
+        assert "empresa.example" not in answer.text, case
     assert stored() == []
 
 
-@pytest.mark.parametrize("value", ["Ana\r\nBcc: otra@empresa.example", "Ana\nX: y", "Ana\x1b[2J"])
 def test_send_is_422_when_a_variable_of_the_subject_has_line_breaks(
-    client: FlaskClient, sender: dict[str, str], value: str
+    client: FlaskClient, sender: dict[str, str]
 ) -> None:
-    body = send()
-    body["variables"]["nombre"] = value
-    answer = client.post(URL, json=body, headers=sender)
-    assert answer.status_code == 422
-    assert fields(answer) == {"variables.nombre"}
-    assert "Bcc" not in answer.text
+    for value in ("Ana\r\nBcc: otra@empresa.example", "Ana\nX: y", "Ana\x1b[2J"):
+        body = send()
+        body["variables"]["nombre"] = value
+        answer = client.post(URL, json=body, headers=sender)
+        assert (answer.status_code, fields(answer)) == (422, {"variables.nombre"})
+        assert "Bcc" not in answer.text
 
 
 def test_send_takes_html_in_a_variable_as_text(client: FlaskClient, sender: dict[str, str]) -> None:
@@ -160,9 +156,7 @@ def test_a_batch_takes_the_good_ones_and_names_what_is_wrong_with_the_others(
     results = answer.json["results"]
     assert [result["status"] for result in results] == ["success", "refused", "success", "refused", "refused"]
     assert results[1]["errors"][0]["field"] == "emails[1].to"
-    assert [ids.public(email.id) for email in stored()] == [
-        result["email_id"] for result in results if result["status"] == "success"
-    ]
+    assert {ids.public(email.id) for email in stored()} == {results[0]["email_id"], results[2]["email_id"]}
     assert {email.lane for email in stored()} == {"campaign"}
 
 

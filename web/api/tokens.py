@@ -41,6 +41,7 @@ def refresh() -> Reply:
         else:
             _end_family(session, claims)
     if not first:
+        process.current().standings.forget()
         raise Unauthenticated("token: was used before, so every token of its login has been ended; log in again")
     return _pair(tokens.issue(account, family_id=claims.family_id))
 

@@ -1,0 +1,66 @@
+"""The log: its format, and that no address gets into it."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine import logs
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Path]:
+    file, before = tmp_path / "deep" / "email_system.log", logging.getLogger().handlers[:]
+    logs.install(file, "INFO")
+    yield file
+    for handler in set(logging.getLogger().handlers) - set(before):
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def test_a_line_has_the_specified_format(log: Path) -> None:
+    logging.getLogger("worker").info("Email sent: %s", "email_1")
+    assert log.read_text().split(" - ")[1:] == ["worker", "INFO", "Email sent: email_1\n"]
+
+
+def test_the_console_gets_it_too(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.install(log, "INFO")
+    logging.getLogger("web").warning("hola")
+    assert capsys.readouterr().err.endswith(" - web - WARNING - hola\n")
+
+
+def test_addresses_are_redacted_wherever_they_stand(log: Path) -> None:
+    try:
+        raise ValueError("550 <ana.perez+x@empresa.example>: unknown")
+    except ValueError:
+        logging.getLogger("x").exception("to=%s GET /u?e=%s", "ñandú@correo.example", "luis%40empresa.example")
+    written = log.read_text()
+    assert written.count(logs.REDACTED) == 4  # twice in the message, in the error, in the line that raised it
+    for part in ("ana.perez", "empresa.example", "correo.example", "luis", "@"):
+        assert part not in written
+    assert "550 <<address>>: unknown" in written and "Traceback" in written
+
+
+def test_a_message_cannot_forge_a_line_or_move_the_cursor(log: Path) -> None:
+    logging.getLogger("x").info("a\n2026-01-01 00:00:00,000 - root - INFO - forged\r\x1b[2J")
+    assert log.read_text().count("\n") == 1
+    assert "\x1b" not in log.read_text()
+
+
+def test_installing_twice_writes_each_line_once(log: Path) -> None:
+    logs.install(log, "INFO")
+    logging.getLogger("x").info("once")
+    assert log.read_text().count("once") == 1
+
+
+def test_a_log_that_is_moved_away_is_begun_anew(log: Path) -> None:
+    logging.getLogger("x").info("before")
+    log.rename(log.with_suffix(".1"))
+    logging.getLogger("x").info("after")
+    assert "after" in log.read_text()
+
+
+def test_redacting_a_long_line_takes_no_time(log: Path) -> None:
+    logging.getLogger("x").info("%s", "a" * 200_000 + "@" + "@" * 50_000 + "%" * 50_000)
+    assert log.stat().st_size > 0

@@ -1,0 +1,133 @@
+"""Settings: every one is documented, and a process with a bad one does not start and says why."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+import settings
+from tests.conftest import TEST_ENVIRONMENT, environment
+
+ROOT = Path(__file__).parents[2]
+GOOD = {**TEST_ENVIRONMENT, "DATABASE_URL": "postgresql://cadencia:x@127.0.0.1:9/cadencia"}
+FIELDS = settings.Settings.model_fields
+
+
+def example() -> dict[str, str]:
+    """NAME -> the comment above it, for every setting `.env.example` shows, commented out or not."""
+    found, comment = {}, ""
+    for line in (ROOT / ".env.example").read_text(encoding="utf-8").splitlines():
+        shown = re.fullmatch(r"#?([A-Z][A-Z0-9_]+)=.*", line)
+        if shown:
+            found[shown.group(1)] = comment
+        elif line.startswith("# "):
+            comment = f"{comment} {line[2:]}"
+        else:
+            comment = ""
+    return found
+
+
+def test_the_example_shows_every_setting_with_its_meaning_and_no_other() -> None:
+    assert set(example()) == {name.upper() for name in FIELDS}
+    assert all(len(meaning) > 15 for meaning in example().values())
+
+
+def test_the_example_shows_the_defaults_and_holds_no_secret() -> None:
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    for name, field in FIELDS.items():
+        if field.is_required() or field.default in (None, ()) or isinstance(field.default, Path):
+            continue
+        shown = re.search(rf"^#?{name.upper()}=(.*)$", text, re.MULTILINE)
+        assert shown, name
+        value = field.default
+        written = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        assert shown.group(1).lower() == written.lower(), name
+    for name in ("JWT_SECRET_KEY", "FERNET_KEYS", "INDEX_KEY", "TRACKING_KEYS"):
+        assert re.search(rf"^{name}=$", text, re.MULTILINE), name
+
+
+def test_secrets_have_no_default() -> None:
+    for name, field in FIELDS.items():
+        if "SecretStr" in str(field.annotation):
+            assert field.is_required() or field.default is None, name
+
+
+BAD = [
+    ("JWT_SECRET_KEY", "short", "has 5 bytes; at least 32"),
+    ("INDEX_KEY", "short", "has 5 bytes; at least 32"),
+    ("FERNET_KEYS", "not a key", "not URL-safe base64"),
+    ("FERNET_KEYS", "c2hvcnQ=", "32 bytes each"),
+    ("FERNET_KEYS", ",", "one or more Fernet keys"),
+    ("TRACKING_KEYS", "c2hvcnQ=", "16 bytes or more"),
+    ("TRACKING_KEYS", "ñ", "not URL-safe base64"),
+    ("DATABASE_URL", "mysql://x", "postgresql://"),
+    ("DATABASE_URL", "postgresql://x:y@host:port/db", "not a URL"),
+    ("CELERY_BROKER_URL", "amqp://x", "redis://"),
+    ("SMTP_URL", "localhost:25", "smtp://"),
+    ("PUBLIC_URL", "ftp://x.example", "https://"),
+    ("MAIL_FROM", "Cadencia", "holds no address"),
+    ("REPLY_TO", "nadie", "holds no address"),
+    ("WEB_THREADS", "muchos", "valid integer"),
+    ("WEB_THREADS", "0", "greater than or equal"),
+    ("LOG_LEVEL", "LOUD", "'DEBUG'"),
+    ("ENVIRONMENT", "staging", "'production'"),
+    ("CLOCK_EPOCH", "2026-01-01T00:00:00", "has no time zone"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "told"), BAD, ids=[f"{name}={value}" for name, value, _ in BAD])
+def test_a_bad_setting_is_named_with_what_would_be_right(name: str, value: str, told: str) -> None:
+    with environment(**{**GOOD, name: value}), pytest.raises(settings.Misconfigured) as refused:
+        settings.load()
+    line = str(refused.value)
+    assert line.startswith(f"{name}: ") and told in line
+    assert not any(part in line for part in ("short", "not a key", "mysql", "host:port", "LOUD"))  # may be secrets
+
+
+def test_production_insists_on_https_and_refuses_debug() -> None:
+    production = {**GOOD, "ENVIRONMENT": "production"}
+    with environment(**production), pytest.raises(settings.Misconfigured, match="PUBLIC_URL"):
+        settings.load()
+    production["PUBLIC_URL"] = "https://x.example/"
+    with environment(**production, FLASK_DEBUG="1"), pytest.raises(settings.Misconfigured, match="FLASK_DEBUG"):
+        settings.load()
+    with environment(**production):
+        assert settings.load().public_url == "https://x.example"
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "jwt"
+    secret.write_text("a secret out of a file, more than 32 bytes\n")
+    with environment(**{**GOOD, "JWT_SECRET_KEY": "", "JWT_SECRET_KEY_FILE": str(secret)}):
+        assert settings.load().jwt_secret_key == SecretStr("a secret out of a file, more than 32 bytes")
+        secret.write_text("short")
+        with pytest.raises(settings.Misconfigured, match="JWT_SECRET_KEY: has 5 bytes"):
+            settings.load()
+    gone = {**GOOD, "JWT_SECRET_KEY": "", "JWT_SECRET_KEY_FILE": str(tmp_path / "gone")}
+    with environment(**gone), pytest.raises(settings.Misconfigured, match="JWT_SECRET_KEY_FILE: cannot be read"):
+        settings.load()
+
+
+def test_derived_values() -> None:
+    with environment(**GOOD):
+        loaded = settings.load()
+        assert loaded.message_domain == "cadencia.example"
+        assert [len(key) for key in loaded.tracking_ring] == [32]
+    with environment(**GOOD, MESSAGE_ID_DOMAIN="mail.example"):
+        assert settings.load().message_domain == "mail.example"
+
+
+@pytest.mark.parametrize(
+    "command", [["flask", "--app", "web", "accounts", "list"], ["python", "-c", "import web; web.create_app()"]]
+)
+def test_a_process_that_cannot_start_says_so_plainly_and_ends_with_2(command: list[str]) -> None:
+    bare = {name: value for name, value in os.environ.items() if name not in GOOD} | {"JWT_SECRET_KEY": "short"}
+    program = str(Path(sys.executable).parent / command[0])
+    ended = subprocess.run([program, *command[1:]], env=bare, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 2
+    assert "JWT_SECRET_KEY: has 5 bytes" in ended.stderr and "DATABASE_URL: is missing" in ended.stderr
+    assert "Traceback" not in ended.stderr

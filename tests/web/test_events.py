@@ -1,0 +1,128 @@
+"""Tracking over HTTP: no login, CORS, limits, and what is refused."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+import web
+from models import Event, ids
+from models.session import transaction
+from tests.conftest import environment
+from tests.web.examples import JSON, fields, send
+
+URL = "/api/v1/events/track"
+
+
+@pytest.fixture
+def email_id(client: FlaskClient, sender: dict[str, str]) -> str:
+    answer = client.post("/api/v1/emails/send", json=send(), headers=sender)
+    return str(answer.json["email_id"])
+
+
+def stored() -> list[Event]:
+    with transaction() as session:
+        return list(session.scalars(select(Event).order_by(Event.id)))
+
+
+def event(email_id: str, **changes: Any) -> dict[str, Any]:
+    return {"email_id": email_id, "event_type": "opened", "timestamp": "2024-01-15T10:05:00Z", **changes}
+
+
+def test_track_takes_the_specified_call_without_a_token(client: FlaskClient, email_id: str) -> None:
+    answer = client.post(URL, json=event(email_id, event_type="converted"))
+    assert (answer.status_code, answer.json["status"]) == (202, "success")
+    [row] = stored()
+    assert (row.event_type, row.timestamp, row.source) == (
+        "converted",
+        datetime(2024, 1, 15, 10, 5, tzinfo=UTC),
+        "unknown",
+    )
+
+
+def test_the_same_event_twice_is_stored_once_and_has_one_id(client: FlaskClient, email_id: str) -> None:
+    first, again = (client.post(URL, json=event(email_id)) for _ in range(2))
+    assert (first.status_code, first.data) == (again.status_code, again.data)
+    assert len(stored()) == 1
+
+
+def test_a_click_may_come_before_its_open_and_before_the_sending(client: FlaskClient, email_id: str) -> None:
+    for event_type in ("clicked", "opened"):
+        assert client.post(URL, json=event(email_id, event_type=event_type)).status_code == 202
+    assert [row.held for row in stored()] == [True, True]
+
+
+def test_a_future_moment_counts_as_now(client: FlaskClient, email_id: str) -> None:
+    assert client.post(URL, json=event(email_id, timestamp="2999-01-01T00:00:00Z")).status_code == 202
+    [row] = stored()
+    assert abs(row.timestamp - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_an_event_without_a_moment_happened_now(client: FlaskClient, email_id: str) -> None:
+    body = {"email_id": str(ids.parse(email_id)), "event_type": "clicked"}
+    assert client.post(URL, json=body).status_code == 202
+    assert abs(stored()[0].timestamp - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_an_unknown_mail_is_404(client: FlaskClient, email_id: str) -> None:
+    for unknown in (ids.public(ids.new()), "email_123", ""):
+        assert client.post(URL, json=event(unknown)).status_code == 404, unknown
+    assert stored() == []
+
+
+def test_what_is_wrong_is_422_by_field(client: FlaskClient, email_id: str) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
+        (event(email_id, event_type="bounced"), "event_type"),
+        (event(email_id, event_type="OPENED"), "event_type"),
+        (event(email_id, event_type=None), "event_type"),
+        (event(email_id, timestamp="2024-01-15T10:05:00"), "timestamp"),
+        (event(email_id, timestamp="2024-01-15"), "timestamp"),
+        (event(email_id, timestamp="yesterday"), "timestamp"),
+        (event(email_id, timestamp=1_705_312_800), "timestamp"),
+        (event(email_id, timestamp="1705312800"), "timestamp"),
+        (event(email_id, timestamp="0001-01-01T00:00:00+14:00"), "timestamp"),
+        (event(email_id, timestamp="9999-12-31T23:59:59-14:00"), "timestamp"),
+        (event(email_id, timestamp="2024-13-45T10:05:00Z"), "timestamp"),
+        (event(email_id, data={}), "data"),
+        ({"event_type": "opened"}, "email_id"),
+        (event(7), "email_id"),  # type: ignore[arg-type]
+    ]
+    for body, field in cases:
+        answer = client.post(URL, json=body)
+        assert (answer.status_code, fields(answer)) == (422, {field}), body
+    assert stored() == []
+
+
+def test_a_body_over_8_kb_is_413(client: FlaskClient, email_id: str) -> None:
+    assert client.post(URL, data=b" " * 8_001 + b"{}", headers=JSON).status_code == 413
+
+
+def test_named_sites_may_call_it_from_a_browser_and_others_not(ledger: str) -> None:
+    with environment(CORS_ORIGINS="https://landing.example, https://otra.example", DATABASE_URL=ledger):
+        client = web.create_app().test_client()
+        asked = client.options(URL, headers={"Origin": "https://otra.example", "Access-Control-Request-Method": "POST"})
+        assert asked.status_code == 200
+        assert asked.headers["Access-Control-Allow-Origin"] == "https://otra.example"
+        assert asked.headers["Access-Control-Allow-Headers"] == "Content-Type"
+        answer = client.post(URL, json=event("email_1"), headers={"Origin": "https://landing.example"})
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://landing.example"
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+        for origin in ("https://evil.example", "null", ""):
+            answer = client.post(URL, json=event("email_1"), headers={"Origin": origin})
+            assert "Access-Control-Allow-Origin" not in answer.headers
+            assert "Origin" in answer.headers["Vary"]
+        assert (
+            "Access-Control-Allow-Origin"
+            not in client.post("/api/v1/emails/send", headers={"Origin": "https://otra.example"}).headers
+        )
+
+
+def test_events_are_limited_by_address(ledger: str) -> None:
+    with environment(TRACK_RATE="3 per minute", DATABASE_URL=ledger):
+        client = web.create_app().test_client()
+        statuses = [client.post(URL, data=b"x").status_code for _ in range(4)]
+        assert statuses == [415, 415, 415, 429]
+        other = client.post(URL, data=b"x", environ_overrides={"REMOTE_ADDR": "192.0.2.7"})
+        assert other.status_code == 415

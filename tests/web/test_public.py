@@ -1,0 +1,182 @@
+"""Pixel, click and unsubscribe: what readers and their machines do, on a real ledger."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, text
+
+from engine.campaigns import reactions
+from engine.tracking import tokens
+from models import Contact, Email, Event, ids
+from models.session import transaction
+from tests.conftest import environment
+from tests.orders import NOW
+from tests.web.examples import send
+from web import process
+
+TARGET = "https://agenda.example/cadencia?a=1&b=%C3%B1#x"
+
+
+@pytest.fixture
+def email_id(client: FlaskClient, sender: dict[str, str]) -> UUID:
+    answer = client.post("/api/v1/emails/send", json=send(), headers=sender)
+    found = ids.parse(answer.json["email_id"])
+    assert found is not None
+    with transaction() as session:
+        session.execute(text("UPDATE emails SET status = 'sent', sent_at = :now"), {"now": NOW})
+    return found
+
+
+@pytest.fixture
+def signer(app: Flask) -> tokens.Signer:
+    with app.app_context():
+        return process.current().signer
+
+
+def stored() -> list[Any]:
+    with transaction() as session:
+        return [tuple(row) for row in session.execute(select(Event.event_type, Event.source).order_by(Event.id))]
+
+
+def suppressed() -> list[str]:
+    with transaction() as session:
+        return list(session.scalars(text("SELECT reason FROM suppressions")))
+
+
+def apply() -> None:
+    with transaction() as session:
+        reactions.apply(session, now=NOW)
+
+
+def test_the_pixel_is_43_bytes_of_gif_that_nobody_keeps(
+    client: FlaskClient, email_id: UUID, signer: tokens.Signer
+) -> None:
+    answer = client.get(f"/o/{signer.opened(email_id)}.gif")
+    assert (answer.status_code, answer.content_type, len(answer.data)) == (200, "image/gif", 43)
+    assert answer.data.startswith(b"GIF89a")
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert stored() == [("opened", "unknown")]
+
+
+def test_a_head_for_the_pixel_counts_nothing(client: FlaskClient, email_id: UUID, signer: tokens.Signer) -> None:
+    answer = client.head(f"/o/{signer.opened(email_id)}.gif")
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert stored() == []
+
+
+def test_a_click_leads_to_its_target_to_the_byte(client: FlaskClient, email_id: UUID, signer: tokens.Signer) -> None:
+    answer = client.get(f"/c/{signer.clicked(email_id, 2, TARGET)}")
+    assert (answer.status_code, answer.headers["Location"]) == (302, TARGET)
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert stored() == [("clicked", "unknown")]
+
+
+def test_a_head_for_a_click_is_a_machines(client: FlaskClient, email_id: UUID, signer: tokens.Signer) -> None:
+    answer = client.head(f"/c/{signer.clicked(email_id, 2, TARGET)}")
+    assert (answer.status_code, answer.headers["Location"]) == (302, TARGET)
+    assert stored() == [("clicked", "machine")]
+    apply()
+    with transaction() as session:
+        assert session.scalar(select(Email.clicked_at)) is None
+
+
+def test_a_bad_token_is_a_404_page_in_spanish(client: FlaskClient, email_id: UUID, signer: tokens.Signer) -> None:
+    opened, clicked, unsubscribe = (
+        signer.opened(email_id),
+        signer.clicked(email_id, 0, TARGET),
+        signer.unsubscribe(email_id),
+    )
+    for path in (
+        "/o/x.gif", f"/o/{opened[:-1]}.gif", f"/o/{unsubscribe}.gif", "/c/x", f"/c/{clicked[:-2]}AA", f"/c/{opened}",
+        "/c/https:evil.example", "/u/x", f"/u/{opened}", "/c/%00", "/u/ñ",
+    ):  # fmt: skip
+        answer = client.get(path)
+        assert (answer.status_code, answer.content_type) == (404, "text/html; charset=utf-8"), path
+        assert 'lang="es"' in answer.text, path
+    assert client.post(f"/u/{opened}").status_code == 404
+    assert client.get(f"/c/{clicked}?dest=https://evil.example").headers["Location"] == TARGET
+    assert stored() == [("clicked", "unknown")]
+
+
+def test_a_mail_that_is_gone_still_redirects_and_stores_nothing(client: FlaskClient, signer: tokens.Signer) -> None:
+    assert client.get(f"/c/{signer.clicked(ids.new(), 0, TARGET)}").status_code == 302
+    assert client.get(f"/o/{signer.opened(ids.new())}.gif").status_code == 200
+    assert stored() == []
+    for path in ("", "/undo"):
+        assert client.post(f"/u/{signer.unsubscribe(ids.new())}{path}").status_code == 404
+
+
+def test_without_the_database_a_click_redirects_and_the_loss_is_logged(
+    client: FlaskClient, email_id: UUID, signer: tokens.Signer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"):
+        assert client.get(f"/c/{signer.clicked(email_id, 0, TARGET)}").headers["Location"] == TARGET
+        assert client.get(f"/o/{signer.opened(email_id)}.gif").status_code == 200
+        lost = client.post(f"/u/{signer.unsubscribe(email_id)}")
+        assert (lost.status_code, 'lang="es"' in lost.text, "Retry-After" in lost.headers) == (503, True, True)
+    assert caplog.text.count("event_lost") == 2
+
+
+def test_fetching_the_unsubscribe_page_a_hundred_times_changes_nothing(
+    client: FlaskClient, email_id: UUID, signer: tokens.Signer
+) -> None:
+    url = f"/u/{signer.unsubscribe(email_id)}"
+    for _ in range(100):
+        assert client.get(url).status_code == 200
+    assert client.head(url).status_code == 200
+    page = client.get(url).text
+    assert f'<form method="post" action="{url}">' in page and "Darme de baja" in page
+    assert (stored(), suppressed()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("form", "source"),
+    [({"List-Unsubscribe": "One-Click"}, "unknown"), ({"confirmar": "baja"}, "human"), ({}, "human")],
+)
+def test_a_post_unsubscribes_at_once_without_cookie_or_redirect(
+    client: FlaskClient, email_id: UUID, signer: tokens.Signer, form: dict[str, str], source: str
+) -> None:
+    answer = client.post(f"/u/{signer.unsubscribe(email_id)}", data=form)
+    assert (answer.status_code, "Set-Cookie" in answer.headers) == (200, False)
+    assert suppressed() == ["unsubscribed"]
+    assert stored() == [("unsubscribed", source)]
+    apply()
+    with transaction() as session:
+        assert session.scalar(select(Contact.email_followup_status)) == "unsubscribed"
+
+
+@pytest.mark.parametrize("applied_before_undo", [True, False])
+def test_an_undo_takes_it_back_whether_the_event_was_applied_or_not(
+    client: FlaskClient, email_id: UUID, signer: tokens.Signer, applied_before_undo: bool
+) -> None:
+    step: Callable[[], None] = apply if applied_before_undo else lambda: None
+    url = f"/u/{signer.unsubscribe(email_id)}"
+    assert f'action="{url}/undo"' in client.post(url).text
+    step()
+    assert client.post(f"{url}/undo").status_code == 200
+    apply()
+    assert suppressed() == []
+    with transaction() as session:
+        assert session.scalar(select(Contact.email_followup_status)) == "new"
+    assert client.get(f"{url}/undo").status_code == 405
+
+
+def test_an_undo_revives_no_dead_address(client: FlaskClient, email_id: UUID, signer: tokens.Signer) -> None:
+    url = f"/u/{signer.unsubscribe(email_id)}"
+    client.post(url)
+    with transaction() as session:
+        session.execute(text("UPDATE suppressions SET reason = 'complaint'"))
+    client.post(f"{url}/undo")
+    assert suppressed() == ["complaint"]
+
+
+def test_the_pages_load_nothing_but_their_style(client: FlaskClient, email_id: UUID, signer: tokens.Signer) -> None:
+    answer = client.get(f"/u/{signer.unsubscribe(email_id)}")
+    assert "script" not in answer.text
+    assert "default-src 'none'; style-src 'self'; form-action 'self'" in answer.headers["Content-Security-Policy"]
+    assert client.get("/style/readers.css").content_type.startswith("text/css")
