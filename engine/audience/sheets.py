@@ -12,6 +12,7 @@ from errors import InvalidInput
 
 MAX_COLUMNS = 100
 MAX_LINE_BYTES = 65_536
+_BLOCK_BYTES = 65_536
 
 # How a column may be called, once written in lower case without accents, and what it is to us.
 _NAMES = {
@@ -95,9 +96,9 @@ def read(source: BinaryIO) -> Sheet:
 
 
 def _decoded(source: BinaryIO, notes: list[tuple[int, str]]) -> Iterator[str]:
-    """The file's lines as text; a line of more than MAX_LINE_BYTES comes in pieces that no quoted cell survives."""
+    """The file's lines as text, whatever ends them."""
     noted = False
-    for number, raw in enumerate(iter(lambda: source.readline(MAX_LINE_BYTES), b""), start=1):
+    for number, raw in enumerate(_raw_lines(source), start=1):
         if number == 1 and raw.startswith(_UTF16_BOMS):
             raise InvalidInput.of("file", "is UTF-16; save it as CSV in UTF-8")
         raw = raw.removeprefix(_UTF8_BOM) if number == 1 else raw
@@ -108,6 +109,19 @@ def _decoded(source: BinaryIO, notes: list[tuple[int, str]]) -> Iterator[str]:
                 notes.append((number, "is not UTF-8; this and other such lines were read as Windows-1252"))
             noted = True
             yield raw.decode("cp1252", errors="replace")
+
+
+def _raw_lines(source: BinaryIO) -> Iterator[bytes]:
+    """Lines that end in LF, CR LF or CR; one of more than MAX_LINE_BYTES comes in pieces, as records of their own."""
+    rest = b""
+    while block := source.read(_BLOCK_BYTES):
+        *lines, rest = (rest + block).splitlines(keepends=True)
+        yield from lines
+        if len(rest) > MAX_LINE_BYTES:
+            yield rest
+            rest = b""
+    if rest:
+        yield rest
 
 
 def _stated_separator(line: str) -> str | None:

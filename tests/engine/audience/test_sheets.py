@@ -21,6 +21,7 @@ def _cells(data: bytes) -> list[dict[str, str]]:
         "E-mail\tFirst name\nana@a.example\tAñó".encode(),
         "sep=;\nCORREO ELECTRÓNICO;NOMBRE\nana@a.example;Añó\n".encode(),
         '"email";"nombre"\n"ana@a.example";"Añó"\n'.encode(),
+        "email,nombre\rana@a.example,Añó\r".encode(),
         "email, nombre\nana@a.example,  Añó \n".encode(),
         "email,nombre\nana@a.example,Añó\n".encode("cp1252"),
         "email,nombre\nana@a.example,An\u0303o\u0301\n".encode(),
@@ -52,6 +53,7 @@ def test_read_knows_columns_by_their_english_and_spanish_names(header: str, colu
         (b"email,correo\na@a.example,b@a.example\n", "header", "two columns mean email"),
         (b"email," + b",".join(b"c%d" % number for number in range(100)), "header", "at most 100"),
         ("email\n".encode("utf-16"), "file", "UTF-16"),
+        (b"email" * 40_000, "header", "no column for the address"),
     ],
 )
 def test_read_refuses_the_file_when_its_header_is_of_no_use(data: bytes, field: str, says: str) -> None:
@@ -78,3 +80,17 @@ def test_lines_note_once_where_the_file_was_not_utf_8() -> None:
     sheet = sheets.read(BytesIO("email,nombre\na@a.example,Añó\nb@a.example,Íñigo\n".encode("cp1252")))
     assert [line.cells["first_name"] for line in sheet.lines()] == ["Añó", "Íñigo"]
     assert [number for number, _ in sheet.notes] == [2]
+
+
+def test_lines_come_whole_when_blocks_of_the_file_end_within_them() -> None:
+    cell = "ñ" * 1_500
+    for ending in ("\n", "\r\n", "\r"):
+        data = ending.join(["email,nota", *(f"c{number}@a.example,{cell}" for number in range(100))]).encode()
+        lines = list(sheets.read(BytesIO(data)).lines())
+        assert [line.cells["email"] for line in lines] == [f"c{number}@a.example" for number in range(100)]
+        assert {line.cells["nota"] for line in lines} == {cell}
+
+
+def test_lines_go_on_after_one_that_never_ends() -> None:
+    data = b"email,nota\na@a.example," + b"x" * 200_000 + b"\nb@a.example,x\n"
+    assert list(sheets.read(BytesIO(data)).lines())[-1].cells == {"email": "b@a.example", "nota": "x"}
