@@ -38,6 +38,7 @@ def settled(session: Session, mails: Sequence[Settled], *, now: datetime) -> Non
 
 def dropped(session: Session, mails: Sequence[Dropped], *, now: datetime) -> None:
     """Mails cancelled at the claim: their contacts may not be mailed, so no enrollment of theirs waits for one."""
+    marks.lock_contacts(session, {mail.contact_id for mail in mails})
     for reason in {mail.reason for mail in mails}:
         contact_ids = [mail.contact_id for mail in mails if mail.reason == reason]
         enrollments.stop(session, contact_ids, _STOPS.get(reason, reason), now=now)
@@ -69,12 +70,14 @@ def _flag(session: Session, sent: Sequence[Settled], now: datetime) -> None:
         session.execute(_FLAG, {**values, "now": now})
 
 
+# `IS TRUE` keeps the planner from walking the index of running enrollments, which by its statistics is short and in
+# mid-campaign is not (measured: 175 ms instead of 4 ms for a group of 250).
 _ADVANCE = text("""
 UPDATE enrollments e
 SET state = CASE WHEN v.next_at IS NULL THEN 'finished' ELSE 'active' END,
     next_step = v.step + 1, next_at = v.next_at
 FROM unnest(CAST(:ids AS uuid[]), CAST(:steps AS int[]), CAST(:next AS timestamptz[])) AS v(id, step, next_at)
-WHERE e.id = v.id AND e.state = 'waiting' AND e.next_step = v.step
+WHERE e.id = v.id AND (e.state = 'waiting' AND e.next_step = v.step) IS TRUE
 """)
 
 

@@ -1,0 +1,176 @@
+"""A whole installation to be measured: durable PostgreSQL, Valkey, real workers, all on this machine."""
+
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from sqlalchemy import text
+
+import settings
+from local import ports
+from local import secrets as local_secrets
+from local.postgres import Postgres
+from local.valkey import Valkey
+from models import migrations, vault
+from models import session as database
+from models.session import transaction
+
+_EMPTY = text(
+    "TRUNCATE contacts, campaigns, campaign_steps, enrollments, emails, events, send_groups, senders, "
+    "suppressions, email_stats CASCADE"
+)
+
+
+@dataclass
+class Installation:
+    """Its folder, its database server, and the worker processes that were started."""
+
+    folder: Path
+    postgres: Postgres
+    valkey: Valkey
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    started: int = 0
+
+    def worker(self, queues: str, concurrency: int) -> subprocess.Popen[bytes]:
+        """A Celery worker on these queues."""
+        options = ["-Q", queues, "-c", str(concurrency), "-n", f"{queues}@%h", "--without-gossip", "--without-mingle"]
+        return self.process("-m", "celery", "-A", "worker", "worker", *options)
+
+    def process(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """A Python process of the installation."""
+        with (self.folder / "processes.log").open("ab") as output:
+            worker = subprocess.Popen(
+                [sys.executable, *arguments], stdout=output, stderr=output, start_new_session=True
+            )
+        self.workers.append(worker)
+        self.started += 1
+        return worker
+
+    def wait_for_workers(self) -> None:
+        """Every worker has said that it is ready: what is measured afterwards is its work."""
+        log = self.folder / "processes.log"
+        while log.read_text(errors="replace").count(" ready.") < self.started:
+            time.sleep(0.1)
+
+    def stop_workers(self) -> None:
+        """SIGTERM, and SIGKILL to what is left after ten seconds."""
+        families = [family(worker.pid) for worker in self.workers]
+        for worker in self.workers:
+            worker.terminate()
+        for worker, members in zip(self.workers, families, strict=True):
+            try:
+                worker.wait(10)
+            except subprocess.TimeoutExpired:
+                for process in members:
+                    process.kill()
+                worker.wait()
+        self.workers.clear()
+
+    def empty(self) -> None:
+        """Every table without its rows, and what that left behind cleaned up."""
+        with transaction() as session:
+            session.execute(_EMPTY)
+
+    def settle(self) -> None:
+        """Let the database finish what it owes: statistics and a checkpoint."""
+        with database.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+            connection.execute(text("CHECKPOINT"))
+
+    def cpu_s(self) -> dict[str, float]:
+        """User and system seconds used so far by each part."""
+        workers = [process for worker in self.workers for process in family(worker.pid)]
+        return {
+            "workers": _cpu_s(workers),
+            "postgres": _cpu_s(family(self.postgres.pid)),
+            "valkey": _cpu_s(family(self.valkey.pid)),
+        }
+
+
+def family(pid: int | None) -> list[psutil.Process]:
+    """A process and all its descendants that still live."""
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def peak_mib(processes: list[psutil.Process]) -> float:
+    """The largest peak of resident memory among these processes, in MiB (VmHWM of proc(5))."""
+    return max(_high_water_kib(process.pid) for process in processes) / 1024
+
+
+def wait_until_idle(query: str, *, within_s: float) -> None:
+    """Wait until a query that tells whether there is work says no."""
+    deadline = time.monotonic() + within_s
+    while True:
+        with transaction() as session:
+            if not session.scalar(text(query)):
+                return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still busy after {within_s:.0f} s: {query}")
+        time.sleep(0.05)
+
+
+@contextmanager
+def installed(smtp_port: int, **environment: str) -> Iterator[Installation]:
+    """An installation that sends to `smtp_port`; all of it gone when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="cadencia-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        password = secrets.token_urlsafe(16)
+        tuned = {"max_wal_size": "4GB", "shared_buffers": "256MB"}
+        postgres = Postgres(folder / "postgres", ports.free(), password, settings=tuned)
+        valkey = Valkey(folder / "valkey", ports.free(), password)
+        installation = Installation(folder, postgres, valkey)
+        postgres.start()
+        valkey.start()
+        try:
+            postgres.create("bench")
+            os.environ.update(_environment(installation, smtp_port) | environment)
+            _forget()
+            migrations.upgrade()
+            yield installation
+        finally:
+            installation.stop_workers()
+            _forget()
+            valkey.kill()
+            postgres.kill()
+
+
+def _environment(installation: Installation, smtp_port: int) -> dict[str, str]:
+    return local_secrets.load(installation.folder / "secrets.env") | {
+        "DATABASE_URL": installation.postgres.url("bench"),
+        "CELERY_BROKER_URL": installation.valkey.url,
+        "SMTP_URL": f"smtp://127.0.0.1:{smtp_port}",
+        "MAIL_FROM": "Cadencia <hola@cadencia.example>",
+        "RECORDER_DIR": str(installation.folder / "recorders"),
+        "LOG_FILE": str(installation.folder / "email_system.log"),
+        "ENVIRONMENT": "test",
+    }
+
+
+def _forget() -> None:
+    if database.engine.cache_info().currsize:
+        database.engine().dispose()
+    for cached in (settings.current, vault.current, database.engine):
+        cached.cache_clear()
+
+
+def _cpu_s(processes: list[psutil.Process]) -> float:
+    times = [process.cpu_times() for process in processes if process.is_running()]
+    return float(sum(each.user + each.system for each in times))
+
+
+def _high_water_kib(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))

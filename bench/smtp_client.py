@@ -1,0 +1,131 @@
+"""What a message costs to hand over: our SMTP client against smtplib, kept and anew, at the same sink.
+
+python -m bench.smtp_client [--count 20000] [--size 5000] [--profile]
+
+Prints a table and, last, one JSON line. CPU is that of the sending process; ratios are what carries over to
+another machine.
+"""
+
+import argparse
+import cProfile
+import json
+import pstats
+import smtplib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bench import sink
+from engine.delivery import smtp
+from engine.delivery.outcomes import Sent
+
+FROM = "rebotes@cadencia.example"
+LINE = b"Hola, Ana: un caso como el suyo, con cifras. https://cadencia.example/c/abc\r\n"
+
+
+class NoLog:
+    """A flight recorder that records nothing: its cost is measured elsewhere."""
+
+    def complete(self, slot: int) -> None:
+        """Nothing."""
+
+    def answered(self, slot: int, code: int, reply: bytes, ms: int, phase: int) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One way of sending, measured."""
+
+    name: str
+    messages: int
+    cpu_us: float
+    per_s: float
+    sink_us: float
+
+
+def letters(count: int, size: int) -> Iterator[smtp.Letter]:
+    """Messages of about `size` bytes, ready made but for their Message-ID."""
+    body = LINE * max(1, (size - 200) // len(LINE))
+    for slot in range(count):
+        head = b"Message-ID: <%d@cadencia.example>\r\nFrom: %b\r\nTo: <ana%d@example.com>\r\nSubject: Hola\r\n\r\n"
+        yield smtp.Letter(slot, f"ana{slot}@example.com", head % (slot, FROM.encode(), slot) + body)
+
+
+def ours(port: int, batch: list[smtp.Letter]) -> None:
+    """Four kept connections, pipelined, groups of 250."""
+    carrier = smtp.Transport(smtp.Relay.from_url(f"smtp://127.0.0.1:{port}"), smtp.Limits(connections=4))
+    log = NoLog()
+    for start in range(0, len(batch), 250):
+        outcomes = carrier.send(batch[start : start + 250], FROM, log)
+        assert all(isinstance(outcome, Sent) for outcome in outcomes.values())
+    carrier.close()
+
+
+def smtplib_kept(port: int, batch: list[smtp.Letter]) -> None:
+    """One smtplib connection for all."""
+    with smtplib.SMTP("127.0.0.1", port) as client:
+        for letter in batch:
+            client.sendmail(FROM, [letter.recipient], letter.data)
+
+
+def smtplib_anew(port: int, batch: list[smtp.Letter]) -> None:
+    """An smtplib connection for each message."""
+    for letter in batch:
+        with smtplib.SMTP("127.0.0.1", port) as client:
+            client.sendmail(FROM, [letter.recipient], letter.data)
+
+
+def measure(name: str, way: Callable[[int, list[smtp.Letter]], None], batch: list[smtp.Letter]) -> Result:
+    """Send `batch` this way to a fresh sink, and count that all of it arrived."""
+    with sink.running() as receiver:
+        way(receiver.port, batch[:50])
+        sink_before, cpu, wall = receiver.cpu_s, time.process_time(), time.perf_counter()
+        way(receiver.port, batch)
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        sink_s = receiver.cpu_s - sink_before
+    assert receiver.count == len(batch) + 50, f"{receiver.count} of {len(batch) + 50} arrived"
+    count = len(batch)
+    return Result(name, count, cpu / count * 1e6, count / wall, sink_s / count * 1e6)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=20_000, help="messages for our client (a tenth for smtplib)")
+    parser.add_argument("--size", type=int, default=5_000, help="bytes a message")
+    parser.add_argument("--profile", action="store_true", help="show where our client spends its time")
+    options = parser.parse_args()
+    batch = list(letters(options.count, options.size))
+    if options.profile:
+        with sink.running() as receiver, cProfile.Profile() as profile:
+            ours(receiver.port, batch)
+        pstats.Stats(profile).sort_stats("tottime").print_stats(25)
+        return
+    results = [
+        measure("ours", ours, batch),
+        measure("smtplib, kept", smtplib_kept, batch[: options.count // 10]),
+        measure("smtplib, anew", smtplib_anew, batch[: options.count // 10]),
+    ]
+    report(results, options.size)
+
+
+def report(results: list[Result], size: int) -> None:
+    """A table for people and one line for programs."""
+    base = results[0]
+    print(f"{'client':<16}{'messages':>9}{'CPU µs':>9}{'per s':>9}{'sink µs':>9}{'ratio':>8}")
+    for result in results:
+        numbers = f"{result.messages:>9}{result.cpu_us:>9.1f}{result.per_s:>9.0f}{result.sink_us:>9.1f}"
+        print(f"{result.name:<16}{numbers}{result.cpu_us / base.cpu_us:>8.1f}")
+    summary = {
+        "bench": "smtp_client",
+        "size_bytes": size,
+        "cpu_us": {result.name: round(result.cpu_us, 1) for result in results},
+        "per_s": {result.name: round(result.per_s) for result in results},
+        "cpu_ratio": {result.name: round(result.cpu_us / base.cpu_us, 2) for result in results},
+    }
+    print(json.dumps(summary, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
