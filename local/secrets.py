@@ -38,6 +38,11 @@ _NOTE = (
 )
 
 
+def fresh() -> dict[str, str]:
+    """A new value for every secret, by its name."""
+    return {name: make() for name, make in _MAKERS.items()}
+
+
 def load(path: Path) -> dict[str, str]:
     """Every secret by its name, from `path`; what the file lacks is made and added to it first.
 

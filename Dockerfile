@@ -1,0 +1,36 @@
+# One image for every process of Cadencia; docker-compose.yml says which process a container runs.
+
+FROM python:3.13-slim AS packages
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+COPY requirements.txt .
+RUN python -m venv /opt/venv && /opt/venv/bin/pip install --only-binary=:all: -r requirements.txt
+
+FROM python:3.13-slim
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    RECORDER_DIR=/var/lib/cadencia/recorders \
+    LOG_FILE=/var/log/cadencia/email_system.log
+
+# A new named volume takes the owner of the folder it is mounted on, so the folders are made here.
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin cadencia \
+    && install -d -o cadencia -g cadencia /var/lib/cadencia/recorders /var/lib/cadencia/inbox /var/log/cadencia
+
+COPY --from=packages /opt/venv /opt/venv
+WORKDIR /srv/cadencia
+COPY settings.py errors.py celery_config.py ./
+COPY models models
+COPY engine engine
+COPY web web
+COPY worker worker
+COPY local local
+COPY email_templates email_templates
+RUN python -m compileall -q .
+
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+# --blocking-threads is WEB_THREADS: the pool of database connections has as many.
+CMD ["granian", "--interface", "wsgi", "--factory", "--host", "0.0.0.0", "--port", "8000", \
+     "--blocking-threads", "12", "--respawn-failed-workers", "web:create_app"]
