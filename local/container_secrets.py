@@ -13,7 +13,7 @@ examples:
 
 Keep a copy of the folder apart from the backups of the database: neither is of use without the other.
 """
-_INBOX = "smtp://mail:2525"  # the service of the dev profile
+_INBOX = "smtp://mail:2525?starttls=off"  # the service of the dev profile, on a network of this host alone
 
 
 def write(folder: Path, *, smtp_url: str = _INBOX) -> list[str]:

@@ -24,7 +24,7 @@ def test_what_is_written_is_all_that_the_settings_ask_for(tmp_path: Path) -> Non
     emptied = dict.fromkeys((*SECRET_SETTINGS, "CELERY_BROKER_URL"), "")
     with environment(**TEST_ENVIRONMENT | emptied, **files):
         loaded = settings.load()
-    assert loaded.smtp_url.get_secret_value() == "smtp://mail:2525"
+    assert loaded.smtp_url.get_secret_value() == "smtp://mail:2525?starttls=off"
     assert loaded.celery_broker_url.get_secret_value().endswith("@redis:6379/0")
 
 
