@@ -17,7 +17,7 @@ import settings
 log = logging.getLogger(__name__)
 
 COALESCE_S = 0.05
-_BELLS = {
+BELLS = {
     "transactional": "sending.deliver_transactional",
     "campaign": "sending.deliver_campaign",
     "events": "events.apply",
@@ -60,7 +60,7 @@ def _publisher() -> Celery:
 
 def _publish(publisher: Celery, bell: str) -> None:
     try:
-        publisher.send_task(_BELLS[bell], queue=bell, retry=False, ignore_result=True)
+        publisher.send_task(BELLS[bell], queue=bell, retry=False, ignore_result=True)
     except (OperationalError, OSError) as error:
         log.warning("bell_lost bell=%s error=%s", bell, type(error).__name__)
 
@@ -78,8 +78,8 @@ def ring(bell: str) -> None:
 
     Call it after the commit that made the work: a worker that comes too early finds nothing.
     """
-    if bell not in _BELLS:
-        raise ValueError(f"no bell {bell!r}; there are {', '.join(_BELLS)}")
+    if bell not in BELLS:
+        raise ValueError(f"no bell {bell!r}; there are {', '.join(BELLS)}")
     if not settings.current().bell_enabled:
         return
     with _lock:

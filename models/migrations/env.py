@@ -12,7 +12,7 @@ def migrate() -> None:
     """Run the migrations under an advisory lock, so that two containers starting at once do not collide."""
     with session.engine().begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-        context.configure(connection=connection, target_metadata=Base.metadata, compare_server_default=True)
+        context.configure(connection=connection, target_metadata=Base.metadata)
         context.run_migrations()
 
 

@@ -1,0 +1,136 @@
+"""The house style, where a machine can tell: size, docstrings, names, and what may not be in the repository."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.rules import repository
+
+MODULE_LINES_MAX = 300
+FUNCTION_LINES_MAX = 40
+PARAMETERS_MAX = 5
+POINTLESS_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base_task"}
+
+# RFC 2606 and RFC 6761: names that belong to nobody.
+RESERVED = re.compile(r"(?:^|\.)(?:example|test|invalid|localhost|example\.(?:com|net|org))$", re.IGNORECASE)
+ADDRESS = re.compile(r"[A-Za-z0-9._+-]+@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})")
+FOREIGN = re.compile(r"""(?:src|href)=["'](?:https?:)?//([^/"'{]+)|@import|url\(["']?(?:https?:)?//""")
+
+MAY_HAVE_MORE_PARAMETERS = {"engine/delivery/groups.py:claim"}  # who, which lane, how many, how long, and when
+
+
+def functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+
+
+def test_the_rules_look_at_the_whole_product() -> None:
+    assert len(repository.product()) > 100
+    assert {"settings.py", "web/auth.py", "engine/bell.py"} <= repository.product().keys()
+
+
+def test_no_module_is_longer_than_its_one_job() -> None:
+    written = {name: text for name, text in repository.texts(".py").items() if "migrations/versions" not in name}
+    long = {name: text.count("\n") for name, text in written.items() if not name.startswith("tests/")}
+    assert {name: lines for name, lines in long.items() if lines > MODULE_LINES_MAX} == {}
+
+
+def test_every_module_says_in_one_line_what_it_is_for() -> None:
+    silent = []
+    for name, tree in repository.everything().items():
+        doc = ast.get_docstring(tree) or ""
+        if tree.body and not doc.partition("\n")[0].rstrip().endswith((".", ":", "`.", "…", "?")):
+            silent.append(name)
+    assert silent == []
+
+
+def test_functions_are_short_and_take_few_parameters() -> None:
+    long, greedy = [], set()
+    for name, tree in (repository.product() | repository.sources("local", "bench")).items():
+        if name.startswith("models/migrations/versions"):
+            continue
+        for function in functions(tree):
+            lines = (function.end_lineno or function.lineno) - function.lineno + 1
+            given = [each.arg for each in (*function.args.args, *function.args.kwonlyargs)]
+            if lines > FUNCTION_LINES_MAX:
+                long.append(f"{name}:{function.name} has {lines} lines")
+            if len([each for each in given if each not in ("self", "cls")]) > PARAMETERS_MAX:
+                greedy.add(f"{name}:{function.name}")
+    assert long == []
+    assert greedy == MAY_HAVE_MORE_PARAMETERS
+
+
+def test_public_functions_and_classes_say_what_they_promise() -> None:
+    silent = []
+    for name, tree in (repository.product() | repository.sources("local")).items():
+        for node in tree.body:
+            spoken = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+            if spoken and not ast.get_docstring(node):  # type: ignore[arg-type]
+                silent.append(f"{name}:{node.name}")  # type: ignore[attr-defined]
+    generated = {name for name in silent if "migrations/versions" in name}
+    assert set(silent) - generated == set()
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    assert [name for name in repository.everything() if set(name[:-3].split("/")) & POINTLESS_NAMES] == []
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    for name, tree in repository.product().items():
+        if name != "settings.py":
+            assert not repository.attributes(tree) & {"os.environ", "os.getenv", "os.putenv"}, name
+            assert not repository.imported(tree) & {"os.environ", "os.getenv", "dotenv"}, name
+
+
+def test_the_engine_is_told_the_time_and_asks_no_clock() -> None:
+    asked = {"datetime.now", "datetime.utcnow", "date.today", "clock.now", "clock.at", "time.time"}
+    for name, tree in repository.sources("engine").items():
+        if name != "engine/clock.py":
+            assert not repository.attributes(tree) & asked, name
+
+
+def test_no_task_is_given_a_time_to_run_at() -> None:
+    """R7: every delay is a column of a row; a queue may lose or repeat what it holds."""
+    for name, tree in repository.product().items():
+        words = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+        assert not words & {"eta", "countdown", "retry_backoff", "autoretry_for"}, name
+        used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert not used & {"apply_async", "delay_on_commit", "chord", "si", "signature"}, name
+        assert "send_task" not in used or name == "engine/bell.py"
+
+
+def test_the_engine_opens_no_transaction() -> None:
+    for name, tree in repository.sources("engine").items():
+        assert not repository.imported(tree) & {"models.session.transaction", "models.session.retrying"}, name
+        assert not repository.attributes(tree) & {"session.commit", "session.rollback"}, name
+
+
+def test_every_address_in_the_repository_belongs_to_nobody() -> None:
+    kinds = (".py", ".md", ".txt", ".html", ".json", ".csv", ".yml", ".toml", ".example", "Procfile", "Makefile")
+    for name, text in repository.texts(*kinds).items():
+        domains = {domain for domain in ADDRESS.findall(text) if not RESERVED.search(domain)}
+        assert not domains or name.startswith("tests/"), (name, domains)
+
+
+def test_nothing_is_left_to_be_done() -> None:
+    word = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
+    kinds = (".py", ".md", ".html", ".txt", ".toml", ".yml", "Makefile", "Dockerfile")
+    own = "tests/rules/test_repository.py"
+    assert [name for name, text in repository.texts(*kinds).items() if word.search(text) and name != own] == []
+
+
+def test_no_test_is_skipped_or_expected_to_fail() -> None:
+    for name, tree in repository.sources("tests").items():
+        marks = repository.attributes(tree) & {"mark.skip", "mark.xfail", "pytest.xfail", "unittest.mock"}
+        used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert not marks and not used & {"xfail", "skip"}, name
+        assert not repository.imported(tree) & {"unittest.mock", "mock"}, name
+
+
+@pytest.mark.parametrize("folder", ["web", "local"])
+def test_pages_load_nothing_from_elsewhere(folder: str) -> None:
+    pages = {name: text for name, text in repository.texts(".html", ".css", ".js").items() if name.startswith(folder)}
+    assert pages
+    for name, text in pages.items():
+        assert not FOREIGN.search(text), name
