@@ -14,7 +14,7 @@ import web
 from tests.conftest import environment
 from tests.rules import repository
 from tests.rules.conftest import ENVIRONMENT
-from tests.rules.test_compose import check_options
+from tests.rules.programs import check_options
 
 PREFIX = "flask --app web "
 NOT_OURS = {"run", "routes", "shell", "openapi"}  # of Flask and flask-openapi3

@@ -1,0 +1,88 @@
+"""Command lines, checked without running them: is there such a program, such a module, such an option?"""
+
+import importlib
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import click
+
+import settings
+import web
+from tests.rules.repository import ROOT
+
+_MODULES = ("celery", "flask", "granian")
+
+
+def bare(command: list[str]) -> list[str]:
+    """`sh -c 'A=… exec celery …'` as `celery …`, a path to a program as its name, `python -m celery` as `celery`."""
+    if command[0] in ("sh", "bash"):
+        command = shlex.split(command[2].partition("exec ")[2])
+    while "=" in command[0] or command[0] in ("exec", "env"):
+        command = command[1:]
+    program, *arguments = command
+    program = re.sub(r"python[\d.]*", "python", Path(program).name)
+    return arguments[1:] if program == "python" and arguments[1] in _MODULES else [program, *arguments]
+
+
+def queues(commands: Iterable[list[str]]) -> list[set[str]]:
+    """The queues that each of the workers among these commands consumes."""
+    return [set(command[command.index("-Q") + 1].split(",")) for command in commands if "-Q" in command]
+
+
+def check(command: list[str]) -> None:
+    """Raise AssertionError, or click's UsageError, when this command could not even start."""
+    program, *arguments = command
+    assert program in _CHECKS, f"{program} is not one of {', '.join(_CHECKS)}"
+    _CHECKS[program](arguments)
+
+
+def check_options(command: click.Command, arguments: list[str]) -> None:
+    """Raise click's UsageError when the command does not know one of the arguments."""
+    command.make_parser(click.Context(command)).parse_args(list(arguments))
+
+
+def _flask(arguments: list[str]) -> None:
+    assert arguments[:2] == ["--app", "web"]
+    command: click.Command = web.create_app(settings.load()).cli
+    rest = arguments[2:]
+    while isinstance(command, click.Group):
+        command = command.commands[rest.pop(0)]
+    check_options(command, rest)
+
+
+def _celery(arguments: list[str]) -> None:
+    assert arguments[:2] == ["-A", "worker"]
+    name, *rest = arguments[2:]
+    if name == "flower":
+        importlib.import_module("flower.options")
+        known = importlib.import_module("tornado.options").options
+        unknown = [part for part in rest if part.partition("=")[0].removeprefix("--") not in known]
+        assert unknown == []
+    else:
+        check_options(importlib.import_module("celery.bin.celery").celery.commands[name], rest)
+
+
+def _granian(arguments: list[str]) -> None:
+    check_options(importlib.import_module("granian.cli").cli, arguments)
+    [target] = [argument for argument in arguments if re.fullmatch(r"[\w.]+:\w+", argument)]
+    module, _, name = target.partition(":")
+    assert callable(getattr(importlib.import_module(module), name))
+
+
+def _python(arguments: list[str]) -> None:
+    assert arguments[0] == "-m" and (ROOT / f"{arguments[1].replace('.', '/')}.py").exists(), arguments
+    asked = [sys.executable, *arguments[:2], "--help"]
+    shown = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert [option for option in arguments[2:] if option.startswith("--") and option not in shown] == []
+
+
+_CHECKS: Mapping[str, Callable[[list[str]], None]] = {
+    "flask": _flask,
+    "celery": _celery,
+    "granian": _granian,
+    "python": _python,
+}

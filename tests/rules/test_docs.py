@@ -1,0 +1,69 @@
+"""The documents speak of what is there: links, paths, settings, rules, tests."""
+
+import re
+
+import pytest
+
+import settings
+from tests.rules import repository
+
+ROOT = repository.ROOT
+PAGES = repository.texts(".md")
+RULES = {f"R{number}" for number in range(1, 41)}
+FOLDERS = ("web", "engine", "worker", "models", "local", "bench", "tests", "docs", "email_templates")
+
+
+def rules_told() -> set[str]:
+    """The rules that docs/reliability.md restates, each as `**R7**`."""
+    return set(re.findall(r"\*\*(R\d+)\*\*", PAGES["docs/reliability.md"]))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", PAGES[page]):
+        if "://" not in target:
+            assert ((ROOT / page).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_path_that_is_named_exists(page: str) -> None:
+    for path in re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`", PAGES[page]):
+        found = ROOT / path
+        assert found.exists() or found.with_name(f"{found.name}.py").exists(), path
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_setting_that_is_named_exists(page: str) -> None:
+    known = {name.upper() for name in settings.Settings.model_fields}
+    of_compose = {"SECRETS_DIR", "WEB_ADDRESS"}
+    named = re.findall(r"`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`", PAGES[page])
+    assert [name for name in named if not {name, name.removesuffix("_FILE")} & (known | of_compose)] == []
+
+
+def test_every_rule_that_the_code_refers_to_is_told() -> None:
+    assert rules_told() == RULES
+    for name, text in repository.texts(".py", ".yml").items():
+        assert {f"R{number}" for number in re.findall(r"\bR(\d+)[a-g]?\b", text)} <= RULES, name
+
+
+def test_every_test_that_the_rules_name_exists() -> None:
+    for path, function in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGES["docs/reliability.md"]):
+        text = (ROOT / path).read_text(encoding="utf-8")
+        assert f"def {function}(" in text if function else True, (path, function)
+
+
+def test_both_readmes_have_the_same_parts_and_the_same_commands() -> None:
+    english, spanish = PAGES["README.md"], PAGES["README.es.md"]
+    parts = [re.findall(r"^(#+) ", page, re.MULTILINE) for page in (english, spanish)]
+    assert parts[0] == parts[1]
+    blocks = [
+        re.findall(r"^```(?:sh)?\n((?:curl|make|flask|EMAIL_ID).*?)^```$", page, re.M | re.S)
+        for page in (english, spanish)
+    ]
+    commands = [[line.partition(" # ")[0].rstrip() for block in page for line in block.splitlines()] for page in blocks]
+    assert len(commands[0]) > 20 and commands[0] == commands[1]
+
+
+def test_the_changelog_names_the_version_that_is_built() -> None:
+    [version] = re.findall(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert f"## [{version}]" in PAGES["CHANGELOG.md"]
