@@ -86,12 +86,16 @@ def address_bytes(address: str) -> bytes:
     return f"{local}@{_punycode(domain)}".encode()
 
 
-def transparent(data: bytes) -> bytes:
-    """`data` with every leading dot doubled and the end-of-mail line added (RFC 5321 section 4.5.2)."""
+def transparent(data: bytes, behind: bytes = b"") -> bytes:
+    """`data` with every leading dot doubled, the end-of-mail line, and `behind` after it, in one copy.
+
+    RFC 5321 section 4.5.2.
+    """
     if _DOT_AT_LINE_START.search(data) is not None:
         data = data.replace(b"\n.", b"\n..")
     dot = b"." if data.startswith(b".") else b""
-    return b"".join((dot, data, b".\r\n" if data.endswith(b"\r\n") else b"\r\n.\r\n"))
+    end = b".\r\n" if data.endswith(b"\r\n") else b"\r\n.\r\n"
+    return b"".join((dot, data, end, behind))
 
 
 @lru_cache(maxsize=1_024)

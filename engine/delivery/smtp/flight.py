@@ -26,14 +26,15 @@ class Flight:
 
     def depart(self, behind: bytes) -> None:
         """Write the body, and `behind` after its final dot. Raises Lost."""
-        body = transparent(self.letter.data)
+        body = transparent(self.letter.data, behind)
         self._behind = len(behind)
         if len(body) <= _WHOLE:
             self._complete(self.letter)
-            self._wire.write(body + behind)
+            self._wire.write(body)
         else:
-            self._tail = body[-_TAIL:] + behind
-            self._wire.write(body[:-_TAIL])
+            split = len(body) - len(behind) - _TAIL
+            self._tail = body[split:]
+            self._wire.write(body[:split])
             self.go_on()
 
     def go_on(self) -> None:

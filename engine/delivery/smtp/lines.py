@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-_CODES = {b"%d" % code: code for code in range(200, 600)}
+_CODES = frozenset(b"%d" % code for code in range(200, 600))
+# The start of a reply that is one line, as nearly all are: one look-up tells that it is in order.
+_SINGLE = {b"%d%b" % (code, mark): code for code in range(200, 600) for mark in (b" ", b"\r", b"")}
 # RFC 5321 allows 512 octets a line; servers that say more are heard, servers that never stop are not.
 _MAX_LINE = 4_096
 _MAX_LINES = 128
@@ -34,19 +36,17 @@ class Reader:
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
-            code = _CODES.get(line[:3])
-            mark = line[3:4]
-            if code is None or mark not in b" -\r":
+            code = _SINGLE.get(line[:4])
+            if code is not None and not self._begun:
+                yield code, line.rstrip(b"\r")
+                continue
+            if code is None and (line[:3] not in _CODES or line[3:4] != b"-"):
                 raise Garbage("not an SMTP reply")
-            if mark == b"-":
-                self._begin(line)
-            elif self._begun:
-                self._begin(line)
+            self._begin(line)
+            if code is not None:
                 text = b"\n".join(self._begun)
                 self._begun = []
                 yield code, text
-            else:
-                yield code, line.rstrip(b"\r")
         if len(self._rest) > _MAX_LINE:
             raise Garbage("a reply line that does not end")
 

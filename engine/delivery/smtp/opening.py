@@ -47,7 +47,6 @@ class Opening:
         selector: selectors.BaseSelector,
         *,
         addresses: list[Address],
-        context: ssl.SSLContext,
         timeout_s: float,
     ) -> None:
         """Start on the first address that lets us. Raises RelayUnavailable when none does."""
@@ -55,7 +54,6 @@ class Opening:
         self._relay = relay
         self._selector = selector
         self._addresses = list(addresses)
-        self._context = context
         self._timeout_s = timeout_s
         self._reader = Reader()
         self._dialogue = self._introduce()
@@ -69,7 +67,7 @@ class Opening:
         self._stands = True
         self._is_securing = False
         if self._relay.implicit_tls and not self.wire.is_secure:
-            self.wire.start_tls(self._context, self._relay.host)
+            self.wire.start_tls(self._relay.tls_context(), self._relay.host)
         else:
             self._go_on(None)
 
@@ -123,7 +121,7 @@ class Opening:
             self.wire.write(step)
         else:
             self._is_securing = True
-            self.wire.start_tls(self._context, self._relay.host)
+            self.wire.start_tls(self._relay.tls_context(), self._relay.host)
 
     def _refuse_early_words(self) -> None:
         """What comes in clear behind the reply to STARTTLS must not count as said under TLS (CVE-2011-0411)."""

@@ -4,12 +4,13 @@ import selectors
 import time
 
 from engine.delivery.smtp.opening import Features, Opening
-from engine.delivery.smtp.relay import Limits, Reason, Relay, RelayUnavailable
+from engine.delivery.smtp.relay import Address, Limits, Reason, Relay, RelayUnavailable
 from engine.delivery.smtp.session import Session
 from engine.delivery.smtp.wire import Lost
 
 _LONGEST_PAUSE = 30  # times the first one
 _GOODBYE_S = 2.0
+_ADDRESSES_S = 60.0
 
 
 class Pool:
@@ -30,7 +31,10 @@ class Pool:
         self._paused_until = 0.0
         self._crowded_until = 0.0
         self._relay = relay
-        self._context = relay.tls_context()
+        self._addresses: list[Address] = []
+        self._addresses_until = 0.0
+        if relay.ca_file is not None:
+            relay.tls_context()  # a file that cannot be read is known now, not in the middle of a batch
 
     def open(self) -> None:
         """Have at least one open connection. Waits for it; raises RelayUnavailable."""
@@ -56,8 +60,7 @@ class Pool:
         opening = Opening(
             self._relay,
             self.selector,
-            addresses=self._relay.addresses(),
-            context=self._context,
+            addresses=self._resolve(),
             timeout_s=self.limits.connect_timeout_s,
         )
         self.openings.append(opening)
@@ -163,6 +166,14 @@ class Pool:
             except Lost as farewell:
                 why = str(farewell)
         session.lost(why)
+
+    def _resolve(self) -> list[Address]:
+        """The relay's addresses; looking them up blocks, so it is done once a minute at most."""
+        now = time.monotonic()
+        if now >= self._addresses_until:
+            self._addresses = self._relay.addresses()
+            self._addresses_until = now + _ADDRESSES_S
+        return self._addresses
 
     def _wait_for_opening(self) -> None:
         for key, mask in self.selector.select(0.25):

@@ -6,6 +6,7 @@ import socket
 import ssl
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, TypedDict
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -120,11 +121,8 @@ class Relay:
         return _is_loopback(self.host)
 
     def tls_context(self) -> ssl.SSLContext:
-        """A context that checks the certificate and the name in it."""
-        try:
-            return ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
-        except (OSError, ssl.SSLError):
-            raise _fault("ca", "not a readable PEM file of certificates") from None
+        """A context that checks the certificate and the name in it; made once a process."""
+        return _tls_context(self.ca_file)
 
     def addresses(self) -> list[Address]:
         """Every socket address of the host, in the order to try; raises RelayUnavailable. Blocks on DNS."""
@@ -168,6 +166,14 @@ def _options(query: str, host: str) -> _Options:
         "ca_file": Path(ca) if ca else None,
         "helo": helo,
     }
+
+
+@lru_cache
+def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    except (OSError, ssl.SSLError):
+        raise _fault("ca", "not a readable PEM file of certificates") from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -8,7 +8,7 @@ At most one body is in flight. Every reply is used the moment its line is read.
 """
 
 import time
-from enum import IntEnum
+from collections.abc import Callable
 
 from engine.delivery import replies
 from engine.delivery.outcomes import Phase
@@ -24,19 +24,6 @@ CLOSING = 421  # RFC 5321 section 3.8: the server is closing, whatever was asked
 _GOODBYE_S = 2.0
 
 
-class Step(IntEnum):
-    """Which reply comes next."""
-
-    IDLE = 0  # none: no letter is on this connection
-    DOT = 1
-    MAIL = 2
-    RCPT = 3
-    DATA = 4
-    RSET = 5
-    EMPTY_DOT = 6  # a lone dot, sent because DATA was granted without a recipient
-    QUIT = 7
-
-
 class Session:
     """The state machine of one connection; owner of its wire. Raises Lost when it is of no more use."""
 
@@ -47,6 +34,7 @@ class Session:
         "_flight",
         "_is_dirty",
         "_limits",
+        "_on_reply",
         "_reader",
         "_refused",
         "_seen_unsent",
@@ -54,8 +42,9 @@ class Session:
         "deadline",
         "features",
         "has_proved_itself",
+        "is_idle",
+        "is_leaving",
         "last_used",
-        "step",
         "wire",
     )
 
@@ -63,12 +52,14 @@ class Session:
         wire.owner = self
         self.wire = wire
         self.features = features
-        self.step = Step.IDLE
+        self.is_idle = True  # a letter can be given to it
+        self.is_leaving = False  # QUIT was said on it
         self.deadline = 0.0
         self.last_used = time.monotonic()
         self.has_proved_itself = False  # a letter got past MAIL over it
         self._limits = limits
         self._reader = Reader()
+        self._on_reply: Callable[[int, bytes], None] = self._on_surprise  # what the next reply answers
         self._desk: Desk
         self._taken = 0
         self._current: Letter | None = None  # its envelope is being said
@@ -79,19 +70,9 @@ class Session:
         self._seen_unsent = 0
 
     @property
-    def is_idle(self) -> bool:
-        """Whether a letter can be given to it."""
-        return self.step is Step.IDLE
-
-    @property
-    def is_leaving(self) -> bool:
-        """Whether QUIT was said on it."""
-        return self.step is Step.QUIT
-
-    @property
     def is_busy(self) -> bool:
         """Whether letters are on it."""
-        return self.step is not Step.IDLE and self.step is not Step.QUIT
+        return not self.is_idle and not self.is_leaving
 
     def begin(self, desk: Desk) -> None:
         """Take letters from `desk` until it has no more. Raises Lost."""
@@ -101,7 +82,8 @@ class Session:
 
     def quit(self) -> None:
         """Say goodbye; the connection is of no more use once the reply is here. Raises Lost."""
-        self.step = Step.QUIT
+        self.is_idle, self.is_leaving = False, True
+        self._on_reply = self._on_surprise
         self.wire.write(b"QUIT\r\n")
         self._wait()
 
@@ -114,7 +96,7 @@ class Session:
             raise Lost("the relay closed the connection")
         try:
             for code, text in self._reader.feed(data):
-                self._reply(code, text)
+                self._on_reply(code, text)
         except Garbage as error:
             raise Lost(str(error)) from error
         self._wait()
@@ -130,7 +112,7 @@ class Session:
         if self.wire.unsent != self._seen_unsent:
             self._seen_unsent = self.wire.unsent
             self._wait()
-        return self.step is not Step.IDLE and now > self.deadline
+        return not self.is_idle and now > self.deadline
 
     def lost(self, why: str) -> None:
         """The connection is gone: say what that makes of the letters on it."""
@@ -148,9 +130,9 @@ class Session:
 
     def _wait(self) -> None:
         timeout_s = self._limits.command_timeout_s
-        if self.step is Step.DOT and not self.wire.unsent:
+        if self._flight is not None and not self.wire.unsent:
             timeout_s = self._limits.dot_timeout_s
-        elif self.step is Step.QUIT:
+        elif self.is_leaving:
             timeout_s = _GOODBYE_S
         self.deadline = time.monotonic() + timeout_s
 
@@ -175,12 +157,14 @@ class Session:
     def _next(self) -> None:
         """Begin the next transaction, or rest."""
         if self._take():
-            self.step = Step.RSET if self._is_dirty else Step.MAIL
+            self.is_idle = False
+            self._on_reply = self._on_rset if self._is_dirty else self._on_mail
             self.wire.write(self._said_first())
         elif self._taken >= self._limits.messages_per_connection:
             self.quit()
         else:
-            self.step = Step.IDLE
+            self.is_idle = True
+            self._on_reply = self._on_surprise
             self.last_used = time.monotonic()
 
     def _said_first(self) -> bytes:
@@ -191,38 +175,29 @@ class Session:
             return b"".join((reset, mail, rcpt, b"DATA\r\n"))
         return reset or mail
 
-    def _go_on(self, step: Step, command: bytes) -> None:
-        """Wait for the reply to `command`, which is out already where it was pipelined."""
-        self.step = step
+    def _say(self, command: bytes) -> None:
+        """Say a command that is out already where it was pipelined."""
         if not self.features.pipelining:
             self.wire.write(command)
 
-    def _reply(self, code: int, text: bytes) -> None:
-        match self.step:
-            case Step.DOT:
-                self._on_dot(code, text)
-            case Step.MAIL:
-                self._on_mail(code, text)
-            case Step.RCPT:
-                self._on_rcpt(code, text)
-            case Step.DATA:
-                self._on_data(code, text)
-            case Step.RSET:
-                if code != 250:
-                    raise Lost("RSET was refused")
-                self._is_dirty = False
-                self._go_on(Step.MAIL, self._commands[0])
-            case Step.EMPTY_DOT if code != CLOSING:
-                self._next()
-            case _:
-                raise _told(text)
+    def _on_surprise(self, _code: int, text: bytes) -> None:
+        """Nothing was asked: 421, then, or the farewell."""
+        raise _told(text)
+
+    def _on_rset(self, code: int, text: bytes) -> None:
+        if code != 250:
+            raise _told(text)
+        self._is_dirty = False
+        self._on_reply = self._on_mail
+        self._say(self._commands[0])
 
     def _on_mail(self, code: int, text: bytes) -> None:
         self._check(Phase.MAIL, code, text)
         if self._refused and not self.features.pipelining:
             self._next()
         else:
-            self._go_on(Step.RCPT, self._commands[1])
+            self._on_reply = self._on_rcpt
+            self._say(self._commands[1])
 
     def _on_rcpt(self, code: int, text: bytes) -> None:
         self._check(Phase.RCPT, code, text)
@@ -230,13 +205,14 @@ class Session:
             self._is_dirty = True
             self._next()
         else:
-            self._go_on(Step.DATA, b"DATA\r\n")
+            self._on_reply = self._on_data
+            self._say(b"DATA\r\n")
 
     def _on_data(self, code: int, text: bytes) -> None:
         if code == 354 and self._refused:
             # RFC 2920 section 3.1: DATA was granted without a recipient; a lone dot ends it.
             self.wire.write(b".\r\n")
-            self.step = Step.EMPTY_DOT
+            self._on_reply = self._on_empty_dot
             self._is_dirty = True
             if self.features.is_lmtp:  # which answers by recipient, and here there is none (RFC 2033)
                 raise Lost("DATA was granted without a recipient")
@@ -259,7 +235,13 @@ class Session:
         if self._current is None:
             self._next()
         else:
-            self.step = Step.MAIL
+            self._on_reply = self._on_mail
+
+    def _on_empty_dot(self, code: int, text: bytes) -> None:
+        """The answer to a lone dot says nothing that matters, but goodbye."""
+        if code == CLOSING:
+            raise _told(text)
+        self._next()
 
     def _check(self, phase: Phase, code: int, text: bytes) -> None:
         """Note a refusal of the current letter; only the first one says why."""
@@ -283,7 +265,7 @@ class Session:
         self._flight = Flight(letter, self.wire, self._desk.complete)
         self._current = None
         behind = self._said_first() if self.features.pipelining and self._take() else b""
-        self.step = Step.DOT
+        self._on_reply = self._on_dot
         self._flight.depart(behind)
 
 
