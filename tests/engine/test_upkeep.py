@@ -1,0 +1,121 @@
+"""The sweep: what nobody rang for is rung for, doubt ends by its lane's setting, old rows go (rules R4, R11)."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from engine import upkeep
+from engine.campaigns import reactions
+from engine.delivery import doubts, groups, recovery
+from engine.tracking import events
+from engine.tracking.events import Arrival
+from models import ids
+from models.session import transaction
+from tests import orders
+from tests.conftest import environment
+from tests.orders import NOW
+
+
+def doubted(session: Session, lane: str = "transactional", *, minutes_ago: int = 20) -> UUID:
+    """A mail of this lane that has been in doubt for so long, by the database's clock."""
+    [email_id] = orders.queue(session, lane=lane)
+    sender = orders.sender(session)
+    groups.claim(session, sender, lane, limit=1, lease_s=60, started=True, now=NOW)
+    recovery.sort(session, sender, None, now=NOW, moment=lambda _: NOW)
+    age(session, "UPDATE send_groups SET ended_at = now() - make_interval(mins => :units)", minutes_ago)
+    return email_id
+
+
+def age(session: Session, statement: str, units: int) -> None:
+    session.execute(text(statement), {"units": units})
+
+
+def count(session: Session, table: str) -> Any:
+    return session.scalar(text(f"SELECT count(*) FROM {table}"))  # noqa: S608  # a name of ours
+
+
+def test_nothing_is_rung_for_when_nothing_waits(session: Session) -> None:
+    orders.queue(session, now=NOW + timedelta(seconds=1))
+    assert upkeep.bells(session, now=NOW) == []
+
+
+def test_each_lane_is_rung_for_when_something_of_it_is_due(session: Session) -> None:
+    orders.queue(session, lane="campaign")
+    assert upkeep.bells(session, now=NOW) == ["campaign"]
+    orders.queue(session, lane="transactional")
+    assert sorted(upkeep.bells(session, now=NOW)) == ["campaign", "transactional"]
+
+
+def test_a_mail_is_rung_for_however_long_it_has_waited(session: Session) -> None:
+    orders.queue(session)
+    assert upkeep.bells(session, now=NOW + timedelta(days=3_650)) == ["transactional"]
+
+
+def test_events_are_rung_for_until_they_are_applied(session: Session) -> None:
+    [email_id] = orders.queue(session, now=NOW + timedelta(days=1))
+    events.record(session, [Arrival(email_id, "converted", NOW)], now=NOW)
+    assert upkeep.bells(session, now=NOW) == ["events"]
+    reactions.apply(session, now=NOW)
+    assert upkeep.bells(session, now=NOW) == []
+
+
+def test_an_event_that_waits_for_its_mail_rings_no_bell(session: Session) -> None:
+    [email_id] = orders.queue(session, now=NOW + timedelta(days=1))
+    events.record(session, [Arrival(email_id, "opened", NOW)], now=NOW)
+    assert upkeep.bells(session, now=NOW) == []
+
+
+@pytest.mark.parametrize(("lane", "status"), [("transactional", "queued"), ("campaign", "in_doubt")])
+def test_doubt_past_its_time_ends_as_its_lane_says(session: Session, lane: str, status: str) -> None:
+    email_id = doubted(session, lane)
+    upkeep.settle_doubts(session, now=NOW)
+    assert orders.statuses(session, [email_id]) == [status]
+
+
+def test_a_campaign_sends_again_when_the_setting_says_so(ledger: str) -> None:
+    with environment(IN_DOUBT_CAMPAIGN="resend", IN_DOUBT_TRANSACTIONAL="hold"), transaction() as session:
+        campaign, single = doubted(session, "campaign"), doubted(session)
+        assert upkeep.settle_doubts(session, now=NOW) == 1
+        assert orders.statuses(session, [campaign, single]) == ["queued", "in_doubt"]
+
+
+def test_doubt_is_left_to_evidence_while_its_time_lasts(session: Session) -> None:
+    email_id = doubted(session, minutes_ago=14)
+    assert upkeep.settle_doubts(session, now=NOW) == 0
+    assert orders.statuses(session, [email_id]) == ["in_doubt"]
+
+
+def test_a_mail_that_stays_in_doubt_is_sent_again_three_times_and_then_held(session: Session) -> None:
+    email_id = doubted(session)
+    session.execute(text("UPDATE emails SET attempts = :most"), {"most": doubts.MAX_RESENDS})
+    assert upkeep.settle_doubts(session, now=NOW) == 1
+    session.execute(text("UPDATE emails SET status = 'in_doubt', claim = (SELECT id FROM send_groups)"))
+    session.execute(text("UPDATE emails SET attempts = :more"), {"more": doubts.MAX_RESENDS + 1})
+    assert upkeep.settle_doubts(session, now=NOW) == 0
+    assert orders.statuses(session, [email_id]) == ["in_doubt"]
+
+
+def test_tidy_keeps_what_still_counts_and_drops_what_does_not(session: Session) -> None:
+    for days in (-1, 1):
+        session.execute(
+            text("INSERT INTO revoked_tokens (id, expires_at) VALUES (:id, now() + make_interval(days => :days))"),
+            {"id": ids.new(), "days": days},
+        )
+    upkeep.tidy(session)
+    assert count(session, "revoked_tokens") == 1
+
+
+def test_tidy_drops_groups_after_a_week_but_none_that_a_doubt_points_to(session: Session) -> None:
+    email_id = doubted(session)
+    age(session, "UPDATE send_groups SET ended_at = now() - make_interval(days => :units)", 8)
+    age(session, "UPDATE senders SET fenced_at = now() - make_interval(days => :units)", 8)
+    upkeep.tidy(session)
+    assert (count(session, "send_groups"), count(session, "senders")) == (1, 1)
+    doubts.prove(session, [email_id], now=NOW)
+    upkeep.tidy(session)
+    assert (count(session, "send_groups"), count(session, "senders")) == (0, 0)
+    assert count(session, "emails") == 1
