@@ -44,3 +44,4 @@ def install(file: Path, level: str) -> None:
         handler.setFormatter(Redacting(FORMAT))
         root.addHandler(handler)
     root.setLevel(level)
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # seven lines at every start

@@ -29,6 +29,7 @@ _MAKERS: Mapping[str, Callable[[], str]] = {
     "POSTGRES_PASSWORD": _password,
     "VALKEY_PASSWORD": _password,
     "FLOWER_PASSWORD": _password,
+    "LOCAL_PASSWORD": _password,
 }
 
 _NOTE = (

@@ -1,4 +1,4 @@
-"""Request bodies, read strictly: 415 for the wrong type, 413 for too many bytes, 400 for bad JSON, 422 by field.
+"""Request bodies and headers, read strictly: 415 wrong type, 413 too large, 400 bad JSON, 422 by field.
 
 What Flask's own reader lets pass and the ledger would choke on is refused here: NaN and infinities, duplicate
 keys, NUL, lone surrogates, nesting deeper than 32 (rule R27).
@@ -45,6 +45,16 @@ def read(model: type[Body], *, limit: str) -> Body:
     g.given_json = parse(raw("application/json", limit=limit))
     try:
         return model.model_validate(g.given_json)
+    except ValidationError as error:
+        raise InvalidInput(faults(error)) from None
+
+
+def headers(model: type[Body]) -> Body:
+    """The headers of this request that `model` knows, by their aliases."""
+    names = [known.alias or name for name, known in model.model_fields.items()]
+    brought = {name: request.headers[name] for name in names if name in request.headers}
+    try:
+        return model.model_validate(brought)
     except ValidationError as error:
         raise InvalidInput(faults(error)) from None
 

@@ -31,7 +31,7 @@ Reply: TypeAlias = BaseModel | tuple[BaseModel, int] | tuple[BaseModel, int, Hea
 
 BEARER = "bearer"
 _PROBLEM = {"content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-_BODY = 5
+_HEADER, _BODY = 0, 5
 _ALWAYS, _WITH_TOKEN, _WITH_BODY = (422, 429, 503), (401, 403), (400, 413, 415)
 
 
@@ -66,10 +66,13 @@ class Api(APIBlueprint):
 
     @staticmethod
     def create_view_func(func: Callable[..., Any], *inputs: Any, **options: Any) -> Callable[..., Any]:
-        """The view as Flask calls it; path and query are read by flask-openapi3, the body by `bodies`."""
+        """The view as Flask calls it; path and query are read by flask-openapi3, headers and body here.
+
+        flask-openapi3 writes the whole JSON schema of the headers' model at every request: a tenth of a send.
+        """
         given = list(inputs)  # header, cookie, path, query, form, body, raw
-        view = _speaking(func, given[_BODY])
-        given[_BODY] = None
+        view = _speaking(func, given[_HEADER], given[_BODY])
+        given[_HEADER] = given[_BODY] = None
         made: Callable[..., Any] = APIBlueprint.create_view_func(view, *given, **options)
         return made
 
@@ -87,11 +90,15 @@ def written(model: BaseModel) -> str:
     return model.model_dump_json()
 
 
-def _speaking(view: Callable[..., Reply], body: type[BaseModel] | None) -> Callable[..., Response]:
+def _speaking(
+    view: Callable[..., Reply], header: type[BaseModel] | None, body: type[BaseModel] | None
+) -> Callable[..., Response]:
     limit = bodies.limit_of(view)
 
     @wraps(view)
     def speaking(**arguments: Any) -> Response:
+        if header is not None:
+            arguments["header"] = bodies.headers(header)
         if body is not None:
             arguments["body"] = bodies.read(body, limit=limit)
         return answer(view(**arguments))

@@ -1,0 +1,61 @@
+# Python 3.11 or newer and make are all that is needed; `make help` tells what there is.
+SHELL := /bin/sh
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$each"; break; }; done)
+VENV := .venv
+RUN := $(VENV)/bin/python
+RUNTIME := $(VENV)/.runtime-installed
+DEVELOPMENT := $(VENV)/.development-installed
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo up test check bench faults system-packages clean
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/  make \1\t/' | expand -t 26
+
+demo: $(RUNTIME) ## the whole three-mail job on invented contacts (CONTACTS=file.csv: on yours), then a checked ledger
+	@$(RUN) -m local.demo $(if $(CONTACTS),--contacts "$(CONTACTS)")
+
+up: $(RUNTIME) ## everything running on http://127.0.0.1:8000 until Ctrl-C
+	@exec $(RUN) -m local.up
+
+test: $(DEVELOPMENT) ## all tests, on every core
+	@$(RUN) -m pytest -n auto --dist worksteal -q
+
+check: $(DEVELOPMENT) ## lint, format, types, import walls
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+bench: $(DEVELOPMENT) ## the figures of docs/performance.md, as tables and JSON lines (about five minutes)
+	@$(RUN) -m bench.compose
+	@$(RUN) -m bench.smtp_client
+	@$(RUN) -m bench.campaign
+	@$(RUN) -m bench.memory
+
+faults: $(DEVELOPMENT) ## kill real processes, for longer than the tests do
+	@FAULTS=long $(RUN) -m pytest -q -m fault tests
+
+system-packages: ## Debian packages that tests use: none yet
+	@echo "no system packages are needed"
+
+clean: ## remove the virtual environment and all local state (var/)
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(RUN):
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11; name a newer one with PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "making $(VENV) …"
+	@"$(PYTHON)" -m venv $(VENV)
+
+$(RUNTIME): requirements.txt | $(RUN)
+	@echo "installing what Cadencia runs on …"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(DEVELOPMENT): requirements-dev.txt requirements.txt | $(RUN)
+	@echo "installing what tests and checks need …"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,108 @@
+"""The embedded installation: PostgreSQL and Valkey on a state folder, and the environment of all processes."""
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import settings
+from local import ports, secrets
+from local.postgres import Postgres
+from local.valkey import Valkey
+from models import migrations, session, vault
+
+ROOT = Path(__file__).resolve().parents[1]
+MAIL_FROM = "Cadencia <hola@cadencia.example>"
+REPLY_TO = "respuestas@cadencia.example"
+
+# Where each part listens when nobody else does.
+_PORTS = {"WEB_PORT": 8000, "FLOWER_PORT": 5555, "INBOX_PORT": 8025, "SMTP_PORT": 2525}
+_POSTGRES_PORT, _VALKEY_PORT = 55_432, 56_379
+
+# Celery warns of running as root, ten lines from each worker; the embedded installation is one's own machine.
+_QUIET = "ignore:::celery.platforms"
+
+
+class Stack:
+    """A context manager: both servers run and `database` has its tables within its block.
+
+    `environment` is what every process of the installation needs, this one included: it is put into `os.environ`.
+    """
+
+    def __init__(self, state: Path, *, database: str, overrides: Mapping[str, str] | None = None) -> None:
+        self.state = state.resolve()
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.database = database
+        made = secrets.load(self.state / "secrets.env")
+        postgres_port = ports.choose("PostgreSQL", _POSTGRES_PORT)
+        self.postgres = Postgres(self.state / "postgres", postgres_port, made.pop("POSTGRES_PASSWORD"))
+        self.valkey = Valkey(self.state / "valkey", ports.choose("Valkey", _VALKEY_PORT), made.pop("VALKEY_PASSWORD"))
+        listening = {name: str(ports.choose(name.removesuffix("_PORT"), port)) for name, port in _PORTS.items()}
+        self.environment = _inherited() | listening | made | self._product(listening) | dict(overrides or {})
+
+    def __enter__(self) -> Self:
+        try:
+            self.postgres.start()
+            self.valkey.start()
+            self.postgres.create(self.database)
+            os.environ.update(self.environment)
+            forget_settings()
+            migrations.upgrade()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End both servers in order."""
+        forget_settings()
+        self.valkey.stop()
+        self.postgres.stop()
+
+    def mend(self) -> list[str]:
+        """Start what died; returns its names. Nothing is lost by such a death (docs/reliability.md)."""
+        servers: dict[str, Postgres | Valkey] = {"PostgreSQL": self.postgres, "Valkey": self.valkey}
+        dead = [name for name, server in servers.items() if server.pid is None]
+        for name in dead:
+            servers[name].kill()  # lets go of the folder, and of children that outlived it
+            servers[name].start()
+        return dead
+
+    def _product(self, listening: Mapping[str, str]) -> dict[str, str]:
+        return {
+            "ENVIRONMENT": "development",
+            "DATABASE_URL": self.postgres.url(self.database),
+            "CELERY_BROKER_URL": self.valkey.url,
+            "RATE_LIMIT_STORAGE_URL": self.valkey.url,
+            "SMTP_URL": f"smtp://127.0.0.1:{listening['SMTP_PORT']}?starttls=off",
+            "PUBLIC_URL": f"http://127.0.0.1:{listening['WEB_PORT']}",
+            "MAIL_FROM": MAIL_FROM,
+            "REPLY_TO": REPLY_TO,
+            "RECORDER_DIR": str(self.state / "recorders"),
+            "STATE": str(self.state),
+        }
+
+
+def _inherited() -> dict[str, str]:
+    """What a process needs of this one's environment: none of the product's settings, and our Python first."""
+    known = {name.upper() for name in settings.Settings.model_fields}
+    kept = {name: value for name, value in os.environ.items() if name.upper().removesuffix("_FILE") not in known}
+    path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
+    return kept | {"PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": _QUIET}
+
+
+def forget_settings() -> None:
+    """Let this process read its environment anew."""
+    with suppress(Exception):  # an engine whose server is gone has nothing left to close
+        if session.engine.cache_info().currsize:
+            session.engine().dispose()
+    for cached in (settings.current, vault.current, session.engine):
+        cached.cache_clear()

@@ -1,0 +1,150 @@
+"""Run everything on this machine until Ctrl-C: `make up`."""
+
+import argparse
+import json
+import signal
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from honcho.environ import parse_procfile
+
+import errors
+import web
+from engine.access import accounts
+from local.crew import Crew
+from local.stack import ROOT, Stack
+from models.session import transaction
+from web import tokens
+
+ACCOUNT = "local"
+_TICK_S = 0.5
+_UP_WITHIN_S = 60.0
+
+_EXAMPLES = """\
+examples:
+  python -m local.up                    everything, with its state in var/
+  python -m local.up --state /tmp/try   another installation beside it
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local.up",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--state", type=Path, default=ROOT / "var", metavar="DIR", help="keep everything here (default var/)"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        _run(options.state)
+    except errors.Unavailable as error:
+        parser.exit(1, f"{error}\n")
+
+
+def _run(state: Path) -> None:
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with Stack(state, database="cadencia") as stack:
+        token, password = _credentials(stack)
+        environment = stack.environment | {"FLOWER_BASIC_AUTH": f"flower:{stack.environment['FLOWER_PASSWORD']}"}
+        _write_environment(stack, token)
+        crew = Crew(environment)
+        try:
+            for name, process in parse_procfile((ROOT / "Procfile").read_text()).processes.items():
+                crew.start(name, process)
+            if _answers(stack.environment["PUBLIC_URL"], crew, ended):
+                print(_welcome(stack, token, password), flush=True)
+            _watch(stack, crew, ended)
+        finally:
+            print("stopping …", flush=True)
+            crew.stop()
+
+
+def _watch(stack: Stack, crew: Crew, ended: threading.Event) -> None:
+    """Bring back what dies, until the end is asked for."""
+    while not ended.wait(_TICK_S):
+        for name in stack.mend():
+            crew.say(f"{name} had died and was started again")
+        crew.mend()
+
+
+def _answers(url: str, crew: Crew, ended: threading.Event) -> bool:
+    """Wait until the web server does; False when it does not, or the end was asked for."""
+    deadline = time.monotonic() + _UP_WITHIN_S
+    while time.monotonic() < deadline and not ended.wait(0.1):
+        crew.mend()
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310  # our own server
+                return True
+        except (urllib.error.URLError, OSError):
+            continue
+    return False
+
+
+def _credentials(stack: Stack) -> tuple[str, str]:
+    """A fresh token of the local account, and its password; both are made on first use."""
+    password = stack.environment["LOCAL_PASSWORD"]
+    application = web.create_app()
+    with transaction() as session:
+        known = {profile.name: profile for profile in accounts.listing(session)}
+    if ACCOUNT not in known:
+        with transaction() as session:
+            accounts.create(session, ACCOUNT, password, scopes=["admin"])
+        with transaction() as session:
+            known = {profile.name: profile for profile in accounts.listing(session)}
+    with application.app_context():
+        return tokens.issue(known[ACCOUNT]).access, password
+
+
+def _write_environment(stack: Stack, token: str) -> None:
+    """`local.env`: what other programs need to join, readable by its owner alone."""
+    known = stack.environment
+    lines = {name: known[name] for name in ("DATABASE_URL", "CELERY_BROKER_URL", "SMTP_URL", "PUBLIC_URL")}
+    lines |= {"FLOWER_URL": _flower(known, with_password=True), "TOKEN": token}
+    path = stack.state / "local.env"
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+
+
+def _flower(environment: Mapping[str, str], *, with_password: bool) -> str:
+    login = f"flower:{environment['FLOWER_PASSWORD']}@" if with_password else ""
+    return f"http://{login}127.0.0.1:{environment['FLOWER_PORT']}"
+
+
+def _welcome(stack: Stack, token: str, password: str) -> str:
+    known = stack.environment
+    order = {
+        "to": "prospecto@email.example",
+        "template": "email_1_roi",
+        "variables": {"nombre": "Juan Pérez", "industria": "Marketing", "link_calendly": "https://cal.example/juan"},
+    }
+    return f"""
+Cadencia is up. Ctrl-C stops all of it.
+
+  API           {known["PUBLIC_URL"]}/api/v1   (documentation: {known["PUBLIC_URL"]}/docs)
+  inbox         http://127.0.0.1:{known["INBOX_PORT"]}   every mail that is sent
+  queues        {_flower(known, with_password=False)}   user flower, password {known["FLOWER_PASSWORD"]}
+  account       {ACCOUNT}, password {password}
+  for programs  {stack.state / "local.env"}
+  token         {token}
+
+Try it:
+
+  curl -X POST {known["PUBLIC_URL"]}/api/v1/emails/send \\
+    -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' \\
+    -d '{json.dumps(order, ensure_ascii=False)}'
+"""
+
+
+if __name__ == "__main__":
+    main()
