@@ -55,15 +55,16 @@ def _flask(arguments: list[str]) -> None:
 
 
 def _celery(arguments: list[str]) -> None:
-    assert arguments[:2] == ["-A", "worker"]
-    name, *rest = arguments[2:]
+    celery = importlib.import_module("celery.bin.celery").celery
+    given, (name, *rest), _ = celery.make_parser(click.Context(celery)).parse_args(list(arguments))
+    assert given["app"] == "worker"
     if name == "flower":
         importlib.import_module("flower.options")
         known = importlib.import_module("tornado.options").options
         unknown = [part for part in rest if part.partition("=")[0].removeprefix("--") not in known]
         assert unknown == []
     else:
-        check_options(importlib.import_module("celery.bin.celery").celery.commands[name], rest)
+        check_options(celery.commands[name], rest)
 
 
 def _granian(arguments: list[str]) -> None:

@@ -1,5 +1,6 @@
 """docker-compose.yml and the Dockerfile name nothing that is not in the repository, and leave nothing open."""
 
+import pkgutil
 import re
 import subprocess
 import sys
@@ -87,7 +88,7 @@ def test_every_variable_is_a_setting_and_every_needed_setting_is_given() -> None
     for name, service in ours().items():
         given = {variable.removesuffix("_FILE") for variable in service.get("environment", {})}
         assert {variable.lower() for variable in given} <= FIELDS.keys(), name
-        assert given >= needed or name == "mail", name
+        assert given >= needed, name
 
 
 def test_the_image_sets_only_settings() -> None:
@@ -110,6 +111,11 @@ def test_the_secrets_are_those_that_the_command_writes(tmp_path: Path) -> None:
     assert {url.hostname for url in at.values()} == {"db", "redis"} <= SERVICES
     assert at["database_url"].username == services()["db"]["environment"]["POSTGRES_USER"]
     assert at["database_url"].path == "/" + services()["db"]["environment"]["POSTGRES_DB"]
+
+
+def test_what_the_inbox_calls_for_each_reply_is_there() -> None:
+    command = commands()["mail"]
+    assert callable(pkgutil.resolve_name(command[command.index("--on-reply") + 1]))
 
 
 def test_a_service_reads_only_secrets_it_is_given() -> None:
@@ -158,7 +164,7 @@ def test_everything_comes_back_by_itself_and_is_asked_how_it_is() -> None:
 
 def test_nothing_starts_before_the_tables_are_there() -> None:
     for name, service in ours().items():
-        if name not in ("migrate", "mail"):
+        if name != "migrate":
             assert service["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}, name
 
 
