@@ -28,7 +28,7 @@ check: $(DEVELOPMENT) ## lint, format, types, import walls
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 
-bench: $(DEVELOPMENT) ## the figures of docs/performance.md, as tables and JSON lines (about five minutes)
+bench: $(DEVELOPMENT) ## speed and memory as ratios of two ways, as tables and JSON lines (about five minutes)
 	@$(RUN) -m bench.compose
 	@$(RUN) -m bench.smtp_client
 	@$(RUN) -m bench.campaign
