@@ -72,6 +72,11 @@ class Postgres:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection, exists:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
 
+    def drop(self, database: str) -> None:
+        """Removes a database with all it holds, if there is one of that name."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
+
     def stop(self) -> None:
         """Ends the server in order, without waiting for its clients."""
         self._child.stop()

@@ -32,10 +32,14 @@ class Stack:
     `environment` is what every process of the installation needs, this one included: it is put into `os.environ`.
     """
 
-    def __init__(self, state: Path, *, database: str, overrides: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, state: Path, *, database: str, overrides: Mapping[str, str] | None = None, fresh: bool = False
+    ) -> None:
+        """With `fresh` the database is dropped first, whatever it holds."""
         self.state = state.resolve()
         self.state.mkdir(parents=True, exist_ok=True)
         self.database = database
+        self._fresh = fresh
         made = secrets.load(self.state / "secrets.env")
         postgres_port = ports.choose("PostgreSQL", _POSTGRES_PORT)
         self.postgres = Postgres(self.state / "postgres", postgres_port, made.pop("POSTGRES_PASSWORD"))
@@ -47,6 +51,8 @@ class Stack:
         try:
             self.postgres.start()
             self.valkey.start()
+            if self._fresh:
+                self.postgres.drop(self.database)
             self.postgres.create(self.database)
             os.environ.update(self.environment)
             forget_settings()

@@ -54,7 +54,7 @@ def _run(state: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     with Stack(state, database="cadencia") as stack:
-        token, password = _credentials(stack)
+        token = issue_token(stack)
         environment = stack.environment | {"FLOWER_BASIC_AUTH": f"flower:{stack.environment['FLOWER_PASSWORD']}"}
         _write_environment(stack, token)
         crew = Crew(environment)
@@ -62,7 +62,7 @@ def _run(state: Path) -> None:
             for name, process in parse_procfile((ROOT / "Procfile").read_text()).processes.items():
                 crew.start(name, process)
             if _answers(stack.environment["PUBLIC_URL"], crew, ended):
-                print(_welcome(stack, token, password), flush=True)
+                print(_welcome(stack, token), flush=True)
             _watch(stack, crew, ended)
         finally:
             print("stopping …", flush=True)
@@ -90,8 +90,8 @@ def _answers(url: str, crew: Crew, ended: threading.Event) -> bool:
     return False
 
 
-def _credentials(stack: Stack) -> tuple[str, str]:
-    """A fresh token of the local account, and its password; both are made on first use."""
+def issue_token(stack: Stack) -> str:
+    """A fresh token of the local account, which is made on first use."""
     password = stack.environment["LOCAL_PASSWORD"]
     application = web.create_app()
     with transaction() as session:
@@ -102,7 +102,7 @@ def _credentials(stack: Stack) -> tuple[str, str]:
         with transaction() as session:
             known = {profile.name: profile for profile in accounts.listing(session)}
     with application.app_context():
-        return tokens.issue(known[ACCOUNT]).access, password
+        return tokens.issue(known[ACCOUNT]).access
 
 
 def _write_environment(stack: Stack, token: str) -> None:
@@ -121,10 +121,10 @@ def _flower(environment: Mapping[str, str], *, with_password: bool) -> str:
     return f"http://{login}127.0.0.1:{environment['FLOWER_PORT']}"
 
 
-def _welcome(stack: Stack, token: str, password: str) -> str:
+def _welcome(stack: Stack, token: str) -> str:
     known = stack.environment
     order = {
-        "to": "prospecto@email.example",
+        "to": "prospecto@empresa.example",
         "template": "email_1_roi",
         "variables": {"nombre": "Juan Pérez", "industria": "Marketing", "link_calendly": "https://cal.example/juan"},
     }
@@ -134,7 +134,7 @@ Cadencia is up. Ctrl-C stops all of it.
   API           {known["PUBLIC_URL"]}/api/v1   (documentation: {known["PUBLIC_URL"]}/docs)
   inbox         http://127.0.0.1:{known["INBOX_PORT"]}   every mail that is sent
   queues        {_flower(known, with_password=False)}   user flower, password {known["FLOWER_PASSWORD"]}
-  account       {ACCOUNT}, password {password}
+  account       {ACCOUNT}, password {known["LOCAL_PASSWORD"]}
   for programs  {stack.state / "local.env"}
   token         {token}
 

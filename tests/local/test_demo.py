@@ -1,0 +1,43 @@
+"""The demo as a user runs it: real processes, a small file of contacts, a clean audit."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.processes import ROOT
+
+PEOPLE = (
+    "email;nombre;apellidos;empresa;sector\n"
+    + "".join(f"persona{n}@empresa{n % 5}.example;Ana;Ruiz {n};Empresa {n % 5};Logística\n" for n in range(25))
+    + "rebota.uno@empresa.example;Luis;Vega;Empresa;Turismo\n"
+    + "ocupado.dos@empresa.example;Eva;Mar;Empresa;Turismo\n"
+    + "persona1@empresa1.example;Ana;Otra vez;Empresa 1;Logística\n"
+    + "no es una dirección;X;Y;Z;W\n"
+)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local.demo", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=110
+    )
+
+
+def test_the_demo_ends_with_a_clean_audit(tmp_path: Path) -> None:
+    contacts = tmp_path / "leads.csv"
+    contacts.write_text("\ufeff" + PEOPLE, encoding="utf-8")
+    done = run("--contacts", str(contacts), "--state", str(tmp_path / "state"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "27 contacts imported from leads.csv, 1 lines refused" in done.stdout
+    assert "line 30" in done.stdout
+    assert "audit: clean" in done.stdout
+    assert "bounced" in done.stdout
+    assert "persona" not in done.stdout
+    log = (tmp_path / "state" / "email_system.log").read_text()
+    assert "Email sent: email_" in log
+    assert "@empresa" not in log
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = run("--contacts", str(tmp_path / "missing.csv"))
+    assert done.returncode == 2
+    assert "there is no file" in done.stderr

@@ -1,0 +1,126 @@
+"""`make up` as a user runs it: the specification's two calls with the printed token, mending, a clean end."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from local.mailstore import Mailstore
+from tests.processes import ROOT, until
+
+ORDER = {
+    "to": "prospecto@empresa.example",
+    "template": "email_1_roi",
+    "variables": {"nombre": "Juan Pérez", "industria": "Marketing", "link_calendly": "https://cal.example/juan"},
+}
+
+
+class Up:
+    """The running installation, and what it wrote for other programs."""
+
+    def __init__(self, process: subprocess.Popen[str], state: Path, log: Path) -> None:
+        self.process, self.state, self.log = process, state, log
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        lines = (self.state / "local.env").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+    def call(self, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
+        headers = {"Authorization": f"Bearer {self.environment['TOKEN']}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.environment["PUBLIC_URL"] + path, data, headers)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return answer.status, json.load(answer)
+
+    def descendants(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    folder = tmp_path_factory.mktemp("up")
+    with (folder / "log").open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local.up", "--state", str(folder / "var")],
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    running = Up(process, folder / "var", folder / "log")
+    try:
+        until(lambda: "Cadencia is up" in running.said, "everything is up", within_s=90)
+        yield running
+    finally:
+        children = running.descendants() if process.poll() is None else []
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0, running.said[-5000:]
+        assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_the_two_calls_of_the_specification_work(up: Up) -> None:
+    status, sent = up.call("/api/v1/emails/send", ORDER)
+    assert status == 202
+    assert sent["status"] == "success"
+    assert re.fullmatch(r"email_[0-9a-f]{32}", sent["email_id"])
+    assert sent["sent_at"].endswith("Z")
+    until(lambda: Mailstore(up.state / "inbox").last >= 1, "the mail is in the inbox")
+    event = {"email_id": sent["email_id"], "event_type": "opened", "timestamp": "2024-01-15T10:05:00Z"}
+    status, tracked = up.call("/api/v1/events/track", event)
+    assert (status, tracked["status"]) == (202, "success")
+    until(lambda: up.call(f"/api/v1/emails/{sent['email_id']}")[1]["opened_at"], "the event is applied")
+
+
+def test_other_programs_find_what_they_need(up: Up) -> None:
+    assert up.environment.keys() == {
+        "DATABASE_URL",
+        "CELERY_BROKER_URL",
+        "SMTP_URL",
+        "PUBLIC_URL",
+        "FLOWER_URL",
+        "TOKEN",
+    }
+    assert (up.state / "local.env").stat().st_mode & 0o777 == 0o600
+    assert up.environment["TOKEN"] in up.said
+
+
+def test_flower_asks_for_its_password(up: Up) -> None:
+    url = re.sub(r"//[^@]*@", "//", up.environment["FLOWER_URL"])
+
+    def status() -> int:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+                return int(answer.status)
+        except urllib.error.HTTPError as refusal:
+            return refusal.code
+        except OSError:
+            return 0
+
+    until(status, "flower answers")
+    assert status() == 401
+
+
+def test_what_is_killed_comes_back(up: Up) -> None:
+    killed = [child for child in up.descendants() if child.name().startswith("valkey")]
+    killed += [child for child in up.descendants() if "transactional" in child.cmdline()][:1]
+    assert len(killed) == 2
+    for process in killed:
+        process.kill()
+    until(lambda: "Valkey had died and was started again" in up.said, "Valkey is started again")
+    before = Mailstore(up.state / "inbox").last
+    up.call("/api/v1/emails/send", ORDER)
+    until(lambda: Mailstore(up.state / "inbox").last > before, "mail goes out again", within_s=90)
