@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+import re
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -70,8 +71,15 @@ def _tracking_ring(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     return keys
 
 
+def _rate(value: str) -> str:
+    if not re.fullmatch(r"[1-9]\d* per (second|minute|hour|day)", value):
+        raise ValueError("is not a rate; it should read like `10 per minute`")
+    return value
+
+
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
 Words = Annotated[tuple[str, ...], NoDecode]
+Rate = Annotated[str, AfterValidator(_rate)]
 BrokerUrl = Annotated[SecretStr, AfterValidator(_url("redis", "rediss", "unix"))]
 
 
@@ -118,8 +126,8 @@ class Settings(BaseSettings):
     track_limit_bytes: int = Field(default=8_000, ge=1_000)
     token_hours: int = Field(default=24, ge=1)
     refresh_days: int = Field(default=30, ge=1)
-    login_rate: str = "10 per minute"
-    track_rate: str = "600 per minute"
+    login_rate: Rate = "10 per minute"
+    track_rate: Rate = "600 per minute"
     rate_limit_storage_url: BrokerUrl | None = None
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     idempotency_hours: int = Field(default=48, ge=24)

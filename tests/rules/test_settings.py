@@ -73,6 +73,7 @@ BAD = [
     ("REPLY_TO", "nadie", "holds no address"),
     ("WEB_THREADS", "muchos", "valid integer"),
     ("WEB_THREADS", "0", "greater than or equal"),
+    ("LOGIN_RATE", "often", "10 per minute"),
     ("LOG_LEVEL", "LOUD", "'DEBUG'"),
     ("ENVIRONMENT", "staging", "'production'"),
     ("CLOCK_EPOCH", "2026-01-01T00:00:00", "has no time zone"),

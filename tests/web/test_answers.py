@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator
 from sqlalchemy import text
 
 import web
@@ -123,6 +124,11 @@ def test_the_description_is_openapi_31_and_every_reference_resolves(app: Flask, 
     assert {parameter["name"] for parameter in send_it["parameters"]} == {"Idempotency-Key", "Prefer"}
     assert schemas["Send"]["examples"][0]["template"] == "email_1_roi"
     assert "nullable" not in json.dumps(described)
+    for name, schema in schemas.items():
+        Draft202012Validator.check_schema(schema)
+        for shown in schema.get("examples", ()):
+            whole = {"$ref": f"#/components/schemas/{name}", "components": described["components"]}
+            assert not list(Draft202012Validator(whole).iter_errors(shown)), name
     track = described["paths"]["/api/v1/events/track"]["post"]
     assert "security" not in track
 
