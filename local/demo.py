@@ -88,7 +88,7 @@ def _run(contacts: Path, state: Path) -> int:
     }
     progress = Progress()
     progress.say("starting PostgreSQL and Valkey …")
-    with Stack(state, database="cadencia_demo", overrides=squeezed, fresh=True) as stack:
+    with Stack(state, database="cadencia_demo", overrides=squeezed, fresh=True, usual_ports=False) as stack:
         store = Mailstore(state / "inbox")
         ports = int(stack.environment["SMTP_PORT"]), int(stack.environment["INBOX_PORT"])
         answers = Replies(REPLY_TO, replies.take_in)

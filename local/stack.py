@@ -33,18 +33,25 @@ class Stack:
     """
 
     def __init__(
-        self, state: Path, *, database: str, overrides: Mapping[str, str] | None = None, fresh: bool = False
+        self,
+        state: Path,
+        *,
+        database: str,
+        overrides: Mapping[str, str] | None = None,
+        fresh: bool = False,
+        usual_ports: bool = True,
     ) -> None:
-        """With `fresh` the database is dropped first, whatever it holds."""
+        """With `fresh` the database is dropped first, whatever it holds; without `usual_ports` any free ones serve."""
+        choose = ports.choose if usual_ports else _any_port
         self.state = state.resolve()
         self.state.mkdir(parents=True, exist_ok=True)
         self.database = database
         self._fresh = fresh
         made = secrets.load(self.state / "secrets.env")
-        postgres_port = ports.choose("PostgreSQL", _POSTGRES_PORT)
+        postgres_port = choose("PostgreSQL", _POSTGRES_PORT)
         self.postgres = Postgres(self.state / "postgres", postgres_port, made.pop("POSTGRES_PASSWORD"))
-        self.valkey = Valkey(self.state / "valkey", ports.choose("Valkey", _VALKEY_PORT), made.pop("VALKEY_PASSWORD"))
-        listening = {name: str(ports.choose(name.removesuffix("_PORT"), port)) for name, port in _PORTS.items()}
+        self.valkey = Valkey(self.state / "valkey", choose("Valkey", _VALKEY_PORT), made.pop("VALKEY_PASSWORD"))
+        listening = {name: str(choose(name.removesuffix("_PORT"), port)) for name, port in _PORTS.items()}
         self.environment = _inherited() | listening | made | self._product(listening) | dict(overrides or {})
 
     def __enter__(self) -> Self:
@@ -95,6 +102,10 @@ class Stack:
             "RECORDER_DIR": str(self.state / "recorders"),
             "STATE": str(self.state),
         }
+
+
+def _any_port(name: str, preferred: int) -> int:  # noqa: ARG001  # in the place of ports.choose
+    return ports.free()
 
 
 def _inherited() -> dict[str, str]:
