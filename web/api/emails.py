@@ -15,6 +15,7 @@ from web.auth import needs
 from web.bodies import at_most
 from web.routes import Api, Reply
 from web.schemas import emails as shapes
+from web.schemas.problems import FieldFault
 
 api = Api("emails", "/api/v1/emails", about="Send e-mails and follow what becomes of them.")
 
@@ -113,7 +114,7 @@ def _accept_all(session: Session, orders: Sequence[Order | list[Fault]]) -> shap
         else shapes.Result(
             index=index,
             status="refused",
-            errors=[shapes.FieldFault(field=fault.field, message=fault.message) for fault in order],
+            errors=[FieldFault(field=fault.field, message=fault.message) for fault in order],
         )
         for index, order in enumerate(orders)
     ]

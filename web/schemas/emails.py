@@ -7,6 +7,7 @@ from pydantic.config import JsonDict
 
 from engine.audience import addresses
 from errors import InvalidInput
+from web.schemas.problems import FieldFault
 from web.schemas.shapes import Input, Moment, Output, Second
 
 _SEND: JsonDict = {
@@ -85,13 +86,6 @@ class Accepted(Output):
         description="202: when it was accepted. 200: when the mail server took it, null if it never will."
     )
     reason: str | None = Field(None, exclude_if=lambda value: value is None, description="Why it failed.")
-
-
-class FieldFault(Output):
-    """One field at fault."""
-
-    field: str
-    message: str
 
 
 class Result(Output):
