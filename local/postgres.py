@@ -23,6 +23,7 @@ _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",  # their paths are limited to about 100 bytes; folders are not
     "log_error_verbosity": "terse",  # a DETAIL line would put column values into the log
+    "track_commit_timestamp": "on",  # the demo's audit asks which of two transactions came first
 }
 
 
