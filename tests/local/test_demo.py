@@ -25,14 +25,14 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_demo_ends_with_a_clean_audit(tmp_path: Path) -> None:
     contacts = tmp_path / "leads.csv"
     contacts.write_text("\ufeff" + PEOPLE, encoding="utf-8")
-    done = run("--contacts", str(contacts), "--state", str(tmp_path / "state"))
+    done = run("--contacts", str(contacts), "--state", str(tmp_path / "a state"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "27 contacts imported from leads.csv, 1 lines refused" in done.stdout
     assert "line 30" in done.stdout
     assert "audit: clean" in done.stdout
     assert "bounced" in done.stdout
     assert "persona" not in done.stdout
-    log = (tmp_path / "state" / "email_system.log").read_text()
+    log = (tmp_path / "a state" / "email_system.log").read_text()
     assert "Email sent: email_" in log
     assert "@empresa" not in log
 
