@@ -77,8 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(contacts: Path, state: Path) -> int:
-    shutil.rmtree(state / "inbox", ignore_errors=True)
-    shutil.rmtree(state / "recorders", ignore_errors=True)
     squeezed = {
         "CLOCK_RATE": str(DAY_S),
         "CLOCK_EPOCH": datetime.now(UTC).isoformat(),
@@ -89,6 +87,8 @@ def _run(contacts: Path, state: Path) -> int:
     progress = Progress()
     progress.say("starting PostgreSQL and Valkey …")
     with Stack(state, database="cadencia_demo", overrides=squeezed, fresh=True, usual_ports=False) as stack:
+        for left in ("inbox", "recorders"):  # only now is the folder ours: another demo may have been running on it
+            shutil.rmtree(state / left, ignore_errors=True)
         store = Mailstore(state / "inbox")
         ports = int(stack.environment["SMTP_PORT"]), int(stack.environment["INBOX_PORT"])
         answers = Replies(REPLY_TO, replies.take_in)

@@ -1,5 +1,6 @@
 """The demo as a user runs it: real processes, a small file of contacts, a clean audit."""
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -41,3 +42,14 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     done = run("--contacts", str(tmp_path / "missing.csv"))
     assert done.returncode == 2
     assert "there is no file" in done.stderr
+
+
+def test_a_demo_that_is_refused_leaves_the_running_one_alone(tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "00000001.eml").touch()
+    with (tmp_path / "postgres.lock").open("ab") as running:
+        fcntl.flock(running, fcntl.LOCK_EX)
+        done = run("--state", str(tmp_path))
+    assert done.returncode == 1
+    assert "in use by another running Cadencia" in done.stderr
+    assert (tmp_path / "inbox" / "00000001.eml").exists()
