@@ -1,12 +1,14 @@
 """kill -9 of sending processes in mid-batch: nothing is lost, and nobody is mailed twice."""
 
 import email
+import os
 import random
 import time
 from collections import Counter
 from email import policy
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from engine import bell, clock
@@ -16,10 +18,12 @@ from models.session import transaction
 from tests import orders, processes
 from tests.conftest import environment
 
-MAILS, KILLS = 1500, 6
+# The short form runs with all tests, the long one by `make faults`.
+MAILS, KILLS = (5000, 40) if os.environ.get("FAULTS") == "long" else (1500, 6)
 IN_FLIGHT = 4  # one body on each connection of the killed child
 
 
+@pytest.mark.fault
 def test_killed_children_lose_nothing_and_mail_nobody_twice(broker: str, inbox: Mailstore, tmp_path: Path) -> None:
     chance = random.Random(11)
     with environment(TICK_S="0.3", SEND_GROUP_SIZE="50"), processes.running(tmp_path / "processes.log") as started:
