@@ -3,7 +3,9 @@
 import argparse
 import json
 import shutil
+import signal
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -74,9 +76,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_run(options.contacts, options.state))
     except errors.Unavailable as error:
         parser.exit(1, f"{error}\n")
+    except _StoppedError:
+        parser.exit(128 + signal.SIGINT, "stopped before the end; nothing was audited\n")
+
+
+class _StoppedError(Exception):
+    """Ctrl-C or SIGTERM."""
 
 
 def _run(contacts: Path, state: Path) -> int:
+    ended = threading.Event()  # not an exception, which may arrive where it is swallowed
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
     squeezed = {
         "CLOCK_RATE": str(DAY_S),
         "CLOCK_EPOCH": datetime.now(UTC).isoformat(),
@@ -93,14 +104,15 @@ def _run(contacts: Path, state: Path) -> int:
         ports = int(stack.environment["SMTP_PORT"]), int(stack.environment["INBOX_PORT"])
         answers = Replies(REPLY_TO, replies.take_in)
         with Inbox(store, ports=ports, rules=DEMO_RULES, replies=answers):
-            return _Demonstration(stack, store, progress).run(contacts)
+            return _Demonstration(stack, store, progress, ended).run(contacts)
 
 
 class _Demonstration:
-    def __init__(self, stack: Stack, store: Mailstore, progress: Progress) -> None:
+    def __init__(self, stack: Stack, store: Mailstore, progress: Progress, ended: threading.Event) -> None:
         self._stack = stack
         self._store = store
         self._progress = progress
+        self._ended = ended
         self._url = stack.environment["PUBLIC_URL"]
         self._recipients = Recipients(store, smtp_port=int(stack.environment["SMTP_PORT"]), api=self._url)
         self._token = ""
@@ -129,7 +141,7 @@ class _Demonstration:
             except OSError:
                 if not crew.is_well():
                     break
-                time.sleep(0.1)
+                self._pause(0.1)
             else:
                 return
         raise errors.Unavailable(f"a process did not start; read {self._stack.state / 'processes.log'}")
@@ -166,7 +178,11 @@ class _Demonstration:
                         f"read {self._stack.state / 'processes.log'}"
                     )
                 crew.mend()
-                time.sleep(0 if read else 0.1)
+                self._pause(0 if read else 0.1)
+
+    def _pause(self, pause_s: float) -> None:
+        if self._ended.wait(pause_s):
+            raise _StoppedError
 
     def _tell(self, campaign_id: UUID) -> int:
         with transaction() as session:

@@ -1,11 +1,15 @@
 """The demo as a user runs it: real processes, a small file of contacts, a clean audit."""
 
 import fcntl
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.processes import ROOT
+import psutil
+import pytest
+
+from tests.processes import ROOT, until
 
 PEOPLE = (
     "email;nombre;apellidos;empresa;sector\n"
@@ -53,3 +57,26 @@ def test_a_demo_that_is_refused_leaves_the_running_one_alone(tmp_path: Path) -> 
     assert done.returncode == 1
     assert "in use by another running Cadencia" in done.stderr
     assert (tmp_path / "inbox" / "00000001.eml").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_stopped_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+    log = tmp_path / "log"
+    with log.open("w") as output:
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "local.demo", "--state", str(tmp_path / "state")],
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        until(lambda: "the web server, the workers" in log.read_text(), "the processes are being started")
+        until(lambda: len(psutil.Process(demo.pid).children()) >= 7, "two servers and five processes run")
+        started = psutil.Process(demo.pid).children(recursive=True)
+        demo.send_signal(number)
+        assert demo.wait(30) == 128 + signal.SIGINT
+    finally:
+        demo.kill()
+    assert log.read_text().endswith("stopped before the end; nothing was audited\n")
+    _, left = psutil.wait_procs(started, timeout=5)
+    assert left == []
