@@ -1,12 +1,9 @@
 """A server run as a direct child process on a folder of its own: one at a time, none left behind."""
 
-import ctypes
 import fcntl
 import pwd
 import signal
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,8 +13,8 @@ from typing import IO, TypedDict
 import psutil
 
 import errors
+from local import parentage
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _POLL_S = 0.01
 _TAIL_LINES = 8
 
@@ -82,7 +79,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(),
+                preexec_fn=parentage.end_with_parent(signal.SIGINT),
                 **as_account(account),
             )
         assert self._process.stdin is not None  # noqa: S101  # narrows the type: it is a pipe
@@ -174,11 +171,3 @@ def _lives(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     return False
-
-
-def _die_with_parent() -> Callable[[], object] | None:
-    # The kernel sends the signal when the starting *thread* ends: only the main one lives long enough.
-    if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGINT)

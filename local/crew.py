@@ -1,13 +1,12 @@
 """Supervised processes: started from a command, their output prefixed by name, started again when they die."""
 
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,10 +15,10 @@ from pathlib import Path
 from honcho.colour import get_colours
 from honcho.printer import Message, Printer
 
+from local import parentage
 from local.stack import ROOT
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _STEADY_S = 0.5, 20.0, 30.0
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _SYSTEM = "cadencia"
 
 
@@ -93,7 +92,7 @@ class Crew:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent(),
+            preexec_fn=parentage.end_with_parent(signal.SIGTERM),
         )
         member.started_at = time.monotonic()
         threading.Thread(target=self._relay, args=[member, member.child], daemon=True).start()
@@ -117,11 +116,3 @@ class Crew:
     def _print(self, name: str, colour: str | None, line: bytes) -> None:
         now = datetime.now().astimezone()
         self._printer.write(Message(type="line", data=line, time=now, name=name, colour=colour))
-
-
-def _end_with_parent() -> Callable[[], object] | None:
-    # The kernel sends the signal when the starting thread ends: only the main one lives long enough.
-    if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

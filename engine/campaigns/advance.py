@@ -37,15 +37,12 @@ def settled(session: Session, mails: Sequence[Settled], *, now: datetime) -> Non
 
 
 def dropped(session: Session, mails: Sequence[Dropped], *, now: datetime) -> None:
-    """Mails cancelled at the claim: their contacts may not be mailed, so no enrollment of theirs waits for one."""
+    """Stop the enrollments of contacts whose mails were cancelled at the claim: nothing of theirs waits any more."""
     marks.lock_contacts(session, {mail.contact_id for mail in mails})
     for reason in {mail.reason for mail in mails}:
         contact_ids = [mail.contact_id for mail in mails if mail.reason == reason]
-        enrollments.stop(session, contact_ids, _STOPS.get(reason, reason), now=now)
+        enrollments.stop(session, contact_ids, enrollments.STOPPED_BY.get(reason, reason), now=now)
 
-
-# Suppression reasons, as the word an enrollment stops with.
-_STOPS = {"hard_bounce": "bounced", "complaint": "complained", "manual": "suppressed"}
 
 _FLAG = text("""
 UPDATE contacts c
@@ -71,7 +68,7 @@ def _flag(session: Session, sent: Sequence[Settled], now: datetime) -> None:
 
 
 # `IS TRUE` keeps the planner from walking the index of running enrollments, which by its statistics is short and in
-# mid-campaign is not (measured: 175 ms instead of 4 ms for a group of 250).
+# mid-campaign is not (measured: 175 ms instead of 7 ms for a group of 250).
 _ADVANCE = text("""
 UPDATE enrollments e
 SET state = CASE WHEN v.next_at IS NULL THEN 'finished' ELSE 'active' END,
