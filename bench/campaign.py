@@ -43,9 +43,7 @@ def main() -> None:
 def ours(installation: Installation, count: int) -> float:
     """Messages per second of one campaign, from the first ring to the last message settled."""
     prepare(installation, count)
-    installation.worker("campaign", 2)
-    installation.worker("sequence", 1)
-    installation.wait_for_workers()
+    installation.sending()
     used, started = installation.cpu_s(), time.monotonic()
     bell.ring("sequence")
     wait_until_idle(BUSY, within_s=600)

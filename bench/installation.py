@@ -44,6 +44,15 @@ class Installation:
         options = ["-Q", queues, "-c", str(concurrency), "-n", f"{queues}@%h", "--without-gossip", "--without-mingle"]
         return self.process("-m", "celery", "-A", "worker", "worker", *options)
 
+    def sending(self) -> subprocess.Popen[bytes]:
+        """All that a campaign takes, beat included, which has the next mails queued; the worker that sends, ready."""
+        senders = self.worker("campaign", 2)
+        self.worker("sequence", 1)
+        self.process("-m", "celery", "-A", "worker", "beat", "-s", str(self.folder / "beat"))
+        self.started -= 1  # beat never says that it is ready
+        self.wait_for_workers()
+        return senders
+
     def process(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A Python process of the installation."""
         with (self.folder / "processes.log").open("ab") as output:

@@ -33,9 +33,7 @@ def main() -> None:
 def peak(installation: Installation, count: int) -> float:
     """The peak of resident memory of the processes that send a campaign to `count` contacts, in MiB."""
     campaign.prepare(installation, count)
-    senders = installation.worker("campaign", 2)
-    installation.worker("sequence", 1)
-    installation.wait_for_workers()
+    senders = installation.sending()
     bell.ring("sequence")
     wait_until_idle(campaign.BUSY, within_s=900)
     mib = peak_mib(family(senders.pid)[1:])
