@@ -28,17 +28,14 @@ check: $(DEVELOPMENT) ## lint, format, types, import walls
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 
-bench: $(DEVELOPMENT) ## speed and memory as ratios of two ways, as tables and JSON lines (about five minutes)
-	@$(RUN) -m bench.compose
-	@$(RUN) -m bench.smtp_client
-	@$(RUN) -m bench.campaign
-	@$(RUN) -m bench.memory
+bench: $(DEVELOPMENT) ## speed, cost and memory as a table and JSON lines (about 15 minutes; LONG=1: five runs of each)
+	@$(RUN) -m bench $(if $(LONG),--long)
 
 faults: $(DEVELOPMENT) ## kill real processes, for longer than the tests do
 	@FAULTS=long $(RUN) -m pytest -q -m fault tests
 
-system-packages: ## Debian packages that tests use: none yet
-	@echo "no system packages are needed"
+system-packages: $(RUN) ## postfix's smtp-source and smtp-sink for `make bench`, unpacked into var/; nothing is started
+	@$(RUN) -m bench.postfix
 
 clean: ## remove the virtual environment and all local state (var/)
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

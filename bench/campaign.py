@@ -1,118 +1,144 @@
-"""A campaign's messages per second, against the usual way: a task and a connection for each message.
+"""A campaign's messages per second: against smtp-source, against the usual way, and what each costs.
 
-python -m bench.campaign                              the short form
-python -m bench.campaign --contacts 100000 --runs 5   the long form
+python -m bench.campaign                                         the short form
+python -m bench.campaign --runs 5                                the long form
+python -m bench.campaign --group 250,500,1000 --connections 2,4  every combination in turn, to choose by
 """
 
 import argparse
-import json
-import os
-import statistics
-import time
 from collections.abc import Sequence
-from uuid import UUID
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
 
-from bench import sink
-from bench.installation import Installation, installed, wait_until_idle
-from engine import bell, clock
-from engine.audience import contacts
-from engine.campaigns import campaigns
-from engine.campaigns.steps import StepDraft
-from engine.messages.templates import Library
-from models.session import transaction
-from settings import current
+from bench import postfix, trial
+from bench.installation import Installation, installed
+from bench.naive import pace
+from bench.report import figures
+from bench.report.figures import Figure
+from bench.report.progress import say
+from bench.trial import Receiver, Result, Tuning
 
-_PAGE = 2_000
-BUSY = "SELECT EXISTS (SELECT 1 FROM enrollments WHERE state IN ('active', 'waiting'))"
+
+@dataclass(frozen=True)
+class Round:
+    """One run: the same campaign, smtp-source and the usual way, one after the other."""
+
+    ours: Result
+    source: postfix.Sent | None
+    naive_per_s: float | None
 
 
 def main() -> None:
-    """The command line: the table, then a JSON line for each figure."""
+    """The command line: what was done, then a JSON line for each figure."""
+    options = _options()
+    with (
+        trial.receiving() as receiver,
+        installed(receiver.port, NAIVE_SMTP_PORT=str(receiver.port)) as installation,
+    ):
+        message = trial.message()
+        bench = Bench(installation, receiver, message, options.contacts)
+        tunings = _tunings(options)
+        if len(tunings) > 1:
+            compare(bench, tunings, options.runs)
+            return
+        rounds = [bench.round(tunings[0], number, options.naive) for number in range(options.runs)]
+    print("\n".join(told(rounds, len(message))), flush=True)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all runs have in common."""
+
+    installation: Installation
+    receiver: Receiver
+    message: bytes
+    contacts: int
+
+    def round(self, tuning: Tuning, number: int, naive: int) -> Round:
+        """One run of each; smtp-source goes first in every other one, so that no drift favours either."""
+        source = self.source() if number % 2 else None
+        ours = self.ours(tuning)
+        source = source or self.source()
+        per_s = pace.messages_per_second(self.installation, naive) if naive else None
+        if per_s:
+            say(f"usual way    {naive:>8} messages {per_s:>8.0f}/s")
+        return Round(ours, source, per_s)
+
+    def ours(self, tuning: Tuning) -> Result:
+        """The campaign."""
+        result = trial.run(self.installation, self.receiver, self.contacts, tuning)
+        say(str(result))
+        return result
+
+    def source(self) -> postfix.Sent | None:
+        """smtp-source, with a message of our campaign; None without it."""
+        tools = postfix.find()
+        if tools is None:
+            return None
+        sent = postfix.send(tools, self.receiver.port, self.message, self.contacts)
+        say(f"smtp-source  {self.contacts:>8} messages {sent.per_s:>8.0f}/s   its CPU {sent.cpu_us:.0f} us a message")
+        return sent
+
+
+def compare(bench: Bench, tunings: Sequence[Tuning], runs: int) -> None:
+    """Each tuning in turn, `runs` times over; the medians, fastest first."""
+    results = [(tuning, bench.ours(tuning)) for _ in range(runs) for tuning in tunings]
+    rows = []
+    for tuning in tunings:
+        mine = [result for tried, result in results if tried == tuning]
+        rows.append((figures.middle([each.per_s for each in mine]), figures.middle([each.us for each in mine]), tuning))
+    print(f"{'messages/s':>10} {'CPU us':>7}   tuning, medians of {runs} runs of {bench.contacts} messages")
+    for per_s, us, tuning in sorted(rows, key=lambda row: -row[0]):
+        print(f"{per_s:>10.0f} {us:>7.1f}   {tuning}")
+
+
+def told(rounds: Sequence[Round], message_bytes: int) -> list[str]:
+    """The figures as JSON lines; those that could not be measured say why."""
+    lines = [cost([each.ours for each in rounds]).line]
+    pairs = [(each.ours.per_s, each.source.per_s) for each in rounds if each.source]
+    if pairs:
+        lines.append(_ratio("campaign_over_smtp_source", pairs, message_bytes=message_bytes).line)
+    else:
+        lines.append(figures.skipped("campaign_over_smtp_source", postfix.MISSING))
+    against = [(each.ours.per_s, each.naive_per_s) for each in rounds if each.naive_per_s]
+    if against:
+        lines.append(_ratio("campaign_over_naive", against).line)
+    return lines
+
+
+def cost(results: Sequence[Result]) -> Figure:
+    """CPU a message without the receiver's, and how it is split, that included."""
+    split = {part: round(figures.middle([each.split_us[part] for each in results]), 1) for part in results[0].split_us}
+    per_s = round(figures.middle([each.per_s for each in results]))
+    facts = {"split": split, "messages": results[0].messages, "messages_per_second": per_s}
+    return figures.of("cpu_us_per_message", [each.us for each in results], digits=1, **facts)
+
+
+def _ratio(name: str, pairs: Sequence[tuple[float, float]], **facts: Any) -> Figure:
+    ours, theirs = ([round(pair[side]) for pair in pairs] for side in (0, 1))
+    facts = {"messages_per_second": ours, "against_messages_per_second": theirs, **facts}
+    return figures.of(name, [mine / other for mine, other in pairs], **facts)
+
+
+def _tunings(options: argparse.Namespace) -> list[Tuning]:
+    return [Tuning(*each) for each in product(options.group, options.senders, options.connections)]
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--contacts", type=int, default=20_000, help="of one campaign (default: %(default)s)")
-    parser.add_argument("--naive", type=int, default=400, help="messages of the baseline (default: %(default)s)")
+    parser.add_argument("--contacts", type=int, default=100_000, help="of one campaign (default: %(default)s)")
+    parser.add_argument("--naive", type=int, default=400, help="messages of the usual way (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=3, help="of each, in turn (default: %(default)s)")
-    options = parser.parse_args()
-    with sink.running() as server, installed(server.port, NAIVE_SMTP_PORT=str(server.port)) as installation:
-        pairs = [
-            (ours(installation, options.contacts), naive(installation, options.naive)) for _ in range(options.runs)
-        ]
-    tell(pairs)
+    several = "; several with commas are compared"
+    parser.add_argument("--group", type=_numbers, default=[None], help=f"messages a group{several}")
+    parser.add_argument("--senders", type=_numbers, default=[2], help=f"sending processes (default: 2){several}")
+    parser.add_argument("--connections", type=_numbers, default=[None], help=f"connections of each{several}")
+    return parser.parse_args()
 
 
-def ours(installation: Installation, count: int) -> float:
-    """Messages per second of one campaign, from the first ring to the last message settled."""
-    prepare(installation, count)
-    installation.sending()
-    used, started = installation.cpu_s(), time.monotonic()
-    bell.ring("sequence")
-    wait_until_idle(BUSY, within_s=600)
-    took = time.monotonic() - started
-    cost = {part: (after - used[part]) / count * 1e6 for part, after in installation.cpu_s().items()}
-    installation.stop_workers()
-    split = ", ".join(f"{part} {us:.0f}" for part, us in cost.items())
-    print(f"ours   {count:>8} messages {count / took:9.0f}/s   CPU us a message: {split}", flush=True)
-    return count / took
-
-
-def prepare(installation: Installation, count: int) -> UUID:
-    """A launched campaign of one step to `count` contacts, in an otherwise empty ledger."""
-    installation.empty()
-    now = clock.now()
-    for start in range(0, count, _PAGE):
-        people = [
-            contacts.Draft(
-                f"persona{number}@empresa{number % 997}.example",
-                first_name="Ana",
-                last_name=f"Ruiz {number}",
-                company="Transportes del Norte",
-                industry="Logística",
-            )
-            for number in range(start, min(start + _PAGE, count))
-        ]
-        with transaction() as session:
-            contacts.upsert(session, people, now=now)
-    draft = campaigns.CampaignDraft(
-        name="bench", steps=[StepDraft("email_1_roi", 0)], variables={"link_calendly": "https://cal.example/15"}
-    )
-    with transaction() as session:
-        campaign_id = campaigns.create(session, draft, library=Library(current().templates_dir), now=now)
-        campaigns.launch(session, campaign_id, now=now)
-    installation.settle()
-    return campaign_id
-
-
-def naive(installation: Installation, count: int) -> float:
-    """Messages per second of the usual way, from the first task published to the last mail recorded."""
-    from bench import naive as usual  # here, because it reads the installation's environment
-
-    mail_ids = usual.prepare(count)
-    installation.process("-m", "celery", "-A", "bench.naive", "worker", "-c", "2", "--without-gossip", "-l", "INFO")
-    installation.wait_for_workers()
-    started = time.monotonic()
-    for mail_id in mail_ids:
-        usual.send.delay(mail_id)
-    wait_until_idle("SELECT EXISTS (SELECT 1 FROM naive_mails WHERE status <> 'sent')", within_s=600)
-    took = time.monotonic() - started
-    installation.stop_workers()
-    print(f"naive  {count:>8} messages {count / took:9.0f}/s", flush=True)
-    return count / took
-
-
-def tell(pairs: Sequence[tuple[float, float]]) -> None:
-    """The median of the ratios, each of two measurements made one after the other."""
-    ratios = sorted(mine / theirs for mine, theirs in pairs)
-    figure = {
-        "figure": "campaign_over_naive",
-        "value": round(statistics.median(ratios), 1),
-        "bar": 10,
-        "spread": [round(ratios[0], 1), round(ratios[-1], 1)],
-        "messages_per_second": round(statistics.median(mine for mine, _ in pairs)),
-        "naive_messages_per_second": round(statistics.median(theirs for _, theirs in pairs)),
-        "runs": len(pairs),
-        "cores": os.cpu_count(),
-    }
-    print(json.dumps(figure))
+def _numbers(written: str) -> list[int]:
+    return [int(each) for each in written.split(",")]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,8 @@ from models import migrations, vault
 from models import session as database
 from models.session import transaction
 
+_OWN_TEMPLATES = Path(__file__).parent / "templates"
+_TEMPLATES = Path(__file__).parents[1] / "email_templates"
 _EMPTY = text(
     "TRUNCATE contacts, campaigns, campaign_steps, enrollments, emails, events, send_groups, senders, "
     "suppressions, email_stats CASCADE"
@@ -44,9 +46,9 @@ class Installation:
         options = ["-Q", queues, "-c", str(concurrency), "-n", f"{queues}@%h", "--without-gossip", "--without-mingle"]
         return self.process("-m", "celery", "-A", "worker", "worker", *options)
 
-    def sending(self) -> subprocess.Popen[bytes]:
+    def sending(self, processes: int = 2) -> subprocess.Popen[bytes]:
         """All that a campaign takes, beat included, which has the next mails queued; the worker that sends, ready."""
-        senders = self.worker("campaign", 2)
+        senders = self.worker("campaign", processes)
         self.worker("sequence", 1)
         self.process("-m", "celery", "-A", "worker", "beat", "-s", str(self.folder / "beat"))
         self.started -= 1  # beat never says that it is ready
@@ -54,7 +56,7 @@ class Installation:
         return senders
 
     def process(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """A Python process of the installation."""
+        """A Python process of the installation, with the environment as it is now."""
         with (self.folder / "processes.log").open("ab") as output:
             worker = subprocess.Popen(
                 [sys.executable, *arguments], stdout=output, stderr=output, start_new_session=True
@@ -95,7 +97,7 @@ class Installation:
             connection.execute(text("CHECKPOINT"))
 
     def cpu_s(self) -> dict[str, float]:
-        """User and system seconds used so far by each part."""
+        """User and system seconds used so far by each part, processes that have ended included."""
         workers = [process for worker in self.workers for process in family(worker.pid)]
         return {
             "workers": _cpu_s(workers),
@@ -131,7 +133,7 @@ def wait_until_idle(query: str, *, within_s: float) -> None:
 
 
 @contextmanager
-def installed(smtp_port: int, **environment: str) -> Iterator[Installation]:
+def installed(smtp_port: int, **settings_of: str) -> Iterator[Installation]:
     """An installation that sends to `smtp_port`; all of it gone when the block ends."""
     with tempfile.TemporaryDirectory(prefix="cadencia-bench-") as name:
         folder = Path(name)
@@ -145,10 +147,10 @@ def installed(smtp_port: int, **environment: str) -> Iterator[Installation]:
         valkey.start()
         try:
             postgres.create("bench")
-            os.environ.update(_environment(installation, smtp_port) | environment)
-            _forget()
-            migrations.upgrade()
-            yield installation
+            with environment(_environment(installation, smtp_port) | settings_of):
+                _forget()
+                migrations.upgrade()
+                yield installation
         finally:
             installation.stop_workers()
             _forget()
@@ -157,6 +159,11 @@ def installed(smtp_port: int, **environment: str) -> Iterator[Installation]:
 
 
 def _environment(installation: Installation, smtp_port: int) -> dict[str, str]:
+    """The product's templates and the benchmark's are in one folder, as an installation has its own beside ours."""
+    templates = installation.folder / "templates"
+    templates.mkdir()
+    for entry in (*_TEMPLATES.iterdir(), *_OWN_TEMPLATES.iterdir()):
+        (templates / entry.name).symlink_to(entry)
     return local_secrets.load(installation.folder / "secrets.env") | {
         "DATABASE_URL": installation.postgres.url("bench"),
         "CELERY_BROKER_URL": installation.valkey.url,
@@ -164,8 +171,22 @@ def _environment(installation: Installation, smtp_port: int) -> dict[str, str]:
         "MAIL_FROM": "Cadencia <hola@cadencia.example>",
         "RECORDER_DIR": str(installation.folder / "recorders"),
         "LOG_FILE": str(installation.folder / "email_system.log"),
+        "TEMPLATES_DIR": str(templates),
+        "BELL_ENABLED": "true",
         "ENVIRONMENT": "test",
     }
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """These variables in the environment of this process, and so of those it starts meanwhile."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _forget() -> None:
@@ -176,8 +197,9 @@ def _forget() -> None:
 
 
 def _cpu_s(processes: list[psutil.Process]) -> float:
+    """Their own time and that of the children they outlived: an autovacuum may begin and end within a run."""
     times = [process.cpu_times() for process in processes if process.is_running()]
-    return float(sum(each.user + each.system for each in times))
+    return float(sum(each.user + each.system + each.children_user + each.children_system for each in times))
 
 
 def _high_water_kib(pid: int) -> int:

@@ -1,0 +1,100 @@
+"""Every benchmark in turn, then the table of their figures and a JSON line for each.
+
+python -m bench                     all of them, the short form
+python -m bench --long              all of them, five runs each
+python -m bench campaign million    only these
+python -m bench --table             write the figures last measured here into docs/performance.md; measures nothing
+"""
+
+import argparse
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bench.report import figures, page
+from bench.report.progress import say
+
+
+@dataclass(frozen=True)
+class Part:
+    """One benchmark: its module, and what its long form is called with."""
+
+    name: str
+    long: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> str:
+        """The module that is run."""
+        return f"bench.{self.name}"
+
+
+PARTS = (
+    Part("campaign", ("--runs", "5")),
+    Part("million", ("--runs", "5")),
+    Part("latency"),
+    Part("api"),
+    Part("compose"),
+    Part("smtp_client"),
+)
+
+
+def main() -> None:
+    """The command line; status 1 when a benchmark failed."""
+    options = _options()
+    if options.table:
+        page.write(page.kept())
+        return
+    chosen = [part for part in PARTS if part.name in (options.parts or [each.name for each in PARTS])]
+    told, failed = [], []
+    for number, part in enumerate(chosen, 1):
+        say(f"[{number}/{len(chosen)}] {part.name}")
+        lines, status = run(part, part.long if options.long else ())
+        told += lines
+        failed += [part.name] if status else []
+    show(told)
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+def run(part: Part, arguments: Iterable[str]) -> tuple[list[str], int]:
+    """Run one benchmark; its figures' lines, which wait for the end, and its exit status."""
+    lines: list[str] = []
+    command = [sys.executable, "-m", part.module, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if figures.read(line) is None:
+                print(line, end="", flush=True)
+            else:
+                lines.append(line.rstrip())
+    return lines, process.returncode
+
+
+def show(lines: list[str]) -> None:
+    """The table, then the lines themselves; both kept for `--table`."""
+    told = [figure for line in lines if (figure := figures.read(line))]
+    page.keep(told)
+    if told:
+        print(f"\n{figures.machine()}\n\n{figures.table(told)}\n")
+    print("\n".join(lines), flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    there = [part.name for part in PARTS if importlib.util.find_spec(part.module)]
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"which ones: {', '.join(there)} (default: all)")
+    parser.add_argument("--long", action="store_true", help="five runs of each, about an hour")
+    parser.add_argument("--table", action="store_true", help="write what was measured into docs/performance.md")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(there):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(there)}")
+    options.parts = options.parts or there
+    return options
+
+
+if __name__ == "__main__":
+    main()

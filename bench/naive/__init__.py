@@ -1,0 +1,1 @@
+"""The usual way of sending, as a baseline."""

@@ -1,0 +1,25 @@
+"""Measures the usual way of `bench/naive/tasks.py`: a task and a connection for each message."""
+
+import time
+
+from bench.installation import Installation, wait_until_idle
+
+_BUSY = "SELECT EXISTS (SELECT 1 FROM naive_mails WHERE status <> 'sent')"
+
+
+def messages_per_second(installation: Installation, count: int) -> float:
+    """From the first task published to the last mail recorded."""
+    from bench.naive import tasks  # here, because it reads the installation's environment
+
+    mail_ids = tasks.prepare(count)
+    installation.process(
+        "-m", "celery", "-A", "bench.naive.tasks", "worker", "-c", "2", "--without-gossip", "-l", "INFO"
+    )
+    installation.wait_for_workers()
+    started = time.monotonic()
+    for mail_id in mail_ids:
+        tasks.send.delay(mail_id)
+    wait_until_idle(_BUSY, within_s=600)
+    took = time.monotonic() - started
+    installation.stop_workers()
+    return count / took

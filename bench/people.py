@@ -1,0 +1,54 @@
+"""Contacts by the million: made once, in a table of the benchmark's own, and copied from it for each run."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import text
+
+from models import ids, vault
+from models import session as database
+from models.session import transaction
+
+_COLUMNS = "id, email, email_index, first_name, last_name, company, industry"
+# Not logged: what is measured begins with the contacts, and theirs is a table like any other.
+_MAKE = text(
+    "CREATE UNLOGGED TABLE IF NOT EXISTS bench_people (number int PRIMARY KEY, id uuid, email text, email_index bytea, "
+    "first_name text, last_name text, company text, industry text)"
+)
+_COPY = text(
+    f"INSERT INTO contacts ({_COLUMNS}, created_at, updated_at) "  # noqa: S608  # constant names
+    f"SELECT {_COLUMNS}, now(), now() FROM bench_people WHERE number < :count ORDER BY number"
+)
+
+
+def copy(count: int) -> None:
+    """Make the first `count` people contacts; the table of contacts must be empty."""
+    _make(count)
+    with transaction() as session:
+        session.execute(_COPY, {"count": count})
+
+
+def address(number: int) -> str:
+    """Where the person of that number is reached."""
+    return f"persona{number}@empresa{number % 997}.example"
+
+
+def _make(count: int) -> None:
+    """Make the people that are not there yet; the rows that `contacts.upsert` would make of them."""
+    with transaction() as session:
+        session.execute(_MAKE)
+        there = session.scalar(text("SELECT count(*) FROM bench_people")) or 0
+    if there >= count:
+        return
+    with database.engine().begin() as connection:
+        cursor = connection.connection.cursor()
+        with cursor.copy(f"COPY bench_people (number, {_COLUMNS}) FROM STDIN") as copying:
+            for row in _rows(there, count):
+                copying.write_row(row)
+
+
+def _rows(start: int, end: int) -> Iterator[tuple[object, ...]]:
+    keys = vault.current()
+    for number in range(start, end):
+        to = address(number)
+        about = ("Ana", f"Ruiz {number}", "Transportes del Norte", "Logística")
+        yield (number, ids.new(), keys.encrypt(to), keys.blind_index(to), *about)

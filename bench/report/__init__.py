@@ -1,0 +1,1 @@
+"""What is said of a benchmark: its progress, its figures, the page they are written into."""

@@ -1,0 +1,120 @@
+"""Figures: what is to be reached, what was measured, and both as a table and as JSON lines."""
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What a figure should reach: at least or, for a cost, at most this much."""
+
+    words: str
+    value: float
+    at_most: bool = False
+
+    def is_reached(self, value: float) -> bool:
+        """Whether a measured value is good enough."""
+        return value <= self.value if self.at_most else value >= self.value
+
+    def __str__(self) -> str:
+        return f"{'≤' if self.at_most else '≥'} {self.value:g}"
+
+
+BARS = {
+    "campaign_over_smtp_source": Bar("campaign msg/s ÷ `smtp-source -d -s 20` msg/s", 0.8),
+    "campaign_over_naive": Bar("campaign msg/s ÷ a task and a connection for each message", 80),
+    "million_over_hundred_thousand": Bar("msg/s at 1,000,000 contacts ÷ at 100,000", 0.9),
+    "cpu_us_per_message": Bar("CPU µs a message: workers + PostgreSQL + Valkey", 80, at_most=True),
+    "memory_million_over_ten_thousand": Bar("worker's peak memory at 1,000,000 ÷ at 10,000", 1.1, at_most=True),
+    "transactional_p99_over_idle_p50": Bar("transactional p99 in a campaign ÷ p50 idle", 10, at_most=True),
+    "api_over_empty_view": Bar("durable API sends/s ÷ an empty view/s", 0.12),
+    "batch_over_empty_view": Bar("messages/s accepted in batches of 500 ÷ an empty view/s", 1.0),
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure: the median of its runs, how far they lie apart, and the facts it was made of."""
+
+    name: str
+    value: float
+    spread: tuple[float, float]
+    runs: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def line(self) -> str:
+        """The figure as one line of JSON."""
+        told = {"figure": self.name, "value": self.value, "bar": BARS[self.name].value, "spread": list(self.spread)}
+        return json.dumps({**told, "runs": self.runs, **self.facts}, ensure_ascii=False)
+
+
+def of(name: str, values: Sequence[float], *, digits: int = 3, **facts: Any) -> Figure:
+    """The figure that these runs give."""
+    spread = (round(min(values), digits), round(max(values), digits))
+    return Figure(name, round(middle(values), digits), spread, len(values), {**facts, "machine": machine()})
+
+
+def middle(values: Sequence[float]) -> float:
+    """Their median."""
+    return statistics.median(values)
+
+
+def skipped(name: str, why: str) -> str:
+    """A JSON line in place of a figure that could not be measured."""
+    return json.dumps({"figure": name, "value": None, "bar": BARS[name].value, "skipped": why})
+
+
+def machine() -> str:
+    """The class of this machine: processor, cores, memory, Python."""
+    model = ""
+    if (described := Path("/proc/cpuinfo")).exists():
+        names = (line for line in described.read_text().splitlines() if line.startswith("model name"))
+        model = next(names, "").partition(":")[2].strip()
+    gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{model or platform.machine()}, {os.cpu_count()} cores, {gib:.0f} GiB, Python {platform.python_version()}"
+
+
+def read(line: str) -> dict[str, Any] | None:
+    """What a line of output tells of a figure; None for any other line."""
+    if not line.startswith('{"figure"'):
+        return None
+    told: dict[str, Any] = json.loads(line)
+    return told if told["figure"] in BARS else None
+
+
+def rows(told: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """The table's cells, a row for each figure in the order of `BARS`: words, median, spread, runs, bar, verdict."""
+    by_name = {each["figure"]: each for each in told}
+    return [_row(bar, by_name[name]) for name, bar in BARS.items() if name in by_name]
+
+
+def _row(bar: Bar, told: Mapping[str, Any]) -> tuple[str, ...]:
+    if told["value"] is None:
+        return (bar.words, "–", "–", "–", str(bar), f"skipped: {told['skipped']}")
+    spread = " – ".join(f"{each:g}" for each in told.get("spread") or ())
+    verdict = "reached" if bar.is_reached(told["value"]) else "missed"
+    return (bar.words, f"{told['value']:g}", spread, str(told.get("runs", 1)), str(bar), verdict)
+
+
+HEADINGS = ("figure", "median", "spread", "runs", "to reach", "")
+
+
+def table(told: Iterable[Mapping[str, Any]]) -> str:
+    """The table for a terminal or a log."""
+    cells = [HEADINGS, *rows(told)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+                     for row in cells)  # fmt: skip
+
+
+def markdown(told: Iterable[Mapping[str, Any]]) -> str:
+    """The table for a page."""
+    lines = [HEADINGS, ("---",) * len(HEADINGS), *rows(told)]
+    return "\n".join(f"| {' | '.join(line)} |".replace("|  |", "| |") for line in lines)

@@ -1,0 +1,57 @@
+"""Keeps what was measured on this machine, and writes its table into docs/performance.md."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.report import figures
+
+_ROOT = Path(__file__).parents[2]
+KEPT = _ROOT / "var" / "bench.json"
+PAGE = _ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+
+
+def keep(told: Sequence[Mapping[str, Any]]) -> None:
+    """Remember these figures, each in place of the one measured before it."""
+    known = {each["figure"]: each for each in kept()}
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    known |= {each["figure"]: {**each, "measured": now} for each in told if each["value"] is not None}
+    KEPT.parent.mkdir(exist_ok=True)
+    KEPT.write_text(json.dumps(list(known.values()), ensure_ascii=False, indent=1))
+
+
+def kept() -> list[dict[str, Any]]:
+    """The figures last measured here."""
+    figures_kept: list[dict[str, Any]] = json.loads(KEPT.read_text()) if KEPT.exists() else []
+    return figures_kept
+
+
+def write(told: Sequence[Mapping[str, Any]]) -> None:
+    """Put the table of these figures into the page; ends the program when there are none."""
+    if not told:
+        raise SystemExit("Nothing was measured here yet: run `make bench` first.")
+    PAGE.write_text(filled(PAGE.read_text("utf-8"), told), "utf-8")
+    print(f"written into {PAGE.relative_to(_ROOT)}")
+
+
+def filled(page: str, told: Sequence[Mapping[str, Any]]) -> str:
+    """The page with the table of these figures between its marks."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page lacks its marks {BEGIN} and {END}")
+    days = sorted({each["measured"][:10] for each in told})
+    machines = sorted({each["machine"] for each in told if "machine" in each})
+    source = f"Measured {' to '.join(dict.fromkeys((days[0], days[-1])))} on {'; '.join(machines)}."
+    return f"{before}{begin}\n{source}\n\n{figures.markdown(told)}\n{_splits(told)}{end}{after}"
+
+
+def _splits(told: Sequence[Mapping[str, Any]]) -> str:
+    """Where the CPU of a message goes, in words."""
+    splits = [each["split"] for each in told if "split" in each]
+    return "".join(
+        f"\nCPU a message: {', '.join(f'{part} {us:g} µs' for part, us in split.items())}.\n" for split in splits
+    )

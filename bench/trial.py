@@ -1,0 +1,187 @@
+"""One campaign, measured: prepared, started from a standstill, watched to its end, and counted in the ledger."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy import text
+
+from bench import people, postfix, sink
+from bench.installation import Installation, environment, family, peak_mib
+from bench.report import progress
+from engine import bell, clock
+from engine.campaigns import campaigns
+from engine.campaigns.steps import StepDraft
+from engine.messages import compose
+from engine.messages.templates import Library
+from local import ports
+from models import ids
+from models.session import transaction
+from settings import current
+from worker import letters
+
+TEMPLATE = "email_1_bench"
+BUSY = "SELECT EXISTS (SELECT 1 FROM enrollments WHERE state IN ('active', 'waiting'))"
+
+_VARIABLES = {"link_calendly": "https://cal.example/15"}
+_STANDING = text(
+    f"SELECT ({BUSY}) OR EXISTS (SELECT 1 FROM send_groups WHERE state = 'open') AS busy, "  # noqa: S608  # a constant
+    "(SELECT coalesce(sum(answered), 0) FROM send_groups) AS answered"
+)
+_DONE = text(
+    "SELECT (SELECT count(*) FROM emails WHERE status = 'sent') AS sent, "
+    "(SELECT count(*) FROM contacts WHERE email_1_sent) AS flagged, "
+    "(SELECT count(*) FROM enrollments WHERE state = 'finished') AS finished"
+)
+
+
+class Receiver(Protocol):
+    """A mail server that takes everything, in a process of its own."""
+
+    port: int
+
+    @property
+    def cpu_s(self) -> float:
+        """User and system time it has used."""
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    """Postfix's smtp-sink where it is here, otherwise the benchmark's own."""
+    tools = postfix.find()
+    with postfix.receiving(tools, ports.free()) if tools else sink.running() as receiver:
+        yield receiver
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a campaign is sent with; None is what the settings say."""
+
+    group: int | None = None
+    senders: int = 2
+    connections: int | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings that differ from the usual ones."""
+        asked = {"SEND_GROUP_SIZE": self.group, "SMTP_CONNECTIONS": self.connections}
+        return {name: str(value) for name, value in asked.items() if value is not None}
+
+    def __str__(self) -> str:
+        group, connections = self.group or current().send_group_size, self.connections or current().smtp_connections
+        return f"{self.senders} senders, groups of {group}, {connections} connections each"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A campaign that was sent: how long it took and what each part used for a message, in microseconds."""
+
+    messages: int
+    took_s: float
+    split_us: Mapping[str, float]
+    peak_mib: float
+
+    @property
+    def per_s(self) -> float:
+        """Messages per second, from the start to the last message in the ledger."""
+        return self.messages / self.took_s
+
+    @property
+    def us(self) -> float:
+        """CPU a message of all but the receiver."""
+        return sum(us for part, us in self.split_us.items() if part != "sink")
+
+    def __str__(self) -> str:
+        split = ", ".join(f"{part} {us:.1f}" for part, us in self.split_us.items())
+        return (
+            f"campaign     {self.messages:>8} messages {self.per_s:>8.0f}/s   CPU {self.us:.1f} us a message "
+            f"({split}), a sending process {self.peak_mib:.1f} MiB at most"
+        )
+
+
+def run(installation: Installation, receiver: Receiver, count: int, tuning: Tuning) -> Result:
+    """Send a campaign to `count` contacts with workers started for it."""
+    campaign_id = prepare(installation, count)
+    pause(campaign_id)
+    with environment(tuning.environment):
+        senders = installation.sending(tuning.senders)
+    used, started = _used(installation, receiver), time.monotonic()
+    resume(campaign_id)
+    _watch(count)
+    took = time.monotonic() - started
+    split = {part: (now - used[part]) / count * 1e6 for part, now in _used(installation, receiver).items()}
+    result = Result(count, took, split, peak_mib(family(senders.pid)[1:]))
+    installation.stop_workers()
+    _verify(count)
+    return result
+
+
+def prepare(installation: Installation, count: int) -> UUID:
+    """A launched campaign of one step to `count` contacts, in an otherwise empty ledger; its id."""
+    installation.empty()
+    people.copy(count)
+    now = clock.now()
+    draft = campaigns.CampaignDraft(name="bench", steps=[StepDraft(TEMPLATE, 0)], variables=_VARIABLES)
+    with transaction() as session:
+        campaign_id = campaigns.create(session, draft, library=Library(current().templates_dir), now=now)
+        campaigns.launch(session, campaign_id, now=now)
+    installation.settle()
+    return campaign_id
+
+
+def pause(campaign_id: UUID) -> None:
+    """Hold a campaign, so that beat cannot start it before the clock runs."""
+    with transaction() as session:
+        campaigns.pause(session, campaign_id, "the workers are being started", now=clock.now())
+
+
+def resume(campaign_id: UUID) -> None:
+    """Let a campaign go, and ring for it."""
+    with transaction() as session:
+        campaigns.resume(session, campaign_id, now=clock.now())
+    bell.ring("sequence")
+    bell.ring("campaign")
+
+
+def message() -> bytes:
+    """A mail as the campaign sends it to one of its contacts, for a server with 8BITMIME."""
+    email_id = ids.new()
+    person = {"nombre": "Ana", "empresa": "Transportes del Norte", "industria": "Logística"}
+    mail = compose.Message(
+        email_id=email_id, message_id=f"{email_id.hex}@cadencia.example", to=people.address(50_000),
+        to_name="Ana Ruiz 50000", template=TEMPLATE, variables={**person, **_VARIABLES}, kind="marketing",
+    )  # fmt: skip
+    return letters.composer().compose(mail, now=clock.now(), eight_bit=True)
+
+
+def _watch(count: int, within_s: float = 1_800) -> None:
+    """Wait for the end; asked ever more often towards it, so that asking costs nothing and the end is sharp."""
+    started = time.monotonic()
+    with progress.bar("messages settled", count) as bar:
+        while (standing := _standing())[0]:
+            answered, passed = standing[1], time.monotonic() - started
+            if passed > within_s:
+                raise TimeoutError(f"{answered} of {count} messages after {within_s:.0f} s")
+            bar.show(answered)
+            remaining = passed * (count - answered) / answered if answered else 0.5
+            time.sleep(min(0.5, max(0.02, remaining / 5)))
+
+
+def _standing() -> tuple[bool, int]:
+    with transaction() as session:
+        row = session.execute(_STANDING).one()
+    return row.busy, row.answered
+
+
+def _verify(count: int) -> None:
+    """All were sent, with contacts and enrollments moved on: a rate of anything less would mean nothing."""
+    with transaction() as session:
+        done = session.execute(_DONE).one()
+    assert set(done) == {count}, f"of {count} messages the ledger has {done._asdict()}"
+
+
+def _used(installation: Installation, receiver: Receiver) -> dict[str, float]:
+    return {**installation.cpu_s(), "sink": receiver.cpu_s}
