@@ -47,7 +47,7 @@ task_routes = {
     "sending.deliver_transactional": {"queue": "transactional"},
     "sending.deliver_campaign": {"queue": "campaign"},
     "events.apply": {"queue": "events"},
-    "followups.queue_due": {"queue": "sequence"},
+    "followups.call_due": {"queue": "sequence"},
     "upkeep.sweep": {"queue": "sequence"},
     "upkeep.tidy": {"queue": "sequence"},
 }
@@ -61,7 +61,7 @@ def _every(task: str, seconds: float) -> dict[str, object]:
 
 
 beat_schedule = {
-    "queue the follow-ups that are due": _every("followups.queue_due", _tick),
+    "call for the follow-ups that are due": _every("followups.call_due", _tick),
     "ring for work that nobody rang for, rescue what the dead left": _every("upkeep.sweep", _tick),
     "throw away what is past its keeping time": _every("upkeep.tidy", 600.0),
 }

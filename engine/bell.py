@@ -21,7 +21,7 @@ BELLS = {
     "transactional": "sending.deliver_transactional",
     "campaign": "sending.deliver_campaign",
     "events": "events.apply",
-    "sequence": "followups.queue_due",
+    "sequence": "followups.call_due",
 }
 
 

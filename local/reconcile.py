@@ -30,8 +30,8 @@ _UNAPPLIED = text("SELECT id FROM events WHERE applied_at IS NULL")
 # The stop is the last writing of its enrollment's row, `started_at` the claim's beginning. The second in between is
 # for slow disks: a commit has its timestamp before it is flushed, and is seen by others only after.
 _TAKEN_LATE = text("""
-    SELECT DISTINCT m.id FROM send_groups g CROSS JOIN unnest(g.members) AS m(id) JOIN emails e ON e.id = m.id
-      JOIN enrollments n ON n.id = e.enrollment_id
+    SELECT DISTINCT m.id FROM send_groups g CROSS JOIN unnest(g.members) AS m(id) LEFT JOIN emails e ON e.id = m.id
+      JOIN enrollments n ON n.id = CASE WHEN g.campaign_id IS NULL THEN e.enrollment_id ELSE m.id END
      WHERE n.state = 'stopped' AND g.started_at > pg_xact_commit_timestamp(n.xmin) + interval '1 second'
 """)
 

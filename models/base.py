@@ -18,6 +18,9 @@ NAMES = {
 }
 
 Id = Annotated[UUID, mapped_column(primary_key=True, default=ids.new, server_default=text(ids.NEW_SQL))]
+EnrollmentId = Annotated[
+    UUID, mapped_column(primary_key=True, default=ids.new_enrollment, server_default=text(ids.NEW_ENROLLMENT_SQL))
+]
 Moment = Annotated[datetime, mapped_column(DateTime(timezone=True))]
 Stamp = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=text("now()"))]
 Word = Annotated[str, mapped_column(String(50))]

@@ -2,23 +2,29 @@
 
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Id, Moment, Stamp, Word, one_of
+from models.base import Base, EnrollmentId, Moment, Stamp, Word, one_of
 
-# active: step `next_step` is due at `next_at` · waiting: its mail is on its way · finished: every step sent or failed
-# · stopped: by what the contact did (`stop_reason`)
+# active: step `next_step` is due at `next_at`, or in hand of a sender, whose group names it · waiting: its mail has a
+# row and is not decided yet · finished: every step sent or failed · stopped: by what the contact did (`stop_reason`)
 STATES = ("active", "waiting", "finished", "stopped")
 
 
 class Enrollment(Base):
-    """One contact's way through one campaign."""
+    """One contact's way through one campaign.
+
+    Every mail moves its row once, and no such move is HOT: each index here costs 2 µs a mail. Those of one campaign
+    lie together, so a BRIN finds them (and costs nothing).
+    """
 
     __tablename__ = "enrollments"
     __table_args__ = (
         one_of("state", STATES),
+        CheckConstraint("get_byte(uuid_send(id), 15) & 3 = 0", name="id_leaves_room_for_steps"),
         UniqueConstraint("contact_id", "campaign_id"),
+        Index("ix_enrollments_campaign_id", "campaign_id", postgresql_using="brin"),
         # A waiting one has no next_at, so it stands behind all that can be due; finishing a campaign asks for any.
         Index(
             "ix_enrollments_running",
@@ -31,9 +37,9 @@ class Enrollment(Base):
         {"postgresql_with": {"fillfactor": 70}},
     )
 
-    id: Mapped[Id]
+    id: Mapped[EnrollmentId]
     contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
-    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaigns.id"), index=True)
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaigns.id"))
     next_step: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"), default=1)
     next_at: Mapped[Moment | None]
     state: Mapped[Word] = mapped_column(server_default=text("'active'"), default="active")

@@ -9,11 +9,16 @@ _VARIANT = 0b10 << 62
 _EMAIL_PREFIX = "email_"
 
 # The same in SQL, for rows made by INSERT … SELECT on any PostgreSQL from 15 on (uuidv7() came with 18 and counts).
-NEW_SQL = (
-    "encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing "
+_NEW_BYTES = (
+    "set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing "
     "substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) "
-    "from 1 for 6), 52, 1), 53, 1), 'hex')::uuid"
+    "from 1 for 6), 52, 1), 53, 1)"
 )
+NEW_SQL = f"encode({_NEW_BYTES}, 'hex')::uuid"
+# An enrollment's id ends in two zero bits; with the number of a step in them it is the id of that step's mail. So a
+# mail has its id before it has a row, and the same one on every attempt.
+NEW_ENROLLMENT_SQL = f"encode(set_bit(set_bit({_NEW_BYTES}, 120, 0), 121, 0), 'hex')::uuid"
+_STEP_BITS = 0b11
 
 
 def new() -> UUID:
@@ -22,6 +27,26 @@ def new() -> UUID:
     high = (random >> 62) & 0xFFF
     low = random & ((1 << 62) - 1)
     return UUID(int=time.time_ns() // 1_000_000 << 80 | _VERSION_7 | high << 64 | _VARIANT | low)
+
+
+def new_enrollment() -> UUID:
+    """A fresh id of an enrollment: its last two bits are left to the steps."""
+    return UUID(int=new().int & ~_STEP_BITS)
+
+
+def of_step(enrollment_id: UUID, step: int) -> UUID:
+    """The id of the mail of step 1, 2 or 3 of an enrollment."""
+    return UUID(int=enrollment_id.int | step)
+
+
+def enrollment_of(email_id: UUID) -> UUID:
+    """The enrollment whose mail has this id, if it is a campaign's mail at all."""
+    return UUID(int=email_id.int & ~_STEP_BITS)
+
+
+def step_of(email_id: UUID) -> int:
+    """The step whose mail has this id, if it is a campaign's mail at all."""
+    return email_id.int & _STEP_BITS
 
 
 def public(email_id: UUID) -> str:

@@ -46,7 +46,7 @@ def campaign(session: Session, *, steps: int = 3) -> UUID:
 
 def enroll(session: Session, contact_id: UUID, campaign_id: UUID, *, next_step: int = 2) -> UUID:
     """A running enrollment whose next step is due in a day."""
-    row = Enrollment(id=ids.new(), contact_id=contact_id, campaign_id=campaign_id, next_step=next_step)
+    row = Enrollment(id=ids.new_enrollment(), contact_id=contact_id, campaign_id=campaign_id, next_step=next_step)
     row.next_at = NOW + timedelta(days=1)
     session.add(row)
     session.flush()
@@ -55,7 +55,9 @@ def enroll(session: Session, contact_id: UUID, campaign_id: UUID, *, next_step: 
 
 def mail(session: Session, *, contact_id: UUID | None = None, step: int | None = 1, **columns: Any) -> Mail:
     """A mail sent an hour ago, to a new contact unless one is given."""
-    mail_id, contact_id = ids.new(), contact_id or contact(session)
+    enrollment_id = columns.get("enrollment_id")
+    mail_id = ids.of_step(enrollment_id, step) if enrollment_id and step else ids.new()
+    contact_id = contact_id or contact(session)
     values = {"status": "sent", "sent_at": NOW - HOUR, "lane": "campaign", "due_at": NOW - HOUR} | columns
     template = "aviso" if step is None else f"email_{step}_prueba"
     message_id = f"{mail_id.hex}@cadencia.example"

@@ -1,19 +1,23 @@
 """Campaigns for tests, made and moved on through the product's own functions."""
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 import settings
 from engine.audience import contacts
-from engine.campaigns import advance, campaigns
+from engine.campaigns import advance, campaigns, due
 from engine.campaigns.campaigns import CampaignDraft
 from engine.campaigns.steps import StepDraft
+from engine.delivery import groups, senders
+from engine.delivery.groups import Group, Hand, Member
+from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Phase, Rejected, Sent, Untried
+from engine.delivery.verdicts import Settled
 from engine.messages.templates import Library
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)  # a Monday
@@ -21,11 +25,11 @@ DAY_S = 86_400
 TEMPLATES = ("email_1_roi", "email_2_caso", "email_3_ultima_llamada")
 VARIABLES = {"link_calendly": "https://calendly.example/ventas"}
 
-_IN_HAND = text("""
-    UPDATE emails SET status = CAST(:status AS text), sent_at = :sent_at
-     WHERE status = 'queued' AND due_at <= :now
-    RETURNING id, contact_id, campaign_id, enrollment_id, step, variant
-""")
+SENT = Sent("250 2.0.0 queued")
+REFUSED = Rejected(Phase.DATA, 554, "5.7.1", "554 5.7.1 not from you", dead_address=False)
+DEFERRED = Deferred(Phase.RCPT, 451, "4.3.0", "451 4.3.0 later")
+IN_DOUBT = InDoubt("connection lost")
+GIVEN_BACK = Untried("")
 
 
 @lru_cache(maxsize=1)
@@ -51,10 +55,33 @@ def people(session: Session, count: int, *, prefix: str = "contacto") -> list[UU
     return contacts.ensure(session, [f"{prefix}{number}@empresa.example" for number in range(count)], now=NOW)
 
 
-def settle(session: Session, *, now: datetime, status: str = "sent") -> list[advance.Settled]:
-    """Let every mail that is due end with `status`, as a sender would record it."""
-    sent_at = now if status == "sent" else None
-    rows = session.execute(_IN_HAND, {"status": status, "sent_at": sent_at, "now": now})
-    mails = [advance.Settled(*row, status=status, at=now, sent_at=sent_at, attempts=1) for row in rows]
-    advance.settled(session, mails, now=now)
-    return mails
+def take(session: Session, *, now: datetime, limit: int = 1000) -> list[Group]:
+    """All that is due in campaigns, in groups of `limit`, in the hand of a new sender."""
+    hand = Hand(senders.register(session, "testhost", os.getpid()), due.LANE, 60, started=True)
+    taken: list[Group] = []
+    agenda = due.agenda(session)
+    while group := groups.claim(session, hand, limit=limit, now=now) or agenda.claim(
+        session, hand, limit=limit, now=now
+    ):
+        taken.append(group)
+    return taken
+
+
+def mails(taken: Sequence[Group]) -> list[Member]:
+    """The mails of these groups."""
+    return [member for group in taken for member in group.members]
+
+
+def record(session: Session, taken: Sequence[Group], outcome: Outcome = SENT, *, now: datetime) -> list[Settled]:
+    """What a sender records when every mail in its hand ends the same way."""
+    settled: list[Settled] = []
+    for group in taken:
+        results = [(member, outcome) for member in group.members]
+        settled += groups.settle(session, group.id, results, origin=group.origin, now=now)
+    advance.settled(session, settled, now=now)
+    return settled
+
+
+def settle(session: Session, outcome: Outcome = SENT, *, now: datetime) -> list[Settled]:
+    """Let every mail that is due end with `outcome`."""
+    return record(session, take(session, now=now), outcome, now=now)

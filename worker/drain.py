@@ -1,18 +1,17 @@
 """Draining a lane: group after group, each settled in the transaction that starts the next one."""
 
 import logging
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from time import monotonic
 
 import settings
-from engine import clock
-from engine.campaigns import advance
+from engine import bell, clock, logs
+from engine.campaigns import advance, due
 from engine.clock import Clock
 from engine.delivery import groups, senders, smtp
-from engine.delivery.groups import Group, Member
-from engine.delivery.outcomes import Outcome, Phase, Rejected, Sent, Untried
+from engine.delivery.groups import Group, Hand, Member
+from engine.delivery.outcomes import Outcome, Phase, Rejected, Untried
 from engine.delivery.verdicts import Settled
 from engine.messages import compose
 from models import ids
@@ -22,6 +21,8 @@ from worker import letters, process
 log = logging.getLogger("cadencia.sending")
 
 Results = list[tuple[Member, Outcome]]
+
+_UNTRIED = Untried("")
 
 
 def drain(lane: str, *, time: Clock = clock) -> bool:
@@ -48,11 +49,14 @@ class _Drain:
         self._settings = settings.current()
         self._mail_from = letters.envelope_sender()
         self._renew_at = 0.0
+        self._agenda: due.Agenda | None = None
 
     def run(self) -> bool:
         slice_ends = monotonic() + self._settings.drain_slice_s
         results: Results = []
         group = self._exchange(None, results, more=True)
+        if group is not None and len(group.members) == self._settings.send_group_size:
+            bell.ring(self._lane)  # there is more than one sender's worth: let another join in
         while group is not None:
             results = self._send(group)
             relay_works = monotonic() >= self._sending.relay_rests_until
@@ -69,42 +73,46 @@ class _Drain:
 
         def work(session: Session) -> tuple[list[Settled], Group | None]:
             senders.hold(session, self._sending.sender_id)
-            settled = []
+            settled: list[Settled] = []
             if done is not None and done.members:
-                settled = groups.settle(session, done.id, results, now=now)
-                advance.settled(session, settled, now=now)
-            return settled, self._claim(session, now) if more else None
+                settled = groups.settle(
+                    session, done.id, results, origin=done.origin, now=now, moment=_remembered(self._time.at)
+                )
+                advance.carried(session, settled, now=now)
+            group = self._claim(session, now) if more else None
+            advance.counted(session, settled)
+            return settled, group
 
         settled, group = retrying(work)
         _tell(settled)
         return group
 
     def _claim(self, session: Session, now: datetime) -> Group | None:
-        group = groups.claim(
-            session,
-            self._sending.sender_id,
-            self._lane,
-            limit=self._settings.send_group_size,
-            lease_s=self._settings.lease_s,
-            started=self._sending.transport.is_open,
-            now=now,
-        )
+        """Mails that have a row come first: they have waited before. Then what is due in campaigns."""
+        started = self._sending.transport.is_open
+        hand = Hand(self._sending.sender_id, self._lane, self._settings.lease_s, started)
+        limit = self._settings.send_group_size
+        group = groups.claim(session, hand, limit=limit, now=now)
         if group is not None and group.dropped:
             advance.dropped(session, group.dropped, now=now)
-        return group
+        if group is not None or self._lane != due.LANE:
+            return group
+        if self._agenda is None:
+            self._agenda = due.agenda(session)
+        return self._agenda.claim(session, hand, limit=limit, now=now)
 
     def _send(self, group: Group) -> Results:
         """What became of each message; a group whose relay cannot be reached is given back untouched."""
         if not group.members or not (group.started or self._start(group)):
-            return [(member, Untried("")) for member in group.members]
+            return [(member, _UNTRIED) for member in group.members]
         self._renew_at = monotonic() + self._settings.lease_s / 4
         self._sending.recorder.begin(group.id, [member.email_id for member in group.members])
         own: dict[int, Outcome] = {}
         heard = self._sending.transport.send(
             self._letters(group, own), self._mail_from, self._sending.recorder, tick=lambda: self._renew(group)
         )
-        answers = {**heard, **own}
-        return [(member, self._dated(answers.get(slot, Untried("")))) for slot, member in enumerate(group.members)]
+        answers = {**heard, **own} if own else heard
+        return [(member, answers.get(slot, _UNTRIED)) for slot, member in enumerate(group.members)]
 
     def _start(self, group: Group) -> bool:
         """Connect, then record the group as sending."""
@@ -130,10 +138,6 @@ class _Drain:
                 continue
             yield smtp.Letter(slot, member.to, data)
 
-    def _dated(self, outcome: Outcome) -> Outcome:
-        """A sent mail was sent when its reply was read, in product time."""
-        return replace(outcome, at=self._time.at(outcome.at_ms)) if isinstance(outcome, Sent) else outcome
-
     def _renew(self, group: Group) -> None:
         if monotonic() < self._renew_at:
             return
@@ -155,10 +159,24 @@ def _message(member: Member) -> compose.Message:
     )
 
 
+def _remembered(at: Callable[[int], datetime]) -> Callable[[int], datetime]:
+    """Product time by real time, asked once for each millisecond of a group."""
+    known: dict[int, datetime] = {}
+
+    def remembered(unix_ms: int) -> datetime:
+        moment = known.get(unix_ms)
+        if moment is None:
+            moment = known[unix_ms] = at(unix_ms)
+        return moment
+
+    return remembered
+
+
 def _tell(settled: list[Settled]) -> None:
     """The log lines of the specification, once the ledger has them; ids and the server's redacted words only."""
-    for mail in settled:
-        if mail.status == "sent":
-            log.info("Email sent: %s", ids.public(mail.email_id))
-        elif mail.status in ("failed", "in_doubt") or mail.attempts:
-            log.error("Error sending email: %s %s: %s", ids.public(mail.email_id), mail.status, mail.response)
+    sent = [f"Email sent: {ids.public(mail.email_id)}" for mail in settled if mail.status == "sent"]
+    logs.lines(log, logging.INFO, sent)
+    if len(sent) < len(settled):
+        for mail in settled:
+            if mail.status in ("failed", "in_doubt") or (mail.attempts and mail.status != "sent"):
+                log.error("Error sending email: %s %s: %s", ids.public(mail.email_id), mail.status, mail.response)

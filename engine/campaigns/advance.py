@@ -14,26 +14,52 @@ from engine.audience import suppressions
 from engine.campaigns import enrollments, marks, window
 from engine.delivery.groups import Dropped
 from engine.delivery.verdicts import Settled
+from engine.scoring import rules
 from engine.tracking import events
+from models import arrays
 
-__all__ = ["Settled", "dropped", "settled"]
+__all__ = ["Settled", "carried", "counted", "dropped", "settled"]
 
 
 def settled(session: Session, mails: Sequence[Settled], *, now: datetime) -> None:
-    """Carry settled mails into contacts, enrollments, suppressions and rollups, in the transaction that settles them.
+    """Carry settled mails into contacts, enrollments, suppressions and rollups, in the transaction that settles."""
+    carried(session, mails, now=now)
+    counted(session, mails)
 
-    A mail queued again or in doubt changes nothing yet: the sequence waits for the truth.
+
+def carried(session: Session, mails: Sequence[Settled], *, now: datetime) -> None:
+    """All of it but the rollups.
+
+    A mail queued again or in doubt moves no flag and no step yet: the sequence waits for the truth.
     """
     sent = [mail for mail in mails if mail.status == "sent"]
-    failed = [mail for mail in mails if mail.status == "failed"]
-    marks.lock_contacts(session, {mail.contact_id for mail in (*sent, *failed)})
-    if sent:
-        _flag(session, sent, now)
+    others = [mail for mail in mails if mail.status != "sent"] if len(sent) < len(mails) else []
+    dead = [mail for mail in others if mail.dead_address]
+    if dead:
+        marks.lock_contacts(session, {mail.contact_id for mail in (*sent, *dead)})
+    _flag(session, sent, now)
     # What already came back about a mail in doubt is what may settle its doubt.
     events.release(session, [mail.email_id for mail in mails if mail.status in ("sent", "in_doubt")])
-    _next_step(session, [mail for mail in (*sent, *failed) if mail.enrollment_id and not mail.dead_address])
-    _bury(session, [mail for mail in failed if mail.dead_address], now)
-    _count(session, (*sent, *failed))
+    failed = [mail for mail in others if mail.status == "failed" and not mail.dead_address]
+    _next_step(session, [*sent, *failed])
+    _wait(session, [mail for mail in others if mail.status in ("queued", "in_doubt")])
+    _bury(session, dead, now)
+
+
+def counted(session: Session, mails: Sequence[Settled]) -> None:
+    """The rollups: rows that every sender wants, so let this be the last thing before the commit."""
+    counts: dict[rollups.Key, Counter[str]] = {}
+    for (campaign_id, step, variant, hour, status, dead), number in Counter(map(_what, mails)).items():
+        if status in ("sent", "failed"):
+            counted = counts.setdefault(rollups.Key(campaign_id, step, variant, hour), Counter())
+            counted[status] += number
+            counted["bounced"] += number * dead
+    rollups.add(session, counts)
+
+
+def _what(mail: Settled) -> tuple[UUID | None, int | None, str | None, datetime, str, bool]:
+    hour = mail.at.replace(minute=0, second=0, microsecond=0)
+    return mail.campaign_id, mail.step, mail.variant, hour, mail.status, mail.dead_address
 
 
 def dropped(session: Session, mails: Sequence[Dropped], *, now: datetime) -> None:
@@ -44,27 +70,39 @@ def dropped(session: Session, mails: Sequence[Dropped], *, now: datetime) -> Non
         enrollments.stop(session, contact_ids, enrollments.STOPPED_BY.get(reason, reason), now=now)
 
 
-_FLAG = text("""
+# One for each step, for a statement that sets all three flags costs more. Rows are locked in the order of their ids.
+_FLAG = {
+    step: text(f"""
 UPDATE contacts c
-SET email_1_sent = c.email_1_sent OR v.one, email_2_sent = c.email_2_sent OR v.two,
-    email_3_sent = c.email_3_sent OR v.three, updated_at = :now,
+SET email_{step}_sent = true, updated_at = :now,
     email_followup_status = CASE
-        WHEN c.email_followup_status = 'new' THEN v.status
-        WHEN c.email_followup_status LIKE 'email\\__\\_sent' THEN greatest(c.email_followup_status, v.status)
+        WHEN c.email_followup_status = 'new' THEN 'email_{step}_sent'
+        WHEN c.email_followup_status LIKE 'email\\__\\_sent' THEN greatest(c.email_followup_status, 'email_{step}_sent')
         ELSE c.email_followup_status END
-FROM (SELECT contact_id, bool_or(step = 1) AS one, bool_or(step = 2) AS two, bool_or(step = 3) AS three,
-             'email_' || max(step) || '_sent' AS status
-      FROM unnest(CAST(:contacts AS uuid[]), CAST(:steps AS int[])) AS sent(contact_id, step)
-      GROUP BY contact_id) AS v
-WHERE c.id = v.contact_id
-""")
+FROM unnest(CAST(:contacts AS uuid[])) AS sent(contact_id)
+WHERE c.id = sent.contact_id
+""")  # noqa: S608  # a number of ours
+    for step in rules.STEPS
+}
 
 
 def _flag(session: Session, sent: Sequence[Settled], now: datetime) -> None:
-    stepped = [mail for mail in sent if mail.step is not None]
-    if stepped:
-        values = {"contacts": [mail.contact_id for mail in stepped], "steps": [mail.step for mail in stepped]}
-        session.execute(_FLAG, {**values, "now": now})
+    for step, mails in _by_step(sent).items():
+        contacts = sorted({mail.contact_id for mail in mails}, key=_number)
+        session.execute(_FLAG[step], {"contacts": arrays.uuids(contacts), "now": now})
+
+
+def _by_step(mails: Iterable[Settled]) -> dict[int, list[Settled]]:
+    found: dict[int, list[Settled]] = {}
+    for mail in mails:
+        if mail.step is not None:
+            found.setdefault(mail.step, []).append(mail)
+    return found
+
+
+def _number(of: UUID) -> int:
+    """Orders ids as the database does, and quicker than comparing them."""
+    return of.int
 
 
 # `IS TRUE` keeps the planner from walking the index of running enrollments, which by its statistics is short and in
@@ -72,9 +110,9 @@ def _flag(session: Session, sent: Sequence[Settled], now: datetime) -> None:
 _ADVANCE = text("""
 UPDATE enrollments e
 SET state = CASE WHEN v.next_at IS NULL THEN 'finished' ELSE 'active' END,
-    next_step = v.step + 1, next_at = v.next_at
-FROM unnest(CAST(:ids AS uuid[]), CAST(:steps AS int[]), CAST(:next AS timestamptz[])) AS v(id, step, next_at)
-WHERE e.id = v.id AND (e.state = 'waiting' AND e.next_step = v.step) IS TRUE
+    next_step = :step + 1, next_at = v.next_at
+FROM unnest(CAST(:ids AS uuid[]), CAST(:next AS timestamptz[])) AS v(id, next_at)
+WHERE e.id = v.id AND (e.state IN ('active', 'waiting') AND e.next_step = :step) IS TRUE
 """)
 
 
@@ -83,15 +121,41 @@ def _next_step(session: Session, mails: Sequence[Settled]) -> None:
 
     A mail that failed for another reason than a dead address is not the contact's doing: the sequence goes on.
     """
-    if not mails:
+    enrolled = [mail for mail in mails if mail.enrollment_id]
+    if not enrolled:
         return
-    plans = _plans(session, {mail.campaign_id for mail in mails if mail.campaign_id})
-    values = {
-        "ids": [mail.enrollment_id for mail in mails],
-        "steps": [mail.step for mail in mails],
-        "next": [_next_at(mail, plans) for mail in mails],
-    }
-    session.execute(_ADVANCE, values)
+    plans = _plans(session, {mail.campaign_id for mail in enrolled if mail.campaign_id})
+    for step, of_step in _by_step(enrolled).items():
+        times = _Times(plans, step + 1)
+        values = {
+            "step": step,
+            "ids": arrays.uuids([mail.enrollment_id for mail in of_step if mail.enrollment_id]),
+            "next": arrays.moments([times.after(mail) for mail in of_step]),
+        }
+        session.execute(_ADVANCE, values)
+
+
+_WAIT = text("""
+UPDATE enrollments e SET state = 'waiting', next_at = NULL
+FROM unnest(CAST(:ids AS uuid[])) AS v(id) WHERE e.id = v.id AND e.state = 'active'
+""")
+_PUT_OFF = text("""
+UPDATE enrollments e SET next_at = v.next_at
+FROM unnest(CAST(:ids AS uuid[]), CAST(:next AS timestamptz[])) AS v(id, next_at)
+WHERE e.id = v.id AND e.state = 'active'
+""")
+
+
+def _wait(session: Session, mails: Sequence[Settled]) -> None:
+    """Enrollments whose mail has a row wait for it; of those given back without one, the step is due again."""
+    enrolled = [mail for mail in mails if mail.enrollment_id]
+    with_row = [mail.enrollment_id for mail in enrolled if mail.has_row and mail.enrollment_id]
+    if with_row:
+        session.execute(_WAIT, {"ids": arrays.uuids(sorted(with_row, key=_number))})
+    later = [mail for mail in enrolled if not mail.has_row and mail.due_at]
+    if later:
+        ids = arrays.uuids([mail.enrollment_id for mail in later if mail.enrollment_id])
+        session.execute(_PUT_OFF, {"ids": ids, "next": arrays.moments([mail.due_at for mail in later])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +182,23 @@ def _plans(session: Session, campaign_ids: Iterable[UUID]) -> Mapping[tuple[UUID
     }
 
 
-def _next_at(mail: Settled, plans: Mapping[tuple[UUID, int], _Plan]) -> datetime | None:
-    if mail.campaign_id is None or mail.step is None:
-        return None
-    plan = plans.get((mail.campaign_id, mail.step + 1))
-    return window.next_open(mail.at + plan.delay, plan.window, plan.zone) if plan else None
+class _Times:
+    """When a step is due, by the moment the step before it was sent; many mails share a moment."""
+
+    def __init__(self, plans: Mapping[tuple[UUID, int], _Plan], step: int) -> None:
+        self._plans = plans
+        self._step = step
+        self._known: dict[tuple[UUID | None, datetime], datetime | None] = {}
+
+    def after(self, mail: Settled) -> datetime | None:
+        key = (mail.campaign_id, mail.at)
+        if key not in self._known:
+            self._known[key] = self._due(*key)
+        return self._known[key]
+
+    def _due(self, campaign_id: UUID | None, at: datetime) -> datetime | None:
+        plan = self._plans.get((campaign_id, self._step)) if campaign_id else None
+        return window.next_open(at + plan.delay, plan.window, plan.zone) if plan else None
 
 
 _BURY = text(
@@ -139,13 +215,3 @@ def _bury(session: Session, dead: Sequence[Settled], now: datetime) -> None:
     suppressions.add(session, contact_ids, "hard_bounce", now=now)
     enrollments.stop(session, contact_ids, "bounced", now=now)
     session.execute(_BURY, {"ids": contact_ids, "now": now})
-
-
-def _count(session: Session, mails: Sequence[Settled]) -> None:
-    counts: dict[rollups.Key, Counter[str]] = {}
-    for mail in mails:
-        hour = mail.at.replace(minute=0, second=0, microsecond=0)
-        key = rollups.Key(mail.campaign_id, mail.step, mail.variant, hour)
-        counts.setdefault(key, Counter())[mail.status] += 1
-        counts[key]["bounced"] += mail.dead_address
-    rollups.add(session, counts)

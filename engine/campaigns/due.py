@@ -1,116 +1,179 @@
-"""Due work: turns enrollments whose step has come into queued e-mails, exactly one each."""
+"""Due work: the steps whose time has come, taken in hand straight from the enrollments."""
 
-import json
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 import settings
 from engine.campaigns import enrollments, steps
-from models import ids
+from engine.campaigns.steps import Step
+from engine.delivery import groups, variables
+from engine.delivery.births import Origin
+from engine.delivery.groups import Group, Hand, Member
+from models import arrays, ids, vault
 
-# As many mails wait for the senders as they need for a few seconds. What is not queued yet is quick to pause, and
-# sees what its contact did in the meantime.
-QUEUED_AHEAD = 20_000
+LANE = "campaign"
 
-_WAITING_MAILS = text("""
-    SELECT count(*) FROM (
-        SELECT 1 FROM emails WHERE lane = 'campaign' AND status = 'queued' AND due_at <= :now LIMIT :cap
-    ) AS waiting
+_BEFORE_ALL = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
+
+# Nothing is written to the enrollments: the open group that names them is the claim. So two claims of one step may not
+# look at once; the lock is theirs until they commit, and a claim is the last but one thing a transaction does.
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+_CLAIM = text("""
+WITH due AS MATERIALIZED (
+    SELECT id, contact_id, next_at FROM enrollments
+     WHERE campaign_id = :campaign AND next_step = :step AND state = 'active' AND next_at <= :now
+       AND (next_at, id) > (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid))
+       AND id NOT IN (SELECT unnest(members) FROM send_groups
+                       WHERE state = 'open' AND campaign_id = :campaign AND step = :step)
+     ORDER BY next_at, id LIMIT :limit
+)
+SELECT due.id, due.contact_id, due.next_at, c.email, c.first_name, c.last_name, c.company, c.role, c.industry,
+       CASE WHEN c.attributes <> '{}' THEN c.attributes END AS attributes,
+       CASE WHEN c.converted THEN 'converted' ELSE CAST(:stopped_by AS jsonb) ->> s.reason END AS obstacle
+  FROM due JOIN contacts c ON c.id = due.contact_id LEFT JOIN suppressions s ON s.email_index = c.email_index
+ WHERE EXISTS (SELECT 1 FROM campaigns WHERE id = :campaign AND state = 'running')
 """)
-
+_STOP = text("""
+UPDATE enrollments e SET state = 'stopped', next_at = NULL, stop_reason = v.reason, stopped_at = :now
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:reasons AS text[])) AS v(id, reason)
+ WHERE e.id = v.id AND e.state = 'active'
+""")
+# Of those in a sender's hand, the settlement sets the time anew.
 _POSTPONE = text("""
-    WITH closed AS MATERIALIZED (
-        SELECT found.id, step.opens_at
-          FROM unnest(CAST(:campaigns AS uuid[]), CAST(:steps AS smallint[]), CAST(:opens AS timestamptz[]))
-               AS step (campaign_id, number, opens_at)
-         CROSS JOIN LATERAL (
-            SELECT id FROM enrollments
-             WHERE campaign_id = step.campaign_id AND next_step = step.number AND state = 'active' AND next_at <= :now
-             ORDER BY next_at, id LIMIT :share FOR UPDATE SKIP LOCKED
-         ) AS found
-    )
-    UPDATE enrollments SET next_at = closed.opens_at FROM closed WHERE enrollments.id = closed.id
+WITH closed AS MATERIALIZED (
+    SELECT found.id, step.opens_at
+      FROM unnest(CAST(:campaigns AS uuid[]), CAST(:steps AS smallint[]), CAST(:opens AS timestamptz[]))
+           AS step (campaign_id, number, opens_at)
+     CROSS JOIN LATERAL (
+        SELECT id FROM enrollments
+         WHERE campaign_id = step.campaign_id AND next_step = step.number AND state = 'active' AND next_at <= :now
+         ORDER BY next_at, id LIMIT :limit FOR UPDATE SKIP LOCKED) AS found
+)
+UPDATE enrollments SET next_at = closed.opens_at FROM closed WHERE enrollments.id = closed.id
+""")
+_ANY = text("""
+SELECT EXISTS (
+    SELECT 1 FROM unnest(CAST(:campaigns AS uuid[]), CAST(:steps AS smallint[])) AS step (campaign_id, number)
+     CROSS JOIN LATERAL (
+        SELECT 1 FROM enrollments
+         WHERE campaign_id = step.campaign_id AND next_step = step.number AND state = 'active' AND next_at <= :now
+         LIMIT 1) AS found)
 """)
 
-# One range scan of ix_enrollments_running for each open step. What the contact did is looked at once more here: it may
-# have happened while the contact was being enrolled. A mail that is there already is the step's one mail.
-_QUEUE = text(f"""
-    WITH due AS MATERIALIZED (
-        SELECT found.id, found.contact_id, step.campaign_id, step.number, step.template, step.subject
-          FROM unnest(CAST(:campaigns AS uuid[]), CAST(:steps AS smallint[]), CAST(:templates AS text[]),
-                      CAST(:subjects AS text[])) AS step (campaign_id, number, template, subject)
-         CROSS JOIN LATERAL (
-            SELECT id, contact_id FROM enrollments
-             WHERE campaign_id = step.campaign_id AND next_step = step.number AND state = 'active' AND next_at <= :now
-             ORDER BY next_at, id LIMIT :share FOR UPDATE SKIP LOCKED
-         ) AS found
-    ), judged AS MATERIALIZED (
-        SELECT {ids.NEW_SQL} AS email_id, due.*,
-               CASE WHEN contacts.converted THEN 'converted'
-                    ELSE CAST(:stopped_by AS jsonb) ->> suppressions.reason END AS obstacle
-          FROM due JOIN contacts ON contacts.id = due.contact_id LEFT JOIN suppressions USING (email_index)
-    ), added AS (
-        INSERT INTO emails (id, contact_id, template, subject, lane, campaign_id, enrollment_id, step, message_id,
-                            accepted_at, due_at)
-        SELECT email_id, contact_id, template, subject, 'campaign', campaign_id, id, number,
-               replace(CAST(email_id AS text), '-', '') || '@' || :domain, :now, :now
-          FROM judged WHERE obstacle IS NULL
-        ON CONFLICT (enrollment_id, step) DO NOTHING
-        RETURNING 1
-    ), moved AS (
-        UPDATE enrollments
-           SET state = CASE WHEN obstacle IS NULL THEN 'waiting' ELSE 'stopped' END, next_at = NULL,
-               stop_reason = obstacle, stopped_at = CASE WHEN obstacle IS NOT NULL THEN CAST(:now AS timestamptz) END
-          FROM judged WHERE enrollments.id = judged.id
-    )
-    SELECT count(*) FROM added
-""")  # noqa: S608  # a constant expression, the same as the column's default
 
+class Agenda:
+    """The steps that are open while a sender drains its lane, each with the place it has got to.
 
-def queue_due(session: Session, *, now: datetime, limit: int = 5_000) -> int:
-    """Queue the mails of up to `limit` due enrollments of running campaigns; how many were queued.
-
-    The enrollments become `waiting`; those whose step may not go out at `now` move to its next opening; those whose
-    contact converted or was suppressed stop. The limit is shared evenly between the steps that are open. At most
-    about `QUEUED_AHEAD` mails wait at a time, so 0 means "nothing due" or "enough for now". Safe to run twice at
-    once: enrollments that another call has locked are stepped over.
+    The place only spares the claims from walking past what was settled before: it is forgotten with the agenda, so
+    what fell due behind it waits for the next one, a few seconds.
     """
+
+    def __init__(self, plan: Sequence[Step], shared: Mapping[UUID, Mapping[str, Any]]) -> None:
+        self._steps = list(plan)
+        self._shared = shared
+        self._places: dict[tuple[UUID, int], tuple[datetime, UUID]] = {}
+
+    def claim(self, session: Session, hand: Hand, *, limit: int, now: datetime) -> Group | None:
+        """Take up to `limit` contacts whose step is due in hand, the longest due first; None when none is.
+
+        A group is of one step; the steps take turns. Contacts that converted or were suppressed stop here (R13).
+        Waits for the claim of another sender that looks at the same step.
+        """
+        while self._steps:
+            step = self._steps.pop(0)
+            if step.opens(now) > now:
+                continue
+            rows = self._look(session, step, limit, now)
+            if not rows:
+                continue
+            self._steps.append(step)
+            if (free := _without_stopped(session, rows, now)) and (group := self._open(session, hand, step, free, now)):
+                return group
+        return None
+
+    def _look(self, session: Session, step: Step, limit: int, now: datetime) -> Sequence[Row[Any]]:
+        key = (step.campaign_id, step.step)
+        session.execute(_LOCK, {"key": (step.campaign_id.int & ((1 << 63) - 1)) ^ step.step})
+        after_at, after_id = self._places.get(key, _BEFORE_ALL)
+        values = {"campaign": step.campaign_id, "step": step.step, "now": now, "limit": limit}
+        values |= {"after_at": after_at, "after_id": after_id, "stopped_by": enrollments.STOPPED_BY_JSON}
+        rows = session.execute(_CLAIM, values).all()
+        if rows:
+            self._places[key] = max((row.next_at, row.id) for row in rows)
+        return rows
+
+    def _open(self, session: Session, hand: Hand, step: Step, rows: Sequence[Row[Any]], now: datetime) -> Group:
+        group_id = ids.new()
+        members = [_member(row, step, self._shared[step.campaign_id], now) for row in rows]
+        enrolled = [row.id for row in rows]
+        groups.open_group(session, group_id, hand, enrolled, step=(step.campaign_id, step.step))
+        origin = Origin(step.campaign_id, step.step, step.template, step.subject, now)
+        return Group(group_id, members, (), hand.started, origin)
+
+
+def agenda(session: Session) -> Agenda:
+    """What running campaigns have to send, by the steps as they are now."""
     plan = steps.running(session)
-    openings = {step: step.opens(now) for step in plan}
-    _postpone(session, {step: at for step, at in openings.items() if at > now}, now=now, limit=limit)
-    room = min(limit, QUEUED_AHEAD - _waiting_mails(session, now))
-    return _queue(session, [step for step in plan if openings[step] == now], now=now, limit=room)
+    query = text("SELECT id, variables FROM campaigns WHERE id = ANY(:ids)")
+    shared = session.execute(query, {"ids": list({step.campaign_id for step in plan})})
+    return Agenda(plan, {row.id: row.variables for row in shared})
 
 
-def _waiting_mails(session: Session, now: datetime) -> int:
-    return int(session.scalar(_WAITING_MAILS, {"now": now, "cap": QUEUED_AHEAD}) or 0)
+def is_waiting(session: Session, *, now: datetime) -> bool:
+    """Whether a contact's step is due that may go out now; those in a sender's hand count, too."""
+    plan = [step for step in steps.running(session) if step.opens(now) <= now]
+    return bool(plan) and bool(session.scalar(_ANY, {**_keys(plan), "now": now}))
 
 
-def _postpone(session: Session, closed: dict[steps.Step, datetime], *, now: datetime, limit: int) -> None:
-    if closed:
-        values = {**_keys(list(closed)), "opens": list(closed.values())}
-        session.execute(_POSTPONE, {**values, "now": now, "share": _share(limit, len(closed))})
+def postpone(session: Session, *, now: datetime, limit: int = 5_000) -> int:
+    """Move what is due, but may not go out at `now`, to the next opening of its step; up to `limit` of each step.
 
-
-def _queue(session: Session, open_steps: Sequence[steps.Step], *, now: datetime, limit: int) -> int:
-    if not open_steps or limit <= 0:
+    Returns how many were moved. Safe to run twice at once.
+    """
+    openings = {step: step.opens(now) for step in steps.running(session)}
+    closed = {step: at for step, at in openings.items() if at > now}
+    if not closed:
         return 0
-    values = {
-        **_keys(open_steps),
-        "templates": [step.template for step in open_steps],
-        "subjects": [step.subject for step in open_steps],
-        "stopped_by": json.dumps(enrollments.STOPPED_BY),
-        "domain": settings.current().message_domain,
-    }
-    return int(session.scalar(_QUEUE, {**values, "now": now, "share": _share(limit, len(open_steps))}) or 0)
+    values = {**_keys(list(closed)), "opens": arrays.moments(closed.values()), "now": now, "limit": limit}
+    return int(session.execute(_POSTPONE, values).rowcount)  # type: ignore[attr-defined]
 
 
-def _keys(of: Sequence[steps.Step]) -> dict[str, list[object]]:
-    return {"campaigns": [step.campaign_id for step in of], "steps": [step.step for step in of]}
+def _keys(of: Sequence[Step]) -> dict[str, object]:
+    return {"campaigns": arrays.uuids(step.campaign_id for step in of), "steps": [step.step for step in of]}
 
 
-def _share(limit: int, among: int) -> int:
-    return max(1, limit // among)
+def _without_stopped(session: Session, rows: Sequence[Row[Any]], now: datetime) -> Sequence[Row[Any]]:
+    """Stop those that may not be mailed any more; the others."""
+    stopped = [row for row in rows if row.obstacle is not None]
+    if not stopped:
+        return rows
+    values = {"ids": arrays.uuids(row.id for row in stopped), "reasons": arrays.words(row.obstacle for row in stopped)}
+    session.execute(_STOP, {**values, "now": now})
+    return [row for row in rows if row.obstacle is None]
+
+
+def _member(row: Row[Any], step: Step, shared: Mapping[str, Any], now: datetime) -> Member:
+    enrollment_id, contact_id, _, email, first, last, company, role, industry, attributes, _ = tuple(row)
+    email_id = ids.of_step(enrollment_id, step.step)
+    name = f"{first} {last}" if first and last else first or last
+    return Member(
+        email_id,
+        f"{email_id.hex}@{settings.current().message_domain}",
+        contact_id,
+        vault.current().decrypt(email),
+        name or None,
+        step.template,
+        variables.of_contact((first, last, company, role, industry), attributes, shared),
+        "marketing",
+        step.campaign_id,
+        enrollment_id,
+        step.step,
+        None,
+        0,
+        now,
+    )

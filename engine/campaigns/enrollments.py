@@ -1,5 +1,6 @@
 """Enrollments: who takes part in a campaign, and what ends it for them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ STOPPED_BY = {
     "complaint": "complained",
     "manual": "suppressed",
 }
+STOPPED_BY_JSON = json.dumps(STOPPED_BY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,9 +57,11 @@ _WHY = text("""
            campaigns.reason AS campaign_reason, enrollments.state, enrollments.stop_reason, enrollments.stopped_at,
            enrollments.next_step, enrollments.next_at, emails.id AS email_id, emails.step, emails.template,
            emails.status, emails.sent_at, emails.opened_at, emails.clicked_at, emails.converted_at, emails.reason,
-           emails.due_at, emails.attempts
+           emails.due_at, emails.attempts, EXISTS (
+               SELECT 1 FROM send_groups WHERE send_groups.state = 'open' AND step = enrollments.next_step
+                  AND send_groups.campaign_id = enrollments.campaign_id AND enrollments.id = ANY(members)) AS in_hand
       FROM enrollments JOIN campaigns ON campaigns.id = enrollments.campaign_id
-      LEFT JOIN emails ON emails.enrollment_id = enrollments.id
+      LEFT JOIN emails ON emails.contact_id = enrollments.contact_id AND emails.enrollment_id = enrollments.id
      WHERE enrollments.contact_id = :contact_id
      ORDER BY enrollments.created_at, enrollments.id, emails.step
 """)
@@ -98,12 +100,14 @@ def _sentence(row: Row[Any], mails: Sequence[Row[Any]]) -> str:
         return f"{so_far}; stopped on {_date(row.stopped_at)} because {_ENDS.get(row.stop_reason, row.stop_reason)}."
     if row.state == "finished":
         return f"{so_far}; the sequence is complete."
-    if row.campaign_state in ("draft", "paused"):
+    if row.campaign_state in ("draft", "paused") and not row.in_hand:
         because = f" ({row.campaign_reason})" if row.campaign_reason else ""
         return f"{so_far}; step {row.next_step} waits because the campaign is {row.campaign_state}{because}."
-    if row.state == "active":
+    if row.state == "active" and not row.in_hand:
         return f"{so_far}; step {row.next_step} is due on {_date(row.next_at)}."
-    return f"{so_far}; {_on_its_way(mails[-1])}." if mails else f"{so_far}; step {row.next_step} is on its way."
+    if row.state == "waiting" and mails:
+        return f"{so_far}; {_on_its_way(mails[-1])}."
+    return f"{so_far}; step {row.next_step} is on its way."
 
 
 def _so_far(mails: Sequence[Row[Any]]) -> str:

@@ -42,7 +42,9 @@ class Funnel:
 
 _STEPS = text("""
     SELECT campaign_steps.step, campaign_steps.template,
-           count(*) FILTER (WHERE status IN ('queued', 'claimed', 'sending')) AS queued,
+           count(*) FILTER (WHERE status IN ('queued', 'claimed', 'sending')) + coalesce((
+               SELECT sum(cardinality(members)) FROM send_groups
+                WHERE state = 'open' AND campaign_id = :campaign_id AND step = campaign_steps.step), 0) AS queued,
            count(*) FILTER (WHERE sent_at IS NOT NULL) AS sent,
            count(*) FILTER (WHERE status = 'failed') AS failed,
            count(*) FILTER (WHERE status = 'in_doubt') AS in_doubt,

@@ -123,10 +123,9 @@ _OF = text("""
     SELECT campaign_steps.*, campaigns.timezone FROM campaign_steps JOIN campaigns ON campaigns.id = campaign_id
      WHERE campaign_id = :campaign_id ORDER BY step
 """)
-# A campaign that is being paused or finished at this moment is locked: it is left out rather than waited for.
 _RUNNING = text("""
     SELECT campaign_steps.*, campaigns.timezone FROM campaign_steps JOIN campaigns ON campaigns.id = campaign_id
-     WHERE campaigns.state = 'running' ORDER BY campaign_id, step FOR SHARE OF campaigns SKIP LOCKED
+     WHERE campaigns.state = 'running' ORDER BY campaign_id, step
 """)
 
 
@@ -136,7 +135,7 @@ def of(session: Session, campaign_id: UUID) -> list[Step]:
 
 
 def running(session: Session) -> list[Step]:
-    """The steps of every running campaign; none of these can be paused before this transaction ends."""
+    """The steps of every running campaign."""
     return [_step(row) for row in session.execute(_RUNNING)]
 
 

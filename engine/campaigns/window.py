@@ -28,6 +28,8 @@ def next_open(moment: datetime, window: Window, zone: str) -> datetime:
     """
     if moment.tzinfo is None:
         raise ValueError("moment: has no time zone; give an aware one")
+    if window.start_min == 0 and window.end_min == MINUTES_A_DAY and len(window.weekdays) == len(_EVERY_DAY):
+        return moment.astimezone(UTC)
     local_zone = ZoneInfo(zone)
     today = moment.astimezone(local_zone).date()
     for day in (today + timedelta(days=ahead) for ahead in range(_DAYS_AHEAD)):

@@ -2,26 +2,29 @@
 
 queued ─claim─▶ claimed ─start─▶ sending ─settle─▶ sent | failed | in_doubt | queued again. With a connection at
 hand, claim and start are one statement. Every transition is guarded by the state and the claim it expects (R8).
+
+Mails that have rows are claimed here; those of a campaign's due step, which have none yet, by `campaigns.due`. The
+group names them either way, and both are settled here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from engine.delivery import variables, verdicts
+from engine.delivery import births, variables, verdicts
+from engine.delivery.births import Origin
 from engine.delivery.outcomes import Outcome
 from engine.delivery.verdicts import Settled
 from errors import Fenced
-from models import ids, vault
+from models import arrays, ids, vault
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One message of a group, with all that composing it takes."""
 
     email_id: UUID
@@ -51,12 +54,13 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Messages claimed together; `started` once they are recorded as sending."""
+    """Messages claimed together; `started` once they are recorded as sending. With an `origin` they have no rows."""
 
     id: UUID
-    members: tuple[Member, ...]
-    dropped: tuple[Dropped, ...]
+    members: Sequence[Member]
+    dropped: Sequence[Dropped]
     started: bool
+    origin: Origin | None = None
 
 
 _CLAIM = text("""
@@ -86,39 +90,60 @@ RETURNING e.id, e.message_id, e.contact_id, e.template, e.variables, e.kind, e.c
 """)
 
 _OPEN = text(
-    "INSERT INTO send_groups (id, sender_id, lane, members, leased_until) "
-    "VALUES (:group, :sender, :lane, :members, now() + make_interval(secs => :lease))"
+    "INSERT INTO send_groups (id, sender_id, lane, campaign_id, step, is_started, members, leased_until) "
+    "VALUES (:group, :sender, :lane, :campaign, :step, :started, CAST(:members AS uuid[]), "
+    "now() + make_interval(secs => :lease))"
 )
 
 
-def claim(
-    session: Session, sender_id: UUID, lane: str, *, limit: int, lease_s: float, started: bool, now: datetime
-) -> Group | None:
-    """Take up to `limit` due messages of `lane` in hand, oldest first; None when nothing is due.
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """Who takes messages of which lane in hand, for how many seconds, and whether it begins to send them at once."""
 
-    With `started` they are recorded as sending at once. Messages to people who may not be mailed any more are
+    sender_id: UUID
+    lane: str
+    lease_s: float
+    started: bool
+
+
+def open_group(
+    session: Session, group_id: UUID, hand: Hand, members: Sequence[UUID], *, step: tuple[UUID, int] | None = None
+) -> None:
+    """A new open group that names its members; `step` is the campaign and step whose mails have no rows yet."""
+    campaign_id, number = step or (None, None)
+    values = {"group": group_id, "sender": hand.sender_id, "lane": hand.lane, "campaign": campaign_id, "step": number}
+    values |= {"started": hand.started, "lease": hand.lease_s, "members": arrays.uuids(members)}
+    session.execute(_OPEN, values)
+
+
+def claim(session: Session, hand: Hand, *, limit: int, now: datetime) -> Group | None:
+    """Take up to `limit` due messages of the lane that have rows in hand, oldest first; None when nothing is due.
+
+    If `hand.started` they are recorded as sending at once. Messages to people who may not be mailed any more are
     cancelled on the way (R13). Claims of others are stepped over, never waited for (R6).
     """
     group_id = ids.new()
-    status = "sending" if started else "claimed"
-    values = {"lane": lane, "now": now, "limit": limit, "status": status, "group": group_id}
+    status = "sending" if hand.started else "claimed"
+    values = {"lane": hand.lane, "now": now, "limit": limit, "status": status, "group": group_id}
     rows = session.execute(_CLAIM, values).all()
     if not rows:
         return None
     free = [row for row in rows if row.obstacle is None]
     if free:
-        opening = {"group": group_id, "sender": sender_id, "lane": lane, "lease": lease_s}
-        session.execute(_OPEN, {**opening, "members": [row.id for row in free]})
+        open_group(session, group_id, hand, [row.id for row in free])
     shared = _campaign_variables(session, {row.campaign_id for row in free if row.campaign_id})
-    members = tuple(_member(row, shared) for row in free)
-    dropped = tuple(Dropped(row.id, row.contact_id, row.obstacle) for row in rows if row.obstacle is not None)
-    return Group(group_id, members, dropped, started)
+    members = [_member(row, shared) for row in free]
+    dropped = [Dropped(row.id, row.contact_id, row.obstacle) for row in rows if row.obstacle is not None]
+    return Group(group_id, members, dropped, hand.started)
 
 
 def start(session: Session, group: Group) -> None:
     """Record a claimed group as sending; to be committed before its first byte leaves."""
-    update = text("UPDATE emails SET status = 'sending' WHERE claim = :group AND status = 'claimed'")
-    _expect(session.execute(update, {"group": group.id}), len(group.members), group.id)
+    begin = text("UPDATE send_groups SET is_started = true WHERE id = :group AND state = 'open'")
+    _expect(_rowcount(session.execute(begin, {"group": group.id})), 1, group.id)
+    if group.origin is None:
+        update = text("UPDATE emails SET status = 'sending' WHERE claim = :group AND status = 'claimed'")
+        _expect(_rowcount(session.execute(update, {"group": group.id})), len(group.members), group.id)
 
 
 def renew(session: Session, group_id: UUID, *, lease_s: float) -> None:
@@ -127,7 +152,7 @@ def renew(session: Session, group_id: UUID, *, lease_s: float) -> None:
         "UPDATE send_groups SET leased_until = now() + make_interval(secs => :lease) "
         "WHERE id = :group AND state = 'open'"
     )
-    _expect(session.execute(update, {"group": group_id, "lease": lease_s}), 1, group_id)
+    _expect(_rowcount(session.execute(update, {"group": group_id, "lease": lease_s})), 1, group_id)
 
 
 def settle(
@@ -135,15 +160,34 @@ def settle(
     group_id: UUID,
     results: Sequence[tuple[verdicts.Attempted, Outcome]],
     *,
+    origin: Origin | None = None,
     state: str = "settled",
     now: datetime,
+    moment: Callable[[int], datetime] | None = None,
 ) -> list[Settled]:
-    """Record what became of every message of a group and close it; all of it or, raising Fenced, nothing."""
-    settled = [verdicts.decide(member, outcome, now=now) for member, outcome in results]
-    if settled:
+    """Record what became of every message of a group and close it; all of it or, raising Fenced, nothing.
+
+    `moment` is product time at a real one (unix ms); without it, all was sent at `now`. With an `origin` the messages
+    get their rows here.
+    """
+    settled = [verdicts.decide(member, outcome, now=now, moment=moment) for member, outcome in results]
+    if origin is not None:
+        settled = _record_new(session, group_id, origin, settled, now)
+    elif settled:
         _record(session, group_id, settled)
     _close(session, group_id, settled, state)
     return settled
+
+
+def _record_new(
+    session: Session, group_id: UUID, origin: Origin, settled: Sequence[Settled], now: datetime
+) -> list[Settled]:
+    decided = [one for one in settled if one.attempts]
+    if decided:
+        _expect(births.record(session, group_id, origin, decided), len(decided), group_id)
+    if len(decided) == len(settled):
+        return decided
+    return decided + births.hand_back(session, group_id, [one for one in settled if not one.attempts], now=now)
 
 
 _RECORD = text("""
@@ -162,15 +206,15 @@ WHERE e.id = v.id AND e.claim = :group AND e.status IN ('claimed', 'sending')
 def _record(session: Session, group_id: UUID, settled: Sequence[Settled]) -> None:
     values = {
         "group": group_id,
-        "ids": [one.email_id for one in settled],
-        "statuses": [one.status for one in settled],
-        "sent": [one.sent_at for one in settled],
-        "due": [one.due_at for one in settled],
-        "responses": [one.response for one in settled],
-        "reasons": [one.reason for one in settled],
+        "ids": arrays.uuids([one.email_id for one in settled]),
+        "statuses": arrays.words([one.status for one in settled]),
+        "sent": arrays.moments([one.sent_at for one in settled]),
+        "due": arrays.moments([one.due_at for one in settled]),
+        "responses": arrays.words([one.response for one in settled]),
+        "reasons": arrays.words([one.reason for one in settled]),
         "attempts": [one.attempts for one in settled],
     }
-    _expect(session.execute(_RECORD, values), len(settled), group_id)
+    _expect(_rowcount(session.execute(_RECORD, values)), len(settled), group_id)
 
 
 _CLOSE = text(
@@ -183,13 +227,17 @@ def _close(session: Session, group_id: UUID, settled: Sequence[Settled], state: 
     given_back = sum(one.status == "queued" and not one.attempts for one in settled)
     in_doubt = sum(one.status == "in_doubt" for one in settled)
     counts = {"answered": len(settled) - given_back - in_doubt, "given_back": given_back, "in_doubt": in_doubt}
-    _expect(session.execute(_CLOSE, {"group": group_id, "state": state, **counts}), 1, group_id)
+    _expect(_rowcount(session.execute(_CLOSE, {"group": group_id, "state": state, **counts})), 1, group_id)
 
 
-def _expect(result: Any, rows: int, group_id: UUID) -> None:
+def _expect(changed: int, rows: int, group_id: UUID) -> None:
     """The guard of every transition: others changed these rows, so this sender's view of the group is dead."""
-    if result.rowcount != rows:
-        raise Fenced(f"group {group_id}: {rows} rows were ours, {result.rowcount} still are; it was given to others")
+    if changed != rows:
+        raise Fenced(f"group {group_id}: {rows} rows were ours, {changed} still are; it was given to others")
+
+
+def _rowcount(result: Any) -> int:
+    return int(result.rowcount)
 
 
 def _campaign_variables(session: Session, campaigns: set[UUID]) -> dict[UUID, dict[str, Any]]:

@@ -118,6 +118,20 @@ _STORY = text(
     "accepted_at, due_at, sent_at, opened_at, clicked_at, converted_at, attempts, reason, response "
     "FROM emails WHERE id = :id"
 )
+# A campaign's mail that a sender has in hand, and that has no row yet.
+_IN_HAND = text("""
+SELECT CAST(:id AS uuid) AS email_id, n.contact_id, s.template, s.subject, 'marketing' AS kind, g.lane, g.campaign_id,
+       g.step, CAST(:message_id AS text) AS message_id,
+       CASE WHEN g.is_started THEN 'sending' ELSE 'claimed' END AS status,
+       g.started_at AS accepted_at, g.started_at AS due_at, CAST(NULL AS timestamptz) AS sent_at,
+       CAST(NULL AS timestamptz) AS opened_at, CAST(NULL AS timestamptz) AS clicked_at,
+       CAST(NULL AS timestamptz) AS converted_at, 0 AS attempts, CAST(NULL AS text) AS reason,
+       CAST(NULL AS text) AS response
+  FROM enrollments n
+  JOIN send_groups g ON g.state = 'open' AND g.campaign_id = n.campaign_id AND g.step = :step AND n.id = ANY(g.members)
+  JOIN campaign_steps s ON s.campaign_id = g.campaign_id AND s.step = g.step
+ WHERE n.id = :enrollment
+""")
 _EVENTS = text(
     "SELECT event_type, timestamp, source, event_data FROM events "
     "WHERE email_id = :id ORDER BY timestamp, id LIMIT 1000"
@@ -128,9 +142,16 @@ def story(session: Session, email_id: UUID) -> Story:
     """Everything that happened to one e-mail; raises NotFound."""
     row = session.execute(_STORY, {"id": email_id}).mappings().first()
     if row is None:
+        row = session.execute(_IN_HAND, _in_hand(email_id)).mappings().first()
+    if row is None:
         raise NotFound(f"there is no e-mail {ids.public(email_id)}; take the email_id that the send answered")
     events = session.execute(_EVENTS, {"id": email_id}).mappings()
     return Story(**row, events=tuple(Happening(**event) for event in events))
+
+
+def _in_hand(email_id: UUID) -> dict[str, object]:
+    enrollment_id, step = ids.enrollment_of(email_id), ids.step_of(email_id)
+    return {"id": email_id, "message_id": message_id(email_id), "enrollment": enrollment_id, "step": step}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """What became of one letter: the values a send gives back and the ledger settles by."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import IntEnum
 
 
@@ -19,11 +18,10 @@ class Phase(IntEnum):
 class Sent:
     """The server took the message over: it is its own to deliver now.
 
-    `at` is product time, left to whoever settles the outcome; `at_ms` is when the reply was read (unix ms).
+    `at_ms` is when the reply was read (unix ms); 0 when nobody knows.
     """
 
     response: str
-    at: datetime | None = None
     at_ms: int = 0
 
 

@@ -1,25 +1,36 @@
 """Sorting what a dead sender had in hand: by its recorder where there is one, else all of it is in doubt (R9e)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from engine.delivery import groups, replies
-from engine.delivery.outcomes import InDoubt, Outcome, Phase, Sent, Untried
-from engine.delivery.recorder import Mark, Recording, Slot
+from engine.delivery.births import Origin
+from engine.delivery.outcomes import InDoubt, Outcome, Phase, Untried
+from engine.delivery.recorder import Mark, Recording
 from engine.delivery.verdicts import Settled
-from models import vault
+from models import ids, vault
 
-_OPEN = text("SELECT id FROM send_groups WHERE sender_id = :sender AND state = 'open' ORDER BY id FOR UPDATE")
+_OPEN = text(
+    "SELECT id, campaign_id, step, is_started, started_at FROM send_groups "
+    "WHERE sender_id = :sender AND state = 'open' ORDER BY id FOR UPDATE"
+)
 _MEMBERS = text(
-    "SELECT e.id, e.contact_id, e.campaign_id, e.enrollment_id, e.step, e.variant, e.attempts, e.accepted_at, "
-    "e.status, c.email FROM emails e JOIN contacts c ON c.id = e.contact_id "
+    "SELECT e.id, e.contact_id, e.campaign_id, e.enrollment_id, e.step, e.variant, e.attempts, e.accepted_at, c.email "
+    "FROM emails e JOIN contacts c ON c.id = e.contact_id "
     "WHERE e.claim = :group AND e.status IN ('claimed', 'sending')"
 )
+_UNBORN = text(
+    "SELECT n.id AS enrollment_id, n.contact_id, n.campaign_id, c.email "
+    "FROM send_groups g CROSS JOIN unnest(g.members) AS m(id) JOIN enrollments n ON n.id = m.id "
+    "JOIN contacts c ON c.id = n.contact_id WHERE g.id = :group"
+)
+_STEP = text("SELECT template, subject FROM campaign_steps WHERE campaign_id = :campaign AND step = :step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,42 +60,72 @@ def sort(
     `moment` turns the recorder's unix milliseconds into product time. Locks the groups' rows.
     """
     settled: list[Settled] = []
-    for group_id in session.scalars(_OPEN, {"sender": sender_id}).all():
-        rows = session.execute(_MEMBERS, {"group": group_id}).all()
-        results = [(_left(row), _outcome(row, group_id, recording, moment)) for row in rows]
-        settled += groups.settle(session, group_id, results, state="recovered", now=now)
+    for group in session.execute(_OPEN, {"sender": sender_id}).all():
+        origin = _origin(session, group, moment) if group.campaign_id else None
+        left = _unborn(session, group, origin) if origin else _with_rows(session, group)
+        results = [(message, _outcome(message, address, group, recording)) for message, address in left]
+        settled += groups.settle(session, group.id, results, origin=origin, state="recovered", now=now, moment=moment)
     return settled
 
 
-def _left(row: Row[tuple[object, ...]]) -> _Left:
-    return _Left(
-        row.id,
-        row.contact_id,
-        row.campaign_id,
-        row.enrollment_id,
-        row.step,
-        row.variant,
-        row.attempts,
-        row.accepted_at,
-    )
+def _origin(session: Session, group: Row[Any], moment: Callable[[int], datetime]) -> Origin:
+    step = session.execute(_STEP, {"campaign": group.campaign_id, "step": group.step}).one()
+    taken_at = moment(int(group.started_at.timestamp() * 1000))
+    return Origin(group.campaign_id, group.step, step.template, step.subject, taken_at)
 
 
-def _outcome(
-    row: Row[tuple[object, ...]], group_id: UUID, recording: Recording | None, moment: Callable[[int], datetime]
-) -> Outcome:
-    if row.status == "claimed":
-        return Untried("")  # never started
+def _with_rows(session: Session, group: Row[Any]) -> list[tuple[_Left, str]]:
+    """What the group's rows say, and the sealed address of each."""
+    rows = session.execute(_MEMBERS, {"group": group.id})
+    return [
+        (
+            _Left(
+                row.id,
+                row.contact_id,
+                row.campaign_id,
+                row.enrollment_id,
+                row.step,
+                row.variant,
+                row.attempts,
+                row.accepted_at,
+            ),
+            row.email,
+        )
+        for row in rows
+    ]
+
+
+def _unborn(session: Session, group: Row[Any], origin: Origin) -> list[tuple[_Left, str]]:
+    """The same of a group whose mails have no rows yet."""
+    rows = session.execute(_UNBORN, {"group": group.id})
+    return [
+        (
+            _Left(
+                ids.of_step(row.enrollment_id, group.step),
+                row.contact_id,
+                row.campaign_id,
+                row.enrollment_id,
+                group.step,
+                None,
+                0,
+                origin.taken_at,
+            ),
+            row.email,
+        )
+        for row in rows
+    ]
+
+
+def _outcome(message: _Left, address: str, group: Row[Any], recording: Recording | None) -> Outcome:
+    if not group.is_started:
+        return Untried("")
     if recording is None:
         return InDoubt("its sender died and left no recorder")
-    slot = recording.slots.get(row.id) if recording.group_id == group_id else None
+    slot = recording.slots.get(message.email_id) if recording.group_id == group.id else None
     if slot is None or slot.mark is Mark.NOTHING:
         return Untried("")
     if slot.mark is Mark.COMPLETE:
         return InDoubt("its sender died before the server's reply")
-    return _answered(slot, vault.current().decrypt(row.email), moment)
-
-
-def _answered(slot: Slot, recipient: str, moment: Callable[[int], datetime]) -> Outcome:
     words = slot.reply.decode("utf-8", "replace")
-    outcome = replies.classify(Phase(slot.phase), slot.code, words, recipient=recipient, at_ms=slot.at_ms)
-    return replace(outcome, at=moment(slot.at_ms)) if isinstance(outcome, Sent) else outcome
+    recipient = vault.current().decrypt(address)
+    return replies.classify(Phase(slot.phase), slot.code, words, recipient=recipient, at_ms=slot.at_ms)

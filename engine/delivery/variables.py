@@ -1,7 +1,7 @@
 """The variables of a mail: those it was sent with, or those of its contact and campaign."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row
@@ -14,20 +14,29 @@ def seal(variables: Mapping[str, Any]) -> str:
     return vault.current().encrypt(json.dumps(variables, ensure_ascii=False, separators=(",", ":")))
 
 
-def of(row: Row[Any], campaign: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The variables of a claimed row: its own when it has some, else its contact's and its campaign's.
+# What a contact's columns are called in templates.
+_NAMES = ("nombre", "apellido", "empresa", "cargo", "industria")
+_NOTHING_KNOWN = dict.fromkeys(_NAMES, "")
 
-    Of a campaign mail, what the contact's columns say wins over the campaign's, and that over attributes.
-    """
+
+def of(row: Row[Any], campaign: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The variables of a claimed row: its own when it has some, else its contact's and its campaign's."""
     if row.variables is not None:
         sealed: Mapping[str, Any] = json.loads(vault.current().decrypt(row.variables))
         return sealed
-    person = {
-        "nombre": row.first_name,
-        "apellido": row.last_name,
-        "empresa": row.company,
-        "cargo": row.role,
-        "industria": row.industry,
-    }
-    known = {name: value for name, value in person.items() if value}
-    return {**dict.fromkeys(person, ""), **row.attributes, **campaign, **known}
+    person = (row.first_name, row.last_name, row.company, row.role, row.industry)
+    return of_contact(person, row.attributes, campaign)
+
+
+def of_contact(
+    person: Sequence[str | None], attributes: Mapping[str, Any] | None, campaign: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The variables of a campaign's mail; `person` is first and last name, company, role and industry.
+
+    What the contact's columns say wins over the campaign's variables, and those over its attributes.
+    """
+    known = {**_NOTHING_KNOWN, **attributes, **campaign} if attributes else {**_NOTHING_KNOWN, **campaign}
+    for name, value in zip(_NAMES, person, strict=True):
+        if value:
+            known[name] = value
+    return known

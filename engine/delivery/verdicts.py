@@ -1,9 +1,9 @@
 """From what became of a letter to what the ledger says of it; pure decisions, no statements."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import uniform
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import settings
@@ -34,9 +34,11 @@ class Attempted(Protocol):
     def accepted_at(self) -> datetime: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """One message's new state; `status` is its word in the ledger, `attempts` how many to charge it."""
+class Settled(NamedTuple):
+    """One message's new state; `status` is its word in the ledger, `attempts` how many to charge it.
+
+    A campaign's mail that was given back before anything became of it has no row (`has_row`): its step is due again.
+    """
 
     email_id: UUID
     contact_id: UUID
@@ -52,48 +54,54 @@ class Settled:
     reason: str | None = None
     attempts: int = 0
     dead_address: bool = False
+    has_row: bool = True
 
 
-def decide(message: Attempted, outcome: Outcome, *, now: datetime) -> Settled:
-    """The message's next state in the drawing of docs/architecture.md."""
-    match outcome:
-        case Sent(response, at):
-            sent_at = at or now
-            return _settled(message, "sent", sent_at, sent_at=sent_at, response=response, attempts=1)
-        case Deferred(response=response):
-            return _deferred(message, response, now)
-        case Rejected(response=response, dead_address=dead):
-            reason = "hard_bounce" if dead else "refused"
-            return _settled(message, "failed", now, response=response, reason=reason, attempts=1, dead_address=dead)
-        case InDoubt(response):
-            reason = "connection lost after the whole message was handed over"
-            return _settled(message, "in_doubt", now, response=response, reason=reason, attempts=1)
-        case Untried(response):
-            due_at = now + BROKEN_PAUSE if response else None
-            return _settled(message, "queued", now, response=response or None, due_at=due_at)
+Moment = Callable[[int], datetime]
 
 
-def _settled(message: Attempted, status: str, at: datetime, **details: object) -> Settled:
-    return Settled(
+def decide(message: Attempted, outcome: Outcome, *, now: datetime, moment: Moment | None = None) -> Settled:
+    """The message's next state in the drawing of docs/architecture.md; `moment` is product time at a unix ms."""
+    if isinstance(outcome, Sent):  # nearly all of them
+        at = moment(outcome.at_ms) if moment and outcome.at_ms else now
+        return Settled(*_origin(message), "sent", at, at, None, outcome.response, None, 1)
+    return Settled(*_origin(message), **_refusal(message, outcome, now), at=now)
+
+
+def _origin(message: Attempted) -> tuple[UUID, UUID, UUID | None, UUID | None, int | None, str | None]:
+    return (
         message.email_id,
         message.contact_id,
         message.campaign_id,
         message.enrollment_id,
         message.step,
         message.variant,
-        status,
-        at,
-        **details,  # type: ignore[arg-type]  # the fields of Settled, by name
     )
 
 
-def _deferred(message: Attempted, response: str, now: datetime) -> Settled:
+def _refusal(message: Attempted, outcome: Outcome, now: datetime) -> dict[str, Any]:
+    match outcome:
+        case Deferred(response=response):
+            return _deferred(message, response, now)
+        case Rejected(response=response, dead_address=dead):
+            reason = "hard_bounce" if dead else "refused"
+            return {"status": "failed", "response": response, "reason": reason, "attempts": 1, "dead_address": dead}
+        case InDoubt(response):
+            reason = "connection lost after the whole message was handed over"
+            return {"status": "in_doubt", "response": response, "reason": reason, "attempts": 1}
+        case Untried(response):
+            due_at = now + BROKEN_PAUSE if response else None
+            return {"status": "queued", "response": response or None, "due_at": due_at}
+    raise TypeError(f"{type(outcome).__name__} is no outcome of a send")
+
+
+def _deferred(message: Attempted, response: str, now: datetime) -> dict[str, Any]:
     """Queued again after the back-off, or failed when that would be past the time for retries (R17)."""
     due_at = now + back_off(message.attempts + 1)
     keep_trying = timedelta(hours=settings.current().retry_for_hours)
     if due_at > message.accepted_at + keep_trying:
-        return _settled(message, "failed", now, response=response, reason="expired", attempts=1)
-    return _settled(message, "queued", now, response=response, reason="deferred", due_at=due_at, attempts=1)
+        return {"status": "failed", "response": response, "reason": "expired", "attempts": 1}
+    return {"status": "queued", "response": response, "reason": "deferred", "due_at": due_at, "attempts": 1}
 
 
 def back_off(attempts: int) -> timedelta:

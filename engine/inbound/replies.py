@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.inbound import automatic
-from engine.tracking import events
+from engine.tracking import early, events
 from engine.tracking.events import Arrival
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def take_in(session: Session, raw: bytes, *, now: datetime) -> Reply | None:
     if message.get_content_type() == "multipart/report":  # bounces and receipts (RFC 6522) are no one's answer
         log.info("reply_skipped reason=report")
         return None
-    email_id = _answered(session, message)
+    email_id = _answered(session, message, now)
     if email_id is None:
         log.info("reply_skipped reason=answers_none_of_ours")
         return None
@@ -60,9 +60,10 @@ def take_in(session: Session, raw: bytes, *, now: datetime) -> Reply | None:
     return Reply(email_id, event_type, is_new)
 
 
-def _answered(session: Session, message: Message) -> UUID | None:
+def _answered(session: Session, message: Message, now: datetime) -> UUID | None:
     """The mail it answers: the one it is in reply to, else the last of ours it refers to (RFC 5322, 3.6.4)."""
     named = list(dict.fromkeys(_named(message)))
+    early.admit(session, named, now=now)
     known = set(session.scalars(_KNOWN, {"ids": named})) if named else set()
     return next((email_id for email_id in named if email_id in known), None)
 

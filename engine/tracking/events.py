@@ -11,8 +11,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from engine.tracking import early
 from errors import InvalidInput, NotFound
-from models import ids
+from models import arrays, ids
 from models.event import SOURCES, TYPES
 
 # An open or a click cannot precede the sending: where the ledger does not know of the sending yet, they wait for it.
@@ -42,10 +43,12 @@ SELECT count(*) FROM unnest(CAST(:ids AS uuid[])) AS given (id)
 WHERE NOT EXISTS (SELECT FROM emails WHERE emails.id = given.id)
 """)
 
+_ANY_HELD = text("SELECT EXISTS (SELECT 1 FROM events WHERE held)")
 _RELEASE = text("""
 UPDATE events SET held = false
 FROM emails
-WHERE events.held AND events.email_id = ANY(:ids) AND emails.id = events.email_id AND emails.status <> ALL(:not_sent)
+WHERE events.held AND events.email_id = ANY(CAST(:ids AS uuid[]))
+  AND emails.id = events.email_id AND emails.status <> ALL(:not_sent)
 RETURNING events.id
 """)
 
@@ -69,17 +72,20 @@ class Arrival:
 def record(session: Session, arrivals: Sequence[Arrival], *, now: datetime, skip_unknown: bool = False) -> list[bool]:
     """Store every event not stored before; tells for each arrival, in the order given, whether it was new.
 
-    One statement. A timestamp after `now` becomes `now`, and the one claimed stays in `event_data`. Raises
-    InvalidInput for an unknown type or source and for a timestamp without a zone; NotFound when an e-mail does not
-    exist, unless such arrivals are to be skipped. Commit, then ring "events".
+    One statement where all are new and their mails have rows. A timestamp after `now` becomes `now`, and the one
+    claimed stays in `event_data`. Raises InvalidInput for an unknown type or source and for a timestamp without a
+    zone; NotFound when an e-mail does not exist, unless such arrivals are to be skipped. Commit, then ring "events".
     """
     if not arrivals:
         return []
     told = [_row(arrival, now) for arrival in arrivals]
     rows = {row["dedupe_key"]: row for row in reversed(told)}
     new = _store(session, rows, now)
-    if len(new) < len(rows) and not skip_unknown:
-        _refuse_unknown(session, {arrival.email_id for arrival in arrivals})
+    if len(new) < len(rows):
+        early.admit(session, [arrival.email_id for arrival in arrivals], now=now)
+        new |= _store(session, rows, now)
+        if len(new) < len(rows) and not skip_unknown:
+            _refuse_unknown(session, {arrival.email_id for arrival in arrivals})
     return [_take(new, row["dedupe_key"]) for row in told]
 
 
@@ -89,7 +95,9 @@ def release(session: Session, email_ids: Sequence[UUID]) -> int:
     To be called in the transaction that records the sending, after it did. Safe to run twice. Ring "events" when it
     is not 0.
     """
-    return len(session.execute(_RELEASE, {"ids": list(email_ids), "not_sent": list(NOT_SENT)}).all())
+    if not email_ids or not session.scalar(_ANY_HELD):
+        return 0
+    return len(session.execute(_RELEASE, {"ids": arrays.uuids(email_ids), "not_sent": list(NOT_SENT)}).all())
 
 
 def dedupe_key(arrival: Arrival, now: datetime) -> bytes:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from engine import upkeep
 from engine.campaigns import reactions
 from engine.delivery import doubts, groups, recovery
+from engine.delivery.groups import Hand
 from engine.tracking import events
 from engine.tracking.events import Arrival
 from models import ids
@@ -24,7 +25,7 @@ def doubted(session: Session, lane: str = "transactional", *, minutes_ago: int =
     """A mail of this lane that has been in doubt for so long, by the database's clock."""
     [email_id] = orders.queue(session, lane=lane)
     sender = orders.sender(session)
-    groups.claim(session, sender, lane, limit=1, lease_s=60, started=True, now=NOW)
+    groups.claim(session, Hand(sender, lane, 60, started=True), limit=1, now=NOW)
     recovery.sort(session, sender, None, now=NOW, moment=lambda _: NOW)
     age(session, "UPDATE send_groups SET ended_at = now() - make_interval(mins => :units)", minutes_ago)
     return email_id

@@ -67,7 +67,7 @@ def test_a_month_of_a_campaign_mails_each_step_once_and_stops_in_time(inbox: Mai
 def live_half_an_hour(clock: VirtualClock) -> None:
     """What beat and the workers do, at this moment of product time."""
     with transaction() as session:
-        due.queue_due(session, now=clock.now())
+        due.postpone(session, now=clock.now())
         campaigns.finish(session, now=clock.now())
     drain.drain("campaign", time=clock)
     with transaction() as session:

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import text
 
-from engine.campaigns import campaigns, due, reactions
+from engine.campaigns import campaigns, reactions
 from engine.tracking import events
 from engine.tracking.events import Arrival
 from local import reconcile
@@ -37,7 +37,6 @@ def delivered(inbox: Mailstore) -> Mailstore:
     with transaction() as session:
         sequence.people(session, PEOPLE)
         campaigns.launch(session, sequence.create(session, days=[0]), now=NOW)
-        due.queue_due(session, now=NOW)
     drain.drain("campaign", time=StillClock())
     return inbox
 

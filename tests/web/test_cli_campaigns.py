@@ -7,7 +7,6 @@ import pytest
 from flask import Flask
 
 from engine import clock
-from engine.campaigns import due
 from models.session import transaction
 from tests import sequence
 
@@ -44,8 +43,7 @@ def test_a_campaign_runs_from_the_command_line(run: Any, leads: str) -> None:
     assert "2 contacts enrolled, of them stopped: none" in run("campaigns", "enroll", "Otoño").output
     run("campaigns", "launch", "Otoño")
     with transaction() as session:
-        assert due.queue_due(session, now=clock.now()) == 2
-        sequence.settle(session, now=clock.now())
+        assert len(sequence.settle(session, now=clock.now())) == 2
     run("campaigns", "pause", "Otoño", "--reason", "precio")
     shown = run("campaigns", "show", "Otoño").output
     assert "Otoño: paused (precio), zone Europe/Madrid" in shown

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from engine import clock
 from engine.audience import contacts
-from engine.campaigns import campaigns, due
+from engine.campaigns import campaigns
 from models.session import transaction
 from tests import sequence
 
@@ -66,7 +66,6 @@ def test_show_tells_flags_score_and_why(client: FlaskClient, keeper: dict[str, s
     contact_id = imported("ana@a.example")
     with transaction() as session:
         campaigns.launch(session, sequence.create(session), now=clock.now())
-        due.queue_due(session, now=clock.now())
         sequence.settle(session, now=clock.now())
     shown = client.get(f"{URL}/{contact_id}", headers=keeper).json
     assert (shown["email"], shown["first_name"], shown["suppressed"]) == ("ana@a.example", "Ana", None)

@@ -7,12 +7,14 @@ from sqlalchemy.dialects import postgresql
 revision = "0001"
 down_revision = None
 
-# A UUIDv7 whose 74 random bits are all random; uuidv7() came only with PostgreSQL 18.
-NEW_ID = sa.text(
-    "encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing "
+# A UUIDv7 whose random bits are all random; uuidv7() came only with PostgreSQL 18. An enrollment's ends in two zeros.
+_BYTES = (
+    "set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing "
     "substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) "
-    "from 1 for 6), 52, 1), 53, 1), 'hex')::uuid"
+    "from 1 for 6), 52, 1), 53, 1)"
 )
+NEW_ID = sa.text(f"encode({_BYTES}, 'hex')::uuid")
+NEW_ENROLLMENT = sa.text(f"encode(set_bit(set_bit({_BYTES}, 120, 0), 121, 0), 'hex')::uuid")
 
 
 def upgrade() -> None:
@@ -150,8 +152,65 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("campaign_id", "step", name=op.f("pk_campaign_steps")),
     )
     op.create_table(
-        "enrollments",
+        "emails",
         sa.Column("id", sa.Uuid(), server_default=NEW_ID, nullable=False),
+        sa.Column("contact_id", sa.Uuid(), nullable=False),
+        sa.Column("template", sa.String(length=50), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("clicked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("converted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("replied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("unsubscribed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("bounced_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("complained_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("status", sa.String(length=50), server_default=sa.text("'queued'"), nullable=False),
+        sa.Column("lane", sa.String(length=50), nullable=False),
+        sa.Column("kind", sa.String(length=50), server_default=sa.text("'marketing'"), nullable=False),
+        sa.Column("campaign_id", sa.Uuid(), nullable=True),
+        sa.Column("enrollment_id", sa.Uuid(), nullable=True),
+        sa.Column("step", sa.SmallInteger(), nullable=True),
+        sa.Column("variant", sa.String(length=50), nullable=True),
+        sa.Column("variables", sa.Text(), nullable=True),
+        sa.Column("message_id", sa.String(length=255), nullable=False),
+        sa.Column("accepted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("claim", sa.Uuid(), nullable=True),
+        sa.Column("attempts", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("response", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.CheckConstraint("kind IN ('marketing', 'transactional')", name=op.f("ck_emails_kind_known")),
+        sa.CheckConstraint("lane IN ('transactional', 'campaign')", name=op.f("ck_emails_lane_known")),
+        sa.CheckConstraint(
+            "status IN ('queued', 'claimed', 'sending', 'sent', 'failed', 'bounced', 'complained', 'in_doubt', 'cancelled')",
+            name=op.f("ck_emails_status_known"),
+        ),
+        sa.CheckConstraint(
+            "enrollment_id IS NULL OR uuid_send(id) = set_byte(uuid_send(enrollment_id), 15, get_byte(uuid_send(enrollment_id), 15) | step)",
+            name=op.f("ck_emails_id_is_that_of_its_step"),
+        ),
+        sa.ForeignKeyConstraint(["contact_id"], ["contacts.id"], name=op.f("fk_emails_contact_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_emails")),
+        postgresql_with={"fillfactor": 70},
+    )
+    op.create_index(
+        "ix_emails_claim",
+        "emails",
+        ["claim"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('claimed', 'sending')"),
+    )
+    op.create_index(op.f("ix_emails_contact_id"), "emails", ["contact_id"], unique=False)
+    op.create_index(
+        "ix_emails_due", "emails", ["lane", "due_at", "id"], unique=False, postgresql_where=sa.text("status = 'queued'")
+    )
+    op.create_index(
+        "ix_emails_in_doubt", "emails", ["id"], unique=False, postgresql_where=sa.text("status = 'in_doubt'")
+    )
+    op.create_table(
+        "enrollments",
+        sa.Column("id", sa.Uuid(), server_default=NEW_ENROLLMENT, nullable=False),
         sa.Column("contact_id", sa.Uuid(), nullable=False),
         sa.Column("campaign_id", sa.Uuid(), nullable=False),
         sa.Column("next_step", sa.SmallInteger(), server_default=sa.text("1"), nullable=False),
@@ -163,13 +222,14 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "state IN ('active', 'waiting', 'finished', 'stopped')", name=op.f("ck_enrollments_state_known")
         ),
+        sa.CheckConstraint("get_byte(uuid_send(id), 15) & 3 = 0", name=op.f("ck_enrollments_id_leaves_room_for_steps")),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_enrollments_campaign_id")),
         sa.ForeignKeyConstraint(["contact_id"], ["contacts.id"], name=op.f("fk_enrollments_contact_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_enrollments")),
         sa.UniqueConstraint("contact_id", "campaign_id", name=op.f("uq_enrollments_contact_id_campaign_id")),
         postgresql_with={"fillfactor": 70},
     )
-    op.create_index(op.f("ix_enrollments_campaign_id"), "enrollments", ["campaign_id"], unique=False)
+    op.create_index("ix_enrollments_campaign_id", "enrollments", ["campaign_id"], unique=False, postgresql_using="brin")
     op.create_index(
         "ix_enrollments_running",
         "enrollments",
@@ -208,6 +268,9 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), server_default=NEW_ID, nullable=False),
         sa.Column("sender_id", sa.Uuid(), nullable=False),
         sa.Column("lane", sa.String(length=50), nullable=False),
+        sa.Column("campaign_id", sa.Uuid(), nullable=True),
+        sa.Column("step", sa.SmallInteger(), nullable=True),
+        sa.Column("is_started", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("state", sa.String(length=50), server_default=sa.text("'open'"), nullable=False),
         sa.Column("members", postgresql.ARRAY(sa.Uuid()), nullable=False),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=False),
@@ -222,63 +285,6 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_send_groups_open", "send_groups", ["sender_id"], unique=False, postgresql_where=sa.text("state = 'open'")
-    )
-    op.create_table(
-        "emails",
-        sa.Column("id", sa.Uuid(), server_default=NEW_ID, nullable=False),
-        sa.Column("contact_id", sa.Uuid(), nullable=False),
-        sa.Column("template", sa.String(length=50), nullable=False),
-        sa.Column("subject", sa.String(length=255), nullable=False),
-        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("clicked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("converted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("replied_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("unsubscribed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("bounced_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("complained_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("status", sa.String(length=50), server_default=sa.text("'queued'"), nullable=False),
-        sa.Column("lane", sa.String(length=50), nullable=False),
-        sa.Column("kind", sa.String(length=50), server_default=sa.text("'marketing'"), nullable=False),
-        sa.Column("campaign_id", sa.Uuid(), nullable=True),
-        sa.Column("enrollment_id", sa.Uuid(), nullable=True),
-        sa.Column("step", sa.SmallInteger(), nullable=True),
-        sa.Column("variant", sa.String(length=50), nullable=True),
-        sa.Column("variables", sa.Text(), nullable=True),
-        sa.Column("message_id", sa.String(length=255), nullable=False),
-        sa.Column("accepted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("claim", sa.Uuid(), nullable=True),
-        sa.Column("attempts", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("response", sa.Text(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.CheckConstraint("kind IN ('marketing', 'transactional')", name=op.f("ck_emails_kind_known")),
-        sa.CheckConstraint("lane IN ('transactional', 'campaign')", name=op.f("ck_emails_lane_known")),
-        sa.CheckConstraint(
-            "status IN ('queued', 'claimed', 'sending', 'sent', 'failed', 'bounced', 'complained', 'in_doubt', 'cancelled')",
-            name=op.f("ck_emails_status_known"),
-        ),
-        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_emails_campaign_id")),
-        sa.ForeignKeyConstraint(["contact_id"], ["contacts.id"], name=op.f("fk_emails_contact_id")),
-        sa.ForeignKeyConstraint(["enrollment_id"], ["enrollments.id"], name=op.f("fk_emails_enrollment_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_emails")),
-        sa.UniqueConstraint("enrollment_id", "step", name=op.f("uq_emails_enrollment_id_step")),
-        sa.UniqueConstraint("message_id", name=op.f("uq_emails_message_id")),
-        postgresql_with={"fillfactor": 70},
-    )
-    op.create_index(
-        "ix_emails_claim",
-        "emails",
-        ["claim"],
-        unique=False,
-        postgresql_where=sa.text("status IN ('claimed', 'sending')"),
-    )
-    op.create_index(op.f("ix_emails_contact_id"), "emails", ["contact_id"], unique=False)
-    op.create_index(
-        "ix_emails_due", "emails", ["lane", "due_at", "id"], unique=False, postgresql_where=sa.text("status = 'queued'")
-    )
-    op.create_index(
-        "ix_emails_in_doubt", "emails", ["id"], unique=False, postgresql_where=sa.text("status = 'in_doubt'")
     )
     op.create_table(
         "events",
@@ -322,11 +328,6 @@ def downgrade() -> None:
     op.drop_index("ix_events_held", table_name="events", postgresql_where=sa.text("held"))
     op.drop_index(op.f("ix_events_email_id"), table_name="events")
     op.drop_table("events")
-    op.drop_index("ix_emails_in_doubt", table_name="emails", postgresql_where=sa.text("status = 'in_doubt'"))
-    op.drop_index("ix_emails_due", table_name="emails", postgresql_where=sa.text("status = 'queued'"))
-    op.drop_index(op.f("ix_emails_contact_id"), table_name="emails")
-    op.drop_index("ix_emails_claim", table_name="emails", postgresql_where=sa.text("status IN ('claimed', 'sending')"))
-    op.drop_table("emails")
     op.drop_index("ix_send_groups_open", table_name="send_groups", postgresql_where=sa.text("state = 'open'"))
     op.drop_table("send_groups")
     op.drop_index(op.f("ix_revoked_tokens_expires_at"), table_name="revoked_tokens")
@@ -336,8 +337,13 @@ def downgrade() -> None:
     op.drop_index(
         "ix_enrollments_running", table_name="enrollments", postgresql_where=sa.text("state IN ('active', 'waiting')")
     )
-    op.drop_index(op.f("ix_enrollments_campaign_id"), table_name="enrollments")
+    op.drop_index("ix_enrollments_campaign_id", table_name="enrollments", postgresql_using="brin")
     op.drop_table("enrollments")
+    op.drop_index("ix_emails_in_doubt", table_name="emails", postgresql_where=sa.text("status = 'in_doubt'"))
+    op.drop_index("ix_emails_due", table_name="emails", postgresql_where=sa.text("status = 'queued'"))
+    op.drop_index(op.f("ix_emails_contact_id"), table_name="emails")
+    op.drop_index("ix_emails_claim", table_name="emails", postgresql_where=sa.text("status IN ('claimed', 'sending')"))
+    op.drop_table("emails")
     op.drop_table("campaign_steps")
     op.drop_table("suppressions")
     op.drop_table("senders")

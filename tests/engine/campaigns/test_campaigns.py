@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.audience import imports
-from engine.campaigns import campaigns, due, enrollments, steps
+from engine.campaigns import campaigns, enrollments, steps
 from engine.campaigns.campaigns import CampaignDraft
 from engine.campaigns.steps import StepDraft
 from errors import Conflict, InvalidInput, NotFound
@@ -93,7 +93,7 @@ def test_launch_enrolls_the_audience_when_nobody_is_enrolled_yet(session: Sessio
     campaign_id = sequence.create(session, audience={"industry": ["Marketing"]})
     campaigns.launch(session, campaign_id, now=NOW)
     assert campaigns.view(session, campaign_id).launched_at == NOW
-    assert due.queue_due(session, now=NOW) == 1
+    assert len(sequence.settle(session, now=NOW)) == 1
 
 
 def test_launch_refuses_and_changes_nothing_when_the_audience_is_empty(ledger: str) -> None:
@@ -140,18 +140,19 @@ def test_states_change_only_as_drawn(session: Session) -> None:
     )
 
 
-def test_pause_parks_what_is_queued_and_resume_makes_it_due_now(session: Session) -> None:
+def test_pause_keeps_everything_and_resume_goes_on_with_it(session: Session) -> None:
     sequence.people(session, 4)
     campaign_id = sequence.create(session)
     campaigns.launch(session, campaign_id, now=NOW)
-    assert due.queue_due(session, now=NOW, limit=9) == 3  # a third for each step
+    deferred = sequence.take(session, now=NOW, limit=1)[:1]
+    sequence.record(session, deferred, sequence.DEFERRED, now=NOW)
     campaigns.pause(session, campaign_id, "a look first", now=NOW)
     assert set(session.scalars(text("SELECT due_at FROM emails"))) == {campaigns.PARKED}
-    assert due.queue_due(session, now=NOW) == 0
-    later = NOW + timedelta(hours=5)
+    assert sequence.take(session, now=NOW + timedelta(days=1)) == []
+    later = NOW + timedelta(days=5)
     campaigns.resume(session, campaign_id, now=later)
     assert set(session.scalars(text("SELECT due_at FROM emails"))) == {later}
-    assert due.queue_due(session, now=later) == 1
+    assert len(sequence.settle(session, now=later)) == 1  # the other three are in the first sender's hand
 
 
 def test_finish_waits_for_the_last_contact_and_enrolling_runs_the_campaign_again(session: Session) -> None:
@@ -159,15 +160,16 @@ def test_finish_waits_for_the_last_contact_and_enrolling_runs_the_campaign_again
     campaign_id = sequence.create(session, days=(0,))
     campaigns.launch(session, campaign_id, now=NOW)
     assert campaigns.finish(session, now=NOW) == []
-    due.queue_due(session, now=NOW)
+    taken = sequence.take(session, now=NOW)
     assert campaigns.finish(session, now=NOW) == []
-    sequence.settle(session, now=NOW)
+    sequence.record(session, taken, now=NOW)
     assert campaigns.finish(session, now=NOW) == [campaign_id]
     assert campaigns.finish(session, now=NOW) == []
     assert campaigns.view(session, campaign_id).finished_at == NOW
     late = sequence.people(session, 1, prefix="tarde")
     enrollments.enroll(session, campaign_id, contact_ids=late, now=NOW)
-    assert (campaigns.view(session, campaign_id).state, due.queue_due(session, now=NOW)) == ("running", 1)
+    assert campaigns.view(session, campaign_id).state == "running"
+    assert len(sequence.settle(session, now=NOW)) == 1
 
 
 def test_every_function_says_so_when_there_is_no_such_campaign(session: Session) -> None:

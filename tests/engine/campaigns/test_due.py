@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from itertools import pairwise
 from threading import Barrier
 from uuid import UUID
 
@@ -13,6 +14,9 @@ from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
 from engine.campaigns import campaigns, due, enrollments
+from engine.delivery import audit, groups, outbox, senders
+from engine.delivery.outcomes import Outcome
+from models import ids
 from models.session import retrying, transaction
 from tests import sequence
 from tests.sequence import NOW
@@ -27,138 +31,230 @@ def _launched(session: Session, count: int = 3, **given: object) -> UUID:
     return campaign_id
 
 
-def test_queue_due_makes_a_mail_with_all_that_sending_needs(session: Session) -> None:
+def test_claim_hands_out_all_that_composing_takes_and_writes_nothing_but_the_group(session: Session) -> None:
     campaign_id = _launched(session, 1)
-    assert due.queue_due(session, now=NOW) == 1
+    (group,) = sequence.take(session, now=NOW)
+    (member,) = group.members
+    enrollment = session.execute(text("SELECT id, state, next_at FROM enrollments")).one()
+    assert (enrollment.state, enrollment.next_at) == ("active", NOW)
+    assert member.email_id == ids.of_step(enrollment.id, 1)
+    assert member.message_id == f"{member.email_id.hex}@cadencia.example"
+    assert (member.to, member.template, member.kind) == ("contacto0@empresa.example", "email_1_roi", "marketing")
+    assert (member.campaign_id, member.step, member.attempts, member.accepted_at) == (campaign_id, 1, 0, NOW)
+    assert member.variables["link_calendly"] == sequence.VARIABLES["link_calendly"]
+    assert session.scalar(text("SELECT count(*) FROM emails")) == 0
+    named = session.execute(text("SELECT members, campaign_id, step, state FROM send_groups")).one()
+    assert tuple(named) == ([enrollment.id], campaign_id, 1, "open")
+
+
+def test_settling_makes_the_row_with_all_that_the_ledger_keeps(session: Session) -> None:
+    campaign_id = _launched(session, 1)
+    taken = sequence.take(session, now=NOW)
+    sequence.record(session, taken, now=NOW + timedelta(seconds=3))
     mail = session.execute(text("SELECT * FROM emails")).one()
+    assert mail.id == sequence.mails(taken)[0].email_id
     assert mail.message_id == f"{mail.id.hex}@cadencia.example"
-    assert (mail.id.version, mail.campaign_id, mail.step, mail.template) == (7, campaign_id, 1, "email_1_roi")
-    assert (mail.status, mail.lane, mail.kind, mail.due_at, mail.accepted_at) == (
-        "queued",
-        "campaign",
-        "marketing",
-        NOW,
-        NOW,
-    )
+    assert (mail.campaign_id, mail.step, mail.template, mail.lane) == (campaign_id, 1, "email_1_roi", "campaign")
+    assert (mail.status, mail.kind, mail.attempts, mail.response) == ("sent", "marketing", 1, "250 2.0.0 queued")
+    assert (mail.accepted_at, mail.sent_at) == (NOW, NOW + timedelta(seconds=3))
     assert mail.subject == sequence.library().get("email_1_roi").subject_source
-    assert mail.variables is None
-    assert session.execute(text("SELECT id, state, next_at FROM enrollments")).one() == (
-        mail.enrollment_id,
-        "waiting",
-        None,
-    )
-    assert due.queue_due(session, now=NOW + 30 * DAY) == 0  # it waits for the truth
+    assert (mail.variables, mail.claim) == (None, None)
+    assert audit.read(session).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "state"),
+    [
+        (sequence.SENT, "sent", "active"),
+        (sequence.REFUSED, "failed", "active"),  # not the contact's doing: the sequence goes on
+        (sequence.DEFERRED, "queued", "waiting"),
+        (sequence.IN_DOUBT, "in_doubt", "waiting"),
+        (sequence.GIVEN_BACK, None, "active"),
+    ],
+)
+def test_the_sequence_waits_for_the_truth(session: Session, outcome: Outcome, status: str | None, state: str) -> None:
+    _launched(session, 1)
+    sequence.settle(session, outcome, now=NOW)
+    assert session.scalar(text("SELECT status FROM emails")) == status
+    step = 2 if status in ("sent", "failed") else 1
+    assert session.execute(text("SELECT state, next_step FROM enrollments")).one() == (state, step)
+    assert audit.read(session).findings == ()
+
+
+def test_a_deferred_mail_is_tried_again_under_its_own_name_and_then_the_sequence_goes_on(session: Session) -> None:
+    _launched(session, 1)
+    (first,) = sequence.settle(session, sequence.DEFERRED, now=NOW)
+    assert sequence.take(session, now=NOW) == []
+    (again,) = sequence.settle(session, now=NOW + DAY)
+    assert (again.email_id, again.status) == (first.email_id, "sent")
+    assert session.execute(text("SELECT attempts, status FROM emails")).one() == (2, "sent")
+    enrollment = session.execute(text("SELECT state, next_step, next_at FROM enrollments")).one()
+    assert tuple(enrollment) == ("active", 2, NOW + 4 * DAY)
+
+
+def test_what_was_given_back_with_its_connection_broken_is_due_a_minute_later(session: Session) -> None:
+    _launched(session, 1)
+    sequence.settle(session, sequence.Untried("connection lost"), now=NOW)
+    assert sequence.take(session, now=NOW + timedelta(seconds=59)) == []
+    assert len(sequence.settle(session, now=NOW + timedelta(seconds=60))) == 1
 
 
 def test_the_sequence_runs_from_the_moment_each_mail_was_sent(session: Session) -> None:
     _launched(session, 2, days=(0, 3, 4))
-    due.queue_due(session, now=NOW)
     sequence.settle(session, now=NOW + 2 * DAY)  # the first mail was late
-    assert due.queue_due(session, now=NOW + 5 * DAY - timedelta(seconds=1)) == 0
-    assert due.queue_due(session, now=NOW + 5 * DAY) == 2
-    sequence.settle(session, now=NOW + 5 * DAY)
-    assert due.queue_due(session, now=NOW + 9 * DAY) == 2
-    sequence.settle(session, now=NOW + 9 * DAY)
+    assert sequence.take(session, now=NOW + 5 * DAY - timedelta(seconds=1)) == []
+    assert len(sequence.settle(session, now=NOW + 5 * DAY)) == 2
+    assert len(sequence.settle(session, now=NOW + 9 * DAY)) == 2
     assert set(session.scalars(text("SELECT state FROM enrollments"))) == {"finished"}
     assert set(session.scalars(text("SELECT email_followup_status FROM contacts"))) == {"email_3_sent"}
 
 
-def test_queue_due_moves_enrollments_to_the_next_opening_when_the_window_is_closed(session: Session) -> None:
+def test_a_closed_window_puts_off_what_is_due_to_its_next_opening(session: Session) -> None:
     _launched(session, window_start_min=9 * 60, window_end_min=11 * 60)
-    assert due.queue_due(session, now=NOW + timedelta(hours=2)) == 0  # 11:00: closed
+    closed = NOW + timedelta(hours=2)  # 11:00
+    assert sequence.take(session, now=closed) == []
+    assert not due.is_waiting(session, now=closed)
+    assert [due.postpone(session, now=closed, limit=2) for _ in range(3)] == [2, 1, 0]
     assert set(session.scalars(text("SELECT next_at FROM enrollments"))) == {NOW + DAY}
-    assert due.queue_due(session, now=NOW + DAY - timedelta(seconds=1)) == 0
-    assert due.queue_due(session, now=NOW + DAY) == 3
+    assert not due.is_waiting(session, now=NOW + DAY - timedelta(seconds=1))
+    assert due.is_waiting(session, now=NOW + DAY)
+    assert len(sequence.settle(session, now=NOW + DAY)) == 3
 
 
-def test_queue_due_shares_its_limit_when_several_campaigns_are_due(session: Session) -> None:
+def test_campaigns_that_are_due_take_turns(session: Session) -> None:
     sequence.people(session, 50)
     for name in ("Otoño", "Invierno"):
         campaigns.launch(session, sequence.create(session, name, days=(0,)), now=NOW)
-    assert due.queue_due(session, now=NOW, limit=20) == 20
-    queued = session.execute(text("SELECT campaign_id, count(*) FROM emails GROUP BY campaign_id")).all()
-    assert [count for _, count in queued] == [10, 10]
+    taken = sequence.take(session, now=NOW, limit=10)
+    assert len(taken) == 10
+    assert all(first.origin != second.origin for first, second in pairwise(taken))
 
 
-def test_queue_due_queues_no_more_than_the_senders_need_for_a_while(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _launched(session, 10, days=(0,))
-    monkeypatch.setattr(due, "QUEUED_AHEAD", 4)
-    assert due.queue_due(session, now=NOW) == 4
-    assert due.queue_due(session, now=NOW) == 0
-    sequence.settle(session, now=NOW)
-    assert due.queue_due(session, now=NOW) == 4
-
-
-def test_queue_due_stops_a_contact_that_converted_or_was_suppressed_unnoticed(session: Session) -> None:
+def test_claim_stops_a_contact_that_converted_or_was_suppressed_unnoticed(session: Session) -> None:
     _launched(session, 3)
     free, converted, banned = sequence.people(session, 3)
     session.execute(text("UPDATE contacts SET converted = true WHERE id = :id"), {"id": converted})
     suppressions.add(session, [banned], "manual", now=NOW)
-    assert due.queue_due(session, now=NOW) == 1
+    assert [member.contact_id for member in sequence.mails(sequence.take(session, now=NOW))] == [free]
     rows = session.execute(text("SELECT contact_id, state, stop_reason, stopped_at FROM enrollments"))
     assert {row.contact_id: tuple(row)[1:] for row in rows} == {
-        free: ("waiting", None, None),
+        free: ("active", None, None),
         converted: ("stopped", "converted", NOW),
         banned: ("stopped", "suppressed", NOW),
     }
 
 
 @pytest.mark.parametrize("state", ["draft", "paused", "finished"])
-def test_queue_due_leaves_campaigns_that_are_not_running(session: Session, state: str) -> None:
+def test_nothing_is_due_in_campaigns_that_are_not_running(session: Session, state: str) -> None:
     _launched(session)
     session.execute(text("UPDATE campaigns SET state = :state"), {"state": state})
-    assert due.queue_due(session, now=NOW) == 0
+    assert sequence.take(session, now=NOW) == []
+    assert not due.is_waiting(session, now=NOW)
 
 
-def test_queue_due_steps_over_what_another_call_has_locked(ledger: str) -> None:
+def test_a_pause_in_the_middle_of_a_drain_ends_the_claims(session: Session) -> None:
+    campaign_id = _launched(session, 10)
+    agenda, hand = (
+        due.agenda(session),
+        groups.Hand(senders.register(session, "testhost", 1), due.LANE, 60, started=True),
+    )
+    assert agenda.claim(session, hand, limit=3, now=NOW) is not None
+    campaigns.pause(session, campaign_id, "lunch", now=NOW)
+    assert agenda.claim(session, hand, limit=3, now=NOW) is None
+
+
+def test_what_fell_due_behind_the_place_of_an_agenda_is_found_by_the_next_one(session: Session) -> None:
+    _launched(session, 6, days=(0,))
+    hand = groups.Hand(senders.register(session, "testhost", 1), due.LANE, 60, started=True)
+    agenda = due.agenda(session)
+    early = agenda.claim(session, hand, limit=3, now=NOW)
+    late = agenda.claim(session, hand, limit=3, now=NOW)
+    assert early is not None
+    assert late is not None
+    sequence.record(session, [early], sequence.GIVEN_BACK, now=NOW)
+    assert agenda.claim(session, hand, limit=3, now=NOW) is None
+    again = due.agenda(session).claim(session, hand, limit=3, now=NOW)
+    assert again is not None
+    assert [member.email_id for member in again.members] == [member.email_id for member in early.members]
+
+
+def test_a_mail_in_hand_has_a_story_before_it_has_a_row(session: Session) -> None:
+    campaign_id = _launched(session, 1)
+    (member,) = sequence.mails(sequence.take(session, now=NOW))
+    told = outbox.story(session, member.email_id)
+    assert (told.status, told.campaign_id, told.step, told.template) == ("sending", campaign_id, 1, "email_1_roi")
+    assert (told.contact_id, told.message_id, told.sent_at) == (member.contact_id, member.message_id, None)
+
+
+def test_four_claimers_at_once_never_take_the_same_contact(ledger: str) -> None:
     with transaction() as session:
-        _launched(session, 30, days=(0,))
-    with transaction() as first:
-        assert due.queue_due(first, now=NOW, limit=20) == 20
-        with transaction() as second:
-            assert due.queue_due(second, now=NOW) == 10
+        _launched(session, 400, days=(0,))
+        senders_ids = [senders.register(session, "testhost", number) for number in range(4)]
+    together = Barrier(4)
+
+    def claim_all(sender: UUID) -> list[UUID]:
+        taken: list[UUID] = []
+        with transaction() as session:
+            agenda = due.agenda(session)
+        together.wait()
+        while True:
+            with transaction() as session:
+                group = agenda.claim(session, groups.Hand(sender, due.LANE, 60, started=True), limit=7, now=NOW)
+            if group is None:
+                return taken
+            taken += [member.email_id for member in group.members]
+
+    with ThreadPoolExecutor(4) as pool:
+        everything = [email_id for taken in pool.map(claim_all, senders_ids) for email_id in taken]
+    assert len(everything) == 400
+    assert max(Counter(everything).values()) == 1
 
 
-def _drain(together: Barrier, now: datetime) -> int:
-    """Queue all that is due in small pages, starting when the other caller does."""
+def _drain(together: Barrier, now: datetime, outcome: Outcome) -> None:
+    """Send all that is due in small groups, starting when the other caller does."""
     together.wait()
-    total = 0
-    while page := retrying(lambda session: due.queue_due(session, now=now, limit=60)):
-        total += page
-    return total
+    with transaction() as session:
+        hand = groups.Hand(senders.register(session, "testhost", 1), due.LANE, 60, started=True)
+        agenda = due.agenda(session)
+    while group := retrying(
+        lambda session: groups.claim(session, hand, limit=20, now=now) or agenda.claim(session, hand, limit=20, now=now)
+    ):
+        retrying(lambda session, group=group: sequence.record(session, [group], outcome, now=now))
 
 
-def test_two_at_once_queue_exactly_one_mail_a_step_while_contacts_come_and_go(ledger: str) -> None:
-    """200 contacts over a virtual month; seeded sends, failures, stops and pauses; two callers each day."""
+def test_two_at_once_send_exactly_one_mail_a_step_while_contacts_come_and_go(ledger: str) -> None:
+    """200 contacts over a virtual month; seeded sends, failures, deferrals, stops and pauses; two senders each day."""
     chance = random.Random(20261102)
+    outcomes = [sequence.SENT, sequence.SENT, sequence.SENT, sequence.REFUSED, sequence.DEFERRED, sequence.GIVEN_BACK]
     with transaction() as session:
         people = sequence.people(session, 200)
         campaign_id = sequence.create(session, days=(0, 3, 4), window_start_min=480, window_end_min=1200)
         campaigns.launch(session, campaign_id, now=NOW)
     gone: dict[UUID, int] = {}
-    queued = 0
     with ThreadPoolExecutor(2) as pool:
-        for day in range(30):
+        for day in range(40):
             now = NOW + day * DAY + timedelta(hours=chance.choice((-5, 0, 3, 13)))
-            together = Barrier(2)
-            queued += sum(call.result() for call in [pool.submit(_drain, together, now) for _ in range(2)])
             with transaction() as session:
-                for contact_id in chance.sample(people, 4):
+                due.postpone(session, now=now)
+            together, outcome = Barrier(2), chance.choice(outcomes if day < 30 else outcomes[:3])
+            for call in [pool.submit(_drain, together, now, outcome) for _ in range(2)]:
+                call.result()
+            with transaction() as session:
+                for contact_id in chance.sample(people, 4 if day < 30 else 0):
                     enrollments.stop(session, [contact_id], chance.choice(("converted", "replied")), now=now)
                     gone.setdefault(contact_id, day)
-                sequence.settle(session, now=now, status=chance.choice(("sent", "sent", "failed")))
                 if chance.random() < 0.2:
                     campaigns.pause(session, campaign_id, "lunch", now=now)
                     campaigns.resume(session, campaign_id, now=now)
+    with transaction() as session:
+        assert audit.run(session).findings == ()
     with transaction() as session:
         mails = Counter(map(tuple, session.execute(text("SELECT enrollment_id, step FROM emails"))))
         states = Counter(session.execute(text("SELECT state FROM enrollments")).scalars())
         per_contact = Counter(session.execute(text("SELECT contact_id FROM emails")).scalars())
         waiting = session.scalar(text("SELECT count(*) FROM emails WHERE status = 'queued'"))
     assert set(mails.values()) == {1}
-    assert queued == len(mails) > 300
+    assert len(mails) > 300
     assert states == {"stopped": 200 - states["finished"], "finished": states["finished"]}
     assert all(per_contact[contact_id] == 3 for contact_id in people if contact_id not in gone)
     assert waiting == 0

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
-from engine.campaigns import campaigns, due, enrollments
+from engine.campaigns import campaigns, enrollments
 from engine.campaigns.enrollments import Enrolled
 from engine.delivery import outbox
 from errors import InvalidInput, NotFound
@@ -41,7 +41,7 @@ def test_enroll_keeps_those_who_may_not_be_mailed_as_stopped(session: Session) -
     stopped = {contact_id: ("stopped", word, None) for contact_id, word in words.items()}
     assert _rows(session) == {free: ("active", None, None), **stopped}
     campaigns.launch(session, campaign_id, now=NOW)
-    assert due.queue_due(session, now=NOW) == 1
+    assert len(sequence.settle(session, now=NOW)) == 1
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,9 @@ def test_stop_ends_the_sequence_everywhere_and_cancels_what_is_queued(session: S
     stays, goes = sequence.people(session, 2)
     for name in ("Otoño", "Invierno"):
         campaigns.launch(session, sequence.create(session, name), now=NOW)
-    assert due.queue_due(session, now=NOW, limit=9) == 2  # one of each campaign is queued, one still due
+    taken = sequence.take(session, now=NOW)
+    sequence.record(session, taken[:1], sequence.DEFERRED, now=NOW)  # one campaign's mails wait for another try
+    sequence.record(session, taken[1:], sequence.GIVEN_BACK, now=NOW)  # the other's are due
     orders = [
         outbox.Order("contacto1@empresa.example", "email_1_roi", "x", {}, kind)
         for kind in ("marketing", "transactional")
@@ -104,41 +106,31 @@ def test_stop_ends_the_sequence_everywhere_and_cancels_what_is_queued(session: S
     assert enrollments.stop(session, [goes], "unsubscribed", now=NOW) == 0
     states = session.execute(text("SELECT contact_id, state, stop_reason FROM enrollments")).all()
     assert {(row.state, row.stop_reason) for row in states if row.contact_id == goes} == {("stopped", "replied")}
-    assert {row.state for row in states if row.contact_id == stays} <= {"active", "waiting"}
-    mails = session.execute(
-        text("SELECT kind, status, reason FROM emails WHERE contact_id = :id").bindparams(id=goes)
-    ).all()
-    assert {tuple(mail) for mail in mails} == {
-        ("marketing", "cancelled", "replied"),
-        ("transactional", "queued", None),
+    assert {row.state for row in states if row.contact_id == stays} == {"active", "waiting"}
+    found = text("SELECT kind, enrollment_id IS NULL, status, reason FROM emails WHERE contact_id = :id")
+    assert {tuple(mail) for mail in session.execute(found, {"id": goes})} == {
+        ("marketing", False, "cancelled", "replied"),
+        ("marketing", True, "cancelled", "replied"),
+        ("transactional", True, "queued", None),
     }
-    due.queue_due(session, now=NOW)
-    sequence.settle(session, now=NOW)
-    assert (
-        session.scalar(
-            text(
-                "SELECT count(*) FROM emails WHERE contact_id = :id AND step = 1 AND status = 'sent' "
-                "AND kind = 'marketing'"
-            ).bindparams(id=goes)
-        )
-        == 0
-    )
+    sent = sequence.settle(session, now=NOW + timedelta(days=1))
+    assert {mail.contact_id for mail in sent} == {stays}
+    assert len(sent) == 2
 
 
 def test_stop_leaves_a_mail_in_a_senders_hand_and_the_sequence_ends_there(session: Session) -> None:
     (contact_id,) = sequence.people(session, 1)
     campaigns.launch(session, sequence.create(session), now=NOW)
-    due.queue_due(session, now=NOW)
-    session.execute(text("UPDATE emails SET status = 'sending'"))
+    taken = sequence.take(session, now=NOW)
     enrollments.stop(session, [contact_id], "converted", now=NOW)
-    session.execute(text("UPDATE emails SET status = 'queued'"))
-    sequence.settle(session, now=NOW)
+    sequence.record(session, taken, now=NOW)
+    assert session.scalar(text("SELECT status FROM emails")) == "sent"
     assert session.execute(text("SELECT state, stop_reason, next_step FROM enrollments")).one() == (
         "stopped",
         "converted",
         1,
     )
-    assert due.queue_due(session, now=NOW + timedelta(days=30)) == 0
+    assert sequence.take(session, now=NOW + timedelta(days=30)) == []
 
 
 def test_stop_takes_no_contacts_at_all(session: Session) -> None:

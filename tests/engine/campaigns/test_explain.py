@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
-from engine.campaigns import campaigns, due, enrollments, explain, funnel
+from engine.campaigns import campaigns, enrollments, explain, funnel
 from tests import sequence
 from tests.sequence import NOW
 
@@ -26,12 +26,13 @@ def test_why_tells_where_a_contact_stands_at_each_point_of_its_way(session: Sess
     assert sentence() == "No mail was sent; step 1 waits because the campaign is draft."
     campaigns.launch(session, campaign_id, now=NOW)
     assert sentence() == "No mail was sent; step 1 is due on 2026-11-03 09:00 UTC."
-    due.queue_due(session, now=NOW + DAY)
+    taken = sequence.take(session, now=NOW + DAY)
     assert sentence() == "No mail was sent; step 1 is on its way."
+    sequence.record(session, taken, sequence.DEFERRED, now=NOW + DAY)
     campaigns.pause(session, campaign_id, "price changed", now=NOW + DAY)
     assert sentence() == "No mail was sent; step 1 waits because the campaign is paused (price changed)."
     campaigns.resume(session, campaign_id, now=NOW + DAY)
-    session.execute(text("UPDATE emails SET attempts = 1, due_at = :at"), {"at": NOW + 2 * DAY})
+    session.execute(text("UPDATE emails SET due_at = :at"), {"at": NOW + 2 * DAY})
     assert sentence().endswith("step 1 was deferred by the mail server and is tried again on 2026-11-04 09:00 UTC.")
     session.execute(text("UPDATE emails SET status = 'in_doubt'"))
     assert sentence() == "No mail was sent; it is in doubt whether the mail server took step 1."
@@ -48,7 +49,6 @@ def test_why_tells_of_every_campaign_and_of_those_that_mailed_nothing(session: S
     (ana,) = sequence.people(session, 1)
     first = sequence.create(session, "Otoño", days=(0,))
     campaigns.launch(session, first, now=NOW)
-    due.queue_due(session, now=NOW)
     sequence.settle(session, now=NOW)
     suppressions.add(session, [ana], "unsubscribed", now=NOW)
     enrollments.enroll(session, sequence.create(session, "Invierno"), now=NOW + DAY)
@@ -64,14 +64,14 @@ def test_funnel_adds_up_to_the_contacts_that_were_enrolled(session: Session) -> 
     suppressions.add(session, people[:1], "complaint", now=NOW)
     campaign_id = sequence.create(session, days=(0, 3))
     campaigns.launch(session, campaign_id, now=NOW)
-    due.queue_due(session, now=NOW)
+    sequence.settle(session, sequence.DEFERRED, now=NOW)
     enrollments.stop(session, people[1:3], "converted", now=NOW)
     session.execute(text("UPDATE emails SET status = 'in_doubt' WHERE contact_id = :id"), {"id": people[3]})
-    sequence.settle(session, now=NOW)
+    sequence.settle(session, now=NOW + DAY)
     session.execute(text("UPDATE emails SET opened_at = sent_at WHERE contact_id = ANY(:ids)"), {"ids": people[4:8]})
-    due.queue_due(session, now=NOW + 3 * DAY)
+    sequence.take(session, now=NOW + 4 * DAY)
     seen = funnel.of(session, campaign_id)
-    assert (seen.enrolled, seen.states) == (10, {"active": 0, "waiting": 7, "finished": 0, "stopped": 3})
+    assert (seen.enrolled, seen.states) == (10, {"active": 6, "waiting": 1, "finished": 0, "stopped": 3})
     assert seen.stop_reasons == {"converted": 2, "complained": 1}
     first, second = seen.steps
     assert (first.queued, first.sent, first.in_doubt, first.cancelled, first.opened) == (0, 6, 1, 2, 4)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
 from engine.delivery import groups, outbox, senders
-from engine.delivery.groups import Group
+from engine.delivery.groups import Group, Hand
 from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Phase, Rejected, Sent, Untried
 from errors import Fenced
 from models.session import transaction
@@ -23,7 +23,7 @@ LANE = "transactional"
 
 
 def take(session: Session, sender: UUID, *, limit: int = 100, started: bool = True) -> Group | None:
-    return groups.claim(session, sender, LANE, limit=limit, lease_s=60, started=started, now=NOW)
+    return groups.claim(session, Hand(sender, LANE, 60, started), limit=limit, now=NOW)
 
 
 def settle_all(session: Session, outcomes: list[Outcome]) -> list[UUID]:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from engine.delivery import doubts, groups, outbox, recovery
-from engine.delivery.groups import Group
+from engine.delivery.groups import Group, Hand
 from engine.delivery.recorder import Mark, Recording, Slot
 from models import ids
 from models.session import transaction
@@ -25,7 +25,7 @@ def slot(mark: Mark, code: int = 0, reply: bytes = b"", phase: int = 0) -> Slot:
 def left_behind(session: Session, count: int, *, started: bool = True) -> tuple[UUID, Group]:
     orders.queue(session, count)
     sender = orders.sender(session)
-    group = groups.claim(session, sender, "transactional", limit=100, lease_s=60, started=started, now=NOW)
+    group = groups.claim(session, Hand(sender, "transactional", 60, started), limit=100, now=NOW)
     assert group is not None
     return sender, group
 
@@ -93,7 +93,7 @@ def test_a_doubt_sent_again_keeps_its_message_id(session: Session) -> None:
     sort(session, sender, None)
     email_id = group.members[0].email_id
     assert doubts.resend(session, [email_id], now=NOW) == 1
-    again = groups.claim(session, sender, "transactional", limit=1, lease_s=60, started=True, now=NOW)
+    again = groups.claim(session, Hand(sender, "transactional", 60, started=True), limit=1, now=NOW)
     assert again is not None
     assert again.members[0].message_id == group.members[0].message_id
 

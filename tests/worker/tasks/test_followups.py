@@ -1,15 +1,23 @@
-"""The task that queues follow-ups: drains what is due, shares with a second run, finishes campaigns."""
+"""The sequence's clockwork: rings when something is due, puts off what may not go out, finishes campaigns."""
 
-from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
-from engine import clock
-from engine.campaigns import campaigns, due
+from engine import bell, clock
+from engine.campaigns import campaigns
 from models.session import transaction
 from tests import sequence
 from worker.tasks import followups
+
+
+@pytest.fixture
+def rung(ledger: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The bells that were rung; nobody hears them."""
+    heard: list[str] = []
+    monkeypatch.setattr(bell, "ring", heard.append)
+    return heard
 
 
 def _launched(contacts: int, **given: object) -> None:
@@ -18,35 +26,39 @@ def _launched(contacts: int, **given: object) -> None:
         campaigns.launch(session, sequence.create(session, **given), now=clock.now())  # type: ignore[arg-type]
 
 
-def _counts() -> tuple[int, int]:
-    with transaction() as session:
-        queued = session.scalar(text("SELECT count(*) FROM emails")) or 0
-        mailed = session.scalar(text("SELECT count(DISTINCT contact_id) FROM emails")) or 0
-    return queued, mailed
-
-
-def test_queue_due_drains_every_page_when_more_is_due_than_fits_one(
-    ledger: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _launched(50)
-    monkeypatch.setattr(due.queue_due, "__kwdefaults__", {"limit": 21})  # seven for each step: eight pages
-    followups.queue_due()
-    assert _counts() == (50, 50)
-
-
-def test_queue_due_mails_each_contact_once_when_it_runs_twice_at_once(ledger: str) -> None:
-    _launched(200)
-    with ThreadPoolExecutor(2) as pool:
-        for run in [pool.submit(followups.queue_due) for _ in range(2)]:
-            run.result()
-    assert _counts() == (200, 200)
-
-
-def test_queue_due_finishes_a_campaign_when_nobody_is_on_the_way(ledger: str) -> None:
-    _launched(3, days=(0,))
-    followups.queue_due()
+def _settle() -> None:
     with transaction() as session:
         sequence.settle(session, now=clock.now())
-    followups.queue_due()
+
+
+def test_call_due_rings_only_while_something_is_due(rung: list[str]) -> None:
+    followups.call_due()
+    assert rung == []
+    _launched(2)
+    followups.call_due()
+    assert rung == ["campaign"]
+    _settle()
+    followups.call_due()
+    assert rung == ["campaign"]
+
+
+def test_call_due_puts_off_every_page_of_what_may_not_go_out_now(rung: list[str]) -> None:
+    today = clock.now().isoweekday()
+    _launched(7, weekdays=(today % 7 + 1,))
+    with transaction() as session:
+        session.execute(text("UPDATE enrollments SET next_at = :now"), {"now": clock.now()})
+    followups.call_due()
+    assert rung == []
+    with transaction() as session:
+        moments = set(session.scalars(text("SELECT next_at FROM enrollments")))
+    assert len(moments) == 1
+    assert clock.now() < moments.pop() <= clock.now() + timedelta(days=1)
+
+
+def test_call_due_finishes_a_campaign_when_nobody_is_on_the_way(rung: list[str]) -> None:
+    _launched(3, days=(0,))
+    followups.call_due()
+    _settle()
+    followups.call_due()
     with transaction() as session:
         assert session.scalar(text("SELECT state FROM campaigns")) == "finished"
