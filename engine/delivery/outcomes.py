@@ -68,4 +68,11 @@ class Untried:
     response: str
 
 
-Outcome = Sent | Deferred | Rejected | InDoubt | Untried
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """Not tried, because it came too early for a limit: it is due again in `wait_s` seconds, uncharged."""
+
+    wait_s: float
+
+
+Outcome = Sent | Deferred | Rejected | InDoubt | Untried | Paced

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import settings
-from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Rejected, Sent, Untried
+from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Paced, Rejected, Sent, Untried
 
 # A letter in hand when its connection broke, and no decision had been reached: a poisoned one must not spin.
 BROKEN_PAUSE = timedelta(minutes=1)
@@ -92,6 +92,8 @@ def _refusal(message: Attempted, outcome: Outcome, now: datetime) -> dict[str, A
         case Untried(response):
             due_at = now + BROKEN_PAUSE if response else None
             return {"status": "queued", "response": response or None, "due_at": due_at}
+        case Paced(wait_s):
+            return {"status": "queued", "due_at": now + timedelta(seconds=wait_s * settings.current().clock_rate)}
     raise TypeError(f"{type(outcome).__name__} is no outcome of a send")
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from engine.audience import suppressions
 from engine.delivery import groups, outbox, senders
 from engine.delivery.groups import Group, Hand
-from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Phase, Rejected, Sent, Untried
+from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Paced, Phase, Rejected, Sent, Untried
 from errors import Fenced
 from models.session import transaction
 from tests import orders
@@ -139,6 +139,12 @@ def test_a_deferred_mail_comes_due_after_the_back_off(session: Session) -> None:
     ids = settle_all(session, [Deferred(Phase.RCPT, 451, "4.3.0", "451 later")])
     due_at = column(session, ids[0], "due_at")
     assert NOW + timedelta(minutes=4) <= due_at <= NOW + timedelta(minutes=6)  # type: ignore[operator]  # 5 ± 20 %
+
+
+def test_a_mail_that_came_too_early_for_a_limit_is_due_at_its_turn_and_uncharged(session: Session) -> None:
+    (email_id,) = settle_all(session, [Paced(90.0)])
+    state = [column(session, email_id, name) for name in ("status", "due_at", "attempts", "reason", "response")]
+    assert state == ["queued", NOW + timedelta(seconds=90), 0, None, None]
 
 
 def test_a_mail_deferred_past_its_time_fails_as_expired(session: Session) -> None:
