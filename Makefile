@@ -28,7 +28,7 @@ check: $(DEVELOPMENT) ## lint, format, types, import walls
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 
-bench: $(DEVELOPMENT) ## speed, cost and memory as a table and JSON lines (about 15 minutes; LONG=1: five runs of each)
+bench: $(DEVELOPMENT) ## speed, cost and memory as a table and JSON lines (about 15 minutes; LONG=1: twice that)
 	@$(RUN) -m bench $(if $(LONG),--long)
 
 faults: $(DEVELOPMENT) ## kill real processes, for longer than the tests do

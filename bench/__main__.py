@@ -1,7 +1,7 @@
 """Every benchmark in turn, then the table of their figures and a JSON line for each.
 
 python -m bench                     all of them, the short form
-python -m bench --long              all of them, five runs each
+python -m bench --long              all of them, five runs at a million contacts, too
 python -m bench campaign million    only these
 python -m bench --table             write the figures last measured here into docs/performance.md; measures nothing
 """
@@ -31,7 +31,7 @@ class Part:
 
 
 PARTS = (
-    Part("campaign", ("--runs", "5")),
+    Part("campaign"),
     Part("million", ("--runs", "5")),
     Part("latency"),
     Part("api"),
@@ -87,7 +87,7 @@ def _options() -> argparse.Namespace:
     )
     there = [part.name for part in PARTS if importlib.util.find_spec(part.module)]
     parser.add_argument("parts", nargs="*", metavar="part", help=f"which ones: {', '.join(there)} (default: all)")
-    parser.add_argument("--long", action="store_true", help="five runs of each, about an hour")
+    parser.add_argument("--long", action="store_true", help="five runs at a million contacts, too")
     parser.add_argument("--table", action="store_true", help="write what was measured into docs/performance.md")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(there):

@@ -35,7 +35,7 @@ def bar(words: str, total: int) -> Iterator[Bar]:
     if not console.is_terminal:
         yield Bar(words, total, console, None)
         return
-    with Progress(*_COLUMNS, console=console, transient=True) as bars:
+    with Progress(*_COLUMNS, console=console, transient=True, refresh_per_second=2) as bars:
         yield Bar(words, total, console, bars)
 
 
