@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 from email.utils import parseaddr
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -191,7 +191,7 @@ class Settings(BaseSettings):
             raise ValueError("flask_debug: is on, and its pages run code; turn it off or set ENVIRONMENT=development")
         return self
 
-    @property
+    @cached_property
     def message_domain(self) -> str:
         """The domain after the @ of every Message-ID."""
         return self.message_id_domain or parseaddr(self.mail_from)[1].rpartition("@")[2].lower()

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from uuid import UUID
 
 from sqlalchemy import text
@@ -49,17 +50,16 @@ def carried(session: Session, mails: Sequence[Settled], *, now: datetime) -> Non
 def counted(session: Session, mails: Sequence[Settled]) -> None:
     """The rollups: rows that every sender wants, so let this be the last thing before the commit."""
     counts: dict[rollups.Key, Counter[str]] = {}
-    for (campaign_id, step, variant, hour, status, dead), number in Counter(map(_what, mails)).items():
+    for (campaign_id, step, variant, at, status, dead), number in Counter(map(_WHAT, mails)).items():
         if status in ("sent", "failed"):
+            hour = at.replace(minute=0, second=0, microsecond=0)
             counted = counts.setdefault(rollups.Key(campaign_id, step, variant, hour), Counter())
             counted[status] += number
             counted["bounced"] += number * dead
     rollups.add(session, counts)
 
 
-def _what(mail: Settled) -> tuple[UUID | None, int | None, str | None, datetime, str, bool]:
-    hour = mail.at.replace(minute=0, second=0, microsecond=0)
-    return mail.campaign_id, mail.step, mail.variant, hour, mail.status, mail.dead_address
+_WHAT = attrgetter("campaign_id", "step", "variant", "at", "status", "dead_address")
 
 
 def dropped(session: Session, mails: Sequence[Dropped], *, now: datetime) -> None:

@@ -48,6 +48,47 @@ def test_a_message_cannot_forge_a_line_or_move_the_cursor(log: Path) -> None:
     assert "\x1b" not in log.read_text()
 
 
+TOLD = ["Email sent: email_1", "to ana@empresa.example", "a\nb\r\x1b[2J", "ñandú", "50 %40 done"]
+
+
+def test_many_lines_at_once_are_those_that_one_call_each_would_write(log: Path) -> None:
+    logger = logging.getLogger("cadencia.sending")
+    for message in TOLD:
+        logger.info(message)
+    one_by_one = [line.split(" - ", 1)[1] for line in log.read_text().splitlines()]
+    log.write_text("")
+    logs.lines(logger, logging.INFO, TOLD)
+    assert [line.split(" - ", 1)[1] for line in log.read_text().splitlines()] == one_by_one
+    assert len(one_by_one) == len(TOLD)
+
+
+def test_many_lines_at_once_are_told_to_others_as_records(log: Path, caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("x")
+    logs.lines(logger, logging.DEBUG, ["too fine"])
+    logs.lines(logger, logging.INFO, [])
+    logs.lines(logger, logging.INFO, ["one", "two"])
+    assert caplog.messages == ["one", "two"]
+    assert "too fine" not in log.read_text()
+
+
+def test_many_lines_at_once_find_a_log_that_was_moved_away(log: Path) -> None:
+    logging.getLogger("x").info("before")
+    log.rename(log.with_suffix(".1"))
+    logs.lines(logging.getLogger("x"), logging.INFO, ["after"])
+    assert "after" in log.read_text()
+
+
+def test_lines_that_cannot_be_written_stop_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = logging.getLogger().handlers[:]
+    logs.install(Path("/dev/full"), "INFO")
+    try:
+        logs.lines(logging.getLogger("x"), logging.INFO, ["one", "two"])
+        assert capsys.readouterr().err.count(" - x - INFO - ") == 2  # the console has them
+    finally:
+        for handler in set(logging.getLogger().handlers) - set(before):
+            logging.getLogger().removeHandler(handler)
+
+
 def test_installing_twice_writes_each_line_once(log: Path) -> None:
     logs.install(log, "INFO")
     logging.getLogger("x").info("once")
