@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class Phase(IntEnum):
@@ -14,11 +15,11 @@ class Phase(IntEnum):
     CONNECT = 4  # banner, EHLO, STARTTLS, AUTH: never about a recipient
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """The server took the message over: it is its own to deliver now.
 
-    `at_ms` is when the reply was read (unix ms); 0 when nobody knows.
+    `at_ms` is when the reply was read (unix ms); 0 when nobody knows. A tuple, made in half the time of a frozen
+    dataclass: nearly every letter ends as one.
     """
 
     response: str

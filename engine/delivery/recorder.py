@@ -14,14 +14,17 @@ from enum import IntEnum
 from pathlib import Path
 from uuid import UUID
 
-_MAGIC = b"CADREC02"
+_MAGIC = b"CADREC03"
 _HEADER = struct.Struct("<8s16s16sIII")  # magic, boot id, sender, pid, slots, slot size
 _GROUP = struct.Struct("<16sI")  # the group in hand and how many messages it has
 _GROUP_AT, _VALID_AT, _HEADER_SIZE = 64, 84, 4096
 
-_ANSWER = struct.Struct("<QHBB")  # unix ms, code, phase, length of the reply
-_SLOT_SIZE, _ANSWER_AT, _STATE_AT, _REPLY_AT = 128, 16, 28, 32
-_REPLY_MAX = _SLOT_SIZE - _REPLY_AT
+# A slot: the id of its message (16), the state (1), 3 unused, the answer (108). The state stands apart from what one
+# packing overwrites: no byte of it may change before the mark does.
+_ANSWER = struct.Struct("<QHBB96s")  # unix ms, code, phase, length of the reply, reply
+_REPLY_MAX = 96
+_SLOT_SIZE, _STATE_AT, _ANSWER_AT = 128, 16, 20
+_FIRST_STATE_AT = _HEADER_SIZE + _STATE_AT
 _BLANK = bytes(_SLOT_SIZE - 16)
 _SUFFIX = ".rec"
 
@@ -32,6 +35,11 @@ class Mark(IntEnum):
     NOTHING = 0  # no body was complete: it never left
     COMPLETE = 2  # the body may be with the server; only its reply would tell
     ANSWERED = 3  # the server's reply was read
+
+
+# What is called for each message: looking a member or a method up costs as much as the mark.
+_COMPLETE, _ANSWERED = int(Mark.COMPLETE), int(Mark.ANSWERED)
+_pack_answer = _ANSWER.pack_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +100,13 @@ class Recorder:
 
     def complete(self, slot: int) -> None:
         """The next write can carry this message's final dot."""
-        self._map[_HEADER_SIZE + _SLOT_SIZE * slot + _STATE_AT] = Mark.COMPLETE
+        self._map[_SLOT_SIZE * slot + _FIRST_STATE_AT] = _COMPLETE
 
     def answered(self, slot: int, code: int, reply: bytes, ms: int, phase: int) -> None:
         """The server decided about this message. The mark itself comes last, in one byte."""
-        start = _HEADER_SIZE + _SLOT_SIZE * slot
-        words = reply[:_REPLY_MAX]
-        self._map[start + _REPLY_AT : start + _REPLY_AT + len(words)] = words
-        _ANSWER.pack_into(self._map, start + _ANSWER_AT, ms, code, phase, len(words))
-        self._map[start + _STATE_AT] = Mark.ANSWERED
+        start = _SLOT_SIZE * slot + _HEADER_SIZE
+        _pack_answer(self._map, start + _ANSWER_AT, ms, code, phase, min(len(reply), _REPLY_MAX), reply)
+        self._map[start + _STATE_AT] = _ANSWERED
 
     def abandon(self) -> None:
         """Let go of the file but leave it: whoever finds it sorts what it tells, as after a death."""
@@ -175,9 +181,8 @@ def _read(content: bytes) -> Recording | None:
 
 
 def _slot(content: bytes, start: int) -> Slot:
-    at_ms, code, phase, length = _ANSWER.unpack_from(content, start + _ANSWER_AT)
-    reply = content[start + _REPLY_AT : start + _REPLY_AT + length]
-    return Slot(Mark(content[start + _STATE_AT]), phase, code, reply, at_ms)
+    at_ms, code, phase, length, reply = _ANSWER.unpack_from(content, start + _ANSWER_AT)
+    return Slot(Mark(content[start + _STATE_AT]), phase, code, reply[:length], at_ms)
 
 
 def sender_of(path: Path) -> UUID:

@@ -16,6 +16,7 @@ from engine.delivery.smtp.wire import Lost
 
 _TRIES = 3  # of one letter within a batch, and of the relay before a batch gives up
 _SWEEP_S = 0.5
+_MAX_WORDS = replies.MAX_RESPONSE_CHARS
 
 
 class Log(Protocol):
@@ -57,7 +58,8 @@ class Batch:
         self.envelope = envelope
         self._pool = pool
         self._letters = iter(letters)
-        self._log = log
+        self.complete = log.complete  # as a session asks it: before the write that may carry a final dot
+        self._answered = log.answered
         self._tick = tick
         self._outcomes: dict[int, Outcome] = {}
         self._waiting: deque[Letter] = deque()  # taken from `letters`, and on no connection now
@@ -96,24 +98,18 @@ class Batch:
         self._is_staffed = False
         return None
 
-    def complete(self, letter: Letter) -> None:
-        """The next write may carry this letter's final dot."""
-        self._log.complete(letter.slot)
-
     def decide(self, letter: Letter, phase: Phase, code: int, text: bytes) -> bool:
         """Mark and keep what a reply means for a letter; False when it is about the connection alone."""
         at_ms = time.time_ns() // 1_000_000
         words = text.decode("ascii", "replace")
-        outcome: Outcome
-        if code < 300 and _is_plain(words):
-            self._log.answered(letter.slot, code, text, at_ms, phase)
-            outcome = Sent(words, at_ms=at_ms)
-        else:
-            outcome = replies.classify(phase, code, words, recipient=letter.recipient, at_ms=at_ms)
-            if isinstance(outcome, Untried):
-                return False
-            said = outcome.response.encode("ascii", "replace")
-            self._log.answered(letter.slot, code, said, at_ms, phase)
+        if code < 300 and words.isprintable() and "@" not in words and len(words) <= _MAX_WORDS:
+            self._answered(letter.slot, code, text, at_ms, phase)
+            self._outcomes[letter.slot] = Sent(words, at_ms)
+            return True
+        outcome = replies.classify(phase, code, words, recipient=letter.recipient, at_ms=at_ms)
+        if isinstance(outcome, Untried):
+            return False
+        self._answered(letter.slot, code, outcome.response.encode("ascii", "replace"), at_ms, phase)
         self._outcomes[letter.slot] = outcome
         return True
 
@@ -133,9 +129,9 @@ class Batch:
 
     def _turn(self) -> None:
         """Wait for the wires, at most until the next sweep, and let each do what it can."""
-        patience_s = max(0.0, self._next_sweep - time.monotonic())
-        for key, mask in self._pool.selector.select(patience_s):
-            wire = key.data
+        readiness = self._pool.readiness
+        for fd, mask in readiness.poll(max(0.0, self._next_sweep - time.monotonic())):
+            wire = readiness.wires[fd]
             try:
                 wire.turn(mask)
             except (Lost, RelayUnavailable) as error:
@@ -223,8 +219,3 @@ class Batch:
                 session.lost("stopped")
                 self._pool.forget(session)
         self._give_up("stopped")
-
-
-def _is_plain(words: str) -> bool:
-    """Whether a reply can be kept as it is; nearly all that accept a message can."""
-    return "@" not in words and words.isprintable() and len(words) <= replies.MAX_RESPONSE_CHARS

@@ -14,8 +14,8 @@ class Desk(Protocol):
     def take(self) -> Letter | None:
         """The next letter; None when there is none now."""
 
-    def complete(self, letter: Letter) -> None:
-        """The next write may carry this letter's final dot."""
+    def complete(self, slot: int) -> None:
+        """The next write may carry the final dot of this slot's letter."""
 
     def decide(self, letter: Letter, phase: Phase, code: int, text: bytes) -> bool:
         """A reply about this letter; False when it says nothing about it, only about the connection."""

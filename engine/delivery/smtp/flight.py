@@ -12,37 +12,49 @@ _TAIL = 1_024
 
 
 class Flight:
-    """One letter's body, written up to its final dot, with the next envelope behind it."""
+    """The body in flight on one wire, written up to its final dot, with the next envelope behind it.
+
+    `letter` is whose body it is, None while none is in flight.
+    """
 
     __slots__ = ("_behind", "_complete", "_tail", "_wire", "letter")
 
-    def __init__(self, letter: Letter, wire: Wire, complete: Callable[[Letter], None]) -> None:
-        """`complete` is called before the write that can carry the final dot."""
-        self.letter = letter
+    def __init__(self, wire: Wire) -> None:
+        self.letter: Letter | None = None
         self._wire = wire
-        self._complete = complete
+        self._complete: Callable[[int], object]
         self._tail: bytes | None = None  # the end of a long body, kept until all before it has left
         self._behind = 0  # bytes written after the final dot
 
-    def depart(self, behind: bytes) -> None:
-        """Write the body, and `behind` after its final dot. Raises Lost."""
-        body = transparent(self.letter.data, behind)
+    def depart(self, letter: Letter, complete: Callable[[int], object], behind: bytes) -> bool:
+        """Write the letter's body, and `behind` after its final dot; whether all of it has left. Raises Lost.
+
+        `complete` is called with its slot before the write that can carry the final dot.
+        """
+        self.letter = letter
+        body = transparent(letter.data, behind)
         self._behind = len(behind)
         if len(body) <= _WHOLE:
-            self._complete(self.letter)
+            complete(letter.slot)
             self._wire.write(body)
         else:
+            self._complete = complete
             split = len(body) - len(behind) - _TAIL
             self._tail = body[split:]
             self._wire.write(body[:split])
             self.go_on()
+        return not self._wire.unsent and self._tail is None
 
     def go_on(self) -> None:
         """Write the tail of a long body, once the rest has left. Raises Lost."""
-        if self._tail is not None and not self._wire.unsent:
+        if self._tail is not None and self.letter is not None and not self._wire.unsent:
             tail, self._tail = self._tail, None
-            self._complete(self.letter)
+            self._complete(self.letter.slot)
             self._wire.write(tail)
+
+    def land(self) -> None:
+        """It was answered: nothing is in flight any more."""
+        self.letter = self._tail = None
 
     @property
     def has_landed(self) -> bool:

@@ -1,7 +1,6 @@
 """From a TCP connection to one that takes mail: banner, EHLO, STARTTLS, AUTH, without ever blocking."""
 
 import base64
-import selectors
 import socket
 import ssl
 import time
@@ -11,6 +10,7 @@ from typing import Final
 
 from engine.delivery import replies
 from engine.delivery.smtp.lines import Garbage, Reader
+from engine.delivery.smtp.readiness import Readiness
 from engine.delivery.smtp.relay import Address, Reason, Relay, RelayUnavailable
 from engine.delivery.smtp.wire import Lost, Wire
 
@@ -44,7 +44,7 @@ class Opening:
     def __init__(
         self,
         relay: Relay,
-        selector: selectors.BaseSelector,
+        readiness: Readiness,
         *,
         addresses: list[Address],
         timeout_s: float,
@@ -52,7 +52,7 @@ class Opening:
         """Start on the first address that lets us. Raises RelayUnavailable when none does."""
         self.features: Features | None = None
         self._relay = relay
-        self._selector = selector
+        self._readiness = readiness
         self._addresses = list(addresses)
         self._timeout_s = timeout_s
         self._reader = Reader()
@@ -102,7 +102,7 @@ class Opening:
         while self._addresses:
             self._deadline = time.monotonic() + self._timeout_s
             try:
-                self.wire = Wire(self._selector, self._addresses.pop(0), self)
+                self.wire = Wire(self._readiness, self._addresses.pop(0), self)
             except Lost as failure:
                 error = failure
             else:

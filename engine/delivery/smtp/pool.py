@@ -1,9 +1,9 @@
 """The kept connections to one relay: opened when wanted, closed when stale, left alone after failures."""
 
-import selectors
 import time
 
 from engine.delivery.smtp.opening import Features, Opening
+from engine.delivery.smtp.readiness import Readiness
 from engine.delivery.smtp.relay import Address, Limits, Reason, Relay, RelayUnavailable
 from engine.delivery.smtp.session import Session
 from engine.delivery.smtp.wire import Lost
@@ -14,7 +14,7 @@ _ADDRESSES_S = 60.0
 
 
 class Pool:
-    """Connections on their way (`openings`) and open ones (`sessions`), all in one selector.
+    """Connections on their way (`openings`) and open ones (`sessions`), watched together.
 
     After a failure the relay is left alone for 1 s, then 2, 4 … 30 s, and tried by one connection at a
     time, until a letter is decided again (R16).
@@ -22,7 +22,7 @@ class Pool:
 
     def __init__(self, relay: Relay, limits: Limits) -> None:
         self.limits = limits
-        self.selector = selectors.DefaultSelector()
+        self.readiness = Readiness()
         self.sessions: list[Session] = []
         self.openings: list[Opening] = []
         self.features = Features()
@@ -59,7 +59,7 @@ class Pool:
         """Set one more connection on its way. Raises RelayUnavailable when it fails at once."""
         opening = Opening(
             self._relay,
-            self.selector,
+            self.readiness,
             addresses=self._resolve(),
             timeout_s=self.limits.connect_timeout_s,
         )
@@ -176,10 +176,10 @@ class Pool:
         return self._addresses
 
     def _wait_for_opening(self) -> None:
-        for key, mask in self.selector.select(0.25):
-            opening = key.data.owner
+        for wire, mask in self.readiness.wait(0.25):
+            opening = wire.owner
             try:
-                key.data.turn(mask)
+                wire.turn(mask)
             except (Lost, RelayUnavailable) as error:
                 self.lost(opening, error)
             else:
@@ -202,7 +202,7 @@ class Pool:
 
     def _drop_spoken(self, *, wait_s: float = 0.0) -> None:
         """Drop every connection the server spoke on (or closed) while none of ours was awaiting a word."""
-        for key, _ in self.selector.select(wait_s):
+        for wire, _ in self.readiness.wait(wait_s):
             for session in self.sessions[:]:
-                if session.wire is key.data:
+                if session.wire is wire:
                     self.forget(session)

@@ -4,7 +4,8 @@ With PIPELINING (RFC 2920) the body of a letter and the envelope of the next one
 
     [MAIL RCPT DATA] → 250 250 354 → [body . MAIL RCPT DATA] → 250 250 250 354 → [body . …
 
-At most one body is in flight. Every reply is used the moment its line is read.
+At most one body is in flight. Every reply is used the moment its line is read. While all goes well a connection
+cruises: the four replies of a round mean what they meant last time, and are taken together.
 """
 
 import time
@@ -15,23 +16,24 @@ from engine.delivery.outcomes import Phase
 from engine.delivery.smtp.desk import Desk
 from engine.delivery.smtp.envelope import CannotSend, Letter
 from engine.delivery.smtp.flight import Flight
-from engine.delivery.smtp.lines import Garbage, Reader
+from engine.delivery.smtp.lines import Garbage, Reader, smooth_round
 from engine.delivery.smtp.opening import Features
 from engine.delivery.smtp.relay import Limits
 from engine.delivery.smtp.wire import Lost, Wire
 
 CLOSING = 421  # RFC 5321 section 3.8: the server is closing, whatever was asked
 _GOODBYE_S = 2.0
+_ANSWER = Phase.ANSWER  # looking a member up costs as much as a call
 
 
 class Session:
     """The state machine of one connection; owner of its wire. Raises Lost when it is of no more use."""
 
     __slots__ = (
-        "_commands",
         "_current",
         "_desk",
         "_flight",
+        "_is_cruising",
         "_is_dirty",
         "_limits",
         "_on_reply",
@@ -39,6 +41,7 @@ class Session:
         "_refused",
         "_seen_unsent",
         "_taken",
+        "_unsaid",
         "deadline",
         "features",
         "has_proved_itself",
@@ -63,10 +66,13 @@ class Session:
         self._desk: Desk
         self._taken = 0
         self._current: Letter | None = None  # its envelope is being said
-        self._commands: tuple[bytes, bytes] = (b"", b"")
+        self._unsaid: list[bytes] = []  # of its commands, where they may not be pipelined
         self._refused = False  # the current letter has its answer; its other replies are still to come
         self._is_dirty = False  # a transaction is open on the server's side
-        self._flight: Flight | None = None  # a body that awaits its answer
+        self._flight = Flight(wire)  # the body that awaits its answer
+        self._is_cruising = (
+            False  # a body and the next envelope have left whole, and none of their replies was read yet
+        )
         self._seen_unsent = 0
 
     @property
@@ -92,6 +98,11 @@ class Session:
 
     def arrived(self, data: bytes) -> None:
         """Use every reply in `data`, in order. Raises Lost."""
+        if self._is_cruising:
+            if (answer := smooth_round(data)) is not None:
+                self._cruise(answer)
+                return
+            self._is_cruising = False
         if not data:
             raise Lost("the relay closed the connection")
         try:
@@ -101,10 +112,18 @@ class Session:
             raise Lost(str(error)) from error
         self._wait()
 
+    def _cruise(self, answer: bytes) -> None:
+        """The body in flight was accepted; the next one, which is awaited, takes its place."""
+        letter = self._flight.letter
+        assert letter is not None  # noqa: S101  # cruising begins with a body
+        self._desk.decide(letter, _ANSWER, 250, answer)
+        self.has_proved_itself = True
+        self._send_body()
+        self._wait()
+
     def flushed(self) -> None:
         """What was written has left: the tail of a long body may follow. Raises Lost."""
-        if self._flight is not None:
-            self._flight.go_on()
+        self._flight.go_on()
         self._wait()
 
     def is_overdue(self, now: float) -> bool:
@@ -117,49 +136,50 @@ class Session:
     def lost(self, why: str) -> None:
         """The connection is gone: say what that makes of the letters on it."""
         self.wire.close()
-        flight, current = self._flight, self._current
-        self._flight = self._current = None
+        current, self._current = self._current, None
         if current is not None and not self._refused:
             self._desk.give_back(current, why)
-        if flight is None:
+        letter, outcome = self._flight.letter, self._flight.fate(why)
+        self._flight.land()
+        if letter is None:
             return
-        if (outcome := flight.fate(why)) is None:
-            self._desk.give_back(flight.letter, why)
+        if outcome is None:
+            self._desk.give_back(letter, why)
         else:
-            self._desk.settle(flight.letter, outcome)
+            self._desk.settle(letter, outcome)
 
     def _wait(self) -> None:
         timeout_s = self._limits.command_timeout_s
-        if self._flight is not None and not self.wire.unsent:
+        if self._flight.letter is not None and not self.wire.unsent:
             timeout_s = self._limits.dot_timeout_s
         elif self.is_leaving:
             timeout_s = _GOODBYE_S
         self.deadline = time.monotonic() + timeout_s
 
-    def _take(self) -> bool:
-        """Make the next letter that can go over this connection the current one."""
+    def _take(self) -> bytes:
+        """Make the next letter that can go over this connection the current one; its commands, b"" if there is none."""
         self._current = None
         self._refused = False
         while self._taken < self._limits.messages_per_connection:
             letter = self._desk.take()
             if letter is None:
-                return False
+                break
             try:
-                self._commands = self._desk.envelope.commands(letter, self.features)
+                commands = self._desk.envelope.commands(letter, self.features)
             except CannotSend as refusal:
                 self._desk.settle(letter, refusal.outcome)
                 continue
             self._current = letter
             self._taken += 1
-            return True
-        return False
+            return commands
+        return b""
 
     def _next(self) -> None:
         """Begin the next transaction, or rest."""
-        if self._take():
+        if commands := self._take():
             self.is_idle = False
             self._on_reply = self._on_rset if self._is_dirty else self._on_mail
-            self.wire.write(self._said_first())
+            self._say_first(b"RSET\r\n" + commands if self._is_dirty else commands)
         elif self._taken >= self._limits.messages_per_connection:
             self.quit()
         else:
@@ -167,18 +187,18 @@ class Session:
             self._on_reply = self._on_surprise
             self.last_used = time.monotonic()
 
-    def _said_first(self) -> bytes:
-        """All commands of a transaction where they may be pipelined, else the first alone."""
-        reset = b"RSET\r\n" if self._is_dirty else b""
-        mail, rcpt = self._commands
+    def _say_first(self, commands: bytes) -> None:
+        """Say all commands of a transaction where they may be pipelined, else the first alone."""
         if self.features.pipelining:
-            return b"".join((reset, mail, rcpt, b"DATA\r\n"))
-        return reset or mail
+            self.wire.write(commands)
+        else:
+            self._unsaid = commands.splitlines(keepends=True)
+            self._say_next()
 
-    def _say(self, command: bytes) -> None:
-        """Say a command that is out already where it was pipelined."""
+    def _say_next(self) -> None:
+        """Say the next command, where it is not out already."""
         if not self.features.pipelining:
-            self.wire.write(command)
+            self.wire.write(self._unsaid.pop(0))
 
     def _on_surprise(self, _code: int, text: bytes) -> None:
         """Nothing was asked: 421, then, or the farewell."""
@@ -189,7 +209,7 @@ class Session:
             raise _told(text)
         self._is_dirty = False
         self._on_reply = self._on_mail
-        self._say(self._commands[0])
+        self._say_next()
 
     def _on_mail(self, code: int, text: bytes) -> None:
         self._check(Phase.MAIL, code, text)
@@ -197,7 +217,7 @@ class Session:
             self._next()
         else:
             self._on_reply = self._on_rcpt
-            self._say(self._commands[1])
+            self._say_next()
 
     def _on_rcpt(self, code: int, text: bytes) -> None:
         self._check(Phase.RCPT, code, text)
@@ -206,7 +226,7 @@ class Session:
             self._next()
         else:
             self._on_reply = self._on_data
-            self._say(b"DATA\r\n")
+            self._say_next()
 
     def _on_data(self, code: int, text: bytes) -> None:
         if code == 354 and self._refused:
@@ -224,13 +244,13 @@ class Session:
             self._next()
 
     def _on_dot(self, code: int, text: bytes) -> None:
-        flight = self._flight
-        if flight is None or code < 200 or 300 <= code < 400 or (code < 400 and not flight.has_landed):
+        letter, has_landed = self._flight.letter, self._flight.has_landed
+        if letter is None or 300 <= code < 400 or (code < 400 and not has_landed):
             raise Garbage("a reply that fits nothing that was said")
-        self._flight = None
-        self._desk.decide(flight.letter, Phase.ANSWER, code, text)
+        self._flight.land()
+        self._desk.decide(letter, Phase.ANSWER, code, text)
         self.has_proved_itself |= code != CLOSING
-        if code == CLOSING or not flight.has_landed:
+        if code == CLOSING or not has_landed:
             raise _told(text)  # refused in mid-body: the rest of it would be taken for commands
         if self._current is None:
             self._next()
@@ -262,11 +282,10 @@ class Session:
         """Write the current letter's body and, where pipelined, the next one's envelope behind it."""
         letter = self._current
         assert letter is not None  # noqa: S101  # DATA is said for a letter
-        self._flight = Flight(letter, self.wire, self._desk.complete)
         self._current = None
-        behind = self._said_first() if self.features.pipelining and self._take() else b""
+        behind = self._take() if self.features.pipelining else b""
         self._on_reply = self._on_dot
-        self._flight.depart(behind)
+        self._is_cruising = self._flight.depart(letter, self._desk.complete, behind) and behind != b""
 
 
 def _told(text: bytes) -> Lost:

@@ -1,15 +1,15 @@
 """One non-blocking connection, in clear or under TLS: writes never block, reads never wait."""
 
 import errno
-import selectors
 import socket
 import ssl
 from typing import Protocol
 
+from engine.delivery.smtp.readiness import BROKEN, READ, WRITE, Readiness
 from engine.delivery.smtp.relay import Address
 
-READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-_CHUNK = 65_536
+_TALKATIVE = READ | BROKEN
+_CHUNK = 4_096  # replies are short, and the kernel's copy is cut to size at each read
 # A TLS record holds 16 KB; handing OpenSSL one at a time tells exactly which bytes are on their way.
 _RECORD = 16_384
 
@@ -32,14 +32,18 @@ class Owner(Protocol):
 
 
 class Wire:
-    """A socket in a selector; `turn` does what its readiness allows and calls the owner."""
+    """A socket whose readiness is watched; `turn` does what that allows and calls the owner.
 
-    __slots__ = ("_fd", "_handshaking", "_mask", "_out", "_selector", "_sock", "_tls", "owner")
+    `unsent` is how many of the written bytes the kernel has not taken yet.
+    """
 
-    def __init__(self, selector: selectors.BaseSelector, address: Address, owner: Owner) -> None:
+    __slots__ = ("_fd", "_handshaking", "_mask", "_out", "_readiness", "_sock", "_tls", "owner", "unsent")
+
+    def __init__(self, readiness: Readiness, address: Address, owner: Owner) -> None:
         """Start connecting; `owner.connected` follows. Raises Lost when that fails at once."""
         self.owner = owner
-        self._selector = selector
+        self.unsent = 0
+        self._readiness = readiness
         self._sock = socket.socket(address[0], socket.SOCK_STREAM)
         self._fd = self._sock.fileno()
         self._out = memoryview(b"")
@@ -52,12 +56,7 @@ class Wire:
         if failed not in (0, errno.EINPROGRESS):
             self._sock.close()
             raise Lost from OSError(failed, errno.errorcode.get(failed, "cannot connect"))
-        selector.register(self._fd, WRITE, self)
-
-    @property
-    def unsent(self) -> int:
-        """How many of the written bytes the kernel has not taken yet."""
-        return len(self._out)
+        readiness.add(self._fd, WRITE, self)
 
     @property
     def is_secure(self) -> bool:
@@ -80,21 +79,39 @@ class Wire:
             self._shake_hands()
             return
         # Reading comes first: a server that gives up in mid-body says why before it closes.
-        if mask & READ or self._tls is not None:
-            self._receive()
-        if self._out and self.is_open:
+        if self._tls is not None:
+            self._receive_all()
+        elif mask & _TALKATIVE:
+            try:
+                data = self._sock.recv(_CHUNK)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                raise Lost from error
+            self.owner.arrived(data)
+        if self.unsent and self.is_open:
             self._send()
-            if not self._out:
+            if not self.unsent:
                 self._watch(READ)
                 self.owner.flushed()
 
     def write(self, data: bytes) -> None:
         """Send `data`: now what the kernel takes, the rest from `turn`. Raises Lost."""
-        if self._out:
-            self._out = memoryview(b"".join((self._out, data)))
-            return
-        self._out = memoryview(data)
-        self._send()
+        if self.unsent:
+            self._keep(memoryview(b"".join((self._out, data))))
+        elif self._tls is not None:
+            self._keep(memoryview(data))
+            self._send()
+        else:
+            try:
+                sent = self._sock.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError as error:
+                raise Lost from error
+            if sent < len(data):
+                self._keep(memoryview(data)[sent:])
+                self._watch(READ | WRITE)
 
     def last_words(self) -> bytes:
         """What the other side had said before the connection broke; never raises."""
@@ -110,9 +127,9 @@ class Wire:
         self._watch(WRITE)
 
     def close(self) -> None:
-        """Leave the selector and close; safe to call twice."""
+        """Be watched no more and close; safe to call twice."""
         if self._fd >= 0:
-            self._selector.unregister(self._fd)
+            self._readiness.remove(self._fd)
             self._sock.close()
             self._fd = -1
 
@@ -133,8 +150,8 @@ class Wire:
             self._watch(READ)
             self.owner.connected()
 
-    def _receive(self) -> None:
-        """Hand over what is there; under TLS until nothing is left, for the selector cannot see inside it."""
+    def _receive_all(self) -> None:
+        """Hand over everything there is, for the kernel cannot see what OpenSSL holds back."""
         while self._fd >= 0 and not self._handshaking:
             try:
                 data = self._sock.recv(_CHUNK)
@@ -146,14 +163,14 @@ class Wire:
             except OSError as error:
                 raise Lost from error
             self.owner.arrived(data)
-            if self._tls is None or not data:
+            if not data:
                 return
 
     def _send(self) -> None:
         try:
-            while size := len(self._out):
+            while self._out:
                 sent = self._sock.send(self._out[:_RECORD] if self._tls is not None else self._out)
-                self._out = self._out[sent:] if sent < size else memoryview(b"")
+                self._keep(self._out[sent:])
         except (BlockingIOError, ssl.SSLWantWriteError):
             self._watch(READ | WRITE)
         except ssl.SSLWantReadError:
@@ -161,7 +178,11 @@ class Wire:
         except OSError as error:
             raise Lost from error
 
+    def _keep(self, rest: memoryview) -> None:
+        self._out = rest
+        self.unsent = len(rest)
+
     def _watch(self, mask: int) -> None:
         if mask != self._mask:
-            self._selector.modify(self._fd, mask, self)
+            self._readiness.change(self._fd, mask)
             self._mask = mask
