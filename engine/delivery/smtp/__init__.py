@@ -60,18 +60,22 @@ class Transport:
         log: Log,
         *,
         tick: Callable[[], object] | None = None,
+        pace: Callable[[], float] | None = None,
     ) -> dict[int, Outcome]:
         """Send `letters`, taken one by one as connections get free; the outcome of each, by slot.
 
         Sent, Deferred, Rejected: a reply decided, and `log.answered` had it first. InDoubt: the body was handed
         over whole and no reply came. Untried: not so far, because the relay was lost and three tries in a row
         failed. No letter is tried again here once `log.complete` was called for it. `tick` is called at least
-        once a second; what it or `log` raises closes all connections and passes through (StopSending: ends the
-        batch, outcomes as above). Raises Interrupted, with the outcomes, when `letters` raises.
+        once a second; what it, `pace` or `log` raises closes all connections and passes through (StopSending from
+        `tick`: ends the batch, outcomes as above). Raises Interrupted, with the outcomes, when `letters` raises.
+
+        `pace` is asked before a letter is put on a connection: 0.0 lets it go and counts it, more is how many
+        seconds to hold letters back before asking again. Replies are read and `tick` is called meanwhile.
         """
         envelope = Envelope(mail_from)
         self._pool.reap()
-        return Batch(self._pool, letters, envelope, log, tick).run()
+        return Batch(self._pool, letters, envelope, log, tick=tick, pace=pace).run()
 
     def close_if_idle(self) -> None:
         """Close what has been idle for `idle_s`, or was closed by the relay meanwhile."""

@@ -53,7 +53,9 @@ class Batch:
         letters: Iterable[Letter],
         envelope: Envelope,
         log: Log,
-        tick: Callable[[], object] | None,
+        *,
+        tick: Callable[[], object] | None = None,
+        pace: Callable[[], float] | None = None,
     ) -> None:
         self.envelope = envelope
         self._pool = pool
@@ -61,6 +63,8 @@ class Batch:
         self.complete = log.complete  # as a session asks it: before the write that may carry a final dot
         self._answered = log.answered
         self._tick = tick
+        self._pace = pace
+        self._held_until = 0.0  # no letter may be taken before
         self._outcomes: dict[int, Outcome] = {}
         self._waiting: deque[Letter] = deque()  # taken from `letters`, and on no connection now
         self._tries: Counter[int] = Counter()
@@ -69,12 +73,12 @@ class Batch:
         self._is_staffed = False  # every free connection is at work, every wanted one on its way
         limits = pool.limits
         self._sweep_s = min(_SWEEP_S, limits.pause_s, limits.command_timeout_s / 2, limits.dot_timeout_s / 2)
-        self._next_sweep = time.monotonic() + self._sweep_s
+        self._next_sweep = self._wake_at = time.monotonic() + self._sweep_s
 
     def run(self) -> dict[int, Outcome]:
         """Send all there is; every letter has its outcome then. Raises Interrupted."""
         try:
-            self._look_ahead(self._pool.limits.connections)
+            self._look_ahead(self._pool.limits.connections if self._pace is None else 1)
             while self._is_staffed or self._staff():
                 self._turn()
         except StopSending:
@@ -93,7 +97,7 @@ class Batch:
 
     def take(self) -> Letter | None:
         """The next letter; None when there is none now."""
-        if self._waiting or self._look_ahead(1):
+        if (self._waiting or self._look_ahead(1)) and (self._pace is None or self._may_take(self._pace)):
             return self._waiting.popleft()
         self._is_staffed = False
         return None
@@ -128,9 +132,9 @@ class Batch:
     # The loop.
 
     def _turn(self) -> None:
-        """Wait for the wires, at most until the next sweep, and let each do what it can."""
+        """Wait for the wires, at most until there is something else to do, and let each do what it can."""
         readiness = self._pool.readiness
-        for fd, mask in readiness.poll(max(0.0, self._next_sweep - time.monotonic())):
+        for fd, mask in readiness.poll(max(0.0, self._wake_at - time.monotonic())):
             wire = readiness.wires[fd]
             try:
                 wire.turn(mask)
@@ -138,8 +142,25 @@ class Batch:
                 self._lost(wire.owner, error)
         if self._pool.openings:
             self._is_staffed = False
+        if time.monotonic() >= self._wake_at:
+            self._wake()
+
+    def _wake(self) -> None:
+        """The clock says that there is something to do: a sweep, or a letter that may be taken now."""
+        self._is_staffed = False
         if time.monotonic() >= self._next_sweep:
             self._sweep()
+        self._wake_at = self._next_sweep
+
+    def _may_take(self, pace: Callable[[], float]) -> bool:
+        """Whether a letter may be taken now; the pace is not asked again before the time it gave."""
+        now = time.monotonic()
+        if now >= self._held_until:
+            self._held_until = now + pace()
+        if now >= self._held_until:
+            return True
+        self._wake_at = min(self._wake_at, self._held_until)
+        return False
 
     def _sweep(self) -> None:
         """What is done about once a second: the caller's tick, late replies, connections to try again."""
@@ -147,7 +168,6 @@ class Batch:
             self._tick()
         now = time.monotonic()
         self._next_sweep = now + self._sweep_s
-        self._is_staffed = False
         owners: list[Session | Opening] = [*self._pool.sessions, *self._pool.openings]
         for owner in owners:
             if owner.is_overdue(now):
@@ -164,7 +184,7 @@ class Batch:
         for session in pool.sessions[:]:
             if session.is_idle and self._look_ahead(1):
                 self._begin(session)
-        if self._look_ahead(1):
+        if self._look_ahead(1) and not any(session.is_idle for session in pool.sessions):  # idle now: held by the pace
             self._grow()
         is_working = bool(pool.openings) or any(session.is_busy for session in pool.sessions)
         if self._waiting and not is_working and pool.failures >= _TRIES:
