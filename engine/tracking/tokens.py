@@ -7,6 +7,7 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NewType
 from uuid import UUID
 
 from errors import NotFound
@@ -29,6 +30,9 @@ _FROM_URL = bytes.maketrans(b"-_", b"+/")
 _WEB = re.compile(r"[hH][tT][tT][pP][sS]?://(?![/?#\\])[!-~]+")
 
 
+Destination = NewType("Destination", bytes)  # a link's number and target, as a token holds them
+
+
 class InvalidToken(NotFound):
     """The token was altered, cut short, made up, or signed with a key no longer held."""
 
@@ -47,6 +51,15 @@ def is_web(target: str) -> bool:
     return len(target) <= TARGET_CHARS_MAX and _WEB.fullmatch(target) is not None
 
 
+def destination(link: int, target: str) -> Destination:
+    """What a click token says of link and target; ValueError unless `target` is http(s) (see `is_web`)."""
+    if not is_web(target):
+        raise ValueError("click target: not an absolute http(s) address in printable ASCII")
+    if not 0 <= link <= LINK_MAX:
+        raise ValueError(f"link number: outside 0 to {LINK_MAX}")
+    return Destination(link.to_bytes(2, "big") + target.encode("ascii"))
+
+
 class Signer:
     """Makes and reads tokens with a ring of keys: the first signs, all of them verify.
 
@@ -63,21 +76,21 @@ class Signer:
         for key in ring:
             self._ring.setdefault(key.id, []).append(key)
 
+    def mail(self, email_id: UUID) -> "Mail":
+        """What signs the tokens of one e-mail."""
+        return Mail(self._first, email_id)
+
     def opened(self, email_id: UUID) -> str:
         """A token for the pixel of one e-mail; 44 characters."""
-        return self._sign(_OPENED, email_id.bytes)
+        return self.mail(email_id).opened()
 
     def clicked(self, email_id: UUID, link: int, target: str) -> str:
         """A token that carries link number and target; ValueError unless `target` is http(s) (see `is_web`)."""
-        if not is_web(target):
-            raise ValueError("click target: not an absolute http(s) address in printable ASCII")
-        if not 0 <= link <= LINK_MAX:
-            raise ValueError(f"link number: outside 0 to {LINK_MAX}")
-        return self._sign(_CLICKED, email_id.bytes + link.to_bytes(2, "big") + target.encode("ascii"))
+        return self.mail(email_id).clicked(destination(link, target))
 
     def unsubscribe(self, email_id: UUID) -> str:
         """A token for the unsubscribe page of one e-mail; 44 characters."""
-        return self._sign(_UNSUBSCRIBE, email_id.bytes)
+        return self.mail(email_id).unsubscribe()
 
     def read_opened(self, token: str) -> UUID:
         """The e-mail whose pixel this is, or InvalidToken."""
@@ -95,10 +108,6 @@ class Signer:
         """The e-mail whose unsubscribe link this is, or InvalidToken."""
         return _email_id(self._verified(_UNSUBSCRIBE, token))
 
-    def _sign(self, kind: int, payload: bytes) -> str:
-        body = self._first.prefix + payload
-        return _encoded(body + self._first.tag(kind, body))
-
     def _verified(self, kind: int, token: str) -> bytes:
         raw = _decoded(token)
         body, tag = raw[:-_TAG], raw[-_TAG:]
@@ -106,6 +115,29 @@ class Signer:
             if hmac.compare_digest(tag, key.tag(kind, body)):
                 return body
         raise InvalidToken("token: not one of ours")
+
+
+class Mail:
+    """Signs the tokens of one e-mail with one key."""
+
+    __slots__ = ("_begin", "_key")
+
+    def __init__(self, key: "_Key", email_id: UUID) -> None:
+        self._key = key
+        self._begin = key.prefix + email_id.bytes
+
+    def opened(self) -> str:
+        """A token for the pixel; 44 characters."""
+        return _encoded(self._begin + self._key.tag(_OPENED, self._begin))
+
+    def clicked(self, to: Destination) -> str:
+        """A token for one link."""
+        body = self._begin + to
+        return _encoded(body + self._key.tag(_CLICKED, body))
+
+    def unsubscribe(self) -> str:
+        """A token for the unsubscribe page; 44 characters."""
+        return _encoded(self._begin + self._key.tag(_UNSUBSCRIBE, self._begin))
 
 
 class _Key:
@@ -120,6 +152,7 @@ class _Key:
         self._hashes = [blake2b(key=derived[1:], digest_size=_TAG, person=person) for person in _PERSONS]
 
     def tag(self, kind: int, body: bytes) -> bytes:
+        """What proves that this key signed `body` as a token of this kind."""
         keyed = self._hashes[kind].copy()
         keyed.update(body)
         return keyed.digest()
