@@ -16,9 +16,8 @@ from errors import CadenciaError
 
 SUBJECT_CHARS_MAX = 255  # the column emails.subject
 
-HTML = sandbox.Environment(autoescape=True)
-TEXT = sandbox.Environment(autoescape=False)
-HTML.filters["_clicked"] = TEXT.filters["_clicked"] = links.clicked
+HTML = sandbox.Environment(autoescape=True, wraps={links.CLICKED: links.clicked})
+TEXT = sandbox.Environment(autoescape=False, wraps={links.CLICKED: links.clicked})
 
 _CSS = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 _PIXEL = '<img src="{{ _pixel }}" width="1" height="1" alt="" style="display:block;border:0;">'
@@ -37,18 +36,25 @@ class BrokenTemplate(CadenciaError):
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
-    """A template as code, and what is known of it before any mail."""
+class Sources:
+    """A template as Jinja, with all in it that a mail needs, and what is known of it before any mail."""
 
-    subject: jinja2.Template
-    html: jinja2.Template
-    text: jinja2.Template
-    subject_source: str
-    required: frozenset[str]
-    in_subject: frozenset[str]
+    subject: str
+    html: str
+    text: str
     in_links: tuple[frozenset[str], ...]  # the variables in each link's target
     words: frozenset[str]  # every name in its code
     sample: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A template as code."""
+
+    code: tuple[jinja2.Template, jinja2.Template, jinja2.Template]  # subject, HTML, text
+    sources: Sources
+    required: frozenset[str]
+    in_subject: frozenset[str]
 
 
 def compile_folder(folder: Path) -> Compiled:
@@ -62,25 +68,34 @@ def compile_folder(folder: Path) -> Compiled:
         raise BrokenTemplate(f"template {folder.name!r}: {error}") from error
 
 
-def _compiled(folder: Path) -> Compiled:
+def sources_in(folder: Path) -> Sources:
+    """The template in `folder` as Jinja; raises what Jinja, the file system or the JSON of its sample raises."""
     mask = Mask()
     tracker = links.Tracker(mask)
-    subject_source = _subject(folder)
+    subject = _subject(folder)
     html = tracker.in_html(_inlined(folder, mask))
-    html_source = _at_end(mask.restore(html), _PIXEL)
-    text_source = mask.restore(_text(folder, mask, tracker, html))
-    trees = [TEXT.parse(subject_source), HTML.parse(html_source), TEXT.parse(text_source)]
-    in_subject = variables.named(trees[0])
-    return Compiled(
-        subject=TEXT.from_string(subject_source),
-        html=HTML.from_string(html_source),
-        text=TEXT.from_string(text_source),
-        subject_source=subject_source,
-        required=frozenset().union(*map(variables.required, trees)) - _OURS,
-        in_subject=in_subject,
+    text = _text(folder, mask, tracker, html)
+    words = {word.strip("'\"") for code in mask.codes for word in code.words}
+    return Sources(
+        subject=subject,
+        html=_at_end(mask.restore(html), _PIXEL),
+        text=mask.restore(text),
         in_links=tuple(variables.named(TEXT.parse(key)) for key in tracker.keys),
-        words=frozenset(word.strip("'\"") for code in mask.codes for word in code.words) | in_subject,
+        words=variables.named(TEXT.parse(subject)).union(words),
         sample=json.loads(_read(folder, "sample.json")),
+    )
+
+
+def _compiled(folder: Path) -> Compiled:
+    sources = sources_in(folder)
+    written = ((TEXT, sources.subject), (HTML, sources.html), (TEXT, sources.text))
+    trees = [environment.parse(source) for environment, source in written]
+    subject, html, text = (environment.from_string(source) for environment, source in written)
+    return Compiled(
+        code=(subject, html, text),
+        sources=sources,
+        required=frozenset().union(*map(variables.required, trees)) - _OURS,
+        in_subject=variables.named(trees[0]),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from engine.messages import compiling, headers, links, mime, templates
@@ -28,8 +28,7 @@ class From:
     public_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What the ledger knows of one mail to be composed; `message_id` is bare, without angle brackets."""
 
     email_id: UUID
@@ -67,24 +66,23 @@ class Composer:
             self._signer, self._public_url, message.email_id, unsubscribes=message.kind == "marketing"
         )
         try:
-            rendered = self._library.get(message.template).render(message.variables, addresses)
+            rendered = self._library.get(message.template).encode(message.variables, addresses)
             head = self._head(message, rendered.subject, addresses.unsubscribe, now)
-            body = mime.alternative(rendered.text, rendered.html, name=message.email_id.hex, eight_bit=eight_bit)
+            if not (eight_bit or head.isascii()):
+                raise ValueError("To: its name before the @ is outside ASCII, which this relay cannot take")
+            return mime.alternative(
+                rendered.text, rendered.html, name=message.email_id.hex, eight_bit=eight_bit, head=head
+            )
         except (templates.UnknownTemplate, templates.CannotRender, compiling.BrokenTemplate, ValueError) as failure:
             raise CannotCompose(self._told(message, failure)) from None
-        return head.encode("ascii") + body
 
-    def _head(self, message: Message, subject: str, unsubscribe: str, now: datetime) -> str:
-        fields = [
-            self._from,
-            headers.address_field("To", headers.Mailbox(message.to, message.to_name or "")),
-            headers.text_field("Subject", subject),
-            headers.date_field(now),
-            headers.message_id_field(message.message_id),
-        ]
-        if unsubscribe:
-            fields += [headers.url_field("List-Unsubscribe", unsubscribe), _ONE_CLICK]
-        return "\r\n".join(fields) + "\r\n" + self._fixed
+    def _head(self, message: Message, subject: str, unsubscribe: str, now: datetime) -> bytes:
+        to = headers.address_field("To", headers.Mailbox(message.to, message.to_name or ""))
+        about = headers.text_field("Subject", subject)
+        date = headers.date_field(now)
+        name = headers.message_id_field(message.message_id)
+        leave = f"\r\n{headers.url_field('List-Unsubscribe', unsubscribe)}\r\n{_ONE_CLICK}" if unsubscribe else ""
+        return f"{self._from}\r\n{to}\r\n{about}\r\n{date}\r\n{name}{leave}\r\n{self._fixed}".encode()
 
     def _told(self, message: Message, failure: Exception) -> str:
         """Template, variable and fault; the slow way, for few messages ever fail."""

@@ -3,23 +3,27 @@
 import re
 from binascii import b2a_base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parseaddr
 from functools import lru_cache
+from typing import NamedTuple
+
+import idna
 
 LINE_CHARS = 76  # a line with an encoded word, RFC 2047 section 2
+ADDRESS_OCTETS_MAX = 254  # RFC 5321 section 4.5.3.1.3, without the angle brackets
 LINE_CHARS_MAX = 998  # RFC 5322 section 2.1.1
 
 _WORD_BEGIN, _WORD_END = "=?utf-8?b?", "?="
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}", re.ASCII)
+# RFC 6531 section 3.3: a dot-atom that may hold any character outside ASCII.
+_INTERNATIONAL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~\x80-\U0010ffff-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}", re.ASCII)
 _MESSAGE_ID = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.\-\[\]:]+", re.ASCII)
 _ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~ -]*", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """An address and the name shown with it."""
 
     address: str
@@ -29,22 +33,36 @@ class Mailbox:
 def mailbox(written: str) -> Mailbox:
     """The mailbox in `Name <address>` or `address`; ValueError if it is neither."""
     name, address = parseaddr(written)
-    if _CONTROL.search(written) or not _ADDRESS.fullmatch(address):
+    if CONTROL.search(written) or not _ADDRESS.fullmatch(address):
         raise ValueError("is no mailbox: address or Name <address> is needed")
     return Mailbox(address, name)
 
 
 def address_field(name: str, box: Mailbox) -> str:
-    """A From, To or Reply-To line of one mailbox; ValueError for what is no single address."""
-    if not _ADDRESS.fullmatch(box.address):
-        raise ValueError(f"{name}: is not one plain ASCII address")
+    """A From, To or Reply-To line of one mailbox; ValueError for what is no single address.
+
+    A domain outside ASCII becomes punycode; a local part outside ASCII stands as it is, for SMTPUTF8 (RFC 6532).
+    """
+    address = box.address if _ADDRESS.fullmatch(box.address) else _international(name, box.address)
     shown = " ".join(_clean(name, box.name).split())
     if not shown:
-        return f"{name}: {box.address}"
+        return f"{name}: {address}"
     phrase = _phrase(shown, len(name) + 2)
     last_line = len(phrase) - phrase.rfind("\n") + (0 if "\n" in phrase else len(name) + 2)
-    space = " " if last_line + len(box.address) + 3 <= LINE_CHARS else "\r\n "
-    return f"{name}: {phrase}{space}<{box.address}>"
+    space = " " if last_line + len(address) + 3 <= LINE_CHARS else "\r\n "
+    return f"{name}: {phrase}{space}<{address}>"
+
+
+def _international(name: str, address: str) -> str:
+    local, _, domain = address.rpartition("@")
+    try:
+        written = f"{local}@{idna.encode(domain, uts46=True).decode('ascii')}"
+    except idna.IDNAError:
+        raise ValueError(f"{name}: is not one plain address") from None
+    octets = len(written.encode("utf-8", "replace"))
+    if not _INTERNATIONAL.fullmatch(written) or not written.isprintable() or octets > ADDRESS_OCTETS_MAX:
+        raise ValueError(f"{name}: is not one plain address")
+    return written
 
 
 def text_field(name: str, value: str) -> str:
@@ -68,7 +86,7 @@ def message_id_field(message_id: str) -> str:
 
 def url_field(name: str, url: str) -> str:
     """A line with one <url>, to the byte: never encoded, never folded."""
-    if not url.isascii() or " " in url or _CONTROL.search(url) or len(url) + len(name) + 4 > LINE_CHARS_MAX:
+    if not url.isascii() or " " in url or not url.isprintable() or len(url) + len(name) + 4 > LINE_CHARS_MAX:
         raise ValueError(f"{name}: is no address in printable ASCII that fits one line")
     return f"{name}: <{url}>"
 
@@ -84,7 +102,7 @@ def _date(second: int) -> str:
 
 
 def _clean(name: str, value: str) -> str:
-    if _CONTROL.search(value):
+    if not value.isprintable() and CONTROL.search(value):
         raise ValueError(f"{name}: holds a line break or control character")
     return value
 
@@ -114,13 +132,19 @@ def _folded(name: str, words: Sequence[str]) -> str:
 def _encoded(text: str, room_taken: int) -> str:
     """Encoded words of whole characters, one to a line, none longer than its line allows."""
     data = text.encode("utf-8")
+    if len(data) <= _bytes_in(LINE_CHARS - room_taken):
+        return _word(data)
     words = []
     at = 0
     while at < len(data):
         end = _cut(data, at, at + _bytes_in(LINE_CHARS - room_taken))
-        words.append(_WORD_BEGIN + b2a_base64(data[at:end], newline=False).decode("ascii") + _WORD_END)
+        words.append(_word(data[at:end]))
         at, room_taken = end, 1
     return "\r\n ".join(words)
+
+
+def _word(data: bytes) -> str:
+    return f"{_WORD_BEGIN}{b2a_base64(data, newline=False).decode('ascii')}{_WORD_END}"
 
 
 def _bytes_in(chars: int) -> int:

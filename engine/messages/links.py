@@ -1,21 +1,22 @@
 """The links of a mail: found when a template is compiled, signed when a mail is rendered."""
 
 import re
+from functools import lru_cache
 from html import unescape
 from typing import Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 from uuid import UUID
 
-from jinja2 import pass_context
 from jinja2.exceptions import TemplateSyntaxError
-from jinja2.runtime import Context
 from markupsafe import escape
 
 from engine.messages.mask import CLOSE, MARK, OPEN, Mask
+from engine.messages.sandbox.printing import Page
 from engine.messages.sources import Segment
 from engine.tracking import tokens
 
 NAME = "_links"
+CLICKED = "_clicked"
 PIXEL = "_pixel"
 UNSUBSCRIBE = "unsubscribe_url"
 
@@ -26,6 +27,7 @@ _NO_TRACK = ' data-no-track=""'
 _WEB = ("http://", "https://")
 _HARMLESS = ("mailto:", "tel:", "sms:", "#")
 _URL_IN_TEXT = re.compile(f'{MARK.pattern}|https?://(?:[^\\s<>"{OPEN}{CLOSE}]|{MARK.pattern})+', re.IGNORECASE)
+_unescaped = lru_cache(maxsize=1_024)(unescape)
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _END_OF_SENTENCE = ".,;:!?)'"
 _SAFE_IN_URL = "/%:@!$&'()*+,;=~?#[]-._"
@@ -102,17 +104,18 @@ class Tracker:
         return mark is not None and self._mask.codes[int(mark[1])].words[:1] == (UNSUBSCRIBE,)
 
     def _wrapped(self, href: str, link: int) -> str:
-        begin = self._mask.add(Segment("statement", f"{{% filter _clicked({link}) %}}"))
+        begin = self._mask.add(Segment("statement", f"{{% filter {CLICKED}({link}) %}}"))
         return begin + href + self._mask.add(Segment("statement", "{% endfilter %}"))
 
 
-@pass_context
-def clicked(context: Context, href: str, link: int) -> str:
-    """The Jinja filter around each link's target: the mail's own address for it, escaped where the target was."""
-    links: Links = context.parent[NAME]
-    if not context.eval_ctx.autoescape:
-        return links.clicked(link, href)
-    return escape(links.clicked(link, unescape(str(href))))
+def clicked(page: Page, href: bytes, link: int) -> bytes:
+    """What stands in the mail for a link's target `href`: the mail's own address for it, escaped as the target was."""
+    links: Links = page.parent[NAME]
+    written = href.decode()
+    if not page.escapes:
+        return links.clicked(link, written).encode()
+    address = links.clicked(link, _unescaped(written) if "&" in written else written)
+    return (escape(address) if "&" in address or "'" in address or '"' in address else address).encode()
 
 
 def web_target(written: str) -> str | None:
@@ -140,12 +143,11 @@ class Addresses:
     """The signed addresses of one mail; a link that stands in it twice is signed once."""
 
     def __init__(self, signer: tokens.Signer, public_url: str, email_id: UUID, *, unsubscribes: bool) -> None:
-        self._signer = signer
+        self._mail = mail = signer.mail(email_id)
         self._public_url = public_url
-        self._email_id = email_id
         self._signed: dict[tuple[int, str], str] = {}
-        self.pixel = f"{public_url}/o/{signer.opened(email_id)}.gif"
-        self.unsubscribe = f"{public_url}/u/{signer.unsubscribe(email_id)}" if unsubscribes else ""
+        self.pixel = f"{public_url}/o/{mail.opened()}.gif"
+        self.unsubscribe = f"{public_url}/u/{mail.unsubscribe()}" if unsubscribes else ""
 
     def clicked(self, link: int, target: str) -> str:
         """The tracked address; a harmless target as it is; "#" for one that must not be followed."""
@@ -155,10 +157,16 @@ class Addresses:
         return address
 
     def _address(self, link: int, target: str) -> str:
-        web = web_target(target)
-        if web is not None:
-            return f"{self._public_url}/c/{self._signer.clicked(self._email_id, link, web)}"
+        to = _destination(link, target)
+        if to is not None:
+            return f"{self._public_url}/c/{self._mail.clicked(to)}"
         return target.strip() if is_harmless(target) else "#"
+
+
+@lru_cache(maxsize=1_024)  # most links of a campaign lead all its mails to the same few targets
+def _destination(link: int, written: str) -> tokens.Destination | None:
+    target = web_target(written)
+    return None if target is None else tokens.destination(link, target)
 
 
 def _ascii_host(place: str) -> str:

@@ -7,31 +7,29 @@ LINE_OCTETS_MAX = 998  # RFC 5321 section 4.5.3.1.6, without CRLF
 _ASCII = bytes(range(128))
 _BASE64_CHARS = 76  # in a line, RFC 2045 section 6.8
 _PART = b'Content-Type: text/%b; charset="utf-8"\r\nContent-Transfer-Encoding: %b\r\n\r\n'
+_ENCODINGS = (b"7bit", b"8bit", b"quoted-printable", b"base64")
+_PLAIN, _RICH = ({name: _PART % (subtype, name) for name in _ENCODINGS} for subtype in (b"plain", b"html"))
 
 
-def alternative(text: str, html: str, *, name: str, eight_bit: bool) -> bytes:
-    """The Content-Type field and the body after it.
+def alternative(text: bytes, html: bytes, *, name: str, eight_bit: bool, head: bytes = b"") -> bytes:
+    """`head`, the Content-Type field and the body after it.
 
-    `text` and `html` break their lines with CRLF, as all that templates render does. `name` is unique to the mail and
-    makes the boundary. `eight_bit`: the server takes 8BITMIME (RFC 6152); without it, or where a line is longer than
-    998 octets, a part goes as quoted-printable or base64. ValueError for a NUL.
+    `text` and `html` are UTF-8 and break their lines with CRLF, as all that templates render does. `name` is unique to
+    the mail and makes the boundary. `eight_bit`: the server takes 8BITMIME (RFC 6152); without it, or where a line is
+    longer than 998 octets, a part goes as quoted-printable or base64. ValueError for a NUL.
     """
-    plain, rich = _part(b"plain", text, eight_bit), _part(b"html", html, eight_bit)
+    if b"\0" in text or b"\0" in html:
+        raise ValueError("the body: holds a NUL")
+    text_as, plain = _encoded(text, eight_bit)
+    html_as, rich = _encoded(html, eight_bit)
     boundary = b"=_" + name.encode("ascii")
     while boundary in plain or boundary in rich:
         boundary += b"_"
     return b"".join((
-        b'Content-Type: multipart/alternative; boundary="', boundary, b'"\r\n\r\n--',
-        boundary, b"\r\n", plain, b"\r\n--", boundary, b"\r\n", rich, b"\r\n--", boundary, b"--\r\n",
+        head, b'Content-Type: multipart/alternative; boundary="', boundary, b'"\r\n\r\n--',
+        boundary, b"\r\n", _PLAIN[text_as], plain, b"\r\n--",
+        boundary, b"\r\n", _RICH[html_as], rich, b"\r\n--", boundary, b"--\r\n",
     ))  # fmt: skip
-
-
-def _part(subtype: bytes, words: str, eight_bit: bool) -> bytes:
-    data = words.encode("utf-8")
-    if b"\0" in data:
-        raise ValueError(f"{subtype.decode()} part: holds a NUL")
-    encoding, encoded = _encoded(data, eight_bit)
-    return _PART % (subtype, encoding) + encoded
 
 
 def has_long_line(data: bytes) -> bool:

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2.exceptions import SecurityError, UndefinedError
 
@@ -22,13 +22,20 @@ class CannotRender(CadenciaError):
     """The template fails on these variables; the message never holds a value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """One mail's words, before they become MIME."""
+class Rendered(NamedTuple):
+    """One mail's words as a person would read them, their lines ended by CRLF."""
 
     subject: str
     html: str
     text: str
+
+
+class Encoded(NamedTuple):
+    """The same words before they become MIME: UTF-8."""
+
+    subject: str
+    html: bytes
+    text: bytes
 
 
 class Template:
@@ -41,7 +48,7 @@ class Template:
     @property
     def subject_source(self) -> str:
         """The subject as written, not rendered: what the ledger stores; at most 255 characters."""
-        return self._compiled.subject_source
+        return self._compiled.sources.subject
 
     @property
     def required(self) -> frozenset[str]:
@@ -51,26 +58,31 @@ class Template:
     @property
     def sample(self) -> Mapping[str, object]:
         """Realistic variables to try the template with."""
-        return self._compiled.sample
+        return self._compiled.sources.sample
 
     def check(self, given: Mapping[str, object]) -> list[Fault]:
         """Everything that keeps these variables from being rendered, in fields like `variables.nombre`.
 
-        All missing ones are named at once. No fault: `render` will succeed. Extra variables are allowed.
+        All missing ones are named at once. No fault: `encode` will succeed. Extra variables are allowed.
         """
         found = variables.faults(given, required=self.required, in_subject=self._compiled.in_subject)
         if found:
             return found
         probe = _Probe()
         try:
-            self.render(given, probe)
+            self.encode(given, probe)
         except CannotRender as failure:
             return [Fault("variables", str(failure))]
         return [self._misled(link) for link in sorted(probe.misled)]
 
     def render(self, given: Mapping[str, object], addresses: links.Links) -> Rendered:
-        """The mail in words, with CRLF line ends where the template breaks lines; CannotRender if it fails."""
-        if not all(map(variables.is_plain, given.values())):
+        """The mail in words; CannotRender if template and values make none."""
+        subject, html, text = self.encode(given, addresses)
+        return Rendered(subject, html.decode(), text.decode())
+
+    def encode(self, given: Mapping[str, object], addresses: links.Links) -> Encoded:
+        """The mail in words, ready for MIME; CannotRender if template and values make none."""
+        if not variables.are_plain(given):
             raise CannotRender("holds values that are no plain data: text, numbers, lists and objects are taken")
         context = {
             **given,
@@ -79,25 +91,23 @@ class Template:
             links.NAME: addresses,
         }
         try:
-            subject = sandbox.render(self._compiled.subject, context)
-            html = sandbox.render(self._compiled.html, context)
-            text = sandbox.render(self._compiled.text, context)
+            subject, html, text = sandbox.render(self._compiled.code, context)
         except sandbox.FAILURES as failure:
             raise CannotRender(self._told(failure)) from None
-        return Rendered(subject.strip(), html, text.lstrip("\r\n").rstrip() + "\r\n")
+        return Encoded(subject.decode(), html, text.lstrip(b"\r\n").rstrip() + b"\r\n")
 
     def _told(self, failure: Exception) -> str:
         """Why rendering failed, in words of the template alone: messages of Python may quote values."""
         if isinstance(failure, UndefinedError) and (missing := _MISSING.search(failure.message or "")):
             name = missing[1] or missing[2]
-            if name in self._compiled.words:
+            if name in self._compiled.sources.words:
                 return f"lack {name!r}, which the template needs"
         if isinstance(failure, SecurityError):
             return f"cannot be rendered: {failure.message}"
         return f"cannot be rendered by this template ({type(failure).__name__})"
 
     def _misled(self, link: int) -> Fault:
-        names = sorted(self._compiled.in_links[link])
+        names = sorted(self._compiled.sources.in_links[link])
         field = f"variables.{names[0]}" if len(names) == 1 else "variables"
         return Fault(field, "is the target of a link: an absolute http:// or https:// address is needed")
 

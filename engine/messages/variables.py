@@ -13,6 +13,7 @@ DEPTH_MAX = 32
 
 _NEVER = re.compile("[\x00\ud800-\udfff]")
 _NOT_IN_SUBJECT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -42,9 +43,15 @@ def faults(variables: Mapping[str, object], *, required: Collection[str], in_sub
     return found
 
 
+def are_plain(variables: Mapping[str, object]) -> bool:
+    """Whether a template may see all of these values."""
+    values = variables.values()
+    return _SCALARS.issuperset(map(type, values)) or all(map(is_plain, values))
+
+
 def is_plain(value: object, depth: int = DEPTH_MAX) -> bool:
     """Whether a template may see the value: text, number, boolean, none, or lists and objects of such."""
-    if value is None or type(value) in (str, int, float, bool):
+    if type(value) in _SCALARS:
         return True
     if depth == 0:
         return False

@@ -1,6 +1,6 @@
 """Jinja2 with its claws cut: plain values in, a bounded amount of text out, in bounded time (rule R31)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, Undefined, nodes
@@ -8,14 +8,15 @@ from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from engine.messages.sandbox import bounds, budget, filters
+from engine.messages.sandbox import bounds, budget, filters, generating, printing
 
 SOURCE_BYTES_MAX = 262_144
-OUTPUT_CHARS_MAX = 1_000_000
+OUTPUT_BYTES_MAX = 1_000_000
 
 FAILURES = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 """Everything a rendering can raise, whatever the template and the values."""
 
+_GLOBALS: Mapping[str, Any] = {"range": bounds.short_range}
 _METHODS: Mapping[type, frozenset[str]] = {
     LoopContext: frozenset({"changed", "cycle"}),
     str: frozenset({"capitalize", "endswith", "isdigit", "lower", "lstrip", "rstrip", "split", "startswith",
@@ -27,21 +28,25 @@ _METHODS: Mapping[type, frozenset[str]] = {
 class Environment(ImmutableSandboxedEnvironment):
     """Compiles template sources; `autoescape` is on for HTML and off for text.
 
-    Static text leaves with CRLF line ends, so that a mail needs no second pass over it.
+    Static text leaves with CRLF line ends, so that a mail needs no second pass over it. `wraps` are the filters for
+    `{% filter %}` alone that take and give what has been encoded already.
     """
 
+    code_generator_class = generating.Generator
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
-    def __init__(self, *, autoescape: bool) -> None:
+    def __init__(self, *, autoescape: bool, wraps: Mapping[str, generating.Wrap] | None = None) -> None:
         super().__init__(
             autoescape=autoescape,
             undefined=StrictUndefined,
             newline_sequence="\r\n",
             keep_trailing_newline=True,
-            finalize=filters.printed,
+            finalize=filters.paid,
         )
-        self.globals = {"range": bounds.short_range}
-        self.filters = {**filters.ALLOWED, "_rounds": bounds.rounds, "_scalar": filters.scalar}
+        self.wraps = dict(wraps or {})
+        self.globals = dict(_GLOBALS)
+        self.eval_ctx = nodes.EvalContext(self)
+        self.filters = {**filters.ALLOWED, **self.wraps, "_rounds": bounds.rounds, "_scalar": printing.scalar}
         if not autoescape:
             self.filters["e"] = self.filters["escape"] = self.filters["string"]
 
@@ -71,10 +76,22 @@ class Environment(ImmutableSandboxedEnvironment):
         return budget.charge(context, super().call_binop(context, operator, left, right))
 
 
-def render(template: Template, context: Mapping[str, Any]) -> str:
-    """The text that `template` makes of `context`, whose values are plain data; raises one of FAILURES."""
-    frame = template.new_context({**context, budget.NAME: budget.Budget()})
-    text = "".join(template.root_render_func(frame))
-    if len(text) > OUTPUT_CHARS_MAX:
-        raise SecurityError(f"the template makes more than {OUTPUT_CHARS_MAX} characters")
-    return text
+def render(templates: Sequence[Template], values: Mapping[str, Any]) -> list[bytes]:
+    """What each of `templates` makes of `values`, which are plain data, as UTF-8; raises one of FAILURES."""
+    given = {**_GLOBALS, **values, budget.NAME: budget.Budget()}
+    words = {escapes: printing.Words(given, escapes=escapes) for escapes in (True, False)}
+    return [_rendered(template, given, words) for template in templates]
+
+
+def _rendered(template: Template, given: dict[str, Any], words: Mapping[Any, printing.Words]) -> bytes:
+    given[budget.NAME].left = budget.UNITS_MAX
+    environment = template.environment
+    runs: Iterable[Iterable[bytes]] = template.root_render_func(  # type: ignore[assignment]  # see generating
+        printing.Page(environment, given, words[environment.autoescape])
+    )
+    pieces: list[bytes] = []
+    for run in runs:
+        pieces += run
+    if sum(map(len, pieces)) > OUTPUT_BYTES_MAX:
+        raise SecurityError(f"the template makes more than {OUTPUT_BYTES_MAX} bytes")
+    return b"".join(pieces)

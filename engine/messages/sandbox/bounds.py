@@ -10,7 +10,7 @@ from jinja2.exceptions import SecurityError, TemplateSyntaxError
 from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
 
-from engine.messages.sandbox import budget, filters
+from engine.messages.sandbox import budget, filters, printing
 
 RANGE_MAX = 1_000
 NUMBER_BITS_MAX = 4_096
@@ -39,11 +39,12 @@ class Rewriter(NodeTransformer):
         return _REWRITES[type(node)](self, replaced) if type(node) in _REWRITES else replaced
 
     def loop(self, node: nodes.For) -> nodes.Node:
-        """A loop that pays for its rounds before it starts, static text included."""
+        """A loop that pays for its rounds before it starts, for static text and for each thing printed."""
         if node.recursive:
             raise TemplateSyntaxError("recursive loops have no place here", node.lineno, *self._place)
         static = sum(len(text.data) for text in node.find_all(nodes.TemplateData))
-        price = nodes.Const(max(static, budget.ROUND_UNITS), lineno=node.lineno)
+        printed = sum(len(output.nodes) for output in node.find_all(nodes.Output))
+        price = nodes.Const(max(static + printed, budget.ROUND_UNITS), lineno=node.lineno)
         node.iter = self._through("_rounds", node.iter, price)
         return node
 
@@ -110,7 +111,7 @@ def _may_format(pattern: str, values: Any) -> None:
     if _WIDE_FORMAT.search(pattern):
         raise SecurityError("%: widths have at most two digits")
     each = values.values() if isinstance(values, dict) else values if isinstance(values, tuple) else (values,)
-    filters.measured(len(pattern) + sum(len(str(filters.scalar(value))) for value in each))
+    filters.measured(len(pattern) + sum(len(str(printing.scalar(value))) for value in each))
 
 
 def _fits(bits: int) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from engine.messages import templates
 
+NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 Write = Callable[..., templates.Template]
 
 

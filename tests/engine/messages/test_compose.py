@@ -124,7 +124,7 @@ def test_every_template_composes_with_its_sample(name: str, kind: str) -> None:
         ({"variables": VARIABLES | {"empresa": ["secreto"]}}, "list cannot be printed"),
         ({"variables": VARIABLES | {"empresa": object()}}, "variables.empresa"),
         ({"to": "secreto@x.example, b@x.example"}, "To: is not one"),
-        ({"to": "secreto@ñ.example"}, "To: is not one"),
+        ({"to": "secreto@ñ .example"}, "To: is not one"),
         ({"to_name": "secreto\r\nBcc: x@x.example"}, "To: holds a line break"),
         ({"message_id": "<secreto@x>"}, "Message-ID"),
     ],

@@ -103,12 +103,29 @@ def test_a_field_is_refused_when_a_value_breaks_it(breaks: str) -> None:
 @pytest.mark.parametrize(
     "address",
     ["", "a", "a@", "@a", "a b@a.example", "a@a.example, b@a.example", "<a@a.example>", "a@a.example>",
-     '"a b"@a.example', "ñ@a.example",
-     "a@ñ.example", "a@a.example b", "a@a@a.example", "a@a.example;b", "x" * 65 + "@a.example"],
+     '"a b"@a.example', "ñ ñ@a.example", "ñ\u2028@a.example", "ñ\x85@a.example", "ñ\ud800@a.example", "ñ@",
+     "ñ@a@b.example", "ñ" * 65 + "@a.example", "ñ@" + "a." * 130 + "example", "a@ñ.ex ample", "a@-ñ-.example",
+     "a@a.example b", "a@a@a.example", "a@a.example;b", "x" * 65 + "@a.example"],
 )  # fmt: skip
 def test_an_address_is_refused_when_it_is_not_exactly_one(address: str) -> None:
     with pytest.raises(ValueError, match="address"):
         headers.address_field("To", headers.Mailbox(address))
+
+
+@pytest.mark.parametrize(
+    ("address", "written"),
+    [
+        ("juan@ñandú.example", "juan@xn--and-6ma2c.example"),
+        ("juan@ÑANDÚ.example", "juan@xn--and-6ma2c.example"),
+        ("josé.núñez@empresa.example", "josé.núñez@empresa.example"),
+        ("用户@例子.example", "用户@xn--fsqu00a.example"),
+    ],
+)
+def test_an_international_address_keeps_its_local_part_and_its_domain_becomes_ascii(address: str, written: str) -> None:
+    field = headers.address_field("To", headers.Mailbox(address, "José Núñez"))
+    assert field == f"To: =?utf-8?b?Sm9zw6kgTsO6w7Fleg==?= <{written}>"
+    mail = email.message_from_string(f"{field}\r\n\r\n", policy=email.policy.SMTPUTF8)
+    assert [one.addr_spec for one in mail["To"].addresses] == [written]
 
 
 @pytest.mark.parametrize("bare", ["", "a", "a@", "<a@b>", "a b@c", "a@b c", "a@b>", "ñ@b", "x" * 250 + "@b"])

@@ -8,11 +8,13 @@ from engine.messages import sandbox
 
 HTML = sandbox.Environment(autoescape=True)
 TEXT = sandbox.Environment(autoescape=False)
-VALUES = {"x": "Ju<an", "n": 7, "d": {"a": 1, "items": "own"}, "words": ["uno", "dos"], "none": None}
+VALUES = {"x": "Ju<an", "n": 7, "d": {"a": 1, "items": "own"}, "words": ["uno", "dos"], "none": None,
+          "long": "a" * 60_000}  # fmt: skip
 
 
 def rendered(source: str, environment: sandbox.Environment = HTML, **values: object) -> str:
-    return sandbox.render(environment.from_string(source), {**VALUES, **values})
+    (made,) = sandbox.render([environment.from_string(source)], {**VALUES, **values})
+    return made.decode()
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,10 @@ BOMBS = [
     "{{ '{:1000000000}'.format(1) }}", "{{ x|indent(1000000000) }}", "{{ x|wordwrap(1) }}",
     "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}",
     "{% for i in range(900) recursive %}{{ loop(range(900)) }}{% endfor %}",
+    "{% for i in range(999) %}" + "{{ x }}" * 30_000 + "{% endfor %}",
+    "{% for i in range(999) %}" + "{{ none }}" * 24_000 + "{% endfor %}",
+    "{{ long }}" * 20, "{% for i in range(20) %}{{ long }}{% endfor %}",
+    "{% set a %}{{ long }}{% endset %}{{ a }}" * 10,
     "{% for i in range(99) %}{{ 'a' * 99000 }}{% endfor %}", "{{ " + "(" * 5_000 + "1" + ")" * 5_000 + " }}",
 ]  # fmt: skip
 

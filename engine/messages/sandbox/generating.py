@@ -1,0 +1,136 @@
+"""The Python code of a template: Jinja's own, but for its output, which leaves as tuples of bytes."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.nodes import Const, FilterBlock, Name, Node, Output, Template, TemplateData
+from markupsafe import escape
+
+Wrap = Callable[..., bytes]
+Printing = tuple[Node, Frame]
+
+# Names that Jinja itself gives a meaning, whatever the mail's variables are called.
+_JINJAS = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
+
+
+class Generator(CodeGenerator):
+    """Writes `yield (b"static", words["name"], …)` where Jinja yields its strings one by one.
+
+    Static text is encoded here, once; a variable is looked up among the words of its mail; any other expression is
+    Jinja's own code, encoded. Text captured by `{% set %}` or `{% filter %}` stays text until it is printed.
+    """
+
+    def visit_Template(self, node: Template, frame: Frame | None = None) -> None:  # noqa: N802  # Jinja's name
+        """The whole module."""
+        self._bound = _JINJAS.union(name.name for name in node.find_all(Name) if name.ctx != "load")
+        super().visit_Template(node, frame)
+
+    def write_commons(self) -> None:
+        """What every root function begins with."""
+        super().write_commons()
+        self.writeline("words = context.words")
+        self.writeline("piece = context.piece")
+
+    def blockvisit(self, nodes: Iterable[Node], frame: Frame) -> None:
+        """The nodes one after the other; those that print with no statement between them leave in one tuple."""
+        if frame.buffer is not None:
+            super().blockvisit(nodes, frame)
+            return
+        self.writeline("pass")
+        run: list[Printing] = []
+        for node in nodes:
+            if isinstance(node, Output):
+                run += [(child, frame) for child in node.nodes]
+            elif isinstance(node, FilterBlock) and self._is_wrap(node) and _only_prints(node):
+                run.append((node, self._inner(node, frame)))
+            else:
+                self._write_run(run)
+                run = []
+                self.visit(node, frame)
+        self._write_run(run)
+
+    def visit_FilterBlock(self, node: FilterBlock, frame: Frame) -> None:  # noqa: N802  # Jinja's name
+        """A filter over captured text; what it gives has been escaped, as the text was, but may break lines anew."""
+        inner = self._inner(node, frame)
+        self.buffer(inner)
+        self.blockvisit(node.body, inner)
+        self.writeline("yield (" if frame.buffer is None else f"{frame.buffer}.append(", node)
+        if self._is_wrap(node):
+            self._begin_wrap(node)
+            self.write(f"concat({inner.buffer}).encode()")
+            self._end_wrap(node, inner)
+        else:
+            self.write("environment.finalize(context, ")
+            self.visit_Filter(node.filter, inner)
+            self.write(").encode()")
+        self.write(", )" if frame.buffer is None else ".decode())")
+        self.leave_frame(inner)
+
+    def _inner(self, node: FilterBlock, frame: Frame) -> Frame:
+        """The frame inside the filter's tags, with its names looked up."""
+        inner = frame.inner()
+        inner.symbols.analyze_node(node)
+        self.enter_frame(inner)
+        return inner
+
+    def _is_wrap(self, node: FilterBlock) -> bool:
+        return node.filter.node is None and node.filter.name in self.environment.wraps  # type: ignore[attr-defined]
+
+    def _write_run(self, run: Sequence[Printing]) -> None:
+        if run:
+            self.writeline("yield (", run[0][0])
+            self._write_pieces(run)
+            self.write(")")
+
+    def _write_pieces(self, run: Sequence[Printing]) -> None:
+        static = ""
+        for node, frame in run:
+            fixed = _fixed(node, frame)
+            if fixed is not None:
+                static += fixed
+                continue
+            self._write_static(static)
+            static = ""
+            self._write_piece(node, frame)
+        self._write_static(static)
+
+    def _write_static(self, text: str) -> None:
+        if text:
+            self.write(f"{text.encode()!r}, ")
+
+    def _write_piece(self, node: Node, frame: Frame) -> None:
+        if isinstance(node, Name) and node.name not in self._bound:
+            self.write(f"words[{node.name!r}], ")
+        elif isinstance(node, FilterBlock):
+            self._begin_wrap(node)
+            self.write("b''.join((")
+            self._write_pieces([(child, frame) for output in node.body for child in output.iter_child_nodes()])
+            self.write("))")
+            self._end_wrap(node, frame)
+            self.write(", ")
+        else:
+            self.write("piece(context, ")
+            self.visit(node, frame)
+            self.write("), ")
+
+    def _begin_wrap(self, node: FilterBlock) -> None:
+        self.write(f"{self.filters[node.filter.name]}(context, ")
+
+    def _end_wrap(self, node: FilterBlock, frame: Frame) -> None:
+        for argument in node.filter.args:
+            self.write(", ")
+            self.visit(argument, frame)
+        self.write(")")
+
+
+def _only_prints(node: FilterBlock) -> bool:
+    return all(isinstance(inside, Output) for inside in node.body)
+
+
+def _fixed(node: Node, frame: Frame) -> str | None:
+    """The text that stands there in every mail, if this is such."""
+    if isinstance(node, TemplateData):
+        return node.data
+    if isinstance(node, Const) and type(node.value) is str and not {"\r", "\n"} & set(node.value):
+        return str(escape(node.value)) if frame.eval_ctx.autoescape else node.value
+    return None
