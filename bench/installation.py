@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,7 +81,8 @@ class Installation:
                 worker.wait(10)
             except subprocess.TimeoutExpired:
                 for process in members:
-                    process.kill()
+                    with suppress(psutil.NoSuchProcess):  # it may have ended by now
+                        process.kill()
                 worker.wait()
         self.workers.clear()
 

@@ -1,4 +1,4 @@
-"""The usual way, as a baseline: one Celery task and one SMTP connection for each message."""
+"""The usual way, as a baseline: one Celery task and one SMTP connection for each message, the campaign's own words."""
 
 import os
 import smtplib
@@ -15,8 +15,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 app = Celery("naive", broker=os.environ["CELERY_BROKER_URL"])
 app.conf.update(task_ignore_result=True, worker_prefetch_multiplier=1, task_acks_late=True)
 _engine = create_engine(os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://", 1))
+_TEMPLATE = Path(__file__).parents[1] / "templates" / "email_1_bench"
 _templates = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
+    loader=jinja2.FileSystemLoader(_TEMPLATE),
+    autoescape=jinja2.select_autoescape(["html"]),
+    undefined=jinja2.StrictUndefined,
 )
 
 
@@ -49,13 +52,19 @@ def send(mail_id: str) -> None:
 
 
 def _compose(mail: Mail) -> EmailMessage:
-    variables = {"nombre": mail.name, "industria": "Logística", "link_calendly": "https://cal.example/15"}
+    variables = {
+        "nombre": mail.name,
+        "industria": "Logística",
+        "empresa": "Transportes del Norte",
+        "link_calendly": "https://cal.example/15",
+        "unsubscribe_url": f"https://cadencia.example/u/{mail.id.hex}",
+    }
     message = EmailMessage()
     message["From"] = "Cadencia <hola@cadencia.example>"
     message["To"] = mail.address
-    message["Subject"] = f"{mail.name}, una idea"
-    message.set_content(_templates.get_template("naive.txt").render(variables))
-    message.add_alternative(_templates.get_template("naive.html").render(variables), subtype="html")
+    message["Subject"] = _templates.get_template("subject.txt").render(variables)
+    message.set_content(_templates.get_template("body.txt").render(variables))
+    message.add_alternative(_templates.get_template("body.html").render(variables), subtype="html")
     return message
 
 
