@@ -11,6 +11,7 @@ from dataclasses import dataclass
 # ├── NotFound                no such thing (or not yours: both look the same)
 # ├── Conflict                the thing is not in a state that allows this
 # │   └── InProgress          the same request is being worked on: try again shortly
+# ├── TooOften                the limit is reached: wait as long as it says
 # ├── Unavailable             our side is down: try again later, nothing was stored
 # └── Fenced                  this sender was declared dead: the process must end
 
@@ -62,6 +63,14 @@ class Conflict(CadenciaError):
 
 class InProgress(Conflict):
     """The same request is still being worked on."""
+
+
+class TooOften(CadenciaError):
+    """More calls than are taken in a time; `wait_s` is for how long to leave off."""
+
+    def __init__(self, message: str, *, wait_s: int) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
 
 
 class Unavailable(CadenciaError):

@@ -15,6 +15,16 @@ def words(values: Iterable[str | None]) -> str:
     return "{" + ",".join([_quoted(value) for value in values]) + "}"
 
 
+def numbers(values: Iterable[int | None]) -> str:
+    """`{…}` for a parameter that is cast to an array of numbers."""
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+
+
+def blobs(values: Iterable[bytes]) -> str:
+    """`{…}` for a parameter that is cast to bytea[]."""
+    return "{" + ",".join([rf'"\\x{value.hex()}"' for value in values]) + "}"
+
+
 def moments(values: Iterable[datetime | None]) -> str:
     """`{…}` for a parameter that is cast to timestamptz[]; many are equal, and each is written out once."""
     written: dict[datetime | None, str] = {None: "NULL"}

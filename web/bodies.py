@@ -7,7 +7,7 @@ keys, NUL, lone surrogates, nesting deeper than 32 (rule R27).
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from flask import g, request
@@ -19,7 +19,10 @@ from web import process
 
 DEPTH_MAX = 32
 _LIMIT = "__limit__"
+_CONTAINERS = frozenset({dict, list})
 _NAME = re.compile(r"[\w-]{1,64}")
+# The parser refuses a raw NUL, and a decoder of UTF-8 half a pair: only an escape brings either in.
+_PERHAPS_BAD_TEXT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 Body = TypeVar("Body", bound=BaseModel)
 View = TypeVar("View", bound=Callable[..., Any])
@@ -85,7 +88,9 @@ def raw(*types: str, limit: str) -> bytes:
 def parse(data: bytes) -> Any:
     """The value of a JSON text (RFC 8259), or BadRequest (400) saying what is wrong with it, and where."""
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
+        value = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite
+        )
     except UnicodeDecodeError as error:
         raise BadRequest(f"body: not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
@@ -95,7 +100,9 @@ def parse(data: bytes) -> Any:
     except ValueError as error:
         # Ours, or the interpreter's own refusal of an integer with thousands of digits.
         raise BadRequest(str(error) if str(error).startswith("body:") else "body: a number is too long") from None
-    _check(value)
+    _check_depth(value)
+    if _PERHAPS_BAD_TEXT.search(data):
+        _check_texts(value)
     return value
 
 
@@ -128,25 +135,39 @@ def _too_deep() -> BadRequest:
     return BadRequest(f"body: nested deeper than {DEPTH_MAX}")
 
 
-def _check(value: Any) -> None:
-    """Refuse what is JSON but cannot be stored: too deep, infinite, NUL, half a surrogate pair."""
-    level = [value]
-    for depth in range(DEPTH_MAX + 1):
-        if depth == DEPTH_MAX and any(isinstance(inner, dict | list) for inner in level):
-            raise _too_deep()
-        level = [inner for outer in level for inner in _inside(outer)]
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("body: a number is too large")
+    return number
 
 
-def _inside(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return [*value, *value.values()]
-    if isinstance(value, list):
-        return value
+def _check_depth(value: Any) -> None:
+    level = [value] if type(value) in _CONTAINERS else []
+    for _ in range(DEPTH_MAX):
+        if not level:
+            return
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in _CONTAINERS
+        ]
+    if level:
+        raise _too_deep()
+
+
+def _check_texts(value: Any) -> None:
+    """Refuse what is JSON but cannot be stored: NUL, half a surrogate pair. No deeper than DEPTH_MAX, by now."""
     if isinstance(value, str):
         _check_text(value)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise BadRequest("body: a number is too large")
-    return ()
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _check_text(key)
+            _check_texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_texts(inner)
 
 
 def _check_text(text: str) -> None:

@@ -4,7 +4,6 @@ import logging
 from http import HTTPStatus
 
 from flask import Flask, Response, request
-from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
 import errors
@@ -23,6 +22,7 @@ _STATUSES = {
     errors.NotFound: 404,
     errors.InProgress: 409,
     errors.Conflict: 409,
+    errors.TooOften: 429,
     errors.Unavailable: 503,
 }
 
@@ -30,7 +30,6 @@ _STATUSES = {
 def install(app: Flask) -> None:
     """Answer every error of `app` as a problem."""
     app.register_error_handler(errors.CadenciaError, _ours)
-    app.register_error_handler(RateLimitExceeded, _too_many)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
@@ -60,6 +59,8 @@ def _ours(error: errors.CadenciaError) -> Response:
         answer.headers["WWW-Authenticate"] = _challenge()
     if status == 503 or isinstance(error, errors.InProgress):
         answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(error, errors.TooOften):
+        answer.headers["Retry-After"] = str(error.wait_s)
     return answer
 
 
@@ -67,12 +68,6 @@ def _challenge() -> str:
     """RFC 6750, section 3: no error code when the request brought no credentials."""
     brought = ', error="invalid_token"' if "Authorization" in request.headers else ""
     return f'Bearer realm="cadencia"{brought}'
-
-
-def _too_many(error: RateLimitExceeded) -> Response:
-    answer = problem(429, "rate: too many requests; wait as long as Retry-After says")
-    answer.headers["Retry-After"] = str(error.limit.limit.get_expiry())
-    return answer
 
 
 def _http(error: HTTPException) -> Response:

@@ -1,61 +1,77 @@
-"""How often one may knock: rate limits, in the broker or, while that is away, in this process (rule R36)."""
+"""How often one may knock: rate limits, in the broker or, while that is away, in this process (rule R36).
+
+Only the routes that are limited pay for it: as hooks on every request, Flask-Limiter's cost a send 150 µs.
+"""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
+from time import monotonic
 
-from flask import Flask, current_app, g
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
+import limits
+from flask import Flask, current_app, request
+from limits.errors import StorageError
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
 
+from errors import TooOften
 from settings import Settings
 
+log = logging.getLogger(__name__)
+
+AWAY_S = 5.0  # after a failure the broker is left alone for so long: a call must not wait for it each time
 _NAME = "cadencia-limits"
+_SHARED = {"socket_connect_timeout": 1, "socket_timeout": 1, "wrap_exceptions": True}
 
 
-@dataclass(frozen=True, slots=True)
-class _Counters:
-    """Calling one counts once; RateLimitExceeded when it was one too many."""
+class Counters:
+    """Counts by name and caller; shared by all processes as long as the storage answers."""
 
-    login: Callable[[], None]
-    track: Callable[[], None]
+    def __init__(self, settings: Settings) -> None:
+        where = settings.rate_limit_storage_url
+        self._own = FixedWindowRateLimiter(storage_from_string("memory://"))
+        self._shared = None
+        if where is not None:
+            self._shared = FixedWindowRateLimiter(storage_from_string(where.get_secret_value(), **_SHARED))
+        self._away_until = 0.0
+        self._rates = {"login": limits.parse(settings.login_rate), "track": limits.parse(settings.track_rate)}
+
+    def count(self, name: str, who: str) -> None:
+        """Count one call; TooOften when it was one too many."""
+        rate = self._rates[name]
+        if not self._hit(rate, name, who):
+            raise TooOften("rate: too many requests; wait as long as Retry-After says", wait_s=rate.get_expiry())
+
+    def _hit(self, rate: limits.RateLimitItem, name: str, who: str) -> bool:
+        if self._shared is None or monotonic() < self._away_until:
+            return self._own.hit(rate, name, who)
+        try:
+            return self._shared.hit(rate, name, who)
+        except StorageError as error:
+            log.warning("rate_storage_away error=%s", type(error.storage_error).__name__)
+            self._away_until = monotonic() + AWAY_S
+            return self._own.hit(rate, name, who)
 
 
 def install(app: Flask, settings: Settings) -> None:
     """Count where the settings say; a limit that is hit is answered 429 with Retry-After."""
-    where = settings.rate_limit_storage_url
-    limiter = Limiter(
-        get_remote_address,
-        app=app,
-        strategy="fixed-window",
-        storage_uri=where.get_secret_value() if where else "memory://",
-        storage_options={"socket_connect_timeout": 1, "socket_timeout": 1} if where else {},
-        in_memory_fallback_enabled=True,
-    )
-    app.extensions[_NAME] = _Counters(
-        login=limiter.shared_limit(settings.login_rate, scope="login", key_func=lambda: str(g.login_key))(_login),
-        track=limiter.shared_limit(settings.track_rate, scope="track")(_track),
-    )
+    app.extensions[_NAME] = Counters(settings)
 
 
 def login(account: str) -> None:
-    """Count one attempt to log in as `account` from this address; RateLimitExceeded when it was one too many."""
-    g.login_key = hashlib.blake2b(f"{get_remote_address()}\n{account}".encode(), digest_size=16).hexdigest()
-    _counters().login()
+    """Count one attempt to log in as `account` from this address; TooOften when it was one too many."""
+    who = hashlib.blake2b(f"{_address()}\n{account}".encode(), digest_size=16).hexdigest()
+    _counters().count("login", who)
 
 
 def track() -> None:
-    """Count one event from the caller's address; RateLimitExceeded when it was one too many."""
-    _counters().track()
+    """Count one event from the caller's address; TooOften when it was one too many."""
+    _counters().count("track", _address())
 
 
-def _counters() -> _Counters:
-    found: _Counters = current_app.extensions[_NAME]
+def _counters() -> Counters:
+    found: Counters = current_app.extensions[_NAME]
     return found
 
 
-# What the limiter wraps: it counts by name, and only calling them matters.
-def _login() -> None: ...
-
-
-def _track() -> None: ...
+def _address() -> str:
+    return request.remote_addr or "127.0.0.1"

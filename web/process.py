@@ -1,4 +1,4 @@
-"""What a web process owns: its settings, the compiled templates, the tracking keys, the places for waiting calls."""
+"""What a web process owns: its settings, the compiled templates, the tracking keys, what waits."""
 
 import threading
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from flask import Flask, current_app
 from engine.messages import templates
 from engine.tracking import tokens
 from settings import Settings
+from web.intake import Intake
 from web.standings import Standings
 
 _NAME = "cadencia"
@@ -21,6 +22,7 @@ class Process:
     library: templates.Library
     signer: tokens.Signer
     standings: Standings
+    intake: Intake
     waiting: threading.BoundedSemaphore
 
 
@@ -31,6 +33,7 @@ def install(app: Flask, settings: Settings) -> None:
         library=templates.Library(settings.templates_dir),
         signer=tokens.Signer(settings.tracking_ring),
         standings=Standings(),
+        intake=Intake(),
         # At most a third of the threads may wait for a mail server; the others go on answering.
         waiting=threading.BoundedSemaphore(max(1, settings.web_threads // 3)),
     )

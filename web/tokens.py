@@ -1,8 +1,10 @@
 """Bearer tokens: JSON Web Tokens (RFC 7519), HS256, made and read in one place."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import time
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +21,8 @@ from settings import Settings
 ISSUER = AUDIENCE = "cadencia"
 TOKEN_CHARS_MAX = 4_096
 CLOCK_SKEW_S = 5
+_GENUINE_MAX = 10_000
+_NAME = "cadencia-tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ def install(app: Flask, settings: Settings) -> None:
         JWT_DECODE_LEEWAY=CLOCK_SKEW_S,  # hosts whose clocks differ a little
     )
     JWTManager(app)
+    app.extensions[_NAME] = _Genuine()
 
 
 def issue(account: accounts.Profile, *, family_id: UUID | None = None, lasting: timedelta | None = None) -> Pair:
@@ -79,6 +84,39 @@ def read(encoded: str) -> Claims:
     """The claims of a genuine token, or Unauthenticated; the message never holds a part of the token."""
     if len(encoded) > TOKEN_CHARS_MAX:
         raise Unauthenticated("token: too long to be one of ours")
+    genuine: _Genuine = current_app.extensions[_NAME]
+    claims = genuine.find(encoded)
+    if claims is None:
+        claims = _verified(encoded)
+        genuine.keep(encoded, claims)
+    return claims
+
+
+class _Genuine:
+    """The claims of tokens whose signature was right, by their digest: the signature is worth 150 µs a request.
+
+    A token is genuine or not for ever; that it has not expired is looked at every time, and whether it still counts
+    is not told here at all.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Claims] = {}
+
+    def find(self, encoded: str) -> Claims | None:
+        claims = self._known.get(_digest(encoded))
+        return claims if claims and claims.expires_at.timestamp() > time() else None
+
+    def keep(self, encoded: str, claims: Claims) -> None:
+        if len(self._known) >= _GENUINE_MAX:
+            self._known.clear()
+        self._known[_digest(encoded)] = claims
+
+
+def _digest(encoded: str) -> bytes:
+    return hashlib.sha256(encoded.encode("utf-8", "surrogateescape")).digest()
+
+
+def _verified(encoded: str) -> Claims:
     try:
         return _claims(decode_token(encoded))
     except ExpiredSignatureError:

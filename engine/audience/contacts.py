@@ -12,11 +12,11 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from errors import NotFound
-from models import Contact, ids, vault
+from models import Contact, arrays, ids, vault
 
 FLAGS = tuple(f"email_{step}_{what}" for step in (1, 2, 3) for what in ("sent", "opened", "clicked"))
 
-_KNOWN = text("SELECT email_index, id FROM contacts WHERE email_index = ANY(:indexes)")
+_KNOWN = text("SELECT email_index, id FROM contacts WHERE email_index = ANY(CAST(:indexes AS bytea[]))")
 _ADD = text("""
     INSERT INTO contacts (id, email, email_index, created_at, updated_at)
     SELECT id, email, email_index, :now, :now
@@ -109,7 +109,9 @@ def ensure(session: Session, addresses: Sequence[str], *, now: datetime) -> list
     transaction made one of them meanwhile. New rows are locked in the order of their index, so two calls
     at once cannot deadlock.
     """
-    keyed = {vault.current().blind_index(address): address for address in addresses}
+    blind_index = vault.current().blind_index
+    keyed_by = {address: blind_index(address) for address in addresses}
+    keyed = {index: address for address, index in keyed_by.items()}
     known = _known(session, keyed)
     missing = sorted(keyed.keys() - known.keys())
     if missing:
@@ -117,11 +119,11 @@ def ensure(session: Session, addresses: Sequence[str], *, now: datetime) -> list
     raced = [index for index in missing if index not in known]
     if raced:
         known |= _known(session, raced)
-    return [known[vault.current().blind_index(address)] for address in addresses]
+    return [known[keyed_by[address]] for address in addresses]
 
 
 def _known(session: Session, indexes: Iterable[bytes]) -> dict[bytes, UUID]:
-    rows = session.execute(_KNOWN, {"indexes": list(indexes)})
+    rows = session.execute(_KNOWN, {"indexes": arrays.blobs(indexes)})
     return {bytes(index): contact_id for index, contact_id in rows}
 
 
@@ -130,9 +132,9 @@ def _add(session: Session, fresh: Sequence[tuple[bytes, str]], now: datetime) ->
     rows = session.execute(
         _ADD,
         {
-            "ids": [ids.new() for _ in fresh],
-            "emails": [encrypt(address) for _, address in fresh],
-            "indexes": [index for index, _ in fresh],
+            "ids": arrays.uuids(ids.new() for _ in fresh),
+            "emails": arrays.words(encrypt(address) for _, address in fresh),
+            "indexes": arrays.blobs(index for index, _ in fresh),
             "now": now,
         },
     )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ import settings
 from engine.audience import contacts
 from engine.delivery import variables
 from errors import NotFound
-from models import ids
+from models import arrays, ids
 
 _STEP = re.compile(r"^email_([123])(?:_|$)")
 
@@ -51,21 +52,22 @@ def add(session: Session, orders: Sequence[Order], *, now: datetime) -> list[UUI
     contact_ids = contacts.ensure(session, [order.to for order in orders], now=now)
     email_ids = [ids.new() for _ in orders]
     values = {
-        "ids": email_ids,
-        "contacts": contact_ids,
-        "templates": [order.template for order in orders],
+        "ids": arrays.uuids(email_ids),
+        "contacts": arrays.uuids(contact_ids),
+        "templates": arrays.words(order.template for order in orders),
         "subjects": [order.subject for order in orders],
-        "lanes": [order.lane for order in orders],
-        "kinds": [order.kind for order in orders],
-        "steps": [step_of(order.template) for order in orders],
-        "variables": [variables.seal(order.variables) for order in orders],
-        "message_ids": [message_id(email_id) for email_id in email_ids],
+        "lanes": arrays.words(order.lane for order in orders),
+        "kinds": arrays.words(order.kind for order in orders),
+        "steps": arrays.numbers(step_of(order.template) for order in orders),
+        "variables": arrays.words(variables.seal(order.variables) for order in orders),
+        "message_ids": arrays.words(message_id(email_id) for email_id in email_ids),
         "now": now,
     }
     session.execute(_ADD, values)
     return email_ids
 
 
+@lru_cache(maxsize=1_000)
 def step_of(template: str) -> int | None:
     """The step whose flags a single mail of this template sets: `email_2_caso` is step 2; None for others."""
     found = _STEP.match(template)

@@ -17,6 +17,13 @@ def test_uuids_arrive_as_they_are(session: Session) -> None:
     assert session.scalar(text("SELECT CAST(:a AS uuid[])"), {"a": arrays.uuids([])}) == []
 
 
+def test_numbers_and_bytes_arrive_as_they_are(session: Session) -> None:
+    query = text("SELECT CAST(:numbers AS smallint[]), CAST(:blobs AS bytea[])")
+    numbers, blobs = [1, None, -3], [b"\x00\\\"{},'", bytes(range(256)), b""]
+    found = session.execute(query, {"numbers": arrays.numbers(numbers), "blobs": arrays.blobs(blobs)}).one()
+    assert (found[0], [bytes(value) for value in found[1]]) == (numbers, blobs)
+
+
 def test_moments_arrive_as_they_are_and_none_as_null(session: Session) -> None:
     noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
     given_ = [noon, None, noon.astimezone(timezone(timedelta(hours=-5))), noon + timedelta(microseconds=1)]

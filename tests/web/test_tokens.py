@@ -3,6 +3,7 @@
 import base64
 import json
 from datetime import UTC, datetime, timedelta
+from time import sleep
 from typing import Any
 
 import jwt
@@ -198,3 +199,15 @@ def test_a_token_has_no_scope_that_its_account_lost(app: Flask, client: FlaskCli
         session.execute(text("UPDATE accounts SET scopes = '{reports}'"))
     answer = call(client, token)
     assert (answer.status_code, answer.content_type) == (403, "application/problem+json")
+
+
+def test_a_token_that_was_taken_once_is_refused_when_its_time_is_over(
+    app: Flask, client: FlaskClient, account: accounts.Profile
+) -> None:
+    """Its signature is checked once, its expiry at every call."""
+    app.config["JWT_DECODE_LEEWAY"] = 0
+    with app.app_context():
+        token = tokens.issue(account, lasting=timedelta(seconds=3)).access
+    assert [call(client, token).status_code for _ in range(2)] == [202, 202]
+    sleep(3)
+    assert call(client, token).status_code == 401

@@ -13,6 +13,7 @@ from models.session import Session, transaction
 from web import once, ordering, process, waiting
 from web.auth import needs
 from web.bodies import at_most
+from web.intake import Taken
 from web.routes import Api, Reply
 from web.schemas import emails as shapes
 from web.schemas.problems import FieldFault
@@ -32,11 +33,15 @@ def send(header: shapes.WaitingHeaders, body: shapes.Send) -> Reply:
     """
     order = ordering.order(body)
     key = once.key(header.idempotency_key)
-    done = once.do(key, lambda session: _accept(session, order), status=202)
-    if done.told is None:
-        return done.response
+    if key is None:
+        told = _accepted(process.current().intake.take(order))
+    else:
+        done = once.do(key, lambda session: _accept(session, order), status=202)
+        if done.told is None:
+            return done.response
+        told = done.told
     bell.ring(order.lane)
-    return _waited(done.told, key, waiting.seconds(header.prefer))
+    return _waited(told, key, waiting.seconds(header.prefer))
 
 
 @api.post("/batch", responses={202: shapes.BatchAccepted})
@@ -77,11 +82,17 @@ def follow(path: shapes.EmailPath) -> Reply:
 def _accept(session: Session, order: Order) -> shapes.Accepted:
     now = clock.now()
     [email_id] = outbox.add(session, [order], now=now)
-    return shapes.Accepted(status="success", email_id=ids.public(email_id), sent_at=now)
+    return _accepted(Taken(email_id, now))
+
+
+def _accepted(taken: Taken) -> shapes.Accepted:
+    return shapes.Accepted(status="success", email_id=ids.public(taken.email_id), sent_at=taken.accepted_at)
 
 
 def _waited(told: shapes.Accepted, key: Key | None, asked_s: int) -> Reply:
     """The answer after the wait that was asked for, if this call may wait at all."""
+    if not asked_s:
+        return told, 202
     with waiting.place(asked_s) as may_wait:
         if not may_wait:
             return told, 202

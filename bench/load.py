@@ -1,0 +1,153 @@
+"""A closed loop of HTTP/1.1 requests over kept connections: each sends its next as soon as it has an answer.
+
+python -m bench.load --port 8000 --path / --seconds 2                  an empty GET
+python -m bench.load --port 8000 --path /x --body body.json --token …  a POST; every @@ in it is a number, used once
+
+Raw sockets and one epoll, so that the load itself takes little of the machine: some 20 µs of CPU a request. Prints one
+line of JSON: answers, those that were refused, seconds, the median and 99th percentile of their latency in ms.
+"""
+
+import argparse
+import json
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import count, repeat
+from pathlib import Path
+
+MARK = b"@@"
+_DIGITS = 10  # of a number that replaces a mark: bodies keep their length
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What to ask for, again and again: an empty GET, or a POST of the JSON in a file."""
+
+    path: str
+    body: Path | None = None
+    token: str = ""
+
+    def requests(self) -> Iterator[bytes]:
+        """The requests; the numbers in them start at the present microsecond, so no two runs share one."""
+        if self.body is None:
+            return repeat(f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        return self._posts(self.body.read_bytes())
+
+    def _posts(self, body: bytes) -> Iterator[bytes]:
+        size = len(body) + body.count(MARK) * (_DIGITS - len(MARK))
+        head = (
+            f"POST {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self.token}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
+        )
+        first, *others = (head.encode() + body).split(MARK)
+        numbers = count(time.time_ns() // 1_000 % 10**_DIGITS)
+        while True:
+            yield first + b"".join([b"%010d%b" % (next(numbers) % 10**_DIGITS, part) for part in others])
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came back in the time given."""
+
+    answers: int
+    refused: int
+    took_s: float
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def per_s(self) -> float:
+        """Answers a second."""
+        return self.answers / self.took_s
+
+
+def run(port: int, load: Load, *, seconds: float, connections: int = 32) -> Heard:
+    """A load in a process of its own, so that it shares no interpreter with anything measured."""
+    command = [sys.executable, "-m", "bench.load", "--port", str(port), "--path", load.path]
+    command += ["--seconds", str(seconds), "--connections", str(connections)]
+    command += ["--body", str(load.body), "--token", load.token] if load.body else []
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return Heard(**json.loads(told))
+
+
+@dataclass(slots=True)
+class _Drive:
+    """One load on its way: the connections, and what they have heard so far."""
+
+    requests: Iterator[bytes]
+    refused: int = 0
+    latencies: list[float] = field(default_factory=list)
+    asked: dict[int, float] = field(default_factory=dict)
+
+    def run(self, port: int, *, seconds: float, connections: int) -> Heard:
+        """Keep so many requests in the air for so many seconds, then hear the last answers."""
+        epoll, began = select.epoll(), time.perf_counter()
+        sockets = {each.fileno(): each for each in (_connected(port) for _ in range(connections))}
+        for fileno, each in sockets.items():
+            epoll.register(fileno, select.EPOLLIN)
+            self._ask(fileno, each)
+        while self.asked:
+            for fileno, _ in epoll.poll(1.0):
+                self._hear(fileno, sockets[fileno])
+                if time.perf_counter() - began < seconds:
+                    self._ask(fileno, sockets[fileno])
+        # Until the last answer: nothing is left for the next load to wait behind.
+        return self._told(time.perf_counter() - began)
+
+    def _ask(self, fileno: int, connection: socket.socket) -> None:
+        self.asked[fileno] = time.perf_counter()
+        connection.sendall(next(self.requests))
+
+    def _hear(self, fileno: int, connection: socket.socket) -> None:
+        self.refused += not _answer(connection).startswith(b"HTTP/1.1 2")
+        self.latencies.append(time.perf_counter() - self.asked.pop(fileno))
+
+    def _told(self, took_s: float) -> Heard:
+        ordered = sorted(self.latencies) or [0.0]
+        p50, p99 = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]
+        return Heard(len(ordered), self.refused, took_s, round(p50 * 1e3, 2), round(p99 * 1e3, 2))
+
+
+def _connected(port: int) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def _answer(connection: socket.socket) -> bytes:
+    """One whole answer."""
+    data = connection.recv(262_144)
+    while True:
+        head = data.find(b"\r\n\r\n")
+        if head >= 0:
+            at = data[:head].lower().find(b"content-length:")
+            size = int(data[at + 15 : data.index(b"\r\n", at)]) if at >= 0 else 0
+            if len(data) >= head + 4 + size:
+                return data
+        more = connection.recv(262_144)
+        if not more:
+            raise ConnectionError("the server closed a connection")
+        data += more
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, required=True, help="of a server on 127.0.0.1")
+    parser.add_argument("--path", default="/", help="what to ask for (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long (default: %(default)s)")
+    parser.add_argument("--connections", type=int, default=32, help="how many at once (default: %(default)s)")
+    parser.add_argument("--body", type=Path, help="file that holds the JSON to post; without one it is a GET")
+    parser.add_argument("--token", default="", help="bearer token")
+    options = parser.parse_args()
+    load = Load(options.path, options.body, options.token)
+    heard = _Drive(load.requests()).run(options.port, seconds=options.seconds, connections=options.connections)
+    print(json.dumps(asdict(heard)))
+
+
+if __name__ == "__main__":
+    main()
