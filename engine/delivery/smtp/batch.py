@@ -9,6 +9,7 @@ from engine.delivery import replies
 from engine.delivery.outcomes import Outcome, Phase, Sent, Untried
 from engine.delivery.smtp.envelope import Envelope, Letter
 from engine.delivery.smtp.opening import Opening
+from engine.delivery.smtp.lines import is_plain
 from engine.delivery.smtp.pool import Pool
 from engine.delivery.smtp.relay import RelayUnavailable
 from engine.delivery.smtp.session import Session
@@ -16,7 +17,7 @@ from engine.delivery.smtp.wire import Lost
 
 _TRIES = 3  # of one letter within a batch, and of the relay before a batch gives up
 _SWEEP_S = 0.5
-_MAX_WORDS = replies.MAX_RESPONSE_CHARS
+_ANSWER = Phase.ANSWER  # looking a member up costs as much as a call
 
 
 class Log(Protocol):
@@ -97,19 +98,26 @@ class Batch:
 
     def take(self) -> Letter | None:
         """The next letter; None when there is none now."""
+        if not self._waiting and self._pace is None and (letter := self._fetch()) is not None:
+            return letter
         if (self._waiting or self._look_ahead(1)) and (self._pace is None or self._may_take(self._pace)):
             return self._waiting.popleft()
         self._is_staffed = False
         return None
 
+    def accept(self, letter: Letter, text: bytes) -> None:
+        """Mark and keep that the server took a letter; `text` is its plain words."""
+        at_ms = time.time_ns() // 1_000_000
+        self._answered(letter.slot, 250, text, at_ms, _ANSWER)
+        self._outcomes[letter.slot] = Sent(text.decode("ascii"), at_ms)
+
     def decide(self, letter: Letter, phase: Phase, code: int, text: bytes) -> bool:
         """Mark and keep what a reply means for a letter; False when it is about the connection alone."""
+        if code == 250 and is_plain(text):
+            self.accept(letter, text)
+            return True
         at_ms = time.time_ns() // 1_000_000
         words = text.decode("ascii", "replace")
-        if code < 300 and words.isprintable() and "@" not in words and len(words) <= _MAX_WORDS:
-            self._answered(letter.slot, code, text, at_ms, phase)
-            self._outcomes[letter.slot] = Sent(words, at_ms)
-            return True
         outcome = replies.classify(phase, code, words, recipient=letter.recipient, at_ms=at_ms)
         if isinstance(outcome, Untried):
             return False
@@ -214,18 +222,24 @@ class Batch:
 
     def _look_ahead(self, count: int) -> bool:
         """Take letters until `count` of them wait; whether any does."""
-        try:
-            while len(self._waiting) < count and not self._has_ended:
-                letter = next(self._letters, None)
-                if letter is None:
-                    self._has_ended = True
-                else:
-                    self._waiting.append(letter)
-        except Exception as error:  # noqa: BLE001  # whatever composing raised: those in flight come first
-            self._has_ended = True
-            self._error = error
-            self._give_up("composing failed")
+        while len(self._waiting) < count and (letter := self._fetch()) is not None:
+            self._waiting.append(letter)
         return bool(self._waiting)
+
+    def _fetch(self) -> Letter | None:
+        """The next of the letters; None once they have ended, well or not."""
+        if self._has_ended:
+            return None
+        try:
+            letter = next(self._letters, None)
+        except Exception as error:  # noqa: BLE001  # whatever composing raised: those in flight come first
+            self._error = error
+            letter = None
+        if letter is None:
+            self._has_ended = True
+        if self._error is not None:
+            self._give_up("composing failed")
+        return letter
 
     def _give_up(self, why: str) -> None:
         """Every letter that is on no connection goes back untried; why, if it ever was on one."""

@@ -17,6 +17,9 @@ class Desk(Protocol):
     def complete(self, slot: int) -> None:
         """The next write may carry the final dot of this slot's letter."""
 
+    def accept(self, letter: Letter, text: bytes) -> None:
+        """The server took this letter, by a 250 to its final dot whose plain words are `text`."""
+
     def decide(self, letter: Letter, phase: Phase, code: int, text: bytes) -> bool:
         """A reply about this letter; False when it says nothing about it, only about the connection."""
 

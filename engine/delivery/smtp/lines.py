@@ -1,5 +1,6 @@
 """Whole replies out of a stream of bytes, one at a time (RFC 5321 section 4.2)."""
 
+import re
 from collections.abc import Iterator
 
 _CODES = frozenset(b"%d" % code for code in range(200, 600))
@@ -8,6 +9,10 @@ _SINGLE = {b"%d%b" % (code, mark): code for code in range(200, 600) for mark in 
 # RFC 5321 allows 512 octets a line; servers that say more are heard, servers that never stop are not.
 _MAX_LINE = 4_096
 _MAX_LINES = 128
+# 500 characters and no "@": what can be kept as it is (replies.redact).
+_PLAIN = rb"250 [ -?A-~]{0,496}"
+_plain = re.compile(_PLAIN).fullmatch
+_smooth = re.compile(rb"(%b)\r\n250 .*\n250 .*\n354 .*\n" % _PLAIN).fullmatch
 
 
 class Garbage(Exception):
@@ -56,15 +61,15 @@ class Reader:
             raise Garbage("a reply that does not end")
 
 
-def smooth_round(data: bytes) -> bytes | None:
-    """The answer to a body, when `data` is that and the three go-aheads for the next envelope, no more and no less.
+def is_plain(text: bytes) -> bool:
+    """Whether a 250 is one line without "@" or control characters, short enough to be kept as it is."""
+    return _plain(text) is not None
 
-    A Reader finds the same four replies; nearly all that comes is this, and this is five times as fast.
+
+def smooth_round(data: bytes) -> bytes | None:
+    """The answer to a body, when `data` is that and the three go-aheads of the next envelope, no more and no less.
+
+    A Reader finds the same four replies, in five times the time. The answer is plain.
     """
-    lines = data.split(b"\n")
-    if len(lines) != 5 or lines[4] or lines[3][:4] != b"354 ":
-        return None
-    answer = lines[0]
-    if answer[:4] == lines[1][:4] == lines[2][:4] == b"250 ":
-        return answer.rstrip(b"\r")
-    return None
+    found = _smooth(data)
+    return found[1] if found is not None else None

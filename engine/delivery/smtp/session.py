@@ -23,7 +23,6 @@ from engine.delivery.smtp.wire import Lost, Wire
 
 CLOSING = 421  # RFC 5321 section 3.8: the server is closing, whatever was asked
 _GOODBYE_S = 2.0
-_ANSWER = Phase.ANSWER  # looking a member up costs as much as a call
 
 
 class Session:
@@ -31,18 +30,19 @@ class Session:
 
     __slots__ = (
         "_current",
+        "_deadline",
         "_desk",
         "_flight",
+        "_has_moved",
         "_is_cruising",
         "_is_dirty",
+        "_left",
         "_limits",
         "_on_reply",
         "_reader",
         "_refused",
         "_seen_unsent",
-        "_taken",
         "_unsaid",
-        "deadline",
         "features",
         "has_proved_itself",
         "is_idle",
@@ -57,23 +57,22 @@ class Session:
         self.features = features
         self.is_idle = True  # a letter can be given to it
         self.is_leaving = False  # QUIT was said on it
-        self.deadline = 0.0
         self.last_used = time.monotonic()
         self.has_proved_itself = False  # a letter got past MAIL over it
         self._limits = limits
         self._reader = Reader()
         self._on_reply: Callable[[int, bytes], None] = self._on_surprise  # what the next reply answers
         self._desk: Desk
-        self._taken = 0
+        self._left = limits.messages_per_connection
         self._current: Letter | None = None  # its envelope is being said
         self._unsaid: list[bytes] = []  # of its commands, where they may not be pipelined
         self._refused = False  # the current letter has its answer; its other replies are still to come
         self._is_dirty = False  # a transaction is open on the server's side
         self._flight = Flight(wire)  # the body that awaits its answer
-        self._is_cruising = (
-            False  # a body and the next envelope have left whole, and none of their replies was read yet
-        )
+        self._is_cruising = False  # a body and the next envelope have left whole; no reply to them was read yet
+        self._has_moved = True  # a word was said or heard since the last look at the clock
         self._seen_unsent = 0
+        self._deadline = 0.0
 
     @property
     def is_busy(self) -> bool:
@@ -84,14 +83,14 @@ class Session:
         """Take letters from `desk` until it has no more. Raises Lost."""
         self._desk = desk
         self._next()
-        self._wait()
+        self._has_moved = True
 
     def quit(self) -> None:
         """Say goodbye; the connection is of no more use once the reply is here. Raises Lost."""
         self.is_idle, self.is_leaving = False, True
         self._on_reply = self._on_surprise
         self.wire.write(b"QUIT\r\n")
-        self._wait()
+        self._has_moved = True
 
     def connected(self) -> None:
         """It stood before the session began."""
@@ -110,28 +109,31 @@ class Session:
                 self._on_reply(code, text)
         except Garbage as error:
             raise Lost(str(error)) from error
-        self._wait()
+        self._has_moved = True
 
     def _cruise(self, answer: bytes) -> None:
         """The body in flight was accepted; the next one, which is awaited, takes its place."""
         letter = self._flight.letter
         assert letter is not None  # noqa: S101  # cruising begins with a body
-        self._desk.decide(letter, _ANSWER, 250, answer)
-        self.has_proved_itself = True
+        self._desk.accept(letter, answer)
+        self.has_proved_itself = self._has_moved = True
         self._send_body()
-        self._wait()
 
     def flushed(self) -> None:
         """What was written has left: the tail of a long body may follow. Raises Lost."""
         self._flight.go_on()
-        self._wait()
+        self._has_moved = True
 
     def is_overdue(self, now: float) -> bool:
-        """Whether the awaited reply is late (RFC 5321 section 4.5.3.2); a body still moving is not."""
-        if self.wire.unsent != self._seen_unsent:
+        """Whether the awaited reply is late (RFC 5321 section 4.5.3.2); a body still moving is not.
+
+        Time is counted from the first call after the last movement: looking at the clock each time costs more.
+        """
+        if self._has_moved or self.wire.unsent != self._seen_unsent:
+            self._has_moved = False
             self._seen_unsent = self.wire.unsent
-            self._wait()
-        return not self.is_idle and now > self.deadline
+            self._deadline = now + self._patience_s()
+        return not self.is_idle and now > self._deadline
 
     def lost(self, why: str) -> None:
         """The connection is gone: say what that makes of the letters on it."""
@@ -148,19 +150,16 @@ class Session:
         else:
             self._desk.settle(letter, outcome)
 
-    def _wait(self) -> None:
-        timeout_s = self._limits.command_timeout_s
+    def _patience_s(self) -> float:
         if self._flight.letter is not None and not self.wire.unsent:
-            timeout_s = self._limits.dot_timeout_s
-        elif self.is_leaving:
-            timeout_s = _GOODBYE_S
-        self.deadline = time.monotonic() + timeout_s
+            return self._limits.dot_timeout_s
+        return _GOODBYE_S if self.is_leaving else self._limits.command_timeout_s
 
     def _take(self) -> bytes:
         """Make the next letter that can go over this connection the current one; its commands, b"" if there is none."""
         self._current = None
         self._refused = False
-        while self._taken < self._limits.messages_per_connection:
+        while self._left:
             letter = self._desk.take()
             if letter is None:
                 break
@@ -170,7 +169,7 @@ class Session:
                 self._desk.settle(letter, refusal.outcome)
                 continue
             self._current = letter
-            self._taken += 1
+            self._left -= 1
             return commands
         return b""
 
@@ -180,7 +179,7 @@ class Session:
             self.is_idle = False
             self._on_reply = self._on_rset if self._is_dirty else self._on_mail
             self._say_first(b"RSET\r\n" + commands if self._is_dirty else commands)
-        elif self._taken >= self._limits.messages_per_connection:
+        elif not self._left:
             self.quit()
         else:
             self.is_idle = True
