@@ -5,11 +5,14 @@ import logging.handlers
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 REDACTED = "<address>"
+COMPLAIN_EVERY_S = 60.0
 
 # Anything shaped like an address, also percent-encoded. Written so that no run of text is scanned twice.
 _ADDRESS = re.compile(r"[^\s@<>\"'(),:;=\[\]{}%]{1,64}(?:@|%40)[^\s@<>\"'(),:;=\[\]{}%]{1,255}")
@@ -75,17 +78,49 @@ def _write(handler: logging.StreamHandler[Any], whole: str) -> None:
         handler.release()
 
 
+class _Enduring(logging.Handler):
+    """A handler whose failure, such as a full disk, stops nobody's work.
+
+    It is said once a minute, without the record: what the library would print of that is not redacted.
+    """
+
+    _silent_until = 0.0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record, if that can be done."""
+        try:
+            super().emit(record)
+        except OSError:  # looking for a file that was moved away may fail, too
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002  # the name the base class calls
+        """Complain on standard error, unless that was done just now."""
+        if monotonic() >= self._silent_until:
+            self._silent_until = monotonic() + COMPLAIN_EVERY_S
+            with suppress(OSError, ValueError):
+                print(f"log_unwritable error={sys.exc_info()[1]!r}", file=sys.stderr, flush=True)
+
+
+class _File(_Enduring, logging.handlers.WatchedFileHandler):
+    """The log file, begun anew when it is moved away."""
+
+
+class _Console(_Enduring, logging.StreamHandler):  # type: ignore[type-arg]  # generic to the type checker alone
+    """Standard error."""
+
+
 def install(file: Path, level: str) -> None:
     """Send the log of this process to `file` and to standard error; safe to repeat.
 
-    Processes may share the file: each line is one append. A file that is moved away is made anew.
+    Processes may share the file: each line is one append. A file that is moved away is made anew. A file that cannot
+    be written any more costs its lines and nothing else.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if isinstance(handler.formatter, Redacting)]:
         root.removeHandler(handler)
         handler.close()
-    for handler in (logging.handlers.WatchedFileHandler(file, encoding="utf-8"), logging.StreamHandler(sys.stderr)):
+    for handler in (_File(file, encoding="utf-8"), _Console(sys.stderr)):
         handler.setFormatter(Redacting(FORMAT))
         root.addHandler(handler)
     root.setLevel(level)

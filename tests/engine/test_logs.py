@@ -105,3 +105,23 @@ def test_a_log_that_is_moved_away_is_begun_anew(log: Path) -> None:
 def test_redacting_a_long_line_takes_no_time(log: Path) -> None:
     logging.getLogger("x").info("%s", "a" * 200_000 + "@" + "@" * 50_000 + "%" * 50_000)
     assert log.stat().st_size > 0
+
+
+def test_a_full_disk_is_told_once_and_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root, before = logging.getLogger(), logging.getLogger().handlers[:]
+    logs.install(Path("/dev/full"), "INFO")
+    for _ in range(3):
+        logging.getLogger("x").info("to %s", "ana@empresa.example")
+    for handler in set(root.handlers) - set(before):
+        root.removeHandler(handler)
+    said = capsys.readouterr().err
+    assert said.count("log_unwritable") == 1 and "No space left" in said
+    assert said.count(f"to {logs.REDACTED}") == 3 and "ana@" not in said
+
+
+def test_a_log_whose_folder_went_away_stops_nothing(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.install(log, "INFO")
+    log.parent.rename(log.parent.with_name("moved"))
+    log.parent.touch()
+    logging.getLogger("x").info("still here")
+    assert "still here" in capsys.readouterr().err
