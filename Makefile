@@ -31,8 +31,8 @@ check: $(DEVELOPMENT) ## lint, format, types, import walls
 bench: $(DEVELOPMENT) ## speed, cost and memory as a table and JSON lines (about 15 minutes; LONG=1: twice that)
 	@$(RUN) -m bench $(if $(LONG),--long)
 
-faults: $(DEVELOPMENT) ## kill real processes, for longer than the tests do
-	@FAULTS=long $(RUN) -m pytest -q -m fault tests
+faults: $(DEVELOPMENT) ## kill real processes, more than 300 of them, and audit every message (FAULTS_SEED=7: another run)
+	@FAULTS=long $(RUN) -m pytest -q tests/faults
 
 system-packages: $(RUN) ## postfix's smtp-source and smtp-sink for `make bench`, unpacked into var/; nothing is started
 	@$(RUN) -m bench.postfix

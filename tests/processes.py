@@ -23,14 +23,17 @@ class Processes:
         self.log = log
         self._children: list[subprocess.Popen[bytes]] = []
 
-    def worker(self, queues: str, *, concurrency: int = 1) -> subprocess.Popen[bytes]:
-        """A Celery worker on these queues."""
-        options = ["-Q", queues, "-c", str(concurrency), "-n", f"{queues.replace(',', '-')}-{len(self._children)}@%h"]
-        return self.start("-m", "celery", "-A", "worker", "worker", *options, "--without-gossip", "--without-mingle")
+    def worker(self, queues: str, *options: str, concurrency: int = 1) -> subprocess.Popen[bytes]:
+        """A Celery worker on these queues, with these further options."""
+        name = f"{queues.replace(',', '-')}-{len(self._children)}@%h"
+        usual = ["-Q", queues, "-c", str(concurrency), "-n", name, "--without-gossip", "--without-mingle"]
+        return self.start("-m", "celery", "-A", "worker", "worker", *usual, *options)
 
     def beat(self) -> subprocess.Popen[bytes]:
-        """Celery's beat, its schedule in memory of this test alone."""
-        return self.start("-m", "celery", "-A", "worker", "beat", "-s", str(self.log.parent / "beat"))
+        """Another beat of Celery, with a schedule file of its own."""
+        return self.start(
+            "-m", "celery", "-A", "worker", "beat", "-s", str(self.log.parent / f"beat-{len(self._children)}")
+        )
 
     def web(self, port: int) -> subprocess.Popen[bytes]:
         """The web server on `port`; returns when it answers."""
