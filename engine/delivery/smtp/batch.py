@@ -8,8 +8,8 @@ from typing import Protocol
 from engine.delivery import replies
 from engine.delivery.outcomes import Outcome, Phase, Sent, Untried
 from engine.delivery.smtp.envelope import Envelope, Letter
-from engine.delivery.smtp.opening import Opening
 from engine.delivery.smtp.lines import is_plain
+from engine.delivery.smtp.opening import Opening
 from engine.delivery.smtp.pool import Pool
 from engine.delivery.smtp.relay import RelayUnavailable
 from engine.delivery.smtp.session import Session
