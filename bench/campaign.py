@@ -98,7 +98,9 @@ def told(rounds: Sequence[Round], message_bytes: int) -> list[str]:
     lines = [cost([each.ours for each in rounds]).line]
     pairs = [(each.ours.per_s, each.source.per_s) for each in rounds if each.source]
     if pairs:
-        lines.append(_ratio("campaign_over_smtp_source", pairs, message_bytes=message_bytes).line)
+        theirs = round(figures.middle([each.source.cpu_us for each in rounds if each.source]), 1)
+        facts = {"message_bytes": message_bytes, "smtp_source_cpu_us": theirs}
+        lines.append(_ratio("campaign_over_smtp_source", pairs, **facts).line)
     else:
         lines.append(figures.skipped("campaign_over_smtp_source", postfix.MISSING))
     against = [(each.ours.per_s, each.naive_per_s) for each in rounds if each.naive_per_s]

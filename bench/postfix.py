@@ -22,6 +22,7 @@ UNPACKED = Path(__file__).parents[1] / "var" / "postfix"
 MISSING = "smtp-source and smtp-sink of Debian's package postfix are not here; `make system-packages` gets them"
 
 _FOLDERS = (UNPACKED / "usr/sbin", Path("/usr/sbin"), Path("/usr/libexec/postfix"), Path("/usr/local/sbin"))
+_NAMES = ("smtp-source", "smtp-sink")
 _BACKLOG = "1024"
 _SESSIONS = "20"
 _ADDRESSES = ("-f", "hola@cadencia.example", "-t", "persona50000@empresa1.example")
@@ -66,7 +67,7 @@ class Sent:
 def find() -> Tools | None:
     """The programs, unpacked or installed; None when they are not here."""
     folders = [*_FOLDERS, *map(Path, os.get_exec_path())]
-    found = (each for each in folders if (each / "smtp-source").exists() and (each / "smtp-sink").exists())
+    found = (each for each in folders if all(os.access(each / name, os.X_OK) for name in _NAMES))
     return next(map(Tools, found), None)
 
 

@@ -18,7 +18,11 @@ def keep(told: Sequence[Mapping[str, Any]]) -> None:
     """Remember these figures, each in place of the one measured before it."""
     known = {each["figure"]: each for each in kept()}
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    known |= {each["figure"]: {**each, "measured": now} for each in told if each["value"] is not None}
+    known |= {
+        each["figure"]: {"machine": figures.machine(), **each, "measured": now}
+        for each in told
+        if each["value"] is not None
+    }
     KEPT.parent.mkdir(exist_ok=True)
     KEPT.write_text(json.dumps(list(known.values()), ensure_ascii=False, indent=1))
 
@@ -44,7 +48,7 @@ def filled(page: str, told: Sequence[Mapping[str, Any]]) -> str:
     if not begin or not end:
         raise ValueError(f"the page lacks its marks {BEGIN} and {END}")
     days = sorted({each["measured"][:10] for each in told})
-    machines = sorted({each["machine"] for each in told if "machine" in each})
+    machines = sorted({each["machine"] for each in told})
     source = f"Measured {' to '.join(dict.fromkeys((days[0], days[-1])))} on {'; '.join(machines)}."
     return f"{before}{begin}\n{source}\n\n{figures.markdown(told)}\n{_splits(told)}{end}{after}"
 
