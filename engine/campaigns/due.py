@@ -37,6 +37,7 @@ SELECT due.id, due.contact_id, due.next_at, c.email, c.first_name, c.last_name, 
        CASE WHEN c.converted THEN 'converted' ELSE CAST(:stopped_by AS jsonb) ->> s.reason END AS obstacle
   FROM due JOIN contacts c ON c.id = due.contact_id LEFT JOIN suppressions s ON s.email_index = c.email_index
  WHERE EXISTS (SELECT 1 FROM campaigns WHERE id = :campaign AND state = 'running')
+ ORDER BY due.next_at, due.id
 """)
 _STOP = text("""
 UPDATE enrollments e SET state = 'stopped', next_at = NULL, stop_reason = v.reason, stopped_at = :now
@@ -104,7 +105,7 @@ class Agenda:
         values |= {"after_at": after_at, "after_id": after_id, "stopped_by": enrollments.STOPPED_BY_JSON}
         rows = session.execute(_CLAIM, values).all()
         if rows:
-            self._places[key] = max((row.next_at, row.id) for row in rows)
+            self._places[key] = (rows[-1].next_at, rows[-1].id)
         return rows
 
     def _open(self, session: Session, hand: Hand, step: Step, rows: Sequence[Row[Any]], now: datetime) -> Group:

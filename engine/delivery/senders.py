@@ -21,7 +21,8 @@ def register(session: Session, host: str, pid: int) -> UUID:
 # statements have generic plans: one that reads a whole table would cost 20 ms a group, so it may have none.
 _HOLD = text("""
     SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-           set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)
+           set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true),
+           set_config('plan_cache_mode', 'force_generic_plan', true)
       FROM senders WHERE id = :id AND fenced_at IS NULL FOR SHARE
 """)
 
