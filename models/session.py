@@ -7,16 +7,22 @@ from random import uniform
 from time import monotonic, sleep
 from typing import TypeVar
 
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import DBAPIError
+import psycopg
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session as Session  # for web and worker, which may not import sqlalchemy
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 import settings
 from errors import Unavailable
 
 # Serialization failure, deadlock: the transaction was undone whole and may simply run again.
 _UNDONE = {"40001", "40P01"}
+
+_RESTED = "rested"
+_TRUSTED_S = 1.0
 
 T = TypeVar("T")
 
@@ -25,14 +31,34 @@ T = TypeVar("T")
 def engine() -> Engine:
     """The engine of this process; made at first use, so never before a fork (rule R21)."""
     url = settings.current().database_url.get_secret_value().replace("postgresql://", "postgresql+psycopg://", 1)
-    return create_engine(
+    made = create_engine(
         url,
         pool_size=settings.current().web_threads,
         max_overflow=4,
-        pool_pre_ping=True,
         pool_timeout=5,
         connect_args={"connect_timeout": 5, "application_name": "cadencia", "options": "-c timezone=UTC"},
     )
+    event.listen(made, "checkout", _check_if_rested)
+    event.listen(made, "checkin", _note_rest)
+    return made
+
+
+def _check_if_rested(connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+    """Ask a connection that lay idle whether it still works, and have a new one made if not (rule R22).
+
+    The question is a round trip, so it is not asked at every use: what a connection that broke within the last second
+    makes is a 503, and all its like are thrown away.
+    """
+    if monotonic() - record.info.get(_RESTED, monotonic()) < _TRUSTED_S:
+        return
+    try:
+        engine().dialect.do_ping(connection)
+    except psycopg.Error:
+        raise InvalidatePoolError from None
+
+
+def _note_rest(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info[_RESTED] = monotonic()
 
 
 def after_fork() -> None:
@@ -48,9 +74,24 @@ def transaction() -> Iterator[Session]:
 
     Raises Unavailable when the database is not there, or went away before it confirmed the commit.
     """
+    with _loss_told(), Session(engine(), expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def statement() -> Iterator[Session]:
+    """A session for a single statement, which is a transaction of its own: BEGIN and COMMIT are round trips, too.
+
+    Raises Unavailable as `transaction` does.
+    """
+    with _loss_told(), Session(engine().execution_options(isolation_level="AUTOCOMMIT")) as session:
+        yield session
+
+
+@contextmanager
+def _loss_told() -> Iterator[None]:
     try:
-        with Session(engine(), expire_on_commit=False) as session, session.begin():
-            yield session
+        yield
     except PoolExhausted:
         raise Unavailable("database: no connection became free in time") from None
     except DBAPIError as error:

@@ -1,11 +1,11 @@
 """Contacts: found by address, made when they are new, and what is known of each."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -16,15 +16,30 @@ from models import Contact, arrays, ids, vault
 
 FLAGS = tuple(f"email_{step}_{what}" for step in (1, 2, 3) for what in ("sent", "opened", "clicked"))
 
-_KNOWN = text("SELECT email_index, id FROM contacts WHERE email_index = ANY(CAST(:indexes AS bytea[]))")
-_ADD = text("""
+# For a statement that writes for people who may be new: over `given (index, contact_id, address, …)` it adds `people
+# (id, email_index)`. A contact that another transaction makes meanwhile is in neither part: `given` without its
+# `people` is for the next statement, which sees it. New rows are locked in the order of their index, so two such
+# statements at once cannot deadlock.
+ENSURED = """
+held AS MATERIALIZED (
+    SELECT id, email_index FROM contacts WHERE email_index IN (SELECT index FROM given)
+), made AS (
     INSERT INTO contacts (id, email, email_index, created_at, updated_at)
-    SELECT id, email, email_index, :now, :now
-      FROM unnest(CAST(:ids AS uuid[]), CAST(:emails AS text[]), CAST(:indexes AS bytea[]))
-           AS fresh (id, email, email_index)
+    SELECT DISTINCT ON (index) contact_id, address, index, CAST(:now AS timestamptz), CAST(:now AS timestamptz)
+      FROM given WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.email_index = given.index) ORDER BY index
     ON CONFLICT (email_index) DO NOTHING
-    RETURNING email_index, id
-""")
+    RETURNING id, email_index
+), people AS (
+    SELECT id, email_index FROM held UNION ALL SELECT id, email_index FROM made
+)"""
+_ENSURE = text(f"""
+    WITH given AS MATERIALIZED (
+        SELECT index, contact_id, address
+          FROM unnest(CAST(:indexes AS bytea[]), CAST(:contact_ids AS uuid[]), CAST(:addresses AS text[]))
+               AS v (index, contact_id, address)
+    ), {ENSURED}
+    SELECT email_index, id FROM people
+""")  # noqa: S608  # our own words
 _UPSERT = text("""
     INSERT INTO contacts AS held (id, email, email_index, first_name, last_name, industry, role, company, timezone,
                                   locale, attributes, created_at, updated_at)
@@ -105,40 +120,37 @@ class View:
 def ensure(session: Session, addresses: Sequence[str], *, now: datetime) -> list[UUID]:
     """The contacts of these normalised addresses, in the order given; unknown ones are made.
 
-    Duplicates are fine. One statement when all are known, two when some are new, three when another
-    transaction made one of them meanwhile. New rows are locked in the order of their index, so two calls
-    at once cannot deadlock.
+    Duplicates are fine. One statement, and another when a different transaction made one of them meanwhile.
     """
-    blind_index = vault.current().blind_index
-    keyed_by = {address: blind_index(address) for address in addresses}
-    keyed = {index: address for address, index in keyed_by.items()}
-    known = _known(session, keyed)
-    missing = sorted(keyed.keys() - known.keys())
-    if missing:
-        known |= _add(session, [(index, keyed[index]) for index in missing], now)
-    raced = [index for index in missing if index not in known]
-    if raced:
-        known |= _known(session, raced)
-    return [known[keyed_by[address]] for address in addresses]
+    given = [given_of(address) for address in addresses]
+    known: dict[bytes, UUID] = {}
+    while missing := {each.key: each for each in given if each.key not in known}:
+        rows = session.execute(_ENSURE, {**columns(list(missing.values())), "now": now})
+        known |= {bytes(index): contact_id for index, contact_id in rows}
+    return [known[each.key] for each in given]
 
 
-def _known(session: Session, indexes: Iterable[bytes]) -> dict[bytes, UUID]:
-    rows = session.execute(_KNOWN, {"indexes": arrays.blobs(indexes)})
-    return {bytes(index): contact_id for index, contact_id in rows}
+class Given(NamedTuple):
+    """An address as `ENSURED` takes it, sealed, and the id that its contact gets if it is new."""
+
+    key: bytes
+    contact_id: UUID
+    address: str
 
 
-def _add(session: Session, fresh: Sequence[tuple[bytes, str]], now: datetime) -> dict[bytes, UUID]:
-    encrypt = vault.current().encrypt
-    rows = session.execute(
-        _ADD,
-        {
-            "ids": arrays.uuids(ids.new() for _ in fresh),
-            "emails": arrays.words(encrypt(address) for _, address in fresh),
-            "indexes": arrays.blobs(index for index, _ in fresh),
-            "now": now,
-        },
-    )
-    return {bytes(index): contact_id for index, contact_id in rows}
+def given_of(address: str) -> Given:
+    """A normalised address made ready for the ledger."""
+    keys = vault.current()
+    return Given(keys.blind_index(address), ids.new(), keys.encrypt(address))
+
+
+def columns(given: Sequence[Given]) -> dict[str, str]:
+    """The parameters `indexes`, `contact_ids` and `addresses` of a statement over `given`."""
+    return {
+        "indexes": arrays.blobs(each.key for each in given),
+        "contact_ids": arrays.uuids(each.contact_id for each in given),
+        "addresses": arrays.words(each.address for each in given),
+    }
 
 
 def upsert(session: Session, drafts: Sequence[Draft], *, now: datetime) -> Upserted:

@@ -32,39 +32,57 @@ class Order:
     lane: str = "transactional"
 
 
-_ADD = text("""
+_ADD = text(f"""
+WITH given AS MATERIALIZED (
+    SELECT * FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:indexes AS bytea[]), CAST(:contact_ids AS uuid[]), CAST(:addresses AS text[]),
+        CAST(:templates AS text[]), CAST(:subjects AS text[]), CAST(:lanes AS text[]), CAST(:kinds AS text[]),
+        CAST(:steps AS smallint[]), CAST(:variables AS text[]), CAST(:message_ids AS text[]))
+      AS v (id, index, contact_id, address, template, subject, lane, kind, step, variables, message_id)
+), {contacts.ENSURED}
 INSERT INTO emails (id, contact_id, template, subject, lane, kind, step, variables, message_id, accepted_at, due_at)
-SELECT id, contact_id, template, subject, lane, kind, step, variables, message_id, :now, :now
-FROM unnest(CAST(:ids AS uuid[]), CAST(:contacts AS uuid[]), CAST(:templates AS text[]), CAST(:subjects AS text[]),
-            CAST(:lanes AS text[]), CAST(:kinds AS text[]), CAST(:steps AS smallint[]), CAST(:variables AS text[]),
-            CAST(:message_ids AS text[]))
-     AS v(id, contact_id, template, subject, lane, kind, step, variables, message_id)
-""")
+SELECT given.id, people.id, template, subject, lane, kind, step, variables, message_id,
+       CAST(:now AS timestamptz), CAST(:now AS timestamptz)
+  FROM given JOIN people ON people.email_index = given.index
+RETURNING id
+""")  # noqa: S608  # our own words
 
 
 def add(session: Session, orders: Sequence[Order], *, now: datetime) -> list[UUID]:
     """Queue e-mails, due at once, making contacts of new addresses; their ids in the order given.
 
-    Two statements however many there are. After the caller's commit, ring the lane's bell.
+    One statement however many there are, and another for those whose contact a different transaction made meanwhile.
+    After the caller's commit, ring the lane's bell.
     """
-    if not orders:
-        return []
-    contact_ids = contacts.ensure(session, [order.to for order in orders], now=now)
-    email_ids = [ids.new() for _ in orders]
-    values = {
-        "ids": arrays.uuids(email_ids),
-        "contacts": arrays.uuids(contact_ids),
-        "templates": arrays.words(order.template for order in orders),
-        "subjects": [order.subject for order in orders],
-        "lanes": arrays.words(order.lane for order in orders),
-        "kinds": arrays.words(order.kind for order in orders),
-        "steps": arrays.numbers(step_of(order.template) for order in orders),
-        "variables": arrays.words(variables.seal(order.variables) for order in orders),
-        "message_ids": arrays.words(message_id(email_id) for email_id in email_ids),
-        "now": now,
+    wanted = {ids.new(): order for order in orders}
+    waiting = dict(wanted)
+    while waiting:
+        for email_id in offer(session, waiting, now=now):
+            del waiting[email_id]
+    return list(wanted)
+
+
+def offer(session: Session, orders: Mapping[UUID, Order], *, now: datetime) -> Sequence[UUID]:
+    """Queue e-mails under these ids in one statement; the ids of those that were stored.
+
+    Not stored is only what is for a contact that another transaction made while this statement ran: offer it again.
+    """
+    return session.scalars(_ADD, {**_columns(orders), "now": now}).all()
+
+
+def _columns(orders: Mapping[UUID, Order]) -> dict[str, str]:
+    given = orders.values()
+    return {
+        **contacts.columns([contacts.given_of(order.to) for order in given]),
+        "ids": arrays.uuids(orders),
+        "templates": arrays.words(order.template for order in given),
+        "subjects": arrays.words(order.subject for order in given),
+        "lanes": arrays.words(order.lane for order in given),
+        "kinds": arrays.words(order.kind for order in given),
+        "steps": arrays.numbers(step_of(order.template) for order in given),
+        "variables": arrays.words(variables.seal(order.variables) for order in given),
+        "message_ids": arrays.words(message_id(email_id) for email_id in orders),
     }
-    session.execute(_ADD, values)
-    return email_ids
 
 
 @lru_cache(maxsize=1_000)
