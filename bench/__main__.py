@@ -77,7 +77,7 @@ def show(lines: list[str]) -> None:
     told = [figure for line in lines if (figure := figures.read(line))]
     page.keep(told)
     if told:
-        print(f"\n{figures.machine()}\n\n{figures.table(told)}\n")
+        print(f"\n{figures.machine()}\n\n{figures.table(told)}\n{figures.split(told)}")
     print("\n".join(lines), flush=True)
 
 

@@ -115,23 +115,30 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"smtp-sink does not listen on port {port}")
 
 
+class NotHere(Exception):
+    """The programs cannot be had on this machine as it is; says what to do about it."""
+
+
 def main() -> None:
-    """The command line."""
-    if (there := find()) is None:
-        there = _unpack()
-    _complete(there)
-    print(f"smtp-source and smtp-sink are in {there.folder}")
+    """The command line; no error when they cannot be had, because all but one figure do without them."""
+    try:
+        there = find() or _unpack()
+        _complete(there)
+    except NotHere as reason:
+        print(f"{reason}\nOnly the figure campaign_over_smtp_source needs them; until then it is skipped.")
+    else:
+        print(f"smtp-source and smtp-sink are in {there.folder}")
 
 
 def _unpack() -> Tools:
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise SystemExit("This is no Debian or Ubuntu: put smtp-source and smtp-sink of postfix on the PATH yourself.")
+        raise NotHere("This is no Debian or Ubuntu: put smtp-source and smtp-sink of postfix on the PATH yourself.")
     UNPACKED.mkdir(parents=True, exist_ok=True)
     if not _download() and not (_run(_as_root("apt-get", "update", "-qq")) and _download()):
-        raise SystemExit("The package postfix cannot be downloaded; is there a network, and a list of packages?")
+        raise NotHere("The package postfix cannot be downloaded; is there a network, and a list of packages?")
     [package] = UNPACKED.glob("postfix_*.deb")
     if not _run(["dpkg-deb", "-x", str(package), str(UNPACKED)]):
-        raise SystemExit(f"{package} cannot be unpacked.")
+        raise NotHere(f"{package} cannot be unpacked.")
     return Tools(UNPACKED / "usr/sbin")
 
 
@@ -147,7 +154,7 @@ def _complete(tools: Tools) -> None:
     )
     lacking = re.findall(r"(\S+) => not found", listed.stdout)
     if lacking and not _run(_as_root("apt-get", "install", "-y", "-qq", "--no-install-recommends", *_libraries())):
-        raise SystemExit(f"The libraries {', '.join(lacking)} are missing and cannot be installed.")
+        raise NotHere(f"The libraries {', '.join(lacking)} are missing and cannot be installed.")
 
 
 def _libraries() -> list[str]:
@@ -159,12 +166,12 @@ def _libraries() -> list[str]:
 
 
 def _as_root(*command: str) -> list[str]:
-    """A command for root; ends here, saying which one, when this is another user without sudo."""
+    """A command for root; NotHere, saying which one, when this is another user without sudo."""
     if os.geteuid() == 0:
         return list(command)
     if shutil.which("sudo"):
         return ["sudo", *command]
-    raise SystemExit(f"Run this as root, then `make system-packages` again:\n  {' '.join(command)}")
+    raise NotHere(f"Run this as root, then `make system-packages` again:\n  {' '.join(command)}")
 
 
 def _run(command: Sequence[str]) -> bool:

@@ -103,6 +103,13 @@ def _row(bar: Bar, told: Mapping[str, Any]) -> tuple[str, ...]:
     return (bar.words, f"{told['value']:g}", spread, str(told.get("runs", 1)), str(bar), verdict)
 
 
+def split(told: Iterable[Mapping[str, Any]]) -> str:
+    """Where the CPU of a message goes, in words; nothing when that was not measured."""
+    splits = [each["split"] for each in told if "split" in each]
+    parts = [", ".join(f"{part} {us:g} µs" for part, us in each.items()) for each in splits]
+    return "".join(f"\nCPU a message: {each}.\n" for each in parts)
+
+
 HEADINGS = ("figure", "median", "spread", "runs", "to reach", "")
 
 

@@ -50,12 +50,4 @@ def filled(page: str, told: Sequence[Mapping[str, Any]]) -> str:
     days = sorted({each["measured"][:10] for each in told})
     machines = sorted({each["machine"] for each in told})
     source = f"Measured {' to '.join(dict.fromkeys((days[0], days[-1])))} on {'; '.join(machines)}."
-    return f"{before}{begin}\n{source}\n\n{figures.markdown(told)}\n{_splits(told)}{end}{after}"
-
-
-def _splits(told: Sequence[Mapping[str, Any]]) -> str:
-    """Where the CPU of a message goes, in words."""
-    splits = [each["split"] for each in told if "split" in each]
-    return "".join(
-        f"\nCPU a message: {', '.join(f'{part} {us:g} µs' for part, us in split.items())}.\n" for split in splits
-    )
+    return f"{before}{begin}\n{source}\n\n{figures.markdown(told)}\n{figures.split(told)}{end}{after}"
