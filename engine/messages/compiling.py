@@ -55,6 +55,7 @@ class Compiled:
     sources: Sources
     required: frozenset[str]
     in_subject: frozenset[str]
+    names: tuple[str, ...]  # every variable, ours included
 
 
 def compile_folder(folder: Path) -> Compiled:
@@ -96,6 +97,7 @@ def _compiled(folder: Path) -> Compiled:
         sources=sources,
         required=frozenset().union(*map(variables.required, trees)) - _OURS,
         in_subject=variables.named(trees[0]),
+        names=tuple(sorted(frozenset().union(*map(variables.named, trees)))),
     )
 
 

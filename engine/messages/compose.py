@@ -12,6 +12,7 @@ from errors import CadenciaError
 
 # Auto-Submitted (RFC 3834 section 5) keeps holiday responders quiet, whose replies would end the contact's sequence.
 _FIXED = "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
+_LEAVE = "List-Unsubscribe"
 _ONE_CLICK = "List-Unsubscribe-Post: List-Unsubscribe=One-Click"  # RFC 8058 section 3.1
 
 
@@ -47,15 +48,14 @@ class Composer:
     """
 
     def __init__(self, library: templates.Library, signer: tokens.Signer, sender: From) -> None:
-        if not tokens.is_web(sender.public_url):
-            raise ValueError("public_url: an absolute http:// or https:// address is needed")
         self._library = library
         self._signer = signer
-        self._public_url = sender.public_url.rstrip("/")
+        self._public_url = _home(sender.public_url)
         self._from = _sender_field("From", sender.mail_from)
         self._fixed = _FIXED
         if sender.reply_to:
             self._fixed = f"{_sender_field('Reply-To', sender.reply_to)}\r\n{_FIXED}"
+        self._dated: tuple[datetime | None, str] = (None, "")
 
     def compose(self, message: Message, *, now: datetime, eight_bit: bool) -> bytes:
         """The whole mail with CRLF line ends, not dot-stuffed, the same on every call but for its Date.
@@ -66,23 +66,28 @@ class Composer:
             self._signer, self._public_url, message.email_id, unsubscribes=message.kind == "marketing"
         )
         try:
-            rendered = self._library.get(message.template).encode(message.variables, addresses)
-            head = self._head(message, rendered.subject, addresses.unsubscribe, now)
+            subject, html, text = self._library.get(message.template).encode(message.variables, addresses)
+            head = self._head(message, subject, addresses.unsubscribe, now)
             if not (eight_bit or head.isascii()):
                 raise ValueError("To: its name before the @ is outside ASCII, which this relay cannot take")
-            return mime.alternative(
-                rendered.text, rendered.html, name=message.email_id.hex, eight_bit=eight_bit, head=head
-            )
+            return mime.alternative(text, html, boundary=addresses.boundary, eight_bit=eight_bit, head=head)
         except (templates.UnknownTemplate, templates.CannotRender, compiling.BrokenTemplate, ValueError) as failure:
             raise CannotCompose(self._told(message, failure)) from None
 
     def _head(self, message: Message, subject: str, unsubscribe: str, now: datetime) -> bytes:
-        to = headers.address_field("To", headers.Mailbox(message.to, message.to_name or ""))
+        to = headers.address_field("To", message.to, message.to_name or "")
         about = headers.text_field("Subject", subject)
-        date = headers.date_field(now)
         name = headers.message_id_field(message.message_id)
-        leave = f"\r\n{headers.url_field('List-Unsubscribe', unsubscribe)}\r\n{_ONE_CLICK}" if unsubscribe else ""
-        return f"{self._from}\r\n{to}\r\n{about}\r\n{date}\r\n{name}{leave}\r\n{self._fixed}".encode()
+        leave = f"\r\n{_LEAVE}: <{unsubscribe}>\r\n{_ONE_CLICK}" if unsubscribe else ""
+        return f"{self._from}\r\n{to}\r\n{about}\r\n{self._date(now)}\r\n{name}{leave}\r\n{self._fixed}".encode()
+
+    def _date(self, now: datetime) -> str:
+        """The Date field; the mails of a group share one `now`."""
+        known, field = self._dated
+        if known is not now:
+            field = headers.date_field(now)
+            self._dated = (now, field)
+        return field
 
     def _told(self, message: Message, failure: Exception) -> str:
         """Template, variable and fault; the slow way, for few messages ever fail."""
@@ -97,8 +102,17 @@ class Composer:
         return said + str(failure)
 
 
+def _home(public_url: str) -> str:
+    """The address that all of a mail's own links begin with; what the unsubscribe link adds has one length."""
+    if not tokens.is_web(public_url):
+        raise ValueError("public_url: an absolute http:// or https:// address is needed")
+    home = public_url.rstrip("/")
+    headers.url_field(_LEAVE, f"{home}/u/{'A' * tokens.SHORT_CHARS}")
+    return home
+
+
 def _sender_field(name: str, written: str) -> str:
     try:
-        return headers.address_field(name, headers.mailbox(written))
+        return headers.address_field(name, *headers.mailbox(written))
     except ValueError as fault:
         raise ValueError(f"{name}: {fault}") from None

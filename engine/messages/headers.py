@@ -15,6 +15,8 @@ ADDRESS_OCTETS_MAX = 254  # RFC 5321 section 4.5.3.1.3, without the angle bracke
 LINE_CHARS_MAX = 998  # RFC 5322 section 2.1.1
 
 _WORD_BEGIN, _WORD_END = "=?utf-8?b?", "?="
+_WORD_CHARS = len(_WORD_BEGIN) + len(_WORD_END)
+_WORD_BYTES = (LINE_CHARS - 1 - _WORD_CHARS) // 4 * 3  # on a line of its own
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}", re.ASCII)
 # RFC 6531 section 3.3: a dot-atom that may hold any character outside ASCII.
@@ -38,19 +40,23 @@ def mailbox(written: str) -> Mailbox:
     return Mailbox(address, name)
 
 
-def address_field(name: str, box: Mailbox) -> str:
+def address_field(name: str, address: str, shown: str = "") -> str:
     """A From, To or Reply-To line of one mailbox; ValueError for what is no single address.
 
     A domain outside ASCII becomes punycode; a local part outside ASCII stands as it is, for SMTPUTF8 (RFC 6532).
     """
-    address = box.address if _ADDRESS.fullmatch(box.address) else _international(name, box.address)
-    shown = " ".join(_clean(name, box.name).split())
-    if not shown:
+    if not _ADDRESS.fullmatch(address):
+        address = _international(name, address)
+    words = _clean(name, shown).split()
+    if not words:
         return f"{name}: {address}"
-    phrase = _phrase(shown, len(name) + 2)
-    last_line = len(phrase) - phrase.rfind("\n") + (0 if "\n" in phrase else len(name) + 2)
-    space = " " if last_line + len(address) + 3 <= LINE_CHARS else "\r\n "
-    return f"{name}: {phrase}{space}<{address}>"
+    phrase = _phrase(" ".join(words), len(name) + 2)
+    line = f"{name}: {phrase} <{address}>"
+    return line if len(line) <= LINE_CHARS or _ends_with_room(line) else f"{name}: {phrase}\r\n <{address}>"
+
+
+def _ends_with_room(line: str) -> bool:
+    return "\n" in line and len(line) - line.rfind("\n") - 1 <= LINE_CHARS
 
 
 def _international(name: str, address: str) -> str:
@@ -130,30 +136,19 @@ def _folded(name: str, words: Sequence[str]) -> str:
 
 
 def _encoded(text: str, room_taken: int) -> str:
-    """Encoded words of whole characters, one to a line, none longer than its line allows."""
+    """Encoded words of whole characters (RFC 2047 section 5), one to a line, none longer than its line allows."""
     data = text.encode("utf-8")
-    if len(data) <= _bytes_in(LINE_CHARS - room_taken):
-        return _word(data)
-    words = []
+    room = max((LINE_CHARS - room_taken - _WORD_CHARS) // 4 * 3, 4)
+    words = ""
     at = 0
-    while at < len(data):
-        end = _cut(data, at, at + _bytes_in(LINE_CHARS - room_taken))
-        words.append(_word(data[at:end]))
-        at, room_taken = end, 1
-    return "\r\n ".join(words)
+    while len(data) - at > room:
+        end = at + room
+        while data[end] & 0xC0 == 0x80:
+            end -= 1
+        words += f"{_word(data[at:end])}\r\n "
+        at, room = end, _WORD_BYTES
+    return words + _word(data[at:])
 
 
 def _word(data: bytes) -> str:
     return f"{_WORD_BEGIN}{b2a_base64(data, newline=False).decode('ascii')}{_WORD_END}"
-
-
-def _bytes_in(chars: int) -> int:
-    """How many bytes fit an encoded word on a line with this much room."""
-    return max((min(chars, 75) - len(_WORD_BEGIN) - len(_WORD_END)) // 4 * 3, 4)
-
-
-def _cut(data: bytes, start: int, end: int) -> int:
-    """`end` or up to three before it, so that no character is split (RFC 2047 section 5)."""
-    while start < end < len(data) and data[end] & 0xC0 == 0x80:
-        end -= 1
-    return min(end, len(data))

@@ -1,7 +1,6 @@
 """The links of a mail: found when a template is compiled, signed when a mail is rendered."""
 
 import re
-from functools import lru_cache
 from html import unescape
 from typing import Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -27,7 +26,6 @@ _NO_TRACK = ' data-no-track=""'
 _WEB = ("http://", "https://")
 _HARMLESS = ("mailto:", "tel:", "sms:", "#")
 _URL_IN_TEXT = re.compile(f'{MARK.pattern}|https?://(?:[^\\s<>"{OPEN}{CLOSE}]|{MARK.pattern})+', re.IGNORECASE)
-_unescaped = lru_cache(maxsize=1_024)(unescape)
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _END_OF_SENTENCE = ".,;:!?)'"
 _SAFE_IN_URL = "/%:@!$&'()*+,;=~?#[]-._"
@@ -112,7 +110,7 @@ def clicked(page: Page, href: bytes, link: int) -> bytes:
     """What stands in the mail for a link's target `href`: the mail's own address for it, escaped as the target was."""
     links: Links = page.parent[NAME]
     written = href.decode()
-    if not page.escapes:
+    if not page.eval_ctx.autoescape:
         return links.clicked(link, written).encode()
     address = links.clicked(link, _unescaped(written) if "&" in written else written)
     return (escape(address) if "&" in address or "'" in address or '"' in address else address).encode()
@@ -142,31 +140,42 @@ def is_harmless(target: str) -> bool:
 class Addresses:
     """The signed addresses of one mail; a link that stands in it twice is signed once."""
 
+    __slots__ = ("_mail", "_public_url", "_signed", "boundary", "pixel", "unsubscribe")
+
     def __init__(self, signer: tokens.Signer, public_url: str, email_id: UUID, *, unsubscribes: bool) -> None:
         self._mail = mail = signer.mail(email_id)
         self._public_url = public_url
         self._signed: dict[tuple[int, str], str] = {}
-        self.pixel = f"{public_url}/o/{mail.opened()}.gif"
+        opened = mail.opened()
+        self.pixel = f"{public_url}/o/{opened}.gif"
+        # Whoever writes what stands in a mail cannot know this: the token proves that our key signed it. In the mail
+        # it stands once, in the pixel, where no "=_" is before it.
+        self.boundary = f"=_{opened}".encode()
         self.unsubscribe = f"{public_url}/u/{mail.unsubscribe()}" if unsubscribes else ""
 
     def clicked(self, link: int, target: str) -> str:
         """The tracked address; a harmless target as it is; "#" for one that must not be followed."""
         address = self._signed.get((link, target))
         if address is None:
-            address = self._signed[link, target] = self._address(link, target)
+            try:
+                address = f"{self._public_url}/c/{self._mail.clicked(tokens.destination(link, target))}"
+            except ValueError:
+                address = self._repaired(link, target)
+            self._signed[link, target] = address
         return address
 
-    def _address(self, link: int, target: str) -> str:
-        to = _destination(link, target)
-        if to is not None:
-            return f"{self._public_url}/c/{self._mail.clicked(to)}"
+    def _repaired(self, link: int, target: str) -> str:
+        """The address for a target that is not in printable ASCII, or no web address at all."""
+        web = web_target(target)
+        if web is not None:
+            return f"{self._public_url}/c/{self._mail.clicked(tokens.destination(link, web))}"
         return target.strip() if is_harmless(target) else "#"
 
 
-@lru_cache(maxsize=1_024)  # most links of a campaign lead all its mails to the same few targets
-def _destination(link: int, written: str) -> tokens.Destination | None:
-    target = web_target(written)
-    return None if target is None else tokens.destination(link, target)
+def _unescaped(written: str) -> str:
+    if written.count("&") == written.count("&amp;"):
+        return written.replace("&amp;", "&")
+    return unescape(written)
 
 
 def _ascii_host(place: str) -> str:

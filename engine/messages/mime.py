@@ -11,20 +11,15 @@ _ENCODINGS = (b"7bit", b"8bit", b"quoted-printable", b"base64")
 _PLAIN, _RICH = ({name: _PART % (subtype, name) for name in _ENCODINGS} for subtype in (b"plain", b"html"))
 
 
-def alternative(text: bytes, html: bytes, *, name: str, eight_bit: bool, head: bytes = b"") -> bytes:
+def alternative(text: bytes, html: bytes, *, boundary: bytes, eight_bit: bool, head: bytes = b"") -> bytes:
     """`head`, the Content-Type field and the body after it.
 
-    `text` and `html` are UTF-8 and break their lines with CRLF, as all that templates render does. `name` is unique to
-    the mail and makes the boundary. `eight_bit`: the server takes 8BITMIME (RFC 6152); without it, or where a line is
-    longer than 998 octets, a part goes as quoted-printable or base64. ValueError for a NUL.
+    `text` and `html` are what templates render: UTF-8, lines that end in CRLF, no NUL. `boundary` must stand in neither
+    of them: it is not looked for. `eight_bit`: the server takes 8BITMIME (RFC 6152); without it, or where a line is
+    longer than 998 octets, a part goes as quoted-printable or base64.
     """
-    if b"\0" in text or b"\0" in html:
-        raise ValueError("the body: holds a NUL")
     text_as, plain = _encoded(text, eight_bit)
     html_as, rich = _encoded(html, eight_bit)
-    boundary = b"=_" + name.encode("ascii")
-    while boundary in plain or boundary in rich:
-        boundary += b"_"
     return b"".join((
         head, b'Content-Type: multipart/alternative; boundary="', boundary, b'"\r\n\r\n--',
         boundary, b"\r\n", _PLAIN[text_as], plain, b"\r\n--",

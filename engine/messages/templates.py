@@ -30,14 +30,6 @@ class Rendered(NamedTuple):
     text: str
 
 
-class Encoded(NamedTuple):
-    """The same words before they become MIME: UTF-8."""
-
-    subject: str
-    html: bytes
-    text: bytes
-
-
 class Template:
     """One compiled template; safe to share between threads."""
 
@@ -80,8 +72,8 @@ class Template:
         subject, html, text = self.encode(given, addresses)
         return Rendered(subject, html.decode(), text.decode())
 
-    def encode(self, given: Mapping[str, object], addresses: links.Links) -> Encoded:
-        """The mail in words, ready for MIME; CannotRender if template and values make none."""
+    def encode(self, given: Mapping[str, object], addresses: links.Links) -> tuple[str, bytes, bytes]:
+        """Subject, HTML and text, the bodies in UTF-8 for MIME; CannotRender if template and values make none."""
         if not variables.are_plain(given):
             raise CannotRender("holds values that are no plain data: text, numbers, lists and objects are taken")
         context = {
@@ -91,10 +83,10 @@ class Template:
             links.NAME: addresses,
         }
         try:
-            subject, html, text = sandbox.render(self._compiled.code, context)
+            subject, html, text = sandbox.render(self._compiled.code, context, self._compiled.names)
         except sandbox.FAILURES as failure:
             raise CannotRender(self._told(failure)) from None
-        return Encoded(subject.decode(), html, text.lstrip(b"\r\n").rstrip() + b"\r\n")
+        return subject.decode(), html, text.lstrip(b"\r\n").rstrip() + b"\r\n"
 
     def _told(self, failure: Exception) -> str:
         """Why rendering failed, in words of the template alone: messages of Python may quote values."""

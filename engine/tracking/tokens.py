@@ -7,30 +7,30 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import NewType
 from uuid import UUID
 
 from errors import NotFound
 
 # A token is url-safe base64 without padding of
 #     key id (1) · e-mail id (16) · [link (2, big-endian) · target (the rest)] · tag (16)
-# The tag is keyed BLAKE2b (RFC 7693) over all that stands before it; the kind of token is not written into it but
-# hashed in as BLAKE2b's personalisation, so no kind can be passed off as another.
+# The tag is keyed BLAKE2b (RFC 7693) over all that stands before it. The kind of token is not written into it, yet no
+# kind can be passed off as another: a click has a personalisation of its own, and of one hash over the e-mail's id, 32
+# bytes long, the first half is the tag of the pixel and the second that of the unsubscribe page.
 KEY_BYTES_MIN = 16
 TARGET_CHARS_MAX = 2_048
 LINK_MAX = 0xFFFF
+SHORT_CHARS = 44  # of a token without a target
 
 _TAG = 16
 _TARGET_AT = 19
 _SHORT = 33
 _OPENED, _CLICKED, _UNSUBSCRIBE = range(3)
-_PERSONS = (b"cadencia opened", b"cadencia clicked", b"cadencia unsub")
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
-_WEB = re.compile(r"[hH][tT][tT][pP][sS]?://(?![/?#\\])[!-~]+")
+_is_web = re.compile(r"[hH][tT][tT][pP][sS]?://(?![/?#\\])[!-~]+").fullmatch
 
 
-Destination = NewType("Destination", bytes)  # a link's number and target, as a token holds them
+Destination = bytes  # a link's number and target, as a token holds them
 
 
 class InvalidToken(NotFound):
@@ -48,16 +48,16 @@ class Click:
 
 def is_web(target: str) -> bool:
     """Whether `target` is an absolute http(s) address in printable ASCII: safe as a redirect's Location as it is."""
-    return len(target) <= TARGET_CHARS_MAX and _WEB.fullmatch(target) is not None
+    return len(target) <= TARGET_CHARS_MAX and _is_web(target) is not None
 
 
 def destination(link: int, target: str) -> Destination:
     """What a click token says of link and target; ValueError unless `target` is http(s) (see `is_web`)."""
-    if not is_web(target):
+    if len(target) > TARGET_CHARS_MAX or not _is_web(target):
         raise ValueError("click target: not an absolute http(s) address in printable ASCII")
     if not 0 <= link <= LINK_MAX:
         raise ValueError(f"link number: outside 0 to {LINK_MAX}")
-    return Destination(link.to_bytes(2, "big") + target.encode("ascii"))
+    return link.to_bytes(2, "big") + target.encode("ascii")
 
 
 class Signer:
@@ -120,28 +120,29 @@ class Signer:
 class Mail:
     """Signs the tokens of one e-mail with one key."""
 
-    __slots__ = ("_begin", "_key")
+    __slots__ = ("_begin", "_clicks", "_short")
 
     def __init__(self, key: "_Key", email_id: UUID) -> None:
-        self._key = key
         self._begin = key.prefix + email_id.bytes
+        self._short = _digest(key.short, self._begin)
+        self._clicks = key.clicks
 
     def opened(self) -> str:
         """A token for the pixel; 44 characters."""
-        return _encoded(self._begin + self._key.tag(_OPENED, self._begin))
+        return _encoded(self._begin + self._short[:_TAG])
 
     def clicked(self, to: Destination) -> str:
         """A token for one link."""
         body = self._begin + to
-        return _encoded(body + self._key.tag(_CLICKED, body))
+        return _encoded(body + _digest(self._clicks, body))
 
     def unsubscribe(self) -> str:
         """A token for the unsubscribe page; 44 characters."""
-        return _encoded(self._begin + self._key.tag(_UNSUBSCRIBE, self._begin))
+        return _encoded(self._begin + self._short[_TAG:])
 
 
 class _Key:
-    """One key, made ready once: its id and, per kind, a keyed hash to copy."""
+    """One key, made ready once: its id and two keyed hashes to copy."""
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) < KEY_BYTES_MIN:
@@ -149,13 +150,21 @@ class _Key:
         derived = blake2b(secret, digest_size=33, person=b"cadencia ring").digest()
         self.id = derived[0]
         self.prefix = derived[:1]
-        self._hashes = [blake2b(key=derived[1:], digest_size=_TAG, person=person) for person in _PERSONS]
+        self.clicks = blake2b(key=derived[1:], digest_size=_TAG, person=b"cadencia clicked")
+        self.short = blake2b(key=derived[1:], digest_size=2 * _TAG, person=b"cadencia mail")
 
     def tag(self, kind: int, body: bytes) -> bytes:
         """What proves that this key signed `body` as a token of this kind."""
-        keyed = self._hashes[kind].copy()
-        keyed.update(body)
-        return keyed.digest()
+        if kind == _CLICKED:
+            return _digest(self.clicks, body)
+        short = _digest(self.short, body)
+        return short[:_TAG] if kind == _OPENED else short[_TAG:]
+
+
+def _digest(keyed: blake2b, body: bytes) -> bytes:
+    hashed = keyed.copy()
+    hashed.update(body)
+    return hashed.digest()
 
 
 def _email_id(body: bytes) -> UUID:

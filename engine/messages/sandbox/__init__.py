@@ -12,11 +12,11 @@ from engine.messages.sandbox import bounds, budget, filters, generating, printin
 
 SOURCE_BYTES_MAX = 262_144
 OUTPUT_BYTES_MAX = 1_000_000
+PIECES_UNMEASURED = 500  # so many may be put together before their length is known
 
 FAILURES = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 """Everything a rendering can raise, whatever the template and the values."""
 
-_GLOBALS: Mapping[str, Any] = {"range": bounds.short_range}
 _METHODS: Mapping[type, frozenset[str]] = {
     LoopContext: frozenset({"changed", "cycle"}),
     str: frozenset({"capitalize", "endswith", "isdigit", "lower", "lstrip", "rstrip", "split", "startswith",
@@ -44,7 +44,7 @@ class Environment(ImmutableSandboxedEnvironment):
             finalize=filters.paid,
         )
         self.wraps = dict(wraps or {})
-        self.globals = dict(_GLOBALS)
+        self.globals = {"range": bounds.short_range}
         self.eval_ctx = nodes.EvalContext(self)
         self.filters = {**filters.ALLOWED, **self.wraps, "_rounds": bounds.rounds, "_scalar": printing.scalar}
         if not autoescape:
@@ -53,6 +53,8 @@ class Environment(ImmutableSandboxedEnvironment):
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         if len(source.encode("utf-8", "replace")) > SOURCE_BYTES_MAX:
             raise TemplateSyntaxError(f"the source is longer than {SOURCE_BYTES_MAX} bytes", 1, name, filename)
+        if "\0" in source:
+            raise TemplateSyntaxError("the source holds a NUL", 1, name, filename)
         parsed = super()._parse(source, name, filename)
         rewritten: nodes.Template = bounds.Rewriter(self, name, filename).visit(parsed)
         return rewritten
@@ -70,28 +72,28 @@ class Environment(ImmutableSandboxedEnvironment):
             raise SecurityError(f"a {type(__obj).__name__} may not be called here")
         return super().call(__context, __obj, *args, **kwargs)
 
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """The operators that can make much out of little: measured before and paid for after."""
         bounds.may_operate(operator, left, right)
         return budget.charge(context, super().call_binop(context, operator, left, right))
 
 
-def render(templates: Sequence[Template], values: Mapping[str, Any]) -> list[bytes]:
-    """What each of `templates` makes of `values`, which are plain data, as UTF-8; raises one of FAILURES."""
-    given = {**_GLOBALS, **values, budget.NAME: budget.Budget()}
-    words = {escapes: printing.Words(given, escapes=escapes) for escapes in (True, False)}
-    return [_rendered(template, given, words) for template in templates]
+def render(templates: Sequence[Template], values: dict[str, Any], names: Iterable[str] = ()) -> list[bytes]:
+    """What each of `templates` makes of `values`, which are plain data, as UTF-8; raises one of FAILURES.
+
+    `names` are those that the templates use, as far as that is known.
+    """
+    text, html = printing.words(values, names)
+    return [_rendered(template, values, html if template.environment.autoescape else text) for template in templates]
 
 
-def _rendered(template: Template, given: dict[str, Any], words: Mapping[Any, printing.Words]) -> bytes:
-    given[budget.NAME].left = budget.UNITS_MAX
-    environment = template.environment
-    runs: Iterable[Iterable[bytes]] = template.root_render_func(  # type: ignore[assignment]  # see generating
-        printing.Page(environment, given, words[environment.autoescape])
-    )
+def _rendered(template: Template, values: dict[str, Any], words: printing.Words) -> bytes:
     pieces: list[bytes] = []
-    for run in runs:
-        pieces += run
-    if sum(map(len, pieces)) > OUTPUT_BYTES_MAX:
+    for run in template.root_render_func(printing.Page(template.environment, values, words)):
+        pieces += run  # type: ignore[arg-type]  # a tuple of bytes, see generating
+    if len(pieces) > PIECES_UNMEASURED and sum(map(len, pieces)) > OUTPUT_BYTES_MAX:
         raise SecurityError(f"the template makes more than {OUTPUT_BYTES_MAX} bytes")
-    return b"".join(pieces)
+    made = b"".join(pieces)
+    if len(made) > OUTPUT_BYTES_MAX:
+        raise SecurityError(f"the template makes more than {OUTPUT_BYTES_MAX} bytes")
+    return made

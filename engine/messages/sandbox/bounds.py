@@ -7,7 +7,6 @@ from typing import Any
 
 from jinja2 import Environment, nodes, pass_context
 from jinja2.exceptions import SecurityError, TemplateSyntaxError
-from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
 
 from engine.messages.sandbox import budget, filters, printing
@@ -71,10 +70,10 @@ _REWRITES: Mapping[type, Callable[[Rewriter, Any], nodes.Node]] = {
 
 
 @pass_context
-def rounds(context: Context, values: Any, price: int) -> Any:
+def rounds(page: printing.Page, values: Any, price: int) -> Any:
     """What a loop runs over, paid for before it starts."""
     items = values if hasattr(values, "__len__") else list(islice(values, budget.UNITS_MAX // price + 1))
-    context.parent[budget.NAME].spend(len(items) * price)
+    page.spend(len(items) * price)
     return items
 
 

@@ -3,20 +3,15 @@
 from typing import Any
 
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import Context
 
 UNITS_MAX = 1_000_000  # one unit is one character
 ROUND_UNITS = 100  # what a round of a loop costs at least: 10,000 rounds in all
-NAME = "_budget"
 
 
 class Budget:
-    """The units left to one rendering."""
+    """What is left to one rendering."""
 
-    __slots__ = ("left",)
-
-    def __init__(self) -> None:
-        self.left = UNITS_MAX
+    left = UNITS_MAX
 
     def spend(self, units: int) -> None:
         """Take `units` off, or SecurityError when there are not that many left."""
@@ -25,8 +20,8 @@ class Budget:
             raise SecurityError(f"the template makes more than {UNITS_MAX} characters or loops without end")
 
 
-def charge(context: Context, text: Any) -> Any:
+def charge(purse: Budget, text: Any) -> Any:
     """`text` itself, paid for by its length; what is no text is free."""
     if isinstance(text, str):
-        context.parent[NAME].spend(len(text))
+        purse.spend(len(text))
     return text

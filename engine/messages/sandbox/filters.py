@@ -8,11 +8,10 @@ from urllib.parse import quote
 from jinja2 import filters as stock
 from jinja2 import pass_context
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import Context
 from markupsafe import Markup, escape, soft_str
 
 from engine.messages.sandbox import budget
-from engine.messages.sandbox.printing import printed, scalar
+from engine.messages.sandbox.printing import Page, printed, scalar
 
 TEXT_CHARS_MAX = 100_000
 
@@ -25,20 +24,20 @@ _STOCK = (
 
 
 @pass_context
-def paid(context: Context, value: Any) -> str:
+def paid(page: Page, value: Any) -> str:
     """What `{{ value }}` prints, paid for by its length."""
     text = printed(value)
-    context.parent[budget.NAME].spend(len(text))
+    page.spend(len(text))
     return text
 
 
 @pass_context
-def joined(context: Context, values: Iterable[Any], separator: str = "") -> str:
+def joined(page: Page, values: Iterable[Any], separator: str = "") -> str:
     """The values one after the other; where one of them is markup, the others are escaped."""
     texts = [soft_str(scalar(value)) for value in values]
     measured(sum(map(len, texts)) + len(separator) * len(texts))
     joint = escape(separator) if any(isinstance(text, Markup) for text in texts) else separator
-    text: str = budget.charge(context, joint.join(texts))
+    text: str = budget.charge(page, joint.join(texts))
     return text
 
 
@@ -49,10 +48,10 @@ def measured(chars: int) -> None:
 
 
 @pass_context
-def _replace(context: Context, value: Any, old: str, new: str) -> Any:
+def _replace(page: Page, value: Any, old: str, new: str) -> Any:
     text = soft_str(scalar(value))
     measured(len(text) + text.count(old) * len(new))
-    return budget.charge(context, text.replace(old, new))
+    return budget.charge(page, text.replace(old, new))
 
 
 def _round(value: float, digits: int = 0) -> float:
@@ -71,7 +70,7 @@ def _percent_encoded(text: str) -> str:
 
 def _of_text(method: Callable[[str], str]) -> Callable[[Any], str]:
     def filtered(value: Any) -> str:
-        return method(soft_str(scalar(value)))
+        return method(value if type(value) is str else soft_str(scalar(value)))
 
     return filtered
 

@@ -1,9 +1,9 @@
 """The Python code of a template: Jinja's own, but for its output, which leaves as tuples of bytes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 
 from jinja2.compiler import CodeGenerator, Frame
-from jinja2.nodes import Const, FilterBlock, Name, Node, Output, Template, TemplateData
+from jinja2.nodes import Const, Expr, FilterBlock, Name, Node, Output, Template, TemplateData
 from markupsafe import escape
 
 Wrap = Callable[..., bytes]
@@ -22,7 +22,9 @@ class Generator(CodeGenerator):
 
     def visit_Template(self, node: Template, frame: Frame | None = None) -> None:  # noqa: N802  # Jinja's name
         """The whole module."""
-        self._bound = _JINJAS.union(name.name for name in node.find_all(Name) if name.ctx != "load")
+        bound = _JINJAS.union(name.name for name in node.find_all(Name) if name.ctx != "load")
+        for output in node.find_all(Output):
+            output.nodes = [_as_word(child, bound) for child in output.nodes]
         super().visit_Template(node, frame)
 
     def write_commons(self) -> None:
@@ -99,8 +101,8 @@ class Generator(CodeGenerator):
             self.write(f"{text.encode()!r}, ")
 
     def _write_piece(self, node: Node, frame: Frame) -> None:
-        if isinstance(node, Name) and node.name not in self._bound:
-            self.write(f"words[{node.name!r}], ")
+        if isinstance(node, Const) and isinstance(node.value, _Word):
+            self.write(f"words[{node.value.name!r}], ")
         elif isinstance(node, FilterBlock):
             self._begin_wrap(node)
             self.write("b''.join((")
@@ -109,7 +111,7 @@ class Generator(CodeGenerator):
             self._end_wrap(node, frame)
             self.write(", ")
         else:
-            self.write("piece(context, ")
+            self.write("piece(")
             self.visit(node, frame)
             self.write("), ")
 
@@ -123,6 +125,22 @@ class Generator(CodeGenerator):
         self.write(")")
 
 
+class _Word:
+    """A variable of the mail, in a place where it is printed; where text is captured, Jinja writes this as it is."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"context.resolve({self.name!r})"
+
+
+def _as_word(node: Expr, bound: Set[str]) -> Expr:
+    if isinstance(node, Name) and node.name not in bound:
+        return Const(_Word(node.name), lineno=node.lineno)
+    return node
+
+
 def _only_prints(node: FilterBlock) -> bool:
     return all(isinstance(inside, Output) for inside in node.body)
 
@@ -131,6 +149,6 @@ def _fixed(node: Node, frame: Frame) -> str | None:
     """The text that stands there in every mail, if this is such."""
     if isinstance(node, TemplateData):
         return node.data
-    if isinstance(node, Const) and type(node.value) is str and not {"\r", "\n"} & set(node.value):
+    if isinstance(node, Const) and type(node.value) is str and not {"\r", "\n", "\0"} & set(node.value):
         return str(escape(node.value)) if frame.eval_ctx.autoescape else node.value
     return None

@@ -10,7 +10,7 @@ from jinja2.runtime import Context
 from markupsafe import escape
 
 from engine.messages import compiling, links, sandbox
-from engine.messages.sandbox import budget
+from engine.messages.sandbox import printing
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 
@@ -49,5 +49,5 @@ def _rendered(source: str, given: dict[str, object], *, escapes: bool) -> str:
     environment: Environment = PlainEnvironment(autoescape=escapes)
     environment.filters[links.CLICKED] = _clicked
     template = environment.from_string(source)
-    context = template.new_context({**given, budget.NAME: budget.Budget()})
-    return _BREAK.sub("\r\n", "".join(template.root_render_func(context)))
+    page = printing.Page(environment, given, printing.Words(given, escapes))
+    return _BREAK.sub("\r\n", "".join(template.root_render_func(page)))

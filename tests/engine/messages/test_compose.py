@@ -102,6 +102,14 @@ def test_a_mail_is_pure_ascii_when_the_server_takes_no_8bit() -> None:
         assert part(seven, kind) == part(eight, kind)
 
 
+def test_the_boundary_stands_between_the_parts_alone() -> None:
+    for kind in ("marketing", "transactional"):
+        raw = COMPOSER.compose(message(kind=kind), now=NOW, eight_bit=True)
+        boundary = f"=_{SIGNER.opened(EMAIL)}"
+        assert parsed(raw).get_boundary() == boundary
+        assert raw.count(boundary.encode()) == 1 + 3
+
+
 @pytest.mark.parametrize("name", LIBRARY.names())
 @pytest.mark.parametrize("kind", ["marketing", "transactional"])
 def test_every_template_composes_with_its_sample(name: str, kind: str) -> None:
@@ -150,11 +158,12 @@ def test_a_link_that_leads_nowhere_is_dead_and_the_mail_goes() -> None:
         compose.From("nobody", None, "https://a.example"),
         compose.From("a@a.example", "x <nobody>", "https://a.example"),
         compose.From("a@a.example", None, "a.example"),
+        compose.From("a@a.example", None, f"https://a.example/{'a' * 930}"),
         compose.From("a@a.example\nBcc: b@b.example", None, "https://a.example"),
     ],
 )
 def test_a_sender_is_refused_at_once_when_it_is_none(sender: compose.From) -> None:
-    with pytest.raises(ValueError, match=r"From|Reply-To|public_url"):
+    with pytest.raises(ValueError, match=r"From|Reply-To|public_url|List-Unsubscribe"):
         compose.Composer(LIBRARY, SIGNER, sender)
 
 

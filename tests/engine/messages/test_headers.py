@@ -45,7 +45,7 @@ def shown(field: str) -> str:
 @given(READABLE)
 @settings(max_examples=200, deadline=None)
 def test_any_name_comes_back_as_it_went(name: str) -> None:
-    field = headers.address_field("To", headers.Mailbox("juan.perez+1@empresa.example", name))
+    field = headers.address_field("To", "juan.perez+1@empresa.example", name)
     to = parsed(field)["To"]
     assert isinstance(to, AddressHeader)
     assert [one.addr_spec for one in to.addresses] == ["juan.perez+1@empresa.example"]
@@ -83,15 +83,15 @@ def test_a_subject_is_encoded_only_when_it_must_be(text: str, field: str) -> Non
     ],
 )
 def test_a_name_is_quoted_when_it_would_be_misread(name: str, phrase: str) -> None:
-    assert headers.address_field("To", headers.Mailbox("a@a.example", name)) == f"To: {phrase}"
+    assert headers.address_field("To", "a@a.example", name) == f"To: {phrase}"
 
 
 @pytest.mark.parametrize("breaks", BREAKS)
 def test_a_field_is_refused_when_a_value_breaks_it(breaks: str) -> None:
     for write in (
         lambda: headers.text_field("Subject", breaks),
-        lambda: headers.address_field("To", headers.Mailbox("a@a.example", breaks)),
-        lambda: headers.address_field("To", headers.Mailbox(f"{breaks}@a.example")),
+        lambda: headers.address_field("To", "a@a.example", breaks),
+        lambda: headers.address_field("To", f"{breaks}@a.example"),
         lambda: headers.message_id_field(f"{breaks}@a.example"),
         lambda: headers.url_field("List-Unsubscribe", f"https://a.example/{breaks}"),
         lambda: headers.mailbox(f"x <{breaks}@a.example>"),
@@ -109,7 +109,7 @@ def test_a_field_is_refused_when_a_value_breaks_it(breaks: str) -> None:
 )  # fmt: skip
 def test_an_address_is_refused_when_it_is_not_exactly_one(address: str) -> None:
     with pytest.raises(ValueError, match="address"):
-        headers.address_field("To", headers.Mailbox(address))
+        headers.address_field("To", address)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_an_address_is_refused_when_it_is_not_exactly_one(address: str) -> None:
     ],
 )
 def test_an_international_address_keeps_its_local_part_and_its_domain_becomes_ascii(address: str, written: str) -> None:
-    field = headers.address_field("To", headers.Mailbox(address, "José Núñez"))
+    field = headers.address_field("To", address, "José Núñez")
     assert field == f"To: =?utf-8?b?Sm9zw6kgTsO6w7Fleg==?= <{written}>"
     mail = email.message_from_string(f"{field}\r\n\r\n", policy=email.policy.SMTPUTF8)
     assert [one.addr_spec for one in mail["To"].addresses] == [written]
