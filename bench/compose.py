@@ -55,7 +55,7 @@ def main() -> None:
     size = len(composer.compose(messages[0], now=now, eight_bit=True))
     ours = _microseconds(lambda message: composer.compose(message, now=now, eight_bit=True), messages)
     ascii_only = _microseconds(lambda message: composer.compose(message, now=now, eight_bit=False), messages)
-    addresses = links.Addresses(signer, SENDER.public_url, messages[0].email_id, unsubscribes=True)
+    addresses = links.Addresses(signer.mail(messages[0].email_id), SENDER.public_url, unsubscribes=True)
     words = library.get("bench").render(messages[0].variables, addresses)
     theirs = _microseconds(lambda message: _with_email_message(message, words, addresses, now), messages[:100])
 

@@ -62,15 +62,14 @@ class Composer:
 
         `eight_bit`: the server takes 8BITMIME. CannotCompose if template and values make no mail.
         """
-        addresses = links.Addresses(
-            self._signer, self._public_url, message.email_id, unsubscribes=message.kind == "marketing"
-        )
+        mail = self._signer.mail(message.email_id)
+        addresses = links.Addresses(mail, self._public_url, unsubscribes=message.kind == "marketing")
         try:
             subject, html, text = self._library.get(message.template).encode(message.variables, addresses)
             head = self._head(message, subject, addresses.unsubscribe, now)
             if not (eight_bit or head.isascii()):
                 raise ValueError("To: its name before the @ is outside ASCII, which this relay cannot take")
-            return mime.alternative(text, html, boundary=addresses.boundary, eight_bit=eight_bit, head=head)
+            return mime.alternative(text, html, boundary=mail.boundary(), eight_bit=eight_bit, head=head)
         except (templates.UnknownTemplate, templates.CannotRender, compiling.BrokenTemplate, ValueError) as failure:
             raise CannotCompose(self._told(message, failure)) from None
 

@@ -4,7 +4,6 @@ import re
 from html import unescape
 from typing import Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
-from uuid import UUID
 
 from jinja2.exceptions import TemplateSyntaxError
 from markupsafe import escape
@@ -140,17 +139,13 @@ def is_harmless(target: str) -> bool:
 class Addresses:
     """The signed addresses of one mail; a link that stands in it twice is signed once."""
 
-    __slots__ = ("_mail", "_public_url", "_signed", "boundary", "pixel", "unsubscribe")
+    __slots__ = ("_mail", "_public_url", "_signed", "pixel", "unsubscribe")
 
-    def __init__(self, signer: tokens.Signer, public_url: str, email_id: UUID, *, unsubscribes: bool) -> None:
-        self._mail = mail = signer.mail(email_id)
+    def __init__(self, mail: tokens.Mail, public_url: str, *, unsubscribes: bool) -> None:
+        self._mail = mail
         self._public_url = public_url
         self._signed: dict[tuple[int, str], str] = {}
-        opened = mail.opened()
-        self.pixel = f"{public_url}/o/{opened}.gif"
-        # Whoever writes what stands in a mail cannot know this: the token proves that our key signed it. In the mail
-        # it stands once, in the pixel, where no "=_" is before it.
-        self.boundary = f"=_{opened}".encode()
+        self.pixel = f"{public_url}/o/{mail.opened()}.gif"
         self.unsubscribe = f"{public_url}/u/{mail.unsubscribe()}" if unsubscribes else ""
 
     def clicked(self, link: int, target: str) -> str:

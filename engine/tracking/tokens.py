@@ -14,8 +14,8 @@ from errors import NotFound
 # A token is url-safe base64 without padding of
 #     key id (1) · e-mail id (16) · [link (2, big-endian) · target (the rest)] · tag (16)
 # The tag is keyed BLAKE2b (RFC 7693) over all that stands before it. The kind of token is not written into it, yet no
-# kind can be passed off as another: a click has a personalisation of its own, and of one hash over the e-mail's id, 32
-# bytes long, the first half is the tag of the pixel and the second that of the unsubscribe page.
+# kind can be passed off as another: a click has a personalisation of its own, and of one hash over the e-mail's id, 48
+# bytes long, the first third is the tag of the pixel, the second that of the unsubscribe page; the last is in no token.
 KEY_BYTES_MIN = 16
 TARGET_CHARS_MAX = 2_048
 LINK_MAX = 0xFFFF
@@ -28,7 +28,6 @@ _OPENED, _CLICKED, _UNSUBSCRIBE = range(3)
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
 _is_web = re.compile(r"[hH][tT][tT][pP][sS]?://(?![/?#\\])[!-~]+").fullmatch
-
 
 Destination = bytes  # a link's number and target, as a token holds them
 
@@ -120,16 +119,16 @@ class Signer:
 class Mail:
     """Signs the tokens of one e-mail with one key."""
 
-    __slots__ = ("_begin", "_clicks", "_short")
+    __slots__ = ("_begin", "_clicks", "_proofs")
 
     def __init__(self, key: "_Key", email_id: UUID) -> None:
         self._begin = key.prefix + email_id.bytes
-        self._short = _digest(key.short, self._begin)
+        self._proofs = _digest(key.proofs, self._begin)
         self._clicks = key.clicks
 
     def opened(self) -> str:
         """A token for the pixel; 44 characters."""
-        return _encoded(self._begin + self._short[:_TAG])
+        return _encoded(self._begin + self._proofs[:_TAG])
 
     def clicked(self, to: Destination) -> str:
         """A token for one link."""
@@ -138,7 +137,11 @@ class Mail:
 
     def unsubscribe(self) -> str:
         """A token for the unsubscribe page; 44 characters."""
-        return _encoded(self._begin + self._short[_TAG:])
+        return _encoded(self._begin + self._proofs[_TAG : 2 * _TAG])
+
+    def boundary(self) -> str:
+        """22 characters that nobody without the key can know beforehand and no token tells: they part a mail's body."""
+        return _encoded(self._proofs[2 * _TAG :])
 
 
 class _Key:
@@ -151,14 +154,14 @@ class _Key:
         self.id = derived[0]
         self.prefix = derived[:1]
         self.clicks = blake2b(key=derived[1:], digest_size=_TAG, person=b"cadencia clicked")
-        self.short = blake2b(key=derived[1:], digest_size=2 * _TAG, person=b"cadencia mail")
+        self.proofs = blake2b(key=derived[1:], digest_size=3 * _TAG, person=b"cadencia mail")
 
     def tag(self, kind: int, body: bytes) -> bytes:
         """What proves that this key signed `body` as a token of this kind."""
         if kind == _CLICKED:
             return _digest(self.clicks, body)
-        short = _digest(self.short, body)
-        return short[:_TAG] if kind == _OPENED else short[_TAG:]
+        proofs = _digest(self.proofs, body)
+        return proofs[:_TAG] if kind == _OPENED else proofs[_TAG : 2 * _TAG]
 
 
 def _digest(keyed: blake2b, body: bytes) -> bytes:

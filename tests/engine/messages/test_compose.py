@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import errors
-from engine.messages import compose, templates
+from engine.messages import compose, links, templates
 from engine.tracking import tokens
+from tests.engine.messages.conftest import Write
 
 FOLDER = Path(__file__).parents[3] / "email_templates"
 LIBRARY = templates.Library(FOLDER)
@@ -105,9 +106,16 @@ def test_a_mail_is_pure_ascii_when_the_server_takes_no_8bit() -> None:
 def test_the_boundary_stands_between_the_parts_alone() -> None:
     for kind in ("marketing", "transactional"):
         raw = COMPOSER.compose(message(kind=kind), now=NOW, eight_bit=True)
-        boundary = f"=_{SIGNER.opened(EMAIL)}"
-        assert parsed(raw).get_boundary() == boundary
+        boundary = SIGNER.mail(EMAIL).boundary()
+        assert parsed(raw).get_boundary() == f"=_{boundary}"
         assert raw.count(boundary.encode()) == 1 + 3
+
+
+@pytest.mark.parametrize("name", ["_links._mail", "_links._mail.boundary()", "_links.boundary", "_mail"])
+def test_no_template_can_learn_the_boundary(write: Write, name: str) -> None:
+    template = write(f"{{{{ {name} }}}}")
+    with pytest.raises(templates.CannotRender):
+        template.encode({}, links.Addresses(SIGNER.mail(EMAIL), "https://a.example", unsubscribes=True))
 
 
 @pytest.mark.parametrize("name", LIBRARY.names())

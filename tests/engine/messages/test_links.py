@@ -73,7 +73,7 @@ def test_a_written_text_shares_the_numbers_of_the_html(write: Write, addresses: 
 def test_a_target_is_never_followed_when_it_is_no_web_address(write: Write, target: str, harmless: bool) -> None:
     template = write('<a href="{{ v }}">a</a>')
     email = UUID(int=7)
-    mail = links.Addresses(tokens.Signer([b"k" * 32]), "https://us.example", email, unsubscribes=False)
+    mail = links.Addresses(tokens.Signer([b"k" * 32]).mail(email), "https://us.example", unsubscribes=False)
     assert hrefs(template.render({"v": target}, mail).html)[0] == (target if harmless else "#")
     faults = template.check({"v": target})
     assert [fault.field for fault in faults] == ([] if harmless else ["variables.v"])
@@ -98,10 +98,10 @@ def test_an_address_becomes_ascii_when_it_can(written: str, target: str | None) 
 
 def test_a_mail_signs_what_it_links_to() -> None:
     signer, email = tokens.Signer([b"k" * 32]), UUID(int=7)
-    mail = links.Addresses(signer, "https://us.example/mail", email, unsubscribes=True)
+    mail = links.Addresses(signer.mail(email), "https://us.example/mail", unsubscribes=True)
     clicked = mail.clicked(2, "https://a.example")
     assert clicked == mail.clicked(2, "https://a.example")
     assert signer.read_clicked(clicked.removeprefix("https://us.example/mail/c/")).target == "https://a.example"
     assert signer.read_opened(mail.pixel.removeprefix("https://us.example/mail/o/").removesuffix(".gif")) == email
     assert signer.read_unsubscribe(mail.unsubscribe.removeprefix("https://us.example/mail/u/")) == email
-    assert links.Addresses(signer, "https://us.example", email, unsubscribes=False).unsubscribe == ""
+    assert links.Addresses(signer.mail(email), "https://us.example", unsubscribes=False).unsubscribe == ""

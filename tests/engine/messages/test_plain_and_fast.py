@@ -94,7 +94,7 @@ def message(variables: dict[str, object]) -> compose.Message:
 
 
 def addresses() -> links.Addresses:
-    return links.Addresses(SIGNER, SENDER.public_url, EMAIL, unsubscribes=True)
+    return links.Addresses(SIGNER.mail(EMAIL), SENDER.public_url, unsubscribes=True)
 
 
 @given(

@@ -51,6 +51,15 @@ def test_a_kind_is_never_taken_for_another() -> None:
                     reader(made)
 
 
+def test_a_boundary_is_the_mails_own_and_in_no_token() -> None:
+    boundary = SIGNER.mail(EMAIL).boundary()
+    assert len(boundary) == 22
+    assert boundary == SIGNER.mail(EMAIL).boundary() != SIGNER.mail(UUID(int=1)).boundary()
+    assert boundary != tokens.Signer([OLD]).mail(EMAIL).boundary()
+    secret = base64.urlsafe_b64decode(boundary + "==")
+    assert not any(secret in base64.urlsafe_b64decode(token + "==") for token in all_three())
+
+
 def test_every_altered_character_is_refused() -> None:
     token = SIGNER.clicked(EMAIL, 3, TARGET)
     for at, sign in enumerate(token):
