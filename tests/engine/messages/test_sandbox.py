@@ -82,10 +82,10 @@ BOMBS = [
 
 @pytest.mark.parametrize("source", BOMBS, ids=range(len(BOMBS)))
 def test_a_bomb_ends_early_when_it_is_rendered(source: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()  # what others do on the machine is not the template's doing
     with pytest.raises(sandbox.FAILURES):
         rendered(source)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 ESCAPES = [
