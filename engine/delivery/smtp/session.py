@@ -164,13 +164,12 @@ class Session:
             if letter is None:
                 break
             try:
-                commands = self._desk.envelope.commands(letter, self.features)
+                self._current, commands = self._desk.envelope.seal(letter, self.features)
             except CannotSend as refusal:
                 self._desk.settle(letter, refusal.outcome)
                 continue
-            self._current = letter
             self._left -= 1
-            return commands
+            return commands.encode()
         return b""
 
     def _next(self) -> None:

@@ -85,6 +85,22 @@ def test_dots_are_doubled_and_a_missing_line_end_is_added_when_the_body_needs_it
     assert [mail.data for mail in server.accepted] == [b".\r\n.\r\n..x\r\nend\r\n", b"\r\n"]
 
 
+@BOTH
+@pytest.mark.parametrize(
+    "smuggled", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r\n.\n", b"\r\r\n.\r\r\n"]
+)
+def test_nothing_can_be_smuggled_when_a_body_holds_bare_line_ends(smuggled, features):
+    body = b"before" + smuggled + b"MAIL FROM:<x@example.com>\r\nRCPT TO:<y@example.com>\r\nDATA\r\nafter\r"
+    with Server(features=features).running() as server:
+        outcomes, _ = send(server.url, [letter(0, body=body), letter(1)])
+    assert Counter(map(type, outcomes.values())) == {Sent: 2}
+    assert [mail.recipient for mail in server.accepted] == ["ana0@example.com", "ana1@example.com"]
+    arrived = server.accepted[0].data
+    assert arrived.replace(b"\r\n", b"").count(b"\r") == arrived.replace(b"\r\n", b"").count(b"\n") == 0
+    assert b"\r\n".join(arrived.splitlines()) + b"\r\n" == arrived
+    assert arrived.splitlines() == letter(0, body=body).data.splitlines()
+
+
 # F6: one row per place where a connection can break or a reply can refuse. The second of three letters meets
 # the fault; the others must arrive. `outcome` is what the second letter comes back as; None: it is sent after
 # all, over another connection. `taken` says whether the server had accepted it when the fault came.
