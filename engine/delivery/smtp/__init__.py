@@ -75,7 +75,7 @@ class Transport:
         """
         envelope = Envelope(mail_from)
         self._pool.reap()
-        return Batch(self._pool, letters, envelope, log, tick=tick, pace=pace).run()
+        return Batch(self._pool, envelope, log, tick=tick, pace=pace).run(letters)
 
     def close_if_idle(self) -> None:
         """Close what has been idle for `idle_s`, or was closed by the relay meanwhile."""

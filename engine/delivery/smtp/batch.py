@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from engine.delivery import replies
@@ -51,7 +51,6 @@ class Batch:
     def __init__(
         self,
         pool: Pool,
-        letters: Iterable[Letter],
         envelope: Envelope,
         log: Log,
         *,
@@ -60,7 +59,7 @@ class Batch:
     ) -> None:
         self.envelope = envelope
         self._pool = pool
-        self._letters = iter(letters)
+        self._letters: Iterator[Letter] = iter(())
         self.complete = log.complete  # as a session asks it: before the write that may carry a final dot
         self._answered = log.answered
         self._tick = tick
@@ -76,8 +75,9 @@ class Batch:
         self._sweep_s = min(_SWEEP_S, limits.pause_s, limits.command_timeout_s / 2, limits.dot_timeout_s / 2)
         self._next_sweep = self._wake_at = time.monotonic() + self._sweep_s
 
-    def run(self) -> dict[int, Outcome]:
-        """Send all there is; every letter has its outcome then. Raises Interrupted."""
+    def run(self, letters: Iterable[Letter]) -> dict[int, Outcome]:
+        """Send `letters`; every one of them has its outcome then. Raises Interrupted."""
+        self._letters = iter(letters)
         try:
             self._look_ahead(self._pool.limits.connections if self._pace is None else 1)
             while self._is_staffed or self._staff():

@@ -39,6 +39,7 @@ class Session:
         "_left",
         "_limits",
         "_on_reply",
+        "_pipelines",
         "_reader",
         "_refused",
         "_seen_unsent",
@@ -60,6 +61,7 @@ class Session:
         self.last_used = time.monotonic()
         self.has_proved_itself = False  # a letter got past MAIL over it
         self._limits = limits
+        self._pipelines = features.pipelining
         self._reader = Reader()
         self._on_reply: Callable[[int, bytes], None] = self._on_surprise  # what the next reply answers
         self._desk: Desk
@@ -98,8 +100,8 @@ class Session:
     def arrived(self, data: bytes) -> None:
         """Use every reply in `data`, in order. Raises Lost."""
         if self._is_cruising:
-            if (answer := smooth_round(data)) is not None:
-                self._cruise(answer)
+            if (found := smooth_round(data)) is not None:
+                self._cruise(found[1])
                 return
             self._is_cruising = False
         if not data:
@@ -187,7 +189,7 @@ class Session:
 
     def _say_first(self, commands: bytes) -> None:
         """Say all commands of a transaction where they may be pipelined, else the first alone."""
-        if self.features.pipelining:
+        if self._pipelines:
             self.wire.write(commands)
         else:
             self._unsaid = commands.splitlines(keepends=True)
@@ -195,7 +197,7 @@ class Session:
 
     def _say_next(self) -> None:
         """Say the next command, where it is not out already."""
-        if not self.features.pipelining:
+        if not self._pipelines:
             self.wire.write(self._unsaid.pop(0))
 
     def _on_surprise(self, _code: int, text: bytes) -> None:
@@ -211,7 +213,7 @@ class Session:
 
     def _on_mail(self, code: int, text: bytes) -> None:
         self._check(Phase.MAIL, code, text)
-        if self._refused and not self.features.pipelining:
+        if self._refused and not self._pipelines:
             self._next()
         else:
             self._on_reply = self._on_rcpt
@@ -219,7 +221,7 @@ class Session:
 
     def _on_rcpt(self, code: int, text: bytes) -> None:
         self._check(Phase.RCPT, code, text)
-        if self._refused and not self.features.pipelining:
+        if self._refused and not self._pipelines:
             self._is_dirty = True
             self._next()
         else:
@@ -281,7 +283,7 @@ class Session:
         letter = self._current
         assert letter is not None  # noqa: S101  # DATA is said for a letter
         self._current = None
-        behind = self._take() if self.features.pipelining else b""
+        behind = self._take() if self._pipelines else b""
         self._on_reply = self._on_dot
         self._is_cruising = self._flight.depart(letter, self._desk.complete, behind) and behind != b""
 

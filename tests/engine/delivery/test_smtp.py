@@ -112,6 +112,10 @@ ROWS = [
     ("drop in mid-body", at("BODY", Drop(), letter=2, connection=1), InDoubt),  # it was in the kernel whole
     ("drop after the dot", at("DOT", Drop(), letter=2, connection=1), InDoubt),
     ("reset after the dot", at("DOT", Drop(reset=True), letter=2, connection=1), InDoubt),
+    ("half a reply at MAIL", at("MAIL", Drop(b"25"), letter=2, connection=1), None),
+    ("half a reply at DATA", at("DATA", Drop(b"354 go"), letter=2, connection=1), None),
+    ("half a reply after the dot", at("DOT", Drop(b"250 2.0.0 Ok: qu"), letter=2, connection=1), InDoubt),
+    ("half of many lines after the dot", at("DOT", Drop(b"250-2.0.0 Ok\r\n"), letter=2, connection=1), InDoubt),
     ("hang at MAIL", at("MAIL", Hang(), letter=2, connection=1), None),
     ("hang at RCPT", at("RCPT", Hang(), letter=2, connection=1), None),
     ("hang at DATA", at("DATA", Hang(), letter=2, connection=1), None),

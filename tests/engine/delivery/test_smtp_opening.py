@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from engine.delivery import smtp
-from engine.delivery.outcomes import Sent
+from engine.delivery.outcomes import Sent, Untried
 from engine.delivery.smtp import Reason
 from errors import InvalidInput
 from tests.engine.delivery.senders_side import FROM, QUICK, Marks, letter, letters, transport
@@ -184,6 +184,21 @@ def test_relay_is_unavailable_when_it_refuses_the_credentials(certificate):
         error = refused(with_login(server, f"ca={file}"))
     assert (error.reason, error.code) == (Reason.AUTH, 535)
     assert PASSWORD not in str(error)
+
+
+@pytest.mark.parametrize(("trusted", "answer"), [(False, None), (True, b"535 5.7.8 bad credentials")])
+def test_nobody_fails_for_it_when_the_relay_cannot_be_trusted_or_does_not_trust_us(certificate, trusted, answer):
+    context, file = certificate
+    rule = lambda seen, _: answer if seen == "AUTH" else None  # noqa: E731
+    with Server(rule, features=TLS, context=context).running() as server:
+        marks = Marks()
+        carrier = transport(with_login(server, f"ca={file}" if trusted else ""))
+        outcomes = carrier.send(letters(20), FROM, marks)
+        carrier.close()
+    assert outcomes == dict.fromkeys(range(20), Untried(""))  # and so no attempt is charged
+    assert marks.told == []
+    assert len(server.connected_at) == 3
+    assert not any(command.startswith("MAIL") for command in server.commands)
 
 
 def test_relay_is_unavailable_when_it_offers_no_way_to_give_credentials(certificate):
