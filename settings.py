@@ -34,6 +34,18 @@ def _url(*schemes: str) -> Callable[[SecretStr], SecretStr]:
     return check
 
 
+def _urls(*schemes: str) -> Callable[[SecretStr], SecretStr]:
+    def check(value: SecretStr) -> SecretStr:
+        for number, url in enumerate(value.get_secret_value().split(), start=1):
+            try:
+                _check_url(url, schemes)
+            except ValueError as error:
+                raise ValueError(f"[{number}] {error}") from None
+        return value
+
+    return check
+
+
 def _check_url(value: str, schemes: tuple[str, ...]) -> None:
     wanted = " or ".join(f"{scheme}://…" for scheme in schemes)
     try:
@@ -100,6 +112,7 @@ class Settings(BaseSettings):
     database_url: Annotated[SecretStr, AfterValidator(_url("postgresql"))]
     celery_broker_url: BrokerUrl
     smtp_url: Annotated[SecretStr, AfterValidator(_url("smtp", "smtps", "lmtp"))]
+    smtp_relays: Annotated[SecretStr, AfterValidator(_urls("smtp", "smtps", "lmtp"))] | None = None
     public_url: str = "http://127.0.0.1:8000"
     templates_dir: Path = Path(__file__).parent / "email_templates"
     recorder_dir: Path = Path("var/recorders")
@@ -140,6 +153,8 @@ class Settings(BaseSettings):
     smtp_connect_timeout_s: float = Field(default=30.0, gt=0)
     smtp_command_timeout_s: float = Field(default=300.0, gt=0)
     smtp_dot_timeout_s: float = Field(default=600.0, gt=0)
+    domain_limits: str = ""
+    pace_senders: int = Field(default=4, ge=1, le=10_000)
     drain_slice_s: float = Field(default=5.0, gt=0)
     lease_s: float = Field(default=120.0, gt=0)
     tick_s: float = Field(default=1.0, gt=0)
@@ -149,6 +164,9 @@ class Settings(BaseSettings):
     in_doubt_campaign: Literal["hold", "resend"] = "hold"
     in_doubt_transactional: Literal["hold", "resend"] = "resend"
     in_doubt_after_s: float = Field(default=900.0, gt=0)
+    pause_bounce_percent: float = Field(default=5.0, ge=0, le=100)
+    pause_refused_percent: float = Field(default=10.0, ge=0, le=100)
+    pause_after_mails: int = Field(default=200, ge=1)
 
     # Product time: `clock_rate` seconds of it pass in one real second, counted from `clock_epoch`.
     clock_rate: float = Field(default=1.0, gt=0)

@@ -1,5 +1,7 @@
 """Commands about messages: what is in doubt, and whether the ledger accounts for every one."""
 
+from collections import Counter
+from datetime import date
 from uuid import UUID
 
 import click
@@ -9,6 +11,9 @@ from engine import clock
 from engine.campaigns import advance
 from engine.delivery import audit as auditing
 from engine.delivery import doubts as doubting
+from engine.delivery.pace import recount
+from engine.delivery.pace.allowance import Calendar
+from engine.delivery.relays import overview
 from errors import InvalidInput
 from models import ids
 from models.session import transaction
@@ -66,6 +71,48 @@ def close(email_id: tuple[str, ...]) -> None:
         settled = doubting.prove(session, _ids(email_id), now=now, reason="closed by an operator")
         advance.settled(session, settled, now=now)
     click.echo(f"{len(settled)} closed as sent, {len(email_id) - len(settled)} not in doubt")
+
+
+@outbox.command()
+@click.option("--try", "is_trying", is_flag=True, help="Connect to each, with TLS and credentials; no mail is sent.")
+@plainly
+def relays(is_trying: bool) -> None:
+    """List the mail servers: their limits, how the sending processes stand with them, what is left of the day.
+
+    `closed` works, `open` failed and is left alone for a while, `half-open` is to be tried again. With --try the
+    status is 1 when one cannot be used.
+
+    \b
+    flask --app web outbox relays
+    flask --app web outbox relays --try
+    """
+    if is_trying:
+        _try_out()
+        return
+    for relay in overview.of_all(Calendar(lambda: clock.now().date(), _sent_on)):
+        left = "" if relay.left_today is None else f"\t{relay.left_today} left today"
+        click.echo(f"{relay.name}\t{_states(relay)}\t{relay.limits}{left}")
+        for why in sorted({standing.why for standing in relay.standings if standing.why}):
+            click.echo(f"\t{why}")
+
+
+def _states(relay: overview.Overview) -> str:
+    states = Counter(standing.state for standing in relay.standings)
+    return ", ".join(f"{state} in {count}" for state, count in states.items()) or "not used of late"
+
+
+def _try_out() -> None:
+    has_failed = False
+    for name, fault in overview.try_out():
+        click.echo(f"{name}\t{fault or 'can be used'}")
+        has_failed = has_failed or bool(fault)
+    if has_failed:
+        raise click.exceptions.Exit(1)
+
+
+def _sent_on(day: date) -> int:
+    with transaction() as session:
+        return recount.sent_on(session, day)
 
 
 @audit.command()

@@ -54,20 +54,26 @@ class _Drain:
     def run(self) -> bool:
         slice_ends = monotonic() + self._settings.drain_slice_s
         results: Results = []
-        group = self._exchange(None, results, more=True)
+        limit = self._may_take()
+        group = self._exchange(None, results, limit=limit) if limit else None
         if group is not None and len(group.members) == self._settings.send_group_size:
             bell.ring(self._lane)  # there is more than one sender's worth: let another join in
         while group is not None:
             results = self._send(group)
             relay_works = monotonic() >= self._sending.relay_rests_until
             more = relay_works and monotonic() < slice_ends and not process.is_stopping()
-            group = self._exchange(group, results, more=more)
+            group = self._exchange(group, results, limit=self._may_take() if more else 0)
             if not more:
                 return relay_works and not process.is_stopping()
         self._sending.transport.close_if_idle()
         return False
 
-    def _exchange(self, done: Group | None, results: Results, *, more: bool) -> Group | None:
+    def _may_take(self) -> int:
+        """How many messages the relays want now: none, when a rate, a ceiling or a failure keeps them from it."""
+        is_urgent = self._lane == "transactional"
+        return self._sending.transport.may_take(self._settings.send_group_size, is_urgent=is_urgent)
+
+    def _exchange(self, done: Group | None, results: Results, *, limit: int) -> Group | None:
         """One transaction: settle the group that was sent, and take the next one in hand (R9a)."""
         now = self._time.now()
 
@@ -79,7 +85,7 @@ class _Drain:
                     session, done.id, results, origin=done.origin, now=now, moment=_remembered(self._time.at)
                 )
                 advance.carried(session, settled, now=now)
-            group = self._claim(session, now) if more else None
+            group = self._claim(session, now, limit) if limit else None
             advance.counted(session, settled)
             return settled, group
 
@@ -87,11 +93,10 @@ class _Drain:
         _tell(settled)
         return group
 
-    def _claim(self, session: Session, now: datetime) -> Group | None:
+    def _claim(self, session: Session, now: datetime, limit: int) -> Group | None:
         """Mails that have a row come first: they have waited before. Then what is due in campaigns."""
         started = self._sending.transport.is_open
         hand = Hand(self._sending.sender_id, self._lane, self._settings.lease_s, started)
-        limit = self._settings.send_group_size
         group = groups.claim(session, hand, limit=limit, now=now)
         if group is not None and group.dropped:
             advance.dropped(session, group.dropped, now=now)

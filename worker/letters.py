@@ -1,12 +1,19 @@
 """From the settings to what makes and carries letters: the composer and the transport."""
 
+import sys
 from base64 import urlsafe_b64decode
+from datetime import date
 from email.utils import parseaddr
 
 import settings
-from engine.delivery import smtp
+from engine import clock
+from engine.delivery.pace import recount
+from engine.delivery.pace.allowance import Calendar
+from engine.delivery.relays import Relays, setup
 from engine.messages import compose, templates
 from engine.tracking import tokens
+from errors import InvalidInput
+from models.session import transaction
 
 
 def composer() -> compose.Composer:
@@ -17,18 +24,24 @@ def composer() -> compose.Composer:
     return compose.Composer(templates.Library(configured.templates_dir), tokens.Signer(keys), sender)
 
 
-def transport() -> smtp.Transport:
-    """The way to the relay; opens its connections when they are needed."""
-    configured = settings.current()
-    limits = smtp.Limits(
-        connections=configured.smtp_connections,
-        messages_per_connection=configured.smtp_messages_per_connection,
-        idle_s=configured.smtp_idle_s,
-        connect_timeout_s=configured.smtp_connect_timeout_s,
-        command_timeout_s=configured.smtp_command_timeout_s,
-        dot_timeout_s=configured.smtp_dot_timeout_s,
-    )
-    return smtp.Transport(smtp.Relay.from_url(configured.smtp_url.get_secret_value()), limits)
+def transport() -> Relays:
+    """The way to the relays; opens its connections when they are needed. Raises InvalidInput."""
+    return setup.relays(Calendar(lambda: clock.now().date(), _sent_on))
+
+
+def check() -> None:
+    """End a process whose relays or limits are set wrongly, with status 2 and each fault on a plain line."""
+    try:
+        setup.check()
+    except InvalidInput as refused:
+        lines = "\n".join(f"{fault.field.upper()}: {fault.message}" for fault in refused.faults)
+        print(f"Cadencia cannot start:\n{lines}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _sent_on(day: date) -> int:
+    with transaction() as session:
+        return recount.sent_on(session, day)
 
 
 def envelope_sender() -> str:

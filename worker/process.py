@@ -9,8 +9,9 @@ from pathlib import Path
 from uuid import UUID
 
 import settings
-from engine.delivery import senders, smtp
+from engine.delivery import senders
 from engine.delivery.recorder import Recorder
+from engine.delivery.relays import Relays
 from engine.messages import compose
 from models.session import transaction
 from worker import letters, rescue
@@ -37,7 +38,7 @@ class Sending:
 
     sender_id: UUID
     recorder: Recorder
-    transport: smtp.Transport
+    transport: Relays
     composer: compose.Composer
     relay_rests_until: float = 0.0  # monotonic seconds: after a refusal the relay is left alone (R16)
 

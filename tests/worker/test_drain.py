@@ -139,7 +139,7 @@ def test_orphans_are_sorted_before_the_first_send(inbox: Mailstore) -> None:
     email_ids = queue(10)
     sending = process.current()
     with transaction() as session:
-        drain._Drain(sending, LANE)._claim(session, clock.now())
+        drain._Drain(sending, LANE)._claim(session, clock.now(), 10)
     process.retire()  # as a death would: the recorder stays, its lock is free
     assert statuses(email_ids) == ["claimed"] * 10
     assert rescue.orphans() == 1

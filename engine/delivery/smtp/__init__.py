@@ -46,6 +46,15 @@ class Transport:
         """Whether the relay takes addresses outside ASCII (SMTPUTF8), by its last greeting."""
         return self._pool.features.smtputf8
 
+    @property
+    def failure(self) -> RelayUnavailable | None:
+        """Why the relay could not be used the last time; None when it works or was not tried yet."""
+        return self._pool.last_failure if self._pool.failures else None
+
+    def allow(self, connections: int) -> None:
+        """Have at most so many connections from now on; idle ones that are too many are closed."""
+        self._pool.allow(connections)
+
     def open(self) -> None:
         """Have at least one live connection; safe to call again. Raises RelayUnavailable.
 

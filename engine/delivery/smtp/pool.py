@@ -1,6 +1,7 @@
 """The kept connections to one relay: opened when wanted, closed when stale, left alone after failures."""
 
 import time
+from dataclasses import replace
 
 from engine.delivery.smtp.opening import Features, Opening
 from engine.delivery.smtp.readiness import Readiness
@@ -121,6 +122,12 @@ class Pool:
         for session in [session for session in self.sessions if session.is_leaving]:
             self.forget(session)
         self._say_goodbye([session for session in self.sessions if session.last_used < oldest])
+
+    def allow(self, connections: int) -> None:
+        """Have at most so many connections from now on; idle ones that are too many are closed."""
+        if connections != self.limits.connections:
+            self.limits = replace(self.limits, connections=connections)
+            self._say_goodbye([session for session in self.sessions if session.is_idle][connections:])
 
     def forget(self, session: Session) -> None:
         """This session is over."""

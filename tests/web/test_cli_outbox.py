@@ -1,0 +1,64 @@
+"""What people see of the relays."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from engine.delivery.relays import board, setup
+from engine.delivery.relays.board import Board, Standing
+from models import ids
+from tests.conftest import environment
+from tests.engine.delivery.servers import PIPELINING, Server
+
+
+@pytest.fixture
+def run(app: Flask) -> Any:
+    runner = app.test_cli_runner()
+    return lambda *arguments: runner.invoke(args=["outbox", "relays", *arguments])
+
+
+def test_relays_are_listed_with_their_limits_and_how_senders_stand_with_them(run: Any, broker: str) -> None:
+    urls = "smtp://ana:secret@b.example?weight=3&rate=1200/m&connections=20&daily=500"
+    with environment(SMTP_URL="smtps://a.example", SMTP_RELAYS=urls):
+        for state, why in (("closed", ""), ("closed", ""), ("open", "it refused the credentials")):
+            Board(setup.store(), ids.new().hex).tell(Standing("b.example:587", state, why, 12.0))
+        shown = run()
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.splitlines() == [
+        "a.example:465\tnot used of late\tweight 1",
+        "b.example:587\topen in 1, closed in 2\tweight 3, 20/s, 20 connections, 500 a day\t500 left today",
+        "\tit refused the credentials",
+    ]
+    assert "secret" not in shown.output and "ana" not in shown.output
+
+
+def test_without_redis_it_is_said_in_one_line(run: Any) -> None:
+    shown = run()
+    assert (shown.exit_code, shown.output) == (1, "Error: redis: does not answer (ConnectionError)\n")
+
+
+def test_trying_tells_which_cannot_be_used(run: Any) -> None:
+    with (
+        Server().running() as works,
+        Server(lambda event, _: b"535 5.7.8 no" if event == "AUTH" else None, features=(*PIPELINING, "AUTH PLAIN"))
+        .running() as refuses,
+    ):  # fmt: skip
+        account = refuses.url.replace("smtp://", "smtp://ana:secret@") + "?starttls=optional&auth=plaintext"
+        with environment(SMTP_URL=works.url):
+            good = run("--try")
+        with environment(SMTP_URL=works.url, SMTP_RELAYS=account):
+            bad = run("--try")
+    assert (good.exit_code, good.output) == (0, f"127.0.0.1:{works.port}\tcan be used\n")
+    assert bad.exit_code == 1
+    assert f"127.0.0.1:{refuses.port}\tmail relay unavailable: it refused the credentials" in bad.output
+    assert "secret" not in bad.output
+    assert works.accepted == refuses.accepted == []
+
+
+def test_a_relay_that_is_not_in_the_settings_any_more_is_not_shown(run: Any, broker: str) -> None:
+    with environment(SMTP_URL="smtp://a.example"):
+        Board(setup.store(), "one").tell(Standing("gone.example:25", "closed", "", 0.0))
+        shown = run()
+        assert "gone.example:25" in board.read(setup.store())
+    assert "gone.example" not in shown.output
