@@ -13,7 +13,10 @@ STATES = ("draft", "running", "paused", "finished")
 
 
 class Campaign(Base):
-    """A follow-up sequence to an audience; `variables` are those all its mails share."""
+    """A follow-up sequence to an audience; `variables` are those all its mails share.
+
+    `pardoned_at` is when a person resumed it last; `pardoned` counts what its mails had met in that hour until then.
+    """
 
     __tablename__ = "campaigns"
     __table_args__ = (one_of("state", STATES),)
@@ -28,6 +31,8 @@ class Campaign(Base):
     created_at: Mapped[Stamp]
     launched_at: Mapped[Moment | None]
     finished_at: Mapped[Moment | None]
+    pardoned_at: Mapped[Moment | None]
+    pardoned: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 
 
 class CampaignStep(Base):

@@ -17,6 +17,7 @@ COUNTERS = (
     "unsubscribed",
     "bounced",
     "complained",
+    "refused",
 )
 
 
@@ -45,6 +46,7 @@ class EmailStats(Base):
     unsubscribed: Mapped[int] = _counter()
     bounced: Mapped[int] = _counter()
     complained: Mapped[int] = _counter()
+    refused: Mapped[int] = _counter()
 
 
 class Heartbeat(Base):

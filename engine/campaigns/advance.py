@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from engine.analytics import rollups
 from engine.audience import suppressions
-from engine.campaigns import enrollments, marks, window
+from engine.campaigns import brakes, enrollments, marks, window
 from engine.delivery.groups import Dropped
 from engine.delivery.verdicts import Settled
 from engine.scoring import rules
@@ -50,16 +50,20 @@ def carried(session: Session, mails: Sequence[Settled], *, now: datetime) -> Non
 def counted(session: Session, mails: Sequence[Settled]) -> None:
     """The rollups: rows that every sender wants, so let this be the last thing before the commit."""
     counts: dict[rollups.Key, Counter[str]] = {}
-    for (campaign_id, step, variant, at, status, dead), number in Counter(map(_WHAT, mails)).items():
+    for (campaign_id, step, variant, at, status, reason), number in Counter(map(_WHAT, mails)).items():
         if status in ("sent", "failed"):
             hour = at.replace(minute=0, second=0, microsecond=0)
             counted = counts.setdefault(rollups.Key(campaign_id, step, variant, hour), Counter())
             counted[status] += number
-            counted["bounced"] += number * dead
+            if reason in _LOSSES:
+                counted[_LOSSES[reason]] += number
     rollups.add(session, counts)
+    if any(counted["failed"] for counted in counts.values()):
+        brakes.check(session, counts)
 
 
-_WHAT = attrgetter("campaign_id", "step", "variant", "at", "status", "dead_address")
+_WHAT = attrgetter("campaign_id", "step", "variant", "at", "status", "reason")
+_LOSSES = {"hard_bounce": "bounced", "refused": "refused"}
 
 
 def dropped(session: Session, mails: Sequence[Dropped], *, now: datetime) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from engine.audience import segments, zones
-from engine.campaigns import enrollments, steps
+from engine.campaigns import enrollments, losses, steps
 from engine.messages import templates
 from errors import Conflict, Fault, InvalidInput, NotFound
 from models import Campaign, ids
@@ -122,7 +122,9 @@ def launch(session: Session, campaign_id: UUID, *, now: datetime) -> None:
 
 
 _PARK = text("""
-    UPDATE emails SET due_at = :parked WHERE campaign_id = :campaign_id AND lane = 'campaign' AND status = 'queued'
+    UPDATE emails SET due_at = :parked
+     WHERE id IN (SELECT id FROM emails WHERE campaign_id = :campaign_id AND lane = 'campaign' AND status = 'queued'
+                     FOR UPDATE SKIP LOCKED)
 """)
 _UNPARK = text("""
     UPDATE emails SET due_at = :now
@@ -142,9 +144,13 @@ def pause(session: Session, campaign_id: UUID, reason: str, *, now: datetime) ->
 
 
 def resume(session: Session, campaign_id: UUID, *, now: datetime) -> None:
-    """Go on with a paused campaign: what was queued is due now. Raises NotFound, or Conflict if it is not paused."""
+    """Go on with a paused campaign: what was queued is due now, and what its mails met before is pardoned.
+
+    Raises NotFound, or Conflict if it is not paused.
+    """
     _lock(session, campaign_id, "paused", to="resumed")
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="running", reason=None))
+    losses.pardon(session, campaign_id, now=now)
     session.execute(_UNPARK, {"campaign_id": campaign_id, "now": now, "parked": PARKED})
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from engine.analytics import rollups
 from engine.audience import suppressions
-from engine.campaigns import advance, marks, stops
+from engine.campaigns import advance, brakes, marks, stops
 from engine.campaigns.marks import Deeds, Mail
 from engine.campaigns.stops import Cause
 from engine.delivery import doubts
@@ -62,7 +62,9 @@ def _react(session: Session, moving: Sequence[Taken], now: datetime) -> None:
     marks.mark_contacts(session, {contact_id: _summary(did) for contact_id, did in deeds.items()}, now=now)
     _suppress(session, deeds, now)
     stops.stop(session, _causes(deeds), now=now)
-    rollups.add(session, _counts(mails, after))
+    counts = _counts(mails, after)
+    rollups.add(session, counts)
+    brakes.check(session, counts)
 
 
 def _moves(event: Taken) -> bool:

@@ -43,6 +43,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("launched_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("pardoned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("pardoned", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.CheckConstraint(
             "state IN ('draft', 'running', 'paused', 'finished')", name=op.f("ck_campaigns_state_known")
         ),
@@ -98,6 +100,7 @@ def upgrade() -> None:
         sa.Column("unsubscribed", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("bounced", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("complained", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("refused", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("campaign_id", "step", "variant", "hour", name=op.f("pk_email_stats")),
     )
     op.create_table(
