@@ -36,6 +36,8 @@ ENVIRONMENT = {
     "RETRY_MINUTES": "0.005",
     "SMTP_CONNECTIONS": str(accounts.IN_FLIGHT_MAX),
     "SMTP_CONNECT_TIMEOUT_S": "5",
+    "SMTP_COMMAND_TIMEOUT_S": "15",
+    "SMTP_DOT_TIMEOUT_S": "15",
     "IN_DOUBT_CAMPAIGN": "hold",
     "IN_DOUBT_TRANSACTIONAL": "hold",
     "PAUSE_BOUNCE_PERCENT": "0",
@@ -182,14 +184,16 @@ class Place:
 
     def kill_child(self, worker: subprocess.Popen[bytes], chance: random.Random) -> None:
         """SIGKILL to one of the processes that do a worker's tasks."""
-        children: list[psutil.Process] = []
 
-        def found() -> list[psutil.Process]:
-            children[:] = processes.pool_children(worker)
-            return children
+        def killed() -> bool:
+            children = processes.pool_children(worker)
+            with suppress(psutil.NoSuchProcess):  # it died of something else just now: another one
+                if children:
+                    self.kill("child", chance.choice(children))
+                    return True
+            return False
 
-        processes.until(found, "the worker has children")
-        self.kill("child", chance.choice(children))
+        processes.until(killed, "a child could be killed")
 
     def judge(self, scenario: str) -> accounts.Verdict:
         """The audit of this run, every mail having its end."""

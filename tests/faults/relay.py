@@ -142,6 +142,7 @@ class _Dialogue:
     def __init__(self, relay: Relay, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.recipient = "-"
         self.port: int = writer.get_extra_info("peername")[1]
+        self._has_sender = False
         self._relay = relay
         self._reader = reader
         self._writer = writer
@@ -171,8 +172,8 @@ class _Dialogue:
             await self._answer("EHLO", _HELLO)
         elif verb == "MAIL":
             self.recipient = "-"
-            await self._answer("MAIL", b"250 2.1.0 Ok\r\n")
-        elif verb == "RCPT":
+            self._has_sender = await self._answer("MAIL", b"250 2.1.0 Ok\r\n")
+        elif verb == "RCPT" and self._has_sender:
             if await self._answer("RCPT", b"250 2.1.5 Ok\r\n") and (found := _RECIPIENT.search(line)):
                 self.recipient = found.group(1).decode()
         elif verb == "DATA":
@@ -181,7 +182,7 @@ class _Dialogue:
             self.say(b"221 2.0.0 Bye\r\n")
             raise HangUp
         else:
-            self.say(b"250 2.0.0 Ok\r\n" if verb in ("RSET", "NOOP") else b"502 5.5.1 No\r\n")
+            self.say(b"250 2.0.0 Ok\r\n" if verb in ("RSET", "NOOP") else b"503 5.5.1 not now\r\n")
 
     async def _data(self) -> None:
         if self.recipient == "-":

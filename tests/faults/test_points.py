@@ -25,8 +25,8 @@ def test_death_at_each_point_of_a_send(here: Place, audited: Callable[[], Verdic
     here.points(plan, lane)
     here.keeper()
     here.queue(lane, MAILS_A_LIFE * (due.total() + 4))
-    processes.until(lambda: dead(here) >= due, "senders died at all points", within_s=30 + due.total())
-    here.until_settled()
+    processes.until(lambda: dead(here) >= due, "senders died at all points", within_s=30 + 2 * due.total())
+    here.until_settled(within_s=extent(60, 300))
     here.kills = dead(here)
     audited()
 

@@ -27,11 +27,11 @@ def test_killed_children(here: Place, audited: Callable[[], Verdict], lane: str)
     worker = here.processes.worker(lane, concurrency=2)
     here.keeper()
     here.queue(lane, CHILDREN * MAILS_A_KILL)
-    here.until_taken(20)
     for _ in range(CHILDREN):
-        time.sleep(chance.uniform(0.05, 0.3))
+        here.until_more_is_taken(10)
+        time.sleep(chance.uniform(0.0, 0.2))
         here.kill_child(worker, chance)
-    here.until_settled(within_s=90)
+    here.until_settled(within_s=extent(90, 300))
     audited()
 
 
@@ -48,7 +48,7 @@ def test_killed_workers(here: Place, audited: Callable[[], Verdict], orphaned: b
         time.sleep(chance.uniform(0.0, 0.2))
         kill_worker(here, worker, spare_children=orphaned)
     here.processes.worker("campaign", concurrency=2)
-    here.until_settled(within_s=90)
+    here.until_settled(within_s=extent(90, 300))
     audited()
 
 
@@ -65,7 +65,7 @@ def test_killed_beats_and_two_beats_at_once(here: Place, audited: Callable[[], V
             for beat in beats:
                 here.kill("beat", beat)
         here.processes.beat()
-        here.until_settled(within_s=90)
+        here.until_settled(within_s=extent(90, 300))
         verdict = audited()
     assert verdict.messages == here.mails
 

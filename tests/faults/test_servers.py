@@ -14,7 +14,7 @@ from tests.faults.accounts import Verdict
 from tests.faults.extent import SEED, extent
 from tests.faults.place import Place
 
-BROKER = extent(2, 12)
+BROKER = extent(1, 12)
 DATABASE = extent(1, 8)
 MAILS_A_KILL = 200
 
@@ -25,6 +25,14 @@ def kill_broker(here: Place, chance: random.Random) -> None:
     here.kills["valkey"] += 1
     time.sleep(chance.uniform(0.0, 1.0))
     here.servers.valkey.start()
+
+
+def freeze_broker(here: Place, chance: random.Random) -> None:
+    """It answers nobody for a while, and goes on as if nothing had been."""
+    pid = here.servers.valkey.pid or 0
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(chance.uniform(0.5, 2.0))
+    os.kill(pid, signal.SIGCONT)
 
 
 def empty_broker(here: Place, _chance: random.Random) -> None:
@@ -39,15 +47,15 @@ def test_a_broker_that_dies_and_forgets(here: Place, audited: Callable[[], Verdi
     here.relay("--delay-s", "0.02")
     here.processes.worker(lane, concurrency=2)
     here.keeper()
-    here.queue(lane, 2 * BROKER * MAILS_A_KILL)
+    here.queue(lane, 3 * BROKER * MAILS_A_KILL)
     here.until_taken(20)
-    fates = [kill_broker, empty_broker] * BROKER
+    fates = [kill_broker, empty_broker, freeze_broker] * BROKER
     chance.shuffle(fates)
     for fate in fates:
         assert here.is_busy()
         fate(here, chance)
         time.sleep(chance.uniform(0.1, 0.5))
-    here.until_settled(within_s=90)
+    here.until_settled(within_s=extent(90, 300))
     assert audited().statuses == {"sent": here.mails}  # nothing else is in the broker's power
 
 
@@ -87,5 +95,5 @@ def test_a_database_that_dies(here: Place, audited: Callable[[], Verdict], lane:
         fates[name](here)
         database.engine().dispose()
         here.kills[name] += 1
-    here.until_settled(within_s=90)
+    here.until_settled(within_s=extent(90, 300))
     audited()

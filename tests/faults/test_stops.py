@@ -13,7 +13,7 @@ from tests.faults.accounts import Verdict
 from tests.faults.extent import SEED, extent
 from tests.faults.place import Place
 
-STOPS = extent(2, 15)
+STOPS = extent(2, 10)
 MAILS_A_STOP = 150
 DOCKER_WAITS_S = 10.0
 
