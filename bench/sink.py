@@ -2,7 +2,8 @@
 
 python -m bench.sink                       listen on a free port of 127.0.0.1, printed as the first line
 python -m bench.sink --port 2600           … on this one
-python -m bench.sink --log ids.txt         note each Message-ID before its message is accepted (--fsync: durably)
+python -m bench.sink --log ids.txt         note each Message-ID before its message is accepted (--fsync: durably;
+                                           --times: with the moment, in nanoseconds of the monotonic clock)
 
 One process, one thread, pipelining understood. SIGTERM ends it; the last line printed is its count.
 """
@@ -16,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,12 +40,13 @@ _MESSAGE_ID = re.compile(rb"(?im)^message-id:[ \t]*(\S+)")
 class Sink:
     """The server itself; `count` messages were accepted so far."""
 
-    def __init__(self, port: int, log: Path | None, *, fsync: bool) -> None:
+    def __init__(self, port: int, log: Path | None, *, fsync: bool, times: bool) -> None:
         self.count = 0
         self.listener = socket.create_server(("127.0.0.1", port), backlog=512)
         self._selector = selectors.DefaultSelector()
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if log else None
         self._fsync = fsync
+        self._times = times
 
     def serve(self) -> None:
         """Serve until a signal handler raises."""
@@ -60,7 +63,8 @@ class Sink:
         self.count += 1
         if self._log is not None:
             found = _MESSAGE_ID.search(message)
-            os.write(self._log, (found.group(1) if found else b"-") + b"\n")
+            moment = b" %d" % time.monotonic_ns() if self._times else b""
+            os.write(self._log, (found.group(1) if found else b"-") + moment + b"\n")
             if self._fsync:
                 os.fsync(self._log)
         return b"250 2.0.0 Ok: queued as %d\r\n" % self.count
@@ -133,8 +137,8 @@ class Running:
 
 @contextlib.contextmanager
 def running(log: Path | None = None) -> Iterator[Running]:
-    """A sink in its own process; after the block, `count` is what it accepted."""
-    command = [sys.executable, "-m", "bench.sink", *(["--log", str(log)] if log else [])]
+    """A sink in its own process, its notes with their moments; after the block, `count` is what it accepted."""
+    command = [sys.executable, "-m", "bench.sink", *(["--log", str(log), "--times"] if log else [])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     sink = Running(process, int(process.stdout.readline()))
@@ -152,8 +156,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="where to listen (default: a free one)")
     parser.add_argument("--log", type=Path, help="file that gets the Message-ID of each message")
     parser.add_argument("--fsync", action="store_true", help="make each note durable before accepting")
+    parser.add_argument("--times", action="store_true", help="note the moment, too")
     options = parser.parse_args()
-    sink = Sink(options.port, options.log, fsync=options.fsync)
+    sink = Sink(options.port, options.log, fsync=options.fsync, times=options.times)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     print(sink.listener.getsockname()[1], flush=True)
     try:
