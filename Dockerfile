@@ -33,4 +33,4 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
 # --blocking-threads is WEB_THREADS: the pool of database connections has as many.
 CMD ["granian", "--interface", "wsgi", "--factory", "--host", "0.0.0.0", "--port", "8000", \
-     "--blocking-threads", "12", "--respawn-failed-workers", "web:create_app"]
+     "--workers", "2", "--blocking-threads", "16", "--respawn-failed-workers", "web:create_app"]

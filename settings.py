@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     message_id_domain: str | None = None
 
     # The HTTP side.
-    web_threads: int = Field(default=12, ge=3, le=256)
+    web_threads: int = Field(default=16, ge=3, le=256)
     cors_origins: Words = ()
     body_limit_bytes: int = Field(default=1_000_000, ge=1_000)
     batch_limit_bytes: int = Field(default=8_000_000, ge=1_000)

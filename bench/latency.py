@@ -133,14 +133,15 @@ class Client:
 
     def _arrivals(self, wanted: set[str], read: int, within_s: float = 60.0) -> dict[str, float]:
         """When each of these mails arrived, from the notes behind the first `read` bytes."""
-        deadline, found = time.monotonic() + within_s, dict[str, float]()
+        deadline, found, begun = time.monotonic() + within_s, dict[str, float](), b""
         with self._log.open("rb") as notes:
             notes.seek(read)
             while wanted - found.keys():
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"{len(wanted - found.keys())} mails did not arrive in {within_s:.0f} s")
                 time.sleep(0.05)
-                found |= dict(_notes(notes.readlines()))
+                *lines, begun = (begun + notes.read()).split(b"\n")
+                found |= dict(_notes(lines))
         return found
 
 

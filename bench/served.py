@@ -1,6 +1,7 @@
 """Processes of an installation as the Procfile starts them, the web server before all."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 import web
 from bench.installation import Installation, family
 from engine.access import accounts
-from local import ports
+from local import parentage, ports
 from models.session import transaction
 from web import tokens
 
@@ -78,6 +79,7 @@ def _start(installation: Installation, line: str, **environment: str) -> subproc
         return subprocess.Popen(
             ["/bin/sh", "-c", f"exec {line}"],
             cwd=ROOT, env=whole, stdout=output, stderr=output, start_new_session=True,
+            preexec_fn=parentage.end_with_parent(signal.SIGTERM),
         )  # fmt: skip
 
 
