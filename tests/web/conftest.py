@@ -33,7 +33,7 @@ def client(app: Flask) -> FlaskClient:
 def holder(*scopes: str) -> accounts.Profile:
     """An account with these scopes, whose password nobody knows (hashing one takes 100 ms)."""
     with transaction() as session:
-        session.add(Account(name=f"caller {next(_numbers)}", password_hash="!", scopes=list(scopes)))
+        session.add(Account(name=f"caller {next(_numbers):06}", password_hash="!", scopes=list(scopes)))
     with transaction() as session:
         return accounts.listing(session)[-1]
 
