@@ -8,7 +8,7 @@ import pytest
 
 from tests import processes
 from tests.faults.accounts import Verdict
-from tests.faults.extent import SEED, extent
+from tests.faults.extent import LANES, SEED, extent
 from tests.faults.place import Place
 from tests.faults.worker import BY_GROUP, POINTS
 
@@ -17,7 +17,7 @@ AFTER_THE_DOT = extent(2, 12)
 MAILS_A_LIFE = 50
 
 
-@pytest.mark.parametrize("lane", ["transactional", "campaign"])
+@pytest.mark.parametrize("lane", LANES)
 def test_death_at_each_point_of_a_send(here: Place, audited: Callable[[], Verdict], lane: str) -> None:
     plan = plan_deaths(random.Random(SEED))
     due = Counter(point for _, point in plan) + Counter({"after the dot": AFTER_THE_DOT})

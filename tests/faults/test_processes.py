@@ -11,7 +11,7 @@ import pytest
 from tests import processes
 from tests.conftest import environment
 from tests.faults.accounts import Verdict
-from tests.faults.extent import SEED, extent
+from tests.faults.extent import LANES, SEED, extent
 from tests.faults.place import Place
 
 CHILDREN = extent(6, 60)
@@ -20,7 +20,7 @@ BEATS = extent(3, 15)
 MAILS_A_KILL = 120
 
 
-@pytest.mark.parametrize("lane", ["transactional", "campaign"])
+@pytest.mark.parametrize("lane", LANES)
 def test_killed_children(here: Place, audited: Callable[[], Verdict], lane: str) -> None:
     chance = random.Random(SEED)
     here.relay("--delay-s", "0.02")

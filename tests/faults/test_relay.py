@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.accounts import IN_FLIGHT_MAX, Verdict
-from tests.faults.extent import SEED, extent
+from tests.faults.extent import LANES, SEED, extent
 from tests.faults.place import ENVIRONMENT, Place
 from tests.faults.relay import FAULTS
 
@@ -15,7 +15,7 @@ MAILS = extent(300, 4000)
 KILLS = extent(2, 20)
 
 
-@pytest.mark.parametrize("lane", ["transactional", "campaign"])
+@pytest.mark.parametrize("lane", LANES)
 def test_a_relay_that_does_it_all(here: Place, audited: Callable[..., Verdict], lane: str) -> None:
     """Children are killed on top of it. Only what got no reply may be in doubt; only what was refused may fail."""
     chance = random.Random(SEED)

@@ -11,7 +11,7 @@ import pytest
 from models import session as database
 from tests import processes
 from tests.faults.accounts import Verdict
-from tests.faults.extent import SEED, extent
+from tests.faults.extent import LANES, LANES_OF_LONG, SEED, extent
 from tests.faults.place import Place
 
 BROKER = extent(1, 12)
@@ -41,7 +41,7 @@ def empty_broker(here: Place, _chance: random.Random) -> None:
     here.kills["flushall"] += 1
 
 
-@pytest.mark.parametrize("lane", ["transactional", "campaign"])
+@pytest.mark.parametrize("lane", LANES_OF_LONG)
 def test_a_broker_that_dies_and_forgets(here: Place, audited: Callable[[], Verdict], lane: str) -> None:
     chance = random.Random(SEED)
     here.relay("--delay-s", "0.02")
@@ -80,7 +80,7 @@ def kill_backend(here: Place) -> None:
     processes.until(lambda: here.servers.answers(), "the database answers")
 
 
-@pytest.mark.parametrize("lane", ["transactional", "campaign"])
+@pytest.mark.parametrize("lane", LANES)
 def test_a_database_that_dies(here: Place, audited: Callable[[], Verdict], lane: str) -> None:
     chance = random.Random(SEED)
     here.relay("--delay-s", "0.02")

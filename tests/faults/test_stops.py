@@ -10,7 +10,7 @@ from sqlalchemy import text
 from models.session import transaction
 from tests import processes
 from tests.faults.accounts import Verdict
-from tests.faults.extent import SEED, extent
+from tests.faults.extent import LANES_OF_LONG, SEED, extent
 from tests.faults.place import Place
 
 STOPS = extent(2, 10)
@@ -23,7 +23,7 @@ _IN_HAND = text(
 )
 
 
-@pytest.mark.parametrize("lane", ["transactional", "campaign"])
+@pytest.mark.parametrize("lane", LANES_OF_LONG)
 def test_stopping_in_mid_group(here: Place, audited: Callable[[], Verdict], lane: str) -> None:
     """The group in hand is finished and recorded, the rest is left to others, the recorders are gone."""
     chance = random.Random(SEED)
