@@ -137,7 +137,7 @@ class _Drain:
         now, eight_bit = self._time.now(), self._sending.transport.eight_bit
         for slot, member in enumerate(group.members):
             try:
-                data = self._sending.composer.compose(_message(member), now=now, eight_bit=eight_bit)
+                data = self._sending.composer.compose(member, now=now, eight_bit=eight_bit)
             except compose.CannotCompose as error:
                 own[slot] = Rejected(Phase.CONNECT, 0, None, f"cannot be composed: {error}", dead_address=False)
                 continue
@@ -150,18 +150,6 @@ class _Drain:
             senders.hold(session, self._sending.sender_id)
             groups.renew(session, group.id, lease_s=self._settings.lease_s)
         self._renew_at = monotonic() + self._settings.lease_s / 4
-
-
-def _message(member: Member) -> compose.Message:
-    return compose.Message(
-        email_id=member.email_id,
-        message_id=member.message_id,
-        to=member.to,
-        to_name=member.to_name,
-        template=member.template,
-        variables=member.variables,
-        kind="transactional" if member.kind == "transactional" else "marketing",
-    )
 
 
 def _remembered(at: Callable[[int], datetime]) -> Callable[[int], datetime]:

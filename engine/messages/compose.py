@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from engine.messages import compiling, headers, links, mime, templates
@@ -29,8 +29,27 @@ class From:
     public_url: str
 
 
+class Composable(Protocol):
+    """What composing a mail takes; a sender's own row of it will do. `message_id` is bare, without angle brackets."""
+
+    @property
+    def email_id(self) -> UUID: ...
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def to(self) -> str: ...
+    @property
+    def to_name(self) -> str | None: ...
+    @property
+    def template(self) -> str: ...
+    @property
+    def variables(self) -> Mapping[str, object]: ...
+    @property
+    def kind(self) -> str: ...
+
+
 class Message(NamedTuple):
-    """What the ledger knows of one mail to be composed; `message_id` is bare, without angle brackets."""
+    """A mail to be composed, on its own; `kind` is marketing or transactional."""
 
     email_id: UUID
     message_id: str
@@ -38,7 +57,7 @@ class Message(NamedTuple):
     to_name: str | None
     template: str
     variables: Mapping[str, object]
-    kind: Literal["marketing", "transactional"]
+    kind: str
 
 
 class Composer:
@@ -57,7 +76,7 @@ class Composer:
             self._fixed = f"{_sender_field('Reply-To', sender.reply_to)}\r\n{_FIXED}"
         self._dated: tuple[datetime | None, str] = (None, "")
 
-    def compose(self, message: Message, *, now: datetime, eight_bit: bool) -> bytes:
+    def compose(self, message: Composable, *, now: datetime, eight_bit: bool) -> bytes:
         """The whole mail with CRLF line ends, not dot-stuffed, the same on every call but for its Date.
 
         `eight_bit`: the server takes 8BITMIME. CannotCompose if template and values make no mail.
@@ -73,7 +92,7 @@ class Composer:
         except (templates.UnknownTemplate, templates.CannotRender, compiling.BrokenTemplate, ValueError) as failure:
             raise CannotCompose(self._told(message, failure)) from None
 
-    def _head(self, message: Message, subject: str, unsubscribe: str, now: datetime) -> bytes:
+    def _head(self, message: Composable, subject: str, unsubscribe: str, now: datetime) -> bytes:
         to = headers.address_field("To", message.to, message.to_name or "")
         about = headers.text_field("Subject", subject)
         name = headers.message_id_field(message.message_id)
@@ -88,7 +107,7 @@ class Composer:
             self._dated = (now, field)
         return field
 
-    def _told(self, message: Message, failure: Exception) -> str:
+    def _told(self, message: Composable, failure: Exception) -> str:
         """Template, variable and fault; the slow way, for few messages ever fail."""
         said = f"template {message.template!r}: "
         if isinstance(failure, (templates.UnknownTemplate, compiling.BrokenTemplate)):
