@@ -9,7 +9,7 @@ import settings
 from engine import bell, clock, logs
 from engine.campaigns import advance, due
 from engine.clock import Clock
-from engine.delivery import groups, senders, smtp
+from engine.delivery import groups, recorder, senders, smtp
 from engine.delivery.groups import Group, Hand, Member
 from engine.delivery.outcomes import Outcome, Phase, Rejected, Untried
 from engine.delivery.verdicts import Settled
@@ -75,7 +75,7 @@ class _Drain:
 
     def _exchange(self, done: Group | None, results: Results, *, limit: int) -> Group | None:
         """One transaction: settle the group that was sent, and take the next one in hand (R9a)."""
-        now = self._time.now()
+        now, asked_at = self._time.now(), recorder.boot_s()
 
         def work(session: Session) -> tuple[list[Settled], Group | None]:
             senders.hold(session, self._sending.sender_id)
@@ -90,6 +90,7 @@ class _Drain:
             return settled, group
 
         settled, group = retrying(work)
+        self._sending.recorder.lease(asked_at + self._settings.lease_s)
         _tell(settled)
         return group
 
@@ -146,9 +147,11 @@ class _Drain:
     def _renew(self, group: Group) -> None:
         if monotonic() < self._renew_at:
             return
+        asked_at = recorder.boot_s()
         with transaction() as session:
             senders.hold(session, self._sending.sender_id)
             groups.renew(session, group.id, lease_s=self._settings.lease_s)
+        self._sending.recorder.lease(asked_at + self._settings.lease_s)
         self._renew_at = monotonic() + self._settings.lease_s / 4
 
 

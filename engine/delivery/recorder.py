@@ -11,8 +11,12 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from math import inf
 from pathlib import Path
+from time import CLOCK_BOOTTIME, clock_gettime
 from uuid import UUID
+
+from errors import Fenced
 
 _MAGIC = b"CADREC03"
 _HEADER = struct.Struct("<8s16s16sIII")  # magic, boot id, sender, pid, slots, slot size
@@ -70,6 +74,11 @@ def _boot_id() -> bytes:
         return bytes(16)
 
 
+def boot_s() -> float:
+    """Seconds since the machine started, sleep included: a lease ends while its process is stopped, too."""
+    return clock_gettime(CLOCK_BOOTTIME)
+
+
 class Recorder:
     """This process's recorder; made after the fork and before the first claim."""
 
@@ -87,6 +96,11 @@ class Recorder:
         self._map = mmap.mmap(self._descriptor, size)
         _HEADER.pack_into(self._map, 0, _MAGIC, _boot_id(), sender_id.bytes, os.getpid(), slots, _SLOT_SIZE)
         draft.rename(self.path)
+        self._lease_ends = inf
+
+    def lease(self, ends: float) -> None:
+        """Until when the group in hand is ours: a moment of `boot_s`, taken before the ledger was asked for it."""
+        self._lease_ends = ends
 
     def begin(self, group_id: UUID, email_ids: Sequence[UUID]) -> None:
         """Take a group in hand: after its start was committed, before its first MAIL FROM."""
@@ -99,7 +113,9 @@ class Recorder:
         self._map[_VALID_AT] = 1
 
     def complete(self, slot: int) -> None:
-        """The next write can carry this message's final dot."""
+        """The next write can carry this message's final dot. Raises Fenced when the lease is over: it may not, then."""
+        if clock_gettime(CLOCK_BOOTTIME) > self._lease_ends:
+            raise Fenced("the lease of the group in hand is over: it may have been given to others")
         self._map[_SLOT_SIZE * slot + _FIRST_STATE_AT] = _COMPLETE
 
     def answered(self, slot: int, code: int, reply: bytes, ms: int, phase: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from engine.delivery import recorder
 from engine.delivery.recorder import Mark, Recorder, Recording
+from errors import Fenced
 
 GROUP = uuid4()
 EMAILS = [uuid4() for _ in range(4)]
@@ -125,3 +126,17 @@ def test_a_reply_longer_than_a_slot_is_cut(tmp_path: Path) -> None:
     assert orphan.recording is not None
     assert orphan.recording.slots[EMAILS[0]].reply == b"x" * 96
     assert orphan.recording.slots[EMAILS[1]].mark is Mark.NOTHING
+
+
+def test_no_dot_may_follow_when_the_lease_is_over(tmp_path: Path) -> None:
+    mine = Recorder(tmp_path, uuid4(), 4)
+    mine.begin(GROUP, EMAILS)
+    mine.lease(recorder.boot_s() + 60)
+    mine.complete(0)
+    mine.lease(recorder.boot_s() - 0.001)
+    with pytest.raises(Fenced, match="lease"):
+        mine.complete(1)
+    mine.abandon()
+    (orphan,) = recorder.orphans(tmp_path)
+    assert orphan.recording is not None
+    assert [orphan.recording.slots[email].mark for email in EMAILS[:2]] == [Mark.COMPLETE, Mark.NOTHING]
