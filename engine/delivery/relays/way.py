@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from engine.delivery import smtp
-from engine.delivery.outcomes import Deferred, Outcome, Paced, Untried
+from engine.delivery.outcomes import Deferred, Outcome, Paced, Sent, Untried
 from engine.delivery.pace.allowance import Allowance, Calendar
 from engine.delivery.pace.pacer import BLOCK_S, Pacer
 from engine.delivery.pace.seats import Seats
@@ -127,7 +127,8 @@ class Way:
         if failure is not None:
             self._failed(failure)
             return
-        back = [words for outcome in outcomes.values() if (words := _words_of_the_relay(outcome))]
+        others = [outcome for outcome in outcomes.values() if not isinstance(outcome, Sent)]  # of nearly all, none
+        back = [words for outcome in others if (words := _words_of_the_relay(outcome))]
         self.breaker.carried(len(outcomes), len(back), back[0] if back else "")
 
 
