@@ -79,6 +79,8 @@ class _Drain:
 
         def work(session: Session) -> tuple[list[Settled], Group | None]:
             senders.hold(session, self._sending.sender_id)
+            if done is None:
+                senders.replan(session)
             settled: list[Settled] = []
             if done is not None and done.members:
                 settled = groups.settle(

@@ -63,11 +63,6 @@ class Group:
     origin: Origin | None = None
 
 
-# A plan made while there were hardly any mails reads all of them for each row once a campaign has filled the table, and
-# lasts until the next ANALYZE. Measured: one claim of 150 transactional mails ran for more than 15 s. What claims mails
-# that have rows, and settles them, is planned for the table as it is; the claims of campaigns keep their plans.
-_PLAN_ANEW = text("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
-
 _CLAIM = text("""
 WITH due AS MATERIALIZED (
     SELECT id FROM emails
@@ -130,7 +125,6 @@ def claim(session: Session, hand: Hand, *, limit: int, now: datetime) -> Group |
     group_id = ids.new()
     status = "sending" if hand.started else "claimed"
     values = {"lane": hand.lane, "now": now, "limit": limit, "status": status, "group": group_id}
-    session.execute(_PLAN_ANEW)
     rows = session.execute(_CLAIM, values).all()
     if not rows:
         return None
@@ -220,7 +214,6 @@ def _record(session: Session, group_id: UUID, settled: Sequence[Settled]) -> Non
         "reasons": arrays.words([one.reason for one in settled]),
         "attempts": [one.attempts for one in settled],
     }
-    session.execute(_PLAN_ANEW)
     _expect(_rowcount(session.execute(_RECORD, values)), len(settled), group_id)
 
 
