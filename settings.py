@@ -146,7 +146,7 @@ class Settings(BaseSettings):
     idempotency_hours: int = Field(default=48, ge=24)
 
     # Sending.
-    send_group_size: int = Field(default=250, ge=1, le=5_000)
+    send_group_size: int = Field(default=1_000, ge=1, le=5_000)
     smtp_connections: int = Field(default=4, ge=1, le=64)
     smtp_messages_per_connection: int = Field(default=1_000, ge=1)
     smtp_idle_s: float = Field(default=60.0, gt=0)

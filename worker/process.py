@@ -1,5 +1,6 @@
 """What a sending process owns, all of it made after the fork: its row in the ledger, recorder, relay, composer."""
 
+import gc
 import logging
 import mmap
 import os
@@ -17,6 +18,8 @@ from models.session import transaction
 from worker import letters, rescue
 
 log = logging.getLogger(__name__)
+
+GROUP_FIRST = 100  # messages in a sender's first group
 
 # Raised by the parent at a warm shutdown and seen by its forked children, which get no SIGTERM of their own (R18).
 _stop_flag = mmap.mmap(-1, 1)
@@ -40,6 +43,7 @@ class Sending:
     recorder: Recorder
     transport: Relays
     composer: compose.Composer
+    group_size: int  # how many messages to take in hand, as fast as they leave
     relay_rests_until: float = 0.0  # monotonic seconds: after a refusal the relay is left alone (R16)
 
     def abandon(self) -> None:
@@ -92,4 +96,19 @@ def _open() -> Sending:
     with transaction() as session:
         sender_id = senders.register(session, socket.gethostname(), os.getpid())
     recorder = Recorder(configured.recorder_dir, sender_id, configured.send_group_size)
-    return Sending(sender_id, recorder, letters.transport(), letters.composer())
+    sending = Sending(
+        sender_id, recorder, letters.transport(), letters.composer(), min(GROUP_FIRST, configured.send_group_size)
+    )
+    _collect_seldom()
+    return sending
+
+
+def _collect_seldom() -> None:
+    """Let the garbage collector leave alone what stays, and look at the rest after more than a group's worth.
+
+    A group is thousands of objects that live until it is settled and hold no cycles: looking through them again and
+    again cost 7 µs a message.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
