@@ -161,7 +161,7 @@ class _Drain:
             except compose.CannotCompose as error:
                 own[slot] = Rejected(Phase.CONNECT, 0, None, f"cannot be composed: {error}", dead_address=False)
                 continue
-            yield smtp.Letter(slot, member.to, data)
+            yield smtp.Letter(slot, member.to, data, has_only_crlf=True)  # the composer's promise
 
     def _renew(self, group: Group) -> None:
         if monotonic() < self._renew_at:

@@ -21,12 +21,14 @@ _dot_at_line_start = re.compile(rb"\n\.").search
 class Letter(NamedTuple):
     """One message for one recipient; `slot` is its place in the group, 0 to n - 1.
 
-    `data` is the whole RFC 5322 message, every line ended by CRLF, not dot-stuffed.
+    `data` is the whole RFC 5322 message, every line ended by CRLF, not dot-stuffed. Whoever made it may vouch for the
+    line ends (`has_only_crlf`), as the composer does: looking at each letter for what it never makes costs 3 µs.
     """
 
     slot: int
     recipient: str
     data: bytes
+    has_only_crlf: bool = False
 
 
 class CannotSend(Exception):
@@ -51,9 +53,8 @@ class Envelope:
 
     def seal(self, letter: Letter, features: Features) -> tuple[Letter, str]:
         """The letter as it may leave, and MAIL, RCPT and DATA for it, a line each. Raises CannotSend."""
-        _, address, data = letter
-        text = data.decode("latin-1")  # as a string it knows whether it is ASCII, and can be looked through
-        if not self._has_only_crlf(text):
+        _, address, data, has_only_crlf = letter
+        if not (has_only_crlf or self._has_only_crlf(data)):
             letter = letter._replace(data=_any_line_end.sub(b"\r\n", data))
         if len(address) > _MAX_ADDRESS or not address.isascii() or _is_address(address) is None:
             address = _readdressed(address)
@@ -61,19 +62,18 @@ class Envelope:
         if 0 < features.max_size < size:
             raise CannotSend(_rejected(552, "5.3.4", f"message over {features.max_size} bytes"))
         needs = f" SIZE={size}" if features.has_size else ""
-        if not text.isascii():
+        if not data.isascii():
             needs += _eight_bit(features)
         if self._needs_utf8 or not address.isascii():
             needs += _smtputf8(features)
         return letter, f"{self._mail}{needs}\r\nRCPT TO:<{address}>\r\nDATA\r\n"
 
-    def _has_only_crlf(self, text: str) -> bool:
+    def _has_only_crlf(self, data: bytes) -> bool:
         """Whether no CR and no LF stands alone: that is what SMTP smuggling is made of.
 
-        The composer lets none through; this is the guard behind it. The decoder looks once and tells which line ends
-        it saw, in 1.2 µs for 5 KB; regular expressions take three times that.
+        The decoder looks once and tells which line ends it saw; regular expressions take three times as long.
         """
-        self._line_ends.decode(text, True)
+        self._line_ends.decode(data.decode("latin-1"), True)
         if self._line_ends.newlines in ("\r\n", None):
             return True
         self._line_ends.reset()

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -135,6 +136,7 @@ def reads_back(
             composer.compose(message(variables), now=NOW, eight_bit=eight_bit)
         return
     raw = composer.compose(message(variables), now=NOW, eight_bit=eight_bit)
+    assert not re.search(rb"\r(?!\n)|(?<!\r)\n", raw)  # the senders take our word for it
     mail = email.message_from_bytes(raw, policy=email.policy.SMTP.clone(raise_on_defect=True))
     assert mail["Subject"] == " ".join(subject.split())
     assert [part.get_payload(decode=True) for part in mail.iter_parts()] == [text.encode(), html.encode()]
