@@ -134,7 +134,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5, help="of each, in turn (default: %(default)s)")
     several = "; several with commas are compared"
     parser.add_argument("--group", type=_numbers, default=[None], help=f"messages a group{several}")
-    parser.add_argument("--senders", type=_numbers, default=[2], help=f"sending processes (default: 2){several}")
+    parser.add_argument("--senders", type=_numbers, default=[3], help=f"sending processes (default: 3){several}")
     parser.add_argument("--connections", type=_numbers, default=[None], help=f"connections of each{several}")
     return parser.parse_args()
 

@@ -46,7 +46,7 @@ class Installation:
         options = ["-Q", queues, "-c", str(concurrency), "-n", f"{queues}@%h", "--without-gossip", "--without-mingle"]
         return self.process("-m", "celery", "-A", "worker", "worker", *options)
 
-    def sending(self, processes: int = 2) -> subprocess.Popen[bytes]:
+    def sending(self, processes: int = 3) -> subprocess.Popen[bytes]:
         """All that a campaign takes, beat included, which has the next mails queued; the worker that sends, ready."""
         senders = self.worker("campaign", processes)
         self.worker("sequence", 1)

@@ -58,7 +58,7 @@ class Tuning:
     """What a campaign is sent with; None is what the settings say."""
 
     group: int | None = None
-    senders: int = 2
+    senders: int = 3
     connections: int | None = None
 
     @property

@@ -16,7 +16,7 @@ from tests.faults.place import Place
 
 BROKER = extent(1, 12)
 DATABASE = extent(1, 8)
-MAILS_A_KILL = 200
+MAILS_A_KILL = 500
 
 
 def kill_broker(here: Place, chance: random.Random) -> None:
