@@ -37,6 +37,7 @@ def drain(lane: str, *, time: Clock = clock) -> bool:
     sending = process.current()
     if monotonic() < sending.relay_rests_until:
         return False
+    process.tidy()
     try:
         return _Drain(sending, lane, time).run()
     except BaseException:
