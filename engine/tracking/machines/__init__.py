@@ -1,0 +1,10 @@
+"""Hits told apart: what a reader did, what a scanner or a proxy did, and what nobody can say.
+
+`Observer` says what of a request is kept; `judge` gives a verdict on all hits of one mail, by the rules in `rules`.
+"""
+
+from engine.tracking.machines.hits import Hit, Verdict, bucket, is_hit
+from engine.tracking.machines.judging import judge
+from engine.tracking.machines.observer import KEEPS, Keep, Observer
+
+__all__ = ["KEEPS", "Hit", "Keep", "Observer", "Verdict", "bucket", "is_hit", "judge"]

@@ -1,0 +1,52 @@
+"""The verdict on every hit of one mail: a function of the set of its hits, in whatever order they came."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from engine.tracking.machines import company, rules, traits
+from engine.tracking.machines.hits import Hit, Verdict, bucket
+from engine.tracking.machines.rules import Rule
+
+Crowds = Mapping[tuple[str, int], int]
+
+
+def judge(hits: Sequence[Hit], *, sent_at: datetime | None, crowds: Crowds) -> list[Verdict]:
+    """A verdict on each of the hits of one mail, in the order given.
+
+    `sent_at` is when the relay accepted the mail; without it nothing is said about speed. `crowds` counts the different
+    mails that were hit from a prefix in a `bucket`; a place that is absent has no crowd.
+    """
+    return [_verdict([*_met(hit, hits, sent_at, crowds)], hit) for hit in hits]
+
+
+def _met(hit: Hit, hits: Sequence[Hit], sent_at: datetime | None, crowds: Crowds) -> Iterator[Rule]:
+    own = traits.of(hit)
+    yield from own.rules
+    if sent_at is not None:
+        yield from _speed(hit, own, (hit.at - sent_at).total_seconds())
+    if hit.prefix and not own.is_shared and crowds.get((hit.prefix, bucket(hit.at)), 0) >= rules.CROWD_MAILS:
+        yield rules.CROWD
+    if len(hits) > 1:
+        yield from company.of(hit, hits)
+
+
+def _speed(hit: Hit, own: traits.Traits, seconds: float) -> Iterator[Rule]:
+    if seconds <= rules.FAST_S:
+        yield rules.FAST
+        if seconds <= rules.AT_ONCE_S and hit.kind == "clicked":
+            yield rules.AT_ONCE
+    elif seconds >= rules.LATER_S:
+        if own.is_proxy and hit.kind == "opened":
+            yield rules.IN_STEAD
+        elif own.is_personal:
+            yield rules.LATER
+
+
+def _verdict(met: Sequence[Rule], hit: Hit) -> Verdict:
+    against = round(sum(rule.weight for rule in met if rule.says == "machine"), 3)
+    on_behalf = sum(rule.weight for rule in met if rule.says == "human")
+    if against >= rules.MACHINE_FROM:
+        source = "machine"
+    else:
+        source = "human" if round(on_behalf - against, 3) >= rules.HUMAN_FROM else "unknown"
+    return Verdict(hit.id, source, tuple(rule.name for rule in met))

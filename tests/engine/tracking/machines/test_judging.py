@@ -1,0 +1,67 @@
+"""Verdicts are a function of the set of a mail's hits, and speed alone makes nobody a machine."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from engine.tracking import machines
+from models import ids
+
+SENT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
+)
+GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
+
+
+def hit(after_s: float, kind: str = "clicked", **data: Any) -> machines.Hit:
+    told = {"method": "GET", "agent": CHROME, "network": "other", "prefix": "a" * 16, **data}
+    if kind == "clicked":
+        told.setdefault("link", 0)
+    return machines.Hit.of(ids.new(), kind, SENT + timedelta(seconds=after_s), told)
+
+
+def judged(*hits: machines.Hit, crowds: dict[tuple[str, int], int] | None = None) -> list[str]:
+    return [verdict.source for verdict in machines.judge(hits, sent_at=SENT, crowds=crowds or {})]
+
+
+@pytest.mark.parametrize(
+    ("one", "source"),
+    [
+        (hit(4), "unknown"),
+        (hit(0.5), "unknown"),
+        (hit(600), "human"),
+        (hit(600, method="HEAD"), "machine"),
+        (hit(600, purpose="prefetch"), "machine"),
+        (hit(600, agent="curl/8.5.0"), "machine"),
+        (hit(600, agent=""), "unknown"),
+        (hit(5, agent=""), "machine"),
+        (hit(600, "opened", agent="Mozilla/5.0"), "machine"),
+        (hit(600, "opened", agent=GMAIL, network="google"), "human"),
+        (hit(5, "opened", agent=GMAIL, network="google"), "unknown"),
+        (hit(600, link=65_535), "machine"),
+    ],
+)
+def test_a_hit_alone_is_judged_by_what_it_says(one: machines.Hit, source: str) -> None:
+    assert judged(one) == [source]
+
+
+def test_links_followed_at_once_are_a_machines() -> None:
+    assert judged(hit(60, link=0), hit(60.2, link=1), hit(60.4, link=2)) == ["machine"] * 3
+    assert judged(hit(60), hit(60.4)) == ["human"] * 2
+
+
+def test_a_crowd_is_known_by_its_prefix_and_ten_seconds() -> None:
+    one = hit(5)
+    crowd = {(one.prefix, machines.bucket(one.at)): 25}
+    assert judged(one, crowds=crowd) == ["machine"]
+    assert judged(hit(25), crowds=crowd) == ["unknown"]
+
+
+def test_what_a_row_holds_is_a_hit_when_the_request_was_seen() -> None:
+    assert machines.is_hit("clicked", {"link": 0, "method": "GET"})
+    assert not machines.is_hit("clicked", {"link": 0})
+    assert not machines.is_hit("converted", {"method": "GET"})
+    assert machines.Hit.of(UUID(int=1), "opened", SENT, {"method": "GET"}).network == "other"
