@@ -1,6 +1,7 @@
 # Python 3.11 or newer and make are all that is needed; `make help` tells what there is.
 SHELL := /bin/sh
-PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+# Any Python will do to find the one that the environment is made with; PYTHON=/path/to/python3 names that one instead.
+FINDER = $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$each"; break; }; done)
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -41,11 +42,16 @@ clean: ## remove the virtual environment and all local state (var/)
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(RUN):
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3" >&2; exit 1; }
+ifdef PYTHON
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is older than 3.11; name a newer one with PYTHON=/path/to/python3" >&2; exit 1; }
-	@echo "making $(VENV) …"
+	@echo "making $(VENV) with $(PYTHON) …"
 	@"$(PYTHON)" -m venv $(VENV)
+else
+	@test -n "$(FINDER)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "making $(VENV) …"
+	@"$(FINDER)" local/interpreter.py $(VENV)
+endif
 
 $(RUNTIME): requirements.txt | $(RUN)
 	@echo "installing what Cadencia runs on …"
