@@ -1,7 +1,12 @@
 """Which TCP ports on this machine can be taken."""
 
+import fcntl
+import os
 import socket
 import sys
+import tempfile
+from functools import cache
+from pathlib import Path
 
 HOST = "127.0.0.1"
 _TRIED = 100
@@ -27,13 +32,31 @@ def is_free(port: int) -> bool:
         return True
 
 
+@cache
+def reserve(port: int) -> bool:
+    """Whether no other installation of this user has chosen this port; it is ours until this process ends.
+
+    Between the choice and the server's start a port looks free, and granian listens with SO_REUSEPORT: without this,
+    two installations started together would share a port, and each would answer the other's requests.
+    """
+    folder = Path(tempfile.gettempdir()) / f"cadencia-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    held = os.open(folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        return False
+    return True
+
+
 def choose(name: str, preferred: int) -> int:
     """The preferred port, or the next free one above it with a line on standard error saying so.
 
     Raises OSError when none of the hundred ports from `preferred` on is free.
     """
     for port in range(preferred, min(preferred + _TRIED, 65_536)):
-        if is_free(port):
+        if is_free(port) and reserve(port):
             if port != preferred:
                 print(f"{name}: port {preferred} is taken, using {port}.", file=sys.stderr)
             return port

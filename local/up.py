@@ -61,7 +61,7 @@ def _run(state: Path) -> None:
         try:
             for name, process in parse_procfile((ROOT / "Procfile").read_text()).processes.items():
                 crew.start(name, process)
-            if _answers(stack.environment["PUBLIC_URL"], crew, ended):
+            if _answers(stack, crew, ended):
                 print(_welcome(stack, token), flush=True)
             _watch(stack, crew, ended)
         finally:
@@ -72,21 +72,28 @@ def _run(state: Path) -> None:
 def _watch(stack: Stack, crew: Crew, ended: threading.Event) -> None:
     """Bring back what dies, until the end is asked for."""
     while not ended.wait(_TICK_S):
-        for name in stack.mend():
-            crew.say(f"{name} had died and was started again")
-        crew.mend()
+        _mend(stack, crew)
 
 
-def _answers(url: str, crew: Crew, ended: threading.Event) -> bool:
-    """Wait until the web server does; False when it does not, or the end was asked for."""
-    deadline = time.monotonic() + _UP_WITHIN_S
-    while time.monotonic() < deadline and not ended.wait(0.1):
-        crew.mend()
+def _mend(stack: Stack, crew: Crew) -> None:
+    for name in stack.mend():
+        crew.say(f"{name} had died and was started again")
+    crew.mend()
+
+
+def _answers(stack: Stack, crew: Crew, ended: threading.Event) -> bool:
+    """Wait until the web server does, and say so when that takes long; False when the end was asked for."""
+    ready = f"{stack.environment['PUBLIC_URL']}/readyz"
+    patience = time.monotonic() + _UP_WITHIN_S
+    while not ended.wait(0.1):
+        _mend(stack, crew)
         try:
-            with urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310  # our own server
+            with urllib.request.urlopen(ready, timeout=2):  # noqa: S310  # our own server
                 return True
         except (urllib.error.URLError, OSError):
-            continue
+            if time.monotonic() > patience:
+                crew.say(f"{ready} does not answer yet; the lines of web above tell why")
+                patience = time.monotonic() + _UP_WITHIN_S
     return False
 
 

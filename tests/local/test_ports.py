@@ -1,6 +1,8 @@
 """Free ports, and what is said when the wanted one is taken."""
 
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -32,3 +34,17 @@ def test_an_error_names_the_ports_when_none_is_free(monkeypatch):
         port = server.getsockname()[1]
         with pytest.raises(OSError, match=f"web: ports {port} to {port} are all taken"):
             ports.choose("web", port)
+
+
+def test_two_that_choose_at_the_same_time_do_not_get_the_same_port(capsys):
+    wanted = ports.free()
+    assert ports.choose("web", wanted) == wanted  # and nobody listens there yet
+    other = [sys.executable, "-c", f"from local import ports; print(ports.choose('web', {wanted}))"]
+    chosen = subprocess.run(other, capture_output=True, text=True, check=True)
+    assert int(chosen.stdout) > wanted
+    assert chosen.stderr.startswith(f"web: port {wanted} is taken")
+
+
+def test_the_same_process_may_choose_its_port_again():
+    wanted = ports.free()
+    assert [ports.choose("web", wanted), ports.choose("web", wanted)] == [wanted, wanted]
