@@ -6,7 +6,7 @@ from models.campaign import Campaign, CampaignStep
 from models.contact import Contact
 from models.email import Email, Sender, SendGroup
 from models.enrollment import Enrollment
-from models.event import Event
+from models.event import Event, Horizon
 from models.stats import EmailStats, Heartbeat
 from models.suppression import Suppression
 
@@ -21,6 +21,7 @@ __all__ = [
     "Enrollment",
     "Event",
     "Heartbeat",
+    "Horizon",
     "IdempotencyKey",
     "RevokedToken",
     "SendGroup",

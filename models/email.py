@@ -35,7 +35,7 @@ class Email(Base):
 
     A campaign's mail has its row from the settlement of its first attempt on (docs/decisions/0002); until then the
     group that has it in hand names it. Its id is that of its enrollment and step, so a step has one mail.
-    Each `…_at` of what came back is the earliest such event that no machine made.
+    Each `…_at` of what came back is the earliest such event that no machine made, `machine_…_at` one that did.
     """
 
     __tablename__ = "emails"
@@ -57,6 +57,8 @@ class Email(Base):
     sent_at: Mapped[Moment | None]
     opened_at: Mapped[Moment | None]
     clicked_at: Mapped[Moment | None]
+    machine_opened_at: Mapped[Moment | None]
+    machine_clicked_at: Mapped[Moment | None]
     converted_at: Mapped[Moment | None]
     replied_at: Mapped[Moment | None]
     unsubscribed_at: Mapped[Moment | None]

@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Flag, Id, Moment, Stamp, Word, one_of
@@ -15,6 +15,9 @@ SOURCES = ("human", "machine", "unknown")
 
 class Event(Base):
     """One thing that happened to an e-mail. Stored once (`dedupe_key`), applied once (`applied_at`).
+
+    Its id says when it happened, so the primary key serves whoever asks for a span of time: one index less that every
+    pixel would pay for. `source` and `reasons` of a hit are the verdict on it, `event_data` what was observed.
 
     `held`: it speaks of a mail that is not recorded as sent yet; recording the mail releases it.
     """
@@ -38,7 +41,17 @@ class Event(Base):
     event_data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
     timestamp: Mapped[Stamp]
     source: Mapped[Word] = mapped_column(server_default=text("'unknown'"), default="unknown")
+    reasons: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"), default=list)
     dedupe_key: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     received_at: Mapped[Stamp]
     applied_at: Mapped[Moment | None]
     held: Mapped[Flag]
+
+
+class Horizon(Base):
+    """The moment since which everything of a kind is kept; what is older may have been thrown away."""
+
+    __tablename__ = "horizons"
+
+    name: Mapped[str] = mapped_column(String(50), primary_key=True)
+    since: Mapped[Moment]

@@ -18,6 +18,8 @@ COUNTERS = (
     "bounced",
     "complained",
     "refused",
+    "machine_opened",
+    "machine_clicked",
 )
 
 
@@ -26,7 +28,9 @@ def _counter() -> Mapped[int]:
 
 
 class EmailStats(Base):
-    """Counts by campaign, step, variant and hour; first human events only, each e-mail at most once a column.
+    """Counts by campaign, step, variant and hour; first events only, each e-mail at most once a column.
+
+    `opened` and `clicked` count what no machine did; the `machine_…` what machines did.
 
     A single send has the nil UUID for its campaign and 0 or its template's number for its step.
     """
@@ -47,6 +51,8 @@ class EmailStats(Base):
     bounced: Mapped[int] = _counter()
     complained: Mapped[int] = _counter()
     refused: Mapped[int] = _counter()
+    machine_opened: Mapped[int] = _counter()
+    machine_clicked: Mapped[int] = _counter()
 
 
 class Heartbeat(Base):

@@ -1,4 +1,4 @@
-"""Marks: what events leave on e-mails and contacts. Each only ever grows, so the order of events does not matter."""
+"""Marks: what events leave on e-mails and contacts. All are functions of the set of events, whatever their order."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.scoring import rules
+from models import arrays
 
 # Events with a moment of their own on the e-mail: `opened_at` and so on.
-KINDS = ("opened", "clicked", "converted", "replied", "unsubscribed", "bounced", "complained")
+KINDS = ("opened", "clicked", "converted", "replied", "unsubscribed", "bounced", "complained",
+         "machine_opened", "machine_clicked")  # fmt: skip
 # `email_followup_status`: the later word stays. What ends a contact's sequences outranks how far they came.
 STATUSES = ("new", "email_1_sent", "email_2_sent", "email_3_sent",
             "replied", "unsubscribed", "bounced", "converted", "complained")  # fmt: skip
@@ -21,10 +23,16 @@ _MOMENTS = [f"{kind}_at" for kind in KINDS]
 
 # Mails before contacts, both in the order of their ids: whoever settles mails locks in this order, too.
 _LOCK_MAILS = text(f"""
-SELECT id, contact_id, campaign_id, step, variant, status, {", ".join(_MOMENTS)}
-FROM emails WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE
+SELECT id, contact_id, campaign_id, step, variant, status, sent_at, accepted_at, {", ".join(_MOMENTS)}
+FROM emails WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE
 """)  # noqa: S608  # built from the names above alone
-_LOCK_CONTACTS = text("SELECT id FROM contacts WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
+_LOCK_FREE = text(f"""
+SELECT e.id, e.contact_id, e.campaign_id, e.step, e.variant, e.status, e.sent_at, e.accepted_at,
+       {", ".join(f"e.{moment}" for moment in _MOMENTS)}
+FROM emails e JOIN contacts c ON c.id = e.contact_id
+WHERE e.id = ANY(CAST(:ids AS uuid[])) ORDER BY e.id FOR NO KEY UPDATE SKIP LOCKED
+""")  # noqa: S608  # built from the names above alone
+_LOCK_CONTACTS = text("SELECT id FROM contacts WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE")
 
 _MARK_MAILS = text(f"""
 UPDATE emails SET status = new.status, {", ".join(f"{moment} = new.{moment}" for moment in _MOMENTS)}
@@ -55,6 +63,24 @@ WHERE was.id = new.id AND ({", ".join(f"was.{column}" for column in _STATE)})
                           IS DISTINCT FROM ({", ".join(f"new.{column}" for column in _STATE)})
 """)  # noqa: S608  # built from the names above alone
 
+_REFLAG = text(f"""
+UPDATE contacts AS was
+SET {", ".join(f"{flag} = new.{flag}" for flag in _FLAGS)}, score = {rules.sql("new")}, updated_at = :now
+FROM (
+    SELECT held.id, held.converted, held.email_followup_status, {
+    ", ".join(
+        f"coalesce(bool_or(m.{what}_at IS NOT NULL) FILTER (WHERE m.step = {step}), false) AS email_{step}_{what}"
+        for step in rules.STEPS
+        for what in ("opened", "clicked")
+    )
+}
+    FROM contacts AS held LEFT JOIN emails m ON m.contact_id = held.id
+    WHERE held.id = ANY(CAST(:ids AS uuid[])) GROUP BY held.id
+) AS new
+WHERE was.id = new.id AND ({", ".join(f"was.{flag}" for flag in _FLAGS)}, was.score)
+                          IS DISTINCT FROM ({", ".join(f"new.{flag}" for flag in _FLAGS)}, {rules.sql("new")})
+""")  # noqa: S608  # built from the names above alone
+
 
 @dataclass(frozen=True, slots=True)
 class Mail:
@@ -66,6 +92,8 @@ class Mail:
     step: int | None
     variant: str | None
     status: str
+    sent_at: datetime | None
+    accepted_at: datetime
     moments: Mapping[str, datetime]
 
 
@@ -80,9 +108,17 @@ class Deeds:
 
 def lock(session: Session, email_ids: Iterable[UUID]) -> list[Mail]:
     """These e-mails, their rows and those of their contacts locked for the rest of the transaction."""
-    mails = [_mail(row) for row in session.execute(_LOCK_MAILS, {"ids": list(email_ids)})]
+    mails = [_mail(row) for row in session.execute(_LOCK_MAILS, {"ids": arrays.uuids(email_ids)})]
     lock_contacts(session, {mail.contact_id for mail in mails})
     return mails
+
+
+def lock_free(session: Session, email_ids: Iterable[UUID]) -> list[Mail]:
+    """Those of these e-mails whose rows and contacts nobody else has locked, locked as by `lock`; waits for nobody.
+
+    So it may be called by those who hold locks already, in whatever order.
+    """
+    return [_mail(row) for row in session.execute(_LOCK_FREE, {"ids": arrays.uuids(email_ids)})]
 
 
 def lock_contacts(session: Session, contact_ids: Iterable[UUID]) -> None:
@@ -90,15 +126,15 @@ def lock_contacts(session: Session, contact_ids: Iterable[UUID]) -> None:
 
     Whoever changes several contacts, their enrollments or their queued mails takes this lock first.
     """
-    session.execute(_LOCK_CONTACTS, {"ids": list(contact_ids)}).all()
+    session.execute(_LOCK_CONTACTS, {"ids": arrays.uuids(contact_ids)}).all()
 
 
 def mark_mails(session: Session, mails: Sequence[Mail]) -> None:
     """Write the status and the moments of locked e-mails; one statement."""
     if not mails:
         return
-    moments = {f"{kind}_at": [mail.moments.get(kind) for mail in mails] for kind in KINDS}
-    fixed = {"id": [mail.id for mail in mails], "status": [mail.status for mail in mails]}
+    moments = {f"{kind}_at": arrays.moments(mail.moments.get(kind) for mail in mails) for kind in KINDS}
+    fixed = {"id": arrays.uuids(mail.id for mail in mails), "status": arrays.words(mail.status for mail in mails)}
     session.execute(_MARK_MAILS, fixed | moments)
 
 
@@ -112,7 +148,7 @@ def mark_contacts(session: Session, deeds: Mapping[UUID, Deeds], *, now: datetim
         return
     flags = {flag: [flag in deed.flags for deed in deeds.values()] for flag in _FLAGS}
     rest = {
-        "id": list(deeds),
+        "id": arrays.uuids(deeds),
         "converted_at": [deed.converted_at for deed in deeds.values()],
         "email_followup_status": [deed.status for deed in deeds.values()],
         "statuses": list(STATUSES),
@@ -121,7 +157,18 @@ def mark_contacts(session: Session, deeds: Mapping[UUID, Deeds], *, now: datetim
     session.execute(_MARK_CONTACTS, flags | rest)
 
 
+def reflag(session: Session, contact_ids: Iterable[UUID], *, now: datetime) -> int:
+    """Set the flags of locked contacts to what all their mails say, and score them anew; how many it changed.
+
+    Flag `email_N_opened` is whether any of the contact's mails of step N was opened. One statement; safe to repeat.
+    """
+    ids = arrays.uuids(contact_ids)
+    if ids == "{}":
+        return 0
+    return int(session.execute(_REFLAG, {"ids": ids, "now": now}).rowcount)  # type: ignore[attr-defined]
+
+
 def _mail(row: Sequence[Any]) -> Mail:
-    email_id, contact_id, campaign_id, step, variant, status, *moments = row
+    email_id, contact_id, campaign_id, step, variant, status, sent_at, accepted_at, *moments = row
     came = {kind: moment for kind, moment in zip(KINDS, moments, strict=True) if moment is not None}
-    return Mail(email_id, contact_id, campaign_id, step, variant, status, came)
+    return Mail(email_id, contact_id, campaign_id, step, variant, status, sent_at, accepted_at, came)

@@ -1,6 +1,6 @@
 """Reactions: what the opens, clicks, conversions, replies and complaints that came in change."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from engine.analytics import rollups
 from engine.audience import suppressions
-from engine.campaigns import advance, brakes, marks, stops
+from engine.campaigns import advance, brakes, deriving, marks, stops
 from engine.campaigns.marks import Deeds, Mail
 from engine.campaigns.stops import Cause
 from engine.delivery import doubts
-from engine.tracking import pending
+from engine.tracking import histories, pending
 from engine.tracking.pending import Taken
 
 SUPPRESSES = {"unsubscribed": "unsubscribed", "bounced": "hard_bounce", "complained": "complaint"}
@@ -25,6 +25,9 @@ PROVES_SENDING = {"opened", "clicked", "replied", "auto_replied", "unsubscribed"
 SETS_STATUS = ("bounced", "complained")
 AFTERWARDS = ("sent", *SETS_STATUS)
 ON_ITS_WAY = ("claimed", "sending")
+# Moments that only ever move back, and those of opens and clicks that flags tell of, which verdicts may take away.
+_MERGED = frozenset(marks.KINDS) - frozenset(histories.KINDS)
+_FLAGGED = frozenset(("opened", "clicked"))
 
 # By e-mail: the earliest moment of each kind of event.
 Moments = Mapping[UUID, Mapping[str, datetime]]
@@ -45,45 +48,49 @@ def apply(session: Session, *, now: datetime, limit: int = 1000) -> int:
     Two at once share the events between them; they lock mails, then contacts, then rollups, each in the order of
     their keys. A deadlock with others undoes all of it, and it may run again.
     """
-    taken = pending.take(session, limit=limit, now=now)
+    taken = pending.take(session, limit=limit)
     moving = [event for event in taken if _moves(event)]
-    if moving:
-        _react(session, moving, now)
+    batch = deriving.lock(session, moving)
+    if batch.mails:
+        _react(session, moving, batch, now)
+    waiting = set(_too_early(batch.mails, moving)) | batch.unfinished
+    pending.put_back(session, _too_early(batch.mails, moving))
+    pending.finish(session, [event.id for event in taken if event.id not in waiting | batch.judged], now=now)
     return len(taken)
 
 
-def _react(session: Session, moving: Sequence[Taken], now: datetime) -> None:
+def _react(session: Session, moving: Sequence[Taken], batch: deriving.Batch, now: datetime) -> None:
     came = _earliest(moving)
-    mails = _proved(session, marks.lock(session, came), came, now)
-    after = [_after(mail, came[mail.id]) for mail in mails]
-    marks.mark_mails(session, [new for old, new in zip(mails, after, strict=True) if new != old])
-    pending.put_back(session, _too_early(mails, moving))
-    deeds = _by_contact(mails, came)
-    marks.mark_contacts(session, {contact_id: _summary(did) for contact_id, did in deeds.items()}, now=now)
+    batch.mails = _proved(session, batch.mails, came, now)
+    after = [_after(mail, moments, came[mail.id]) for mail, moments in deriving.judge(session, batch, now=now)]
+    marks.mark_mails(session, [new for old, new in zip(batch.mails, after, strict=True) if new != old])
+    marks.reflag(session, _unseen(batch.mails, after), now=now)
+    deeds = _by_contact(batch.mails, after, came)
+    marks.mark_contacts(session, _summaries(deeds), now=now)
     _suppress(session, deeds, now)
     stops.stop(session, _causes(deeds), now=now)
-    counts = _counts(mails, after)
+    counts = deriving.counts(batch.mails, after)
     rollups.add(session, counts)
     brakes.check(session, counts)
 
 
 def _moves(event: Taken) -> bool:
-    """Whether it can change anything: a machine's opens and clicks do not, nor does a mailbox that is only full.
+    """Whether it can change anything: a machine's report does not, nor does a mailbox that is only full.
 
-    An automatic answer does, though a machine wrote it: it shows that the mail arrived.
+    An automatic answer does, though a machine wrote it: it shows that the mail arrived. So do opens and clicks,
+    whoever made them.
     """
-    if event.event_type == "bounced" and not event.hard:
-        return False
-    return event.source != "machine" or event.event_type == "auto_replied"
+    if event.event_type == "bounced":
+        return event.hard and event.source != "machine"
+    return event.source != "machine" or event.event_type in ("auto_replied", "opened", "clicked")
 
 
 def _earliest(moving: Iterable[Taken]) -> Moments:
-    """By mail, the earliest moment of each kind of event; a click is an open, too."""
+    """By mail, the earliest moment of each kind of event."""
     came: dict[UUID, dict[str, datetime]] = defaultdict(dict)
     for event in moving:
         moments = came[event.email_id]
-        for kind in ("clicked", "opened") if event.event_type == "clicked" else (event.event_type,):
-            moments[kind] = min(event.timestamp, moments.get(kind, event.timestamp))
+        moments[event.event_type] = min(event.timestamp, moments.get(event.event_type, event.timestamp))
     return came
 
 
@@ -95,14 +102,15 @@ def _proved(session: Session, mails: Sequence[Mail], came: Moments, now: datetim
     proved = doubts.prove(session, doubted, now=now)
     advance.settled(session, proved, now=now)
     sent = {mail.email_id for mail in proved}
-    return [replace(mail, status="sent") if mail.id in sent else mail for mail in mails]
+    return [replace(mail, status="sent", sent_at=now) if mail.id in sent else mail for mail in mails]
 
 
-def _after(mail: Mail, came: Mapping[str, datetime]) -> Mail:
+def _after(mail: Mail, derived: Mapping[str, datetime], came: Mapping[str, datetime]) -> Mail:
     """The mail with what came: each moment the earliest known, the status the worst that befell it."""
     known = mail.moments
-    moments = {kind: min(at, known.get(kind, at)) for kind, at in came.items() if kind in marks.KINDS}
-    moments = {**known, **moments}
+    merged = {kind: min(at, known.get(kind, at)) for kind, at in came.items() if kind in _MERGED}
+    kept = {kind: at for kind, at in known.items() if kind in _MERGED}
+    moments = {**kept, **merged, **derived}
     if mail.status not in AFTERWARDS:
         return replace(mail, moments=moments)
     status = next(status for status in reversed(AFTERWARDS) if status in moments or status == "sent")
@@ -115,15 +123,30 @@ def _too_early(mails: Iterable[Mail], moving: Iterable[Taken]) -> list[UUID]:
     return [event.id for event in moving if event.email_id in going and event.event_type in SETS_STATUS]
 
 
-def _by_contact(mails: Iterable[Mail], came: Moments) -> dict[UUID, list[_Deed]]:
+def _unseen(before: Iterable[Mail], after: Iterable[Mail]) -> set[UUID]:
+    """The contacts who, as it turns out, did not open or click something that they seemed to."""
+    pairs = [(old, new) for old, new in zip(before, after, strict=True) if new.step]
+    return {new.contact_id for old, new in pairs if old.moments.keys() & _FLAGGED - new.moments.keys()}
+
+
+def _by_contact(before: Iterable[Mail], after: Iterable[Mail], came: Moments) -> dict[UUID, list[_Deed]]:
+    """What is new of each contact: opens and clicks not known before, and every other event that came."""
     deeds: dict[UUID, list[_Deed]] = defaultdict(list)
-    for mail in mails:
-        deeds[mail.contact_id] += [_Deed(kind, mail.step, at) for kind, at in came[mail.id].items()]
+    for old, mail in zip(before, after, strict=True):
+        seen = [kind for kind in _FLAGGED if kind in mail.moments and kind not in old.moments]
+        did = [_Deed(kind, mail.step, mail.moments[kind]) for kind in seen]
+        did += [_Deed(kind, mail.step, at) for kind, at in came[mail.id].items() if kind not in _FLAGGED]
+        if did:
+            deeds[mail.contact_id] += did
     return deeds
 
 
+def _summaries(deeds: Mapping[UUID, Iterable[_Deed]]) -> dict[UUID, Deeds]:
+    return {contact_id: summary for contact_id, did in deeds.items() if (summary := _summary(did)) != Deeds()}
+
+
 def _summary(deeds: Iterable[_Deed]) -> Deeds:
-    flags = {f"email_{deed.step}_{deed.kind}" for deed in deeds if deed.kind in ("opened", "clicked") and deed.step}
+    flags = {f"email_{deed.step}_{deed.kind}" for deed in deeds if deed.kind in _FLAGGED and deed.step}
     converted_at = min((deed.at for deed in deeds if deed.kind == "converted"), default=None)
     endings = [deed.kind for deed in deeds if deed.kind in stops.CAUSES]
     return Deeds(frozenset(flags), converted_at, max(endings, key=marks.STATUSES.index, default=None))
@@ -142,20 +165,3 @@ def _causes(deeds: Mapping[UUID, Iterable[_Deed]]) -> dict[UUID, Cause]:
         for contact_id, did in deeds.items()
     }
     return {contact_id: min(found) for contact_id, found in causes.items() if found}
-
-
-def _counts(before: Iterable[Mail], after: Iterable[Mail]) -> dict[rollups.Key, Counter[str]]:
-    """A mail counts once for each kind, in the hour of its earliest moment; an earlier one moves the count."""
-    counts: dict[rollups.Key, Counter[str]] = defaultdict(Counter)
-    for old, new in zip(before, after, strict=True):
-        for kind, moment in new.moments.items():
-            was = old.moments.get(kind)
-            if was != moment:
-                counts[_key(new, moment)][kind] += 1
-            if was is not None and was != moment:
-                counts[_key(new, was)][kind] -= 1
-    return counts
-
-
-def _key(mail: Mail, moment: datetime) -> rollups.Key:
-    return rollups.Key(mail.campaign_id, mail.step, mail.variant, moment)

@@ -115,7 +115,7 @@ def _row(arrival: Arrival, now: datetime) -> dict[str, Any]:
     if moment > now:
         data["claimed_timestamp"], moment = moment.isoformat(), now
     return {
-        "id": ids.new(),
+        "id": ids.at(moment),
         "email_id": arrival.email_id,
         "event_type": arrival.event_type,
         "event_data": json.dumps(data),

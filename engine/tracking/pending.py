@@ -1,6 +1,6 @@
 """Events that wait to be applied: taken in batches, each event by one worker at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,17 +8,27 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from engine.tracking.machines import Verdict
+from models import arrays
+
+# Only locked here and written once, at the end: every new version of an event costs an entry in each of its indexes.
 _TAKE = text("""
-WITH next AS MATERIALIZED (
-    SELECT id FROM events WHERE applied_at IS NULL AND NOT held
-    ORDER BY received_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
-)
-UPDATE events SET applied_at = :now FROM next WHERE events.id = next.id
-RETURNING events.id, events.email_id, events.event_type, events.timestamp, events.source,
-          coalesce(events.event_data -> 'hard' = 'true', false) AS hard
+SELECT id, email_id, event_type, timestamp, source, coalesce(event_data -> 'hard' = 'true', false),
+       coalesce(event_data ->> 'network', ''), coalesce(event_data ->> 'prefix', '')
+  FROM events WHERE applied_at IS NULL AND NOT held
+ ORDER BY received_at, id LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
 """)
 
-_PUT_BACK = text("UPDATE events SET applied_at = NULL, held = true WHERE id = ANY(:ids)")
+_FINISH = text("""
+UPDATE events SET applied_at = :now WHERE id = ANY(CAST(:ids AS uuid[]))
+""")
+_JUDGED = text("""
+UPDATE events SET source = v.source, reasons = string_to_array(v.reasons, ','),
+                  applied_at = coalesce(applied_at, :now)
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:sources AS text[]), CAST(:reasons AS text[])) AS v (id, source, reasons)
+ WHERE events.id = v.id
+""")
+_PUT_BACK = text("UPDATE events SET held = true WHERE id = ANY(CAST(:ids AS uuid[]))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +41,42 @@ class Taken:
     timestamp: datetime
     source: str
     hard: bool
+    network: str = ""
+    prefix: str = ""
 
 
-def take(session: Session, *, limit: int, now: datetime) -> list[Taken]:
-    """Up to `limit` unapplied events, the first received first, marked as applied at `now`.
+def take(session: Session, *, limit: int) -> list[Taken]:
+    """Up to `limit` unapplied events, the first received first.
 
-    They are locked until the transaction ends; events taken by others are stepped over, never waited for.
+    They are locked until the transaction ends, to be finished or put back in it; events taken by others are stepped
+    over, never waited for.
     """
-    return [Taken(*row) for row in session.execute(_TAKE, {"limit": limit, "now": now})]
+    return [Taken(*row) for row in session.execute(_TAKE, {"limit": limit})]
+
+
+def finish(session: Session, event_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Note these events, taken in this transaction, as applied at `now`."""
+    if event_ids:
+        session.execute(_FINISH, {"ids": arrays.uuids(event_ids), "now": now})
+
+
+def judged(session: Session, verdicts: Iterable[Verdict], *, now: datetime) -> None:
+    """Write verdicts on hits that were applied, or that were taken in this transaction and are so now.
+
+    The rows of their mails are locked by this transaction: nobody else writes verdicts on them meanwhile.
+    """
+    ordered = sorted(verdicts)
+    if ordered:
+        values = {
+            "ids": arrays.uuids(verdict.id for verdict in ordered),
+            "sources": arrays.words(verdict.source for verdict in ordered),
+            "reasons": arrays.words(",".join(verdict.reasons) for verdict in ordered),
+            "now": now,
+        }
+        session.execute(_JUDGED, values)
 
 
 def put_back(session: Session, event_ids: Sequence[UUID]) -> None:
     """Let events taken in this transaction wait for the sending of their mails, to be applied once more then."""
     if event_ids:
-        session.execute(_PUT_BACK, {"ids": list(event_ids)})
+        session.execute(_PUT_BACK, {"ids": arrays.uuids(event_ids)})

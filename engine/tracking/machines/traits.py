@@ -33,6 +33,11 @@ class Traits(NamedTuple):
     is_shared: bool  # so many people come from this network that a crowd says nothing
 
 
+def is_shared(network: str) -> bool:
+    """Whether so many people come from networks of this class that a crowd says nothing."""
+    return networks.kind(network) in _SHARED
+
+
 def of(hit: Hit) -> Traits:
     """What the hit says by itself."""
     return _of(hit.kind, hit.method, hit.agent, hit.network, hit.purpose, hit.link == HONEYPOT)

@@ -22,14 +22,16 @@ from tests.mails import NOW, Mail, campaign, campaign_mail, contact, mail
 STATUSES = ("sent", "sent", "sent", "sent", "queued", "sending", "cancelled")
 # All that events may change. Of a cancelled mail only that it has a reason counts: it names the cause applied first.
 TABLES = {
-    "emails": """SELECT id, status, reason IS NULL, opened_at, clicked_at, converted_at, replied_at, unsubscribed_at,
-                        bounced_at, complained_at FROM emails ORDER BY id""",
+    "emails": """SELECT id, status, reason IS NULL, opened_at, clicked_at, machine_opened_at, machine_clicked_at,
+                        converted_at, replied_at, unsubscribed_at, bounced_at, complained_at FROM emails ORDER BY id""",
     "contacts": "SELECT * FROM contacts ORDER BY id",
     "enrollments": "SELECT * FROM enrollments ORDER BY id",
     "suppressions": "SELECT * FROM suppressions ORDER BY email_index",
-    "events": "SELECT email_id, event_type, timestamp, held, applied_at FROM events ORDER BY dedupe_key",
+    "events": """SELECT email_id, event_type, timestamp, held, applied_at, source, reasons
+                   FROM events ORDER BY dedupe_key""",
     "email_stats": """SELECT * FROM email_stats WHERE (sent, failed, opened, clicked, converted, replied, unsubscribed,
-                      bounced, complained) <> (0, 0, 0, 0, 0, 0, 0, 0, 0) ORDER BY campaign_id, step, variant, hour""",
+                      bounced, complained, machine_opened, machine_clicked) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+                      ORDER BY campaign_id, step, variant, hour""",
 }
 
 
@@ -64,6 +66,30 @@ def make_arrivals(mails: list[Mail], random: Random, *, number: int) -> list[Arr
     ]
 
 
+BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
+AGENTS = (BROWSER, BROWSER, "Mozilla/5.0", "GoogleImageProxy", "python-requests/2.32", "")
+CROWD_AT = NOW.replace(microsecond=0) - timedelta(minutes=40)
+
+
+def make_hits(mails: list[Mail], random: Random, *, number: int) -> list[Arrival]:
+    """Readers, scanners and proxies, several to a mail; and a crowd that looks at most mails within ten seconds."""
+    hits = [_hit(random.choice(mails), _moment(random), random, random.choice("abc")) for _ in range(number)]
+    hits += [_hit(one, CROWD_AT + timedelta(seconds=random.randint(0, 9)), random, "crowd") for one in mails]
+    unique = {(one.email_id, one.event_type, one.data["link"], one.timestamp): one for one in hits}
+    return list(unique.values())
+
+
+def _moment(random: Random) -> Any:
+    """Around the sending, an hour ago, most of them; a few close together."""
+    return NOW - timedelta(hours=1) + timedelta(seconds=random.choice((1, 2, 3, 5, 20, 60, 61, 400, 1800, 3000)))
+
+
+def _hit(of: Mail, at: Any, random: Random, prefix: str) -> Arrival:
+    kind = random.choice(("opened", "clicked"))
+    seen = {"method": random.choice(("GET", "GET", "GET", "HEAD")), "agent": random.choice(AGENTS), "network": "other"}
+    return Arrival(of.id, kind, at, {**seen, "prefix": prefix, "link": random.randint(1, 4)})
+
+
 def happen(session: Session, arrivals: list[Arrival], random: Random) -> None:
     """Report and apply in turns, a few at a time."""
     left = list(arrivals)
@@ -80,8 +106,8 @@ def happen(session: Session, arrivals: list[Arrival], random: Random) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_apply_ends_in_the_same_tables_whatever_the_order_and_the_repeats(session: Session, seed: int) -> None:
     random = Random(seed)
-    mails = make_mails(session, random, contacts=6)
-    arrivals = make_arrivals(mails, random, number=60)
+    mails = make_mails(session, random, contacts=32)
+    arrivals = make_arrivals(mails, random, number=100) + make_hits(mails, random, number=200)
 
     def outcome(shuffled: list[Arrival]) -> dict[str, list[tuple[Any, ...]]]:
         undo = session.begin_nested()
@@ -92,7 +118,9 @@ def test_apply_ends_in_the_same_tables_whatever_the_order_and_the_repeats(sessio
 
     expected = outcome(arrivals)
     assert len(expected["email_stats"]) > 5
-    for _ in range(6):
+    assert {row[-2] for row in expected["events"]} == {"human", "machine", "unknown"}
+    assert sum("crowd" in row[-1] for row in expected["events"]) >= 25
+    for _ in range(4):
         again = random.choices(arrivals, k=20)
         shuffled = random.sample([*arrivals, *again], len(arrivals) + len(again))
         assert outcome(shuffled) == expected, json.dumps([str(arrival) for arrival in shuffled], indent=1)
@@ -103,10 +131,10 @@ def test_apply_ends_in_the_same_tables_when_several_apply_at_once(ledger: str, s
     random = Random(seed)
     with transaction() as session:
         mails = make_mails(session, random, contacts=40)
-        arrivals = make_arrivals(mails, random, number=800)
+        arrivals = make_arrivals(mails, random, number=400) + make_hits(mails, random, number=400)
         events.record(session, arrivals, now=NOW)
         undo = session.begin_nested()
-        assert reactions.apply(session, now=NOW, limit=len(arrivals)) > 700
+        assert reactions.apply(session, now=NOW, limit=len(arrivals)) > 400
         expected = ledger_of(session)
         undo.rollback()
 

@@ -1,0 +1,139 @@
+"""Deriving: what all hits of a mail together say of it, judged and written under the lock of its row."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from engine.analytics import rollups
+from engine.campaigns import marks
+from engine.campaigns.marks import Mail
+from engine.tracking import crowds, histories, pending
+from engine.tracking.crowds import Crowds, Place
+from engine.tracking.histories import Reaction
+from engine.tracking.machines import Verdict
+
+Moments = dict[str, datetime]
+Change = tuple[Reaction, Reaction]  # the verdict before, and now
+
+
+class Event(Protocol):
+    """What deriving asks of an event."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def email_id(self) -> UUID: ...
+    @property
+    def event_type(self) -> str: ...
+    @property
+    def timestamp(self) -> datetime: ...
+    @property
+    def network(self) -> str: ...
+    @property
+    def prefix(self) -> str: ...
+
+
+@dataclass(slots=True)
+class Batch:
+    """Locked mails, and what is known of the events that are to be derived together.
+
+    `own` are the events in hand; `unfinished` those of them that must be looked at once more, `judged` those whose
+    verdict was written already.
+    """
+
+    mails: list[Mail]
+    crowds: Crowds
+    own: dict[UUID, UUID]
+    unfinished: frozenset[UUID] = frozenset()
+    judged: frozenset[UUID] = frozenset()
+    changes: list[Change] = field(default_factory=list)
+
+
+def lock(session: Session, events: Sequence[Event], *, widen: bool = True) -> Batch:
+    """The mails of these events locked, and with `widen` those, too, whose hits a crowd now tells as a machine's.
+
+    Crowds are counted under the lock: whoever stores a later hit of the same crowd sees ours when it is taken. Mails
+    of a crowd that others hold are not waited for: our event of that crowd stays unfinished and is taken again.
+    """
+    if not events:
+        return Batch([], Crowds(), {})
+    mails = marks.lock(session, {event.email_id for event in events})
+    places = {event.id: place for event in events if (place := _place(event))}
+    found = crowds.count(session, places.values())
+    own = {event.id: event.email_id for event in events if event.event_type in ("opened", "clicked")}
+    batch = Batch(mails, found, own)
+    if widen and found.unmarked:
+        _widen(session, batch, places)
+    return batch
+
+
+def _widen(session: Session, batch: Batch, places: dict[UUID, Place]) -> None:
+    locked = {mail.id for mail in batch.mails}
+    wanted = {place: batch.crowds.unmarked.get(place, frozenset()) - locked for place in places.values()}
+    more = marks.lock_free(session, set().union(*wanted.values()))
+    batch.mails = batch.mails + more
+    locked |= {mail.id for mail in more}
+    missed = {place for place, mails in wanted.items() if mails - locked}
+    batch.unfinished = frozenset(event_id for event_id, place in places.items() if place in missed)
+
+
+def judge(session: Session, batch: Batch, *, now: datetime) -> list[tuple[Mail, Moments]]:
+    """Judge the hits of all mails of the batch and write the verdicts; each mail with the moments of its hits.
+
+    Where some of a mail's hits may have been pruned, its moments only move back.
+    """
+    read = {*batch.own.values(), *set().union(*batch.crowds.unmarked.values())}
+    loaded = histories.load(session, [mail.id for mail in batch.mails if mail.id in read])
+    since = histories.horizon(session)
+    told = []
+    for mail in batch.mails:
+        history = loaded.get(mail.id, [])
+        after = histories.judge(history, sent_at=mail.sent_at, crowds=batch.crowds.counts)
+        batch.changes += histories.changed(history, after)
+        told.append((mail, _moments(mail, after, is_whole=mail.id in read and mail.accepted_at >= since)))
+    _write(session, batch, now)
+    return told
+
+
+def counts(before: Iterable[Mail], after: Iterable[Mail]) -> dict[rollups.Key, Counter[str]]:
+    """A mail counts once for each kind, in the hour of its moment; another moment moves the count, none takes it."""
+    found: dict[rollups.Key, Counter[str]] = defaultdict(Counter)
+    for old, new in zip(before, after, strict=True):
+        if old.moments == new.moments:
+            continue
+        for kind in old.moments.keys() | new.moments.keys():
+            was, now = old.moments.get(kind), new.moments.get(kind)
+            if was != now:
+                _count(found, new, kind, now, 1)
+                _count(found, new, kind, was, -1)
+    return found
+
+
+def _count(found: dict[rollups.Key, Counter[str]], mail: Mail, kind: str, at: datetime | None, by: int) -> None:
+    if at is not None:
+        found[rollups.Key(mail.campaign_id, mail.step, mail.variant, at)][kind] += by
+
+
+def _place(event: Event) -> Place | None:
+    return crowds.place(event.network, event.prefix, event.timestamp)
+
+
+def _moments(mail: Mail, history: Iterable[Reaction], *, is_whole: bool) -> Moments:
+    derived = histories.moments(history)
+    if is_whole:
+        return derived
+    known = {kind: at for kind, at in mail.moments.items() if kind in histories.KINDS}
+    return known | {kind: min(at, known.get(kind, at)) for kind, at in derived.items()}
+
+
+def _write(session: Session, batch: Batch, now: datetime) -> None:
+    """Verdicts on what is applied already or ours to apply; on others, whoever takes them writes it."""
+    ours = batch.own.keys() - batch.unfinished
+    changes = [new for _, new in batch.changes if new.is_applied or new.hit.id in ours]
+    pending.judged(session, [Verdict(new.hit.id, new.source, new.reasons) for new in changes], now=now)
+    batch.judged = frozenset(new.hit.id for new in changes)

@@ -1,0 +1,63 @@
+"""Crowds: many mails hit from one network within ten seconds, counted over all hits that are stored."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from engine.tracking.machines import hits, rules, traits
+from models import arrays, ids
+
+Place = tuple[str, int]  # a prefix, and the bucket of a moment
+
+# By the primary key: an event's id says when it happened. Held ones do not count until their mails are sent.
+_COUNT = text("""
+SELECT place.prefix, span.bucket, count(DISTINCT e.email_id),
+       array_agg(DISTINCT e.email_id) FILTER (WHERE NOT e.reasons @> CAST(:mark AS text[]))
+  FROM unnest(CAST(:buckets AS bigint[]), CAST(:firsts AS uuid[]), CAST(:lasts AS uuid[])) AS span (bucket, first, last)
+  JOIN events e ON e.id >= span.first AND e.id < span.last
+  JOIN unnest(CAST(:prefixes AS text[])) AS place (prefix) ON place.prefix = e.event_data ->> 'prefix'
+ WHERE NOT e.held AND e.event_data ? 'method'
+ GROUP BY place.prefix, span.bucket HAVING count(DISTINCT e.email_id) >= :threshold
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Crowds:
+    """How many mails were hit where it was a crowd, and the mails with a hit there that is not marked so yet."""
+
+    counts: Mapping[Place, int] = field(default_factory=dict)
+    unmarked: Mapping[Place, frozenset[UUID]] = field(default_factory=dict)
+
+
+def place(network: str, prefix: str, at: datetime) -> Place | None:
+    """Where a hit came from and when, if a crowd there would say anything."""
+    return (prefix, hits.bucket(at)) if prefix and not traits.is_shared(network) else None
+
+
+def count(session: Session, places: Iterable[Place]) -> Crowds:
+    """The crowds among these places (and perhaps some of the same prefixes in the others' buckets); one statement."""
+    wanted = set(places)
+    if not wanted:
+        return Crowds()
+    buckets = sorted({bucket for _, bucket in wanted})
+    values = {
+        "mark": arrays.words([rules.CROWD.name]),
+        "buckets": arrays.numbers(buckets),
+        "firsts": arrays.uuids(ids.first_at(_begins(bucket)) for bucket in buckets),
+        "lasts": arrays.uuids(ids.first_at(_begins(bucket + 1)) for bucket in buckets),
+        "prefixes": arrays.words(sorted({prefix for prefix, _ in wanted})),
+        "threshold": rules.CROWD_MAILS,
+    }
+    rows = session.execute(_COUNT, values).all()
+    return Crowds(
+        {(prefix, bucket): mails for prefix, bucket, mails, _ in rows},
+        {(prefix, bucket): frozenset(unmarked or ()) for prefix, bucket, _, unmarked in rows},
+    )
+
+
+def _begins(bucket: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(seconds=bucket * hits.BUCKET_S)
