@@ -19,6 +19,7 @@ from honcho.environ import parse_procfile
 from sqlalchemy import text
 
 import errors
+from engine import clock
 from engine.campaigns import explain
 from engine.campaigns import funnel as counting
 from local import reconcile, replies
@@ -209,7 +210,7 @@ def _examples(session: Any) -> dict[str, list[str]]:
     rows = session.execute(text("SELECT contact_id, stop_reason FROM enrollments WHERE state = 'stopped'"))
     for contact_id, reason in rows.all():
         if len(told.setdefault(reason, [])) < 2:
-            (journey,) = explain.why(session, contact_id)
+            (journey,) = explain.why(session, contact_id, now=clock.now())
             told[reason].append(f"contact {contact_id}: {journey.sentence}")
     return told
 

@@ -44,4 +44,6 @@ class Contact(Base):
     email_3_clicked: Mapped[Flag]
     converted: Mapped[Flag]
     converted_at: Mapped[Moment | None]
+    # Marketing mail waits until then, because the reader asked for it.
+    paused_until: Mapped[Moment | None]
     score: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)

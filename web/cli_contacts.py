@@ -83,7 +83,7 @@ def explain(who: str) -> None:
     with transaction() as session:
         contact_id = _id(session, who)
         engine.view(session, contact_id)
-        journeys = explanations.why(session, contact_id)
+        journeys = explanations.why(session, contact_id, now=clock.now())
     if not journeys:
         click.echo("The contact is in no campaign.")
     for journey in journeys:

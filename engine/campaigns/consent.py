@@ -1,6 +1,6 @@
 """Consent: a reader takes it back from any mail with one press, and may give it again."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
@@ -22,6 +22,23 @@ _STATUS_BACK = text("""
                                                      WHEN email_1_sent THEN 'email_1_sent' ELSE 'new' END
      WHERE id = :contact_id AND email_followup_status = 'unsubscribed'
 """)
+_PAUSE = text("""
+    UPDATE contacts SET paused_until = CASE WHEN paused_until > :now THEN paused_until ELSE :until END
+     WHERE id = :contact_id
+""")
+_PAUSE_ENDS = text("""
+    WITH was AS (
+        SELECT id, paused_until FROM contacts WHERE id = :contact_id AND paused_until > :now FOR NO KEY UPDATE
+    ), free AS (
+        UPDATE contacts SET paused_until = NULL FROM was WHERE contacts.id = was.id
+    ), queued AS (
+        UPDATE emails SET due_at = :now, reason = NULL FROM was
+         WHERE contact_id = was.id AND status = 'queued' AND reason = 'paused' AND due_at = was.paused_until
+    )
+    UPDATE enrollments SET next_at = :now FROM was
+     WHERE contact_id = was.id AND state = 'active' AND next_at = was.paused_until
+""")
+PAUSE = timedelta(days=30)
 
 
 def withdraw(session: Session, email_id: UUID, *, now: datetime, one_click: bool) -> None:
@@ -43,6 +60,20 @@ def restore(session: Session, email_id: UUID, *, now: datetime) -> None:
     session.execute(_APPLIED, {"email_id": email_id, "now": now})
     if suppressions.lift(session, contact_id):
         session.execute(_STATUS_BACK, {"contact_id": contact_id})
+
+
+def pause(session: Session, email_id: UUID, *, now: datetime) -> None:
+    """The reader of this e-mail wants no marketing mail for 30 days: in force when the transaction is, for what is
+    queued or due, too; sequences go on afterwards. A pause that runs is not made longer, so it is safe to repeat.
+    NotFound when the e-mail does not exist."""
+    contact_id = _reader(session, email_id, now)
+    session.execute(_PAUSE, {"contact_id": contact_id, "now": now, "until": now + PAUSE})
+
+
+def resume(session: Session, email_id: UUID, *, now: datetime) -> None:
+    """The reader of this e-mail takes the pause back: what waited for its end is due now. Safe to repeat; NotFound
+    when the e-mail does not exist."""
+    session.execute(_PAUSE_ENDS, {"contact_id": _reader(session, email_id, now), "now": now})
 
 
 def _reader(session: Session, email_id: UUID, now: datetime) -> UUID:

@@ -34,7 +34,8 @@ WITH due AS MATERIALIZED (
 )
 SELECT due.id, due.contact_id, due.next_at, c.email, c.first_name, c.last_name, c.company, c.role, c.industry,
        CASE WHEN c.attributes <> '{}' THEN c.attributes END AS attributes,
-       CASE WHEN c.converted THEN 'converted' ELSE CAST(:stopped_by AS jsonb) ->> s.reason END AS obstacle
+       CASE WHEN c.converted THEN 'converted' ELSE CAST(:stopped_by AS jsonb) ->> s.reason END AS obstacle,
+       CASE WHEN c.paused_until > :now THEN c.paused_until END AS paused_until
   FROM due JOIN contacts c ON c.id = due.contact_id LEFT JOIN suppressions s ON s.email_index = c.email_index
  WHERE EXISTS (SELECT 1 FROM campaigns WHERE id = :campaign AND state = 'running')
  ORDER BY due.next_at, due.id
@@ -42,6 +43,11 @@ SELECT due.id, due.contact_id, due.next_at, c.email, c.first_name, c.last_name, 
 _STOP = text("""
 UPDATE enrollments e SET state = 'stopped', next_at = NULL, stop_reason = v.reason, stopped_at = :now
   FROM unnest(CAST(:ids AS uuid[]), CAST(:reasons AS text[])) AS v(id, reason)
+ WHERE e.id = v.id AND e.state = 'active'
+""")
+_PAUSE = text("""
+UPDATE enrollments e SET next_at = v.paused_until
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:moments AS timestamptz[])) AS v(id, paused_until)
  WHERE e.id = v.id AND e.state = 'active'
 """)
 # Of those in a sender's hand, the settlement sets the time anew.
@@ -82,7 +88,8 @@ class Agenda:
     def claim(self, session: Session, hand: Hand, *, limit: int, now: datetime) -> Group | None:
         """Take up to `limit` contacts whose step is due in hand, the longest due first; None when none is.
 
-        A group is of one step; the steps take turns. Contacts that converted or were suppressed stop here (R13).
+        A group is of one step; the steps take turns. Contacts that converted or were suppressed stop here (R13); the
+        step of those that asked for a pause is due at its end.
         Waits for the claim of another sender that looks at the same step.
         """
         while self._steps:
@@ -93,7 +100,7 @@ class Agenda:
             if not rows:
                 continue
             self._steps.append(step)
-            if (free := _without_stopped(session, rows, now)) and (group := self._open(session, hand, step, free, now)):
+            if (free := _free(session, rows, now)) and (group := self._open(session, hand, step, free, now)):
                 return group
         return None
 
@@ -148,18 +155,23 @@ def _keys(of: Sequence[Step]) -> dict[str, object]:
     return {"campaigns": arrays.uuids(step.campaign_id for step in of), "steps": [step.step for step in of]}
 
 
-def _without_stopped(session: Session, rows: Sequence[Row[Any]], now: datetime) -> Sequence[Row[Any]]:
-    """Stop those that may not be mailed any more; the others."""
+def _free(session: Session, rows: Sequence[Row[Any]], now: datetime) -> Sequence[Row[Any]]:
+    """Those that may be mailed now; stops the ones that may not any more, and puts off the ones that may not yet."""
     stopped = [row for row in rows if row.obstacle is not None]
-    if not stopped:
+    paused = [row for row in rows if row.paused_until is not None and row.obstacle is None]
+    if not stopped and not paused:
         return rows
-    values = {"ids": arrays.uuids(row.id for row in stopped), "reasons": arrays.words(row.obstacle for row in stopped)}
-    session.execute(_STOP, {**values, "now": now})
-    return [row for row in rows if row.obstacle is None]
+    if stopped:
+        reasons = arrays.words(row.obstacle for row in stopped)
+        session.execute(_STOP, {"ids": arrays.uuids(row.id for row in stopped), "reasons": reasons, "now": now})
+    if paused:
+        moments = arrays.moments(row.paused_until for row in paused)
+        session.execute(_PAUSE, {"ids": arrays.uuids(row.id for row in paused), "moments": moments})
+    return [row for row in rows if row.obstacle is None and row.paused_until is None]
 
 
 def _member(row: Row[Any], step: Step, shared: Mapping[str, Any], now: datetime) -> Member:
-    enrollment_id, contact_id, _, email, first, last, company, role, industry, attributes, _ = tuple(row)
+    enrollment_id, contact_id, _, email, first, last, company, role, industry, attributes, _, _ = tuple(row)
     email_id = ids.of_step(enrollment_id, step.step)
     name = f"{first} {last}" if first and last else first or last
     return Member(

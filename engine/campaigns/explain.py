@@ -57,19 +57,21 @@ _WHY = text("""
            campaigns.reason AS campaign_reason, enrollments.state, enrollments.stop_reason, enrollments.stopped_at,
            enrollments.next_step, enrollments.next_at, emails.id AS email_id, emails.step, emails.template,
            emails.status, emails.sent_at, emails.opened_at, emails.clicked_at, emails.converted_at, emails.reason,
-           emails.due_at, emails.attempts, EXISTS (
+           emails.due_at, emails.attempts,
+           CASE WHEN contacts.paused_until > :now THEN contacts.paused_until END AS paused_until, EXISTS (
                SELECT 1 FROM send_groups WHERE send_groups.state = 'open' AND step = enrollments.next_step
                   AND send_groups.campaign_id = enrollments.campaign_id AND enrollments.id = ANY(members)) AS in_hand
       FROM enrollments JOIN campaigns ON campaigns.id = enrollments.campaign_id
+      JOIN contacts ON contacts.id = enrollments.contact_id
       LEFT JOIN emails ON emails.contact_id = enrollments.contact_id AND emails.enrollment_id = enrollments.id
      WHERE enrollments.contact_id = :contact_id
      ORDER BY enrollments.created_at, enrollments.id, emails.step
 """)
 
 
-def why(session: Session, contact_id: UUID) -> list[Journey]:
-    """What happened to this contact in each campaign it is or was in, oldest first; empty when in none."""
-    rows = session.execute(_WHY, {"contact_id": contact_id})
+def why(session: Session, contact_id: UUID, *, now: datetime) -> list[Journey]:
+    """What happened to this contact in each campaign it is or was in, as of `now`, oldest first; empty when in none."""
+    rows = session.execute(_WHY, {"contact_id": contact_id, "now": now})
     return [_journey(list(mails)) for _, mails in groupby(rows, key=lambda row: row.id)]
 
 
@@ -103,6 +105,9 @@ def _sentence(row: Row[Any], mails: Sequence[Row[Any]]) -> str:
     if row.campaign_state in ("draft", "paused") and not row.in_hand:
         because = f" ({row.campaign_reason})" if row.campaign_reason else ""
         return f"{so_far}; step {row.next_step} waits because the campaign is {row.campaign_state}{because}."
+    if row.paused_until is not None and not row.in_hand:
+        asked = f"because the contact asked for a pause until {_date(row.paused_until)}"
+        return f"{so_far}; step {row.next_step} waits {asked}."
     if row.state == "active" and not row.in_hand:
         return f"{so_far}; step {row.next_step} is due on {_date(row.next_at)}."
     if row.state == "waiting" and mails:

@@ -72,7 +72,8 @@ WITH due AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 ), person AS (
     SELECT e.id, c.email, c.first_name, c.last_name, c.company, c.role, c.industry, c.attributes,
-           coalesce(s.reason, n.stop_reason) AS obstacle
+           coalesce(s.reason, n.stop_reason) AS obstacle,
+           CASE WHEN e.kind = 'marketing' AND c.paused_until > :now THEN c.paused_until END AS paused_until
     FROM due JOIN emails e USING (id)
     JOIN contacts c ON c.id = e.contact_id
     LEFT JOIN suppressions s ON s.email_index = c.email_index
@@ -80,13 +81,15 @@ WITH due AS MATERIALIZED (
     LEFT JOIN enrollments n ON n.id = e.enrollment_id AND n.state = 'stopped'
 )
 UPDATE emails e
-SET status = CASE WHEN p.obstacle IS NULL THEN :status ELSE 'cancelled' END,
-    claim = CASE WHEN p.obstacle IS NULL THEN CAST(:group AS uuid) END,
-    reason = p.obstacle
+SET status = CASE WHEN p.obstacle IS NOT NULL THEN 'cancelled'
+                  WHEN p.paused_until IS NOT NULL THEN 'queued' ELSE :status END,
+    claim = CASE WHEN p.obstacle IS NULL AND p.paused_until IS NULL THEN CAST(:group AS uuid) END,
+    due_at = coalesce(p.paused_until, e.due_at),
+    reason = CASE WHEN p.paused_until IS NULL THEN p.obstacle ELSE coalesce(p.obstacle, 'paused') END
 FROM person p WHERE p.id = e.id
 RETURNING e.id, e.message_id, e.contact_id, e.template, e.variables, e.kind, e.campaign_id, e.enrollment_id,
-          e.step, e.variant, e.attempts, e.accepted_at, p.obstacle, p.email, p.first_name, p.last_name, p.company,
-          p.role, p.industry, p.attributes
+          e.step, e.variant, e.attempts, e.accepted_at, p.obstacle, p.paused_until, p.email,
+          p.first_name, p.last_name, p.company, p.role, p.industry, p.attributes
 """)
 
 _OPEN = text(
@@ -120,7 +123,8 @@ def claim(session: Session, hand: Hand, *, limit: int, now: datetime) -> Group |
     """Take up to `limit` due messages of the lane that have rows in hand, oldest first; None when nothing is due.
 
     If `hand.started` they are recorded as sending at once. Messages to people who may not be mailed any more are
-    cancelled on the way (R13). Claims of others are stepped over, never waited for (R6).
+    cancelled on the way (R13), and those to people who asked for a pause are due at its end. Claims of others are
+    stepped over, never waited for (R6).
     """
     group_id = ids.new()
     status = "sending" if hand.started else "claimed"
@@ -128,7 +132,7 @@ def claim(session: Session, hand: Hand, *, limit: int, now: datetime) -> Group |
     rows = session.execute(_CLAIM, values).all()
     if not rows:
         return None
-    free = [row for row in rows if row.obstacle is None]
+    free = [row for row in rows if row.obstacle is None and row.paused_until is None]
     if free:
         open_group(session, group_id, hand, [row.id for row in free])
     shared = _campaign_variables(session, {row.campaign_id for row in free if row.campaign_id})

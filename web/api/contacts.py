@@ -39,7 +39,7 @@ def show(path: shapes.ContactPath) -> Reply:
     with transaction() as session:
         view = contacts.view(session, path.contact_id)
         reasons = suppressions.suppressed(session, [path.contact_id])
-        journeys = explain.why(session, path.contact_id)
+        journeys = explain.why(session, path.contact_id, now=clock.now())
     told: dict[str, Any] = asdict(view) | {"suppressed": reasons.get(path.contact_id)}
     return shapes.Contact(**told, campaigns=[_journey(journey) for journey in journeys])
 

@@ -20,7 +20,7 @@ def test_why_tells_where_a_contact_stands_at_each_point_of_its_way(session: Sess
     enrollments.enroll(session, campaign_id, now=NOW)
 
     def sentence() -> str:
-        (journey,) = explain.why(session, ana)
+        (journey,) = explain.why(session, ana, now=NOW)
         return journey.sentence
 
     assert sentence() == "No mail was sent; step 1 waits because the campaign is draft."
@@ -41,7 +41,7 @@ def test_why_tells_where_a_contact_stands_at_each_point_of_its_way(session: Sess
     assert sentence() == "1 mail was sent; step 2 is due on 2026-11-07 09:00 UTC."
     enrollments.stop(session, [ana], "replied", now=NOW + 3 * DAY)
     assert sentence() == "1 mail was sent; stopped on 2026-11-05 09:00 UTC because the contact answered."
-    (journey,) = explain.why(session, ana)
+    (journey,) = explain.why(session, ana, now=NOW)
     assert [(step.step, step.status, step.sent_at) for step in journey.steps] == [(1, "sent", NOW + 2 * DAY)]
 
 
@@ -52,11 +52,11 @@ def test_why_tells_of_every_campaign_and_of_those_that_mailed_nothing(session: S
     sequence.settle(session, now=NOW)
     suppressions.add(session, [ana], "unsubscribed", now=NOW)
     enrollments.enroll(session, sequence.create(session, "Invierno"), now=NOW + DAY)
-    assert [(journey.campaign, journey.sentence) for journey in explain.why(session, ana)] == [
+    assert [(journey.campaign, journey.sentence) for journey in explain.why(session, ana, now=NOW)] == [
         ("Otoño", "1 mail was sent; the sequence is complete."),
         ("Invierno", "No mail was sent; stopped on 2026-11-03 09:00 UTC because the contact unsubscribed."),
     ]
-    assert explain.why(session, uuid4()) == []
+    assert explain.why(session, uuid4(), now=NOW) == []
 
 
 def test_funnel_adds_up_to_the_contacts_that_were_enrolled(session: Session) -> None:

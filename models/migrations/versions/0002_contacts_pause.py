@@ -1,0 +1,17 @@
+"""Contacts may ask for a pause."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Forward."""
+    op.add_column("contacts", sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True))
+
+
+def downgrade() -> None:
+    """Back."""
+    op.drop_column("contacts", "paused_until")
