@@ -10,11 +10,13 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     RECORDER_DIR=/var/lib/cadencia/recorders \
+    SPOOL_DIR=/var/lib/cadencia/spool \
     LOG_FILE=/var/log/cadencia/email_system.log
 
 # A new named volume takes the owner of the folder it is mounted on, so the folders are made here.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin cadencia \
-    && install -d -o cadencia -g cadencia /var/lib/cadencia/recorders /var/lib/cadencia/inbox /var/log/cadencia
+    && install -d -o cadencia -g cadencia /var/lib/cadencia/recorders /var/lib/cadencia/spool \
+        /var/lib/cadencia/inbox /var/log/cadencia
 
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /srv/cadencia

@@ -116,6 +116,8 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:8000"
     templates_dir: Path = Path(__file__).parent / "email_templates"
     recorder_dir: Path = Path("var/recorders")
+    spool_dir: Path = Path("var/spool")
+    spool_limit_bytes: int = Field(default=256_000_000, ge=10_000)
     log_file: Path = Path("email_system.log")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

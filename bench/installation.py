@@ -171,6 +171,7 @@ def _environment(installation: Installation, smtp_port: int) -> dict[str, str]:
         "SMTP_URL": f"smtp://127.0.0.1:{smtp_port}",
         "MAIL_FROM": "Cadencia <hola@cadencia.example>",
         "RECORDER_DIR": str(installation.folder / "recorders"),
+        "SPOOL_DIR": str(installation.folder / "spool"),
         "LOG_FILE": str(installation.folder / "email_system.log"),
         "TEMPLATES_DIR": str(templates),
         "BELL_ENABLED": "true",

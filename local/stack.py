@@ -100,6 +100,7 @@ class Stack:
             "MAIL_FROM": MAIL_FROM,
             "REPLY_TO": REPLY_TO,
             "RECORDER_DIR": str(self.state / "recorders"),
+            "SPOOL_DIR": str(self.state / "spool"),
             "STATE": str(self.state),
         }
 

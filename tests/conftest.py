@@ -80,7 +80,8 @@ def ledger(postgres: Any, tmp_path: Path) -> Iterator[str]:
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template")
     url = postgres.url(name)
-    with environment(DATABASE_URL=url, RECORDER_DIR=str(tmp_path / "recorders"), LOG_FILE=str(tmp_path / "log")):
+    folders = {"RECORDER_DIR": str(tmp_path / "recorders"), "SPOOL_DIR": str(tmp_path / "spool")}
+    with environment(DATABASE_URL=url, LOG_FILE=str(tmp_path / "log"), **folders):
         yield url
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

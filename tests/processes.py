@@ -60,7 +60,7 @@ class Processes:
     def end(self) -> None:
         """SIGKILL to everything that is still there."""
         for child in self._children:
-            for process in _family(child.pid):
+            for process in family(child.pid):
                 process.kill()
             child.wait()
 
@@ -101,7 +101,8 @@ def running(log: Path) -> Iterator[Processes]:
         processes.end()
 
 
-def _family(pid: int) -> list[psutil.Process]:
+def family(pid: int) -> list[psutil.Process]:
+    """A process and all its descendants."""
     try:
         parent = psutil.Process(pid)
         return [parent, *parent.children(recursive=True)]

@@ -7,6 +7,7 @@ import settings as environment
 from engine import logs
 from settings import Settings
 from web import api, auth, cli, errors, headers, health, limits, openapi, process, public, tokens
+from web.public import front
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -16,10 +17,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.install(configured.log_file, configured.log_level)
     app = openapi.new_app(__name__)
     app.config["MAX_CONTENT_LENGTH"] = configured.body_limit_bytes
+    process.install(app, configured)
+    app.wsgi_app = front.Front(app.wsgi_app, process.of(app))  # type: ignore[assignment,method-assign]
     if configured.trusted_proxies:
         hops = configured.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    process.install(app, configured)
     tokens.install(app, configured)
     auth.install(app)
     limits.install(app, configured)

@@ -31,10 +31,11 @@ def install(app: Flask) -> None:
         cli_accounts,
         cli_campaigns,
         cli_contacts,
+        cli_events,
         cli_ledger,
         cli_outbox,
     )
 
-    for room in (cli_accounts, cli_ledger, cli_campaigns, cli_contacts, cli_outbox):
+    for room in (cli_accounts, cli_ledger, cli_campaigns, cli_contacts, cli_events, cli_outbox):
         for group in room.GROUPS:
             app.cli.add_command(group)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, request
+from werkzeug.datastructures import Headers
 
+from settings import Settings
 from web import process
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -27,13 +29,19 @@ def install(app: Flask) -> None:
     app.after_request(_share)
 
 
+def always(known: Headers, settings: Settings) -> Headers:
+    """Add to an answer's headers what it has not set itself."""
+    known.setdefault("X-Content-Type-Options", "nosniff")
+    known.setdefault("Content-Security-Policy", NOTHING)
+    known.setdefault("Referrer-Policy", "no-referrer")
+    known.setdefault("Cache-Control", "no-store")
+    if settings.public_url.startswith("https://"):
+        known.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return known
+
+
 def _secure(answer: Response) -> Response:
-    answer.headers.setdefault("X-Content-Type-Options", "nosniff")
-    answer.headers.setdefault("Content-Security-Policy", NOTHING)
-    answer.headers.setdefault("Referrer-Policy", "no-referrer")
-    answer.headers.setdefault("Cache-Control", "no-store")
-    if process.current().settings.public_url.startswith("https://"):
-        answer.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    always(answer.headers, process.current().settings)
     return answer
 
 

@@ -4,6 +4,7 @@ from flask import Blueprint, Response
 
 from engine import heartbeats
 from models.session import transaction
+from web import process
 from web.auth import public
 from web.routes import answer
 from web.schemas.health import Alive, Ready
@@ -29,4 +30,12 @@ def ready() -> Response:
     with transaction() as session:
         age_s = heartbeats.ages(session).get(SWEEP)
     late = age_s is None or age_s > SWEEP_AGE_MAX_S
-    return answer(Ready(sweep="late" if late else "on time", sweep_age_s=None if age_s is None else round(age_s, 1)))
+    kept = process.current().arrivals
+    return answer(
+        Ready(
+            sweep="late" if late else "on time",
+            sweep_age_s=None if age_s is None else round(age_s, 1),
+            spool_bytes=kept.spool.size_bytes,
+            events_unsaved=kept.unsaved,
+        )
+    )

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from engine.messages import templates
-from engine.tracking import tokens
+from engine.tracking import machines, tokens
 from settings import Settings
+from web.arrivals import Arrivals
 from web.intake import Intake
 from web.standings import Standings
 
@@ -23,6 +24,8 @@ class Process:
     signer: tokens.Signer
     standings: Standings
     intake: Intake
+    arrivals: Arrivals
+    observer: machines.Observer
     waiting: threading.BoundedSemaphore
 
 
@@ -34,12 +37,19 @@ def install(app: Flask, settings: Settings) -> None:
         signer=tokens.Signer(settings.tracking_ring),
         standings=Standings(),
         intake=Intake(),
+        arrivals=Arrivals(settings),
+        observer=machines.Observer(settings.tracking_ring[0], "hashed"),
         # At most a third of the threads may wait for a mail server; the others go on answering.
         waiting=threading.BoundedSemaphore(max(1, settings.web_threads // 3)),
     )
 
 
+def of(app: Flask) -> Process:
+    """What the process owns that serves `app`."""
+    found: Process = app.extensions[_NAME]
+    return found
+
+
 def current() -> Process:
     """What the process that answers this request owns."""
-    found: Process = current_app.extensions[_NAME]
-    return found
+    return of(current_app)

@@ -20,19 +20,23 @@ from models.event import SOURCES, TYPES
 WAITS_FOR_SENDING = ("opened", "clicked")
 NOT_SENT = ("queued", "claimed", "sending", "cancelled", "failed")
 
+# What tells the hits of one moment apart, beside their link.
+_WHO = ("method", "network", "prefix", "agent")
+
 # The rows of mails on their way are locked against whoever settles them right now: it either finds these events when
 # it releases, or they find it sent and are not held.
 _STORE = text("""
 WITH on_its_way AS MATERIALIZED (
-    SELECT id FROM emails WHERE id = ANY(:waiting) AND status = ANY(:not_sent) ORDER BY id FOR SHARE
+    SELECT id FROM emails WHERE id = ANY(CAST(:waiting AS uuid[])) AND status = ANY(:not_sent) ORDER BY id FOR SHARE
 )
 INSERT INTO events (id, email_id, event_type, event_data, timestamp, source, dedupe_key, received_at, held)
 SELECT given.id, given.email_id, given.event_type, CAST(given.event_data AS jsonb), given.timestamp, given.source,
-       given.dedupe_key, :now,
+       given.dedupe_key, given.received_at,
        given.event_type = ANY(:wait_types) AND given.email_id IN (SELECT id FROM on_its_way)
 FROM unnest(CAST(:id AS uuid[]), CAST(:email_id AS uuid[]), CAST(:event_type AS text[]), CAST(:event_data AS text[]),
-            CAST(:timestamp AS timestamptz[]), CAST(:source AS text[]), CAST(:dedupe_key AS bytea[]))
-     AS given (id, email_id, event_type, event_data, timestamp, source, dedupe_key)
+            CAST(:timestamp AS timestamptz[]), CAST(:source AS text[]), CAST(:dedupe_key AS bytea[]),
+            CAST(:received_at AS timestamptz[]))
+     AS given (id, email_id, event_type, event_data, timestamp, source, dedupe_key, received_at)
 JOIN emails ON emails.id = given.email_id
 ON CONFLICT (dedupe_key) DO NOTHING
 RETURNING dedupe_key
@@ -57,8 +61,8 @@ RETURNING events.id
 class Arrival:
     """An event as reported. Without a timestamp it happened when it was received.
 
-    Two arrivals are the same event when they agree in e-mail, type, link or url, and in `key` where the reporter has
-    a name for the event, else in the second of their timestamp.
+    Two arrivals are the same event when they agree in e-mail, type, link or url, for a hit also in how and by whom it
+    was made, and in `key` where the reporter has a name for the event, else in the second of their timestamp.
     """
 
     email_id: UUID
@@ -69,6 +73,20 @@ class Arrival:
     key: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An arrival made ready to be stored: what makes it unique is settled, so it may be stored any number of times."""
+
+    id: UUID
+    email_id: UUID
+    event_type: str
+    event_data: str
+    timestamp: datetime
+    source: str
+    dedupe_key: bytes
+    received_at: datetime
+
+
 def record(session: Session, arrivals: Sequence[Arrival], *, now: datetime, skip_unknown: bool = False) -> list[bool]:
     """Store every event not stored before; tells for each arrival, in the order given, whether it was new.
 
@@ -76,17 +94,37 @@ def record(session: Session, arrivals: Sequence[Arrival], *, now: datetime, skip
     claimed stays in `event_data`. Raises InvalidInput for an unknown type or source and for a timestamp without a
     zone; NotFound when an e-mail does not exist, unless such arrivals are to be skipped. Commit, then ring "events".
     """
-    if not arrivals:
-        return []
-    told = [_row(arrival, now) for arrival in arrivals]
-    rows = {row["dedupe_key"]: row for row in reversed(told)}
-    new = _store(session, rows, now)
-    if len(new) < len(rows):
-        early.admit(session, [arrival.email_id for arrival in arrivals], now=now)
-        new |= _store(session, rows, now)
-        if len(new) < len(rows) and not skip_unknown:
-            _refuse_unknown(session, {arrival.email_id for arrival in arrivals})
-    return [_take(new, row["dedupe_key"]) for row in told]
+    entries = [entry(arrival, now=now) for arrival in arrivals]
+    new = store(session, entries, now=now)
+    if len(new) < len(entries) and not skip_unknown:
+        _refuse_unknown(session, {arrival.email_id for arrival in arrivals})
+    return [_take(new, each.dedupe_key) for each in entries]
+
+
+def store(session: Session, entries: Sequence[Entry], *, now: datetime) -> set[bytes]:
+    """The keys of those that were not stored before; entries of e-mails that do not exist are left out.
+
+    Safe to run twice, also at once. Commit, then ring "events".
+    """
+    by_key = {each.dedupe_key: each for each in reversed(entries)}
+    if not by_key:
+        return set()
+    new = _store(session, by_key)
+    if len(new) < len(by_key):
+        early.admit(session, [each.email_id for each in entries], now=now)
+        new |= _store(session, by_key)
+    return new
+
+
+def entry(arrival: Arrival, *, now: datetime) -> Entry:
+    """The arrival, received now, ready to be stored; InvalidInput as `record` says."""
+    _check(arrival)
+    moment, data = arrival.timestamp or now, arrival.data
+    if moment > now:
+        data, moment = {**data, "claimed_timestamp": moment.isoformat()}, now
+    key = dedupe_key(arrival, now)
+    told = json.dumps(data)
+    return Entry(ids.at(moment), arrival.email_id, arrival.event_type, told, moment, arrival.source, key, now)
 
 
 def release(session: Session, email_ids: Sequence[UUID]) -> int:
@@ -105,24 +143,10 @@ def dedupe_key(arrival: Arrival, now: datetime) -> bytes:
     moment = arrival.timestamp or now
     named = arrival.key if arrival.key is not None else moment.astimezone(UTC).replace(microsecond=0).isoformat()
     where = [arrival.data.get("link"), arrival.data.get("url")]
+    if "method" in arrival.data:
+        where += [arrival.data.get(name) for name in _WHO]
     told = json.dumps([arrival.email_id.hex, arrival.event_type, named, where], separators=(",", ":"), default=str)
     return blake2b(told.encode(), digest_size=16, person=b"cadencia event").digest()
-
-
-def _row(arrival: Arrival, now: datetime) -> dict[str, Any]:
-    _check(arrival)
-    moment, data = arrival.timestamp or now, dict(arrival.data)
-    if moment > now:
-        data["claimed_timestamp"], moment = moment.isoformat(), now
-    return {
-        "id": ids.at(moment),
-        "email_id": arrival.email_id,
-        "event_type": arrival.event_type,
-        "event_data": json.dumps(data),
-        "timestamp": moment,
-        "source": arrival.source,
-        "dedupe_key": dedupe_key(arrival, now),
-    }
 
 
 def _check(arrival: Arrival) -> None:
@@ -134,12 +158,21 @@ def _check(arrival: Arrival) -> None:
         raise InvalidInput.of("timestamp", "has no time zone; write it as 2024-01-15T10:05:00Z")
 
 
-def _store(session: Session, rows: Mapping[bytes, Mapping[str, Any]], now: datetime) -> set[bytes]:
+def _store(session: Session, by_key: Mapping[bytes, Entry]) -> set[bytes]:
     # In the order of their keys, so that two reports of the same events wait for each other without a deadlock.
-    ordered = [rows[key] for key in sorted(rows)]
-    columns: dict[str, Any] = {name: [row[name] for row in ordered] for name in ordered[0]}
-    waiting = [row["email_id"] for row in ordered if row["event_type"] in WAITS_FOR_SENDING]
-    words = {"waiting": waiting, "not_sent": list(NOT_SENT), "wait_types": list(WAITS_FOR_SENDING), "now": now}
+    rows = [by_key[key] for key in sorted(by_key)]
+    columns = {
+        "id": arrays.uuids(row.id for row in rows),
+        "email_id": arrays.uuids(row.email_id for row in rows),
+        "event_type": arrays.words(row.event_type for row in rows),
+        "event_data": arrays.words(row.event_data for row in rows),
+        "timestamp": arrays.moments(row.timestamp for row in rows),
+        "source": arrays.words(row.source for row in rows),
+        "dedupe_key": arrays.blobs(row.dedupe_key for row in rows),
+        "received_at": arrays.moments(row.received_at for row in rows),
+        "waiting": arrays.uuids(row.email_id for row in rows if row.event_type in WAITS_FOR_SENDING),
+    }
+    words = {"not_sent": list(NOT_SENT), "wait_types": list(WAITS_FOR_SENDING)}
     return set(session.execute(_STORE, columns | words).scalars())
 
 

@@ -225,5 +225,6 @@ def environment(folder: Path, servers: Servers, database_name: str, relay_port: 
         "CELERY_BROKER_URL": servers.valkey.url,
         "SMTP_URL": f"smtp://127.0.0.1:{relay_port}",
         "RECORDER_DIR": str(folder / "recorders"),
+        "SPOOL_DIR": str(folder / "spool"),
         "LOG_FILE": str(folder / "log"),
     }

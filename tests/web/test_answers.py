@@ -56,7 +56,8 @@ def test_every_answer_has_the_headers_and_no_server_name(client: FlaskClient) ->
 def test_health_tells_of_the_sweep(client: FlaskClient) -> None:
     assert client.get("/healthz").json == {"status": "alive"}
     assert client.get("/readyz").json == {
-        "status": "ready", "database": "answers", "sweep": "late", "sweep_age_s": None,
+        "status": "ready", "database": "answers", "sweep": "late", "sweep_age_s": None, "spool_bytes": 0,
+        "events_unsaved": 0,
     }  # fmt: skip
     with transaction() as session:
         session.execute(text("INSERT INTO heartbeats (name, beaten_at) VALUES ('sweep', now() - interval '7 seconds')"))

@@ -1,6 +1,7 @@
 """Pixel, click and unsubscribe: what readers and their machines do, on a real ledger."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,15 +9,17 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
+from werkzeug.test import Client
 
 from engine.campaigns import reactions
-from engine.tracking import tokens
+from engine.tracking import events, tokens
 from models import Contact, Email, Event, ids
 from models.session import transaction
+from tests import processes
 from tests.conftest import environment
 from tests.orders import NOW
 from tests.web.examples import send
-from web import process
+from web import process, spooled
 
 TARGET = "https://agenda.example/cadencia?a=1&b=%C3%B1#x"
 
@@ -42,6 +45,10 @@ def stored() -> list[Any]:
         return [tuple(row) for row in session.execute(select(Event.event_type, Event.source).order_by(Event.id))]
 
 
+def stored_nowhere(app: Flask) -> int:
+    return process.of(app).arrivals.unsaved
+
+
 def suppressed() -> list[str]:
     with transaction() as session:
         return list(session.scalars(text("SELECT reason FROM suppressions")))
@@ -62,10 +69,50 @@ def test_the_pixel_is_43_bytes_of_gif_that_nobody_keeps(
     assert stored() == [("opened", "unknown")]
 
 
-def test_a_head_for_the_pixel_counts_nothing(client: FlaskClient, email_id: UUID, signer: tokens.Signer) -> None:
-    answer = client.head(f"/o/{signer.opened(email_id)}.gif")
+def test_a_head_for_the_pixel_gets_its_headers_and_is_a_machines(
+    client: FlaskClient, email_id: UUID, signer: tokens.Signer
+) -> None:
+    url = f"/o/{signer.opened(email_id)}.gif"
+    answer = client.head(url)
     assert (answer.status_code, answer.data) == (200, b"")
-    assert stored() == []
+    assert stored() == [("opened", "machine")]
+    assert sorted(answer.headers) == sorted(client.get(url).headers)
+
+
+def test_a_hit_tells_how_it_was_made_and_no_address(client: FlaskClient, email_id: UUID, signer: tokens.Signer) -> None:
+    headers = {"User-Agent": 'A reader\'s \u00fc \\ "mail" program ' + "x" * 400, "Sec-Purpose": "prefetch"}
+    client.get(f"/c/{signer.clicked(email_id, 7, TARGET)}", headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.77"})
+    client.get(f"/o/{signer.opened(email_id)}.gif", environ_base={"REMOTE_ADDR": "192.0.2.78"})
+    with transaction() as session:
+        rows = list(session.scalars(select(Event).order_by(Event.id)))
+        click, opened = [row.event_data for row in rows]
+    assert (click["link"], click["method"], click["network"], click["purpose"]) == (7, "GET", "other", "prefetch")
+    assert len(click["agent"]) == 300 and '\\ "mail"' in click["agent"]
+    assert click["prefix"] == opened["prefix"] and len(click["prefix"]) == 16
+    assert not any("192.0.2" in str(row.event_data) for row in rows)
+
+
+def test_hits_of_one_second_are_one_unless_someone_else_made_them(
+    client: FlaskClient, email_id: UUID, signer: tokens.Signer
+) -> None:
+    now = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+    seen = {"method": "GET", "agent": "a", "network": "other", "prefix": "0" * 16}
+    others = [{**seen, name: "b"} for name in seen]
+    arrivals = [events.Arrival(email_id, "opened", now, data) for data in (seen, seen, *others)]
+    with transaction() as session:
+        assert events.record(session, arrivals, now=now) == [True, False, True, True, True, True]
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_the_front_answers_as_the_views_behind_it_do(
+    app: Flask, email_id: UUID, signer: tokens.Signer, method: str
+) -> None:
+    """Headers and body, for pixel and click; the views are reached without the front."""
+    behind = Client(app.wsgi_app._behind, app.response_class)  # type: ignore[attr-defined]
+    for url in (f"/o/{signer.opened(email_id)}.gif", f"/c/{signer.clicked(email_id, 1, TARGET)}"):
+        fast, plain = (getattr(client, method)(url) for client in (app.test_client(), behind))
+        assert (fast.status, fast.data) == (plain.status, plain.data)
+        assert sorted(fast.headers) == sorted(plain.headers)
 
 
 def test_a_click_leads_to_its_target_to_the_byte(client: FlaskClient, email_id: UUID, signer: tokens.Signer) -> None:
@@ -111,15 +158,18 @@ def test_a_mail_that_is_gone_still_redirects_and_stores_nothing(client: FlaskCli
         assert client.post(f"/u/{signer.unsubscribe(ids.new())}{path}").status_code == 404
 
 
-def test_without_the_database_a_click_redirects_and_the_loss_is_logged(
-    client: FlaskClient, email_id: UUID, signer: tokens.Signer, caplog: pytest.LogCaptureFixture
+def test_without_the_database_hits_are_answered_and_taken_in_when_it_is_back(
+    app: Flask, client: FlaskClient, email_id: UUID, signer: tokens.Signer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"):
         assert client.get(f"/c/{signer.clicked(email_id, 0, TARGET)}").headers["Location"] == TARGET
         assert client.get(f"/o/{signer.opened(email_id)}.gif").status_code == 200
         lost = client.post(f"/u/{signer.unsubscribe(email_id)}")
         assert (lost.status_code, 'lang="es"' in lost.text, "Retry-After" in lost.headers) == (503, True, True)
-    assert caplog.text.count("event_lost") == 2
+        assert len(spooled.waiting(process.of(app).settings.spool_dir)) == 1
+        assert stored_nowhere(app) == 0
+    processes.until(lambda: len(stored()) == 2, "both were taken in", within_s=10)
+    assert caplog.text.count("ledger_away") == 1
 
 
 def test_fetching_the_unsubscribe_page_a_hundred_times_changes_nothing(

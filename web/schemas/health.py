@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from web.schemas.shapes import Output
 
 
@@ -18,3 +20,5 @@ class Ready(Output):
     database: Literal["answers"] = "answers"
     sweep: Literal["on time", "late"]
     sweep_age_s: float | None
+    spool_bytes: int = Field(0, description="Hits of this process that wait to be taken into the database.")
+    events_unsaved: int = Field(0, description="Hits that this process could keep nowhere, since it started.")

@@ -1,0 +1,75 @@
+"""Taking in what was spooled: each event once, whatever else the file holds and however often it is read."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from engine.tracking import events, spool
+from engine.tracking.events import Arrival
+from errors import Unavailable
+from models import ids
+from models.session import transaction
+from tests.conftest import environment
+from tests.engine.tracking.test_spool import left_by_another
+from tests.mails import NOW, mail
+from web import spooled
+
+
+def hits(count: int) -> list[events.Entry]:
+    with transaction() as session:
+        email_id = mail(session).id
+    data = [{"method": "GET", "agent": str(number)} for number in range(count)]
+    return [events.entry(Arrival(email_id, "opened", data=each), now=NOW) for each in data]
+
+
+def stored() -> list[bytes]:
+    with transaction() as session:
+        return sorted(session.scalars(text("SELECT dedupe_key FROM events")))
+
+
+def keys(entries: list[events.Entry]) -> list[bytes]:
+    return sorted(entry.dedupe_key for entry in entries)
+
+
+def test_a_file_read_twice_stores_each_event_once(ledger: str, tmp_path: Path) -> None:
+    folder, kept = tmp_path / "spool", hits(3)
+    path = left_by_another(folder, b"".join(map(spool.encoded, kept)))
+    copy = tmp_path / "copy"
+    shutil.copy(path, copy)
+    assert spooled.take_in(folder) == 3
+    shutil.copy(copy, path)
+    assert spooled.take_in(folder) == 3
+    assert (stored(), list(folder.iterdir())) == (keys(kept), [])
+
+
+def test_unknown_mails_and_spoilt_lines_do_not_hold_up_the_others(ledger: str, tmp_path: Path) -> None:
+    kept, stranger = hits(2), events.entry(Arrival(ids.new(), "opened"), now=NOW)
+    lines = [spool.encoded(kept[0]), b"rubbish\n", spool.encoded(stranger), spool.encoded(kept[1]), b"0000 1"]
+    folder = tmp_path / "spool"
+    path = left_by_another(folder, b"".join(lines))
+    spooled.take_in(folder)
+    assert stored() == keys(kept)
+    assert list(folder.iterdir()) == [path.with_suffix(spool.BAD_SUFFIX)]
+    assert path.with_suffix(spool.BAD_SUFFIX).read_bytes() == b"rubbish\n"
+
+
+def test_a_file_stays_while_the_ledger_is_away(ledger: str, tmp_path: Path) -> None:
+    folder, kept = tmp_path / "spool", hits(1)
+    path = left_by_another(folder, spool.encoded(kept[0]))
+    with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"), pytest.raises(Unavailable):
+        spooled.take_in(folder)
+    assert path.exists()
+    spooled.take_in(folder)
+    assert stored() == keys(kept)
+
+
+def test_an_unsubscribing_that_was_spooled_stops_the_reader(ledger: str, tmp_path: Path) -> None:
+    with transaction() as session:
+        email_id = mail(session).id
+    entry = events.entry(Arrival(email_id, "unsubscribed", NOW, {"by": "page"}, "human"), now=NOW)
+    left_by_another(tmp_path / "spool", spool.encoded(entry))
+    spooled.take_in(tmp_path / "spool")
+    with transaction() as session:
+        assert list(session.scalars(text("SELECT reason FROM suppressions"))) == ["unsubscribed"]

@@ -1,0 +1,55 @@
+"""Pixels and clicks before Flask: most requests of an installation are these, and Flask's dispatch costs the most.
+
+What is here answers as the views `pixels.opened` and `clicks.clicked` do, headers included; whatever is not a plain GET
+or HEAD with a good token goes on to them, so errors and everything else are told in one place.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from werkzeug.datastructures import Headers
+
+from errors import NotFound
+from web import headers
+from web.process import Process
+from web.public import clicks, hits, pixels
+
+Start: TypeAlias = Callable[..., Any]
+Wsgi: TypeAlias = Callable[[dict[str, Any], Start], Iterable[bytes]]
+_METHODS = ("GET", "HEAD")
+
+
+class Front:
+    """A WSGI application before another."""
+
+    def __init__(self, behind: Wsgi, process: Process) -> None:
+        self._behind = behind
+        self._process = process
+        self._always = list(headers.always(Headers(), process.settings))
+        always = [pair for pair in self._always if pair[0] != "Cache-Control"]
+        self._pixel = [*pixels.HEADERS.items(), ("Content-Type", "image/gif"), ("Content-Length", "43"), *always]
+        self._click = [*clicks.HEADERS.items(), ("Content-Type", "text/html; charset=utf-8"), *always]
+
+    def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+        """Answer, or pass on."""
+        self._process.arrivals.look()
+        path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        try:
+            if method in _METHODS and path.startswith("/o/") and path.endswith(".gif"):
+                return self._opened(environ, start, path[3:-4])
+            if method in _METHODS and path.startswith("/c/"):
+                return self._clicked(environ, start, path[3:])
+        except NotFound:
+            pass
+        return self._behind(environ, start)
+
+    def _opened(self, environ: dict[str, Any], start: Start, token: str) -> Iterable[bytes]:
+        self._process.arrivals.keep(hits.opened(self._process, token, environ))
+        start("200 OK", self._pixel)
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else pixels.GIF]
+
+    def _clicked(self, environ: dict[str, Any], start: Start, token: str) -> Iterable[bytes]:
+        hit, target = hits.clicked(self._process, token, environ)
+        self._process.arrivals.keep(hit)
+        start("302 FOUND", [("Location", target), ("Content-Length", "0"), *self._click])
+        return [b""]

@@ -1,0 +1,38 @@
+"""Hits: what a request for a pixel or a link shows of whoever made it, as it is kept."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.tracking.events import Arrival
+from web.process import Process
+
+_PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
+
+
+def opened(process: Process, token: str, environ: Mapping[str, Any]) -> Arrival:
+    """The request for a pixel; NotFound when the token is none of ours."""
+    data = _observed(process, environ)
+    return Arrival(process.signer.read_opened(token), "opened", data=data, source=_first_source(data))
+
+
+def clicked(process: Process, token: str, environ: Mapping[str, Any]) -> tuple[Arrival, str]:
+    """The request for a link, and where it leads; NotFound when the token is none of ours."""
+    click = process.signer.read_clicked(token)
+    data = {"link": click.link, **_observed(process, environ)}
+    return Arrival(click.email_id, "clicked", data=data, source=_first_source(data)), click.target
+
+
+def _first_source(data: Mapping[str, Any]) -> str:
+    """Until the judge has seen it: HEAD is asked by machines."""
+    return "machine" if data["method"] == "HEAD" else "unknown"
+
+
+def _observed(process: Process, environ: Mapping[str, Any]) -> dict[str, str]:
+    """The caller's address is that which the rate limits see, and is not kept."""
+    purpose = next((environ[name] for name in _PURPOSES if name in environ), None)
+    return process.observer.observe(
+        method=environ["REQUEST_METHOD"],
+        address=environ.get("REMOTE_ADDR"),
+        agent=environ.get("HTTP_USER_AGENT"),
+        purpose=purpose,
+    )

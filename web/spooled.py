@@ -1,0 +1,127 @@
+"""Taking in what was spooled: this process's own as soon as the ledger is back, and what dead processes left."""
+
+import logging
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from itertools import groupby
+from pathlib import Path
+from time import sleep
+
+from engine import bell, heartbeats
+from engine.campaigns import consent
+from engine.tracking import spool
+from engine.tracking.events import Entry
+from engine.tracking.spool import Spool
+from errors import NotFound, Unavailable
+from models.session import retrying, transaction
+from web import writer
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+PROBE_S = 0.25
+_gate = threading.Lock()  # within a process, one at a time
+
+
+def take_in(folder: Path, own: Spool | None = None) -> int:
+    """Store what the files hold and remove them; how many events they held. Unavailable when the ledger goes away.
+
+    Safe to run twice and to be killed at any moment: a file goes when all of it is in the ledger, where each event is
+    stored once. A cut-off tail was never answered for; a spoilt line stays in a file beside, and the log says so.
+    """
+    with _gate, closing(_files(folder, own)) as files:
+        return sum(_take(file) for file in files)
+
+
+def waiting(folder: Path) -> dict[Path, int]:
+    """The files in `folder` and their bytes."""
+    return {path: path.stat().st_size for path in sorted(folder.glob(f"*{spool.SUFFIX}"))}
+
+
+def _files(folder: Path, own: Spool | None) -> Generator[spool.File, None, None]:
+    if own is not None:
+        with own.sealed() as files:
+            yield from files
+    with closing(spool.orphans(folder)) as orphans:
+        yield from orphans
+
+
+def _take(file: spool.File) -> int:
+    content = file.read()
+    for start in range(0, len(content.entries), BATCH):
+        _store(content.entries[start : start + BATCH])
+    if content.spoilt:
+        log.error("spool_spoilt lines=%d file=%s", len(content.spoilt), file.path.name)
+        file.keep_spoilt(content.spoilt)
+    file.remove()
+    log.info("spool_taken_in events=%d torn=%s", len(content.entries), content.is_torn)
+    return len(content.entries)
+
+
+def _store(entries: Sequence[Entry]) -> None:
+    for is_consent, some in groupby(entries, key=lambda entry: entry.event_type == "unsubscribed"):
+        if is_consent:
+            for entry in some:
+                _unsubscribe(entry)
+        elif writer.Fate.AWAY in writer.stored(list(some)):
+            raise Unavailable("database: not reachable")
+
+
+def _unsubscribe(entry: Entry) -> None:
+    one_click = entry.source != "human"
+    try:
+        retrying(
+            lambda session: consent.withdraw(session, entry.email_id, now=entry.timestamp, one_click=one_click),
+        )
+    except NotFound:
+        log.warning("unsubscribe_of_nobody")
+    bell.ring("events")
+
+
+class Taker:
+    """A thread that takes in this process's spool, and then ends until it is woken again."""
+
+    def __init__(self, own: Spool, folder: Path, back: Callable[[], None]) -> None:
+        self._own = own
+        self._folder = folder
+        self._back = back
+        self._guard = threading.Lock()
+        self._is_wanted = self._is_running = False
+
+    def wake(self) -> None:
+        """Something was spooled, or would have been: ask for the ledger until it is there."""
+        with self._guard:
+            self._is_wanted = True
+            if not self._is_running:
+                self._is_running = True
+                threading.Thread(target=self._run, name="spool", daemon=True).start()
+
+    def look(self) -> None:
+        """Wake, if there is any file."""
+        if any(self._folder.glob(f"*{spool.SUFFIX}")):
+            self.wake()
+
+    def _run(self) -> None:
+        while self._goes_on():
+            sleep(PROBE_S)
+            try:
+                self._once()
+            except Unavailable:
+                self._is_wanted = True
+            except Exception as error:  # the thread must outlive what nobody foresaw
+                log.error("spool_failed error=%s", type(error).__name__, exc_info=error)
+                sleep(10 * PROBE_S)
+                self._is_wanted = True
+
+    def _goes_on(self) -> bool:
+        with self._guard:
+            self._is_running, self._is_wanted = self._is_wanted, False
+            return self._is_running
+
+    def _once(self) -> None:
+        with transaction() as session:
+            heartbeats.ages(session)  # whether it answers at all
+        self._own.seal()
+        take_in(self._folder, self._own)
+        self._back()
