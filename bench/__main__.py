@@ -35,6 +35,7 @@ PARTS = (
     Part("million", ("--runs", "5")),
     Part("latency"),
     Part("api"),
+    Part("hits"),
     Part("compose"),
     Part("smtp_client"),
 )

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from itertools import count, repeat
+from itertools import count, cycle, repeat
 from pathlib import Path
 
 MARK = b"@@"
@@ -30,11 +30,14 @@ class Load:
     path: str
     body: Path | None = None
     token: str = ""
+    paths: Path | None = None  # a file of paths, asked for in turn in place of the one
 
     def requests(self) -> Iterator[bytes]:
         """The requests; the numbers in them start at the present microsecond, so no two runs share one."""
+        if self.paths is not None:
+            return cycle([_get(path) for path in self.paths.read_text().split()])
         if self.body is None:
-            return repeat(f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            return repeat(_get(self.path))
         return self._posts(self.body.read_bytes())
 
     def _posts(self, body: bytes) -> Iterator[bytes]:
@@ -69,6 +72,7 @@ def run(port: int, load: Load, *, seconds: float, connections: int = 32) -> Hear
     """A load in a process of its own, so that it shares no interpreter with anything measured."""
     command = [sys.executable, "-m", "bench.load", "--port", str(port), "--path", load.path]
     command += ["--seconds", str(seconds), "--connections", str(connections)]
+    command += ["--paths", str(load.paths)] if load.paths else []
     command += ["--body", str(load.body), "--token", load.token] if load.body else []
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return Heard(**json.loads(told))
@@ -103,13 +107,17 @@ class _Drive:
         connection.sendall(next(self.requests))
 
     def _hear(self, fileno: int, connection: socket.socket) -> None:
-        self.refused += not _answer(connection).startswith(b"HTTP/1.1 2")
+        self.refused += not _answer(connection).startswith((b"HTTP/1.1 2", b"HTTP/1.1 302"))
         self.latencies.append(time.perf_counter() - self.asked.pop(fileno))
 
     def _told(self, took_s: float) -> Heard:
         ordered = sorted(self.latencies) or [0.0]
         p50, p99 = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]
         return Heard(len(ordered), self.refused, took_s, round(p50 * 1e3, 2), round(p99 * 1e3, 2))
+
+
+def _get(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\n\r\n".encode()
 
 
 def _connected(port: int) -> socket.socket:
@@ -143,8 +151,9 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32, help="how many at once (default: %(default)s)")
     parser.add_argument("--body", type=Path, help="file that holds the JSON to post; without one it is a GET")
     parser.add_argument("--token", default="", help="bearer token")
+    parser.add_argument("--paths", type=Path, help="file of paths to ask for in turn")
     options = parser.parse_args()
-    load = Load(options.path, options.body, options.token)
+    load = Load(options.path, options.body, options.token, options.paths)
     heard = _Drive(load.requests()).run(options.port, seconds=options.seconds, connections=options.connections)
     print(json.dumps(asdict(heard)))
 
