@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from enum import Enum
 from queue import Empty, SimpleQueue
+from time import sleep
 
 from engine import bell, clock
 from engine.tracking import events
@@ -18,6 +19,9 @@ from models.session import statement
 log = logging.getLogger(__name__)
 
 TOGETHER_MAX = 500
+# How long to wait for more when others came at the same moment the last time: a statement for 16 hits costs 579 µs of CPU
+# here and 600 in PostgreSQL, one for a single hit 470 and 300 (measured).
+GATHER_S = 0.002
 
 
 class Fate(Enum):
@@ -62,14 +66,18 @@ class Writer:
                 threading.Thread(target=self._run, name="hits", daemon=True).start()
 
     def _run(self) -> None:
+        gathered = 1
         while True:
             places = [self._queue.get()]
             self.is_busy = True
+            if gathered > 1:
+                sleep(GATHER_S)
             try:
                 while len(places) < TOGETHER_MAX:
                     places.append(self._queue.get_nowait())
             except Empty:
                 pass
+            gathered = len(places)
             for place, fate in zip(places, stored([each.entry for each in places]), strict=True):
                 place.fate = fate
                 place.turn.release()
