@@ -19,8 +19,8 @@ from models.session import statement
 log = logging.getLogger(__name__)
 
 TOGETHER_MAX = 500
-# How long to wait for more when others came at the same moment the last time: a statement for 16 hits costs 579 µs of CPU
-# here and 600 in PostgreSQL, one for a single hit 470 and 300 (measured).
+# How long to wait for more when others came at the same moment the last time: a statement for 16 hits costs 579 µs of
+# CPU here and 600 in PostgreSQL, one for a single hit 470 and 300 (measured).
 GATHER_S = 0.002
 
 

@@ -1,5 +1,6 @@
 """Pixel, click and unsubscribe: what readers and their machines do, on a real ledger."""
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from werkzeug.test import Client
 
+import settings
+import web
 from engine.campaigns import reactions
 from engine.tracking import events, tokens
 from models import Contact, Email, Event, ids
@@ -169,6 +172,7 @@ def test_without_the_database_hits_are_answered_and_taken_in_when_it_is_back(
         assert len(spooled.waiting(process.of(app).settings.spool_dir)) == 1
         assert stored_nowhere(app) == 0
     processes.until(lambda: len(stored()) == 2, "both were taken in", within_s=10)
+    processes.until(lambda: "spool" not in {each.name for each in threading.enumerate()}, "its thread has ended")
     assert caplog.text.count("ledger_away") == 1
 
 
@@ -230,3 +234,23 @@ def test_the_pages_load_nothing_but_their_style(client: FlaskClient, email_id: U
     assert "script" not in answer.text
     assert "default-src 'none'; style-src 'self'; form-action 'self'" in answer.headers["Content-Security-Policy"]
     assert client.get("/style/readers.css").content_type.startswith("text/css")
+
+
+def test_the_callers_address_is_that_behind_the_trusted_proxies(email_id: UUID, ledger: str) -> None:
+    with environment(TRUSTED_PROXIES="1"):
+        app = web.create_app()
+        url = f"/o/{process.of(app).signer.opened(email_id)}.gif"
+        for agent, reader in (("a", "192.0.2.1"), ("b", "192.0.2.2"), ("c", "198.51.100.1")):
+            app.test_client().get(url, headers={"X-Forwarded-For": reader, "User-Agent": agent})
+        with transaction() as session:
+            rows = list(session.scalars(select(Event)))
+            prefixes = {row.event_data["agent"]: row.event_data["prefix"] for row in rows}
+    assert prefixes["a"] == prefixes["b"] != prefixes["c"]
+
+
+def test_links_of_an_old_key_work_as_long_as_it_is_in_the_ring(email_id: UUID, ledger: str) -> None:
+    old, new = settings.current().tracking_keys[0].get_secret_value(), "bmV3LXRyYWNraW5nLWtleS1vZi10ZXN0cy0zMi1ieXQ="
+    click = f"/c/{tokens.Signer(settings.current().tracking_ring).clicked(email_id, 0, TARGET)}"
+    for ring, status in ((f"{new},{old}", 302), (new, 404)):
+        with environment(TRACKING_KEYS=ring):
+            assert web.create_app().test_client().get(click).status_code == status, ring
