@@ -146,6 +146,7 @@ class Settings(BaseSettings):
     rate_limit_storage_url: BrokerUrl | None = None
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     idempotency_hours: int = Field(default=48, ge=24)
+    events_keep_months: int = Field(default=0, ge=0, le=240)
 
     # Sending.
     send_group_size: int = Field(default=1_000, ge=1, le=5_000)

@@ -45,7 +45,7 @@ _TIDY = (
 
 
 def tidy(session: Session) -> None:
-    """Delete what is past its keeping time; messages, contacts and events are never among it."""
+    """Delete what is past its keeping time; messages and contacts are never among it, events are `keeping.prune`'s."""
     values = {"idempotency_hours": settings.current().idempotency_hours, "group_days": KEEP_GROUPS_DAYS}
     for statement in _TIDY:
         session.execute(statement, {name: values[name] for name in statement.compile().params})

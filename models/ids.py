@@ -8,7 +8,7 @@ from uuid import UUID
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
 _EMAIL_PREFIX = "email_"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 # The same in SQL, for rows made by INSERT … SELECT on any PostgreSQL from 15 on (uuidv7() came with 18 and counts).
@@ -40,7 +40,7 @@ def first_at(moment: datetime) -> UUID:
 
 
 def _milliseconds(moment: datetime) -> int:
-    return max(0, (moment - _EPOCH) // _MILLISECOND)
+    return max(0, (moment - EPOCH) // _MILLISECOND)
 
 
 def _made(milliseconds: int) -> UUID:

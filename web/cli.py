@@ -34,8 +34,9 @@ def install(app: Flask) -> None:
         cli_events,
         cli_ledger,
         cli_outbox,
+        cli_rejudge,
     )
 
-    for room in (cli_accounts, cli_ledger, cli_campaigns, cli_contacts, cli_events, cli_outbox):
+    for room in (cli_accounts, cli_ledger, cli_campaigns, cli_contacts, cli_events, cli_outbox, cli_rejudge):
         for group in room.GROUPS:
             app.cli.add_command(group)

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -98,6 +98,12 @@ def judge(session: Session, batch: Batch, *, now: datetime) -> list[tuple[Mail, 
         told.append((mail, _moments(mail, after, is_whole=mail.id in read and mail.accepted_at >= since)))
     _write(session, batch, now)
     return told
+
+
+def with_moments(mail: Mail, derived: Moments) -> Mail:
+    """The mail with these moments of its opens and clicks, and those of everything else as they were."""
+    others = {kind: at for kind, at in mail.moments.items() if kind not in histories.KINDS}
+    return replace(mail, moments=others | derived)
 
 
 def counts(before: Iterable[Mail], after: Iterable[Mail]) -> dict[rollups.Key, Counter[str]]:

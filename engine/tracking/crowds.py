@@ -27,7 +27,9 @@ SELECT place.prefix, span.bucket, count(DISTINCT e.email_id),
 
 @dataclass(frozen=True, slots=True)
 class Crowds:
-    """How many mails were hit where it was a crowd, and the mails with a hit there that is not marked so yet."""
+    """How many mails were hit in each place asked for, 0 where it was no crowd; where it was one, the mails with a hit
+    there that is not marked so yet.
+    """
 
     counts: Mapping[Place, int] = field(default_factory=dict)
     unmarked: Mapping[Place, frozenset[UUID]] = field(default_factory=dict)
@@ -54,7 +56,7 @@ def count(session: Session, places: Iterable[Place]) -> Crowds:
     }
     rows = session.execute(_COUNT, values).all()
     return Crowds(
-        {(prefix, bucket): mails for prefix, bucket, mails, _ in rows},
+        dict.fromkeys(wanted, 0) | {(prefix, bucket): mails for prefix, bucket, mails, _ in rows},
         {(prefix, bucket): frozenset(unmarked or ()) for prefix, bucket, _, unmarked in rows},
     )
 

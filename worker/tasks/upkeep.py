@@ -1,7 +1,11 @@
 """Sweeps: what keeps the product going when a ring was lost or a process died."""
 
+from time import monotonic
+
+import settings
 from engine import bell, clock, heartbeats, upkeep
-from models.session import transaction
+from engine.tracking import keeping
+from models.session import retrying, transaction
 from worker import process, rescue
 from worker.app import app
 
@@ -24,3 +28,15 @@ def tidy() -> None:
     """Throw away what is past its keeping time. Twice at once: rows are deleted once."""
     with transaction() as session:
         upkeep.tidy(session)
+    _prune_events()
+
+
+def _prune_events() -> None:
+    """In short transactions, for one time slice; the next run goes on."""
+    months, ends_at = settings.current().events_keep_months, monotonic() + settings.current().drain_slice_s
+    if not months:
+        return
+    with transaction() as session:
+        keeping.set_horizon(session, keeping.since(clock.now(), months))
+    while retrying(keeping.prune) and monotonic() < ends_at:
+        pass
