@@ -171,6 +171,9 @@ class Settings(BaseSettings):
     pause_refused_percent: float = Field(default=10.0, ge=0, le=100)
     pause_after_mails: int = Field(default=200, ge=1)
 
+    # What comes back.
+    event_addresses: Literal["hashed", "truncated", "none"] = "hashed"
+
     # Product time: `clock_rate` seconds of it pass in one real second, counted from `clock_epoch`.
     clock_rate: float = Field(default=1.0, gt=0)
     clock_epoch: datetime | None = None

@@ -22,10 +22,10 @@ class Process:
     settings: Settings
     library: templates.Library
     signer: tokens.Signer
+    observer: machines.Observer
     standings: Standings
     intake: Intake
     arrivals: Arrivals
-    observer: machines.Observer
     waiting: threading.BoundedSemaphore
 
 
@@ -35,10 +35,10 @@ def install(app: Flask, settings: Settings) -> None:
         settings=settings,
         library=templates.Library(settings.templates_dir),
         signer=tokens.Signer(settings.tracking_ring),
+        observer=machines.Observer(settings.index_key.get_secret_value().encode(), settings.event_addresses),
         standings=Standings(),
         intake=Intake(),
         arrivals=Arrivals(settings),
-        observer=machines.Observer(settings.tracking_ring[0], "hashed"),
         # At most a third of the threads may wait for a mail server; the others go on answering.
         waiting=threading.BoundedSemaphore(max(1, settings.web_threads // 3)),
     )

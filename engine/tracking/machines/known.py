@@ -13,6 +13,7 @@ KINDS = {
     "image-proxy": "fetches a picture when a person opens the mail, in the person's stead",
     "preloader": "fetches pictures whether or not anybody opens the mail",
     "relay": "carries the requests of people, and hides where they are",
+    "private": "no network of the internet",
     "hosting": "rents out computers: scanners run there, and the exits of VPNs",
     "scanner": "looks for harm in mails before people get them",
     "preview": "makes the preview of a link in a chat or a network",
