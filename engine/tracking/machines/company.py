@@ -27,7 +27,7 @@ def _links(hit: Hit, others: Sequence[Hit]) -> Iterator[Rule]:
     at_once = {hit.link} | {other.link for other in clicks if _near(hit, other, 1)}
     if len(at_once) > 1:
         yield rules.LINKS_AT_ONCE if len(at_once) > 2 else rules.TWO_LINKS
-    if len({hit.link} | {other.link for other in clicks if _near(hit, other, rules.FAST_S)}) >= 4:
+    if len({hit.link} | {other.link for other in clicks if _near(hit, other, rules.SWEEP_S)}) >= 4:
         yield rules.SWEEP
 
 

@@ -10,6 +10,7 @@ MACHINE_FROM = 1.0
 HUMAN_FROM = 0.5
 
 FAST_S = 10
+SWEEP_S = 60
 AT_ONCE_S = 2
 LATER_S = 30
 CROWD_MAILS = 25
@@ -52,7 +53,7 @@ FAST = _machine("fast", 0.5, "within ten seconds of the acceptance; some people 
 AT_ONCE = _machine("at-once", 0.3, "a click within two seconds leaves no time to read")
 LINKS_AT_ONCE = _machine("links-at-once", 1.0, "three links within a second")
 TWO_LINKS = _machine("two-links", 0.6, "two links within a second")
-SWEEP = _machine("sweep", 0.5, "four links within ten seconds")
+SWEEP = _machine("sweep", 0.5, "four links within a minute: sandboxes that take their time do that, and few readers")
 WITH_OPEN = _machine("with-open", 0.5, "picture and link within a second, from one place")
 HONEYPOT = _machine("honeypot", 1.0, "a link that no reader sees was followed")
 BESIDE_HONEYPOT = _machine("beside-honeypot", 1.0, "the one who followed the hidden link did this, too")

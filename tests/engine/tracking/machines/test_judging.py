@@ -65,3 +65,13 @@ def test_what_a_row_holds_is_a_hit_when_the_request_was_seen() -> None:
     assert not machines.is_hit("clicked", {"link": 0})
     assert not machines.is_hit("converted", {"method": "GET"})
     assert machines.Hit.of(UUID(int=1), "opened", SENT, {"method": "GET"}).network == "other"
+
+
+def test_a_hidden_link_tells_on_its_caller_alone() -> None:
+    caught = [hit(40, link=65_535), hit(42), hit(50, prefix="b" * 16), hit(400, prefix="c" * 16), hit(3_000)]
+    assert judged(*caught) == ["machine", "machine", "machine", "human", "human"]
+
+
+def test_nothing_is_said_of_speed_when_the_sending_is_not_known() -> None:
+    [verdict] = machines.judge([hit(1)], sent_at=None, crowds={})
+    assert (verdict.source, verdict.reasons) == ("unknown", ())
