@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from engine.messages import compiling, links, sandbox, variables
 from errors import CadenciaError, Fault, InvalidInput
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,49}")  # at most 50: the column emails.template
+_LANGUAGE = re.compile(rb"""<html\b[^>]*?\slang\s*=\s*["']?([A-Za-z0-9-]{2,35})""", re.IGNORECASE)
 _MISSING = re.compile(r"'(\w+)' is undefined|has no (?:attribute|element) '(\w+)'")
 
 
@@ -51,6 +53,15 @@ class Template:
     def sample(self) -> Mapping[str, object]:
         """Realistic variables to try the template with."""
         return self._compiled.sources.sample
+
+    @cached_property
+    def language(self) -> str | None:
+        """The language its HTML says to be in, as a tag like `es` or `en-GB`; None if it says none."""
+        try:
+            found = _LANGUAGE.search(self.encode(self.sample, _Probe())[1])
+        except CannotRender:
+            return None
+        return found[1].decode() if found else None
 
     def check(self, given: Mapping[str, object]) -> list[Fault]:
         """Everything that keeps these variables from being rendered, in fields like `variables.nombre`.

@@ -23,6 +23,7 @@ from tests.conftest import environment
 from tests.orders import NOW
 from tests.web.examples import send
 from web import process, spooled
+from web.public import languages
 
 TARGET = "https://agenda.example/cadencia?a=1&b=%C3%B1#x"
 
@@ -157,7 +158,7 @@ def test_a_mail_that_is_gone_still_redirects_and_stores_nothing(client: FlaskCli
     assert client.get(f"/c/{signer.clicked(ids.new(), 0, TARGET)}").status_code == 302
     assert client.get(f"/o/{signer.opened(ids.new())}.gif").status_code == 200
     assert stored() == []
-    for path in ("", "/undo"):
+    for path in ("", "/undo", "/pause", "/resume"):
         assert client.post(f"/u/{signer.unsubscribe(ids.new())}{path}").status_code == 404
 
 
@@ -254,3 +255,68 @@ def test_links_of_an_old_key_work_as_long_as_it_is_in_the_ring(email_id: UUID, l
     for ring, status in ((f"{new},{old}", 302), (new, 404)):
         with environment(TRACKING_KEYS=ring):
             assert web.create_app().test_client().get(click).status_code == status, ring
+
+
+def speak(locale: str | None) -> None:
+    with transaction() as session:
+        session.execute(text("UPDATE contacts SET locale = :locale"), {"locale": locale})
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [("en", "en"), ("en-GB", "en"), ("EN_us", "en"), ("es-MX", "es"), ("fr", "es"), ("", "es"), (None, "es")],
+)
+def test_the_pages_speak_the_contacts_language_else_the_templates(
+    client: FlaskClient, email_id: UUID, signer: tokens.Signer, locale: str | None, language: str
+) -> None:
+    speak(locale)
+    url = f"/u/{signer.unsubscribe(email_id)}"
+    assert f'<html lang="{language}">' in client.get(url).text
+    for path in ("", "/undo", "/pause", "/resume"):
+        answer = client.post(url + path)
+        assert (answer.status_code, f'<html lang="{language}">' in answer.text) == (200, True), path
+
+
+def test_each_language_has_every_page() -> None:
+    pages = [{page.name for page in (languages._FOLDER / shipped).iterdir()} for shipped in languages.SHIPPED]
+    assert len(pages) >= 2 and len(pages[0]) == 7
+    assert all(each == pages[0] for each in pages)
+
+
+def test_without_a_mail_the_pages_speak_the_browsers_language(client: FlaskClient) -> None:
+    for asked, language in (("en-GB,en;q=0.9,es;q=0.5", "en"), ("fr", "es")):
+        answer = client.get("/u/x", headers={"Accept-Language": asked})
+        assert (answer.status_code, f'lang="{language}"' in answer.text) == (404, True)
+
+
+def paused() -> bool:
+    with transaction() as session:
+        return bool(session.scalar(text("SELECT bool_or(paused_until IS NOT NULL) FROM contacts")))
+
+
+def test_a_pause_is_asked_for_by_post_alone_and_can_be_taken_back(
+    client: FlaskClient, email_id: UUID, signer: tokens.Signer
+) -> None:
+    url = f"/u/{signer.unsubscribe(email_id)}"
+    assert f'action="{url}/pause"' in client.get(url).text
+    for method in ("GET", "HEAD", "OPTIONS"):
+        client.open(f"{url}/pause", method=method, headers={"Sec-Purpose": "prefetch"})
+    assert not paused()
+    for _ in range(2):
+        answer = client.post(f"{url}/pause")
+        assert (answer.status_code, paused()) == (200, True)
+    assert f'action="{url}/resume"' in answer.text and f'action="{url}"' in answer.text
+    assert client.post(f"{url}/resume").status_code == 200
+    assert not paused()
+    assert (stored(), suppressed()) == ([], [])
+
+
+def test_scanners_change_nothing_whatever_they_fetch_with(
+    client: FlaskClient, email_id: UUID, signer: tokens.Signer
+) -> None:
+    url = f"/u/{signer.unsubscribe(email_id)}"
+    for method in ("GET", "HEAD", "OPTIONS"):
+        for path in ("", "/undo", "/pause", "/resume"):
+            for purpose in ({}, {"Sec-Purpose": "prefetch"}, {"X-Moz": "prefetch"}):
+                assert client.open(url + path, method=method, headers=purpose).status_code in (200, 405)
+    assert (stored(), suppressed(), paused()) == ([], [], False)

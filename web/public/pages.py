@@ -4,27 +4,28 @@ from flask import Blueprint, Response, render_template
 
 import errors
 from web.headers import PAGE
+from web.public import languages
 
 
 def blueprint(name: str) -> Blueprint:
-    """A blueprint of pages in Spanish, for people who never heard of the API."""
+    """A blueprint of pages in the reader's language, for people who never heard of the API."""
     made = Blueprint(name, __name__, template_folder="templates")
     made.register_error_handler(errors.NotFound, _unknown)
     made.register_error_handler(errors.Unavailable, _away)
     return made
 
 
-def page(template: str, status: int = 200, **values: str) -> Response:
-    """A page from `templates/public/`; it runs no script and loads nothing but its style."""
-    html = render_template(f"public/{template}.html", **values)
+def page(template: str, language: str, status: int = 200, **values: str) -> Response:
+    """A page from `templates/public/` in a language shipped; it runs no script and loads nothing but its style."""
+    html = render_template(f"public/{language}/{template}.html", language=language, **values)
     return Response(html, status, {"Content-Security-Policy": PAGE}, content_type="text/html; charset=utf-8")
 
 
 def _unknown(_: errors.NotFound) -> Response:
-    return page("unknown", 404)
+    return page("unknown", languages.of_browser(), 404)
 
 
 def _away(_: errors.Unavailable) -> Response:
-    answer = page("away", 503)
+    answer = page("away", languages.of_browser(), 503)
     answer.headers["Retry-After"] = "30"
     return answer

@@ -1,4 +1,6 @@
-"""The unsubscribe page: /u/<token>. GET shows a button, POST acts (RFC 8058): scanners fetch every address."""
+"""The unsubscribe page: /u/<token>. GET shows buttons, POST acts (RFC 8058): scanners fetch every address."""
+
+from uuid import UUID
 
 from flask import Response, request, url_for
 
@@ -7,6 +9,7 @@ from engine.campaigns import consent
 from models.session import retrying
 from web import process
 from web.auth import public
+from web.public import languages
 from web.public.pages import blueprint, page
 
 pages = blueprint("unsubscribing")
@@ -15,28 +18,54 @@ pages = blueprint("unsubscribing")
 @pages.get("/u/<token>")
 @public("the signed token names the e-mail")
 def ask(token: str) -> Response:
-    """The page with the button; changes nothing."""
-    process.current().signer.read_unsubscribe(token)
-    return page("unsubscribe", action=url_for(".act", token=token))
+    """The page with the buttons; changes nothing."""
+    email_id = _email_of(token)
+    language = languages.of_mail(email_id)
+    return page("unsubscribe", language, action=url_for(".act", token=token), pause=url_for(".pause", token=token))
 
 
 @pages.post("/u/<token>")
 @public("the signed token names the e-mail; mail programs post without a login (RFC 8058)")
 def act(token: str) -> Response:
     """Unsubscribe, by the page's button or by a mail program's own; repeated, it does no more."""
-    email_id = process.current().signer.read_unsubscribe(token)
+    email_id = _email_of(token)
     one_click = request.form.get("List-Unsubscribe") == "One-Click"
     now = clock.now()
     retrying(lambda session: consent.withdraw(session, email_id, now=now, one_click=one_click))
     bell.ring("events")
-    return page("unsubscribed", action=url_for(".undo", token=token))
+    return page("unsubscribed", languages.of_mail(email_id), action=url_for(".undo", token=token))
 
 
 @pages.post("/u/<token>/undo")
 @public("the signed token names the e-mail")
 def undo(token: str) -> Response:
-    """Take it back."""
-    email_id = process.current().signer.read_unsubscribe(token)
+    """Take the unsubscribing back."""
+    email_id = _email_of(token)
     now = clock.now()
     retrying(lambda session: consent.restore(session, email_id, now=now))
-    return page("resubscribed", action=url_for(".act", token=token))
+    return page("resubscribed", languages.of_mail(email_id), action=url_for(".act", token=token))
+
+
+@pages.post("/u/<token>/pause")
+@public("the signed token names the e-mail")
+def pause(token: str) -> Response:
+    """No marketing mail for 30 days; repeated, it does no more."""
+    email_id = _email_of(token)
+    now = clock.now()
+    retrying(lambda session: consent.pause(session, email_id, now=now))
+    language = languages.of_mail(email_id)
+    return page("paused", language, action=url_for(".resume", token=token), unsubscribe=url_for(".act", token=token))
+
+
+@pages.post("/u/<token>/resume")
+@public("the signed token names the e-mail")
+def resume(token: str) -> Response:
+    """Take the pause back."""
+    email_id = _email_of(token)
+    now = clock.now()
+    retrying(lambda session: consent.resume(session, email_id, now=now))
+    return page("resumed", languages.of_mail(email_id), action=url_for(".pause", token=token))
+
+
+def _email_of(token: str) -> UUID:
+    return process.current().signer.read_unsubscribe(token)
