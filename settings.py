@@ -139,10 +139,13 @@ class Settings(BaseSettings):
     batch_limit_bytes: int = Field(default=8_000_000, ge=1_000)
     batch_limit_sends: int = Field(default=1_000, ge=1)
     track_limit_bytes: int = Field(default=8_000, ge=1_000)
+    track_list_limit_bytes: int = Field(default=1_000_000, ge=1_000)
+    track_limit_events: int = Field(default=1_000, ge=1, le=10_000)
+    track_late_days: float = Field(default=30.0, gt=0, le=36_500)
     token_hours: int = Field(default=24, ge=1)
     refresh_days: int = Field(default=30, ge=1)
     login_rate: Rate = "10 per minute"
-    track_rate: Rate = "600 per minute"
+    track_rate: Rate = "3000 per minute"
     rate_limit_storage_url: BrokerUrl | None = None
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     idempotency_hours: int = Field(default=48, ge=24)

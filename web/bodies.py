@@ -19,6 +19,8 @@ from web import process
 
 DEPTH_MAX = 32
 _LIMIT = "__limit__"
+_TYPES = "__types__"
+_JSON = ("application/json",)
 _CONTAINERS = frozenset({dict, list})
 _NAME = re.compile(r"[\w-]{1,64}")
 # The parser refuses a raw NUL, and a decoder of UTF-8 half a pair: only an escape brings either in.
@@ -38,14 +40,31 @@ def at_most(setting: str) -> Callable[[View], View]:
     return mark
 
 
+def takes(*types: str) -> Callable[[View], View]:
+    """The view's body may be of these media types, instead of JSON's own alone; it is JSON all the same."""
+
+    def mark(view: View) -> View:
+        setattr(view, _TYPES, types)
+        return view
+
+    return mark
+
+
+def types_of(view: Callable[..., Any]) -> tuple[str, ...]:
+    """The media types of the view's body."""
+    return getattr(view, _TYPES, _JSON)
+
+
 def limit_of(view: Callable[..., Any]) -> str:
     """The setting that bounds the view's body."""
     return getattr(view, _LIMIT, "body_limit_bytes")
 
 
-def read(model: type[Body], *, limit: str) -> Body:
+def read(model: type[Body], *, limit: str, types: Sequence[str] = _JSON) -> Body:
     """The JSON body of this request as a `model`; `limit` names the setting that bounds its bytes."""
-    g.given_json = parse(raw("application/json", limit=limit))
+    data = raw(*types, limit=limit)
+    g.given_bytes = len(data)
+    g.given_json = parse(data)
     try:
         return model.model_validate(g.given_json)
     except ValidationError as error:
@@ -65,6 +84,13 @@ def headers(model: type[Body]) -> Body:
 def given() -> object:
     """The JSON value of this request's body as the caller sent it; None for a request without one."""
     return g.get("given_json")
+
+
+def check_size(limit: str) -> None:
+    """Refuse the body that was read if it is larger than this setting says, where that depends on what it holds."""
+    size_max: int = getattr(process.current().settings, limit)
+    if g.given_bytes > size_max:
+        raise PayloadTooLarge.of("body", f"at most {size_max} bytes are taken")
 
 
 def raw(*types: str, limit: str) -> bytes:

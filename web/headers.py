@@ -51,9 +51,22 @@ def _share(answer: Response) -> Response:
         return answer
     answer.vary.add("Origin")
     origin = request.headers.get("Origin", "")
-    if origin in process.current().settings.cors_origins:
+    is_named = origin in process.current().settings.cors_origins
+    if is_named:
         answer.headers["Access-Control-Allow-Origin"] = origin
+    if request.method == "OPTIONS":
+        _answer_preflight(answer, is_named=is_named)
+    return answer
+
+
+def _answer_preflight(answer: Response, *, is_named: bool) -> None:
+    """What a browser may send, for a site that is named (Fetch standard, CORS-preflight fetch)."""
+    answer.status_code = 204
+    answer.set_data(b"")
+    answer.headers.pop("Content-Type", None)
+    answer.headers.pop("Content-Length", None)
+    answer.vary.update(("Access-Control-Request-Method", "Access-Control-Request-Headers"))
+    if is_named:
         answer.headers["Access-Control-Allow-Methods"] = "POST"
         answer.headers["Access-Control-Allow-Headers"] = "Content-Type"
         answer.headers["Access-Control-Max-Age"] = str(PREFLIGHT_S)
-    return answer

@@ -35,21 +35,23 @@ class Counters:
         self._away_until = 0.0
         self._rates = {"login": limits.parse(settings.login_rate), "track": limits.parse(settings.track_rate)}
 
-    def count(self, name: str, who: str) -> None:
-        """Count one call; TooOften when it was one too many."""
+    def count(self, name: str, who: str, times: int = 1) -> None:
+        """Count so many calls; TooOften when it was one too many. More than the rate allows count as all but one of
+        it, so that they pass once the time is over."""
         rate = self._rates[name]
-        if not self._hit(rate, name, who):
+        cost = min(times, max(1, rate.amount - 1))
+        if cost and not self._hit(rate, name, who, cost):
             raise TooOften("rate: too many requests; wait as long as Retry-After says", wait_s=rate.get_expiry())
 
-    def _hit(self, rate: limits.RateLimitItem, name: str, who: str) -> bool:
+    def _hit(self, rate: limits.RateLimitItem, name: str, who: str, cost: int) -> bool:
         if self._shared is None or monotonic() < self._away_until:
-            return self._own.hit(rate, name, who)
+            return self._own.hit(rate, name, who, cost=cost)
         try:
-            return self._shared.hit(rate, name, who)
+            return self._shared.hit(rate, name, who, cost=cost)
         except StorageError as error:
             log.warning("rate_storage_away error=%s", type(error.storage_error).__name__)
             self._away_until = monotonic() + AWAY_S
-            return self._own.hit(rate, name, who)
+            return self._own.hit(rate, name, who, cost=cost)
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -63,9 +65,10 @@ def login(account: str) -> None:
     _counters().count("login", who)
 
 
-def track() -> None:
-    """Count one event from the caller's address; TooOften when it was one too many."""
-    _counters().count("track", _address())
+def track(times: int = 1) -> None:
+    """Count so many events from the caller's address; TooOften when it was one too many. A preflight is none."""
+    if request.method != "OPTIONS":
+        _counters().count("track", _address(), times)
 
 
 def _counters() -> Counters:

@@ -93,14 +93,14 @@ def written(model: BaseModel) -> str:
 def _speaking(
     view: Callable[..., Reply], header: type[BaseModel] | None, body: type[BaseModel] | None
 ) -> Callable[..., Response]:
-    limit = bodies.limit_of(view)
+    limit, types = bodies.limit_of(view), bodies.types_of(view)
 
     @wraps(view)
     def speaking(**arguments: Any) -> Response:
         if header is not None:
             arguments["header"] = bodies.headers(header)
         if body is not None:
-            arguments["body"] = bodies.read(body, limit=limit)
+            arguments["body"] = bodies.read(body, limit=limit, types=types)
         return answer(view(**arguments))
 
     return speaking

@@ -1,5 +1,6 @@
 """Tracking over HTTP: no login, CORS, limits, and what is refused."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,7 +45,8 @@ def test_track_takes_the_specified_call_without_a_token(client: FlaskClient, ema
 
 def test_the_same_event_twice_is_stored_once_and_has_one_id(client: FlaskClient, email_id: str) -> None:
     first, again = (client.post(URL, json=event(email_id)) for _ in range(2))
-    assert (first.status_code, first.data) == (again.status_code, again.data)
+    assert (first.status_code, first.json["event_id"]) == (again.status_code, again.json["event_id"])
+    assert [first.json["duplicate"], again.json["duplicate"]] == [False, True]
     assert len(stored()) == 1
 
 
@@ -103,13 +105,17 @@ def test_named_sites_may_call_it_from_a_browser_and_others_not(ledger: str) -> N
     with environment(CORS_ORIGINS="https://landing.example, https://otra.example", DATABASE_URL=ledger):
         client = web.create_app().test_client()
         asked = client.options(URL, headers={"Origin": "https://otra.example", "Access-Control-Request-Method": "POST"})
-        assert asked.status_code == 200
+        assert (asked.status_code, asked.data) == (204, b"")
+        assert asked.headers["Access-Control-Allow-Methods"] == "POST"
         assert asked.headers["Access-Control-Allow-Origin"] == "https://otra.example"
         assert asked.headers["Access-Control-Allow-Headers"] == "Content-Type"
         answer = client.post(URL, json=event("email_1"), headers={"Origin": "https://landing.example"})
         assert answer.headers["Access-Control-Allow-Origin"] == "https://landing.example"
         assert "Access-Control-Allow-Credentials" not in answer.headers
         for origin in ("https://evil.example", "null", ""):
+            asked = client.options(URL, headers={"Origin": origin, "Access-Control-Request-Method": "POST"})
+            assert asked.status_code == 204
+            assert not [name for name, _ in asked.headers if name.startswith("Access-Control")]
             answer = client.post(URL, json=event("email_1"), headers={"Origin": origin})
             assert "Access-Control-Allow-Origin" not in answer.headers
             assert "Origin" in answer.headers["Vary"]
@@ -126,3 +132,75 @@ def test_events_are_limited_by_address(ledger: str) -> None:
         assert statuses == [415, 415, 415, 429]
         other = client.post(URL, data=b"x", environ_overrides={"REMOTE_ADDR": "192.0.2.7"})
         assert other.status_code == 415
+
+
+def many(client: FlaskClient, events: Any) -> Any:
+    answer = client.post(URL, json=events)
+    assert answer.status_code == 202, answer.text
+    return answer.json
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_list_tells_what_became_of_each(client: FlaskClient, email_id: str, bare: bool) -> None:
+    unknown, good = event(ids.public(ids.new())), event(email_id)
+    events = [
+        good,
+        good,
+        unknown,
+        event(email_id, event_type="bounced"),
+        "no object",
+        event(email_id, event_type="clicked"),
+    ]
+    told = many(client, events if bare else {"events": events})
+    statuses = [result["status"] for result in told["results"]]
+    assert statuses == ["stored", "duplicate", "refused", "refused", "refused", "stored"]
+    assert [told[name] for name in ("status", "stored", "duplicates", "refused")] == ["partial", 2, 1, 3]
+    faults = [result["errors"][0]["field"] for result in told["results"] if result["errors"]]
+    assert faults == ["events[2].email_id", "events[3].event_type", "events[4].body"]
+    assert told["results"][0]["event_id"] == told["results"][1]["event_id"] != told["results"][5]["event_id"]
+    assert len(stored()) == 2
+    assert [result["status"] for result in many(client, {"events": [good]})["results"]] == ["duplicate"]
+
+
+def test_a_thousand_are_taken_and_no_more(client: FlaskClient, email_id: str) -> None:
+    moments = [f"2024-01-15T{n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}Z" for n in range(1_000)]
+    events = [event(email_id, timestamp=moment) for moment in moments]
+    assert many(client, {"events": events})["stored"] == 1_000
+    for wrong in ([*events, events[0]], []):
+        assert client.post(URL, json={"events": wrong}).status_code == 422
+        assert client.post(URL, json=wrong).status_code == 422
+    assert len(stored()) == 1_000
+
+
+def test_each_event_of_a_list_counts_for_the_rate(ledger: str) -> None:
+    with environment(TRACK_RATE="10 per minute", DATABASE_URL=ledger):
+        client = web.create_app().test_client()
+        statuses = [client.post(URL, json=[event("email_1")] * size).status_code for size in (6, 4, 1)]
+        assert statuses == [202, 202, 429]
+        over = client.post(URL, json=[event("email_1")] * 50, environ_overrides={"REMOTE_ADDR": "192.0.2.7"})
+        assert over.status_code == 202  # else such a list could never be told
+
+
+def test_what_lies_far_back_or_before_its_mail_is_kept_with_a_mark(client: FlaskClient, email_id: str) -> None:
+    now = datetime.now(UTC)
+    moments = [now - timedelta(days=31), now - timedelta(hours=1), now + timedelta(days=1), now]
+    told = many(client, [event(email_id, timestamp=moment.isoformat()) for moment in moments])
+    assert told["stored"] == 4
+    assert ["late" in row.event_data for row in sorted(stored(), key=lambda row: row.timestamp)][:2] == [True, True]
+    assert sum("late" in row.event_data for row in stored()) == 2
+    assert sum("claimed_timestamp" in row.event_data for row in stored()) == 1
+
+
+def test_details_are_kept_apart_from_what_we_observe(client: FlaskClient, email_id: str) -> None:
+    details = {"method": "GET", "plan": "pro", "price": 12.5, "first": True}
+    assert client.post(URL, json=event(email_id, event_data=details)).status_code == 202
+    assert stored()[0].event_data == {"reported": details, "late": True}
+    for wrong in ({"a": "x" * 201}, {"": 1}, {"a": {}}, {f"k{n}": n for n in range(21)}, "text"):
+        assert client.post(URL, json=event(email_id, event_data=wrong)).status_code == 422, wrong
+
+
+def test_json_may_come_as_plain_text_to_this_route_alone(client: FlaskClient, email_id: str) -> None:
+    body = json.dumps(event(email_id))
+    assert client.post(URL, data=body, headers={"Content-Type": "text/plain;charset=UTF-8"}).status_code == 202
+    assert client.post("/api/v1/auth/token", data="{}", headers={"Content-Type": "text/plain"}).status_code == 415
+    assert client.post(URL, data=body, headers={"Content-Type": "application/x-www-form-urlencoded"}).status_code == 415

@@ -1,36 +1,36 @@
 """Events: what landing pages and forms report about an e-mail."""
 
 from engine import bell, clock
-from engine.tracking import events
-from errors import NotFound
-from models import ids
-from models.session import transaction
-from web import limits
+from models.session import retrying
+from web import bodies, limits, reports
 from web.auth import public
-from web.bodies import at_most
+from web.bodies import at_most, takes
 from web.headers import cross_origin
 from web.routes import Api, Reply
-from web.schemas.events import Track, Tracked
+from web.schemas.events import Report, Told
 
 api = Api("events", "/api/v1/events", about="Report what happened to an e-mail; no token, the e-mail's id is the key.")
 api.before_request(limits.track)
 
 
-@api.post("/track", responses={202: Tracked})
+@api.post("/track", responses={202: Told})
 @public("landing pages in browsers call it; the e-mail's id, unguessable, is the proof")
 @cross_origin
-@at_most("track_limit_bytes")
-def track(body: Track) -> Reply:
-    """Report that an e-mail was opened or clicked, or that its reader converted.
+@at_most("track_list_limit_bytes")
+@takes("application/json", "text/plain")
+def track(body: Report) -> Reply:
+    """Report that an e-mail was opened or clicked, or that its reader converted; or a list of such events.
 
-    The same event twice is stored once.
+    The same event twice is stored once. JSON may come as text/plain, which a browser sends without asking first.
     """
-    email_id = ids.parse(body.email_id)
-    if email_id is None:
-        raise NotFound("email_id: there is no such e-mail; take the one that the send answered")
-    now = clock.now()
-    arrival = events.Arrival(email_id, body.event_type, body.timestamp)
-    with transaction() as session:
-        events.record(session, [arrival], now=now)
+    given, now = body.root, clock.now()
+    listed = reports.items(given)
+    if listed is None:
+        bodies.check_size("track_limit_bytes")
+        told = retrying(lambda session: reports.one(given, session, now))
+        bell.ring("events")
+        return told, 202
+    limits.track(len(listed) - 1)
+    told_all = retrying(lambda session: reports.many(listed, session, now))
     bell.ring("events")
-    return Tracked(event_id=f"event_{events.dedupe_key(arrival, now).hex()}"), 202
+    return told_all, 202

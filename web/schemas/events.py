@@ -2,39 +2,97 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, RootModel, SkipValidation
+from pydantic.config import JsonDict
 
+from web.schemas.problems import FieldFault
 from web.schemas.shapes import GivenMoment, Input, Output
+
+_EVENT: JsonDict = {
+    "email_id": "email_018d0c1b2e7a7c3f9a5e4d2b1c0f8e6d",
+    "event_type": "converted",
+    "timestamp": "2024-01-15T10:05:00Z",
+}
+_EVENT_ID = "event_6f1d2c3b4a59687786958473625140ff"
+
+Name = Annotated[str, Field(min_length=1, max_length=50)]
+Detail = Annotated[str, Field(max_length=200)] | bool | Annotated[float, Field(allow_inf_nan=False)] | None
 
 
 class Track(Input):
     """One thing that happened to an e-mail, as a landing page saw it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "email_id": "email_018d0c1b2e7a7c3f9a5e4d2b1c0f8e6d",
-                    "event_type": "converted",
-                    "timestamp": "2024-01-15T10:05:00Z",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_EVENT]})
 
     email_id: Annotated[str, Field(max_length=64)]
     event_type: Literal["opened", "clicked", "converted"]
     timestamp: GivenMoment | None = Field(
         None, description="With its offset; without one it happened now. A future one counts as now."
     )
+    event_data: dict[Name, Detail] = Field(
+        default_factory=dict, max_length=20, description="What else is to be kept: up to 20 short values."
+    )
+
+
+class Tracks(Input):
+    """Many of them in one call; each is taken or refused by itself."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"events": [_EVENT]}]})
+
+    # Not validated here: a bad event must not keep the others from being taken.
+    events: list[SkipValidation[Track]] = Field(min_length=1)
+
+
+class Report(RootModel[SkipValidation[Track | Tracks | list[Track]]]):
+    """One event, or a list of them, bare or as `events`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EVENT, {"events": [_EVENT]}]})
 
 
 class Tracked(Output):
     """The event is stored."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"status": "success", "event_id": "event_6f1d2c3b4a59687786958473625140ff"}]}
+        json_schema_extra={"examples": [{"status": "success", "event_id": _EVENT_ID, "duplicate": False}]}
     )
 
     status: Literal["success"] = "success"
     event_id: str = Field(description="Equal for the same event, however often it is reported.")
+    duplicate: bool = Field(description="Whether it was stored before.")
+
+
+class Result(Output):
+    """What became of one event of a list."""
+
+    index: int = Field(description="Its place in the request, from 0.")
+    status: Literal["stored", "duplicate", "refused"]
+    event_id: str | None = None
+    errors: list[FieldFault] | None = None
+
+
+class TrackedAll(Output):
+    """What became of each event of a list, in the order of the request."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "success",
+                    "stored": 1,
+                    "duplicates": 0,
+                    "refused": 0,
+                    "results": [{"index": 0, "status": "stored", "event_id": _EVENT_ID, "errors": None}],
+                }
+            ]
+        }
+    )
+
+    status: Literal["success", "partial"]
+    stored: int
+    duplicates: int
+    refused: int
+    results: list[Result]
+
+
+class Told(RootModel[Tracked | TrackedAll]):
+    """For one event the first, for a list the second."""
