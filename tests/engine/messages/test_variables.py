@@ -1,6 +1,8 @@
 """A template knows what it needs, and what it is given is judged before anything is stored."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.messages import variables
 from tests.engine.messages.conftest import PlainLinks, Write
@@ -84,3 +86,24 @@ def test_a_trial_finds_what_looking_cannot(write: Write) -> None:
 
 def test_extra_variables_are_allowed(write: Write) -> None:
     assert faults(write("x"), anything=[1, 2.5, None, True, {"a": "\n"}]) == []
+
+
+@given(st.dictionaries(st.text(max_size=9), st.text(max_size=9), max_size=4), st.text(max_size=9))
+def test_short_texts_have_the_faults_that_a_look_at_each_finds(texts: dict[str, str], named: str) -> None:
+    asked = {"required": [named], "in_subject": [*texts][:1]}
+    looked_at = {**texts, named + "…": 1}  # a number among them has each looked at
+    assert variables.faults(texts, **asked) == variables.faults(looked_at, **asked)
+
+
+@pytest.mark.parametrize("pair", [("\x01" * 10_922, ""), ("n", '"' * 32_764), ("n", "\U0001f600" * 16_382)])
+def test_texts_are_too_long_by_what_they_take_as_json(pair: tuple[str, str]) -> None:
+    name, value = pair
+    [fault] = variables.faults({name: value}, required=(), in_subject=())
+    assert "too long" in fault.message
+    shorter = {name[12:] if value == "" else name: value[12:]}
+    assert variables.faults(shorter, required=(), in_subject=()) == []
+
+
+def test_many_empty_texts_count_too() -> None:
+    names = {f"{number:04d}": "" for number in range(5_500)}  # 12 bytes each, 66,000 in all
+    assert len(variables.faults(names, required=(), in_subject=())) == 1
