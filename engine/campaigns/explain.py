@@ -34,6 +34,8 @@ class StepTaken:
     opened_at: datetime | None
     clicked_at: datetime | None
     converted_at: datetime | None
+    machine_opened_at: datetime | None
+    machine_clicked_at: datetime | None
     reason: str | None
 
 
@@ -56,7 +58,8 @@ _WHY = text("""
     SELECT enrollments.id, enrollments.campaign_id, campaigns.name, campaigns.state AS campaign_state,
            campaigns.reason AS campaign_reason, enrollments.state, enrollments.stop_reason, enrollments.stopped_at,
            enrollments.next_step, enrollments.next_at, emails.id AS email_id, emails.step, emails.template,
-           emails.status, emails.sent_at, emails.opened_at, emails.clicked_at, emails.converted_at, emails.reason,
+           emails.status, emails.sent_at, emails.opened_at, emails.clicked_at, emails.converted_at,
+           emails.machine_opened_at, emails.machine_clicked_at, emails.reason,
            emails.due_at, emails.attempts,
            CASE WHEN contacts.paused_until > :now THEN contacts.paused_until END AS paused_until, EXISTS (
                SELECT 1 FROM send_groups WHERE send_groups.state = 'open' AND step = enrollments.next_step

@@ -127,6 +127,8 @@ class Story:
     opened_at: datetime | None
     clicked_at: datetime | None
     converted_at: datetime | None
+    machine_opened_at: datetime | None
+    machine_clicked_at: datetime | None
     attempts: int
     reason: str | None
     response: str | None
@@ -135,7 +137,8 @@ class Story:
 
 _STORY = text(
     "SELECT id AS email_id, contact_id, template, subject, kind, lane, campaign_id, step, message_id, status, "
-    "accepted_at, due_at, sent_at, opened_at, clicked_at, converted_at, attempts, reason, response "
+    "accepted_at, due_at, sent_at, opened_at, clicked_at, converted_at, machine_opened_at, machine_clicked_at, "
+    "attempts, reason, response "
     "FROM emails WHERE id = :id"
 )
 # A campaign's mail that a sender has in hand, and that has no row yet.
@@ -145,7 +148,8 @@ SELECT CAST(:id AS uuid) AS email_id, n.contact_id, s.template, s.subject, 'mark
        CASE WHEN g.is_started THEN 'sending' ELSE 'claimed' END AS status,
        g.started_at AS accepted_at, g.started_at AS due_at, CAST(NULL AS timestamptz) AS sent_at,
        CAST(NULL AS timestamptz) AS opened_at, CAST(NULL AS timestamptz) AS clicked_at,
-       CAST(NULL AS timestamptz) AS converted_at, 0 AS attempts, CAST(NULL AS text) AS reason,
+       CAST(NULL AS timestamptz) AS converted_at, CAST(NULL AS timestamptz) AS machine_opened_at,
+       CAST(NULL AS timestamptz) AS machine_clicked_at, 0 AS attempts, CAST(NULL AS text) AS reason,
        CAST(NULL AS text) AS response
   FROM enrollments n
   JOIN send_groups g ON g.state = 'open' AND g.campaign_id = n.campaign_id AND g.step = :step AND n.id = ANY(g.members)

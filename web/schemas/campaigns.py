@@ -118,6 +118,8 @@ class StepCounts(Output):
     complained: int
     opened: int
     clicked: int
+    machine_opened: int
+    machine_clicked: int
     converted: int
 
 

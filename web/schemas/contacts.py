@@ -70,6 +70,8 @@ class StepTaken(Output):
     sent_at: Moment | None
     opened_at: Moment | None
     clicked_at: Moment | None
+    machine_opened_at: Moment | None
+    machine_clicked_at: Moment | None
     converted_at: Moment | None
     reason: str | None
 

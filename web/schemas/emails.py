@@ -147,6 +147,8 @@ class Story(Output):
     sent_at: Moment | None
     opened_at: Moment | None
     clicked_at: Moment | None
+    machine_opened_at: Moment | None
+    machine_clicked_at: Moment | None
     converted_at: Moment | None
     attempts: int
     reason: str | None
