@@ -75,3 +75,10 @@ def test_a_hidden_link_tells_on_its_caller_alone() -> None:
 def test_nothing_is_said_of_speed_when_the_sending_is_not_known() -> None:
     [verdict] = machines.judge([hit(1)], sent_at=None, crowds={})
     assert (verdict.source, verdict.reasons) == ("unknown", ())
+
+
+def test_a_mail_with_very_many_hits_is_judged_by_its_first_whatever_their_order() -> None:
+    many = [hit(30 + number * 2, "opened") for number in range(400)]
+    told = {verdict.id: verdict for verdict in machines.judge(many, sent_at=SENT, crowds={})}
+    again = machines.judge(many[::-1] + many[:50], sent_at=SENT, crowds={})
+    assert all(told[verdict.id] == verdict for verdict in again) and len(told) == 400
