@@ -108,7 +108,7 @@ class Deeds:
 
 def lock(session: Session, email_ids: Iterable[UUID]) -> list[Mail]:
     """These e-mails, their rows and those of their contacts locked for the rest of the transaction."""
-    mails = [_mail(row) for row in session.execute(_LOCK_MAILS, {"ids": arrays.uuids(email_ids)})]
+    mails = [_mail(row) for row in session.execute(_LOCK_MAILS, {"ids": arrays.uuids(email_ids)}).all()]
     lock_contacts(session, {mail.contact_id for mail in mails})
     return mails
 

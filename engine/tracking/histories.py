@@ -46,7 +46,7 @@ class Reaction(NamedTuple):
 def load(session: Session, email_ids: Iterable[UUID]) -> dict[UUID, list[Reaction]]:
     """All opens and clicks of these e-mails that may count, applied or not, in no order; those of others are absent."""
     found: dict[UUID, list[Reaction]] = defaultdict(list)
-    rows = session.execute(_LOAD, {"ids": arrays.uuids(email_ids)})
+    rows = session.execute(_LOAD, {"ids": arrays.uuids(email_ids)}).all()
     for email_id, source, reasons, is_applied, method, *seen in rows:
         event_id, kind, at, link, agent, network, prefix, purpose = seen
         hit = Hit(event_id, kind, at, link, method or "GET", agent, network, prefix, purpose)

@@ -51,7 +51,7 @@ def take(session: Session, *, limit: int) -> list[Taken]:
     They are locked until the transaction ends, to be finished or put back in it; events taken by others are stepped
     over, never waited for.
     """
-    return [Taken(*row) for row in session.execute(_TAKE, {"limit": limit})]
+    return [Taken(*row) for row in session.execute(_TAKE, {"limit": limit}).all()]
 
 
 def finish(session: Session, event_ids: Sequence[UUID], *, now: datetime) -> None:
