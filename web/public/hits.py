@@ -5,6 +5,7 @@ from typing import Any
 
 from engine.tracking.events import Arrival
 from web.process import Process
+from web.public import landing
 
 _PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 
@@ -19,7 +20,8 @@ def clicked(process: Process, token: str, environ: Mapping[str, Any]) -> tuple[A
     """The request for a link, and where it leads; NotFound when the token is none of ours."""
     click = process.signer.read_clicked(token)
     data = {"link": click.link, **_observed(process, environ)}
-    return Arrival(click.email_id, "clicked", data=data, source=_first_source(data)), click.target
+    target = landing.carried(click.target, click.email_id, process.settings.cors_origins)
+    return Arrival(click.email_id, "clicked", data=data, source=_first_source(data)), target
 
 
 def _first_source(data: Mapping[str, Any]) -> str:

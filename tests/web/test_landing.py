@@ -1,0 +1,64 @@
+"""What a click carries to landing pages of ours, and to no other site."""
+
+from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
+
+import pytest
+from flask.testing import FlaskClient
+
+import web
+from models import ids
+from tests.conftest import environment
+from web import process
+from web.public import landing
+
+ORIGINS = ("https://landing.example", "http://127.0.0.1:8080")
+EMAIL = UUID("018d0c1b-2e7a-7c3f-9a5e-4d2b1c0f8e6d")
+SUFFIX = f"cadencia={ids.public(EMAIL)}"
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("https://landing.example", f"https://landing.example?{SUFFIX}"),
+        ("https://LANDING.example/a", f"https://LANDING.example/a?{SUFFIX}"),
+        ("https://landing.example:443/a#b?c", f"https://landing.example:443/a?{SUFFIX}#b?c"),
+        ("https://landing.example/?a=%C3%B1&b=+#x", f"https://landing.example/?a=%C3%B1&b=+&{SUFFIX}#x"),
+        ("https://landing.example/a?", f"https://landing.example/a?{SUFFIX}"),
+        ("http://127.0.0.1:8080/a", f"http://127.0.0.1:8080/a?{SUFFIX}"),
+    ],
+)
+def test_a_page_of_a_named_site_is_told_the_mail(target: str, expected: str) -> None:
+    assert landing.carried(target, EMAIL, ORIGINS) == expected
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://landing.example/", "https://landing.example:8443/", "https://landing.example.evil.example/",
+        "https://evil.example/?https://landing.example", "https://landing.example@evil.example/",
+        "https://evil.example\\@landing.example/", "https://evil.example#https://landing.example", "https://[",
+        "https://a@landing.example/", "mailto:ana@landing.example", "https://landing.example:x/", "//landing.example/",
+    ],
+)  # fmt: skip
+def test_no_other_site_is_told_anything(target: str) -> None:
+    assert landing.carried(target, EMAIL, ORIGINS) == target
+    assert landing.carried(target, EMAIL, ()) == target
+
+
+def test_a_click_carries_its_mail_to_named_sites_alone(ledger: str) -> None:
+    with environment(CORS_ORIGINS="https://landing.example"):
+        app = web.create_app()
+        signer = process.of(app).signer
+        for target, carried in (("https://landing.example/a?b=1", True), ("https://agenda.example/a?b=1", False)):
+            location = app.test_client().get(f"/c/{signer.clicked(EMAIL, 0, target)}").headers["Location"]
+            assert (dict(parse_qsl(urlsplit(location).query)).get("cadencia") == ids.public(EMAIL)) == carried
+            assert location.startswith(target)
+
+
+def test_the_script_is_small_kept_for_an_hour_and_sets_no_cookie(client: FlaskClient) -> None:
+    answer = client.get("/track.js")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "public, max-age=3600")
+    assert answer.content_type.startswith("text/javascript")
+    assert 0 < len(answer.data) < 1_500
+    assert "Set-Cookie" not in answer.headers and "cookie" not in answer.text
