@@ -9,7 +9,7 @@ RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo up test check bench faults system-packages clean
+.PHONY: help demo up test check bench faults fuzz system-packages clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/  make \1\t/' | expand -t 26
@@ -34,6 +34,9 @@ bench: $(DEVELOPMENT) ## speed, cost and memory as a table and JSON lines (about
 
 faults: $(DEVELOPMENT) ## kill real processes, more than 300 of them, and audit every message (FAULTS_SEED=7: another run)
 	@FAULTS=long $(RUN) -m pytest -q tests/faults
+
+fuzz: $(DEVELOPMENT) ## 60,000 calls made up from the API's description, a quarter of an hour (FUZZ_SEED=7: other ones)
+	@FUZZ=long $(RUN) -m pytest -n auto --dist worksteal -q tests/web/test_schema.py
 
 system-packages: $(RUN) ## postfix's smtp-source and smtp-sink for `make bench`, unpacked into var/; nothing is started
 	@$(RUN) -m bench.postfix

@@ -33,6 +33,7 @@ BEARER = "bearer"
 _PROBLEM = {"content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 _HEADER, _BODY = 0, 5
 _ALWAYS, _WITH_TOKEN, _WITH_BODY = (422, 429, 503), (401, 403), (400, 413, 415)
+_WITH_PATH, _WITH_KEY = (404,), (409,)  # no such thing; the first call with this key is not done
 
 
 class Api(APIBlueprint):
@@ -54,9 +55,7 @@ class Api(APIBlueprint):
             "operation_id": f"{self.name}_{func.__name__}",
         }
         known["security"] = [] if access.public else [{BEARER: list(access.scopes)}]
-        known["responses"] = _problems(access, has_body=bool({"body", "raw"} & func.__annotations__.keys())) | (
-            known.get("responses") or {}
-        )
+        known["responses"] = _problems(func, access) | (known.get("responses") or {})
         return super()._collect_openapi_info(rule, func, **known)
 
     def _note_models(self, func: Callable[..., Any], responses: Mapping[Any, Any]) -> None:
@@ -75,6 +74,11 @@ class Api(APIBlueprint):
         given[_HEADER] = given[_BODY] = None
         made: Callable[..., Any] = APIBlueprint.create_view_func(view, *given, **options)
         return made
+
+
+def refusals(*statuses: int) -> dict[Any, Any]:
+    """Problems with these statuses, for the `responses` of a view that has others than follow from what it takes."""
+    return {status: dict(_PROBLEM) for status in sorted(statuses)}
 
 
 def answer(reply: Reply) -> Response:
@@ -106,6 +110,14 @@ def _speaking(
     return speaking
 
 
-def _problems(access: auth.Access, *, has_body: bool) -> dict[Any, Any]:
-    statuses = (*_ALWAYS, *(() if access.public else _WITH_TOKEN), *(_WITH_BODY if has_body else ()))
-    return {status: dict(_PROBLEM) for status in sorted(statuses)}
+def _problems(func: Callable[..., Any], access: auth.Access) -> dict[Any, Any]:
+    """The refusals that follow from what the view takes."""
+    takes = get_type_hints(func)
+    header = takes.get("header")
+    return refusals(
+        *_ALWAYS,
+        *(() if access.public else _WITH_TOKEN),
+        *(_WITH_BODY if {"body", "raw"} & takes.keys() else ()),
+        *(_WITH_PATH if "path" in takes else ()),
+        *(_WITH_KEY if header and "idempotency_key" in header.model_fields else ()),
+    )

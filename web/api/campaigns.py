@@ -9,7 +9,7 @@ from engine.campaigns.campaigns import CampaignDraft
 from models.session import Session, transaction
 from web import once, process
 from web.auth import needs
-from web.routes import Api, Reply
+from web.routes import Api, Reply, refusals
 from web.schemas import campaigns as shapes
 
 api = Api("campaigns", "/api/v1/campaigns", about="Follow-up sequences of up to three e-mails.")
@@ -59,7 +59,7 @@ def enroll(path: shapes.CampaignPath, body: shapes.Enroll) -> Reply:
     return shapes.Enrolled(enrolled=done.total, stopped=dict(done.stopped))
 
 
-@api.post("/<campaign_id>/launch", responses={200: shapes.Campaign})
+@api.post("/<campaign_id>/launch", responses={200: shapes.Campaign, **refusals(409)})
 @needs("campaigns")
 def launch(path: shapes.CampaignPath) -> Reply:
     """Start a draft; its audience is enrolled if nobody is yet. 409 when it was launched before."""
@@ -70,7 +70,7 @@ def launch(path: shapes.CampaignPath) -> Reply:
     return _campaign(view)
 
 
-@api.post("/<campaign_id>/pause", responses={200: shapes.Campaign})
+@api.post("/<campaign_id>/pause", responses={200: shapes.Campaign, **refusals(409)})
 @needs("campaigns")
 def pause(path: shapes.CampaignPath, body: shapes.Pause) -> Reply:
     """Send nothing more until it is resumed; the few mails that are being sent at this moment still go out."""
@@ -80,7 +80,7 @@ def pause(path: shapes.CampaignPath, body: shapes.Pause) -> Reply:
     return _campaign(view)
 
 
-@api.post("/<campaign_id>/resume", responses={200: shapes.Campaign})
+@api.post("/<campaign_id>/resume", responses={200: shapes.Campaign, **refusals(409)})
 @needs("campaigns")
 def resume(path: shapes.CampaignPath) -> Reply:
     """Go on where it was paused; nothing was lost."""

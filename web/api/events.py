@@ -6,14 +6,14 @@ from web import bodies, limits, reports
 from web.auth import public
 from web.bodies import at_most, takes
 from web.headers import cross_origin
-from web.routes import Api, Reply
+from web.routes import Api, Reply, refusals
 from web.schemas.events import Report, Told
 
 api = Api("events", "/api/v1/events", about="Report what happened to an e-mail; no token, the e-mail's id is the key.")
 api.before_request(limits.track)
 
 
-@api.post("/track", responses={202: Told})
+@api.post("/track", responses={202: Told, **refusals(404)})
 @public("landing pages in browsers call it; the e-mail's id, unguessable, is the proof")
 @cross_origin
 @at_most("track_list_limit_bytes")

@@ -7,13 +7,13 @@ from errors import Unauthenticated
 from models.session import Session, transaction
 from web import auth, limits, process, tokens
 from web.auth import needs, public
-from web.routes import Api, Reply
+from web.routes import Api, Reply, refusals
 from web.schemas.tokens import Done, Login, TokenPair
 
 api = Api("tokens", "/api/v1/auth", about="Log in, stay logged in, log out.")
 
 
-@api.post("/token", responses={200: TokenPair})
+@api.post("/token", responses={200: TokenPair, **refusals(401)})
 @public("name and password in the body are the proof")
 def token(body: Login) -> Reply:
     """Log in with the name and password of an account.

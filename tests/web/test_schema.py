@@ -1,0 +1,156 @@
+"""The API held against its own description, by calls that schemathesis makes up from it.
+
+Sound ones and unsound ones, with a token and without: no call ends in a 5xx, and every answer is one that the
+description tells of. `make fuzz` makes many more.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import psycopg
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis import APIOperation, Case, GenerationMode, checks
+
+from engine.access import accounts
+from engine.access.accounts import Profile
+from models.session import transaction
+from tests.sequence import VARIABLES
+from tests.web.conftest import holder
+from tests.web.examples import send
+from web import tokens
+
+IS_LONG = os.environ.get("FUZZ") == "long"
+SEED = int(os.environ.get("FUZZ_SEED", "11"))
+CALLS = 2_000 if IS_LONG else 40
+RESOURCES = ("tokens", "campaigns", "contacts", "emails", "events")
+# That a sound call may be refused (an unknown template) and a bad item of a list be told by itself is as specified,
+# so schemathesis' checks of acceptance and refusal are not among these.
+HELD = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.response_headers_conformance,
+]
+CSV = b"email,nombre,plan\nana@empresa.example,Ana,b\n"
+
+pytestmark = pytest.mark.timeout(7_200 if IS_LONG else 120)
+
+
+@pytest.fixture
+def caller(app: Flask) -> Profile:
+    """An account that may do everything."""
+    return holder("admin")
+
+
+@pytest.fixture
+def known(app: Flask, ledger: str, caller: Profile) -> Mapping[str, str]:
+    """The ids of an e-mail, its contact and a campaign, by the names that paths have for them; and an account that
+    the example of a login logs in to."""
+    with transaction() as session:
+        accounts.create(session, "web-shop", "a long password")
+    client, allowed = app.test_client(), authorization(app, caller, "/")
+    email = client.post("/api/v1/emails/send", json=send(), headers=allowed).json
+    wanted = {"name": "Otoño", "steps": [{"template": "email_1_roi"}], "variables": VARIABLES}
+    campaign = client.post("/api/v1/campaigns", json=wanted, headers=allowed).json
+    with psycopg.connect(ledger.replace("+psycopg", "")) as connection:
+        [contact] = connection.execute("SELECT id FROM contacts").fetchone() or ()
+    assert email and campaign
+    return {"email_id": email["email_id"], "campaign_id": campaign["id"], "contact_id": str(contact)}
+
+
+def authorization(app: Flask, account: Profile, path: str) -> dict[str, str]:
+    """A fresh token of the kind that the operation takes."""
+    with app.app_context():
+        pair = tokens.issue(account)
+    return {"Authorization": f"Bearer {pair.refresh if path.endswith('/refresh') else pair.access}"}
+
+
+def operations(app: Flask) -> list[APIOperation]:
+    """All that the description tells of."""
+    return [found.ok() for found in schemathesis.openapi.from_wsgi("/openapi.json", app).get_all_operations()]
+
+
+def calls(operation: APIOperation) -> st.SearchStrategy[Case]:
+    """Calls that the description allows, and calls that it does not."""
+    return st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in GenerationMode))
+
+
+def example(app: Flask, operation: APIOperation) -> dict[str, Any]:
+    """The body that the description shows, if it shows one."""
+    body = operation.definition.raw.get("requestBody", {}).get("content", {}).get("application/json")
+    if body is None:
+        return {}
+    document = app.test_client().get("/openapi.json").json
+    assert document
+    shown: dict[str, Any] = document["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]["examples"][0]
+    return shown
+
+
+def nearly(case: Case, shown: Mapping[str, Any], choice: int) -> None:
+    """Change the call to what at most one thing is wrong with: a body made up from nothing is refused at the door."""
+    if isinstance(case.body, dict) and shown:
+        names = sorted(case.body, key=str)[choice % (len(case.body) + 1) :][:1]
+        case.body = {**shown, **{name: case.body[name] for name in names}}
+    elif case.media_type == "text/csv":
+        case.body = CSV + str(case.body).encode("utf-8", "surrogatepass")
+
+
+def hold(app: Flask, operation: APIOperation, make: Callable[[Case, int | None], None]) -> Counter[int]:
+    """Make all calls of an operation, each changed by `make` as drawn; how often each status was answered."""
+    answered: Counter[int] = Counter()
+
+    @seed(SEED)
+    @settings(
+        max_examples=CALLS,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=calls(operation), choice=st.none() | st.integers(0, 9))
+    def check(case: Case, choice: int | None) -> None:
+        make(case, choice)
+        response = case.call()
+        answered[response.status_code] += 1
+        case.validate_response(response, checks=HELD)
+
+    check()
+    return answered
+
+
+def test_every_operation_is_of_a_resource_that_is_tried(app: Flask) -> None:
+    assert {tag for operation in operations(app) for tag in operation.tags or [""]} == set(RESOURCES)
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_a_caller_with_a_token_gets_what_is_described(
+    app: Flask, caller: Profile, known: Mapping[str, str], resource: str
+) -> None:
+    for operation in operations(app):
+        shown = example(app, operation)
+
+        def make(case: Case, choice: int | None) -> None:
+            if choice is not None:
+                case.path_parameters = {name: known[name] for name in case.path_parameters}
+                nearly(case, shown, choice)  # noqa: B023  # called within this round
+            case.headers = {**case.headers, **authorization(app, caller, case.path)}
+
+        if resource in (operation.tags or ()):
+            answered = hold(app, operation, make)
+            assert any(200 <= status < 300 for status in answered), (operation.label, answered)
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_a_caller_without_a_token_gets_what_is_described(app: Flask, resource: str) -> None:
+    for operation in operations(app):
+        if resource in (operation.tags or ()):
+            answered = hold(app, operation, lambda *_: None)
+            asks = bool(operation.definition.raw.get("security"))
+            assert not asks or set(answered) == {401}, (operation.label, answered)
