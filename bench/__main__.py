@@ -36,6 +36,7 @@ PARTS = (
     Part("latency"),
     Part("api"),
     Part("hits"),
+    Part("events", ("--long",)),
     Part("compose"),
     Part("smtp_client"),
 )

@@ -90,7 +90,7 @@ class _Drive:
     def run(self, port: int, *, seconds: float, connections: int) -> Heard:
         """Keep so many requests in the air for so many seconds, then hear the last answers."""
         epoll, began = select.epoll(), time.perf_counter()
-        sockets = {each.fileno(): each for each in (_connected(port) for _ in range(connections))}
+        sockets = {each.fileno(): each for each in (connected(port) for _ in range(connections))}
         for fileno, each in sockets.items():
             epoll.register(fileno, select.EPOLLIN)
             self._ask(fileno, each)
@@ -107,7 +107,7 @@ class _Drive:
         connection.sendall(next(self.requests))
 
     def _hear(self, fileno: int, connection: socket.socket) -> None:
-        self.refused += not _answer(connection).startswith((b"HTTP/1.1 2", b"HTTP/1.1 302"))
+        self.refused += not answer(connection).startswith((b"HTTP/1.1 2", b"HTTP/1.1 302"))
         self.latencies.append(time.perf_counter() - self.asked.pop(fileno))
 
     def _told(self, took_s: float) -> Heard:
@@ -120,14 +120,15 @@ def _get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\n\r\n".encode()
 
 
-def _connected(port: int) -> socket.socket:
+def connected(port: int) -> socket.socket:
+    """A connection to a server on 127.0.0.1."""
     connection = socket.create_connection(("127.0.0.1", port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 
 
-def _answer(connection: socket.socket) -> bytes:
-    """One whole answer."""
+def answer(connection: socket.socket) -> bytes:
+    """One whole answer from a server."""
     data = connection.recv(262_144)
     while True:
         head = data.find(b"\r\n\r\n")

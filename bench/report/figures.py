@@ -37,6 +37,9 @@ BARS = {
     "batch_over_empty_view": Bar("messages/s accepted in batches of 500 ÷ an empty view/s", 1.0),
     "pixel_over_empty_view": Bar("durable pixels/s ÷ an empty view/s", 0.6),
     "click_over_empty_view": Bar("durable clicks/s ÷ an empty view/s", 0.5),
+    "events_batch_over_task_per_event": Bar("events applied/s in batches ÷ one task for each event", 50),
+    "apply_ten_million_over_ten_thousand": Bar("events applied/s at 10,000,000 stored ÷ at 10,000", 0.8),
+    "hit_to_flag_lag_p99_s": Bar("seconds from a hit to its flag, p99, at 1,000 hits/s", 3, at_most=True),
 }
 
 

@@ -48,7 +48,11 @@ def apply(session: Session, *, now: datetime, limit: int = 1000) -> int:
     Two at once share the events between them; they lock mails, then contacts, then rollups, each in the order of
     their keys. A deadlock with others undoes all of it, and it may run again.
     """
-    taken = pending.take(session, limit=limit)
+    return apply_taken(session, pending.take(session, limit=limit), now=now)
+
+
+def apply_taken(session: Session, taken: Sequence[Taken], *, now: datetime) -> int:
+    """Apply events whose rows this transaction has locked, as `apply` does; how many they are."""
     moving = [event for event in taken if _moves(event)]
     batch = deriving.lock(session, moving)
     if batch.mails:

@@ -1,0 +1,73 @@
+"""The usual way of applying events, as a baseline: one task with the id of each, in a transaction of its own.
+
+The task does what a batch does, by the same function, on the product's broker and with its settings of Celery.
+"""
+
+import time
+
+from celery import Celery
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from bench.backlog import WAITING
+from bench.installation import Installation, wait_until_idle
+from engine import clock
+from engine.campaigns import reactions
+from engine.tracking.pending import Taken
+from models.session import retrying, transaction
+
+QUEUE = "one-by-one"
+
+app = Celery("one-by-one")
+app.config_from_object("celery_config")
+app.conf.update(
+    task_queues={QUEUE: {"exchange": QUEUE, "routing_key": QUEUE}}, task_default_queue=QUEUE, task_routes={}
+)
+
+_TAKE = text("""
+SELECT id, email_id, event_type, timestamp, source, coalesce(event_data -> 'hard' = 'true', false),
+       coalesce(event_data ->> 'network', ''), coalesce(event_data ->> 'prefix', '')
+  FROM events WHERE id = :id AND applied_at IS NULL AND NOT held FOR NO KEY UPDATE
+""")
+_WAITING = text("SELECT id FROM events WHERE applied_at IS NULL AND NOT held ORDER BY received_at, id")
+_LEFT = text("SELECT count(*) FROM events WHERE applied_at IS NULL AND NOT held")
+
+
+@app.task(name="apply_one")  # type: ignore[untyped-decorator]
+def apply_one(event_id: str) -> None:
+    """Apply one event, as a batch of one."""
+    retrying(lambda session: _apply(session, event_id))
+
+
+def _apply(session: Session, event_id: str) -> int:
+    taken = [Taken(*row) for row in session.execute(_TAKE, {"id": event_id}).all()]
+    return reactions.apply_taken(session, taken, now=clock.now())
+
+
+def events_per_second(installation: Installation, children: int) -> float:
+    """All that wait, applied one by one; the clock runs for the nine tenths after the first.
+
+    Every task is published before the worker is started: publishing costs the baseline nothing here.
+    """
+    with transaction() as session:
+        waiting = [str(event_id) for event_id in session.scalars(_WAITING)]
+    for event_id in waiting:
+        apply_one.delay(event_id)
+    options = ["-Q", QUEUE, "-c", str(children), "--without-gossip", "--without-mingle", "-l", "INFO"]
+    installation.process("-m", "celery", "-A", "bench.naive.applying", "worker", *options)
+    began_with = _wait_until_left(len(waiting) * 9 // 10)
+    started = time.monotonic()
+    wait_until_idle(WAITING, within_s=600)
+    took = time.monotonic() - started
+    installation.stop_workers()
+    return began_with / took
+
+
+def _wait_until_left(most: int) -> int:
+    """How many are left, once that is no more than `most`."""
+    while True:
+        with transaction() as session:
+            left = session.scalar(_LEFT) or 0
+        if left <= most:
+            return left
+        time.sleep(0.02)
