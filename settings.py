@@ -176,6 +176,7 @@ class Settings(BaseSettings):
 
     # What comes back.
     event_addresses: Literal["hashed", "truncated", "none"] = "hashed"
+    honeypot_link: bool = False
 
     # Product time: `clock_rate` seconds of it pass in one real second, counted from `clock_epoch`.
     clock_rate: float = Field(default=1.0, gt=0)
@@ -222,6 +223,11 @@ class Settings(BaseSettings):
     def message_domain(self) -> str:
         """The domain after the @ of every Message-ID."""
         return self.message_id_domain or parseaddr(self.mail_from)[1].rpartition("@")[2].lower()
+
+    @property
+    def hidden_link(self) -> str:
+        """Where the link leads that no reader sees; empty when mails have none."""
+        return f"{self.public_url}/" if self.honeypot_link else ""
 
     @property
     def tracking_ring(self) -> tuple[bytes, ...]:

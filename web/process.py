@@ -33,7 +33,7 @@ def install(app: Flask, settings: Settings) -> None:
     """Give `app` what its views ask `current` for."""
     app.extensions[_NAME] = Process(
         settings=settings,
-        library=templates.Library(settings.templates_dir),
+        library=templates.Library(settings.templates_dir, settings.hidden_link),
         signer=tokens.Signer(settings.tracking_ring),
         observer=machines.Observer(settings.index_key.get_secret_value().encode(), settings.event_addresses),
         standings=Standings(),

@@ -21,7 +21,8 @@ def composer() -> compose.Composer:
     configured = settings.current()
     keys = [urlsafe_b64decode(key.get_secret_value()) for key in configured.tracking_keys]
     sender = compose.From(configured.mail_from, configured.reply_to, configured.public_url)
-    return compose.Composer(templates.Library(configured.templates_dir), tokens.Signer(keys), sender)
+    library = templates.Library(configured.templates_dir, configured.hidden_link)
+    return compose.Composer(library, tokens.Signer(keys), sender)
 
 
 def transport() -> Relays:

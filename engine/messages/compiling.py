@@ -8,6 +8,7 @@ from pathlib import Path
 import css_inline
 import jinja2
 from jinja2.exceptions import TemplateError, TemplateSyntaxError
+from markupsafe import escape
 
 from engine.messages import links, sandbox, sources, text, variables
 from engine.messages.mask import Mask
@@ -21,6 +22,7 @@ TEXT = sandbox.Environment(autoescape=False, wraps={links.CLICKED: links.clicked
 
 _CSS = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 _PIXEL = '<img src="{{ _pixel }}" width="1" height="1" alt="" style="display:block;border:0;">'
+_HONEYPOT = '<a href="%s" style="display:none;" aria-hidden="true" tabindex="-1"></a>'
 _UNSUBSCRIBE_HTML = (
     '{% if unsubscribe_url %}<p style="font-size:12px;text-align:center;">¿No quieres recibir más correos como este? '
     '<a href="{{ unsubscribe_url }}">Darme de baja</a></p>{% endif %}'
@@ -58,10 +60,13 @@ class Compiled:
     names: tuple[str, ...]  # every variable, ours included
 
 
-def compile_folder(folder: Path) -> Compiled:
-    """The template in `folder`; BrokenTemplate if a file is missing, is no Jinja, or does what no mail can."""
+def compile_folder(folder: Path, hidden: str = "") -> Compiled:
+    """The template in `folder`; BrokenTemplate if a file is missing, is no Jinja, or does what no mail can.
+
+    `hidden` is where the HTML's hidden link leads, which scanners alone follow; empty: there is none.
+    """
     try:
-        return _compiled(folder)
+        return _compiled(folder, hidden)
     except TemplateError as error:
         place = f"{error.filename or 'body'} line {error.lineno}" if isinstance(error, TemplateSyntaxError) else "body"
         raise BrokenTemplate(f"template {folder.name!r}, {place}: {error.message}") from error
@@ -69,8 +74,11 @@ def compile_folder(folder: Path) -> Compiled:
         raise BrokenTemplate(f"template {folder.name!r}: {error}") from error
 
 
-def sources_in(folder: Path) -> Sources:
-    """The template in `folder` as Jinja; raises what Jinja, the file system or the JSON of its sample raises."""
+def sources_in(folder: Path, hidden: str = "") -> Sources:
+    """The template in `folder` as Jinja, with a hidden link as in `compile_folder`.
+
+    Raises what Jinja, the file system or the JSON of its sample raises.
+    """
     mask = Mask()
     tracker = links.Tracker(mask)
     subject = _subject(folder)
@@ -79,7 +87,7 @@ def sources_in(folder: Path) -> Sources:
     words = {word.strip("'\"") for code in mask.codes for word in code.words}
     return Sources(
         subject=subject,
-        html=_at_end(mask.restore(html), _PIXEL),
+        html=_at_end(mask.restore(html), _PIXEL + _honeypot(hidden)),
         text=mask.restore(text),
         in_links=tuple(variables.named(TEXT.parse(key)) for key in tracker.keys),
         words=variables.named(TEXT.parse(subject)).union(words),
@@ -87,8 +95,8 @@ def sources_in(folder: Path) -> Sources:
     )
 
 
-def _compiled(folder: Path) -> Compiled:
-    sources = sources_in(folder)
+def _compiled(folder: Path, hidden: str) -> Compiled:
+    sources = sources_in(folder, hidden)
     written = ((TEXT, sources.subject), (HTML, sources.html), (TEXT, sources.text))
     trees = [environment.parse(source) for environment, source in written]
     subject, html, text = (environment.from_string(source) for environment, source in written)
@@ -129,6 +137,10 @@ def _text(folder: Path, mask: Mask, tracker: links.Tracker, html: str) -> str:
     if not _unsubscribes(segments):
         written += mask.hide_in_text(_snippet(_UNSUBSCRIBE_TEXT))
     return text.tidy(mask, tracker.in_text(written))
+
+
+def _honeypot(hidden: str) -> str:
+    return _HONEYPOT % links.tracked(links.HONEYPOT, str(escape(hidden))) if hidden else ""
 
 
 def _segments(folder: Path, filename: str) -> list[Segment]:

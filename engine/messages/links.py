@@ -11,12 +11,13 @@ from markupsafe import escape
 from engine.messages.mask import CLOSE, MARK, OPEN, Mask
 from engine.messages.sandbox.printing import Page
 from engine.messages.sources import Segment
-from engine.tracking import tokens
+from engine.tracking import machines, tokens
 
 NAME = "_links"
 CLICKED = "_clicked"
 PIXEL = "_pixel"
 UNSUBSCRIBE = "unsubscribe_url"
+HONEYPOT = machines.HONEYPOT
 
 # What the CSS inliner writes: every attribute in double quotes.
 _ANCHOR = re.compile(r'<a((?: [^\s=>"]+="[^"]*")*)>')
@@ -103,6 +104,11 @@ class Tracker:
     def _wrapped(self, href: str, link: int) -> str:
         begin = self._mask.add(Segment("statement", f"{{% filter {CLICKED}({link}) %}}"))
         return begin + href + self._mask.add(Segment("statement", "{% endfilter %}"))
+
+
+def tracked(link: int, href: str) -> str:
+    """The Jinja that stands for the mail's own address of a link; `href` is its target, escaped as in an attribute."""
+    return f"{{% filter {CLICKED}({link}) %}}{href}{{% endfilter %}}"
 
 
 def clicked(page: Page, href: bytes, link: int) -> bytes:

@@ -131,10 +131,14 @@ class _Probe:
 
 
 class Library:
-    """The templates in one folder, compiled at first use and kept for the life of the process."""
+    """The templates in one folder, compiled at first use and kept for the life of the process.
 
-    def __init__(self, folder: Path) -> None:
+    Each mail has a link to `hidden` that no reader sees, if one is given.
+    """
+
+    def __init__(self, folder: Path, hidden: str = "") -> None:
         self._folder = folder
+        self._hidden = hidden
         self._compiled: dict[str, Template] = {}
 
     def names(self) -> list[str]:
@@ -156,4 +160,4 @@ class Library:
         names = self.names()
         if name not in names:
             raise UnknownTemplate.of("template", f"is not known; there are {', '.join(names) or 'none'}")
-        return Template(name, compiling.compile_folder(self._folder / name))
+        return Template(name, compiling.compile_folder(self._folder / name, self._hidden))

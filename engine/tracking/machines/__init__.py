@@ -3,8 +3,8 @@
 `Observer` says what of a request is kept; `judge` gives a verdict on all hits of one mail, by the rules in `rules`.
 """
 
-from engine.tracking.machines.hits import Hit, Verdict, bucket, is_hit
+from engine.tracking.machines.hits import HONEYPOT, Hit, Verdict, bucket, is_hit
 from engine.tracking.machines.judging import judge
 from engine.tracking.machines.observer import KEEPS, Keep, Observer
 
-__all__ = ["KEEPS", "Hit", "Keep", "Observer", "Verdict", "bucket", "is_hit", "judge"]
+__all__ = ["HONEYPOT", "KEEPS", "Hit", "Keep", "Observer", "Verdict", "bucket", "is_hit", "judge"]

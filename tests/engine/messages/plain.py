@@ -29,9 +29,11 @@ def _clicked(context: Context, href: str, link: int) -> str:
     return escape(addresses.clicked(link, unescape(str(href))))
 
 
-def rendered(folder: Path, variables: dict[str, object], addresses: links.Links) -> tuple[str, str, str]:
+def rendered(
+    folder: Path, variables: dict[str, object], addresses: links.Links, hidden: str = ""
+) -> tuple[str, str, str]:
     """Subject, HTML and text of the template in `folder`."""
-    sources = compiling.sources_in(folder)
+    sources = compiling.sources_in(folder, hidden)
     given = {
         **variables,
         links.UNSUBSCRIBE: addresses.unsubscribe,

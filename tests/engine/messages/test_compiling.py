@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.messages import compiling
+from engine.messages import compiling, templates
 from tests.engine.messages.conftest import PlainLinks, Write
 
 PAGE = "<!doctype html><html><head><style>{css}</style></head><body>{body}</body></html>"
@@ -15,6 +15,20 @@ def html(template: compiling.Compiled | object, addresses: PlainLinks, **values:
     rendered = template.render(values, addresses).html  # type: ignore[attr-defined]
     before, _, _ = rendered.partition('<p style="font-size:12px')
     return before.partition("<body>")[2].removesuffix(PIXEL + "</body></html>")
+
+
+def test_a_hidden_link_is_in_the_html_alone_and_only_when_wanted(
+    write: Write, tmp_path: Path, addresses: PlainLinks
+) -> None:
+    plain = write("<html><body>x</body></html>", text="y").render({}, addresses)
+    hiding = templates.Library(tmp_path, "https://us.example/").get("prueba")
+    link = (
+        '<a href="https://us.example/c/65535?https://us.example/" style="display:none;" aria-hidden="true" '
+        'tabindex="-1"></a>'
+    )
+    hidden = hiding.render({}, addresses)
+    assert hidden.html == plain.html.replace("</body>", link + "</body>") != plain.html
+    assert (hidden.text, hiding.check({})) == (plain.text, [])
 
 
 def test_blocks_fill_the_layout_when_a_template_extends_it(write: Write, addresses: PlainLinks) -> None:

@@ -13,9 +13,10 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from markupsafe import escape
 
 from engine.messages import compose, headers, links, templates
-from engine.tracking import tokens
+from engine.tracking import machines, tokens
 from tests.engine.messages import plain
 
 SIGNER = tokens.Signer([b"a tracking key of the tests"])
@@ -123,6 +124,19 @@ def test_any_template_is_rendered_as_jinja_alone_would(
             return
     assert template.encode(variables, addresses()) == (expected[0], expected[1].encode(), expected[2].encode())
     reads_back(library, variables, expected, eight_bit=eight_bit)
+
+
+@pytest.mark.parametrize("body", ["<p>{{ a }}</p>", "<html><body>x</body></html>", '<a href="{{ url }}">x</a>'])
+def test_the_hidden_link_is_rendered_as_jinja_alone_would(body: str) -> None:
+    variables: dict[str, object] = {"a": "é<&", "url": "https://a.example/?x=1&y='"}
+    hidden = f"{SENDER.public_url}/"
+    with written(body, "S", None) as folder:
+        library = templates.Library(folder.parent, hidden)
+        subject, html, text = plain.rendered(folder, variables, addresses(), hidden)
+        fast = library.get("any").encode(variables, addresses())
+    assert fast == (subject, html.encode(), text.encode())
+    assert f'"{escape(addresses().clicked(machines.HONEYPOT, hidden))}" style="display:none;"' in html
+    reads_back(library, variables, (subject, html, text), eight_bit=True)
 
 
 def reads_back(
