@@ -1,6 +1,7 @@
 """What every test may ask for: a fresh ledger, a broker, and the environment that points at them."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -45,6 +46,13 @@ def forget_settings() -> None:
         cached.cache_clear()
 
 
+def settled() -> None:
+    """Wait until the hits that this process answered are in the ledger."""
+    for thread in threading.enumerate():
+        if thread.name == "spool":
+            thread.join(10)
+
+
 @contextmanager
 def environment(**values: str) -> Iterator[None]:
     """The process with these variables in its environment, and all that was made from it made anew."""
@@ -83,6 +91,7 @@ def ledger(postgres: Any, tmp_path: Path) -> Iterator[str]:
     folders = {"RECORDER_DIR": str(tmp_path / "recorders"), "SPOOL_DIR": str(tmp_path / "spool")}
     with environment(DATABASE_URL=url, LOG_FILE=str(tmp_path / "log"), **folders):
         yield url
+        settled()
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

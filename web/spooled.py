@@ -1,8 +1,8 @@
-"""Taking in what was spooled: this process's own as soon as the ledger is back, and what dead processes left."""
+"""Taking in what was spooled: this process's own several times a second, and what dead processes left."""
 
 import logging
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
@@ -20,6 +20,7 @@ from web import writer
 log = logging.getLogger(__name__)
 
 BATCH = 500
+TAKE_S = 0.1
 PROBE_S = 0.25
 _gate = threading.Lock()  # within a process, one at a time
 
@@ -55,7 +56,8 @@ def _take(file: spool.File) -> int:
         log.error("spool_spoilt lines=%d file=%s", len(content.spoilt), file.path.name)
         file.keep_spoilt(content.spoilt)
     file.remove()
-    log.info("spool_taken_in events=%d torn=%s", len(content.entries), content.is_torn)
+    if file.is_left:
+        log.info("spool_taken_in events=%d torn=%s", len(content.entries), content.is_torn)
     return len(content.entries)
 
 
@@ -82,15 +84,17 @@ def _unsubscribe(entry: Entry) -> None:
 class Taker:
     """A thread that takes in this process's spool, and then ends until it is woken again."""
 
-    def __init__(self, own: Spool, folder: Path, back: Callable[[], None]) -> None:
+    def __init__(self, own: Spool, folder: Path) -> None:
+        self.is_away = False
         self._own = own
         self._folder = folder
-        self._back = back
         self._guard = threading.Lock()
         self._is_wanted = self._is_running = False
 
     def wake(self) -> None:
-        """Something was spooled, or would have been: ask for the ledger until it is there."""
+        """Something was spooled: take it in, or ask for the ledger until it is there."""
+        if self._is_wanted:
+            return  # a round that has not begun will see it
         with self._guard:
             self._is_wanted = True
             if not self._is_running:
@@ -104,10 +108,11 @@ class Taker:
 
     def _run(self) -> None:
         while self._goes_on():
-            sleep(PROBE_S)
+            sleep(PROBE_S if self.is_away else TAKE_S)
             try:
                 self._once()
             except Unavailable:
+                self._tell(is_away=True)
                 self._is_wanted = True
             except Exception as error:  # the thread must outlive what nobody foresaw
                 log.error("spool_failed error=%s", type(error).__name__, exc_info=error)
@@ -120,8 +125,18 @@ class Taker:
             return self._is_running
 
     def _once(self) -> None:
-        with transaction() as session:
-            heartbeats.ages(session)  # whether it answers at all
+        if self.is_away:  # no file after the other, while nobody takes them
+            with transaction() as session:
+                heartbeats.ages(session)
         self._own.seal()
-        take_in(self._folder, self._own)
-        self._back()
+        count = take_in(self._folder, self._own)
+        if self.is_away:
+            log.info("spool_taken_in events=%d", count)
+        self._tell(is_away=False)
+
+    def _tell(self, *, is_away: bool) -> None:
+        if is_away and not self.is_away:
+            log.warning("ledger_away hits=spooled")
+        if self.is_away and not is_away:
+            log.info("ledger_back")
+        self.is_away = is_away

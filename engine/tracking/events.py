@@ -20,6 +20,9 @@ from models.event import SOURCES, TYPES
 WAITS_FOR_SENDING = ("opened", "clicked")
 NOT_SENT = ("queued", "claimed", "sending", "cancelled", "failed")
 
+# Made once: json.dumps makes an encoder at each call with options like these.
+_told = json.JSONEncoder(separators=(",", ":"), default=str).encode
+
 # What tells the hits of one moment apart, beside their link.
 _WHO = ("method", "network", "prefix", "agent")
 
@@ -145,7 +148,7 @@ def dedupe_key(arrival: Arrival, now: datetime) -> bytes:
     where = [arrival.data.get("link"), arrival.data.get("url")]
     if "method" in arrival.data:
         where += [arrival.data.get(name) for name in _WHO]
-    told = json.dumps([arrival.email_id.hex, arrival.event_type, named, where], separators=(",", ":"), default=str)
+    told = _told([arrival.email_id.hex, arrival.event_type, named, where])
     return blake2b(told.encode(), digest_size=16, person=b"cadencia event").digest()
 
 

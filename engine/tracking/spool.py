@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,10 @@ from zlib import crc32
 from engine.tracking.events import Entry
 from models import ids
 
+_told = json.JSONEncoder(separators=(",", ":")).encode
+
 SUFFIX, BAD_SUFFIX = ".spool", ".bad"
+KNOWN_MAX = 2_000
 
 # Files that this process has open. Closing a second descriptor of a file would drop the lock on it (fcntl(2)).
 _open_here: set[Path] = set()
@@ -65,7 +68,7 @@ class Spool:
             if self._file is None:
                 self._file = _File.make(self._folder)
             try:
-                self._file.append(written)
+                self._file.append(written, entries)
             except OSError:
                 self._seal()  # nothing may follow what was perhaps cut off
                 raise
@@ -97,7 +100,9 @@ class _File:
         self.path = path
         self.size_bytes = 0
         self.is_gone = False
+        self.is_left = False  # by a process that is no more
         self._descriptor = descriptor
+        self._known: list[Entry] | None = None  # what it holds, as long as that is little: to be read without the disk
 
     @classmethod
     def make(cls, folder: Path) -> "_File":
@@ -109,7 +114,9 @@ class _File:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not flock: a fork would inherit it
             _open_here.add(path)
         _sync_folder(folder)
-        return cls(path, descriptor)
+        made = cls(path, descriptor)
+        made._known = []
+        return made
 
     @classmethod
     def adopt(cls, path: Path) -> "_File | None":
@@ -126,10 +133,12 @@ class _File:
                 return None
             _open_here.add(path)
         found = cls(path, descriptor)
+        found.is_left = True
         found.size_bytes = os.fstat(descriptor).st_size
         return found
 
-    def append(self, written: bytes) -> None:
+    def append(self, written: bytes, entries: Sequence[Entry]) -> None:
+        """Write these, which are encoded already, and sync them; nothing of it stays when it raises OSError."""
         view = memoryview(written)
         try:
             while view:
@@ -139,9 +148,15 @@ class _File:
             os.ftruncate(self._descriptor, self.size_bytes)
             raise
         self.size_bytes += len(written)
+        if self._known is not None:
+            self._known.extend(entries)
+            if len(self._known) > KNOWN_MAX:
+                self._known = None
 
     def read(self) -> Content:
         """What it holds."""
+        if self._known is not None:
+            return Content(tuple(self._known), (), is_torn=False)
         return decoded(os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0))
 
     def keep_spoilt(self, lines: Sequence[bytes]) -> None:
@@ -180,14 +195,17 @@ def orphans(folder: Path) -> Generator[File, None, None]:
 
 def encoded(entry: Entry) -> bytes:
     """The entry as a line of the file."""
-    fields = asdict(entry) | {
+    fields = {
         "id": entry.id.hex,
         "email_id": entry.email_id.hex,
-        "dedupe_key": entry.dedupe_key.hex(),
+        "event_type": entry.event_type,
+        "event_data": entry.event_data,
         "timestamp": entry.timestamp.isoformat(),
+        "source": entry.source,
+        "dedupe_key": entry.dedupe_key.hex(),
         "received_at": entry.received_at.isoformat(),
     }
-    told = json.dumps(fields, separators=(",", ":")).encode()
+    told = _told(fields).encode()
     return b"%08x %d %b\n" % (crc32(told), len(told), told)
 
 

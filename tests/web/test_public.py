@@ -1,6 +1,5 @@
 """Pixel, click and unsubscribe: what readers and their machines do, on a real ledger."""
 
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +18,7 @@ from engine.tracking import events, tokens
 from models import Contact, Email, Event, ids
 from models.session import transaction
 from tests import processes
-from tests.conftest import environment
+from tests.conftest import environment, settled
 from tests.orders import NOW
 from tests.web.examples import send
 from web import process, spooled
@@ -45,6 +44,7 @@ def signer(app: Flask) -> tokens.Signer:
 
 
 def stored() -> list[Any]:
+    settled()
     with transaction() as session:
         return [tuple(row) for row in session.execute(select(Event.event_type, Event.source).order_by(Event.id))]
 
@@ -87,6 +87,7 @@ def test_a_hit_tells_how_it_was_made_and_no_address(client: FlaskClient, email_i
     headers = {"User-Agent": 'A reader\'s \u00fc \\ "mail" program ' + "x" * 400, "Sec-Purpose": "prefetch"}
     client.get(f"/c/{signer.clicked(email_id, 7, TARGET)}", headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.77"})
     client.get(f"/o/{signer.opened(email_id)}.gif", environ_base={"REMOTE_ADDR": "192.0.2.78"})
+    settled()
     with transaction() as session:
         rows = list(session.scalars(select(Event).order_by(Event.id)))
         click, opened = [row.event_data for row in rows]
@@ -170,10 +171,10 @@ def test_without_the_database_hits_are_answered_and_taken_in_when_it_is_back(
         assert client.get(f"/o/{signer.opened(email_id)}.gif").status_code == 200
         lost = client.post(f"/u/{signer.unsubscribe(email_id)}")
         assert (lost.status_code, 'lang="es"' in lost.text, "Retry-After" in lost.headers) == (503, True, True)
-        assert len(spooled.waiting(process.of(app).settings.spool_dir)) == 1
+        processes.until(lambda: "ledger_away" in caplog.text, "it was noticed", within_s=10)
+        assert spooled.waiting(process.of(app).settings.spool_dir)
         assert stored_nowhere(app) == 0
-    processes.until(lambda: len(stored()) == 2, "both were taken in", within_s=10)
-    processes.until(lambda: "spool" not in {each.name for each in threading.enumerate()}, "its thread has ended")
+    assert len(stored()) == 2
     assert caplog.text.count("ledger_away") == 1
 
 
@@ -243,6 +244,7 @@ def test_the_callers_address_is_that_behind_the_trusted_proxies(email_id: UUID, 
         url = f"/o/{process.of(app).signer.opened(email_id)}.gif"
         for agent, reader in (("a", "192.0.2.1"), ("b", "192.0.2.2"), ("c", "198.51.100.1")):
             app.test_client().get(url, headers={"X-Forwarded-For": reader, "User-Agent": agent})
+        settled()
         with transaction() as session:
             rows = list(session.scalars(select(Event)))
             prefixes = {row.event_data["agent"]: row.event_data["prefix"] for row in rows}
