@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -35,10 +35,10 @@ class Processes:
             "-m", "celery", "-A", "worker", "beat", "-s", str(self.log.parent / f"beat-{len(self._children)}")
         )
 
-    def web(self, port: int) -> subprocess.Popen[bytes]:
+    def web(self, port: int, *, app: str = "web:create_app") -> subprocess.Popen[bytes]:
         """The web server on `port`; returns when it answers."""
         options = ["--interface", "wsgi", "--factory", "--port", str(port), "--blocking-threads", "8"]
-        child = self.start("-m", "granian", *options, "web:create_app")
+        child = self.start("-m", "granian", *options, app)
         until(lambda: _answers(f"http://127.0.0.1:{port}/healthz"), "the web server answers")
         return child
 
@@ -56,6 +56,16 @@ class Processes:
             )
         self._children.append(child)
         return child
+
+    def tell_where(self) -> None:
+        """SIGABRT to everything, and time to write where each thread was; needs PYTHONFAULTHANDLER."""
+        for child in self._children:
+            for process in reversed(family(child.pid)):  # the forked first: their parent would make new ones
+                with suppress(psutil.NoSuchProcess):
+                    with self.log.open("a") as log:
+                        log.write(f"process {process.pid} child of {process.ppid()}, {process.status()}:\n")
+                    process.send_signal(signal.SIGABRT)
+                    time.sleep(0.2)
 
     def end(self) -> None:
         """SIGKILL to everything that is still there."""
@@ -95,7 +105,7 @@ def running(log: Path) -> Iterator[Processes]:
         yield processes
     except BaseException:
         if log.exists():
-            print(log.read_text(errors="replace")[-20_000:])
+            print(log.read_text(errors="replace")[-40_000:])
         raise
     finally:
         processes.end()

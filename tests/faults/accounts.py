@@ -11,7 +11,7 @@ from engine.delivery import audit
 from models.session import Session, transaction
 from tests.faults.relay import Log
 
-NO_SENDERS = {"beat", "valkey", "flushall"}  # what can be killed without a sender dying of it
+NO_SENDERS = {"beat", "valkey", "flushall", "web"}  # what can be killed without a sender dying of it
 IN_FLIGHT_MAX = 4  # SMTP_CONNECTIONS of the scenarios, one body on each
 
 _MAILS = text("SELECT message_id, status, reason FROM emails")
@@ -82,6 +82,7 @@ def check(verdict: Verdict, *, in_doubt_max: int) -> None:
     assert verdict.statuses["sent"] > 0
     assert (verdict.lost, verdict.twice, verdict.denied, verdict.findings) == (0, 0, 0, []), verdict
     assert max(verdict.doubts, default=0) <= in_doubt_max, verdict.doubts
+    assert median(_by_kill(verdict) or [0]) <= IN_FLIGHT_MAX, verdict.doubts
 
 
 def table(verdicts: list[Verdict]) -> list[str]:

@@ -42,6 +42,7 @@ ENVIRONMENT = {
     "IN_DOUBT_TRANSACTIONAL": "hold",
     "PAUSE_BOUNCE_PERCENT": "0",
     "PAUSE_REFUSED_PERCENT": "0",
+    "PYTHONFAULTHANDLER": "1",  # SIGABRT makes a process tell where it hangs
 }
 
 _BUSY = text("""
@@ -51,6 +52,17 @@ SELECT EXISTS (SELECT 1 FROM emails WHERE status IN ('queued', 'claimed', 'sendi
                SELECT 1 FROM emails e
                 WHERE e.enrollment_id = n.id AND e.step = n.next_step AND e.status = 'in_doubt')))
 """)
+
+_IN_THE_WAY = {
+    "statuses": text("SELECT status, count(*), min(due_at) AS due_at, now() FROM emails GROUP BY status"),
+    "group": text("""
+SELECT g.id, g.sender_id, s.pid, s.fenced_at, g.is_started, cardinality(g.members) AS mails, g.started_at,
+       g.leased_until
+  FROM send_groups g JOIN senders s ON s.id = g.sender_id WHERE g.state = 'open'"""),
+    "connection": text("""
+SELECT pid, state, wait_event_type, wait_event, now() - state_change AS since, left(query, 100) AS query
+  FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"""),
+}
 
 
 @dataclass
@@ -166,7 +178,20 @@ class Place:
 
     def until_settled(self, *, within_s: float = 60.0) -> None:
         """Wait until nothing is queued, in hand or due."""
-        processes.until(lambda: not self.is_busy(), "every mail has its end", within_s=within_s, every_s=0.2)
+        try:
+            processes.until(lambda: not self.is_busy(), "every mail has its end", within_s=within_s, every_s=0.2)
+        except AssertionError:
+            self._tell_why_not()
+            raise
+
+    def _tell_why_not(self) -> None:
+        """What is in hand, whom the database waits for, and where every process is; the last go to their log."""
+        with transaction() as session:
+            for what, query in _IN_THE_WAY.items():
+                for row in session.execute(query).mappings():
+                    print(what, dict(row))
+        print("recorders", sorted(path.name for path in (self.folder / "recorders").glob("*")))
+        self.processes.tell_where()
 
     def is_busy(self) -> bool:
         """Whether anything is on its way; also while the database cannot say."""
