@@ -10,7 +10,7 @@ import jinja2
 from jinja2.exceptions import TemplateError, TemplateSyntaxError
 from markupsafe import escape
 
-from engine.messages import links, sandbox, sources, text, variables
+from engine.messages import certain, links, sandbox, sources, text, variables
 from engine.messages.mask import Mask
 from engine.messages.sources import Segment
 from errors import CadenciaError
@@ -44,7 +44,7 @@ class Sources:
     subject: str
     html: str
     text: str
-    in_links: tuple[frozenset[str], ...]  # the variables in each link's target
+    targets: tuple[str, ...]  # of its links
     words: frozenset[str]  # every name in its code
     sample: Mapping[str, object]
 
@@ -55,6 +55,8 @@ class Compiled:
 
     code: tuple[jinja2.Template, jinja2.Template, jinja2.Template]  # subject, HTML, text
     sources: Sources
+    shape: certain.Shape | None  # of a template that need not be tried out
+    in_links: tuple[frozenset[str], ...]  # the variables in each link's target
     required: frozenset[str]
     in_subject: frozenset[str]
     names: tuple[str, ...]  # every variable, ours included
@@ -89,7 +91,7 @@ def sources_in(folder: Path, hidden: str = "") -> Sources:
         subject=subject,
         html=_at_end(mask.restore(html), _PIXEL + _honeypot(hidden)),
         text=mask.restore(text),
-        in_links=tuple(variables.named(TEXT.parse(key)) for key in tracker.keys),
+        targets=tuple(tracker.keys),
         words=variables.named(TEXT.parse(subject)).union(words),
         sample=json.loads(_read(folder, "sample.json")),
     )
@@ -100,10 +102,14 @@ def _compiled(folder: Path, hidden: str) -> Compiled:
     written = ((TEXT, sources.subject), (HTML, sources.html), (TEXT, sources.text))
     trees = [environment.parse(source) for environment, source in written]
     subject, html, text = (environment.from_string(source) for environment, source in written)
+    targets = [TEXT.parse(target) for target in sources.targets]
+    required = frozenset().union(*map(variables.required, trees)) - _OURS
     return Compiled(
         code=(subject, html, text),
         sources=sources,
-        required=frozenset().union(*map(variables.required, trees)) - _OURS,
+        shape=certain.shape(trees, targets, required),
+        in_links=tuple(map(variables.named, targets)),
+        required=required,
         in_subject=variables.named(trees[0]),
         names=tuple(sorted(frozenset().union(*map(variables.named, trees)))),
     )

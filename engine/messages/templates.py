@@ -68,6 +68,9 @@ class Template:
 
         All missing ones are named at once. No fault: `encode` will succeed. Extra variables are allowed.
         """
+        shape = self._compiled.shape
+        if shape is not None and shape.takes(given):
+            return []
         found = variables.faults(given, required=self.required, in_subject=self._compiled.in_subject)
         if found:
             return found
@@ -110,7 +113,7 @@ class Template:
         return f"cannot be rendered by this template ({type(failure).__name__})"
 
     def _misled(self, link: int) -> Fault:
-        names = sorted(self._compiled.sources.in_links[link])
+        names = sorted(self._compiled.in_links[link])
         field = f"variables.{names[0]}" if len(names) == 1 else "variables"
         return Fault(field, "is the target of a link: an absolute http:// or https:// address is needed")
 

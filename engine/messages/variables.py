@@ -35,7 +35,7 @@ def faults(variables: Mapping[str, object], *, required: Collection[str], in_sub
         for name in sorted(required)
         if name not in variables
     ]
-    if _are_short_lines(variables):
+    if short_chars(variables) is not None:
         return found
     for name, value in variables.items():
         problem = _problem(value, _NOT_IN_SUBJECT if name in in_subject else _NEVER)
@@ -44,6 +44,19 @@ def faults(variables: Mapping[str, object], *, required: Collection[str], in_sub
     if not found and _json_bytes(variables) > JSON_BYTES_MAX:
         found.append(Fault("variables", f"are too long: at most {JSON_BYTES_MAX} bytes of JSON are taken"))
     return found
+
+
+def short_chars(variables: Mapping[str, object]) -> int | None:
+    """The characters in all values and names, if every value is a printable text and they are few; else None.
+
+    Such have no fault, as nearly all have none.
+    """
+    chars = 0
+    for name, value in variables.items():
+        if type(value) is not str or not value.isprintable():
+            return None
+        chars += len(name) + len(value) + 2
+    return chars if chars * _JSON_BYTES_A_CHAR <= JSON_BYTES_MAX else None
 
 
 def are_plain(variables: Mapping[str, object]) -> bool:
@@ -63,16 +76,6 @@ def is_plain(value: object, depth: int = DEPTH_MAX) -> bool:
     if type(value) is dict:
         return all(type(key) is str and is_plain(item, depth - 1) for key, item in value.items())
     return False
-
-
-def _are_short_lines(variables: Mapping[str, object]) -> bool:
-    """Whether every value is a printable text, and all together short: such have no fault, as nearly all have none."""
-    chars = 0
-    for name, value in variables.items():
-        if type(value) is not str or not value.isprintable():
-            return False
-        chars += len(name) + len(value) + 2
-    return chars * _JSON_BYTES_A_CHAR <= JSON_BYTES_MAX
 
 
 def _problem(value: object, forbidden: re.Pattern[str]) -> str | None:
