@@ -112,9 +112,9 @@ def _proved(session: Session, mails: Sequence[Mail], came: Moments, now: datetim
 def _after(mail: Mail, derived: Mapping[str, datetime], came: Mapping[str, datetime]) -> Mail:
     """The mail with what came: each moment the earliest known, the status the worst that befell it."""
     known = mail.moments
-    merged = {kind: min(at, known.get(kind, at)) for kind, at in came.items() if kind in _MERGED}
-    kept = {kind: at for kind, at in known.items() if kind in _MERGED}
-    moments = {**kept, **merged, **derived}
+    moments = {**{kind: at for kind, at in known.items() if kind in _MERGED}, **derived}
+    for kind in came.keys() & _MERGED:
+        moments[kind] = min(came[kind], known.get(kind, came[kind]))
     if mail.status not in AFTERWARDS:
         return replace(mail, moments=moments)
     status = next(status for status in reversed(AFTERWARDS) if status in moments or status == "sent")

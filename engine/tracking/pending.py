@@ -65,7 +65,7 @@ def judged(session: Session, verdicts: Iterable[Verdict], *, now: datetime) -> N
 
     The rows of their mails are locked by this transaction: nobody else writes verdicts on them meanwhile.
     """
-    ordered = sorted(verdicts)
+    ordered = sorted(verdicts, key=lambda verdict: verdict.id.int)
     if ordered:
         values = {
             "ids": arrays.uuids(verdict.id for verdict in ordered),

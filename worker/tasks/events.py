@@ -9,7 +9,7 @@ from models.session import retrying
 from worker import process
 from worker.app import app
 
-BATCH = 1000
+BATCH = 2000
 
 
 @app.task(name="events.apply")
@@ -19,8 +19,13 @@ def apply() -> None:
     Twice at once: each takes other events (SKIP LOCKED). Killed in the middle: a batch is one transaction, so its
     events are still waiting.
     """
-    ends_at = monotonic() + settings.current().drain_slice_s
+    process.collect_seldom()
+    ends_at, is_first = monotonic() + settings.current().drain_slice_s, True
     while retrying(lambda session: reactions.apply(session, now=clock.now(), limit=BATCH)) == BATCH:
-        if monotonic() > ends_at or process.is_stopping():
+        process.tidy()
+        is_over = monotonic() > ends_at or process.is_stopping()
+        if is_first or is_over:  # at first for another child to share what waits
             bell.ring("events")
+        if is_over:
             return
+        is_first = False

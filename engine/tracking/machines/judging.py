@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from engine.tracking.machines import company, rules, traits
 from engine.tracking.machines.hits import Hit, Verdict, bucket
@@ -19,7 +20,7 @@ def judge(hits: Sequence[Hit], *, sent_at: datetime | None, crowds: Crowds) -> l
     mails that were hit from a prefix in a `bucket`; a place that is absent has no crowd.
     """
     beside = hits if len(hits) <= COMPANY_MAX else _first(hits)
-    return [_verdict([*_met(hit, beside, sent_at, crowds)], hit) for hit in hits]
+    return [Verdict(hit.id, *_sum((*_met(hit, beside, sent_at, crowds),))) for hit in hits]
 
 
 def _first(hits: Sequence[Hit]) -> Sequence[Hit]:
@@ -50,11 +51,13 @@ def _speed(hit: Hit, own: traits.Traits, seconds: float) -> Iterator[Rule]:
             yield rules.LATER
 
 
-def _verdict(met: Sequence[Rule], hit: Hit) -> Verdict:
+@lru_cache(maxsize=4_096)
+def _sum(met: tuple[Rule, ...]) -> tuple[str, tuple[str, ...]]:
+    """Who is behind a hit that meets these rules, and their names."""
     against = round(sum(rule.weight for rule in met if rule.says == "machine"), 3)
     on_behalf = sum(rule.weight for rule in met if rule.says == "human")
     if against >= rules.MACHINE_FROM:
         source = "machine"
     else:
         source = "human" if round(on_behalf - against, 3) >= rules.HUMAN_FROM else "unknown"
-    return Verdict(hit.id, source, tuple(rule.name for rule in met))
+    return source, tuple(rule.name for rule in met)

@@ -16,7 +16,7 @@ LATER_S = 30
 CROWD_MAILS = 25
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each is one of a kind, and told by that
 class Rule:
     """One thing to look for; `says` is who it speaks for."""
 
