@@ -35,7 +35,7 @@ _PAUSE_ENDS = text("""
     WITH was AS (
         SELECT id, paused_until FROM contacts WHERE id = :contact_id AND paused_until > :now FOR NO KEY UPDATE
     ), free AS (
-        UPDATE contacts SET paused_until = NULL FROM was WHERE contacts.id = was.id
+        UPDATE contacts SET paused_until = :now FROM was WHERE contacts.id = was.id
     ), queued AS (
         UPDATE emails SET due_at = :now, reason = NULL FROM was
          WHERE contact_id = was.id AND status = 'queued' AND reason = 'paused' AND due_at = was.paused_until

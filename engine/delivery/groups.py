@@ -40,7 +40,7 @@ class Member(NamedTuple):
     step: int | None
     variant: str | None
     attempts: int
-    accepted_at: datetime
+    tried_since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,31 +65,31 @@ class Group:
 
 _CLAIM = text("""
 WITH due AS MATERIALIZED (
-    SELECT id FROM emails
+    SELECT id, contact_id, enrollment_id, kind FROM emails
     WHERE status = 'queued' AND lane = :lane AND due_at <= :now
       AND (campaign_id IS NULL OR campaign_id NOT IN (SELECT id FROM campaigns WHERE state = 'paused'))
     ORDER BY due_at, id LIMIT :limit
     FOR UPDATE SKIP LOCKED
 ), person AS (
-    SELECT e.id, c.email, c.first_name, c.last_name, c.company, c.role, c.industry, c.attributes,
+    SELECT due.id, c.email, c.first_name, c.last_name, c.company, c.role, c.industry, c.attributes,
            coalesce(s.reason, n.stop_reason) AS obstacle,
-           CASE WHEN e.kind = 'marketing' AND c.paused_until > :now THEN c.paused_until END AS paused_until
-    FROM due JOIN emails e USING (id)
-    JOIN contacts c ON c.id = e.contact_id
+           CASE WHEN due.kind = 'marketing' THEN c.paused_until END AS pause_ends,
+           due.kind = 'marketing' AND c.paused_until > :now AS is_paused
+    FROM due
+    JOIN contacts c ON c.id = due.contact_id
     LEFT JOIN suppressions s ON s.email_index = c.email_index
-         AND (e.kind = 'marketing' OR s.reason IN ('hard_bounce', 'complaint'))
-    LEFT JOIN enrollments n ON n.id = e.enrollment_id AND n.state = 'stopped'
+         AND (due.kind = 'marketing' OR s.reason IN ('hard_bounce', 'complaint'))
+    LEFT JOIN enrollments n ON n.id = due.enrollment_id AND n.state = 'stopped'
 )
 UPDATE emails e
-SET status = CASE WHEN p.obstacle IS NOT NULL THEN 'cancelled'
-                  WHEN p.paused_until IS NOT NULL THEN 'queued' ELSE :status END,
-    claim = CASE WHEN p.obstacle IS NULL AND p.paused_until IS NULL THEN CAST(:group AS uuid) END,
-    due_at = coalesce(p.paused_until, e.due_at),
-    reason = CASE WHEN p.paused_until IS NULL THEN p.obstacle ELSE coalesce(p.obstacle, 'paused') END
+SET status = CASE WHEN p.obstacle IS NOT NULL THEN 'cancelled' WHEN p.is_paused THEN 'queued' ELSE :status END,
+    claim = CASE WHEN p.obstacle IS NULL AND p.is_paused IS NOT TRUE THEN CAST(:group AS uuid) END,
+    due_at = CASE WHEN p.is_paused THEN p.pause_ends ELSE e.due_at END,
+    reason = CASE WHEN p.obstacle IS NULL AND p.is_paused THEN 'paused' ELSE p.obstacle END
 FROM person p WHERE p.id = e.id
 RETURNING e.id, e.message_id, e.contact_id, e.template, e.variables, e.kind, e.campaign_id, e.enrollment_id,
-          e.step, e.variant, e.attempts, e.accepted_at, p.obstacle, p.paused_until, p.email,
-          p.first_name, p.last_name, p.company, p.role, p.industry, p.attributes
+          e.step, e.variant, e.attempts, greatest(e.accepted_at, p.pause_ends) AS tried_since, p.obstacle, p.is_paused,
+          p.email, p.first_name, p.last_name, p.company, p.role, p.industry, p.attributes
 """)
 
 _OPEN = text(
@@ -132,7 +132,7 @@ def claim(session: Session, hand: Hand, *, limit: int, now: datetime) -> Group |
     rows = session.execute(_CLAIM, values).all()
     if not rows:
         return None
-    free = [row for row in rows if row.obstacle is None and row.paused_until is None]
+    free = [row for row in rows if row.obstacle is None and not row.is_paused]
     if free:
         open_group(session, group_id, hand, [row.id for row in free])
     shared = _campaign_variables(session, {row.campaign_id for row in free if row.campaign_id})
@@ -267,5 +267,5 @@ def _member(row: Row[Any], shared: Mapping[UUID, Mapping[str, Any]]) -> Member:
         step=row.step,
         variant=row.variant,
         attempts=row.attempts,
-        accepted_at=row.accepted_at,
+        tried_since=row.tried_since,
     )

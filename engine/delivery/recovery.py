@@ -21,7 +21,8 @@ _OPEN = text(
     "WHERE sender_id = :sender AND state = 'open' ORDER BY id FOR UPDATE"
 )
 _MEMBERS = text(
-    "SELECT e.id, e.contact_id, e.campaign_id, e.enrollment_id, e.step, e.variant, e.attempts, e.accepted_at, c.email "
+    "SELECT e.id, e.contact_id, e.campaign_id, e.enrollment_id, e.step, e.variant, e.attempts, c.email, "
+    "greatest(e.accepted_at, CASE WHEN e.kind = 'marketing' THEN c.paused_until END) AS tried_since "
     "FROM emails e JOIN contacts c ON c.id = e.contact_id "
     "WHERE e.claim = :group AND e.status IN ('claimed', 'sending')"
 )
@@ -44,7 +45,7 @@ class _Left:
     step: int | None
     variant: str | None
     attempts: int
-    accepted_at: datetime
+    tried_since: datetime
 
 
 def sort(
@@ -87,7 +88,7 @@ def _with_rows(session: Session, group: Row[Any]) -> list[tuple[_Left, str]]:
                 row.step,
                 row.variant,
                 row.attempts,
-                row.accepted_at,
+                row.tried_since,
             ),
             row.email,
         )

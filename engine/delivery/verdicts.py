@@ -31,7 +31,9 @@ class Attempted(Protocol):
     @property
     def attempts(self) -> int: ...
     @property
-    def accepted_at(self) -> datetime: ...
+    def tried_since(self) -> datetime:
+        """From when its time for retries counts: its acceptance, or the end of a pause that its reader asked for."""
+        ...
 
 
 class Settled(NamedTuple):
@@ -101,7 +103,7 @@ def _deferred(message: Attempted, response: str, now: datetime) -> dict[str, Any
     """Queued again after the back-off, or failed when that would be past the time for retries (R17)."""
     due_at = now + back_off(message.attempts + 1)
     keep_trying = timedelta(hours=settings.current().retry_for_hours)
-    if due_at > message.accepted_at + keep_trying:
+    if due_at > message.tried_since + keep_trying:
         return {"status": "failed", "response": response, "reason": "expired", "attempts": 1}
     return {"status": "queued", "response": response, "reason": "deferred", "due_at": due_at, "attempts": 1}
 

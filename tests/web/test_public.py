@@ -293,7 +293,7 @@ def test_without_a_mail_the_pages_speak_the_browsers_language(client: FlaskClien
 
 def paused() -> bool:
     with transaction() as session:
-        return bool(session.scalar(text("SELECT bool_or(paused_until IS NOT NULL) FROM contacts")))
+        return bool(session.scalar(text("SELECT bool_or(paused_until > now()) FROM contacts")))
 
 
 def test_a_pause_is_asked_for_by_post_alone_and_can_be_taken_back(

@@ -42,7 +42,7 @@ def test_claim_hands_out_all_that_composing_takes_and_writes_nothing_but_the_gro
     assert member.email_id == ids.of_step(enrollment.id, 1)
     assert member.message_id == f"{member.email_id.hex}@cadencia.example"
     assert (member.to, member.template, member.kind) == ("contacto0@empresa.example", "email_1_roi", "marketing")
-    assert (member.campaign_id, member.step, member.attempts, member.accepted_at) == (campaign_id, 1, 0, NOW)
+    assert (member.campaign_id, member.step, member.attempts, member.tried_since) == (campaign_id, 1, 0, NOW)
     assert member.variables["link_calendly"] == sequence.VARIABLES["link_calendly"]
     assert session.scalar(text("SELECT count(*) FROM emails")) == 0
     named = session.execute(text("SELECT members, campaign_id, step, state FROM send_groups")).one()
