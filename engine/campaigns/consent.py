@@ -63,11 +63,15 @@ def withdraw(session: Session, email_id: UUID, *, now: datetime, one_click: bool
     """The reader of this e-mail wants no more marketing mail: in force when the transaction is, not when the
     event is applied. Safe to repeat. NotFound when the e-mail does not exist. Commit, then ring "events"."""
     contact_id = _reader(session, email_id, now)
-    how = {"by": "one-click" if one_click else "page"}
-    arrival = events.Arrival(email_id, "unsubscribed", now, how, source="unknown" if one_click else "human")
-    events.record(session, [arrival], now=now)
+    events.record(session, [withdrawal(email_id, now=now, one_click=one_click)], now=now)
     suppressions.add(session, [contact_id], "unsubscribed", now=now, email_id=email_id)
     enrollments.stop(session, [contact_id], "unsubscribed", now=now)
+
+
+def withdrawal(email_id: UUID, *, now: datetime, one_click: bool) -> events.Arrival:
+    """The event that the reader of this e-mail unsubscribed."""
+    how = {"by": "one-click" if one_click else "page"}
+    return events.Arrival(email_id, "unsubscribed", now, how, source="unknown" if one_click else "human")
 
 
 def restore(session: Session, email_id: UUID, *, now: datetime) -> None:

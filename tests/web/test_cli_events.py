@@ -1,4 +1,4 @@
-"""Hit sequences are judged from a file or a pipe, and a bad line is told plainly."""
+"""Hit sequences are judged from a file or a pipe, and a bad line is told plainly; what waits in files is taken in."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,15 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
+
+from engine.tracking import events, spool
+from engine.tracking.events import Arrival
+from models import ids
+from models.session import transaction
+from tests.conftest import environment
+from tests.engine.tracking.test_spool import left_by_another
+from tests.mails import NOW, mail
 
 LINE = {
     "name": "a",
@@ -65,3 +74,24 @@ def test_a_bad_line_is_told_with_number_field_and_what_is_right(run: Any, line: 
     shown = run("-", text=f"{json.dumps(LINE)}\n{line}\n")
     assert shown.exit_code == 2
     assert f"line 2: {told}" in shown.output
+
+
+def test_spool_lists_what_waits_and_takes_it_in(app: Flask, tmp_path: Path) -> None:
+    with transaction() as session:
+        entry = events.entry(Arrival(mail(session).id, "opened"), now=NOW)
+    path = left_by_another(tmp_path / "carried", spool.encoded(entry))
+    runner, command = app.test_cli_runner(), ["events", "spool", "--dir", str(path.parent)]
+    listed = runner.invoke(args=command)
+    assert (listed.exit_code, listed.output) == (0, f"{path}\t{len(spool.encoded(entry))} bytes\n")
+    taken = runner.invoke(args=[*command, "--take-in"])
+    assert (taken.exit_code, taken.output) == (0, "1 events taken in\n")
+    with transaction() as session:
+        assert session.scalar(text("SELECT dedupe_key FROM events")) == entry.dedupe_key
+    assert runner.invoke(args=command).output == ""
+
+
+def test_spool_says_plainly_that_the_database_is_away_and_keeps_the_file(app: Flask, tmp_path: Path) -> None:
+    path = left_by_another(tmp_path / "carried", spool.encoded(events.entry(Arrival(ids.new(), "opened"), now=NOW)))
+    with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"):
+        shown = app.test_cli_runner().invoke(args=["events", "spool", "--dir", str(path.parent), "--take-in"])
+    assert (shown.exit_code != 0, "Traceback" in shown.output, path.exists()) == (True, False, True)

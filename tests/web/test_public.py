@@ -1,5 +1,6 @@
 """Pixel, click and unsubscribe: what readers and their machines do, on a real ledger."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -169,13 +170,54 @@ def test_without_the_database_hits_are_answered_and_taken_in_when_it_is_back(
     with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"):
         assert client.get(f"/c/{signer.clicked(email_id, 0, TARGET)}").headers["Location"] == TARGET
         assert client.get(f"/o/{signer.opened(email_id)}.gif").status_code == 200
-        lost = client.post(f"/u/{signer.unsubscribe(email_id)}")
+        lost = client.post(f"/u/{signer.unsubscribe(email_id)}/pause")
         assert (lost.status_code, 'lang="es"' in lost.text, "Retry-After" in lost.headers) == (503, True, True)
         processes.until(lambda: "ledger_away" in caplog.text, "it was noticed", within_s=10)
         assert spooled.waiting(process.of(app).settings.spool_dir)
         assert stored_nowhere(app) == 0
     assert len(stored()) == 2
     assert caplog.text.count("ledger_away") == 1
+
+
+@pytest.mark.parametrize("form", [{"List-Unsubscribe": "One-Click"}, {}])
+def test_without_the_database_an_unsubscribing_is_kept_and_done_when_it_is_back(
+    client: FlaskClient, email_id: UUID, signer: tokens.Signer, form: dict[str, str]
+) -> None:
+    with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"):
+        answer = client.post(f"/u/{signer.unsubscribe(email_id)}", data=form)
+        assert (answer.status_code, "en cuanto pase" in answer.text) == (200, True)
+    assert stored() == [("unsubscribed", "unknown" if form else "human")]
+    assert suppressed() == ["unsubscribed"]
+
+
+def test_a_database_that_hangs_keeps_no_reader_waiting(
+    app: Flask, client: FlaskClient, postgres: Any, email_id: UUID, signer: tokens.Signer
+) -> None:
+    members = processes.family(postgres.pid)
+    client.get(f"/o/{signer.opened(email_id)}.gif")  # a connection is there to hang on
+    assert len(stored()) == 1
+    for member in members:
+        member.suspend()
+    try:
+        began = time.monotonic()
+        assert client.get(f"/c/{signer.clicked(email_id, 0, TARGET)}").status_code == 302
+        time.sleep(0.3)  # the thread that takes hits in hangs by now
+        assert client.get(f"/c/{signer.clicked(email_id, 1, TARGET)}").status_code == 302
+        assert time.monotonic() - began < 2.0
+        assert process.of(app).arrivals.spool.size_bytes > 0
+    finally:
+        for member in reversed(members):
+            member.resume()
+    assert len(stored()) == 3
+    assert stored_nowhere(app) == 0
+
+
+def test_when_the_disk_fails_hits_go_straight_into_the_ledger(
+    app: Flask, client: FlaskClient, email_id: UUID, signer: tokens.Signer
+) -> None:
+    process.of(app).settings.spool_dir.write_text("not a folder")
+    assert client.get(f"/o/{signer.opened(email_id)}.gif").status_code == 200
+    assert (stored(), stored_nowhere(app)) == ([("opened", "unknown")], 0)
 
 
 def test_fetching_the_unsubscribe_page_a_hundred_times_changes_nothing(
@@ -281,7 +323,7 @@ def test_the_pages_speak_the_contacts_language_else_the_templates(
 
 def test_each_language_has_every_page() -> None:
     pages = [{page.name for page in (languages._FOLDER / shipped).iterdir()} for shipped in languages.SHIPPED]
-    assert len(pages) >= 2 and len(pages[0]) == 7
+    assert len(pages) >= 2 and len(pages[0]) == 8
     assert all(each == pages[0] for each in pages)
 
 

@@ -6,6 +6,9 @@ from flask import Response, request, url_for
 
 from engine import bell, clock
 from engine.campaigns import consent
+from engine.tracking import events
+from engine.tracking.events import Arrival
+from errors import Unavailable
 from models.session import retrying
 from web import process
 from web.auth import public
@@ -27,11 +30,15 @@ def ask(token: str) -> Response:
 @pages.post("/u/<token>")
 @public("the signed token names the e-mail; mail programs post without a login (RFC 8058)")
 def act(token: str) -> Response:
-    """Unsubscribe, by the page's button or by a mail program's own; repeated, it does no more."""
+    """Unsubscribe, by the page's button or by a mail program's own; repeated, it does no more. While the database is
+    away it is kept on disk and done as soon as it is back."""
     email_id = _email_of(token)
     one_click = request.form.get("List-Unsubscribe") == "One-Click"
     now = clock.now()
-    retrying(lambda session: consent.withdraw(session, email_id, now=now, one_click=one_click))
+    try:
+        retrying(lambda session: consent.withdraw(session, email_id, now=now, one_click=one_click))
+    except Unavailable:
+        return _put_by(consent.withdrawal(email_id, now=now, one_click=one_click))
     bell.ring("events")
     return page("unsubscribed", languages.of_mail(email_id), action=url_for(".undo", token=token))
 
@@ -65,6 +72,13 @@ def resume(token: str) -> Response:
     now = clock.now()
     retrying(lambda session: consent.resume(session, email_id, now=now))
     return page("resumed", languages.of_mail(email_id), action=url_for(".pause", token=token))
+
+
+def _put_by(arrival: Arrival) -> Response:
+    """Whoever pressed must not have to come again; Unavailable when the disk does not take it either."""
+    if not process.current().arrivals.put_by(events.entry(arrival, now=clock.now())):
+        raise Unavailable("database: not reachable, and the spool does not take it")
+    return page("waiting", languages.of_browser())
 
 
 def _email_of(token: str) -> UUID:
