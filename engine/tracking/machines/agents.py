@@ -21,19 +21,26 @@ def classify(agent: str) -> str:
 
 def name(agent: str) -> str:
     """The name of the class in `known.toml`; empty for what is not listed there."""
-    return _classified(agent)[1]
+    entry = _classified(agent)[1]
+    return entry.name if entry else ""
+
+
+def was_looked_up(agent: str) -> bool:
+    """Whether what is said of this agent was looked up; True for what is told by its form alone."""
+    entry = _classified(agent)[1]
+    return entry is None or entry.seen is not None
 
 
 @lru_cache(maxsize=4_096)
-def _classified(agent: str) -> tuple[str, str]:
+def _classified(agent: str) -> tuple[str, known.Entry | None]:
     written = agent.strip()
     if not written:
-        return MISSING, ""
+        return MISSING, None
     found = _alternation().match(written)
     if found:
         entry = known.agents()[int(str(found.lastgroup)[1:])]
-        return entry.kind, entry.name
-    return _by_form(written), ""
+        return entry.kind, entry
+    return _by_form(written), None
 
 
 def _by_form(written: str) -> str:

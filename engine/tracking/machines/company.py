@@ -34,7 +34,7 @@ def _links(hit: Hit, others: Sequence[Apart]) -> Iterator[Rule]:
     clicks = [(other.link, gap_s) for other, gap_s in others if other.kind == "clicked"]
     at_once = {hit.link, *[link for link, gap_s in clicks if gap_s <= 1]}
     if len(at_once) > 1:
-        yield rules.LINKS_AT_ONCE if len(at_once) > 2 else rules.TWO_LINKS
+        yield rules.LINKS_AT_ONCE if len(at_once) > 3 else rules.SOME_LINKS
     if len({hit.link, *[link for link, gap_s in clicks if gap_s <= rules.SWEEP_S]}) >= 4:
         yield rules.SWEEP
 

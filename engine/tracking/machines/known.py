@@ -27,13 +27,17 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One class of networks (`matches` are ranges) or agents (parts of the agent), and where that is known from."""
+    """One class of networks (`matches` are ranges) or agents (parts of the agent), and where that is known from.
+
+    `seen` is the day on which it was looked up there; without one it is general knowledge, and weighs less.
+    """
 
     name: str
     kind: str
     matches: tuple[str, ...]
     source: str
-    seen: date
+    seen: date | None = None
+    confidence: str = "looked up"
     note: str = ""
 
 

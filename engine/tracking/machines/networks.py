@@ -31,7 +31,14 @@ def classify(address: Address) -> str:
 
 def kind(name: str) -> str:
     """What a class of networks is (a key of `known.KINDS`); empty for one that is not known, or not any more."""
-    return _kinds().get(name, "")
+    entry = _entries().get(name)
+    return entry.kind if entry else ""
+
+
+def was_looked_up(name: str) -> bool:
+    """Whether what is said of this class of networks was looked up."""
+    entry = _entries().get(name)
+    return entry is not None and entry.seen is not None
 
 
 def parsed(address: str) -> Address | None:
@@ -51,8 +58,8 @@ def prefix(address: Address) -> Network:
 
 
 @lru_cache(maxsize=1)
-def _kinds() -> dict[str, str]:
-    return {entry.name: entry.kind for entry in known.networks()}
+def _entries() -> dict[str, known.Entry]:
+    return {entry.name: entry for entry in known.networks()}
 
 
 @lru_cache(maxsize=2)

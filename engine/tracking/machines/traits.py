@@ -66,9 +66,15 @@ def _met(kind: str, method: str, agent: str, network: str, purpose: str) -> Iter
     if purpose:
         yield rules.PREFETCH
     if program in _BY_AGENT:
-        yield _BY_AGENT[program]
+        rule = _BY_AGENT[program]
+        yield rule if agents.was_looked_up(agent) else min(rule, rules.UNCHECKED_AGENT, key=_weight)
     if program in (agents.BARE, "preloader"):
         yield rules.PRELOADED if kind == "opened" else rules.BARE_AGENT
     place = networks.kind(network)
     if place in _BY_NETWORK:
-        yield _BY_NETWORK[place]
+        rule = _BY_NETWORK[place]
+        yield rule if networks.was_looked_up(network) else min(rule, rules.UNCHECKED_NETWORK, key=_weight)
+
+
+def _weight(rule: Rule) -> float:
+    return rule.weight

@@ -49,7 +49,9 @@ def test_a_hit_alone_is_judged_by_what_it_says(one: machines.Hit, source: str) -
 
 
 def test_links_followed_at_once_are_a_machines() -> None:
-    assert judged(hit(60, link=0), hit(60.2, link=1), hit(60.4, link=2)) == ["machine"] * 3
+    assert judged(*(hit(60 + link / 5, link=link) for link in range(4))) == ["machine"] * 4
+    assert judged(*(hit(60 + link / 5, link=link) for link in range(3))) == ["unknown"] * 3
+    assert judged(*(hit(5 + link / 5, link=link) for link in range(3))) == ["machine"] * 3
     assert judged(hit(60), hit(60.4)) == ["human"] * 2
 
 

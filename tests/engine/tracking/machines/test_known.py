@@ -1,21 +1,30 @@
 """What is known is told with its source and date, contradicts itself nowhere, and is found fast."""
 
+from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_network
 from itertools import pairwise
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from engine.tracking import machines
 from engine.tracking.machines import agents, known, networks, rules
 
+SENT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
+)
 ENTRIES = [*known.networks(), *known.agents()]
 DOCUMENT = (Path(__file__).parents[4] / "docs" / "tracking.md").read_text("utf-8")
 
 
-def test_every_entry_says_where_it_is_known_from_and_since_when() -> None:
+def test_every_entry_says_where_it_was_looked_up_and_when_or_that_it_was_not() -> None:
     assert len(ENTRIES) > 50
     for entry in ENTRIES:
-        assert entry.kind in known.KINDS and entry.matches and len(entry.source) > 10 and entry.seen.year >= 2024
+        assert entry.kind in known.KINDS and entry.matches and len(entry.source) > 10
+        assert (entry.seen is None) == (entry.confidence == "general knowledge")
+        assert entry.seen is None or (entry.confidence == "looked up" and entry.seen >= date(2026, 11, 24))
     for told in (known.networks(), known.agents()):
         assert len({entry.name for entry in told}) == len(told)
 
@@ -33,6 +42,28 @@ def test_every_rule_and_kind_is_in_the_document() -> None:
     assert all(rule.weight > 0 and rule.why and rule.says in ("human", "machine") for rule in rules.ALL)
 
 
+def test_what_was_not_looked_up_never_makes_a_machine_alone() -> None:
+    unchecked = [entry for entry in ENTRIES if entry.seen is None]
+    assert len(unchecked) > 20
+    for entry in unchecked:
+        agent, network = ("", entry.name) if entry in known.networks() else (_agent(entry), "other")
+        hit = machines.Hit(UUID(int=1), "clicked", SENT + timedelta(hours=1), 0, agent=agent or CHROME, network=network)
+        [verdict] = machines.judge([hit], sent_at=SENT, crowds={})
+        assert verdict.source != "machine", (entry.name, verdict)
+
+
+def _agent(entry: known.Entry) -> str:
+    """An agent that only this entry tells anything of."""
+    part = entry.matches[0]
+    return part.removeprefix("^").removesuffix("$") + ("" if part.endswith("$") else "1.0")
+
+
+def test_what_was_not_looked_up_still_counts_beside_other_signs() -> None:
+    hit = machines.Hit(UUID(int=1), "clicked", SENT + timedelta(seconds=5), 0, agent=CHROME, network="symantec-cloud")
+    [verdict] = machines.judge([hit], sent_at=SENT, crowds={})
+    assert verdict == (hit.id, "machine", ("unchecked-network", "fast"))
+
+
 def test_speed_alone_is_no_proof() -> None:
     assert rules.FAST.weight + rules.AT_ONCE.weight < rules.MACHINE_FROM
 
@@ -43,6 +74,7 @@ def test_speed_alone_is_no_proof() -> None:
         ("66.249.84.5", "google"), ("17.58.97.1", "apple"), ("104.28.40.1", "icloud-relay"), ("209.222.82.10", "barracuda"),  # noqa: E501
         ("67.231.144.1", "proofpoint"), ("40.94.1.1", "microsoft"), ("18.200.0.1", "amazon"), ("192.0.2.1", "other"),
         ("2a01:4f8::1", "hetzner"), ("2001:db8::1", "other"), ("10.1.2.3", "own"),
+        ("172.225.226.64", "icloud-relay"), ("172.234.16.1", "linode"),
     ],
 )  # fmt: skip
 def test_an_address_is_in_the_class_of_its_range(address: str, name: str) -> None:

@@ -20,12 +20,12 @@ OBSERVER = machines.Observer(b"k" * 32, "hashed")
 # Where rules and labels disagree and nothing that is observed could mend it, as (sequence, hit).
 TAKEN_FOR_MACHINES = {
     ("fast, and by a VPN", 0),
-    ("opens three links in new tabs within a second", 0),
-    ("opens three links in new tabs within a second", 1),
-    ("opens three links in new tabs within a second", 2),
 }
 MOVES_FLAGS_THOUGH_A_MACHINE = {
     ("a patient scanner with one link", 0),
+    ("a gateway without a name follows its three links", 0),
+    ("a gateway without a name follows its three links", 1),
+    ("a gateway without a name follows its three links", 2),
     ("Safe Links at the time of the click", 0),
 }
 
