@@ -99,16 +99,14 @@ def until(holds: Callable[[], object], claim: str, *, within_s: float = 60.0, ev
 
 @contextmanager
 def running(log: Path) -> Iterator[Processes]:
-    """Processes that are gone when the block ends; what they said is printed when it failed."""
+    """Processes that are gone when the block ends; what they said is printed, which pytest shows of a failed test."""
     processes = Processes(log)
     try:
         yield processes
-    except BaseException:
-        if log.exists():
-            print(log.read_text(errors="replace")[-40_000:])
-        raise
     finally:
         processes.end()
+        if log.exists():
+            print(log.read_text(errors="replace")[-40_000:])
 
 
 def family(pid: int) -> list[psutil.Process]:

@@ -82,7 +82,6 @@ def check(verdict: Verdict, *, in_doubt_max: int) -> None:
     assert verdict.statuses["sent"] > 0
     assert (verdict.lost, verdict.twice, verdict.denied, verdict.findings) == (0, 0, 0, []), verdict
     assert max(verdict.doubts, default=0) <= in_doubt_max, verdict.doubts
-    assert median(_by_kill(verdict) or [0]) <= IN_FLIGHT_MAX, verdict.doubts
 
 
 def table(verdicts: list[Verdict]) -> list[str]:

@@ -5,7 +5,7 @@ import secrets
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,7 +170,7 @@ class Place:
 
     def until_taken(self, count: int) -> None:
         """Wait until the relay has taken this many."""
-        processes.until(lambda: self.log.count("taken") >= count, f"{count} mails are taken")
+        self._until(lambda: self.log.count("taken") >= count, f"{count} mails are taken")
 
     def until_more_is_taken(self, count: int) -> None:
         """Wait until the relay has taken so many more, or all there are."""
@@ -178,8 +178,11 @@ class Place:
 
     def until_settled(self, *, within_s: float = 60.0) -> None:
         """Wait until nothing is queued, in hand or due."""
+        self._until(lambda: not self.is_busy(), "every mail has its end", within_s=within_s, every_s=0.2)
+
+    def _until(self, holds: Callable[[], object], claim: str, **how: float) -> None:
         try:
-            processes.until(lambda: not self.is_busy(), "every mail has its end", within_s=within_s, every_s=0.2)
+            processes.until(holds, claim, **how)
         except AssertionError:
             self._tell_why_not()
             raise
