@@ -85,17 +85,18 @@ def _widen(session: Session, batch: Batch, places: dict[UUID, Place]) -> None:
 def judge(session: Session, batch: Batch, *, now: datetime) -> list[tuple[Mail, Moments]]:
     """Judge the hits of all mails of the batch and write the verdicts; each mail with the moments of its hits.
 
-    Where some of a mail's hits may have been pruned, its moments only move back.
+    Where some of a mail's hits may have been pruned, or it has too many to look at all, its moments only move back.
     """
     read = {*batch.own.values(), *set().union(*batch.crowds.unmarked.values())}
-    loaded = histories.load(session, [mail.id for mail in batch.mails if mail.id in read])
+    loaded = histories.load(session, [mail.id for mail in batch.mails if mail.id in read], batch.own)
     since = histories.horizon(session)
     told = []
     for mail in batch.mails:
         history = loaded.get(mail.id, [])
         after = histories.judge(history, sent_at=mail.sent_at, crowds=batch.crowds.counts)
         batch.changes += histories.changed(history, after)
-        told.append((mail, _moments(mail, after, is_whole=mail.id in read and mail.accepted_at >= since)))
+        is_whole = mail.id in read and mail.accepted_at >= since and len(history) < histories.LENGTH_MAX
+        told.append((mail, _moments(mail, after, is_whole=is_whole)))
     _write(session, batch, now)
     return told
 

@@ -16,6 +16,7 @@ from models import arrays
 
 KINDS = ("opened", "clicked", "machine_opened", "machine_clicked")
 HORIZON = "events"
+LENGTH_MAX = 200  # hits of a mail that are looked at each time another comes, the earliest ones
 
 _LOAD = text("""
 SELECT email_id, source, array_to_string(reasons, ','), applied_at IS NOT NULL, event_data ->> 'method',
@@ -24,7 +25,9 @@ SELECT email_id, source, array_to_string(reasons, ','), applied_at IS NOT NULL, 
        coalesce(event_data ->> 'agent', ''),
        coalesce(event_data ->> 'network', 'other'), coalesce(event_data ->> 'prefix', ''),
        coalesce(event_data ->> 'purpose', '')
-  FROM events WHERE email_id = ANY(CAST(:ids AS uuid[])) AND event_type IN ('opened', 'clicked') AND NOT held
+  FROM (SELECT events.*, row_number() OVER (PARTITION BY email_id ORDER BY timestamp, id) AS place FROM events
+         WHERE email_id = ANY(CAST(:ids AS uuid[])) AND event_type IN ('opened', 'clicked') AND NOT held) AS found
+ WHERE place <= :most OR id = ANY(CAST(:own AS uuid[]))
 """)
 _HORIZON = text("SELECT since FROM horizons WHERE name = :name")
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -43,10 +46,14 @@ class Reaction(NamedTuple):
     is_applied: bool
 
 
-def load(session: Session, email_ids: Iterable[UUID]) -> dict[UUID, list[Reaction]]:
-    """All opens and clicks of these e-mails that may count, applied or not, in no order; those of others are absent."""
+def load(session: Session, email_ids: Iterable[UUID], own: Iterable[UUID] = ()) -> dict[UUID, list[Reaction]]:
+    """The opens and clicks of these e-mails that may count, applied or not, in no order; mails without are absent.
+
+    All of them, but of a mail with more than `LENGTH_MAX` the earliest so many, and those in `own` (ids of events).
+    """
     found: dict[UUID, list[Reaction]] = defaultdict(list)
-    rows = session.execute(_LOAD, {"ids": arrays.uuids(email_ids)}).all()
+    values = {"ids": arrays.uuids(email_ids), "own": arrays.uuids(own), "most": LENGTH_MAX}
+    rows = session.execute(_LOAD, values).all()
     for email_id, source, reasons, is_applied, method, *seen in rows:
         event_id, kind, at, link, agent, network, prefix, purpose = seen
         hit = Hit(event_id, kind, at, link, method or "GET", agent, network, prefix, purpose)

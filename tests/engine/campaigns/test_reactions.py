@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 from engine.audience import suppressions
 from engine.campaigns import advance, reactions
 from engine.delivery.verdicts import Settled
-from engine.tracking import events
+from engine.tracking import events, histories
 from engine.tracking.events import Arrival
 from models import Contact, Email, EmailStats, Enrollment, Event
 from models.stats import COUNTERS
 from tests.mails import HOUR, NOW, Mail, campaign, campaign_mail, mail
+
+PHONE = "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"
 
 EARLIER = NOW - timedelta(minutes=20)
 HARD = {"hard": True}
@@ -264,3 +266,26 @@ def statements(session: Session) -> Iterator[list[str]]:
     event.listen(session.connection(), "before_cursor_execute", note)
     yield sent
     event.remove(session.connection(), "before_cursor_execute", note)
+
+
+def test_apply_looks_at_the_first_hits_of_a_mail_and_at_the_new_ones_when_there_are_very_many(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(histories, "LENGTH_MAX", 20)
+    opened, seen = mail(session), {"method": "GET", "agent": "python-requests/2.32", "network": "other"}
+    hits = [Arrival(opened.id, "opened", NOW - HOUR + timedelta(seconds=n), seen) for n in range(100)]
+    events.record(session, hits, now=NOW)
+    while reactions.apply(session, now=NOW, limit=30):
+        pass
+    events.record(session, [Arrival(opened.id, "opened", NOW, {**seen, "agent": PHONE})], now=NOW)
+    reactions.apply(session, now=NOW)
+
+    loaded = histories.load(session, [opened.id])[opened.id]
+    assert sorted(each.hit.at for each in loaded) == [hit.timestamp for hit in hits[:20]]
+    row = session.get_one(Email, opened.id)
+    assert (row.machine_opened_at, row.opened_at) == (hits[0].timestamp, NOW)
+    assert set(session.scalars(select(Event.source))) == {"machine", "human"}
+    events.record(session, [Arrival(opened.id, "clicked", NOW, {**seen, "link": 1})], now=NOW)
+    reactions.apply(session, now=NOW)
+    session.refresh(row)
+    assert (row.opened_at, row.machine_clicked_at) == (NOW, NOW)  # what lies beyond the first is not forgotten

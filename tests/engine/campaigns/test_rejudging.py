@@ -1,6 +1,7 @@
 """Judging anew equals what applying as events came has made, and mends what is not so."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from random import Random
 
@@ -12,7 +13,7 @@ from engine.analytics import rollups
 from engine.campaigns import reactions, rejudging
 from engine.tracking import events, keeping
 from engine.tracking.events import Arrival
-from models.session import transaction
+from models.session import retrying, transaction
 from tests.engine.campaigns.test_reactions_in_any_order import ledger_of, make_arrivals, make_hits, make_mails
 from tests.mails import NOW, mail
 
@@ -29,6 +30,9 @@ SCRAMBLE = (
                       WHERE event_type IN ('opened', 'clicked') AND NOT held)""",
     "UPDATE email_stats SET opened = opened + 3, machine_clicked = 0, clicked = 5",
 )
+
+# Cancelling steps over a queued mail whose row others hold, so which ones it reaches says nothing about judging.
+_NONE_QUEUED = text("UPDATE emails SET status = 'cancelled' WHERE status = 'queued'")
 
 
 def rejudge(session: Session, *, limit: int = 40, write: bool = True) -> tuple[Counter[tuple[str, str]], int, int, int]:
@@ -104,3 +108,41 @@ def test_size_counts_the_events_of_the_span(ledger: str) -> None:
         moments = (SINCE - timedelta(seconds=1), SINCE, NOW, UNTIL)
         events.record(session, [Arrival(sent.id, "opened", moment) for moment in moments], now=UNTIL)
         assert rejudging.size(session, SINCE, UNTIL) == 2
+
+
+def test_page_may_run_twice_at_once_while_events_come_in(ledger: str) -> None:
+    """Two judge again and two apply, all over the same mails; what is then made of the rest is as without them."""
+    random = Random(5)
+    with transaction() as session:
+        mails = make_mails(session, random, contacts=30)
+        session.execute(_NONE_QUEUED)
+        arrivals = make_arrivals(mails, random, number=150) + make_hits(mails, random, number=300)
+        undo = session.begin_nested()
+        events.record(session, arrivals, now=NOW)
+        while reactions.apply(session, now=NOW):
+            pass
+        expected = ledger_of(session)
+        undo.rollback()
+
+    def come_in(part: int) -> None:
+        for at in range(part, len(arrivals), 40):
+            retrying(lambda session, few=arrivals[at : at + 20]: events.record(session, few, now=NOW))
+            retrying(lambda session: reactions.apply(session, now=NOW, limit=25))
+
+    def judge_again(_: int) -> None:
+        for _ in range(3):
+            after = rejudging.start(SINCE)
+            while page := retrying(lambda session, at=after: rejudging.page(session, at, UNTIL, now=NOW, limit=40)):
+                after = page.last
+            with transaction() as session:
+                hours = list(rejudging.hours(session, SINCE, UNTIL))
+            for hour in hours:
+                retrying(lambda session, which=hour: rollups.recount(session, which))
+
+    with ThreadPoolExecutor(4) as pool:
+        for run in [pool.submit(*each) for each in ((come_in, 0), (come_in, 20), (judge_again, 0), (judge_again, 1))]:
+            run.result()
+    while retrying(lambda session: reactions.apply(session, now=NOW)):
+        pass
+    with transaction() as session:
+        assert ledger_of(session) == expected
