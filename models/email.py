@@ -79,6 +79,7 @@ class Email(Base):
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
     response: Mapped[str | None] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
+    relay: Mapped[str | None] = mapped_column(String(255))  # that of the last attempt, as `outbox relays` names it
 
 
 class Sender(Base):

@@ -1,7 +1,7 @@
 """Commands about messages: what is in doubt, and whether the ledger accounts for every one."""
 
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 import click
@@ -13,7 +13,7 @@ from engine.delivery import audit as auditing
 from engine.delivery import doubts as doubting
 from engine.delivery.pace import recount
 from engine.delivery.pace.allowance import Calendar
-from engine.delivery.relays import overview
+from engine.delivery.relays import carried, overview
 from errors import InvalidInput
 from models import ids
 from models.session import transaction
@@ -77,7 +77,7 @@ def close(email_id: tuple[str, ...]) -> None:
 @click.option("--try", "is_trying", is_flag=True, help="Connect to each, with TLS and credentials; no mail is sent.")
 @plainly
 def relays(is_trying: bool) -> None:
-    """List the mail servers: their limits, how the sending processes stand with them, what is left of the day.
+    """List the mail servers: their limits, how the sending processes stand with them, what they carried.
 
     `closed` works, `open` failed and is left alone for a while, `half-open` is to be tried again. With --try the
     status is 1 when one cannot be used.
@@ -89,9 +89,12 @@ def relays(is_trying: bool) -> None:
     if is_trying:
         _try_out()
         return
-    for relay in overview.of_all(Calendar(lambda: clock.now().date(), _sent_on)):
+    known = overview.of_all(Calendar(lambda: clock.now().date(), _sent_on))
+    with transaction() as session:
+        taken = carried.since(session, clock.now() - timedelta(days=1))
+    for relay in known:
         left = "" if relay.left_today is None else f"\t{relay.left_today} left today"
-        click.echo(f"{relay.name}\t{_states(relay)}\t{relay.limits}{left}")
+        click.echo(f"{relay.name}\t{_states(relay)}\t{relay.limits}{left}\t{taken.get(relay.name, 0)} in 24 h")
         for why in sorted({standing.why for standing in relay.standings if standing.why}):
             click.echo(f"\t{why}")
 

@@ -54,6 +54,7 @@ class _Drain:
         self._mail_from = letters.envelope_sender()
         self._renew_at = 0.0
         self._agenda: due.Agenda | None = None
+        self._relay: str | None = None  # which carried the group in hand
 
     def run(self) -> bool:
         slice_ends = monotonic() + self._settings.drain_slice_s
@@ -102,7 +103,13 @@ class _Drain:
             settled: list[Settled] = []
             if done is not None and done.members:
                 settled = groups.settle(
-                    session, done.id, results, origin=done.origin, now=now, moment=_remembered(self._time.at)
+                    session,
+                    done.id,
+                    results,
+                    origin=done.origin,
+                    relay=self._relay,
+                    now=now,
+                    moment=_remembered(self._time.at),
                 )
                 advance.carried(session, settled, now=now)
             group = self._claim(session, now, limit) if limit else None
@@ -132,7 +139,8 @@ class _Drain:
         if not group.members or not (group.started or self._start(group)):
             return [(member, _UNTRIED) for member in group.members]
         self._renew_at = monotonic() + self._settings.lease_s / 4
-        self._sending.recorder.begin(group.id, [member.email_id for member in group.members])
+        self._relay = self._sending.transport.name
+        self._sending.recorder.begin(group.id, [member.email_id for member in group.members], self._relay)
         own: dict[int, Outcome] = {}
         heard = self._sending.transport.send(
             self._letters(group, own), self._mail_from, self._sending.recorder, tick=lambda: self._renew(group)

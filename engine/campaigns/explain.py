@@ -37,6 +37,7 @@ class StepTaken:
     machine_opened_at: datetime | None
     machine_clicked_at: datetime | None
     reason: str | None
+    relay: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ _WHY = text("""
            campaigns.reason AS campaign_reason, enrollments.state, enrollments.stop_reason, enrollments.stopped_at,
            enrollments.next_step, enrollments.next_at, emails.id AS email_id, emails.step, emails.template,
            emails.status, emails.sent_at, emails.opened_at, emails.clicked_at, emails.converted_at,
-           emails.machine_opened_at, emails.machine_clicked_at, emails.reason,
+           emails.machine_opened_at, emails.machine_clicked_at, emails.reason, emails.relay,
            emails.due_at, emails.attempts,
            CASE WHEN contacts.paused_until > :now THEN contacts.paused_until END AS paused_until, EXISTS (
                SELECT 1 FROM send_groups WHERE send_groups.state = 'open' AND step = enrollments.next_step

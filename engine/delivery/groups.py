@@ -165,39 +165,41 @@ def settle(
     results: Sequence[tuple[verdicts.Attempted, Outcome]],
     *,
     origin: Origin | None = None,
+    relay: str | None = None,
     state: str = "settled",
     now: datetime,
     moment: Callable[[int], datetime] | None = None,
 ) -> list[Settled]:
-    """Record what became of every message of a group and close it; all of it or, raising Fenced, nothing.
+    """Record what became of every message of a group, over `relay`, and close it; all or, raising Fenced, nothing.
 
     `moment` is product time at a real one (unix ms); without it, all was sent at `now`. With an `origin` the messages
     get their rows here.
     """
     settled = [verdicts.decide(member, outcome, now=now, moment=moment) for member, outcome in results]
     if origin is not None:
-        settled = _record_new(session, group_id, origin, settled, now)
+        settled = _record_new(session, group_id, origin, settled, relay)
     elif settled:
-        _record(session, group_id, settled)
+        _record(session, group_id, settled, relay)
     _close(session, group_id, settled, state)
     return settled
 
 
 def _record_new(
-    session: Session, group_id: UUID, origin: Origin, settled: Sequence[Settled], now: datetime
+    session: Session, group_id: UUID, origin: Origin, settled: Sequence[Settled], relay: str | None
 ) -> list[Settled]:
     decided = [one for one in settled if one.attempts]
     if decided:
-        _expect(births.record(session, group_id, origin, decided), len(decided), group_id)
+        _expect(births.record(session, group_id, origin, decided, relay=relay), len(decided), group_id)
     if len(decided) == len(settled):
         return decided
-    return decided + births.hand_back(session, group_id, [one for one in settled if not one.attempts], now=now)
+    return decided + births.hand_back(session, group_id, [one for one in settled if not one.attempts])
 
 
 _RECORD = text("""
 UPDATE emails e
 SET status = v.status, sent_at = v.sent_at, due_at = coalesce(v.due_at, e.due_at), response = v.response,
     reason = v.reason, attempts = e.attempts + v.attempts,
+    relay = CASE WHEN v.attempts > 0 THEN :relay ELSE e.relay END,
     claim = CASE WHEN v.status = 'in_doubt' THEN e.claim END
 FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[]), CAST(:sent AS timestamptz[]),
             CAST(:due AS timestamptz[]), CAST(:responses AS text[]), CAST(:reasons AS text[]),
@@ -207,9 +209,10 @@ WHERE e.id = v.id AND e.claim = :group AND e.status IN ('claimed', 'sending')
 """)
 
 
-def _record(session: Session, group_id: UUID, settled: Sequence[Settled]) -> None:
+def _record(session: Session, group_id: UUID, settled: Sequence[Settled], relay: str | None) -> None:
     values = {
         "group": group_id,
+        "relay": relay,
         "ids": arrays.uuids([one.email_id for one in settled]),
         "statuses": arrays.words([one.status for one in settled]),
         "sent": arrays.moments([one.sent_at for one in settled]),

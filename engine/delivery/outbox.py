@@ -132,13 +132,14 @@ class Story:
     attempts: int
     reason: str | None
     response: str | None
+    relay: str | None
     events: tuple[Happening, ...]
 
 
 _STORY = text(
     "SELECT id AS email_id, contact_id, template, subject, kind, lane, campaign_id, step, message_id, status, "
     "accepted_at, due_at, sent_at, opened_at, clicked_at, converted_at, machine_opened_at, machine_clicked_at, "
-    "attempts, reason, response "
+    "attempts, reason, response, relay "
     "FROM emails WHERE id = :id"
 )
 # A campaign's mail that a sender has in hand, and that has no row yet.
@@ -150,7 +151,7 @@ SELECT CAST(:id AS uuid) AS email_id, n.contact_id, s.template, s.subject, 'mark
        CAST(NULL AS timestamptz) AS opened_at, CAST(NULL AS timestamptz) AS clicked_at,
        CAST(NULL AS timestamptz) AS converted_at, CAST(NULL AS timestamptz) AS machine_opened_at,
        CAST(NULL AS timestamptz) AS machine_clicked_at, 0 AS attempts, CAST(NULL AS text) AS reason,
-       CAST(NULL AS text) AS response
+       CAST(NULL AS text) AS response, CAST(NULL AS text) AS relay
   FROM enrollments n
   JOIN send_groups g ON g.state = 'open' AND g.campaign_id = n.campaign_id AND g.step = :step AND n.id = ANY(g.members)
   JOIN campaign_steps s ON s.campaign_id = g.campaign_id AND s.step = g.step

@@ -21,7 +21,8 @@ from errors import Fenced
 _MAGIC = b"CADREC03"
 _HEADER = struct.Struct("<8s16s16sIII")  # magic, boot id, sender, pid, slots, slot size
 _GROUP = struct.Struct("<16sI")  # the group in hand and how many messages it has
-_GROUP_AT, _VALID_AT, _HEADER_SIZE = 64, 84, 4096
+_RELAY = struct.Struct("<255p")  # over which one it goes
+_GROUP_AT, _VALID_AT, _RELAY_AT, _HEADER_SIZE = 64, 84, 128, 4096
 
 # A slot: the id of its message (16), the state (1), 3 unused, the answer (108). The state stands apart from what one
 # packing overwrites: no byte of it may change before the mark does.
@@ -59,11 +60,12 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A dead sender's file: its group in hand (None when no group had begun) and that group's messages."""
+    """A dead sender's file: its group in hand (None when no group had begun), that group's messages and its relay."""
 
     sender_id: UUID
     group_id: UUID | None
     slots: Mapping[UUID, Slot]
+    relay: str | None = None
 
 
 def _boot_id() -> bytes:
@@ -102,14 +104,15 @@ class Recorder:
         """Until when the group in hand is ours: a moment of `boot_s`, taken before the ledger was asked for it."""
         self._lease_ends = ends
 
-    def begin(self, group_id: UUID, email_ids: Sequence[UUID]) -> None:
-        """Take a group in hand: after its start was committed, before its first MAIL FROM."""
+    def begin(self, group_id: UUID, email_ids: Sequence[UUID], relay: str = "") -> None:
+        """Take a group in hand, to go over `relay`: after its start was committed, before its first MAIL FROM."""
         if len(email_ids) > self.slots:
             raise ValueError(f"a group of {len(email_ids)} does not fit into {self.slots} slots")
         self._map[_VALID_AT] = 0
         slots = b"".join([email_id.bytes + _BLANK for email_id in email_ids])
         self._map[_HEADER_SIZE : _HEADER_SIZE + len(slots)] = slots
         _GROUP.pack_into(self._map, _GROUP_AT, group_id.bytes, len(email_ids))
+        _RELAY.pack_into(self._map, _RELAY_AT, relay.encode())
         self._map[_VALID_AT] = 1
 
     def complete(self, slot: int) -> None:
@@ -193,7 +196,8 @@ def _read(content: bytes) -> Recording | None:
     group, count = _GROUP.unpack_from(content, _GROUP_AT)
     starts = [_HEADER_SIZE + _SLOT_SIZE * number for number in range(count)]
     slots = {UUID(bytes=content[start : start + 16]): _slot(content, start) for start in starts}
-    return Recording(UUID(bytes=sender), UUID(bytes=group), slots)
+    relay: bytes = _RELAY.unpack_from(content, _RELAY_AT)[0]
+    return Recording(UUID(bytes=sender), UUID(bytes=group), slots, relay.decode("utf-8", "replace") or None)
 
 
 def _slot(content: bytes, start: int) -> Slot:

@@ -65,7 +65,10 @@ def sort(
         origin = _origin(session, group, moment) if group.campaign_id else None
         left = _unborn(session, group, origin) if origin else _with_rows(session, group)
         results = [(message, _outcome(message, address, group, recording)) for message, address in left]
-        settled += groups.settle(session, group.id, results, origin=origin, state="recovered", now=now, moment=moment)
+        relay = recording.relay if recording is not None and recording.group_id == group.id else None
+        settled += groups.settle(
+            session, group.id, results, origin=origin, relay=relay, state="recovered", now=now, moment=moment
+        )
     return settled
 
 

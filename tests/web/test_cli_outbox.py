@@ -1,21 +1,40 @@
 """What people see of the relays."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from engine import clock
+from engine.delivery import groups
+from engine.delivery.groups import Hand
+from engine.delivery.outcomes import Sent
 from engine.delivery.relays import board, setup
 from engine.delivery.relays.board import Board, Standing
 from models import ids
+from models.session import transaction
+from tests import orders
 from tests.conftest import environment
 from tests.engine.delivery.servers import PIPELINING, Server
 
 
 @pytest.fixture
-def run(app: Flask) -> Any:
+def run(app: Flask, ledger: str) -> Any:
     runner = app.test_cli_runner()
     return lambda *arguments: runner.invoke(args=["outbox", "relays", *arguments])
+
+
+def carry(relay: str) -> None:
+    """Two mails that this relay took, and one that it took two days ago."""
+    with transaction() as session:
+        for count, ago in ((2, timedelta(0)), (1, timedelta(days=2))):
+            orders.queue(session, count, now=clock.now() - ago)
+            hand = Hand(orders.sender(session), "transactional", 60, started=True)
+            group = groups.claim(session, hand, limit=count, now=clock.now())
+            assert group is not None
+            results = [(member, Sent("250 ok")) for member in group.members]
+            groups.settle(session, group.id, results, relay=relay, now=clock.now() - ago)
 
 
 def test_relays_are_listed_with_their_limits_and_how_senders_stand_with_them(run: Any, broker: str) -> None:
@@ -23,11 +42,12 @@ def test_relays_are_listed_with_their_limits_and_how_senders_stand_with_them(run
     with environment(SMTP_URL="smtps://a.example", SMTP_RELAYS=urls):
         for state, why in (("closed", ""), ("closed", ""), ("open", "it refused the credentials")):
             Board(setup.store(), ids.new().hex).tell(Standing("b.example:587", state, why, 12.0))
+        carry("b.example:587")
         shown = run()
     assert shown.exit_code == 0, shown.output
     assert shown.output.splitlines() == [
-        "a.example:465\tnot used of late\tweight 1",
-        "b.example:587\topen in 1, closed in 2\tweight 3, 20/s, 20 connections, 500 a day\t500 left today",
+        "a.example:465\tnot used of late\tweight 1\t0 in 24 h",
+        "b.example:587\topen in 1, closed in 2\tweight 3, 20/s, 20 connections, 500 a day\t500 left today\t2 in 24 h",
         "\tit refused the credentials",
     ]
     assert "secret" not in shown.output and "ana" not in shown.output

@@ -74,6 +74,7 @@ class StepTaken(Output):
     machine_clicked_at: Moment | None
     converted_at: Moment | None
     reason: str | None
+    relay: str | None = Field(description="The mail server its last attempt went over.")
 
 
 class Journey(Output):

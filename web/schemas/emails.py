@@ -153,6 +153,7 @@ class Story(Output):
     attempts: int
     reason: str | None
     response: str | None = Field(description="What the mail server said, addresses left out.")
+    relay: str | None = Field(description="The mail server its last attempt went over, as `outbox relays` names it.")
     message_id: str
     events: list[StoryEvent]
 

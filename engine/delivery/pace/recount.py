@@ -9,6 +9,6 @@ _SENT = text("SELECT coalesce(sum(sent + failed), 0) FROM email_stats WHERE hour
 
 
 def sent_on(session: Session, day: date) -> int:
-    """The messages decided on that day of UTC, over all relays: the ledger does not know over which one."""
+    """The messages decided on that day of UTC, over all relays: the statistics do not tell them apart."""
     start = datetime.combine(day, time(), UTC)
     return int(session.execute(_SENT, {"start": start, "end": start + timedelta(days=1)}).scalar_one())

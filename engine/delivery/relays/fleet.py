@@ -42,6 +42,11 @@ class Relays:
         return way is not None and way.transport.is_open
 
     @property
+    def name(self) -> str:
+        """Which relay that is, as `outbox relays` names it."""
+        return self._chosen().plan.name
+
+    @property
     def eight_bit(self) -> bool:
         """Whether that relay takes 8-bit bodies."""
         return self._chosen().transport.eight_bit

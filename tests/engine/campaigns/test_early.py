@@ -12,6 +12,7 @@ from engine.audience import suppressions
 from engine.campaigns import campaigns, consent, reactions
 from engine.delivery import audit, outbox, recovery
 from engine.delivery.groups import Group
+from engine.delivery.outcomes import Paced
 from engine.delivery.recorder import Mark, Recording, Slot
 from engine.tracking import events
 from engine.tracking.events import Arrival
@@ -87,6 +88,17 @@ def test_a_mail_that_is_given_back_after_an_early_event_waits_in_its_row(session
     (sent,) = sequence.settle(session, now=SOON)
     assert (sent.email_id, sent.status) == (member.email_id, "sent")
     assert audit.read(session).findings == ()
+
+
+def test_a_mail_that_came_too_early_for_a_limit_is_due_at_its_turn_though_an_event_gave_it_a_row(
+    session: Session,
+) -> None:
+    group = in_hand(session)
+    (member,) = group.members
+    events.record(session, [Arrival(member.email_id, "opened", SOON)], now=SOON)
+    sequence.record(session, [group], Paced(90.0), now=SOON)
+    due = session.execute(text("SELECT status, due_at FROM emails")).one()
+    assert tuple(due) == ("queued", SOON + timedelta(seconds=90))
 
 
 def test_an_event_that_comes_while_its_group_is_settled_is_neither_lost_nor_too_early(ledger: str) -> None:

@@ -135,6 +135,20 @@ def test_settle_writes_each_outcome_in_its_own_words(session: Session) -> None:
     assert tuple(counts) == ("settled", 4, 1, 1)
 
 
+def test_the_ledger_keeps_the_relay_of_the_last_attempt(session: Session) -> None:
+    orders.queue(session, 2)
+    later = Deferred(Phase.RCPT, 451, None, "451 later")
+    for relay, outcome in (("one:587", later), ("two:25", Untried("dropped")), ("three:25", Untried("dropped"))):
+        group = groups.claim(
+            session, Hand(orders.sender(session), LANE, 60, started=True), limit=1, now=NOW + timedelta(minutes=7)
+        )
+        assert group is not None
+        results = [(group.members[0], outcome)]
+        groups.settle(session, group.id, results, relay=relay, now=NOW)
+    told = session.execute(text("SELECT attempts, relay FROM emails ORDER BY attempts")).all()
+    assert [tuple(row) for row in told] == [(0, None), (1, "one:587")]
+
+
 def test_a_deferred_mail_comes_due_after_the_back_off(session: Session) -> None:
     ids = settle_all(session, [Deferred(Phase.RCPT, 451, "4.3.0", "451 later")])
     due_at = column(session, ids[0], "due_at")

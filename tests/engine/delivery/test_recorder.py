@@ -22,7 +22,7 @@ def read_after_death(folder: Path, sender: UUID, marks: str) -> Recording | None
     if child == 0:
         recording = Recorder(folder, sender, 8)
         if "b" in marks:
-            recording.begin(GROUP, EMAILS)
+            recording.begin(GROUP, EMAILS, "mail.example.com:587")
         if "c" in marks:
             recording.complete(1)
         if "a" in marks:
@@ -37,7 +37,7 @@ def read_after_death(folder: Path, sender: UUID, marks: str) -> Recording | None
 def test_marks_survive_kill_9(tmp_path: Path) -> None:
     recording = read_after_death(tmp_path, uuid4(), "bca")
     assert recording is not None
-    assert recording.group_id == GROUP
+    assert (recording.group_id, recording.relay) == (GROUP, "mail.example.com:587")
     assert [recording.slots[email].mark for email in EMAILS] == [
         Mark.NOTHING,
         Mark.COMPLETE,

@@ -47,10 +47,12 @@ def test_each_mark_decides_about_its_message(session: Session) -> None:
         slot(Mark.COMPLETE),
         slot(Mark.NOTHING),
     ]
-    sort(session, sender, Recording(sender, group.id, dict(zip(members, marks, strict=True))))
+    sort(session, sender, Recording(sender, group.id, dict(zip(members, marks, strict=True)), "mail.example.com:587"))
     assert orders.statuses(session, members) == ["sent", "failed", "queued", "in_doubt", "queued"]
     assert outbox.story(session, members[0]).sent_at == REPLIED_AT
-    assert [outbox.story(session, email_id).attempts for email_id in members] == [1, 1, 1, 1, 0]
+    stories = [outbox.story(session, email_id) for email_id in members]
+    assert [story.attempts for story in stories] == [1, 1, 1, 1, 0]
+    assert [story.relay for story in stories] == ["mail.example.com:587"] * 4 + [None]
 
 
 def test_a_group_that_never_began_is_given_back_whole(session: Session) -> None:
