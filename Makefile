@@ -38,8 +38,13 @@ faults: $(DEVELOPMENT) ## kill real processes, more than 300 of them, and audit 
 fuzz: $(DEVELOPMENT) ## 60,000 calls made up from the API's description, a quarter of an hour (FUZZ_SEED=7: other ones)
 	@FUZZ=long $(RUN) -m pytest -n auto --dist worksteal -q tests/web/test_schema.py
 
-system-packages: $(RUN) ## postfix's smtp-source and smtp-sink for `make bench`, unpacked into var/; nothing is started
+system-packages: $(RUN) ## postfix's tools for `make bench` (unpacked into var/, not started); chromium for the browser tests
 	@$(RUN) -m bench.postfix
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "installing chromium …"; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+		else echo "no chromium is here, so the browser tests are skipped: install it, on Debian with sudo apt-get install chromium"; fi; }
 
 clean: ## remove the virtual environment and all local state (var/)
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -25,7 +25,7 @@ from tests.conftest import environment
 from web import process
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-MISSING = "no browser is here: install Debian's package chromium"
+MISSING = "no browser is here: `make system-packages` as root installs Debian's package chromium"
 SHOW = 'document.body.append(`at ${location.href} cookie "${document.cookie}"`)'
 
 
