@@ -28,6 +28,15 @@ def test_send_answers_the_three_keys_of_the_specification(client: FlaskClient, s
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", answer.json["sent_at"])
 
 
+def test_an_address_outside_ascii_is_taken_and_is_one_person_in_any_normal_form(
+    client: FlaskClient, sender: dict[str, str]
+) -> None:
+    for to in ("begoña@ñandú.example", "begon\u0303a@xn--and-6ma2c.example"):
+        assert client.post(URL, json=send(to=to), headers=sender).status_code == 202
+    with transaction() as session:
+        assert session.scalar(text("SELECT count(*) FROM contacts")) == 1
+
+
 def test_a_202_has_its_row_and_no_readable_address(client: FlaskClient, sender: dict[str, str]) -> None:
     answer = client.post(URL, json=send(), headers=sender)
     [email] = stored()

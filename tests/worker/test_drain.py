@@ -10,12 +10,14 @@ import pytest
 from sqlalchemy import text
 
 from engine import clock
+from engine.audience import addresses
 from engine.delivery import audit, outbox
 from local.mailstore import Mailstore
 from models import ids
 from models.session import transaction
 from tests import orders
 from tests.conftest import environment
+from tests.engine.delivery.servers import Server
 from worker import drain, process, rescue
 
 LANE = "transactional"
@@ -66,6 +68,44 @@ def test_a_dead_address_fails_and_is_suppressed(inbox: Mailstore) -> None:
         assert "rebota" not in (story.response or "")
         assert session.scalar(text("SELECT reason FROM suppressions")) == "hard_bounce"
         assert session.scalar(text("SELECT email_followup_status FROM contacts")) == "bounced"
+
+
+def test_a_person_whose_address_is_outside_ascii_gets_the_mail(inbox: Mailstore) -> None:
+    email_ids = queue(to="begoña.núñez@empresa.example") + queue(to=addresses.normalise("iñaki@ñandú.example"))
+    drain.drain(LANE)
+    assert statuses(email_ids) == ["sent", "sent"]
+    recipients = {mail.recipients[0]: mail.raw for mail in inbox.since(0)}
+    assert recipients.keys() == {"begoña.núñez@empresa.example", "iñaki@xn--and-6ma2c.example"}
+    for recipient, raw in recipients.items():
+        message = email.message_from_string(raw.decode(), policy=policy.SMTPUTF8)
+        assert message["To"].addresses[0].addr_spec == recipient
+
+
+def test_a_relay_without_smtputf8_fails_such_a_mail_with_the_reason_and_no_suppression(ledger: str) -> None:
+    with Server(features=("PIPELINING", "8BITMIME")).running() as server, environment(SMTP_URL=server.url):
+        email_ids = queue(to="begoña@empresa.example") + queue(to="ana@empresa.example")
+        drain.drain(LANE)
+        process.close()
+    with transaction() as session:
+        story = outbox.story(session, email_ids[0])
+        assert session.scalar(text("SELECT count(*) FROM suppressions")) == 0
+    assert (story.status, story.reason) == ("failed", "refused")
+    assert story.response == "553 5.6.7 the relay takes no address outside ASCII"
+    assert statuses(email_ids) == ["failed", "sent"]
+    assert not any("bego" in command for command in server.commands)
+
+
+def test_what_a_server_says_of_a_name_outside_ascii_is_kept_without_it(ledger: str) -> None:
+    words = "550 5.1.1 user begoña unknown".encode()
+    with (
+        Server(lambda event, _: words if event == "RCPT" else None).running() as server,
+        environment(SMTP_URL=server.url),
+    ):
+        (email_id,) = queue(to="begoña@empresa.example")
+        drain.drain(LANE)
+        process.close()
+    with transaction() as session:
+        assert outbox.story(session, email_id).response == "550 5.1.1 user [address] unknown"
 
 
 def test_a_busy_mailbox_is_tried_again_later(inbox: Mailstore) -> None:

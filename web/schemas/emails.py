@@ -49,7 +49,7 @@ class Send(Input):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_SEND]})
 
-    to: Annotated[str, Field(description="One address.", max_length=320)]
+    to: Annotated[str, Field(description="One address; SMTPUTF8 and IDNA are taken.", max_length=320)]
     template: Annotated[str, Field(description="The name of a template.", max_length=50)]
     variables: dict[str, JsonValue] = Field(default_factory=dict, description="What the template asks for.")
     kind: Literal["marketing", "transactional"] = Field(

@@ -117,7 +117,7 @@ class Batch:
             self.accept(letter, text)
             return True
         at_ms = time.time_ns() // 1_000_000
-        words = text.decode("ascii", "replace")
+        words = text.decode("utf-8", "replace")  # what names a recipient outside ASCII is to be found in it
         outcome = replies.classify(phase, code, words, recipient=letter.recipient, at_ms=at_ms)
         if isinstance(outcome, Untried):
             return False

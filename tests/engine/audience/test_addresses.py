@@ -17,6 +17,11 @@ from errors import InvalidInput
         ("ana@ñandú.example", "ana@xn--and-6ma2c.example"),
         ("a" * 64 + "@b.example", "a" * 64 + "@b.example"),
         ("o'neil@b.example", "o'neil@b.example"),
+        ("begoña@b.example", "begoña@b.example"),
+        ("begon\u0303a@B.example", "begoña@b.example"),
+        ("Iñaki@ñandú.example", "Iñaki@xn--and-6ma2c.example"),
+        ("用户@例え.example", "用户@xn--r8jz45g.example"),
+        ("ñ" * 32 + "@b.example", "ñ" * 32 + "@b.example"),
     ],
 )
 def test_normalise_gives_what_is_stored_when_the_address_is_good(given: str, stored: str) -> None:
@@ -42,7 +47,10 @@ def test_normalise_gives_what_is_stored_when_the_address_is_good(given: str, sto
         "ana@[192.0.2.1]",
         "ana@b..example",
         ".ana@b.example",
-        "aña@b.example",
+        "aña ñandú@b.example",
+        "aña\u202e@b.example",
+        "\u0301ana@b.example",
+        "ñ" * 33 + "@b.example",
         "a" * 65 + "@b.example",
         "ana@" + ".".join(["b" * 60] * 5) + ".example",
         "ana\x00@b.example",
@@ -63,11 +71,11 @@ def validated(text: str) -> str | None:
     """What the validator alone says."""
     try:
         checked = email_validator.validate_email(
-            text, allow_smtputf8=False, check_deliverability=False, strict=True, test_environment=True
+            text, allow_smtputf8=True, check_deliverability=False, strict=True, test_environment=True
         )
     except email_validator.EmailSyntaxError:
         return None
-    return checked.ascii_email or checked.normalized
+    return f"{checked.local_part}@{checked.ascii_domain}"
 
 
 def normalised(text: str) -> str | None:
@@ -80,7 +88,7 @@ def normalised(text: str) -> str | None:
 def test_the_quick_way_takes_and_writes_exactly_what_the_validator_does() -> None:
     """Parts that are good, odd, too long or special, put together by chance: 12 x 12 x 20 kinds, 6,000 of them."""
     chance = random.Random(5321)
-    locals_ = ["ana", "Ana.Perez", "o'neil", "a_b-c+d", "-a", "a-", "a..b", ".a", "a.", "a" * 64, "a" * 65, "a b"]
+    locals_ = ["ana", "Ana.Perez", "o'neil", "a_b-c+d", "-a", "a-", "a..b", ".a", "a.", "a" * 64, "a" * 65, "a b", "ñu"]
     labels = ["b", "B1", "b-c", "-b", "b-", "ab--c", "xn--and-6ma2c", "b" * 63, "b" * 64, "1", "b_c", ""]
     ends = [
         "example", "Com", "test", "TEST", "local", "localhost", "invalid", "onion", "arpa", "x", "c0m", "1", "co-m", "",
