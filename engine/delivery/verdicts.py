@@ -10,6 +10,7 @@ import settings
 from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Paced, Rejected, Sent, Untried
 
 # A letter in hand when its connection broke, and no decision had been reached: a poisoned one must not spin.
+# Where refusals are tried again sooner than that, so is this.
 BROKEN_PAUSE = timedelta(minutes=1)
 
 
@@ -92,7 +93,7 @@ def _refusal(message: Attempted, outcome: Outcome, now: datetime) -> dict[str, A
             reason = "connection lost after the whole message was handed over"
             return {"status": "in_doubt", "response": response, "reason": reason, "attempts": 1}
         case Untried(response):
-            due_at = now + BROKEN_PAUSE if response else None
+            due_at = now + min(BROKEN_PAUSE, back_off(1)) if response else None
             return {"status": "queued", "response": response or None, "due_at": due_at}
         case Paced(wait_s):
             return {"status": "queued", "due_at": now + timedelta(seconds=wait_s * settings.current().clock_rate)}

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -17,6 +17,7 @@ from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Paced, Phase, R
 from errors import Fenced
 from models.session import transaction
 from tests import orders
+from tests.conftest import environment
 from tests.orders import NOW
 
 LANE = "transactional"
@@ -153,6 +154,17 @@ def test_a_deferred_mail_comes_due_after_the_back_off(session: Session) -> None:
     ids = settle_all(session, [Deferred(Phase.RCPT, 451, "4.3.0", "451 later")])
     due_at = column(session, ids[0], "due_at")
     assert NOW + timedelta(minutes=4) <= due_at <= NOW + timedelta(minutes=6)  # type: ignore[operator]  # 5 ± 20 %
+
+
+@pytest.mark.parametrize(("retry_minutes", "pause_s"), [("5,15", (60, 60)), ("0.1,5", (4.8, 7.2))])
+def test_a_mail_whose_connections_broke_waits_a_minute_or_as_long_as_a_refused_one(
+    session: Session, retry_minutes: str, pause_s: tuple[float, float]
+) -> None:
+    with environment(RETRY_MINUTES=retry_minutes):
+        (email_id,) = settle_all(session, [Untried("the relay closed the connection")])
+    due_at = column(session, email_id, "due_at")
+    assert isinstance(due_at, datetime)
+    assert pause_s[0] <= (due_at - NOW).total_seconds() <= pause_s[1]
 
 
 def test_a_mail_that_came_too_early_for_a_limit_is_due_at_its_turn_and_uncharged(session: Session) -> None:
