@@ -4,19 +4,18 @@ python -m bench.hits               the short form
 python -m bench.hits --runs 9      more rounds
 """
 
-import argparse
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import text
 
 import settings
-from bench.api import CONNECTIONS, View
-from bench.installation import Installation, installed
+from bench import views
+from bench.installation import Installation
 from bench.load import Load
 from bench.report import figures
-from bench.served import Served, served
+from bench.served import Served
+from bench.views import CONNECTIONS, View
 from engine.tracking import tokens
 from models import ids
 from models.session import transaction
@@ -43,20 +42,16 @@ class Round:
 
 def main() -> None:
     """The command line: the table, then a JSON line for each figure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5, help="rounds (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each part of a round (default: %(default)s)")
-    options = parser.parse_args()
-    with (
-        installed(smtp_port=9) as installation,
-        served(installation) as ours,
-        served(installation, "bench.empty:create_app", "/") as empty,
-    ):
-        paths = asked_for(installation.folder, mails())
-        look(installation, ours, empty, paths, 1.0)  # to warm up
-        installation.settle()
-        rounds = [look(installation, ours, empty, paths, options.seconds) for _ in range(options.runs)]
-    print("\n".join(told(rounds)), flush=True)
+    print("\n".join(told([Round(*each) for each in views.rounds(__doc__, asked_for)])), flush=True)
+
+
+def asked_for(installation: Installation, server: Served) -> list[View]:
+    """The pixels of many mails, and a link in each."""
+    made, signer = mails(), tokens.Signer(settings.current().tracking_ring)
+    pixels, clicks = installation.folder / "pixels", installation.folder / "clicks"
+    pixels.write_text("\n".join(f"/o/{signer.opened(each)}.gif" for each in made))
+    clicks.write_text("\n".join(f"/c/{signer.clicked(each, 1, _TARGET)}" for each in made))
+    return [View("pixel", server, Load("/", paths=pixels)), View("click", server, Load("/", paths=clicks))]
 
 
 def mails() -> list[UUID]:
@@ -66,25 +61,6 @@ def mails() -> list[UUID]:
         session.execute(_CONTACT, {"id": contact, "index": contact.bytes})
         session.execute(_MAILS, {"ids": made, "contact": contact})
     return made
-
-
-def asked_for(folder: Path, made: list[UUID]) -> tuple[Path, Path]:
-    """Files of the addresses of their pixels, and of a link in each."""
-    signer = tokens.Signer(settings.current().tracking_ring)
-    pixels, clicks = folder / "pixels", folder / "clicks"
-    pixels.write_text("\n".join(f"/o/{signer.opened(each)}.gif" for each in made))
-    clicks.write_text("\n".join(f"/c/{signer.clicked(each, 1, _TARGET)}" for each in made))
-    return pixels, clicks
-
-
-def look(installation: Installation, ours: Served, empty: Served, paths: tuple[Path, Path], seconds: float) -> Round:
-    """One round: the three loads in turn, and what each took. Fails when a hit is neither stored nor a repetition."""
-    views = [
-        View("empty", empty, Load("/")),
-        View("pixel", ours, Load("/", paths=paths[0])),
-        View("click", ours, Load("/", paths=paths[1])),
-    ]
-    return Round(*[view.measure(installation, seconds) for view in views])
 
 
 def told(rounds: list[Round]) -> list[str]:

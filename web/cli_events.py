@@ -48,9 +48,10 @@ def judge(file: TextIO, is_json: bool) -> None:
 @click.option("--dir", "folder", type=click.Path(path_type=Path), help="The folder; SPOOL_DIR unless given.")
 @plainly
 def spool(take_in: bool, folder: Path | None) -> None:
-    """List the files of hits that came while the database was away; --take-in stores those nobody else will.
+    """List the files of hits that are not in the database yet; --take-in stores those that dead processes left.
 
-    A web process takes in its own as soon as the database is back, and when it starts, what others left.
+    A web process takes in its own at once, or as soon as the database is back; while it is asked for anything, also
+    what others left.
 
     \b
     flask --app web events spool

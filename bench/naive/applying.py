@@ -13,6 +13,7 @@ from bench.backlog import WAITING
 from bench.installation import Installation, wait_until_idle
 from engine import clock
 from engine.campaigns import reactions
+from engine.tracking import pending
 from engine.tracking.pending import Taken
 from models.session import retrying, transaction
 
@@ -24,11 +25,10 @@ app.conf.update(
     task_queues={QUEUE: {"exchange": QUEUE, "routing_key": QUEUE}}, task_default_queue=QUEUE, task_routes={}
 )
 
-_TAKE = text("""
-SELECT id, email_id, event_type, timestamp, source, coalesce(event_data -> 'hard' = 'true', false),
-       coalesce(event_data ->> 'network', ''), coalesce(event_data ->> 'prefix', '')
+_TAKE = text(f"""
+SELECT {pending.COLUMNS}
   FROM events WHERE id = :id AND applied_at IS NULL AND NOT held FOR NO KEY UPDATE
-""")
+""")  # noqa: S608  # built from the columns of an event alone
 _WAITING = text("SELECT id FROM events WHERE applied_at IS NULL AND NOT held ORDER BY received_at, id")
 _LEFT = text("SELECT count(*) FROM events WHERE applied_at IS NULL AND NOT held")
 

@@ -23,6 +23,30 @@ ON CONFLICT (campaign_id, step, variant, hour) DO UPDATE
 SET {", ".join(f"{counter} = email_stats.{counter} + excluded.{counter}" for counter in COUNTERS)}
 """)  # noqa: S608  # built from the counters' names alone
 
+_HIT_COUNTERS = ("opened", "clicked", "machine_opened", "machine_clicked")
+_ALONE = text("LOCK TABLE email_stats IN SHARE ROW EXCLUSIVE MODE")
+_COUNTED = ", ".join(
+    f"count(*) FILTER (WHERE m.{counter}_at >= :hour AND m.{counter}_at < :next) AS {counter}"
+    for counter in _HIT_COUNTERS
+)
+_RECOUNT = text(f"""
+WITH counted AS (
+    SELECT coalesce(m.campaign_id, CAST(:nobody AS uuid)) AS campaign_id, coalesce(m.step, 0) AS step,
+           coalesce(m.variant, '') AS variant, {_COUNTED}
+      FROM emails m
+     WHERE m.id IN (SELECT email_id FROM events
+                     WHERE id >= :first AND id < :last AND event_type IN ('opened', 'clicked'))
+     GROUP BY 1, 2, 3
+), held AS (SELECT campaign_id, step, variant, {", ".join(_HIT_COUNTERS)} FROM email_stats WHERE hour = :hour)
+INSERT INTO email_stats AS was (campaign_id, step, variant, hour, {", ".join(_HIT_COUNTERS)})
+SELECT campaign_id, step, variant, :hour, {", ".join(f"coalesce(counted.{name}, 0)" for name in _HIT_COUNTERS)}
+  FROM counted FULL JOIN held USING (campaign_id, step, variant)
+ WHERE ({", ".join(f"coalesce(counted.{name}, 0)" for name in _HIT_COUNTERS)})
+       <> ({", ".join(f"coalesce(held.{name}, 0)" for name in _HIT_COUNTERS)})
+ON CONFLICT (campaign_id, step, variant, hour) DO UPDATE
+SET {", ".join(f"{name} = excluded.{name}" for name in _HIT_COUNTERS)}
+""")  # noqa: S608  # built from the counters' names alone
+
 
 class Key(NamedTuple):
     """One row of the rollups, by what an e-mail knows; any moment within the hour will do."""
@@ -48,31 +72,6 @@ def add(session: Session, counts: Mapping[Key, Mapping[str, int]]) -> None:
     places = {name: [getattr(key, name) for key in keys] for name in Key._fields}
     values = {name: [rows[key][name] for key in keys] for name in COUNTERS}
     session.execute(_ADD, places | values)
-
-
-_HIT_COUNTERS = ("opened", "clicked", "machine_opened", "machine_clicked")
-_ALONE = text("LOCK TABLE email_stats IN SHARE ROW EXCLUSIVE MODE")
-_COUNTED = ", ".join(
-    f"count(*) FILTER (WHERE m.{counter}_at >= :hour AND m.{counter}_at < :next) AS {counter}"
-    for counter in _HIT_COUNTERS
-)
-_RECOUNT = text(f"""
-WITH counted AS (
-    SELECT coalesce(m.campaign_id, CAST(:nobody AS uuid)) AS campaign_id, coalesce(m.step, 0) AS step,
-           coalesce(m.variant, '') AS variant, {_COUNTED}
-      FROM emails m
-     WHERE m.id IN (SELECT email_id FROM events
-                     WHERE id >= :first AND id < :last AND event_type IN ('opened', 'clicked'))
-     GROUP BY 1, 2, 3
-), held AS (SELECT campaign_id, step, variant, {", ".join(_HIT_COUNTERS)} FROM email_stats WHERE hour = :hour)
-INSERT INTO email_stats AS was (campaign_id, step, variant, hour, {", ".join(_HIT_COUNTERS)})
-SELECT campaign_id, step, variant, :hour, {", ".join(f"coalesce(counted.{name}, 0)" for name in _HIT_COUNTERS)}
-  FROM counted FULL JOIN held USING (campaign_id, step, variant)
- WHERE ({", ".join(f"coalesce(counted.{name}, 0)" for name in _HIT_COUNTERS)})
-       <> ({", ".join(f"coalesce(held.{name}, 0)" for name in _HIT_COUNTERS)})
-ON CONFLICT (campaign_id, step, variant, hour) DO UPDATE
-SET {", ".join(f"{name} = excluded.{name}" for name in _HIT_COUNTERS)}
-""")  # noqa: S608  # built from the counters' names alone
 
 
 def recount(session: Session, hour: datetime) -> int:

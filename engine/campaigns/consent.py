@@ -1,7 +1,6 @@
 """Consent: a reader takes it back from any mail with one press, and may give it again."""
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -23,10 +22,6 @@ _STATUS_BACK = text("""
                                                      WHEN email_1_sent THEN 'email_1_sent' ELSE 'new' END
      WHERE id = :contact_id AND email_followup_status = 'unsubscribed'
 """)
-_SPOKEN = text("""
-    SELECT contacts.locale, emails.template FROM emails JOIN contacts ON contacts.id = contact_id
-     WHERE emails.id = :email_id
-""")
 _PAUSE = text("""
     UPDATE contacts SET paused_until = CASE WHEN paused_until > :now THEN paused_until ELSE :until END
      WHERE id = :contact_id
@@ -44,19 +39,6 @@ _PAUSE_ENDS = text("""
      WHERE contact_id = was.id AND state = 'active' AND next_at = was.paused_until
 """)
 PAUSE = timedelta(days=30)
-
-
-class Spoken(NamedTuple):
-    """What tells the language of an e-mail: its contact's, if it is known, and its template."""
-
-    locale: str | None
-    template: str
-
-
-def spoken(session: Session, email_id: UUID) -> Spoken | None:
-    """What tells the language of this e-mail; None where it has no row. Changes nothing."""
-    row = session.execute(_SPOKEN, {"email_id": email_id}).first()
-    return None if row is None else Spoken(*row)
 
 
 def withdraw(session: Session, email_id: UUID, *, now: datetime, one_click: bool) -> None:

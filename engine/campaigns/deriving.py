@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -16,26 +15,10 @@ from engine.tracking import crowds, histories, pending
 from engine.tracking.crowds import Crowds, Place
 from engine.tracking.histories import Reaction
 from engine.tracking.machines import Verdict
+from engine.tracking.pending import Taken
 
 Moments = dict[str, datetime]
 Change = tuple[Reaction, Reaction]  # the verdict before, and now
-
-
-class Event(Protocol):
-    """What deriving asks of an event."""
-
-    @property
-    def id(self) -> UUID: ...
-    @property
-    def email_id(self) -> UUID: ...
-    @property
-    def event_type(self) -> str: ...
-    @property
-    def timestamp(self) -> datetime: ...
-    @property
-    def network(self) -> str: ...
-    @property
-    def prefix(self) -> str: ...
 
 
 @dataclass(slots=True)
@@ -54,7 +37,7 @@ class Batch:
     changes: list[Change] = field(default_factory=list)
 
 
-def lock(session: Session, events: Sequence[Event], *, widen: bool = True) -> Batch:
+def lock(session: Session, events: Sequence[Taken], *, widen: bool = True) -> Batch:
     """The mails of these events locked, and with `widen` those, too, whose hits a crowd now tells as a machine's.
 
     Crowds are counted under the lock: whoever stores a later hit of the same crowd sees ours when it is taken. Mails
@@ -126,7 +109,7 @@ def _count(found: dict[rollups.Key, Counter[str]], mail: Mail, kind: str, at: da
         found[rollups.Key(mail.campaign_id, mail.step, mail.variant, at)][kind] += by
 
 
-def _place(event: Event) -> Place | None:
+def _place(event: Taken) -> Place | None:
     return crowds.place(event.network, event.prefix, event.timestamp)
 
 

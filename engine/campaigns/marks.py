@@ -1,4 +1,7 @@
-"""Marks: what events leave on e-mails and contacts. All are functions of the set of events, whatever their order."""
+"""Marks: what events leave on e-mails and contacts: functions of the set of events, whatever their order.
+
+True of a mail with no more than `histories.LENGTH_MAX` hits; of one with more, moments only move back.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -12,20 +12,19 @@ from sqlalchemy.orm import Session
 from engine.analytics import rollups
 from engine.campaigns import deriving, marks
 from engine.campaigns.deriving import Change
-from engine.tracking import histories
+from engine.tracking import histories, pending
 from engine.tracking.pending import Taken
 from models import ids
 
 _HOUR = timedelta(hours=1)
 
 _COUNT = text("SELECT count(*) FROM events WHERE id >= :first AND id < :last")
-_PAGE = text("""
-SELECT id, email_id, event_type, timestamp, source, false, coalesce(event_data ->> 'network', ''),
-       coalesce(event_data ->> 'prefix', '')
+_PAGE = text(f"""
+SELECT {pending.COLUMNS}
   FROM events
  WHERE id > :first AND id < :last AND event_type IN ('opened', 'clicked') AND applied_at IS NOT NULL AND NOT held
  ORDER BY id LIMIT :limit
-""")
+""")  # noqa: S608  # built from the columns of an event alone
 
 
 @dataclass(frozen=True, slots=True)

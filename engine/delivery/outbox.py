@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -209,3 +209,22 @@ def due_lanes(session: Session, *, now: datetime) -> list[str]:
         "(SELECT 1 FROM emails e WHERE e.status = 'queued' AND e.lane = lanes.lane AND e.due_at <= :now)"
     )
     return list(session.scalars(query, {"now": now}))
+
+
+_SPOKEN = text("""
+    SELECT contacts.locale, emails.template FROM emails JOIN contacts ON contacts.id = contact_id
+     WHERE emails.id = :email_id
+""")
+
+
+class Spoken(NamedTuple):
+    """What tells the language of an e-mail: its contact's, if it is known, and its template."""
+
+    locale: str | None
+    template: str
+
+
+def spoken(session: Session, email_id: UUID) -> Spoken | None:
+    """What tells the language of this e-mail; None where it has no row. Changes nothing."""
+    row = session.execute(_SPOKEN, {"email_id": email_id}).first()
+    return None if row is None else Spoken(*row)

@@ -11,13 +11,16 @@ from sqlalchemy.orm import Session
 from engine.tracking.machines import Verdict
 from models import arrays
 
+# What a Taken is read from.
+COLUMNS = """id, email_id, event_type, timestamp, source, coalesce(event_data -> 'hard' = 'true', false),
+       coalesce(event_data ->> 'network', ''), coalesce(event_data ->> 'prefix', '')"""
+
 # Only locked here and written once, at the end: every new version of an event costs an entry in each of its indexes.
-_TAKE = text("""
-SELECT id, email_id, event_type, timestamp, source, coalesce(event_data -> 'hard' = 'true', false),
-       coalesce(event_data ->> 'network', ''), coalesce(event_data ->> 'prefix', '')
+_TAKE = text(f"""
+SELECT {COLUMNS}
   FROM events WHERE applied_at IS NULL AND NOT held
  ORDER BY received_at, id LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
-""")
+""")  # noqa: S608  # built from the columns above alone
 
 _FINISH = text("""
 UPDATE events SET applied_at = :now WHERE id = ANY(CAST(:ids AS uuid[]))

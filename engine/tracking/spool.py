@@ -1,4 +1,4 @@
-"""The spool: events kept in a file of this process while the ledger is away, until somebody takes them in.
+"""The spool: events kept in files of a process until they are in the ledger, at once or when it is back.
 
 A record is a line: the checksum of its JSON (CRC-32, eight hex digits), the length of it, and the JSON, which has no
 line end in it. So a tail that a death cut off (no line end) is told from a record that the disk spoilt (a line that is
@@ -51,8 +51,8 @@ class Spool:
         self._folder = folder
         self._limit_bytes = limit_bytes
         self._guard = threading.Lock()
-        self._sealed: list[_File] = []
-        self._file: _File | None = None
+        self._sealed: list[File] = []
+        self._file: File | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -66,7 +66,7 @@ class Spool:
             if self.size_bytes + len(written) > self._limit_bytes:
                 raise SpoolFull(f"the spool has its {self._limit_bytes} bytes")
             if self._file is None:
-                self._file = _File.make(self._folder)
+                self._file = File.make(self._folder)
             try:
                 self._file.append(written, entries)
             except OSError:
@@ -84,7 +84,7 @@ class Spool:
             self._file = None
 
     @contextmanager
-    def sealed(self) -> "Iterator[list[_File]]":
+    def sealed(self) -> "Iterator[list[File]]":
         """The files to be taken in: those of this process that are sealed; forgotten once they are removed."""
         with self._guard:
             files = list(self._sealed)
@@ -93,7 +93,7 @@ class Spool:
             self._sealed = [each for each in self._sealed if not each.is_gone]
 
 
-class _File:
+class File:
     """A file that this process has open and locked."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -105,7 +105,7 @@ class _File:
         self._known: list[Entry] | None = None  # what it holds, as long as that is little: to be read without the disk
 
     @classmethod
-    def make(cls, folder: Path) -> "_File":
+    def make(cls, folder: Path) -> "File":
         """A new one; in the folder for good, that is, the folder is synced as well."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{ids.new().hex}{SUFFIX}"
@@ -119,7 +119,7 @@ class _File:
         return made
 
     @classmethod
-    def adopt(cls, path: Path) -> "_File | None":
+    def adopt(cls, path: Path) -> "File | None":
         """The file of a process that is no more; None while it lives, and when another one has taken it in."""
         with _gate:
             if path in _open_here:
@@ -177,13 +177,10 @@ class _File:
             os.close(self._descriptor)
 
 
-File = _File
-
-
 def orphans(folder: Path) -> Generator[File, None, None]:
     """The files in `folder` that processes left which are no more, locked by us until the next one is asked for."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):
-        found = _File.adopt(path)
+        found = File.adopt(path)
         if found is None:
             continue
         try:

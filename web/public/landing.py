@@ -1,26 +1,12 @@
-"""Landing pages: the parameter by which a click tells a page of ours its e-mail, and the script that reads it."""
+"""Landing pages: the parameter by which a click tells a page of ours its e-mail. `static/track.js` reads it there."""
 
 from collections.abc import Collection
-from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from flask import Blueprint, Response, send_from_directory
-
 from models import ids
-from web.auth import public
 
 PARAMETER = "cadencia"
-_FOLDER = Path(__file__).parent / "static"
-
-pages = Blueprint("landing", __name__)
-
-
-@pages.get("/track.js")
-@public("a script that every visitor of a landing page loads")
-def script() -> Response:
-    """The script for landing pages; kept by browsers for an hour."""
-    return send_from_directory(_FOLDER, "track.js", max_age=3_600)
 
 
 def carried(target: str, email_id: UUID, origins: Collection[str]) -> str:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import request
 
-from engine.campaigns import consent
+from engine.delivery import outbox
 from engine.messages.templates import UnknownTemplate
 from errors import Unavailable
 from models.session import transaction
@@ -21,7 +21,7 @@ def of_mail(email_id: UUID) -> str:
     database is away."""
     try:
         with transaction() as session:
-            spoken = consent.spoken(session, email_id)
+            spoken = outbox.spoken(session, email_id)
     except Unavailable:
         return DEFAULT
     if spoken is None:

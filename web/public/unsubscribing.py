@@ -1,5 +1,6 @@
 """The unsubscribe page: /u/<token>. GET shows buttons, POST acts (RFC 8058): scanners fetch every address."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from flask import Response, request, url_for
@@ -47,20 +48,14 @@ def act(token: str) -> Response:
 @public("the signed token names the e-mail")
 def undo(token: str) -> Response:
     """Take the unsubscribing back."""
-    email_id = _email_of(token)
-    now = clock.now()
-    retrying(lambda session: consent.restore(session, email_id, now=now))
-    return page("resubscribed", languages.of_mail(email_id), action=url_for(".act", token=token))
+    return page("resubscribed", _changed(token, consent.restore), action=url_for(".act", token=token))
 
 
 @pages.post("/u/<token>/pause")
 @public("the signed token names the e-mail")
 def pause(token: str) -> Response:
     """No marketing mail for 30 days; repeated, it does no more."""
-    email_id = _email_of(token)
-    now = clock.now()
-    retrying(lambda session: consent.pause(session, email_id, now=now))
-    language = languages.of_mail(email_id)
+    language = _changed(token, consent.pause)
     return page("paused", language, action=url_for(".resume", token=token), unsubscribe=url_for(".act", token=token))
 
 
@@ -68,10 +63,14 @@ def pause(token: str) -> Response:
 @public("the signed token names the e-mail")
 def resume(token: str) -> Response:
     """Take the pause back."""
-    email_id = _email_of(token)
-    now = clock.now()
-    retrying(lambda session: consent.resume(session, email_id, now=now))
-    return page("resumed", languages.of_mail(email_id), action=url_for(".pause", token=token))
+    return page("resumed", _changed(token, consent.resume), action=url_for(".pause", token=token))
+
+
+def _changed(token: str, change: Callable[..., None]) -> str:
+    """Make a change of `consent` in the name of the mail's reader; the language to tell it in."""
+    email_id, now = _email_of(token), clock.now()
+    retrying(lambda session: change(session, email_id, now=now))
+    return languages.of_mail(email_id)
 
 
 def _put_by(arrival: Arrival) -> Response:

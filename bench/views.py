@@ -1,0 +1,64 @@
+"""Views of the product under load, each beside an empty Flask view behind the same server."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench import load
+from bench.installation import Installation, installed
+from bench.load import Load
+from bench.served import Served, served
+
+CONNECTIONS = 32
+_WARM_UP_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view under load; each of its answers stands for `each` things done."""
+
+    name: str
+    server: Served
+    load: Load
+    each: int = 1
+
+    def measure(self, installation: Installation, seconds: float) -> float:
+        """Things done a second, with 32 connections; a line tells what they cost."""
+        web_s, postgres_s = self.server.cpu_s, installation.cpu_s()["postgres"]
+        heard = load.run(self.server.port, self.load, seconds=seconds, connections=CONNECTIONS)
+        if heard.refused or not heard.answers:
+            raise RuntimeError(f"{self.name}: {heard.refused} of {heard.answers} requests were refused")
+        done = heard.answers * self.each
+        web_us = (self.server.cpu_s - web_s) / done * 1e6
+        postgres_us = (installation.cpu_s()["postgres"] - postgres_s) / done * 1e6
+        print(
+            f"{self.name:<7}{done / heard.took_s:9.0f}/s   CPU us each: web {web_us:5.0f}, postgres {postgres_us:5.0f}"
+            f"   p50 {heard.p50_ms:7.1f} ms, p99 {heard.p99_ms:7.1f} ms",
+            flush=True,
+        )
+        return done / heard.took_s
+
+
+def rounds(about: str | None, ours: Callable[[Installation, Served], Sequence[View]]) -> list[tuple[float, ...]]:
+    """What the command line asks for: rounds, each of the empty view and then ours in turn, things done a second."""
+    options = _options(about)
+    with (
+        installed(smtp_port=9) as installation,
+        served(installation) as server,
+        served(installation, "bench.empty:create_app", "/") as empty,
+    ):
+        views = [View("empty", empty, Load("/")), *ours(installation, server)]
+        _look(installation, views, _WARM_UP_S)  # and a ledger that was never analyzed is read in full
+        installation.settle()
+        return [_look(installation, views, options.seconds) for _ in range(options.runs)]
+
+
+def _look(installation: Installation, views: Sequence[View], seconds: float) -> tuple[float, ...]:
+    return tuple(view.measure(installation, seconds) for view in views)
+
+
+def _options(about: str | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5, help="rounds (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each part of a round (default: %(default)s)")
+    return parser.parse_args()
