@@ -12,8 +12,7 @@ _PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 
 def opened(process: Process, token: str, environ: Mapping[str, Any]) -> Arrival:
     """The request for a pixel; NotFound when the token is none of ours."""
-    data = _observed(process, environ)
-    return Arrival(process.signer.read_opened(token), "opened", data=data, source=_first_source(data))
+    return Arrival(process.signer.read_opened(token), "opened", data=_observed(process, environ))
 
 
 def clicked(process: Process, token: str, environ: Mapping[str, Any]) -> tuple[Arrival, str]:
@@ -21,12 +20,7 @@ def clicked(process: Process, token: str, environ: Mapping[str, Any]) -> tuple[A
     click = process.signer.read_clicked(token)
     data = {"link": click.link, **_observed(process, environ)}
     target = landing.carried(click.target, click.email_id, process.settings.cors_origins)
-    return Arrival(click.email_id, "clicked", data=data, source=_first_source(data)), target
-
-
-def _first_source(data: Mapping[str, Any]) -> str:
-    """Until the judge has seen it: HEAD is asked by machines."""
-    return "machine" if data["method"] == "HEAD" else "unknown"
+    return Arrival(click.email_id, "clicked", data=data), target
 
 
 def _observed(process: Process, environ: Mapping[str, Any]) -> dict[str, str]:
