@@ -46,4 +46,8 @@ class Contact(Base):
     converted_at: Mapped[Moment | None]
     # Marketing mail waits until then, because the reader asked for it.
     paused_until: Mapped[Moment | None]
+    # When the reader last unsubscribed or took it back, last paused or ended that: an older word that comes in
+    # afterwards changes nothing.
+    consent_said_at: Mapped[Moment | None]
+    pause_said_at: Mapped[Moment | None]
     score: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)

@@ -5,12 +5,14 @@ docs/decisions/0009): so no reader ever waits for the database.
 """
 
 import logging
+from collections.abc import Sequence
 from time import monotonic
 
 from engine import clock
 from engine.tracking import events
 from engine.tracking.events import Arrival, Entry
-from engine.tracking.spool import Spool
+from engine.tracking.spool import WISHES_SUFFIX, Spool
+from errors import Unavailable
 from settings import Settings
 from web import writer
 from web.journal import Journal
@@ -25,24 +27,38 @@ class Arrivals:
     """The door of one process for hits; shared by its threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self.spool = Spool(settings.spool_dir, settings.spool_limit_bytes)
+        self._spool = Spool(settings.spool_dir, settings.spool_limit_bytes)
+        self._wishes = Spool(settings.spool_dir, settings.spool_limit_bytes, WISHES_SUFFIX)
         self.unsaved = 0
-        self._journal = Journal(self.spool)
-        self._taker = Taker(self.spool, settings.spool_dir)
+        self._journal = Journal(self._spool)
+        self._taker = Taker((self._wishes, self._spool), settings.spool_dir)
         self._look_at = 0.0
+
+    @property
+    def size_bytes(self) -> int:
+        """How much waits here to be taken in."""
+        return self._wishes.size_bytes + self._spool.size_bytes
 
     def keep(self, arrival: Arrival) -> None:
         """Keep the event for good, wherever that is possible now; what could not be is counted and logged."""
         entry = events.entry(arrival, now=clock.now())
-        if not self.put_by(entry) and not self._store(entry):
+        is_safe = self._journal.keep(entry)
+        self._taker.wake()
+        if not is_safe and not self._store(entry):
             self.unsaved += 1
             log.error("events_unsaved in_all=%d", self.unsaved)
 
-    def put_by(self, entry: Entry) -> bool:
-        """Put it into the journal, to be taken in as soon as the ledger is there; whether it is safe on disk."""
-        is_safe = self._journal.keep(entry)
+    def put_by(self, wished: Entry) -> None:
+        """Keep what a reader asks for until the ledger is back; Unavailable when the disk does not take it either."""
+        self._put_by(self._wishes, [wished])
+
+    def _put_by(self, where: Spool, entries: Sequence[Entry]) -> None:
+        try:
+            where.add(entries)
+        except OSError as error:
+            log.error("spool_failing entries=%d error=%s", len(entries), type(error).__name__)
+            raise Unavailable("database: not reachable, and the spool does not take it") from error
         self._taker.wake()
-        return is_safe
 
     def look(self) -> None:
         """Now and then, have taken in what processes left that are no more."""

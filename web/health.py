@@ -35,7 +35,7 @@ def ready() -> Response:
         Ready(
             sweep="late" if late else "on time",
             sweep_age_s=None if age_s is None else round(age_s, 1),
-            spool_bytes=kept.spool.size_bytes,
+            spool_bytes=kept.size_bytes,
             events_unsaved=kept.unsaved,
         )
     )

@@ -25,11 +25,12 @@ PROBE_S = 0.25
 _gate = threading.Lock()  # within a process, one at a time
 
 
-def take_in(folder: Path, own: Spool | None = None) -> int:
+def take_in(folder: Path, own: Sequence[Spool] = ()) -> int:
     """Store what the files hold and remove them; how many events they held. Unavailable when the ledger goes away.
 
     Safe to run twice and to be killed at any moment: a file goes when all of it is in the ledger, where each event is
-    stored once. A cut-off tail was never answered for; a spoilt line stays in a file beside, and the log says so.
+    stored once, and a reader's last word stays the last. Readers' wishes come before hits. A cut-off tail was never
+    answered for; a spoilt line stays in a file beside, and the log says so.
     """
     with _gate, closing(_files(folder, own)) as files:
         return sum(_take(file) for file in files)
@@ -37,15 +38,17 @@ def take_in(folder: Path, own: Spool | None = None) -> int:
 
 def waiting(folder: Path) -> dict[Path, int]:
     """The files in `folder` and their bytes."""
-    return {path: path.stat().st_size for path in sorted(folder.glob(f"*{spool.SUFFIX}"))}
+    return {path: path.stat().st_size for path in spool.paths(folder)}
 
 
-def _files(folder: Path, own: Spool | None) -> Generator[spool.File, None, None]:
-    if own is not None:
-        with own.sealed() as files:
-            yield from files
-    with closing(spool.orphans(folder)) as orphans:
-        yield from orphans
+def _files(folder: Path, own: Sequence[Spool]) -> Generator[spool.File, None, None]:
+    for suffix in (spool.WISHES_SUFFIX, spool.SUFFIX):
+        for each in own:
+            if each.suffix == suffix:
+                with each.sealed() as files:
+                    yield from files
+        with closing(spool.orphans(folder, suffix)) as orphans:
+            yield from orphans
 
 
 def _take(file: spool.File) -> int:
@@ -62,29 +65,26 @@ def _take(file: spool.File) -> int:
 
 
 def _store(entries: Sequence[Entry]) -> None:
-    for is_consent, some in groupby(entries, key=lambda entry: entry.event_type == "unsubscribed"):
-        if is_consent:
+    for is_wish, some in groupby(entries, key=lambda entry: entry.event_type in consent.WISHES):
+        if is_wish:
             for entry in some:
-                _unsubscribe(entry)
+                _grant(entry)
         elif writer.Fate.AWAY in writer.stored(list(some)):
             raise Unavailable("database: not reachable")
 
 
-def _unsubscribe(entry: Entry) -> None:
-    one_click = entry.source != "human"
+def _grant(wished: Entry) -> None:
     try:
-        retrying(
-            lambda session: consent.withdraw(session, entry.email_id, now=entry.timestamp, one_click=one_click),
-        )
+        retrying(lambda session: consent.catch_up(session, wished))
     except NotFound:
-        log.warning("unsubscribe_of_nobody")
+        log.warning("wish_of_nobody kind=%s", wished.event_type)
     bell.ring("events")
 
 
 class Taker:
-    """A thread that takes in this process's spool, and then ends until it is woken again."""
+    """A thread that takes in this process's spools, and then ends until it is woken again."""
 
-    def __init__(self, own: Spool, folder: Path) -> None:
+    def __init__(self, own: Sequence[Spool], folder: Path) -> None:
         self.is_away = False
         self._own = own
         self._folder = folder
@@ -103,7 +103,7 @@ class Taker:
 
     def look(self) -> None:
         """Wake, if there is any file."""
-        if any(self._folder.glob(f"*{spool.SUFFIX}")):
+        if spool.paths(self._folder):
             self.wake()
 
     def _run(self) -> None:
@@ -128,7 +128,8 @@ class Taker:
         if self.is_away:  # no file after the other, while nobody takes them
             with transaction() as session:
                 heartbeats.ages(session)
-        self._own.seal()
+        for each in self._own:
+            each.seal()
         count = take_in(self._folder, self._own)
         if self.is_away:
             log.info("spool_taken_in events=%d", count)

@@ -1,5 +1,6 @@
-"""Consent: a reader takes it back from any mail with one press, and may give it again."""
+"""Consent: a reader takes it back from any mail with one press, pauses it, and may give it again."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,12 +10,26 @@ from sqlalchemy.orm import Session
 from engine.audience import suppressions
 from engine.campaigns import enrollments
 from engine.tracking import early, events
+from engine.tracking.events import Arrival, Entry
 from errors import NotFound
+from models import ids
 
-_CONTACT = text("SELECT contact_id FROM emails WHERE id = :email_id")
+PAUSE = timedelta(days=30)
+
+# Of each subject the reader's last word is noted with its moment; the row is locked by that until the transaction ends.
+_HEAR = """
+    UPDATE contacts SET {said_at} = greatest({said_at}, :at) FROM emails
+     WHERE emails.id = :email_id AND contacts.id = emails.contact_id
+    RETURNING contacts.id, contacts.{said_at} = :at
+"""
+_CONSENT, _PAUSE = (text(_HEAR.format(said_at=said_at)) for said_at in ("consent_said_at", "pause_said_at"))
+_HEARD = {"unsubscribed": _CONSENT, "resubscribed": _CONSENT, "paused": _PAUSE, "resumed": _PAUSE}
+WISHES = tuple(_HEARD)
+
 _APPLIED = text("""
-    UPDATE events SET applied_at = :now
-     WHERE email_id = :email_id AND event_type = 'unsubscribed' AND applied_at IS NULL
+    UPDATE events SET applied_at = :now FROM emails
+     WHERE emails.contact_id = :contact_id AND events.email_id = emails.id
+       AND event_type = 'unsubscribed' AND applied_at IS NULL
 """)
 _STATUS_BACK = text("""
     UPDATE contacts SET email_followup_status = CASE WHEN email_3_sent THEN 'email_3_sent'
@@ -22,7 +37,7 @@ _STATUS_BACK = text("""
                                                      WHEN email_1_sent THEN 'email_1_sent' ELSE 'new' END
      WHERE id = :contact_id AND email_followup_status = 'unsubscribed'
 """)
-_PAUSE = text("""
+_PAUSE_BEGINS = text("""
     UPDATE contacts SET paused_until = CASE WHEN paused_until > :now THEN paused_until ELSE :until END
      WHERE id = :contact_id
 """)
@@ -38,53 +53,89 @@ _PAUSE_ENDS = text("""
     UPDATE enrollments SET next_at = :now FROM was
      WHERE contact_id = was.id AND state = 'active' AND next_at = was.paused_until
 """)
-PAUSE = timedelta(days=30)
 
 
-def withdraw(session: Session, email_id: UUID, *, now: datetime, one_click: bool) -> None:
-    """The reader of this e-mail wants no more marketing mail: in force when the transaction is, not when the
-    event is applied. Safe to repeat. NotFound when the e-mail does not exist. Commit, then ring "events"."""
-    contact_id = _reader(session, email_id, now)
-    events.record(session, [withdrawal(email_id, now=now, one_click=one_click)], now=now)
-    suppressions.add(session, [contact_id], "unsubscribed", now=now, email_id=email_id)
+def wish(kind: str, email_id: UUID, *, now: datetime, one_click: bool = False) -> Entry:
+    """What the reader of this e-mail asks for, one of `WISHES`; it can be kept in a spool until it can be granted.
+
+    `unsubscribed`: no more marketing mail. `resubscribed` takes that back; sequences that it ended stay ended, a dead
+    address and a complaint stay suppressed. `paused`: no marketing mail for 30 days, queued and due ones included;
+    sequences go on afterwards, a pause that runs is not made longer. `resumed`: what waited for its end is due now.
+    """
+    if kind == "unsubscribed":
+        how, source = ("one-click", "unknown") if one_click else ("page", "human")
+        return events.entry(Arrival(email_id, kind, now, {"by": how}, source), now=now)
+    return Entry(ids.at(now), email_id, kind, "{}", now, "human", b"", now)
+
+
+def grant(session: Session, wished: Entry) -> None:
+    """Do what the reader asks for now: in force when the transaction is, not when an event is applied.
+
+    Safe to repeat. NotFound when the e-mail does not exist. Commit, then ring "events".
+    """
+    contact_id, _ = _hear(session, wished)
+    _record(session, wished)
+    _GRANTS[wished.event_type](session, contact_id, wished)
+
+
+def catch_up(session: Session, wished: Entry) -> None:
+    """As `grant`, of what was asked for while the ledger was away; nothing when the reader said something else of it
+    since, wherever that came in: the last word wins, by its time."""
+    contact_id, is_last_word = _hear(session, wished)
+    _record(session, wished)
+    if is_last_word:
+        _GRANTS[wished.event_type](session, contact_id, wished)
+    elif wished.event_type == "unsubscribed":
+        _forestall(session, contact_id, wished.timestamp)
+
+
+def _hear(session: Session, wished: Entry) -> tuple[UUID, bool]:
+    """The reader, locked, and whether nothing that they said of this subject is later."""
+    values = {"email_id": wished.email_id, "at": wished.timestamp}
+    found = session.execute(_HEARD[wished.event_type], values).one_or_none()
+    if found is None:
+        early.admit(session, [wished.email_id], now=wished.timestamp)
+        found = session.execute(_HEARD[wished.event_type], values).one_or_none()
+    if found is None:
+        raise NotFound("email: there is no such e-mail")
+    contact_id, is_last_word = found
+    return contact_id, is_last_word
+
+
+def _record(session: Session, wished: Entry) -> None:
+    if wished.event_type == "unsubscribed":
+        events.store(session, [wished], now=wished.timestamp)
+
+
+def _forestall(session: Session, contact_id: UUID, now: datetime) -> None:
+    """An unsubscribing that is not applied yet must not suppress the reader again afterwards."""
+    session.execute(_APPLIED, {"contact_id": contact_id, "now": now})
+
+
+def _withdraw(session: Session, contact_id: UUID, wished: Entry) -> None:
+    now = wished.timestamp
+    suppressions.add(session, [contact_id], "unsubscribed", now=now, email_id=wished.email_id)
     enrollments.stop(session, [contact_id], "unsubscribed", now=now)
 
 
-def withdrawal(email_id: UUID, *, now: datetime, one_click: bool) -> events.Arrival:
-    """The event that the reader of this e-mail unsubscribed."""
-    how = {"by": "one-click" if one_click else "page"}
-    return events.Arrival(email_id, "unsubscribed", now, how, source="unknown" if one_click else "human")
-
-
-def restore(session: Session, email_id: UUID, *, now: datetime) -> None:
-    """The reader of this e-mail takes the unsubscribing back. Sequences that it ended stay ended; a dead address
-    and a complaint stay suppressed. Safe to repeat; NotFound when the e-mail does not exist."""
-    contact_id = _reader(session, email_id, now)
-    # An event not applied yet must not suppress the reader again afterwards.
-    session.execute(_APPLIED, {"email_id": email_id, "now": now})
+def _restore(session: Session, contact_id: UUID, wished: Entry) -> None:
+    _forestall(session, contact_id, wished.timestamp)
     if suppressions.lift(session, contact_id):
         session.execute(_STATUS_BACK, {"contact_id": contact_id})
 
 
-def pause(session: Session, email_id: UUID, *, now: datetime) -> None:
-    """The reader of this e-mail wants no marketing mail for 30 days: in force when the transaction is, for what is
-    queued or due, too; sequences go on afterwards. A pause that runs is not made longer, so it is safe to repeat.
-    NotFound when the e-mail does not exist."""
-    contact_id = _reader(session, email_id, now)
-    session.execute(_PAUSE, {"contact_id": contact_id, "now": now, "until": now + PAUSE})
+def _pause(session: Session, contact_id: UUID, wished: Entry) -> None:
+    now = wished.timestamp
+    session.execute(_PAUSE_BEGINS, {"contact_id": contact_id, "now": now, "until": now + PAUSE})
 
 
-def resume(session: Session, email_id: UUID, *, now: datetime) -> None:
-    """The reader of this e-mail takes the pause back: what waited for its end is due now. Safe to repeat; NotFound
-    when the e-mail does not exist."""
-    session.execute(_PAUSE_ENDS, {"contact_id": _reader(session, email_id, now), "now": now})
+def _resume(session: Session, contact_id: UUID, wished: Entry) -> None:
+    session.execute(_PAUSE_ENDS, {"contact_id": contact_id, "now": wished.timestamp})
 
 
-def _reader(session: Session, email_id: UUID, now: datetime) -> UUID:
-    contact_id: UUID | None = session.scalar(_CONTACT, {"email_id": email_id})
-    if contact_id is None:
-        early.admit(session, [email_id], now=now)
-        contact_id = session.scalar(_CONTACT, {"email_id": email_id})
-    if contact_id is None:
-        raise NotFound("email: there is no such e-mail")
-    return contact_id
+_GRANTS: Mapping[str, Callable[[Session, UUID, Entry], None]] = {
+    "unsubscribed": _withdraw,
+    "resubscribed": _restore,
+    "paused": _pause,
+    "resumed": _resume,
+}

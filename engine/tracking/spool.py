@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,7 @@ from models import ids
 _told = json.JSONEncoder(separators=(",", ":")).encode
 
 SUFFIX, BAD_SUFFIX = ".spool", ".bad"
+WISHES_SUFFIX = ".wishes"  # what readers asked for: in files of their own, so that it waits behind no hits
 KNOWN_MAX = 2_000
 
 # Files that this process has open. Closing a second descriptor of a file would drop the lock on it (fcntl(2)).
@@ -47,7 +48,8 @@ class Content:
 class Spool:
     """What this process spools, in one file at a time: locked as long as the process lives, synced at each `add`."""
 
-    def __init__(self, folder: Path, limit_bytes: int) -> None:
+    def __init__(self, folder: Path, limit_bytes: int, suffix: str = SUFFIX) -> None:
+        self.suffix = suffix
         self._folder = folder
         self._limit_bytes = limit_bytes
         self._guard = threading.Lock()
@@ -66,7 +68,7 @@ class Spool:
             if self.size_bytes + len(written) > self._limit_bytes:
                 raise SpoolFull(f"the spool has its {self._limit_bytes} bytes")
             if self._file is None:
-                self._file = File.make(self._folder)
+                self._file = File.make(self._folder, self.suffix)
             try:
                 self._file.append(written, entries)
             except OSError:
@@ -105,10 +107,10 @@ class File:
         self._known: list[Entry] | None = None  # what it holds, as long as that is little: to be read without the disk
 
     @classmethod
-    def make(cls, folder: Path) -> "File":
+    def make(cls, folder: Path, suffix: str = SUFFIX) -> "File":
         """A new one; in the folder for good, that is, the folder is synced as well."""
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{ids.new().hex}{SUFFIX}"
+        path = folder / f"{ids.new().hex}{suffix}"
         with _gate:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not flock: a fork would inherit it
@@ -177,9 +179,14 @@ class File:
             os.close(self._descriptor)
 
 
-def orphans(folder: Path) -> Generator[File, None, None]:
+def paths(folder: Path, suffixes: Iterable[str] = (WISHES_SUFFIX, SUFFIX)) -> list[Path]:
+    """The files in `folder`, in the order in which they are to be taken in."""
+    return [path for suffix in suffixes for path in sorted(folder.glob(f"*{suffix}"))]
+
+
+def orphans(folder: Path, suffix: str = SUFFIX) -> Generator[File, None, None]:
     """The files in `folder` that processes left which are no more, locked by us until the next one is asked for."""
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
+    for path in paths(folder, [suffix]):
         found = File.adopt(path)
         if found is None:
             continue

@@ -1,11 +1,13 @@
 """Taking in what was spooled: each event once, whatever else the file holds and however often it is read."""
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from engine.campaigns import consent, reactions
 from engine.tracking import events, spool
 from engine.tracking.events import Arrival
 from errors import Unavailable
@@ -13,7 +15,7 @@ from models import ids
 from models.session import transaction
 from tests.conftest import environment
 from tests.engine.tracking.test_spool import left_by_another
-from tests.mails import NOW, mail
+from tests.mails import HOUR, NOW, mail
 from web import spooled
 
 
@@ -68,8 +70,35 @@ def test_a_file_stays_while_the_ledger_is_away(ledger: str, tmp_path: Path) -> N
 def test_an_unsubscribing_that_was_spooled_stops_the_reader(ledger: str, tmp_path: Path) -> None:
     with transaction() as session:
         email_id = mail(session).id
-    entry = events.entry(Arrival(email_id, "unsubscribed", NOW, {"by": "page"}, "human"), now=NOW)
+    entry = consent.wish("unsubscribed", email_id, now=NOW)
     left_by_another(tmp_path / "spool", spool.encoded(entry))
     spooled.take_in(tmp_path / "spool")
     with transaction() as session:
         assert list(session.scalars(text("SELECT reason FROM suppressions"))) == ["unsubscribed"]
+
+
+@pytest.mark.parametrize("is_undo_first", [False, True])
+def test_the_last_word_holds_whichever_process_kept_it(ledger: str, tmp_path: Path, is_undo_first: bool) -> None:
+    """Two processes kept a word each; their files are taken in in either order, and once more."""
+    with transaction() as session:
+        email_id = mail(session).id
+    words = [consent.wish("unsubscribed", email_id, now=NOW), consent.wish("resubscribed", email_id, now=NOW + HOUR)]
+    for entry in 2 * (words[::-1] if is_undo_first else words):
+        left_by_another(tmp_path / "spool", spool.encoded(entry))
+        spooled.take_in(tmp_path / "spool")
+    with transaction() as session:
+        reactions.apply(session, now=NOW + HOUR)
+        assert list(session.scalars(text("SELECT reason FROM suppressions"))) == []
+
+
+def test_what_readers_asked_for_waits_behind_no_hits(ledger: str, tmp_path: Path) -> None:
+    folder, kept = tmp_path / "spool", hits(1)
+    own = [spool.Spool(folder, 10_000), spool.Spool(folder, 10_000, spool.WISHES_SUFFIX)]
+    own[0].add(kept)
+    own[1].add([consent.wish("paused", kept[0].email_id, now=NOW)])
+    left_by_another(folder, spool.encoded(kept[0]))
+    left_by_another(folder, spool.encoded(kept[0])).rename(folder / "last.wishes")
+    for each in own:
+        each.seal()
+    with closing(spooled._files(folder, own)) as files:
+        assert [file.path.suffix for file in files] == [".wishes", ".wishes", ".spool", ".spool"]

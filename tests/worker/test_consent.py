@@ -99,7 +99,7 @@ def test_after_an_unsubscribe_nothing_that_was_queued_or_due_arrives(inbox: Mail
     queued(clock, "ocupado0@empresa.example")
     clock.moment += MINUTE
     with transaction() as session:
-        consent.withdraw(session, latest(), now=clock.now(), one_click=True)
+        consent.grant(session, consent.wish("unsubscribed", latest(), now=clock.now(), one_click=True))
     clock.pass_by(12 * DAY, each=DAY)
     assert arrived(inbox) == []
     assert sorted(mails()) == [
@@ -133,7 +133,7 @@ def test_a_pause_holds_marketing_mail_alone_and_the_sequence_goes_on_in_order(in
     receipt = queued(clock, "contacto0@empresa.example", kind="transactional")
     first = latest()
     with transaction() as session:
-        consent.pause(session, first, now=clock.now())
+        consent.grant(session, consent.wish("paused", first, now=clock.now()))
     clock.pass_by(29 * DAY, each=DAY)
     assert arrived(inbox) == [first, receipt] and sound()
     clock.pass_by(9 * DAY, each=DAY)
@@ -146,7 +146,7 @@ def test_a_mail_that_a_pause_held_has_all_its_tries_afterwards(inbox: Mailstore,
     launched("ocupado")  # refused twice for a while
     drain_both(clock)
     with transaction() as session:
-        consent.pause(session, latest(), now=clock.now())
+        consent.grant(session, consent.wish("paused", latest(), now=clock.now()))
     clock.pass_by(30 * DAY, each=3 * DAY)
     assert mails() == [("campaign", "queued", "deferred", "email_1_roi")]
     clock.pass_by(DAY, each=4 * HOUR)
@@ -158,9 +158,9 @@ def test_a_mail_that_a_pause_held_has_all_its_tries_when_it_is_taken_back(inbox:
     launched("ocupado")
     drain_both(clock)
     with transaction() as session:
-        consent.pause(session, latest(), now=clock.now())
+        consent.grant(session, consent.wish("paused", latest(), now=clock.now()))
     clock.pass_by(20 * DAY, each=4 * DAY)
     with transaction() as session:
-        consent.resume(session, latest(), now=clock.now())
+        consent.grant(session, consent.wish("resumed", latest(), now=clock.now()))
     clock.pass_by(DAY, each=4 * HOUR)
     assert mails() == [("campaign", "sent", None, "email_1_roi")] and sound()

@@ -17,20 +17,20 @@ SHIPPED = tuple(sorted(entry.name for entry in _FOLDER.iterdir() if entry.is_dir
 
 
 def of_mail(email_id: UUID) -> str:
-    """The language of this e-mail: its contact's, else its template's, else the default; that one, too, while the
-    database is away."""
+    """The language of this e-mail: its contact's, else its template's, else the default; while the database is away
+    the browser's."""
     try:
         with transaction() as session:
             spoken = outbox.spoken(session, email_id)
     except Unavailable:
-        return DEFAULT
+        return of_browser()
     if spoken is None:
         return DEFAULT
     return of_tag(spoken.locale) or of_tag(_of_template(spoken.template)) or DEFAULT
 
 
 def of_browser() -> str:
-    """The language that the browser asks for, where no mail is known."""
+    """The language that the browser asks for, where nothing of a mail is known."""
     return request.accept_languages.best_match(SHIPPED) or DEFAULT
 
 

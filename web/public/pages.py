@@ -15,7 +15,7 @@ def blueprint(name: str) -> Blueprint:
     return made
 
 
-def page(template: str, language: str, status: int = 200, **values: str) -> Response:
+def page(template: str, language: str, status: int = 200, **values: object) -> Response:
     """A page from `templates/public/` in a language shipped; it runs no script and loads nothing but its style."""
     html = render_template(f"public/{language}/{template}.html", language=language, **values)
     return Response(html, status, {"Content-Security-Policy": PAGE}, content_type="text/html; charset=utf-8")

@@ -67,7 +67,7 @@ def test_an_event_of_a_mail_nobody_has_in_hand_is_refused(session: Session) -> N
 def test_an_unsubscribing_before_the_settling_is_in_force_at_once(session: Session) -> None:
     group = in_hand(session)
     (member,) = group.members
-    consent.withdraw(session, member.email_id, now=SOON, one_click=True)
+    consent.grant(session, consent.wish("unsubscribed", member.email_id, now=SOON, one_click=True))
     assert suppressions.suppressed(session, [member.contact_id]) == {member.contact_id: "unsubscribed"}
     sequence.record(session, [group], now=SOON)
     reactions.apply(session, now=SOON)

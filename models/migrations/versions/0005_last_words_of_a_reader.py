@@ -1,0 +1,20 @@
+"""When a reader last spoke of consent, and of a pause."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+_COLUMNS = ("consent_said_at", "pause_said_at")
+
+
+def upgrade() -> None:
+    """Forward."""
+    for name in _COLUMNS:
+        op.add_column("contacts", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
+
+
+def downgrade() -> None:
+    """Back."""
+    for name in reversed(_COLUMNS):
+        op.drop_column("contacts", name)
