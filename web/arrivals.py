@@ -11,7 +11,7 @@ from time import monotonic
 from engine import clock
 from engine.tracking import events
 from engine.tracking.events import Arrival, Entry
-from engine.tracking.spool import WISHES_SUFFIX, Spool
+from engine.tracking.spool import REPORTS_SUFFIX, WISHES_SUFFIX, Spool
 from errors import Unavailable
 from settings import Settings
 from web import writer
@@ -29,15 +29,16 @@ class Arrivals:
     def __init__(self, settings: Settings) -> None:
         self._spool = Spool(settings.spool_dir, settings.spool_limit_bytes)
         self._wishes = Spool(settings.spool_dir, settings.spool_limit_bytes, WISHES_SUFFIX)
+        self._reports = Spool(settings.spool_dir, settings.spool_limit_bytes, REPORTS_SUFFIX)
         self.unsaved = 0
         self._journal = Journal(self._spool)
-        self._taker = Taker((self._wishes, self._spool), settings.spool_dir)
+        self._taker = Taker((self._wishes, self._spool, self._reports), settings.spool_dir)
         self._look_at = 0.0
 
     @property
     def size_bytes(self) -> int:
         """How much waits here to be taken in."""
-        return self._wishes.size_bytes + self._spool.size_bytes
+        return self._wishes.size_bytes + self._spool.size_bytes + self._reports.size_bytes
 
     def keep(self, arrival: Arrival) -> None:
         """Keep the event for good, wherever that is possible now; what could not be is counted and logged."""
@@ -51,6 +52,11 @@ class Arrivals:
     def put_by(self, wished: Entry) -> None:
         """Keep what a reader asks for until the ledger is back; Unavailable when the disk does not take it either."""
         self._put_by(self._wishes, [wished])
+
+    def put_by_reports(self, told: Sequence[Entry]) -> None:
+        """As `put_by`, of what others report."""
+        if told:
+            self._put_by(self._reports, told)
 
     def _put_by(self, where: Spool, entries: Sequence[Entry]) -> None:
         try:

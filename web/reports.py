@@ -1,20 +1,23 @@
 """From what a landing page tells to events, and what is told it about each."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from engine import bell
 from engine.tracking import events, reports
-from engine.tracking.events import Arrival
-from errors import Fault, InvalidInput, NotFound
+from engine.tracking.events import Arrival, Entry
+from errors import Fault, InvalidInput, NotFound, Unavailable
 from models import ids
-from models.session import Session
+from models.session import retrying
 from web import bodies, process
 from web.schemas.events import Result, Track, Tracked, TrackedAll, Tracks
 from web.schemas.problems import FieldFault
 
+Outcome = reports.Outcome | Literal["waiting"]
 UNKNOWN = Fault("email_id", "there is no such e-mail; take the one that the send answered")
 
 
@@ -32,42 +35,51 @@ def items(given: Any) -> Sequence[Any] | None:
     return listed
 
 
-def one(given: Any, session: Session, now: datetime) -> Tracked:
-    """Store a single event; InvalidInput by field, NotFound for an unknown mail."""
-    arrival = _read(given, "")
-    if isinstance(arrival, list):
-        raise NotFound(f"email_id: {UNKNOWN.message}") if arrival == [UNKNOWN] else InvalidInput(arrival)
-    [outcome] = _take(session, [arrival], now)
+def one(given: Any, now: datetime) -> Tracked:
+    """Store a single event, or keep it until it can be; InvalidInput by field, NotFound for an unknown mail."""
+    entry = _read(given, "", now)
+    if isinstance(entry, list):
+        raise NotFound(f"email_id: {UNKNOWN.message}") if entry == [UNKNOWN] else InvalidInput(entry)
+    [outcome] = _take([entry], now)
     if outcome == "unknown":
         raise NotFound(f"email_id: {UNKNOWN.message}")
-    return Tracked(event_id=_name(arrival, now), duplicate=outcome == "duplicate")
+    if outcome == "waiting":
+        return Tracked(status="waiting", event_id=_name(entry), duplicate=None)
+    return Tracked(status="success", event_id=_name(entry), duplicate=outcome == "duplicate")
 
 
-def many(given: Sequence[Any], session: Session, now: datetime) -> TrackedAll:
-    """Store what can be stored of a list; what became of each."""
-    read = [_read(item, f"events[{index}].") for index, item in enumerate(given)]
-    outcomes = iter(_take(session, [arrival for arrival in read if isinstance(arrival, Arrival)], now))
+def many(given: Sequence[Any], now: datetime) -> TrackedAll:
+    """Store what can be stored of a list, or keep it until it can be; what became of each."""
+    read = [_read(item, f"events[{index}].", now) for index, item in enumerate(given)]
+    outcomes = iter(_take([entry for entry in read if isinstance(entry, Entry)], now))
     results = [
-        _refused(index, arrival) if isinstance(arrival, list) else _told(index, arrival, next(outcomes), now)
-        for index, arrival in enumerate(read)
+        _refused(index, entry) if isinstance(entry, list) else _told(index, entry, next(outcomes))
+        for index, entry in enumerate(read)
     ]
-    counts = {status: sum(result.status == status for result in results) for status in ("stored", "duplicate")}
-    refused = len(results) - sum(counts.values())
+    counts = Counter(result.status for result in results)
     return TrackedAll(
-        status="partial" if refused else "success",
+        status="partial" if counts["refused"] else "success",
         stored=counts["stored"],
         duplicates=counts["duplicate"],
-        refused=refused,
+        waiting=counts["waiting"],
+        refused=counts["refused"],
         results=results,
     )
 
 
-def _take(session: Session, arrivals: Sequence[Arrival], now: datetime) -> list[reports.Outcome]:
+def _take(entries: Sequence[Entry], now: datetime) -> Sequence[Outcome]:
+    """What became of each. While the ledger is away they wait on disk, and whether it knows them cannot be told."""
     late_after = timedelta(days=process.current().settings.track_late_days)
-    return reports.take(session, arrivals, late_after=late_after, now=now)
+    try:
+        outcomes = retrying(lambda session: reports.take(session, entries, late_after=late_after, now=now))
+    except Unavailable:
+        process.current().arrivals.put_by_reports(entries)
+        return ["waiting"] * len(entries)
+    bell.ring("events")
+    return outcomes
 
 
-def _read(given: Any, under: str) -> Arrival | list[Fault]:
+def _read(given: Any, under: str, now: datetime) -> Entry | list[Fault]:
     try:
         told = Track.model_validate(given)
     except ValidationError as error:
@@ -77,13 +89,13 @@ def _read(given: Any, under: str) -> Arrival | list[Fault]:
         return [Fault(under + UNKNOWN.field, UNKNOWN.message)]
     # Apart from what we observe ourselves, so that nobody can report an observation of ours.
     data = {"reported": told.event_data} if told.event_data else {}
-    return Arrival(email_id, told.event_type, told.timestamp, data)
+    return events.entry(Arrival(email_id, told.event_type, told.timestamp, data), now=now)
 
 
-def _told(index: int, arrival: Arrival, outcome: reports.Outcome, now: datetime) -> Result:
+def _told(index: int, entry: Entry, outcome: Outcome) -> Result:
     if outcome == "unknown":
         return _refused(index, [Fault(f"events[{index}].{UNKNOWN.field}", UNKNOWN.message)])
-    return Result(index=index, status=outcome, event_id=_name(arrival, now))
+    return Result(index=index, status=outcome, event_id=_name(entry))
 
 
 def _refused(index: int, faults: Sequence[Fault]) -> Result:
@@ -91,5 +103,5 @@ def _refused(index: int, faults: Sequence[Fault]) -> Result:
     return Result(index=index, status="refused", errors=told)
 
 
-def _name(arrival: Arrival, now: datetime) -> str:
-    return f"event_{events.dedupe_key(arrival, now).hex()}"
+def _name(entry: Entry) -> str:
+    return f"event_{entry.dedupe_key.hex()}"

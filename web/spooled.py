@@ -4,13 +4,15 @@ import logging
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
 from time import sleep
 
+import settings
 from engine import bell, heartbeats
 from engine.campaigns import consent
-from engine.tracking import spool
+from engine.tracking import reports, spool
 from engine.tracking.events import Entry
 from engine.tracking.spool import Spool
 from errors import NotFound, Unavailable
@@ -42,7 +44,7 @@ def waiting(folder: Path) -> dict[Path, int]:
 
 
 def _files(folder: Path, own: Sequence[Spool]) -> Generator[spool.File, None, None]:
-    for suffix in (spool.WISHES_SUFFIX, spool.SUFFIX):
+    for suffix in spool.SUFFIXES:
         for each in own:
             if each.suffix == suffix:
                 with each.sealed() as files:
@@ -54,7 +56,8 @@ def _files(folder: Path, own: Sequence[Spool]) -> Generator[spool.File, None, No
 def _take(file: spool.File) -> int:
     content = file.read()
     for start in range(0, len(content.entries), BATCH):
-        _store(content.entries[start : start + BATCH])
+        batch = content.entries[start : start + BATCH]
+        _store(_marked(batch) if file.path.suffix == spool.REPORTS_SUFFIX else batch)
     if content.spoilt:
         log.error("spool_spoilt lines=%d file=%s", len(content.spoilt), file.path.name)
         file.keep_spoilt(content.spoilt)
@@ -71,6 +74,12 @@ def _store(entries: Sequence[Entry]) -> None:
                 _grant(entry)
         elif writer.Fate.AWAY in writer.stored(list(some)):
             raise Unavailable("database: not reachable")
+
+
+def _marked(told: Sequence[Entry]) -> Sequence[Entry]:
+    late_after = timedelta(days=settings.current().track_late_days)
+    with transaction() as session:
+        return reports.marked(session, told, late_after=late_after)
 
 
 def _grant(wished: Entry) -> None:

@@ -90,16 +90,16 @@ class Entry:
     received_at: datetime
 
 
-def record(session: Session, arrivals: Sequence[Arrival], *, now: datetime, skip_unknown: bool = False) -> list[bool]:
+def record(session: Session, arrivals: Sequence[Arrival], *, now: datetime) -> list[bool]:
     """Store every event not stored before; tells for each arrival, in the order given, whether it was new.
 
     One statement where all are new and their mails have rows. A timestamp after `now` becomes `now`, and the one
     claimed stays in `event_data`. Raises InvalidInput for an unknown type or source and for a timestamp without a
-    zone; NotFound when an e-mail does not exist, unless such arrivals are to be skipped. Commit, then ring "events".
+    zone; NotFound when an e-mail does not exist. Commit, then ring "events".
     """
     entries = [entry(arrival, now=now) for arrival in arrivals]
     new = store(session, entries, now=now)
-    if len(new) < len(entries) and not skip_unknown:
+    if len(new) < len(entries):
         _refuse_unknown(session, {arrival.email_id for arrival in arrivals})
     return [_take(new, each.dedupe_key) for each in entries]
 

@@ -1,5 +1,6 @@
 """Reports: events that landing pages and other systems tell of, one or many at once."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,39 +11,52 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.tracking import events
-from engine.tracking.events import Arrival
+from engine.tracking.events import Entry
 
 Outcome = Literal["stored", "duplicate", "unknown"]
 
 _ACCEPTED = text("SELECT id, accepted_at FROM emails WHERE id = ANY(:ids)")
 
 
-def take(session: Session, arrivals: Sequence[Arrival], *, late_after: timedelta, now: datetime) -> list[Outcome]:
+def take(session: Session, entries: Sequence[Entry], *, late_after: timedelta, now: datetime) -> list[Outcome]:
     """Store every event not stored before; what became of each, in the order given.
 
-    One of a mail that does not exist is `unknown` and keeps no other from being stored. One that lies more than
-    `late_after` back, or before its mail was accepted, is kept with the mark `late`. Commit, then ring "events".
+    One of a mail that does not exist is `unknown` and keeps no other from being stored. Late ones are marked. Commit,
+    then ring "events".
     """
-    accepted = _accepted(session, arrivals)
-    marked = [_marked(arrival, accepted.get(arrival.email_id), now - late_after) for arrival in arrivals]
-    new = events.record(session, marked, now=now, skip_unknown=True)
+    accepted = _accepted(session, entries)
+    new = events.store(session, [_marked(each, accepted, late_after) for each in entries], now=now)
     known = accepted.keys()
-    if not all(is_new or each.email_id in known for each, is_new in zip(marked, new, strict=True)):
-        known = _accepted(session, marked).keys()  # with those that got their row just now
-    return [
-        "stored" if is_new else "duplicate" if arrival.email_id in known else "unknown"
-        for arrival, is_new in zip(marked, new, strict=True)
-    ]
+    if not all(each.dedupe_key in new or each.email_id in known for each in entries):
+        known = _accepted(session, entries).keys()  # with those that got their row just now
+    return [_outcome(each, new, known) for each in entries]
 
 
-def _accepted(session: Session, arrivals: Iterable[Arrival]) -> Mapping[UUID, datetime]:
-    rows = session.execute(_ACCEPTED, {"ids": list({arrival.email_id for arrival in arrivals})})
+def marked(session: Session, entries: Sequence[Entry], *, late_after: timedelta) -> list[Entry]:
+    """The entries; with the mark `late` where one lies more than `late_after` before it was received, or before its
+    mail was accepted."""
+    accepted = _accepted(session, entries)
+    return [_marked(each, accepted, late_after) for each in entries]
+
+
+def _accepted(session: Session, entries: Iterable[Entry]) -> Mapping[UUID, datetime]:
+    rows = session.execute(_ACCEPTED, {"ids": list({each.email_id for each in entries})})
     return {row.id: row.accepted_at for row in rows}
 
 
-def _marked(arrival: Arrival, accepted_at: datetime | None, oldest: datetime) -> Arrival:
+def _marked(entry: Entry, accepted: Mapping[UUID, datetime], late_after: timedelta) -> Entry:
     """The moment of acceptance counts in whole seconds, as a reporter may tell no more."""
-    if arrival.timestamp is None:
-        return arrival
-    floor = max(oldest, accepted_at.replace(microsecond=0)) if accepted_at else oldest
-    return replace(arrival, data={**arrival.data, "late": True}) if arrival.timestamp < floor else arrival
+    floor = entry.received_at - late_after
+    if entry.email_id in accepted:
+        floor = max(floor, accepted[entry.email_id].replace(microsecond=0))
+    if entry.timestamp >= floor or entry.timestamp == entry.received_at:
+        return entry
+    return replace(entry, event_data=json.dumps({**json.loads(entry.event_data), "late": True}))
+
+
+def _outcome(entry: Entry, new: set[bytes], known: Iterable[UUID]) -> Outcome:
+    """Of those that are the same event only the first is stored."""
+    if entry.dedupe_key in new:
+        new.remove(entry.dedupe_key)
+        return "stored"
+    return "duplicate" if entry.email_id in known else "unknown"

@@ -24,7 +24,9 @@ from models import ids
 _told = json.JSONEncoder(separators=(",", ":")).encode
 
 SUFFIX, BAD_SUFFIX = ".spool", ".bad"
-WISHES_SUFFIX = ".wishes"  # what readers asked for: in files of their own, so that it waits behind no hits
+# In files of their own: what readers asked for, so that it waits behind no hits, and what others report.
+WISHES_SUFFIX, REPORTS_SUFFIX = ".wishes", ".reports"
+SUFFIXES = (WISHES_SUFFIX, SUFFIX, REPORTS_SUFFIX)  # in the order in which they are taken in
 KNOWN_MAX = 2_000
 
 # Files that this process has open. Closing a second descriptor of a file would drop the lock on it (fcntl(2)).
@@ -179,7 +181,7 @@ class File:
             os.close(self._descriptor)
 
 
-def paths(folder: Path, suffixes: Iterable[str] = (WISHES_SUFFIX, SUFFIX)) -> list[Path]:
+def paths(folder: Path, suffixes: Iterable[str] = SUFFIXES) -> list[Path]:
     """The files in `folder`, in the order in which they are to be taken in."""
     return [path for suffix in suffixes for path in sorted(folder.glob(f"*{suffix}"))]
 

@@ -5,16 +5,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
 import web
 from models import Event, ids
 from models.session import transaction
-from tests.conftest import environment
+from tests.conftest import environment, settled
 from tests.web.examples import JSON, fields, send
+from web import process
 
 URL = "/api/v1/events/track"
+AWAY = "postgresql://cadencia:x@127.0.0.1:9/gone"
 
 
 @pytest.fixture
@@ -204,3 +207,53 @@ def test_json_may_come_as_plain_text_to_this_route_alone(client: FlaskClient, em
     assert client.post(URL, data=body, headers={"Content-Type": "text/plain;charset=UTF-8"}).status_code == 202
     assert client.post("/api/v1/auth/token", data="{}", headers={"Content-Type": "text/plain"}).status_code == 415
     assert client.post(URL, data=body, headers={"Content-Type": "application/x-www-form-urlencoded"}).status_code == 415
+
+
+def test_without_the_database_an_event_is_kept_and_stored_when_it_is_back(client: FlaskClient, email_id: str) -> None:
+    converted = event(email_id, event_type="converted", event_data={"plan": "pro"})
+    with environment(DATABASE_URL=AWAY):
+        kept = [client.post(URL, json=converted) for _ in range(2)]
+    assert [answer.status_code for answer in kept] == [202, 202]
+    assert kept[0].json == {"status": "waiting", "event_id": kept[1].json["event_id"], "duplicate": None}
+    settled()
+    [row] = stored()
+    assert (row.event_type, row.event_data) == ("converted", {"reported": {"plan": "pro"}, "late": True})
+    again = client.post(URL, json=converted).json
+    assert (again["duplicate"], again["event_id"]) == (True, kept[0].json["event_id"])
+
+
+def test_without_the_database_a_list_is_kept_but_for_what_is_wrong(client: FlaskClient, email_id: str) -> None:
+    unknown, good = event(ids.public(ids.new())), event(email_id, timestamp=datetime.now(UTC).isoformat())
+    with environment(DATABASE_URL=AWAY):
+        told = many(client, [good, unknown, event(email_id, event_type="bounced"), good])
+        assert client.post(URL, json=event("email_123")).status_code == 404
+        assert client.post(URL, json=event(email_id, event_type="bounced")).status_code == 422
+        assert many(client, [event("email_123")])["refused"] == 1
+    assert [result["status"] for result in told["results"]] == ["waiting", "waiting", "refused", "waiting"]
+    assert [told[name] for name in ("status", "stored", "waiting", "refused")] == ["partial", 0, 3, 1]
+    settled()
+    assert [row.event_data for row in stored()] == [{}]
+
+
+def test_without_database_and_disk_the_caller_is_told_to_send_again(
+    app: Flask, client: FlaskClient, email_id: str
+) -> None:
+    process.of(app).settings.spool_dir.write_text("not a folder")
+    with environment(DATABASE_URL=AWAY):
+        for body in (event(email_id), [event(email_id)]):
+            answer = client.post(URL, json=body)
+            assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+
+
+def test_reports_fill_no_room_that_hits_and_unsubscribings_need(ledger: str) -> None:
+    """Nobody can tell the ids of mails from invented ones meanwhile, so invented ones are kept, too."""
+    with environment(SPOOL_LIMIT_BYTES="10000", DATABASE_URL=AWAY):
+        app = web.create_app()
+        client, unknown = app.test_client(), ids.new()
+        statuses = [client.post(URL, json=[event(ids.public(unknown))] * 20).status_code for _ in range(4)]
+        assert statuses[0] == 202 and statuses[-1] == 503
+        assert client.post(f"/u/{process.of(app).signer.unsubscribe(unknown)}").status_code == 200
+        assert client.get(f"/o/{process.of(app).signer.opened(unknown)}.gif").status_code == 200
+        assert process.of(app).arrivals.unsaved == 0
+    settled()
+    assert stored() == []

@@ -1,7 +1,6 @@
 """Events: what landing pages and forms report about an e-mail."""
 
-from engine import bell, clock
-from models.session import retrying
+from engine import clock
 from web import bodies, limits, reports
 from web.auth import public
 from web.bodies import at_most, takes
@@ -21,16 +20,14 @@ api.before_request(limits.track)
 def track(body: Report) -> Reply:
     """Report that an e-mail was opened or clicked, or that its reader converted; or a list of such events.
 
-    The same event twice is stored once. JSON may come as text/plain, which a browser sends without asking first.
+    The same event twice is stored once. While the database is away what is sound is kept on disk, answered with the
+    status `waiting`, and stored as soon as it is back; an event of an e-mail that does not exist is then dropped. JSON
+    may come as text/plain, which a browser sends without asking first.
     """
     given, now = body.root, clock.now()
     listed = reports.items(given)
     if listed is None:
         bodies.check_size("track_limit_bytes")
-        told = retrying(lambda session: reports.one(given, session, now))
-        bell.ring("events")
-        return told, 202
+        return reports.one(given, now), 202
     limits.track(len(listed) - 1)
-    told_all = retrying(lambda session: reports.many(listed, session, now))
-    bell.ring("events")
-    return told_all, 202
+    return reports.many(listed, now), 202

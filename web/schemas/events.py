@@ -50,22 +50,22 @@ class Report(RootModel[SkipValidation[Track | Tracks | list[Track]]]):
 
 
 class Tracked(Output):
-    """The event is stored."""
+    """The event is stored; or it waits on disk until the database is back, and is stored then."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"status": "success", "event_id": _EVENT_ID, "duplicate": False}]}
     )
 
-    status: Literal["success"] = "success"
+    status: Literal["success", "waiting"]
     event_id: str = Field(description="Equal for the same event, however often it is reported.")
-    duplicate: bool = Field(description="Whether it was stored before.")
+    duplicate: bool | None = Field(description="Whether it was stored before; null while it waits.")
 
 
 class Result(Output):
     """What became of one event of a list."""
 
     index: int = Field(description="Its place in the request, from 0.")
-    status: Literal["stored", "duplicate", "refused"]
+    status: Literal["stored", "duplicate", "waiting", "refused"]
     event_id: str | None = None
     errors: list[FieldFault] | None = None
 
@@ -80,6 +80,7 @@ class TrackedAll(Output):
                     "status": "success",
                     "stored": 1,
                     "duplicates": 0,
+                    "waiting": 0,
                     "refused": 0,
                     "results": [{"index": 0, "status": "stored", "event_id": _EVENT_ID, "errors": None}],
                 }
@@ -90,6 +91,7 @@ class TrackedAll(Output):
     status: Literal["success", "partial"]
     stored: int
     duplicates: int
+    waiting: int = Field(description="How many are kept on disk until the database is back.")
     refused: int
     results: list[Result]
 

@@ -101,9 +101,9 @@ def test_record_stores_nothing_when_one_mail_is_unknown(ledger: str) -> None:
         assert stored(session, email_id) == []
 
 
-def test_record_skips_unknown_mails_when_told_to(session: Session) -> None:
-    arrivals = [Arrival(ids.new(), "opened"), Arrival(mail(session).id, "opened")]
-    assert events.record(session, arrivals, now=NOW, skip_unknown=True) == [False, True]
+def test_store_leaves_unknown_mails_out(session: Session) -> None:
+    given = [events.entry(Arrival(each, "opened"), now=NOW) for each in (ids.new(), mail(session).id)]
+    assert events.store(session, given, now=NOW) == {given[1].dedupe_key}
 
 
 @pytest.mark.parametrize("status", ["queued", "claimed", "sending", "cancelled", "failed"])
