@@ -125,7 +125,8 @@ _STOP = text("""
     UPDATE enrollments SET state = 'stopped', stop_reason = :reason, stopped_at = :now, next_at = NULL
       FROM running WHERE enrollments.id = running.id
 """)
-# A mail that a sender has locked is on its way already; waiting for it could deadlock with its group.
+# A mail that a sender has locked is on its way already; waiting for it could deadlock with its group. If it comes back,
+# the next claim drops it (`groups.claim`).
 _CANCEL = text("""
     WITH queued AS MATERIALIZED (
         SELECT id FROM emails

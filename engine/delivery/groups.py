@@ -65,14 +65,20 @@ class Group:
 
 _CLAIM = text("""
 WITH due AS MATERIALIZED (
-    SELECT id, contact_id, enrollment_id, kind FROM emails
+    SELECT id, contact_id, enrollment_id, kind, accepted_at FROM emails
     WHERE status = 'queued' AND lane = :lane AND due_at <= :now
       AND (campaign_id IS NULL OR campaign_id NOT IN (SELECT id FROM campaigns WHERE state = 'paused'))
     ORDER BY due_at, id LIMIT :limit
     FOR UPDATE SKIP LOCKED
 ), person AS (
     SELECT due.id, c.email, c.first_name, c.last_name, c.company, c.role, c.industry, c.attributes,
-           coalesce(s.reason, n.stop_reason) AS obstacle,
+           coalesce(s.reason, n.stop_reason,
+                    CASE WHEN due.kind = 'transactional' OR due.enrollment_id IS NOT NULL THEN NULL
+                         WHEN c.converted_at > due.accepted_at THEN 'converted'
+                         WHEN c.email_followup_status IN ('replied', 'converted')
+                              AND EXISTS (SELECT 1 FROM emails r WHERE r.contact_id = c.id
+                                                                   AND r.replied_at > due.accepted_at)
+                         THEN 'replied' END) AS obstacle,
            CASE WHEN due.kind = 'marketing' THEN c.paused_until END AS pause_ends,
            due.kind = 'marketing' AND c.paused_until > :now AS is_paused
     FROM due
@@ -123,8 +129,8 @@ def claim(session: Session, hand: Hand, *, limit: int, now: datetime) -> Group |
     """Take up to `limit` due messages of the lane that have rows in hand, oldest first; None when nothing is due.
 
     If `hand.started` they are recorded as sending at once. Messages to people who may not be mailed any more are
-    cancelled on the way (R13), and those to people who asked for a pause are due at its end. Claims of others are
-    stepped over, never waited for (R6).
+    cancelled on the way (R13), what a stop stepped over because a sender had it just then among them; those to people
+    who asked for a pause are due at its end. Claims of others are stepped over, never waited for (R6).
     """
     group_id = ids.new()
     status = "sending" if hand.started else "claimed"
@@ -135,8 +141,8 @@ def claim(session: Session, hand: Hand, *, limit: int, now: datetime) -> Group |
     free = [row for row in rows if row.obstacle is None and not row.is_paused]
     if free:
         open_group(session, group_id, hand, [row.id for row in free])
-    shared = _campaign_variables(session, {row.campaign_id for row in free if row.campaign_id})
-    members = [_member(row, shared) for row in free]
+    campaigns = _campaigns(session, {row.campaign_id for row in free if row.campaign_id})
+    members = [_member(row, campaigns.get(row.campaign_id, _NONE)) for row in free]
     dropped = [Dropped(row.id, row.contact_id, row.obstacle) for row in rows if row.obstacle is not None]
     return Group(group_id, members, dropped, hand.started)
 
@@ -247,14 +253,25 @@ def _rowcount(result: Any) -> int:
     return int(result.rowcount)
 
 
-def _campaign_variables(session: Session, campaigns: set[UUID]) -> dict[UUID, dict[str, Any]]:
-    if not campaigns:
+class _Campaign(NamedTuple):
+    """What a campaign's mails share, and when a person resumed it last."""
+
+    variables: Mapping[str, Any]
+    resumed_at: datetime | None
+
+
+_NONE = _Campaign({}, None)
+
+
+def _campaigns(session: Session, ids: set[UUID]) -> dict[UUID, _Campaign]:
+    if not ids:
         return {}
-    query = text("SELECT id, variables FROM campaigns WHERE id = ANY(:ids)")
-    return {row.id: row.variables for row in session.execute(query, {"ids": list(campaigns)})}
+    query = text("SELECT id, variables, pardoned_at FROM campaigns WHERE id = ANY(:ids)")
+    rows = session.execute(query, {"ids": list(ids)})
+    return {row.id: _Campaign(row.variables, row.pardoned_at) for row in rows}
 
 
-def _member(row: Row[Any], shared: Mapping[UUID, Mapping[str, Any]]) -> Member:
+def _member(row: Row[Any], campaign: _Campaign) -> Member:
     name = " ".join(part for part in (row.first_name, row.last_name) if part)
     return Member(
         email_id=row.id,
@@ -263,7 +280,7 @@ def _member(row: Row[Any], shared: Mapping[UUID, Mapping[str, Any]]) -> Member:
         to=vault.current().decrypt(row.email),
         to_name=name or None,
         template=row.template,
-        variables=variables.of(row, shared.get(row.campaign_id, {})),
+        variables=variables.of(row, campaign.variables),
         kind=row.kind,
         campaign_id=row.campaign_id,
         enrollment_id=row.enrollment_id,
