@@ -287,5 +287,5 @@ def _member(row: Row[Any], campaign: _Campaign) -> Member:
         step=row.step,
         variant=row.variant,
         attempts=row.attempts,
-        tried_since=row.tried_since,
+        tried_since=max(row.tried_since, campaign.resumed_at or row.tried_since),
     )

@@ -22,8 +22,8 @@ _OPEN = text(
 )
 _MEMBERS = text(
     "SELECT e.id, e.contact_id, e.campaign_id, e.enrollment_id, e.step, e.variant, e.attempts, c.email, "
-    "greatest(e.accepted_at, CASE WHEN e.kind = 'marketing' THEN c.paused_until END) AS tried_since "
-    "FROM emails e JOIN contacts c ON c.id = e.contact_id "
+    "greatest(e.accepted_at, k.pardoned_at, CASE WHEN e.kind = 'marketing' THEN c.paused_until END) AS tried_since "
+    "FROM emails e JOIN contacts c ON c.id = e.contact_id LEFT JOIN campaigns k ON k.id = e.campaign_id "
     "WHERE e.claim = :group AND e.status IN ('claimed', 'sending')"
 )
 _UNBORN = text(

@@ -33,7 +33,7 @@ class Attempted(Protocol):
     def attempts(self) -> int: ...
     @property
     def tried_since(self) -> datetime:
-        """From when its time for retries counts: its acceptance, or the end of a pause that its reader asked for."""
+        """From when its time for retries counts: its acceptance, or the end of its reader's or its campaign's pause."""
         ...
 
 

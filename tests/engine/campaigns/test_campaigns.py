@@ -155,6 +155,23 @@ def test_pause_keeps_everything_and_resume_goes_on_with_it(session: Session) -> 
     assert len(sequence.settle(session, now=later)) == 1  # the other three are in the first sender's hand
 
 
+def test_a_mail_of_a_campaign_paused_for_longer_than_its_retries_last_has_all_its_tries_afterwards(
+    session: Session,
+) -> None:
+    sequence.people(session, 1)
+    campaign_id = sequence.create(session)
+    campaigns.launch(session, campaign_id, now=NOW)
+    sequence.settle(session, sequence.DEFERRED, now=NOW)
+    campaigns.pause(session, campaign_id, "a holiday", now=NOW)
+    later = NOW + timedelta(days=20)
+    campaigns.resume(session, campaign_id, now=later)
+    for hours in (0, 24, 48):
+        (mail,) = sequence.settle(session, sequence.DEFERRED, now=later + timedelta(hours=hours))
+        assert (mail.status, mail.reason) == ("queued", "deferred")
+    (mail,) = sequence.settle(session, sequence.DEFERRED, now=later + timedelta(hours=72))
+    assert (mail.status, mail.reason) == ("failed", "expired")
+
+
 def test_finish_waits_for_the_last_contact_and_enrolling_runs_the_campaign_again(session: Session) -> None:
     sequence.people(session, 2)
     campaign_id = sequence.create(session, days=(0,))
