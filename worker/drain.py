@@ -16,7 +16,7 @@ from engine.delivery.verdicts import Settled
 from engine.messages import compose
 from models import ids
 from models.session import Session, retrying, transaction
-from worker import letters, process
+from worker import letters, process, wishes
 
 log = logging.getLogger("cadencia.sending")
 
@@ -38,6 +38,7 @@ def drain(lane: str, *, time: Clock = clock) -> bool:
     if monotonic() < sending.relay_rests_until:
         return False
     process.tidy()
+    wishes.await_granted()
     try:
         return _Drain(sending, lane, time).run()
     except BaseException:

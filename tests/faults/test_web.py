@@ -1,4 +1,4 @@
-"""A web server that dies between its commit and its ring: the caller got no answer, the mail goes out all the same."""
+"""A web server that dies between its commit and its ring, and one whose database is away."""
 
 import json
 import time
@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 
+import settings
 import web
+from engine import clock
 from engine.access import accounts
+from engine.tracking import tokens as tracking
 from local import ports
+from models import session as database
 from models.session import transaction
-from tests import processes
+from tests import orders, processes
 from tests.conftest import environment
 from tests.faults.accounts import Verdict
 from tests.faults.place import ENVIRONMENT, Place
@@ -25,6 +29,7 @@ ORDER = {
     "template": "email_1_roi",
     "variables": {"nombre": "Ana", "industria": "Marketing", "link_calendly": "https://cal.example/ana"},
 }
+READERS = 50
 PATIENCE_S = 10.0  # for a sweep, a drain and a delivery on a busy machine; two ticks are 0.6 s
 
 
@@ -48,6 +53,30 @@ def test_a_web_server_that_dies_before_it_rings(here: Place, audited: Callable[[
     print(f"taken {time.monotonic() - died_at:.2f} s after the death; a tick is {ENVIRONMENT['TICK_S']} s")
     here.until_settled()
     assert audited().statuses == {"sent": 1}
+
+
+def test_no_mail_leaves_to_whom_unsubscribed_while_the_database_was_away(here: Place) -> None:
+    """The workers and the web server see it return at the same moment."""
+    here.relay()
+    port = ports.free()
+    here.processes.web(port)
+    with transaction() as session:
+        email_ids = orders.queue(session, READERS, now=clock.now())
+    here.servers.postgres.kill()
+    here.kills["postmaster killed"] += 1
+    signer = tracking.Signer(settings.current().tracking_ring)
+    for email_id in email_ids[1:]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/u/{signer.unsubscribe(email_id)}", data=b"") as answer:
+            assert answer.status == 200
+    here.processes.worker("transactional")
+    here.keeper()
+    processes.until(lambda: here.ready == 2, "both workers are ready")
+    here.servers.postgres.start()
+    database.engine().dispose()
+    here.until_settled()
+    with transaction() as session:
+        assert orders.statuses(session, email_ids) == ["sent"] + ["cancelled"] * (READERS - 1)
+    assert here.log.count("taken") == 1
 
 
 def _request(port: int) -> urllib.request.Request:

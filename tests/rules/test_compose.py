@@ -142,11 +142,18 @@ def test_senders_and_what_sorts_after_them_share_the_recorders() -> None:
     assert sharing == WORKERS
 
 
+def test_senders_see_the_spool_of_the_web_service() -> None:
+    """R25: they claim nothing while a reader's wish waits there."""
+    [folder] = re.findall(r"SPOOL_DIR=(\S+)", dockerfile())
+    sharing = {name for name, service in ours().items() if f"spool:{folder}:ro" in service.get("volumes", [])}
+    assert sharing == WORKERS and f"spool:{folder}" in services()["web"]["volumes"]
+
+
 def test_whatever_is_written_to_is_writable_in_a_read_only_container() -> None:
     made = re.findall(r"/var/l\S+", "".join(re.findall(r"install -d (.*)", dockerfile())))
     for name, service in ours().items():
         assert service["read_only"] and service["tmpfs"] == ["/tmp"] and service["cap_drop"] == ["ALL"], name  # noqa: S108
-        assert {volume.partition(":")[2] for volume in service["volumes"]} <= set(made), name
+        assert {volume.split(":")[1] for volume in service["volumes"]} <= set(made), name
     [log] = re.findall(r"LOG_FILE=(\S+)", dockerfile())
     assert [name for name, service in ours().items() if f"logs:{Path(log).parent}" not in service["volumes"]] == [
         "mail"
