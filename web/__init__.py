@@ -6,7 +6,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import settings as environment
 from engine import logs
 from settings import Settings
-from web import api, auth, cli, errors, headers, health, limits, openapi, process, public, tokens
+from web import api, auth, cli, errors, headers, health, held, limits, openapi, process, public, tokens
 from web.public import front
 
 
@@ -18,6 +18,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = openapi.new_app(__name__)
     app.config["MAX_CONTENT_LENGTH"] = configured.body_limit_bytes
     process.install(app, configured)
+    held.install(paths=front.PATHS)
     app.wsgi_app = front.Front(app.wsgi_app, process.of(app))  # type: ignore[assignment,method-assign]
     if configured.trusted_proxies:
         hops = configured.trusted_proxies

@@ -15,6 +15,7 @@ from engine.tracking.spool import REPORTS_SUFFIX, WISHES_SUFFIX, Spool
 from errors import Unavailable
 from settings import Settings
 from web import writer
+from web.held import Held
 from web.journal import Journal
 from web.spooled import Taker
 
@@ -31,7 +32,7 @@ class Arrivals:
         self._wishes = Spool(settings.spool_dir, settings.spool_limit_bytes, WISHES_SUFFIX)
         self._reports = Spool(settings.spool_dir, settings.spool_limit_bytes, REPORTS_SUFFIX)
         self.unsaved = 0
-        self._journal = Journal(self._spool)
+        self._journal = Journal(self._keep)
         self._taker = Taker((self._wishes, self._spool, self._reports), settings.spool_dir)
         self._look_at = 0.0
 
@@ -40,14 +41,17 @@ class Arrivals:
         """How much waits here to be taken in."""
         return self._wishes.size_bytes + self._spool.size_bytes + self._reports.size_bytes
 
-    def keep(self, arrival: Arrival) -> None:
-        """Keep the event for good, wherever that is possible now; what could not be is counted and logged."""
+    def keep(self, arrival: Arrival, held: Held | None = None) -> None:
+        """Keep the event for good, wherever that is possible now; what could not be is counted and logged.
+
+        It is done when this returns, or, where the answer can be held, when that goes out.
+        """
         entry = events.entry(arrival, now=clock.now())
-        is_safe = self._journal.keep(entry)
-        self._taker.wake()
-        if not is_safe and not self._store(entry):
-            self.unsaved += 1
-            log.error("events_unsaved in_all=%d", self.unsaved)
+        if held is None:
+            self._keep([entry])
+        else:
+            held.hold()
+            self._journal.add(entry, held.release)
 
     def put_by(self, wished: Entry) -> None:
         """Keep what a reader asks for until the ledger is back; Unavailable when the disk does not take it either."""
@@ -59,12 +63,8 @@ class Arrivals:
             self._put_by(self._reports, told)
 
     def _put_by(self, where: Spool, entries: Sequence[Entry]) -> None:
-        try:
-            where.add(entries)
-        except OSError as error:
-            log.error("spool_failing entries=%d error=%s", len(entries), type(error).__name__)
-            raise Unavailable("database: not reachable, and the spool does not take it") from error
-        self._taker.wake()
+        if not self._is_spooled(where, entries):
+            raise Unavailable("database: not reachable, and the spool does not take it")
 
     def look(self) -> None:
         """Now and then, have taken in what processes left that are no more."""
@@ -72,6 +72,23 @@ class Arrivals:
             self._look_at = monotonic() + LOOK_S
             self._taker.look()
 
-    def _store(self, entry: Entry) -> bool:
-        """The disk fails: straight into the ledger, unless that is known to be away as well."""
-        return not self._taker.is_away and writer.stored([entry]) == [writer.Fate.STORED]
+    def _keep(self, entries: list[Entry]) -> None:
+        lost = 0 if self._is_spooled(self._spool, entries) else self._unstored(entries)
+        if lost:
+            self.unsaved += lost
+            log.error("events_unsaved in_all=%d", self.unsaved)
+
+    def _is_spooled(self, where: Spool, entries: Sequence[Entry]) -> bool:
+        try:
+            where.add(entries)
+        except Exception as error:  # noqa: BLE001  # whatever it is, readers wait for their answers
+            log.error("spool_failing entries=%d error=%s", len(entries), type(error).__name__)
+            return False
+        self._taker.wake()
+        return True
+
+    def _unstored(self, entries: list[Entry]) -> int:
+        """Straight into the ledger, as the disk fails, unless that is known to be away as well; how many it lost."""
+        if self._taker.is_away:
+            return len(entries)
+        return sum(fate is not writer.Fate.STORED for fate in writer.stored(entries))

@@ -1,69 +1,59 @@
-"""The journal of a process: entries that come at the same moment are written by one of their threads, with one flush.
+"""The journal of a process: what comes at the same moment is kept at once, by a thread of its own that then tells so.
 
-Whoever finds nobody at it writes for all that wait. The others look again after a rest, each at a moment of its own: 16
-threads that are woken at once queue up for the interpreter, at 90 µs of CPU each, a look costs a third (measured).
+Nobody waits for it in a thread: sixteen that are woken at once queue up for the interpreter, at 90 µs of CPU each, and
+looking again after a rest still costs a third of that (measured; docs/decisions/0009).
 """
 
 import logging
 import threading
-from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
 from time import sleep
 
 from engine.tracking.events import Entry
-from engine.tracking.spool import Spool
 
 log = logging.getLogger(__name__)
 
-# How long to wait for more when others came at the same moment the last time, and between two looks of those who wait:
-# a flush costs 60 µs of CPU here, so that of nine hits (measured, 32 connections) 7 µs each.
+# How long to wait for more when others came at the same moment the last time: a flush costs 60 µs of CPU here, so that
+# of nine hits (measured, 32 connections) 7 µs each.
 GATHER_S = 0.001
 
 
-class _Place:
-    __slots__ = ("entry", "is_safe")
-
-    def __init__(self, entry: Entry) -> None:
-        self.entry = entry
-        self.is_safe: bool | None = None  # nobody has decided
-
-
 class Journal:
-    """Shared by the threads of a process."""
+    """Shared by the threads of a process; `keep` is called with the entries and never raises."""
 
-    def __init__(self, spool: Spool) -> None:
-        self._spool = spool
-        self._waiting: deque[_Place] = deque()
-        self._gate = threading.Lock()
-        self._gathered = 1
+    def __init__(self, keep: Callable[[list[Entry]], None]) -> None:
+        self._keep = keep
+        self._waiting: SimpleQueue[tuple[Entry, Callable[[], None]]] = SimpleQueue()
+        self._guard = threading.Lock()
+        self._is_running = False
 
-    def keep(self, entry: Entry) -> bool:
-        """Whether it is safe on disk; False when the disk failed or is full."""
-        place = _Place(entry)
-        self._waiting.append(place)
-        while place.is_safe is None:
-            if not self._gate.acquire(blocking=False):
-                sleep(GATHER_S)
-                continue
-            try:
-                if place.is_safe is None:
-                    self._flush()
-            finally:
-                self._gate.release()
-        return place.is_safe
+    def add(self, entry: Entry, then: Callable[[], None]) -> None:
+        """Have it kept soon, and `then` called."""
+        self._waiting.put((entry, then))
+        if not self._is_running:
+            self._start()
 
-    def _flush(self) -> None:
-        if self._gathered > 1:
-            sleep(GATHER_S)
-        places = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        self._gathered = len(places)
-        is_safe = self._is_added([place.entry for place in places])
-        for place in places:
-            place.is_safe = is_safe
+    def _start(self) -> None:
+        with self._guard:
+            if not self._is_running:
+                self._is_running = True
+                threading.Thread(target=self._run, name="journal", daemon=True).start()
 
-    def _is_added(self, entries: list[Entry]) -> bool:
+    def _run(self) -> None:
+        gathered = 1
         try:
-            self._spool.add(entries)
-        except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
-            log.error("spool_failing entries=%d error=%s", len(entries), type(error).__name__)
-            return False
-        return True
+            while True:
+                gathered = self._round(gathered)
+        finally:
+            self._is_running = False  # the next one that comes starts it anew
+
+    def _round(self, gathered: int) -> int:
+        places = [self._waiting.get()]
+        if gathered > 1:
+            sleep(GATHER_S)
+        places += [self._waiting.get() for _ in range(self._waiting.qsize())]
+        self._keep([entry for entry, _ in places])
+        for _, then in places:
+            then()
+        return len(places)

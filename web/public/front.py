@@ -10,12 +10,13 @@ from typing import Any, TypeAlias
 from werkzeug.datastructures import Headers
 
 from errors import NotFound
-from web import headers
+from web import headers, held
 from web.process import Process
 from web.public import clicks, hits, pixels
 
 Start: TypeAlias = Callable[..., Any]
 Wsgi: TypeAlias = Callable[[dict[str, Any], Start], Iterable[bytes]]
+PATHS = _PIXELS, _CLICKS = "/o/", "/c/"
 _METHODS = ("GET", "HEAD")
 
 
@@ -35,21 +36,21 @@ class Front:
         self._process.arrivals.look()
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         try:
-            if method in _METHODS and path.startswith("/o/") and path.endswith(".gif"):
+            if method in _METHODS and path.startswith(_PIXELS) and path.endswith(".gif"):
                 return self._opened(environ, start, path[3:-4])
-            if method in _METHODS and path.startswith("/c/"):
+            if method in _METHODS and path.startswith(_CLICKS):
                 return self._clicked(environ, start, path[3:])
         except NotFound:
             pass
         return self._behind(environ, start)
 
     def _opened(self, environ: dict[str, Any], start: Start, token: str) -> Iterable[bytes]:
-        self._process.arrivals.keep(hits.opened(self._process, token, environ))
+        self._process.arrivals.keep(hits.opened(self._process, token, environ), environ.get(held.KEY))
         start("200 OK", self._pixel)
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else pixels.GIF]
 
     def _clicked(self, environ: dict[str, Any], start: Start, token: str) -> Iterable[bytes]:
         hit, target = hits.clicked(self._process, token, environ)
-        self._process.arrivals.keep(hit)
+        self._process.arrivals.keep(hit, environ.get(held.KEY))
         start("302 FOUND", [("Location", target), ("Content-Length", "0"), *self._click])
         return [b""]
