@@ -144,7 +144,7 @@ def given_of(address: str) -> Given:
     return Given(keys.blind_index(address), ids.new(), keys.encrypt(address))
 
 
-def columns(given: Sequence[Given]) -> dict[str, str]:
+def columns(given: Sequence[Given]) -> dict[str, arrays.Column]:
     """The parameters `indexes`, `contact_ids` and `addresses` of a statement over `given`."""
     return {
         "indexes": arrays.blobs(each.key for each in given),

@@ -165,10 +165,10 @@ def reflag(session: Session, contact_ids: Iterable[UUID], *, now: datetime) -> i
 
     Flag `email_N_opened` is whether any of the contact's mails of step N was opened. One statement; safe to repeat.
     """
-    ids = arrays.uuids(contact_ids)
-    if ids == "{}":
+    known = list(contact_ids)
+    if not known:
         return 0
-    return int(session.execute(_REFLAG, {"ids": ids, "now": now}).rowcount)  # type: ignore[attr-defined]
+    return int(session.execute(_REFLAG, {"ids": arrays.uuids(known), "now": now}).rowcount)  # type: ignore[attr-defined]
 
 
 def _mail(row: Sequence[Any]) -> Mail:

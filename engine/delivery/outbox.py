@@ -70,7 +70,7 @@ def offer(session: Session, orders: Mapping[UUID, Order], *, now: datetime) -> S
     return session.scalars(_ADD, {**_columns(orders), "now": now}).all()
 
 
-def _columns(orders: Mapping[UUID, Order]) -> dict[str, str]:
+def _columns(orders: Mapping[UUID, Order]) -> dict[str, arrays.Column]:
     given = orders.values()
     return {
         **contacts.columns([contacts.given_of(order.to) for order in given]),
