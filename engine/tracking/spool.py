@@ -21,8 +21,6 @@ from zlib import crc32
 from engine.tracking.events import Entry
 from models import ids
 
-_told = json.JSONEncoder(separators=(",", ":")).encode
-
 SUFFIX, BAD_SUFFIX = ".spool", ".bad"
 # In files of their own: what readers asked for, so that it waits behind no hits, and what others report.
 WISHES_SUFFIX, REPORTS_SUFFIX = ".wishes", ".reports"
@@ -201,17 +199,13 @@ def orphans(folder: Path, suffix: str = SUFFIX) -> Generator[File, None, None]:
 
 def encoded(entry: Entry) -> bytes:
     """The entry as a line of the file."""
-    fields = {
-        "id": entry.id.hex,
-        "email_id": entry.email_id.hex,
-        "event_type": entry.event_type,
-        "event_data": entry.event_data,
-        "timestamp": entry.timestamp.isoformat(),
-        "source": entry.source,
-        "dedupe_key": entry.dedupe_key.hex(),
-        "received_at": entry.received_at.isoformat(),
-    }
-    told = _told(fields).encode()
+    # Written out, which takes half as long as an encoder does: but for the data all are words, digits and dates.
+    fields = (
+        f'{{"id":"{entry.id.hex}","email_id":"{entry.email_id.hex}","event_type":"{entry.event_type}",'
+        f'"event_data":{json.dumps(entry.event_data)},"timestamp":"{entry.timestamp.isoformat()}","source":"{entry.source}",'
+        f'"dedupe_key":"{entry.dedupe_key.hex()}","received_at":"{entry.received_at.isoformat()}"}}'
+    )
+    told = fields.encode()
     return b"%08x %d %b\n" % (crc32(told), len(told), told)
 
 
