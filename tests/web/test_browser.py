@@ -1,14 +1,13 @@
-"""The landing page's script and the reader's page in a real browser, chromium, which is skipped where there is none."""
+"""The landing page's script and the reader's pages in a real browser, chromium; skipped where there is none."""
 
-import os
-import shutil
-import subprocess
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -20,35 +19,11 @@ from engine import clock
 from local import ports
 from models import ids
 from models.session import transaction
-from tests import orders
-from tests.conftest import environment
+from tests import orders, processes
+from tests.conftest import environment, settled
+from tests.web import browser
+from tests.web.browser import Page
 from web import process
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-MISSING = "no browser is here: `make system-packages` as root installs Debian's package chromium"
-SHOW = 'document.body.append(`at ${location.href} cookie "${document.cookie}"`)'
-
-
-@pytest.fixture
-def browse(tmp_path: Path) -> Any:
-    """Opens a page and gives what it shows once it is still."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.fail(MISSING) if os.environ.get("CI") else pytest.skip(MISSING)
-    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-
-    def shown(url: str) -> str:
-        command = [
-            program,
-            *options,
-            f"--user-data-dir={tmp_path}/browser",
-            "--virtual-time-budget=3000",
-            "--dump-dom",
-            url,
-        ]
-        return subprocess.run(command, capture_output=True, text=True, timeout=90, check=True).stdout
-
-    return shown
 
 
 @contextmanager
@@ -64,25 +39,28 @@ def served(server: Any) -> Iterator[None]:
 
 
 @contextmanager
-def landing_page(port: int, script: str) -> Iterator[None]:
-    """A site of somebody's own, each of whose pages loads the script."""
-    page = f'<body><script src="{script}" data-on="load"></script><script>{SHOW}</script>'.encode()
+def landing_page(script: str, on: str) -> Iterator[str]:
+    """A site of somebody's own, each of whose pages loads the script and has a form; its origin."""
+    page = (
+        f'<body><script src="{script}" data-on="{on}"></script><form action="/gracias"><button>Enviar</button></form>'
+    )
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()
-            self.wfile.write(page)
+            self.wfile.write(page.encode())
 
-    with served(ThreadingHTTPServer(("127.0.0.1", port), Page)):
-        yield
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    with served(server):
+        yield f"http://localhost:{server.server_port}"
 
 
 @contextmanager
-def application(**settings: str) -> Iterator[tuple[Flask, str]]:
+def application(port: int = 0, **settings: str) -> Iterator[tuple[Flask, str]]:
     """The application on a port of its own, and its URL."""
-    port = ports.free()
+    port = port or ports.free()
     url = f"http://127.0.0.1:{port}"
     with environment(PUBLIC_URL=url, **settings):
         app = web.create_app()
@@ -90,30 +68,113 @@ def application(**settings: str) -> Iterator[tuple[Flask, str]]:
             yield app, url
 
 
-def events() -> list[str]:
+def conversions() -> int:
     with transaction() as session:
-        return sorted(session.scalars(text("SELECT event_type FROM events")))
+        return session.scalar(text("SELECT count(*) FROM events WHERE event_type = 'converted'")) or 0
 
 
-@pytest.mark.usefixtures("ledger")
-def test_a_click_leads_to_a_page_that_reports_the_conversion(browse: Any) -> None:
+def mail() -> UUID:
+    with transaction() as session:
+        (email_id,) = orders.queue(session, now=clock.now())
+    return email_id
+
+
+@contextmanager
+def arrived(page: Page, on: str) -> Iterator[tuple[UUID, Flask, str]]:
+    """A reader who clicked on a link to a landing page: the mail, the application, the page's origin."""
     port = ports.free()
-    with application(CORS_ORIGINS=f"http://localhost:{port}") as (app, url), landing_page(port, f"{url}/track.js"):
-        with transaction() as session:
-            (email_id,) = orders.queue(session, now=clock.now())
-        click = process.of(app).signer.clicked(email_id, 0, f"http://localhost:{port}/oferta?a=1#arriba")
-        shown = browse(f"{url}/c/{click}")
-    assert f'at http://localhost:{port}/oferta?a=1#arriba cookie ""' in shown
-    assert ids.public(email_id) not in shown
-    assert "converted" in events()
+    with (
+        landing_page(f"http://127.0.0.1:{port}/track.js", on) as origin,
+        application(port, CORS_ORIGINS=origin) as (app, url),
+    ):
+        email_id = mail()
+        page.open(f"{url}/c/{process.of(app).signer.clicked(email_id, 0, f'{origin}/oferta?a=1#arriba')}")
+        yield email_id, app, origin
 
 
-@pytest.mark.usefixtures("ledger")
-def test_looking_at_the_unsubscribe_page_changes_nothing(browse: Any) -> None:
+@pytest.fixture
+def page(ledger: str, tmp_path: Path) -> Iterator[Page]:
+    with browser.opened(tmp_path) as opened:
+        yield opened
+
+
+def test_a_click_leads_to_a_page_that_reports_the_conversion(page: Page) -> None:
+    with arrived(page, "load") as (email_id, _, origin):
+        processes.until(conversions, "the conversion is stored")
+        assert page.read("location.href + document.cookie") == f"{origin}/oferta?a=1#arriba"
+        assert ids.public(email_id) not in page.read("document.documentElement.outerHTML")
+        page.open(f"{origin}/otra")
+        page.read("cadencia.converted()")
+    assert conversions() == 1
+
+
+def test_a_form_that_is_sent_reports_the_conversion_and_leaves_the_page(page: Page) -> None:
+    with arrived(page, "submit") as (_, _app, _origin):
+        assert conversions() == 0
+        page.press("Tab", "Enter")
+        page.until("location.pathname == '/gracias'")
+        processes.until(conversions, "the conversion is stored")
+        page.read("window.isOld = true")
+        page.press("Tab", "Enter")
+        page.until("!window.isOld && document.readyState == 'complete'")
+    assert conversions() == 1
+
+
+def test_a_report_that_was_refused_is_made_again_with_its_moment(page: Page, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither database nor disk: 503. The page tries again; the next one does so for a page that was left."""
+    with arrived(page, "submit") as (_, app, _origin):
+        spool = process.of(app).settings.spool_dir
+        settled()
+        spool.rmdir()
+        spool.write_text("no folder")
+        with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"):
+            page.press("Tab", "Enter")
+            page.until("location.pathname == '/gracias'")
+            processes.until(lambda: "spool_failing" in caplog.text, "the report was refused")
+            told = page.read("sessionStorage.cadenciaSays")
+        processes.until(conversions, "the conversion is stored")
+        page.until("sessionStorage.cadenciaSays == ''")
+    with transaction() as session:
+        at = session.scalar(text("SELECT timestamp FROM events WHERE event_type = 'converted'"))
+    assert json.loads(told)["timestamp"] == at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def consents() -> tuple[list[str], bool]:
+    """Why the reader is suppressed, and whether there is a pause."""
+    with transaction() as session:
+        reasons = list(session.scalars(text("SELECT reason FROM suppressions")))
+        return reasons, bool(session.scalar(text("SELECT paused_until > now() FROM contacts")))
+
+
+@pytest.mark.parametrize(("locale", "done", "undone"), [("es", "Baja confirmada", "Baja anulada"),
+                                                        ("en", "Unsubscribed", "Unsubscribing undone")])  # fmt: skip
+def test_a_reader_unsubscribes_and_comes_back_by_the_keyboard_alone(
+    page: Page, locale: str, done: str, undone: str
+) -> None:
     with application() as (app, url):
+        own = f"{url}/u/{process.of(app).signer.unsubscribe(mail())}"
         with transaction() as session:
-            (email_id,) = orders.queue(session, now=clock.now())
-        page = f"/u/{process.of(app).signer.unsubscribe(email_id)}"
-        shown = browse(url + page)
-    assert f'action="{page}"' in shown and f'action="{page}/pause"' in shown
-    assert "<script" not in shown and events() == []
+            session.execute(text("UPDATE contacts SET locale = :locale"), {"locale": locale})
+        page.open(own)
+        assert (page.read("document.scripts.length"), consents()) == (0, ([], False))
+        page.press("Tab", "Enter")
+        page.until(f"document.title == '{done}'")
+        assert consents() == (["unsubscribed"], False)
+        page.press("Tab", "Enter")
+        page.until(f"document.title == '{undone}'")
+        assert consents() == ([], False)
+        page.open(f"{own}/undo")  # as whoever comes back to it does
+        assert (page.read("document.forms.length"), consents()) == (2, ([], False))
+        page.press("Tab", "Tab", "Enter")
+        page.until(f"location.pathname.endsWith('/pause') && document.documentElement.lang == '{locale}'")
+        assert consents() == ([], True)
+
+
+def test_the_pages_are_dressed_and_say_what_is_in_the_focus(page: Page) -> None:
+    with application() as (app, url):
+        page.open(f"{url}/u/{process.of(app).signer.unsubscribe(mail())}")
+        page.press("Tab")
+        assert page.read("document.activeElement.innerText") == "Darme de baja"
+        assert page.read("getComputedStyle(document.activeElement).outlineWidth") == "3px"
+        assert page.read("[...document.querySelectorAll('h1, main')].length") == 2
+        assert page.read("document.referrer") == ""

@@ -22,9 +22,10 @@ pages = blueprint("unsubscribing")
 
 
 @pages.get("/u/<token>")
+@pages.get("/u/<token>/<any(undo, pause, resume):_>")
 @public("the signed token names the e-mail")
-def ask(token: str) -> Response:
-    """The page with the buttons; changes nothing."""
+def ask(token: str, _: str = "") -> Response:
+    """The page with the buttons; changes nothing. Also for a browser that comes back to what a button led to."""
     language = languages.of_mail(_email_of(token))
     return page("unsubscribe", language, action=url_for(".act", token=token), pause=url_for(".pause", token=token))
 
