@@ -10,7 +10,7 @@ from typing import TypeVar
 import psycopg
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session as Session  # for web and worker, which may not import sqlalchemy
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
@@ -20,6 +20,9 @@ from errors import Unavailable
 
 # Serialization failure, deadlock: the transaction was undone whole and may simply run again.
 _UNDONE = {"40001", "40P01"}
+
+# A standby, no memory or disk or connections, shut down, an error of its system: it may take the same later.
+_AWAY = ("25006", "53", "57P", "58")
 
 _RESTED = "rested"
 _TRUSTED_S = 1.0
@@ -72,7 +75,7 @@ def after_fork() -> None:
 def transaction() -> Iterator[Session]:
     """A session whose work is committed at the end of the block, or undone whole when it raises.
 
-    Raises Unavailable when the database is not there, or went away before it confirmed the commit.
+    Raises Unavailable when the database is not there or takes nothing now, or went away before it confirmed the commit.
     """
     with _loss_told(), Session(engine(), expire_on_commit=False) as session, session.begin():
         yield session
@@ -95,21 +98,25 @@ def _loss_told() -> Iterator[None]:
     except PoolExhausted:
         raise Unavailable("database: no connection became free in time") from None
     except DBAPIError as error:
-        if is_connection_lost(error):
+        if is_away(error):
             raise Unavailable("database: not reachable") from error
         raise
 
 
-def is_connection_lost(error: DBAPIError) -> bool:
-    """Whether the database went away, rather than refused a statement.
+def is_away(error: DBAPIError) -> bool:
+    """Whether the database went away or takes nothing now, rather than refused a statement.
 
-    By type, not by SQLSTATE: a failed connect carries none (measured with psycopg 3.3).
+    A connect that failed or timed out carries no SQLSTATE (measured with psycopg 3.3).
     """
-    return error.connection_invalidated or type(error.orig).__name__ in {
-        "OperationalError",
-        "InterfaceError",
-        "AdminShutdown",
-    }
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return error.connection_invalidated or state.startswith(_AWAY)
+    return error.connection_invalidated or isinstance(error.orig, psycopg.OperationalError | psycopg.InterfaceError)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether what was given is at fault and will be refused ever again, rather than the database or others at work."""
+    return not isinstance(error, DBAPIError) or isinstance(error, DataError | IntegrityError)
 
 
 def retrying(work: Callable[[Session], T], *, within_s: float = 30.0) -> T:

@@ -5,14 +5,16 @@ docs/decisions/0009): so no reader ever waits for the database.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
+from typing import TypeVar
 
 from engine import clock
 from engine.tracking import events
 from engine.tracking.events import Arrival, Entry
 from engine.tracking.spool import REPORTS_SUFFIX, WISHES_SUFFIX, Spool
 from errors import Unavailable
+from models.session import Session, retrying
 from settings import Settings
 from web import writer
 from web.held import Held
@@ -20,6 +22,8 @@ from web.journal import Journal
 from web.spooled import Taker
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 LOOK_S = 2.0  # between two looks for what dead processes left
 
@@ -52,6 +56,15 @@ class Arrivals:
         else:
             held.hold()
             self._journal.add(entry, held.release)
+
+    def reach(self, work: Callable[[Session], T]) -> T:
+        """What `work` gives in a transaction; Unavailable, and at once while the ledger is known to be away.
+
+        It may take five seconds to find that out, and the threads that others need would all be spent on it.
+        """
+        if self._taker.is_away:
+            raise Unavailable("database: not reachable")
+        return retrying(work)
 
     def put_by(self, wished: Entry) -> None:
         """Keep what a reader asks for until the ledger is back; Unavailable when the disk does not take it either."""

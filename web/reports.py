@@ -12,7 +12,6 @@ from engine.tracking import events, reports
 from engine.tracking.events import Arrival, Entry
 from errors import Fault, InvalidInput, NotFound, Unavailable
 from models import ids
-from models.session import retrying
 from web import bodies, process
 from web.schemas.events import Result, Track, Tracked, TrackedAll, Tracks
 from web.schemas.problems import FieldFault
@@ -70,10 +69,11 @@ def many(given: Sequence[Any], now: datetime) -> TrackedAll:
 def _take(entries: Sequence[Entry], now: datetime) -> Sequence[Outcome]:
     """What became of each. While the ledger is away they wait on disk, and whether it knows them cannot be told."""
     late_after = timedelta(days=process.current().settings.track_late_days)
+    arrivals = process.current().arrivals
     try:
-        outcomes = retrying(lambda session: reports.take(session, entries, late_after=late_after, now=now))
+        outcomes = arrivals.reach(lambda session: reports.take(session, entries, late_after=late_after, now=now))
     except Unavailable:
-        process.current().arrivals.put_by_reports(entries)
+        arrivals.put_by_reports(entries)
         return ["waiting"] * len(entries)
     bell.ring("events")
     return outcomes

@@ -98,7 +98,7 @@ class Taker:
         self._own = own
         self._folder = folder
         self._guard = threading.Lock()
-        self._is_wanted = self._is_running = False
+        self._is_wanted = self._is_running = self._is_told = False
 
     def wake(self) -> None:
         """Something was spooled: take it in, or ask for the ledger until it is there."""
@@ -121,8 +121,10 @@ class Taker:
             try:
                 self._once()
             except Unavailable:
-                self._tell(is_away=True)
-                self._is_wanted = True
+                self._is_wanted = self.is_away = True
+                if not self._is_told:
+                    self._is_told = True
+                    log.warning("ledger_away hits=spooled")
             except Exception as error:  # the thread must outlive what nobody foresaw
                 log.error("spool_failed error=%s", type(error).__name__, exc_info=error)
                 sleep(10 * PROBE_S)
@@ -137,16 +139,13 @@ class Taker:
         if self.is_away:  # no file after the other, while nobody takes them
             with transaction() as session:
                 heartbeats.ages(session)
+            self.is_away = False  # whoever comes now need not wait until all this is taken in
         for each in self._own:
             each.seal()
         count = take_in(self._folder, self._own)
-        if self.is_away:
-            log.info("spool_taken_in events=%d", count)
-        self._tell(is_away=False)
-
-    def _tell(self, *, is_away: bool) -> None:
-        if is_away and not self.is_away:
-            log.warning("ledger_away hits=spooled")
-        if self.is_away and not is_away:
+        if any(each.size_bytes for each in self._own):
+            self._is_wanted = True
+        if self._is_told:
+            self._is_told = False
             log.info("ledger_back")
-        self.is_away = is_away
+            log.info("spool_taken_in events=%d", count)

@@ -8,7 +8,7 @@ from engine import bell, clock
 from engine.tracking import events
 from engine.tracking.events import Entry
 from errors import Unavailable
-from models.session import statement
+from models.session import is_refusal, statement
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ class Fate(Enum):
     """What became of an entry."""
 
     STORED = "stored"
-    AWAY = "away"  # nobody knows whether it was stored
+    AWAY = "away"  # not now, and nobody knows whether it was stored
     REFUSED = "refused"  # the ledger will not have it, now or ever
 
 
@@ -30,6 +30,9 @@ def stored(entries: Sequence[Entry]) -> list[Fate]:
     except Exception as error:  # noqa: BLE001  # whose fault it is, each one's own transaction tells
         if len(entries) > 1:
             return [fate for entry in entries for fate in stored([entry])]
+        if not is_refusal(error):
+            log.error("event_store_failing type=%s error=%s", entries[0].event_type, type(error).__name__)
+            return [Fate.AWAY]
         log.error("event_refused type=%s error=%s", entries[0].event_type, type(error).__name__)
         return [Fate.REFUSED]
     bell.ring("events")

@@ -76,9 +76,10 @@ class Spool:
                 raise
 
     def seal(self) -> None:
-        """Let the file be taken in; what comes next goes into a new one."""
+        """Let the file be taken in, unless another one still waits for that; what comes next goes into a new one."""
         with self._guard:
-            self._seal()
+            if not self._sealed:
+                self._seal()
 
     def _seal(self) -> None:
         if self._file is not None:

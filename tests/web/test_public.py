@@ -1,15 +1,17 @@
 """Pixel, click and unsubscribe: what readers and their machines do, on a real ledger."""
 
+import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, text
+from sqlalchemy import make_url, select, text
 from werkzeug.test import Client
 
 import settings
@@ -17,6 +19,7 @@ import web
 from engine.campaigns import reactions
 from engine.tracking import events, tokens
 from models import Contact, Email, Event, ids
+from models import session as database
 from models.session import transaction
 from tests import processes
 from tests.conftest import environment, settled
@@ -189,6 +192,54 @@ def test_without_the_database_an_unsubscribing_is_kept_and_done_when_it_is_back(
         assert (answer.status_code, "en cuanto pase" in answer.text) == (200, True)
     assert stored() == [("unsubscribed", "unknown" if form else "human")]
     assert suppressed() == ["unsubscribed"]
+
+
+def test_what_a_database_does_not_take_now_is_kept_until_it_does(
+    app: Flask,
+    client: FlaskClient,
+    email_id: UUID,
+    signer: tokens.Signer,
+    ledger: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It takes no writes, as a standby that took over, or one whose disk is full."""
+    name = make_url(ledger).database
+    with psycopg.connect(ledger.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on".encode())
+        database.engine().dispose()
+        client.get(f"/o/{signer.opened(email_id)}.gif")
+        assert "en cuanto pase" in client.post(f"/u/{signer.unsubscribe(email_id)}").text
+        processes.until(lambda: "ledger_away" in caplog.text, "it was noticed", within_s=10)
+        for agent in ("a", "b", "c"):
+            client.get(f"/o/{signer.opened(email_id)}.gif", headers={"User-Agent": agent})
+            time.sleep(0.4)
+        assert len(spooled.waiting(process.of(app).settings.spool_dir)) <= 3
+        connection.execute("SET default_transaction_read_only = off")
+        connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only".encode())
+        database.engine().dispose()
+    assert sorted(stored()) == 4 * [("opened", "unknown")] + [("unsubscribed", "human")]
+    assert (suppressed(), "event_refused" in caplog.text) == (["unsubscribed"], False)
+
+
+def test_once_the_database_is_known_to_be_away_nobody_waits_to_find_that_out(
+    client: FlaskClient, email_id: UUID, signer: tokens.Signer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server that says nothing to whoever connects: it takes five seconds to give it up."""
+    url = f"/u/{signer.unsubscribe(email_id)}"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with environment(DATABASE_URL=f"postgresql://cadencia:x@127.0.0.1:{port}/silent"):
+            client.get(f"/o/{signer.opened(email_id)}.gif")
+            processes.until(lambda: "ledger_away" in caplog.text, "it was noticed", within_s=20)
+            began = time.monotonic()
+            assert client.get(url).status_code == 200
+            for path in ("/pause", "/resume", ""):
+                assert client.post(url + path).status_code == 200
+            told = {"email_id": ids.public(email_id), "event_type": "converted"}
+            assert client.post("/api/v1/events/track", json=told).json["status"] == "waiting"
+            assert time.monotonic() - began < 2.0
+    processes.until(lambda: len(stored()) == 3, "all is taken in", within_s=20)
+    assert (suppressed(), paused()) == (["unsubscribed"], False)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from flask import request
 from engine.delivery import outbox
 from engine.messages.templates import UnknownTemplate
 from errors import Unavailable
-from models.session import transaction
 from web import process
 
 DEFAULT = "es"
@@ -20,8 +19,7 @@ def of_mail(email_id: UUID) -> str:
     """The language of this e-mail: its contact's, else its template's, else the default; while the database is away
     the browser's."""
     try:
-        with transaction() as session:
-            spoken = outbox.spoken(session, email_id)
+        spoken = process.current().arrivals.reach(lambda session: outbox.spoken(session, email_id))
     except Unavailable:
         return of_browser()
     if spoken is None:

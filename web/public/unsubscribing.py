@@ -12,7 +12,6 @@ from flask import Response, request, url_for
 from engine import bell, clock
 from engine.campaigns import consent
 from errors import Unavailable
-from models.session import retrying
 from web import process
 from web.auth import public
 from web.public import languages
@@ -64,10 +63,11 @@ def _done(kind: str, token: str, *, one_click: bool = False, **links: Any) -> Re
     """Grant the reader's wish, now or as soon as it can be, and tell which: the page of its kind."""
     email_id = _email_of(token)
     wished = consent.wish(kind, email_id, now=clock.now(), one_click=one_click)
+    arrivals = process.current().arrivals
     try:
-        retrying(lambda session: consent.grant(session, wished))
+        arrivals.reach(lambda session: consent.grant(session, wished))
     except Unavailable:
-        process.current().arrivals.put_by(wished)
+        arrivals.put_by(wished)
         return page(kind, languages.of_browser(), waits=True, **links)
     bell.ring("events")
     return page(kind, languages.of_mail(email_id), **links)
