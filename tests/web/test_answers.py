@@ -75,7 +75,6 @@ def test_without_its_database_it_lives_and_is_not_ready_and_takes_nothing(
             client.get("/readyz"),
             client.post("/api/v1/emails/send", json=send(), headers=sender),
             app.test_client().post("/api/v1/auth/token", json={"account": "a", "password": "b"}),
-            client.post("/api/v1/events/track", json={"email_id": "0" * 32, "event_type": "opened"}),
         ):
             assert (answer.status_code, answer.content_type) == (503, "application/problem+json")
             assert int(answer.headers["Retry-After"]) > 0
