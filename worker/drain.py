@@ -1,9 +1,9 @@
 """Draining a lane: group after group, each settled in the transaction that starts the next one."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from time import monotonic
+from time import monotonic, sleep
 
 import settings
 from engine import bell, clock, logs
@@ -23,6 +23,8 @@ log = logging.getLogger("cadencia.sending")
 Results = list[tuple[Member, Outcome]]
 
 GROUP_LEAST = 25  # messages
+_TURN_S = 0.5  # a turn that is longer off is left to the next tick
+_LEAST_S = 0.03  # what is taken in hand up to 0.05 s before its moment waits for it
 _SHORT_S, _LONG_S = 0.2, 0.6  # at 5,000 messages a second a group of 1,000 takes 0.2 s
 
 _UNTRIED = Untried("")
@@ -54,6 +56,7 @@ class _Drain:
         self._settings = settings.current()
         self._mail_from = letters.envelope_sender()
         self._renew_at = 0.0
+        self._has_planned = False
         self._agenda: due.Agenda | None = None
         self._relay: str | None = None  # which carried the group in hand
 
@@ -64,20 +67,34 @@ class _Drain:
         group = self._exchange(None, results, limit=limit) if limit else None
         if group is not None and len(group.members) == limit:
             bell.ring(self._lane)  # there is more than one sender's worth: let another join in
-        while group is not None:
-            results = self._timed(group)
+        while group is not None or self._turn_comes(slice_ends):
+            results = self._timed(group) if group is not None else []
             relay_works = monotonic() >= self._sending.relay_rests_until
             more = relay_works and monotonic() < slice_ends and not process.is_stopping()
             group = self._exchange(group, results, limit=self._may_take() if more else 0)
             if not more:
                 return relay_works and not process.is_stopping()
         self._sending.transport.close_if_idle()
-        return False
+        return self._turn_s() is not None
 
     def _may_take(self) -> int:
         """How many messages the relays want now: none, when a rate, a ceiling or a failure keeps them from it."""
         is_urgent = self._lane == "transactional"
         return self._sending.transport.may_take(self._sending.group_size, is_urgent=is_urgent)
+
+    def _turn_s(self) -> float | None:
+        """The seconds to the next turn of a mail that came too early for its domain, if that is soon."""
+        turn_s = self._sending.transport.turn_in_s()
+        return turn_s if turn_s is not None and turn_s <= _TURN_S else None
+
+    def _turn_comes(self, slice_ends: float) -> bool:
+        """Wait for that turn; False when there is none within this slice."""
+        turn_s = self._turn_s()
+        if turn_s is None or monotonic() + turn_s >= slice_ends:
+            return False
+        sleep(max(turn_s, _LEAST_S))
+        self._agenda = None
+        return True
 
     def _timed(self, group: Group) -> Results:
         """What became of each message; the next group is larger when this one took no time, smaller when it took long.
@@ -99,7 +116,7 @@ class _Drain:
 
         def work(session: Session) -> tuple[list[Settled], Group | None]:
             senders.hold(session, self._sending.sender_id)
-            if done is None:
+            if not self._has_planned:
                 senders.replan(session)
             settled: list[Settled] = []
             if done is not None and done.members:
@@ -118,6 +135,7 @@ class _Drain:
             return settled, group
 
         settled, group = retrying(work)
+        self._has_planned = True
         self._sending.recorder.lease(asked_at + self._settings.lease_s)
         _tell(settled)
         return group
@@ -143,8 +161,9 @@ class _Drain:
         self._relay = self._sending.transport.name
         self._sending.recorder.begin(group.id, [member.email_id for member in group.members], self._relay)
         own: dict[int, Outcome] = {}
+        turns = self._sending.transport.turns([member.to for member in group.members], own)
         heard = self._sending.transport.send(
-            self._letters(group, own), self._mail_from, self._sending.recorder, tick=lambda: self._renew(group)
+            self._letters(group, turns, own), self._mail_from, self._sending.recorder, tick=lambda: self._renew(group)
         )
         answers = {**heard, **own} if own else heard
         return [(member, answers.get(slot, _UNTRIED)) for slot, member in enumerate(group.members)]
@@ -162,10 +181,16 @@ class _Drain:
             groups.start(session, group)
         return True
 
-    def _letters(self, group: Group, own: dict[int, Outcome]) -> Iterator[smtp.Letter]:
+    def _letters(
+        self, group: Group, turns: Iterable[int | None], own: dict[int, Outcome]
+    ) -> Iterator[smtp.Letter | None]:
         """The composed letters, one by one as connections take them; what cannot be composed is refused here."""
         now, eight_bit = self._time.now(), self._sending.transport.eight_bit
-        for slot, member in enumerate(group.members):
+        for slot in turns:
+            if slot is None:
+                yield None
+                continue
+            member = group.members[slot]
             try:
                 data = self._sending.composer.compose(member, now=now, eight_bit=eight_bit)
             except compose.CannotCompose as error:

@@ -1,32 +1,21 @@
-"""How fast mail may go to one recipient domain: what comes too early is given back, to be due at its turn."""
+"""Limits by recipient domain: which letters of a group may go now, and when the others are to come again."""
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from math import ceil
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
 
-from engine.delivery.outcomes import Paced
+from engine.delivery.outcomes import Outcome, Paced
+from engine.delivery.pace.doors import HOLD_S, DomainLimit, Door
 from engine.delivery.pace.options import Options
-from engine.delivery.pace.shared import Shared
+from engine.delivery.pace.shared import Member
+from engine.delivery.pace.store import Store
 from engine.delivery.pace.timeline import Rate
-from engine.delivery.smtp import Letter
+from engine.delivery.smtp import Log
 from errors import InvalidInput
 
 _PLACE = "domain_limits"
 _NAMES = re.compile(r"[\w-]+(\.[\w-]+)+(,[\w-]+(\.[\w-]+)+)*")
-_BURST_S = 1.0  # as long as a tick: mails that wait come due between two ticks
-_BLOCK_S = 0.5
-_FRESH_S = 1.0
-_URGENT_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class DomainLimit:
-    """The recipient domains that share one rate, as `hotmail.com,outlook.com?rate=20` says."""
-
-    names: tuple[str, ...]
-    rate: Rate
 
 
 def read(limits: str) -> list[DomainLimit]:
@@ -42,83 +31,90 @@ def _limit(number: int, limit: str) -> DomainLimit:
     names, _, query = limit.lower().partition("?")
     place = f"{_PLACE}[{number}]"
     if not _NAMES.fullmatch(names):
-        raise InvalidInput.of(place, "expected domains and a rate, as gmail.com,googlemail.com?rate=20/s")
+        raise InvalidInput.of(place, "expected domains and limits, as gmail.com,googlemail.com?rate=20/s&connections=4")
     options = Options(query, place)
-    options.refuse_others(frozenset({"rate"}))
-    per_s = options.rate("rate")
-    if per_s is None:
-        raise options.fault("rate", "is missing; expected messages a second, as rate=20/s or rate=600/m")
-    return DomainLimit(tuple(names.split(",")), Rate(per_s, burst_s=_BURST_S))
-
-
-class _Door:
-    """One limit as this process passes through it: a few moments at hand, and when to ask for more."""
-
-    def __init__(self, shared: Shared) -> None:
-        self.shared = shared
-        self._left = 0
-        self._fresh_until = 0.0
-        self.ask_at = 0.0
-
-    def passes(self, *, is_urgent: bool) -> bool:
-        """Whether one message may go now. Urgent ones may use the moments of the next five seconds."""
-        now = time.monotonic()
-        if now > self._fresh_until:
-            self._left = 0
-        if not self._left and (is_urgent or now >= self.ask_at):
-            self._ask(now, _URGENT_S if is_urgent else 0.0)
-        if not self._left:
-            return False
-        self._left -= 1
-        return True
-
-    def _ask(self, now: float, within_s: float) -> None:
-        block = max(1, ceil(self.shared.rate.per_s * _BLOCK_S / self.shared.senders)) if not within_s else 1
-        grant = self.shared.take(block, within_s=within_s)
-        self._left = grant.messages
-        self._fresh_until = now + _FRESH_S
-        self.ask_at = now if grant.messages else now + grant.wait_s
+    options.refuse_others(frozenset({"rate", "connections"}))
+    per_s, connections = options.rate("rate"), options.count("connections", most=10_000)
+    if per_s is None and connections is None:
+        raise options.fault("rate", "is missing; expected rate=20/s or rate=600/m, connections=4, or both")
+    return DomainLimit(tuple(names.split(",")), Rate(per_s) if per_s is not None else None, connections)
 
 
 class Gate:
-    """The letters of one group on their way out: those whose domain has no room now stay behind."""
+    """The letters of one group on their way out, by slot: those whose domain has no room wait, the others go."""
 
-    def __init__(self, doors: Mapping[str, _Door], letters: Iterable[Letter], *, is_urgent: bool) -> None:
+    def __init__(self, doors: Sequence[Door | None], refused: Collection[int], *, is_urgent: bool) -> None:
         self._doors = doors
-        self._letters = letters
-        self._is_urgent = is_urgent
-        self._behind: dict[_Door, list[int]] = {}
+        self._refused = refused
+        self._lines: dict[Door, deque[int]] = {door: deque() for door in doors if door is not None}
+        for door in self._lines:
+            door.expect(doors.count(door), is_urgent=is_urgent)
 
-    def __iter__(self) -> Iterator[Letter]:
-        """The letters that may go now, one by one as they are asked for."""
-        doors, is_urgent = self._doors, self._is_urgent
-        for letter in self._letters:
-            door = doors.get(letter.recipient.rpartition("@")[2].lower())
-            if door is None or door.passes(is_urgent=is_urgent):
-                yield letter
+    def __iter__(self) -> Iterator[int | None]:
+        """The slots in the order in which they may go; None for none just now. Some wait too long for it, and stay."""
+        for slot, door in enumerate(self._doors):
+            yield from self._let_in()
+            if door is None:
+                yield slot
             else:
-                self._behind.setdefault(door, []).append(letter.slot)
+                self._lines[door].append(slot)
+        until = time.monotonic() + HOLD_S
+        yield from self._let_in()
+        while any(self._lines.values()) and time.monotonic() < until:
+            yield None
+            yield from self._let_in()
 
-    def postponed(self) -> dict[int, Paced]:
-        """Those that stayed behind, each with the time until its turn; one round trip for each limit."""
-        return {slot: paced for door, slots in self._behind.items() for slot, paced in self._turns(door, slots)}
+    def watch(self, log: Log) -> Log:
+        """The log, with an ear for the letters that are answered."""
+        return _Watched(log, self._doors)
 
-    def _turns(self, door: _Door, slots: list[int]) -> Iterator[tuple[int, Paced]]:
-        if self._is_urgent:  # they stand in no line, and ask again as soon as it can be of use
-            yield from ((slot, Paced(max(1.0, door.ask_at - time.monotonic()))) for slot in slots)
-            return
-        grant = door.shared.line_up(len(slots))
-        for place, slot in enumerate(slots):
-            yield slot, Paced(grant.wait_s + place * grant.interval_s)
+    def renew(self) -> None:
+        """To be called about once a second while letters are on their way."""
+        for door in self._lines:
+            door.renew()
+
+    def close(self) -> dict[int, Outcome]:
+        """Nothing is on its way any more: those that stayed behind, each with the time until it is to come again."""
+        behind: dict[int, Outcome] = {}
+        for door, line in self._lines.items():
+            door.leave()
+            if line:
+                behind |= {slot: Paced(wait_s) for slot, wait_s in zip(line, door.line_up(len(line)), strict=True)}
+        return behind
+
+    def _let_in(self) -> Iterator[int]:
+        for door, line in self._lines.items():
+            while line and door.lets_in(line[0], self._refused):
+                yield line.popleft()
+
+
+class _Watched:
+    """A flight recorder that tells the doors which letters are on their way no more."""
+
+    def __init__(self, log: Log, doors: Sequence[Door | None]) -> None:
+        self.complete = log.complete
+        self._answered = log.answered
+        self._doors = doors
+
+    def answered(self, slot: int, code: int, reply: bytes, ms: int, phase: int) -> None:
+        self._answered(slot, code, reply, ms, phase)
+        door = self._doors[slot]
+        if door is not None:
+            door.answered(slot)
 
 
 class Domains:
     """The limits of all recipient domains that have one."""
 
-    def __init__(self, limits: Mapping[str, Shared]) -> None:
-        doors = {shared: _Door(shared) for shared in limits.values()}
-        self._doors = {name: doors[shared] for name, shared in limits.items()}
+    def __init__(self, limits: Sequence[DomainLimit], store: Store, member: Member) -> None:
+        self._all = [Door(limit, store, member) for limit in limits]
+        self._doors = {name: door for limit, door in zip(limits, self._all, strict=True) for name in limit.names}
 
-    def gate(self, letters: Iterable[Letter], *, is_urgent: bool) -> Gate:
-        """The gate for one group of letters."""
-        return Gate(self._doors, letters, is_urgent=is_urgent)
+    def gate(self, addresses: Sequence[str], refused: Collection[int], *, is_urgent: bool) -> Gate:
+        """The gate for one group of letters; `refused` has the slots of those that turn out to be none."""
+        doors = [self._doors.get(address.rpartition("@")[2].lower()) for address in addresses]
+        return Gate(doors, refused, is_urgent=is_urgent)
+
+    def turn_in_s(self) -> float | None:
+        """The seconds until the next of those that stayed behind is to come again; None when there is none."""
+        return min((turn_s for door in self._all if (turn_s := door.turn_in_s()) is not None), default=None)

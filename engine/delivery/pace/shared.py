@@ -65,17 +65,31 @@ class Shared:
         count, wait_us, _ = told
         return Grant(count, wait_us / 1e6, self.rate.interval_s, self._senders)
 
-    def line_up(self, count: int) -> Grant:
-        """Put `count` messages at the end of the line; when it is their turn to ask again. One round trip."""
-        told = self._ask(want=0, within_s=0.0, line=count)
-        if told is None:
-            return self._by_myself().line_up(count)._replace(senders=self._senders)
-        return Grant(count, at_most_the_longest(told[2] / 1e6), self.rate.interval_s, self._senders)
+    def line_up(self, count: int, *, interval_s: float | None = None) -> Grant:
+        """Put `count` messages at the end of the line; when it is their turn to ask again. One round trip.
 
-    def _ask(self, *, want: int, within_s: float, line: int) -> tuple[int, int, int] | None:
+        They are `interval_s` apart, without it as the rate says.
+        """
+        interval_s = interval_s or self.rate.interval_s
+        told = self._ask(want=0, within_s=0.0, line=count, interval_s=interval_s)
+        if told is None:
+            alone = self._by_myself().line_up(count, interval_s=interval_s * self._senders)
+            return alone._replace(senders=self._senders)
+        return Grant(count, at_most_the_longest(told[2] / 1e6), interval_s, self._senders)
+
+    def _ask(
+        self, *, want: int, within_s: float, line: int, interval_s: float | None = None
+    ) -> tuple[int, int, int] | None:
         rate = self.rate
         microseconds = [round(s * 1e6) for s in (rate.burst_s, within_s)]
-        arguments = [rate.interval_s * 1e6, *microseconds, want, line, round(LONGEST_WAIT_S * 1e6), self._member.name]
+        arguments = [
+            (interval_s or rate.interval_s) * 1e6,
+            *microseconds,
+            want,
+            line,
+            round(LONGEST_WAIT_S * 1e6),
+            self._member.name,
+        ]
         told = self._store.run(_MOMENTS, self._keys, arguments)
         if told is None:
             return None

@@ -62,9 +62,9 @@ class Timeline:
         wait_s = head - now if count else head - now - within_s
         return Grant(count, max(0.0, wait_s), interval_s, 1)
 
-    def line_up(self, count: int) -> Grant:
+    def line_up(self, count: int, *, interval_s: float | None = None) -> Grant:
         """Put `count` messages at the end of the line; when it is their turn to ask again."""
-        now, interval_s = self._now(), self.rate.interval_s
+        now, interval_s = self._now(), interval_s or self.rate.interval_s
         tail = max(self._tail, self._head, now + interval_s)
         if tail - now <= LONGEST_WAIT_S:
             self._tail = tail + count * interval_s

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from engine.delivery import smtp
 from engine.delivery.outcomes import Outcome
-from engine.delivery.pace.domains import Domains
+from engine.delivery.pace.domains import Domains, Gate
 from engine.delivery.relays.board import Board
 from engine.delivery.relays.way import Way
 from engine.delivery.smtp import Reason
@@ -31,6 +31,7 @@ class Relays:
         self._domains = domains
         self._board = board
         self._turn: Way | None = None
+        self._gate: Gate | None = None
         self._able: Sequence[Way] = tuple(ways)
         self._served = 0.0
         self._is_urgent = False
@@ -84,24 +85,43 @@ class Relays:
                 return
         raise self._unavailable(error)
 
+    def turns(self, addresses: Sequence[str], refused: Collection[int]) -> Iterable[int | None]:
+        """In which order the letters to these addresses may go over that relay, by number; None for none just now.
+
+        Those in `refused` turned out to be none. It may end without all of them.
+        """
+        if self._domains is None:
+            return range(len(addresses))
+        self._gate = self._domains.gate(addresses, refused, is_urgent=self._is_urgent)
+        return self._gate
+
     def send(
         self,
-        letters: Iterable[smtp.Letter],
+        letters: Iterable[smtp.Letter | None],
         mail_from: str,
         recorder: smtp.Log,
         *,
         tick: Callable[[], object] | None = None,
     ) -> dict[int, Outcome]:
         """As `smtp.Transport.send`; letters over the limit of their domain come back Paced, to be due at their turn."""
-        way, urgent = self._chosen(), self._is_urgent
-        gate = self._domains.gate(letters, is_urgent=urgent) if self._domains else None
+        way, gate, urgent = self._chosen(), self._gate, self._is_urgent
+        behind: dict[int, Outcome] = {}
+        log = recorder
+        if gate is not None:
+            log, tick = gate.watch(recorder), _each(gate.renew, tick)
         try:
-            outcomes = way.send(letters if gate is None else gate, mail_from, recorder, tick=tick, is_urgent=urgent)
+            outcomes = way.send(letters, mail_from, log, tick=tick, is_urgent=urgent)
         finally:
-            self._turn = None
+            self._turn = self._gate = None
+            if gate is not None:
+                behind = gate.close()
         way.served += len(outcomes) / way.plan.weight
         self._note(way)
-        return outcomes if gate is None else outcomes | gate.postponed()
+        return outcomes | behind if behind else outcomes
+
+    def turn_in_s(self) -> float | None:
+        """The seconds until a mail that came too early for its domain is due again; None when there is none."""
+        return self._domains.turn_in_s() if self._domains is not None else None
 
     def close_if_idle(self) -> None:
         """Close what has been idle for its time, and leave shared connections to those who send."""
@@ -153,6 +173,15 @@ class Relays:
         standing = way.standing()
         if self._board.tell(standing) and (standing.state != "closed" or standing.why):
             log.warning("relay_%s relay=%s why=%s", standing.state.replace("-", "_"), standing.name, standing.why)
+
+
+def _each(first: Callable[[], object], second: Callable[[], object] | None) -> Callable[[], object]:
+    def both() -> None:
+        first()
+        if second is not None:
+            second()
+
+    return both
 
 
 def _able(rests_s: Mapping[Way, float]) -> Sequence[Way]:

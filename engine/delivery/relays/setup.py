@@ -7,7 +7,7 @@ from engine.delivery import smtp
 from engine.delivery.pace import domains
 from engine.delivery.pace.allowance import Calendar
 from engine.delivery.pace.domains import Domains
-from engine.delivery.pace.shared import Member, Shared
+from engine.delivery.pace.shared import Member
 from engine.delivery.pace.store import Store
 from engine.delivery.relays import plan
 from engine.delivery.relays.board import Board
@@ -52,8 +52,5 @@ def check() -> None:
 
 
 def _domains(shared: Store, member: Member) -> Domains | None:
-    limits: dict[str, Shared] = {}
-    for limit in domains.read(settings.current().domain_limits):
-        one = Shared(shared, f"domain:{limit.names[0]}", limit.rate, member)
-        limits |= dict.fromkeys(limit.names, one)
-    return Domains(limits) if limits else None
+    limits = domains.read(settings.current().domain_limits)
+    return Domains(limits, shared, member) if limits else None

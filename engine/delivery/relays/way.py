@@ -81,7 +81,7 @@ class Way:
 
     def send(
         self,
-        letters: Iterable[smtp.Letter],
+        letters: Iterable[smtp.Letter | None],
         mail_from: str,
         log: smtp.Log,
         *,
@@ -143,10 +143,10 @@ def _words_of_the_relay(outcome: Outcome) -> str:
 
 
 def _counted(
-    letters: Iterable[smtp.Letter], allowance: Allowance, over: dict[int, Outcome], *, is_urgent: bool
-) -> Iterator[smtp.Letter]:
+    letters: Iterable[smtp.Letter | None], allowance: Allowance, over: dict[int, Outcome], *, is_urgent: bool
+) -> Iterator[smtp.Letter | None]:
     for letter in letters:
-        if allowance.take(is_urgent=is_urgent):
+        if letter is None or allowance.take(is_urgent=is_urgent):
             yield letter
         else:
             over[letter.slot] = Paced(1.0)

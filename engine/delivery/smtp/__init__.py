@@ -64,7 +64,7 @@ class Transport:
 
     def send(
         self,
-        letters: Iterable[Letter],
+        letters: Iterable[Letter | None],
         mail_from: str,
         log: Log,
         *,
@@ -80,7 +80,8 @@ class Transport:
         `tick`: ends the batch, outcomes as above). Raises Interrupted, with the outcomes, when `letters` raises.
 
         `pace` is asked before a letter is put on a connection: 0.0 lets it go and counts it, more is how many
-        seconds to hold letters back before asking again. Replies are read and `tick` is called meanwhile.
+        seconds to hold letters back before asking again. Replies are read and `tick` is called meanwhile. So they are
+        while `letters` gives None, which says that none may go just now.
         """
         envelope = Envelope(mail_from)
         self._pool.reap()

@@ -17,6 +17,7 @@ from engine.delivery.smtp.wire import Lost
 
 _TRIES = 3  # of one letter within a batch, and of the relay before a batch gives up
 _SWEEP_S = 0.5
+_HELD_S = 0.005  # how soon to ask again for a letter when none may go
 _ANSWER = Phase.ANSWER  # looking a member up costs as much as a call
 
 
@@ -59,7 +60,7 @@ class Batch:
     ) -> None:
         self.envelope = envelope
         self._pool = pool
-        self._letters: Iterator[Letter] = iter(())
+        self._letters: Iterator[Letter | None] = iter(())
         self.complete = log.complete  # as a session asks it: before the write that may carry a final dot
         self._answered = log.answered
         self._tick = tick
@@ -69,13 +70,14 @@ class Batch:
         self._waiting: deque[Letter] = deque()  # taken from `letters`, and on no connection now
         self._tries: Counter[int] = Counter()
         self._has_ended = False  # `letters` gave all it has
+        self._is_held = False  # `letters` has none that may go just now
         self._error: Exception | None = None
         self._is_staffed = False  # every free connection is at work, every wanted one on its way
         limits = pool.limits
         self._sweep_s = min(_SWEEP_S, limits.pause_s, limits.command_timeout_s / 2, limits.dot_timeout_s / 2)
         self._next_sweep = self._wake_at = time.monotonic() + self._sweep_s
 
-    def run(self, letters: Iterable[Letter]) -> dict[int, Outcome]:
+    def run(self, letters: Iterable[Letter | None]) -> dict[int, Outcome]:
         """Send `letters`; every one of them has its outcome then. Raises Interrupted."""
         self._letters = iter(letters)
         try:
@@ -186,6 +188,7 @@ class Batch:
     def _staff(self) -> bool:
         """Put free connections to work, open wanted ones; whether there is anything left to wait for."""
         self._is_staffed = True
+        self._is_held = False
         pool = self._pool
         for opening in pool.openings[:]:
             pool.admit(opening)
@@ -197,7 +200,7 @@ class Batch:
         is_working = bool(pool.openings) or any(session.is_busy for session in pool.sessions)
         if self._waiting and not is_working and pool.failures >= _TRIES:
             self._give_up(str(pool.last_failure))
-        return is_working or bool(self._waiting)
+        return is_working or bool(self._waiting) or self._is_held
 
     def _begin(self, session: Session) -> None:
         try:
@@ -227,19 +230,21 @@ class Batch:
         return bool(self._waiting)
 
     def _fetch(self) -> Letter | None:
-        """The next of the letters; None once they have ended, well or not."""
+        """The next of the letters; None when none may go just now, and once they have ended, well or not."""
         if self._has_ended:
             return None
         try:
-            letter = next(self._letters, None)
+            for letter in self._letters:
+                if letter is None:
+                    self._is_held = True
+                    self._wake_at = min(self._wake_at, time.monotonic() + _HELD_S)
+                return letter
         except Exception as error:  # noqa: BLE001  # whatever composing raised: those in flight come first
             self._error = error
-            letter = None
-        if letter is None:
-            self._has_ended = True
+        self._has_ended = True
         if self._error is not None:
             self._give_up("composing failed")
-        return letter
+        return None
 
     def _give_up(self, why: str) -> None:
         """Every letter that is on no connection goes back untried; why, if it ever was on one."""

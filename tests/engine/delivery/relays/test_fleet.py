@@ -1,18 +1,21 @@
 """Several relays as one way out: whose turn it is, who stands in when one fails, and what each may carry."""
 
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import date
 
 import pytest
 
 from engine.delivery import smtp
-from engine.delivery.outcomes import Deferred, Paced, Sent, Untried
+from engine.delivery.outcomes import Deferred, InDoubt, Paced, Sent, Untried
 from engine.delivery.pace import domains
 from engine.delivery.pace.allowance import Calendar
 from engine.delivery.pace.domains import Domains
-from engine.delivery.pace.shared import Member, Shared
+from engine.delivery.pace.shared import Member
 from engine.delivery.pace.store import Store
 from engine.delivery.relays import Relays, board, plan
 from engine.delivery.relays.board import Board
@@ -20,9 +23,10 @@ from engine.delivery.relays.breaker import Breaker, Tolerance
 from engine.delivery.relays.way import Surroundings, Way
 from models import ids
 from tests.engine.delivery.senders_side import FROM, QUICK, Marks, letter, letters
-from tests.engine.delivery.servers import PIPELINING, Drop, Rule, Server, usual
+from tests.engine.delivery.servers import LOCK_STEP, PIPELINING, Drop, Rule, Server, Visit, usual
 
 NOWHERE = "redis://127.0.0.1:9/0"
+SIX = smtp.Limits(connections=6, pause_s=0.05)
 DEAD = "smtp://127.0.0.1:9"
 
 
@@ -35,13 +39,21 @@ class Fleet:
     def server(self, rule: Rule = usual, **options: object) -> Server:
         return self._stack.enter_context(Server(rule, **options).running())  # type: ignore[arg-type]
 
-    def ways(self, *urls: str, redis: str = NOWHERE, sent: int = 0) -> list[Way]:
+    def ways(self, *urls: str, redis: str = NOWHERE, sent: int = 0, client: smtp.Limits = QUICK) -> list[Way]:
         calendar = Calendar(lambda: date(2026, 3, 2), lambda _: sent)
         around = Surroundings(Store(redis), Member(ids.new().hex, 1), calendar)
-        return [Way(each, around) for each in plan.read(urls[0], " ".join(urls[1:]), QUICK)]
+        return [Way(each, around) for each in plan.read(urls[0], " ".join(urls[1:]), client)]
 
-    def relays(self, *urls: str, limits: Domains | None = None, redis: str = NOWHERE, sent: int = 0) -> Relays:
-        one = Relays(self.ways(*urls, redis=redis, sent=sent), limits, Board(Store(redis), ids.new().hex))
+    def relays(
+        self,
+        *urls: str,
+        limits: Domains | None = None,
+        redis: str = NOWHERE,
+        sent: int = 0,
+        client: smtp.Limits = QUICK,
+    ) -> Relays:
+        ways = self.ways(*urls, redis=redis, sent=sent, client=client)
+        one = Relays(ways, limits, Board(Store(redis), ids.new().hex))
         self._stack.callback(one.abort)
         return one
 
@@ -265,17 +277,84 @@ def test_letters_that_were_not_tried_do_not_count_against_the_day(fleet: Fleet, 
     assert len(sent) == 12
 
 
-def test_letters_over_the_limit_of_their_domain_come_back_paced(fleet: Fleet, broker: str) -> None:
-    server = fleet.server()
-    (limit,) = domains.read("gmail.com?rate=2")
-    limits = Domains({"gmail.com": Shared(Store(broker), ids.new().hex, limit.rate, Member("x", 1))})
-    relays = fleet.relays(server.url, limits=limits, redis=broker)
+def limited(redis: str, limit: str, who: str = "x") -> Domains:
+    return Domains(domains.read(limit), Store(redis), Member(who, 1))
+
+
+def send_in_turn(relays: Relays, addresses: list[str]) -> dict[int, object]:
+    """One group to these addresses, in the order that limits allow."""
     relays.open()
-    batch = [letter(slot, f"a{slot}@{'gmail.com' if slot < 10 else 'b.example'}") for slot in range(20)]
-    outcomes = relays.send(batch, FROM, Marks())
+    turns = relays.turns(addresses, ())
+    batch = (None if slot is None else letter(slot, addresses[slot]) for slot in turns)
+    return dict(relays.send(batch, FROM, Marks()))
+
+
+def test_letters_over_the_limit_of_their_domain_come_back_paced(fleet: Fleet, broker: str) -> None:
+    server, name = fleet.server(), ids.new().hex
+    relays = fleet.relays(server.url, limits=limited(broker, f"{name}.example?rate=2"), redis=broker)
+    outcomes = send_in_turn(relays, [f"a{n}@{name if n < 10 else 'b'}.example" for n in range(20)])
     assert sorted(outcomes) == list(range(20))
-    assert [slot for slot, outcome in outcomes.items() if isinstance(outcome, Sent)] == [0, 1, 2, *range(10, 20)]
-    assert all(isinstance(outcomes[slot], Paced) for slot in range(3, 10))
+    assert [slot for slot in range(20) if isinstance(outcomes[slot], Sent)] == [0, *range(10, 20)]
+    assert all(isinstance(outcomes[slot], Paced) for slot in range(1, 10))
+
+
+class Crowd:
+    """A rule of a server that takes its time with each letter, and counts how many it has at once by domain."""
+
+    def __init__(self, takes_s: float) -> None:
+        self.most: Counter[str] = Counter()
+        self._takes_s = takes_s
+        self._now: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def __call__(self, event: str, visit: Visit) -> None:
+        if event == "RCPT":
+            self._count(visit.recipient, 1)
+        elif event == "DOT":
+            time.sleep(self._takes_s)
+            self._count(visit.recipient, -1)
+
+    def _count(self, recipient: str, by: int) -> None:
+        domain = recipient.rpartition("@")[2]
+        with self._lock:
+            self._now[domain] += by
+            self.most[domain] = max(self.most[domain], self._now[domain])
+
+
+@pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
+def test_no_more_letters_to_a_domain_are_on_their_way_than_its_connections(
+    fleet: Fleet, broker: str, features: tuple[str, ...]
+) -> None:
+    """Two processes with six connections each; two letters at once to the one domain, any number to the others."""
+    crowd, name = Crowd(0.02), ids.new().hex
+    server = fleet.server(crowd, features=features)
+    around = [limited(broker, f"{name}.example?connections=2", who) for who in "ab"]
+    both = [fleet.relays(server.url, limits=each, redis=broker, client=SIX) for each in around]
+    addresses = [f"a{n}@{name if n % 2 else 'b'}.example" for n in range(120)]
+    with ThreadPoolExecutor(2) as pool:
+        ended = list(pool.map(lambda relays: send_in_turn(relays, addresses), both))
+    assert crowd.most[f"{name}.example"] == 2
+    assert crowd.most["b.example"] > 4
+    for outcomes in ended:
+        assert sorted(outcomes) == list(range(120))
+        assert all(isinstance(outcomes[n], Sent) for n in range(0, 120, 2))
+        assert all(isinstance(outcomes[n], Sent | Paced) for n in range(1, 120, 2))
+    assert sum(isinstance(outcomes[n], Sent) for outcomes in ended for n in range(1, 120, 2)) > 4
+
+
+def test_letters_whose_connection_breaks_leave_no_connection_of_their_domain_behind(fleet: Fleet, broker: str) -> None:
+    server, name = (
+        fleet.server(lambda event, visit: Drop() if event == "DOT" and visit.letter == 2 else None),
+        ids.new().hex,
+    )
+    relays = fleet.relays(server.url, limits=limited(broker, f"{name}.example?connections=1"), redis=broker)
+    ends: Counter[type] = Counter()
+    for _ in range(5):
+        after_the_rest(relays)
+        ends.update(
+            type(outcome) for outcome in send_in_turn(relays, [f"a{n}@{name}.example" for n in range(4)]).values()
+        )
+    assert ends[InDoubt] > 0 and ends[Sent] >= 5
 
 
 def test_the_connections_of_a_relay_are_shared(fleet: Fleet, broker: str) -> None:
