@@ -32,11 +32,12 @@ class Event(Base):
             "id",
             postgresql_where=text("applied_at IS NULL AND NOT held"),
         ),
+        Index("ix_events_email_id_id", "email_id", "id"),
         Index("ix_events_held", "email_id", postgresql_where=text("held")),
     )
 
     id: Mapped[Id]
-    email_id: Mapped[UUID] = mapped_column(ForeignKey("emails.id"), index=True)
+    email_id: Mapped[UUID] = mapped_column(ForeignKey("emails.id"))
     event_type: Mapped[Word]
     event_data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
     timestamp: Mapped[Stamp]

@@ -1,9 +1,10 @@
 """Deriving: what all hits of a mail together say of it, judged and written under the lock of its row."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -13,12 +14,13 @@ from engine.campaigns import marks
 from engine.campaigns.marks import Mail
 from engine.tracking import crowds, histories, pending
 from engine.tracking.crowds import Crowds, Place
-from engine.tracking.histories import Reaction
+from engine.tracking.histories import History, Reaction
 from engine.tracking.machines import Verdict
 from engine.tracking.pending import Taken
 
 Moments = dict[str, datetime]
 Change = tuple[Reaction, Reaction]  # the verdict before, and now
+_UNREAD = History([], is_whole=False)
 
 
 @dataclass(slots=True)
@@ -68,20 +70,52 @@ def _widen(session: Session, batch: Batch, places: dict[UUID, Place]) -> None:
 def judge(session: Session, batch: Batch, *, now: datetime) -> list[tuple[Mail, Moments]]:
     """Judge the hits of all mails of the batch and write the verdicts; each mail with the moments of its hits.
 
-    Where some of a mail's hits may have been pruned, or it has too many to look at all, its moments only move back.
+    Where some of a mail's hits may have been pruned its moments only move back.
     """
     read = {*batch.own.values(), *set().union(*batch.crowds.unmarked.values())}
-    loaded = histories.load(session, [mail.id for mail in batch.mails if mail.id in read], batch.own)
+    email_ids = [mail.id for mail in batch.mails if mail.id in read]
+    loaded = dict(zip(email_ids, histories.load(session, email_ids, batch.own, batch.crowds.hits), strict=True))
     since = histories.horizon(session)
-    told = []
-    for mail in batch.mails:
-        history = loaded.get(mail.id, [])
-        after = histories.judge(history, sent_at=mail.sent_at, crowds=batch.crowds.counts)
-        batch.changes += histories.changed(history, after)
-        is_whole = mail.id in read and mail.accepted_at >= since and len(history) < histories.LENGTH_MAX
-        told.append((mail, _moments(mail, after, is_whole=is_whole)))
+    judged = [_judged(batch, mail, loaded.get(mail.id, _UNREAD)) for mail in batch.mails]
     _write(session, batch, now)
-    return told
+    stored = histories.stored(session, [each.mail.id for each in judged if each.is_turned and each.is_kept(since)])
+    return [(each.mail, each.moments(stored, since)) for each in judged]
+
+
+def _judged(batch: Batch, mail: Mail, history: History) -> "_Judged":
+    after = histories.judge(history.reactions, sent_at=mail.sent_at, crowds=batch.crowds.counts)
+    changes = histories.changed(history.reactions, after)
+    batch.changes += changes
+    is_turned = not history.is_whole and any(map(_is_turned, changes))
+    return _Judged(mail, after, history.is_whole, is_turned)
+
+
+def _is_turned(change: Change) -> bool:
+    """Whether what counted as a machine's does not any more, or the other way round."""
+    old, new = change
+    return old.is_applied and (old.source == "machine") is not (new.source == "machine")
+
+
+class _Judged(NamedTuple):
+    """A mail with its reactions as judged. Unless they are all there are, the mail's own moments tell of the others;
+    but where a verdict turned, one of its moments may be that hit's.
+    """
+
+    mail: Mail
+    reactions: list[Reaction]
+    is_whole: bool
+    is_turned: bool
+
+    def is_kept(self, since: datetime) -> bool:
+        return self.mail.accepted_at >= since
+
+    def moments(self, stored: Mapping[UUID, Moments], since: datetime) -> Moments:
+        derived = histories.moments(self.reactions)
+        if self.is_whole and self.is_kept(since):
+            return derived
+        known = {kind: at for kind, at in self.mail.moments.items() if kind in histories.KINDS}
+        known = stored.get(self.mail.id, known)
+        return known | {kind: min(at, known.get(kind, at)) for kind, at in derived.items()}
 
 
 def with_moments(mail: Mail, derived: Moments) -> Mail:
@@ -111,14 +145,6 @@ def _count(found: dict[rollups.Key, Counter[str]], mail: Mail, kind: str, at: da
 
 def _place(event: Taken) -> Place | None:
     return crowds.place(event.network, event.prefix, event.timestamp)
-
-
-def _moments(mail: Mail, history: Iterable[Reaction], *, is_whole: bool) -> Moments:
-    derived = histories.moments(history)
-    if is_whole:
-        return derived
-    known = {kind: at for kind, at in mail.moments.items() if kind in histories.KINDS}
-    return known | {kind: min(at, known.get(kind, at)) for kind, at in derived.items()}
 
 
 def _write(session: Session, batch: Batch, now: datetime) -> None:

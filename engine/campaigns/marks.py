@@ -1,7 +1,4 @@
-"""Marks: what events leave on e-mails and contacts: functions of the set of events, whatever their order.
-
-True of a mail with no more than `histories.LENGTH_MAX` hits; of one with more, moments only move back.
-"""
+"""Marks: what events leave on e-mails and contacts: functions of the set of events, whatever their order."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

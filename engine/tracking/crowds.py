@@ -14,25 +14,34 @@ from models import arrays, ids
 Place = tuple[str, int]  # a prefix, and the bucket of a moment
 
 # By the primary key: an event's id says when it happened. Held ones do not count until their mails are sent.
+# Prefixes with too few hits to be a crowd, nearly all, are left out before mails are told apart.
 _COUNT = text("""
-SELECT place.prefix, span.bucket, count(DISTINCT e.email_id),
-       array_agg(DISTINCT e.email_id) FILTER (WHERE NOT e.reasons @> CAST(:mark AS text[]))
-  FROM unnest(CAST(:buckets AS bigint[]), CAST(:firsts AS uuid[]), CAST(:lasts AS uuid[])) AS span (bucket, first, last)
-  JOIN events e ON e.id >= span.first AND e.id < span.last
-  JOIN unnest(CAST(:prefixes AS text[])) AS place (prefix) ON place.prefix = e.event_data ->> 'prefix'
- WHERE NOT e.held AND e.event_data ? 'method'
- GROUP BY place.prefix, span.bucket HAVING count(DISTINCT e.email_id) >= :threshold
+WITH found AS MATERIALIZED (
+    SELECT e.event_data ->> 'prefix' AS prefix, span.bucket, e.email_id, e.id,
+           e.reasons @> CAST(:mark AS text[]) AS is_marked
+      FROM unnest(CAST(:buckets AS bigint[]), CAST(:firsts AS uuid[]), CAST(:lasts AS uuid[]))
+           AS span (bucket, first, last)
+      JOIN events e ON e.id >= span.first AND e.id < span.last
+     WHERE NOT e.held AND e.event_data ? 'method'
+), busy AS (
+    SELECT prefix, bucket FROM found GROUP BY prefix, bucket HAVING count(*) >= :threshold
+)
+SELECT prefix, bucket, count(DISTINCT email_id),
+       array_agg(DISTINCT email_id) FILTER (WHERE NOT is_marked), array_agg(id) FILTER (WHERE NOT is_marked)
+  FROM busy JOIN unnest(CAST(:prefixes AS text[])) AS place (prefix) USING (prefix) JOIN found USING (prefix, bucket)
+ GROUP BY prefix, bucket HAVING count(DISTINCT email_id) >= :threshold
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class Crowds:
     """How many mails were hit in each place asked for, 0 where it was no crowd; where it was one, the mails with a hit
-    there that is not marked so yet.
+    there that is not marked so yet, and the ids of those hits.
     """
 
     counts: Mapping[Place, int] = field(default_factory=dict)
     unmarked: Mapping[Place, frozenset[UUID]] = field(default_factory=dict)
+    hits: frozenset[UUID] = frozenset()
 
 
 def place(network: str, prefix: str, at: datetime) -> Place | None:
@@ -56,8 +65,9 @@ def count(session: Session, places: Iterable[Place]) -> Crowds:
     }
     rows = session.execute(_COUNT, values).all()
     return Crowds(
-        dict.fromkeys(wanted, 0) | {(prefix, bucket): mails for prefix, bucket, mails, _ in rows},
-        {(prefix, bucket): frozenset(unmarked or ()) for prefix, bucket, _, unmarked in rows},
+        dict.fromkeys(wanted, 0) | {(prefix, bucket): mails for prefix, bucket, mails, *_ in rows},
+        {(prefix, bucket): frozenset(unmarked or ()) for prefix, bucket, _, unmarked, _ in rows},
+        frozenset().union(*(found or () for *_, found in rows)),
     )
 
 

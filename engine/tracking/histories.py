@@ -1,9 +1,9 @@
 """Histories: all opens and clicks of an e-mail, the verdicts on its hits, and what follows for its moments."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -16,18 +16,39 @@ from models import arrays
 
 KINDS = ("opened", "clicked", "machine_opened", "machine_clicked")
 HORIZON = "events"
-LENGTH_MAX = 200  # hits of a mail that are looked at each time another comes, the earliest ones
 
-_LOAD = text("""
-SELECT email_id, source, array_to_string(reasons, ','), applied_at IS NOT NULL, event_data ->> 'method',
-       id, event_type, timestamp,
-       CASE WHEN event_data ->> 'link' ~ '^[0-9]{1,6}$' THEN CAST(event_data ->> 'link' AS int) ELSE -1 END,
-       coalesce(event_data ->> 'agent', ''),
-       coalesce(event_data ->> 'network', 'other'), coalesce(event_data ->> 'prefix', ''),
-       coalesce(event_data ->> 'purpose', '')
-  FROM (SELECT events.*, row_number() OVER (PARTITION BY email_id ORDER BY timestamp, id) AS place FROM events
-         WHERE email_id = ANY(CAST(:ids AS uuid[])) AND event_type IN ('opened', 'clicked') AND NOT held) AS found
- WHERE place <= :most OR id = ANY(CAST(:own AS uuid[]))
+_SEEN = """
+source, array_to_string(reasons, ','), applied_at IS NOT NULL, event_data ->> 'method',
+id, event_type, timestamp,
+CASE WHEN event_data ->> 'link' ~ '^[0-9]{1,6}$' THEN CAST(event_data ->> 'link' AS int) ELSE -1 END,
+coalesce(event_data ->> 'agent', ''),
+coalesce(event_data ->> 'network', 'other'), coalesce(event_data ->> 'prefix', ''),
+coalesce(event_data ->> 'purpose', '')
+"""
+# What others have yet to apply is left to them, so that a history only ever grows by what its applier has in hand.
+_COUNTS = """
+event_type IN ('opened', 'clicked') AND NOT held
+AND (applied_at IS NOT NULL OR id IN (SELECT unnest(CAST(:own AS uuid[]))))
+"""
+_LOAD = text(f"""
+SELECT mail.place, {_SEEN}
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:most AS int[])) WITH ORDINALITY AS mail (mail_id, most, place)
+ CROSS JOIN LATERAL (SELECT * FROM events WHERE email_id = mail_id AND {_COUNTS} ORDER BY id LIMIT most) AS first
+""")  # noqa: S608  # built from the texts above alone
+_LOAD_LATER = text(f"""
+SELECT mail.place, {_SEEN}
+  FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS mail (email_id, place) JOIN events USING (email_id)
+ WHERE events.id = ANY(CAST(:wanted AS uuid[])) AND {_COUNTS}
+""")  # noqa: S608  # built from the texts above alone
+_MOMENTS = text("""
+SELECT email_id, min(timestamp) FILTER (WHERE source <> 'machine'),
+       min(timestamp) FILTER (WHERE source <> 'machine' AND event_type = 'clicked'),
+       min(timestamp) FILTER (WHERE source = 'machine'),
+       min(timestamp) FILTER (WHERE source = 'machine' AND event_type = 'clicked')
+  FROM events
+ WHERE email_id = ANY(CAST(:ids AS uuid[])) AND event_type IN ('opened', 'clicked') AND applied_at IS NOT NULL
+   AND NOT held
+ GROUP BY email_id
 """)
 _HORIZON = text("SELECT since FROM horizons WHERE name = :name")
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -46,20 +67,54 @@ class Reaction(NamedTuple):
     is_applied: bool
 
 
-def load(session: Session, email_ids: Iterable[UUID], own: Iterable[UUID] = ()) -> dict[UUID, list[Reaction]]:
-    """The opens and clicks of these e-mails that may count, applied or not, in no order; mails without are absent.
+class History(NamedTuple):
+    """Opens and clicks of an e-mail in the order of their ids, which is that of time; whether that is all of them."""
 
-    All of them, but of a mail with more than `LENGTH_MAX` the earliest so many, and those in `own` (ids of events).
+    reactions: list[Reaction]
+    is_whole: bool
+
+
+def load(session: Session, email_ids: Sequence[UUID], own: Mapping[UUID, UUID], also: Iterable[UUID]) -> list[History]:
+    """The histories of these e-mails, as far as applied or in `own`: the events in hand, each with its e-mail.
+
+    The earliest `machines.COMPANY_MAX`, those that `own` may have pushed out from among them, all of `own`, and the
+    events named in `also`: nobody else's verdict can be another one now.
     """
-    found: dict[UUID, list[Reaction]] = defaultdict(list)
-    values = {"ids": arrays.uuids(email_ids), "own": arrays.uuids(own), "most": LENGTH_MAX}
-    rows = session.execute(_LOAD, values).all()
-    for email_id, source, reasons, is_applied, method, *seen in rows:
-        event_id, kind, at, link, agent, network, prefix, purpose = seen
-        hit = Hit(event_id, kind, at, link, method or "GET", agent, network, prefix, purpose)
-        named = tuple(reasons.split(",")) if reasons else ()
-        found[email_id].append(Reaction(hit, method is not None, source, named, is_applied))
-    return found
+    if not email_ids:
+        return []
+    came = Counter(own.values())
+    most = [machines.COMPANY_MAX + came[email_id] for email_id in email_ids]
+    values = {"ids": arrays.uuids(email_ids), "own": arrays.uuids(own), "most": arrays.numbers(most)}
+    found: list[list[Reaction]] = [[] for _ in email_ids]
+    for row in session.execute(_LOAD, values).all():
+        found[row[0] - 1].append(_reaction(row))
+    histories = [History(each, len(each) < limit) for each, limit in zip(found, most, strict=True)]
+    _load_later(session, dict(zip(email_ids, histories, strict=True)), own, also)
+    return histories
+
+
+def _load_later(
+    session: Session, histories: Mapping[UUID, History], own: Mapping[UUID, UUID], also: Iterable[UUID]
+) -> None:
+    long = [email_id for email_id, history in histories.items() if not history.is_whole]
+    if not long:
+        return
+    loaded = {each.hit.id for email_id in long for each in histories[email_id].reactions}
+    wanted = {*(event_id for event_id, email_id in own.items() if email_id in histories), *also} - loaded
+    values = {"ids": arrays.uuids(long), "own": arrays.uuids(own), "wanted": arrays.uuids(wanted)}
+    for row in session.execute(_LOAD_LATER, values).all():
+        histories[long[row[0] - 1]].reactions.append(_reaction(row))
+
+
+def stored(session: Session, email_ids: Sequence[UUID]) -> dict[UUID, dict[str, datetime]]:
+    """The moments of `KINDS` that all applied opens and clicks of these e-mails give, by the verdicts as stored."""
+    if not email_ids:
+        return {}
+    rows = session.execute(_MOMENTS, {"ids": arrays.uuids(email_ids)}).all()
+    return {
+        email_id: {kind: at for kind, at in zip(KINDS, moments, strict=True) if at is not None}
+        for email_id, *moments in rows
+    }
 
 
 def horizon(session: Session) -> datetime:
@@ -67,22 +122,27 @@ def horizon(session: Session) -> datetime:
     return session.scalar(_HORIZON, {"name": HORIZON}) or _ALWAYS
 
 
-def judge(history: Sequence[Reaction], *, sent_at: datetime | None, crowds: Mapping[Place, int]) -> list[Reaction]:
-    """The history with the verdicts that all its hits together give.
+def judge(reactions: Sequence[Reaction], *, sent_at: datetime | None, crowds: Mapping[Place, int]) -> list[Reaction]:
+    """The reactions of a history with the verdicts that the earliest together, and each later one alone, give.
 
     A crowd that was seen once stays one: where `crowds` says nothing of a hit's place, its mark does.
     """
-    hits = [each.hit for each in history if each.is_hit]
-    if not hits:
-        return list(history)
-    judged = machines.judge(hits, sent_at=sent_at, crowds=_marked(history, crowds))
-    verdicts = {verdict.id: verdict for verdict in judged}
-    return [_with(each, verdicts.get(each.hit.id)) for each in history]
+    first, later = reactions[: machines.COMPANY_MAX], reactions[machines.COMPANY_MAX :]
+    crowds = _marked(reactions, crowds)
+    judged = [*_judged(first, sent_at, crowds)]
+    for each in later:
+        judged += _judged([each], sent_at, crowds)
+    return judged
+
+
+def _judged(reactions: Sequence[Reaction], sent_at: datetime | None, crowds: Mapping[Place, int]) -> Iterator[Reaction]:
+    verdicts = iter(machines.judge([each.hit for each in reactions if each.is_hit], sent_at=sent_at, crowds=crowds))
+    return (_with(each, next(verdicts)) if each.is_hit else each for each in reactions)
 
 
 def changed(before: Sequence[Reaction], after: Sequence[Reaction]) -> list[tuple[Reaction, Reaction]]:
     """The reactions whose verdict is another one."""
-    return [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    return [(old, new) for old, new in zip(before, after, strict=True) if old is not new]
 
 
 def moments(history: Iterable[Reaction]) -> dict[str, datetime]:
@@ -97,16 +157,22 @@ def moments(history: Iterable[Reaction]) -> dict[str, datetime]:
     return found
 
 
-def _marked(history: Iterable[Reaction], crowds: Mapping[Place, int]) -> Mapping[Place, int]:
+def _marked(reactions: Iterable[Reaction], crowds: Mapping[Place, int]) -> Mapping[Place, int]:
     marked = {
         (each.hit.prefix, machines.bucket(each.hit.at)): rules.CROWD_MAILS
-        for each in history
+        for each in reactions
         if rules.CROWD.name in each.reasons
     }
     return {**marked, **crowds} if marked else crowds
 
 
-def _with(reaction: Reaction, verdict: Verdict | None) -> Reaction:
-    if verdict is None or (verdict.source, verdict.reasons) == (reaction.source, reaction.reasons):
+def _with(reaction: Reaction, verdict: Verdict) -> Reaction:
+    if verdict.source == reaction.source and verdict.reasons == reaction.reasons:
         return reaction
     return reaction._replace(source=verdict.source, reasons=verdict.reasons)
+
+
+def _reaction(row: Sequence[Any]) -> Reaction:
+    _, source, reasons, is_applied, method, event_id, kind, at, link, *seen = row
+    hit = Hit(event_id, kind, at, link, method or "GET", *seen)
+    return Reaction(hit, method is not None, source, tuple(reasons.split(",")) if reasons else (), is_applied)

@@ -4,7 +4,7 @@
 """
 
 from engine.tracking.machines.hits import HONEYPOT, Hit, Verdict, bucket, is_hit
-from engine.tracking.machines.judging import judge
+from engine.tracking.machines.judging import COMPANY_MAX, judge
 from engine.tracking.machines.observer import KEEPS, Keep, Observer
 
-__all__ = ["HONEYPOT", "KEEPS", "Hit", "Keep", "Observer", "Verdict", "bucket", "is_hit", "judge"]
+__all__ = ["COMPANY_MAX", "HONEYPOT", "KEEPS", "Hit", "Keep", "Observer", "Verdict", "bucket", "is_hit", "judge"]

@@ -1,7 +1,6 @@
 """A hit: one request for a mail's pixel or link as it was observed, and the verdict on it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 from uuid import UUID
@@ -18,8 +17,7 @@ class Verdict(NamedTuple):
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One request for a pixel (`opened`) or a link (`clicked`), as `Observer.observe` keeps it.
 
     `network` is a class of `networks` or "other"; `prefix` and `purpose` are empty where nothing is known.

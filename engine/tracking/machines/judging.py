@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from uuid import UUID
 
-from engine.tracking.machines import company, rules, traits
+from engine.tracking.machines import rules, traits
+from engine.tracking.machines.company import Company
 from engine.tracking.machines.hits import Hit, Verdict, bucket
 from engine.tracking.machines.rules import Rule
 
-COMPANY_MAX = 100  # so many hits of a mail are held against each other
+COMPANY_MAX = 100  # so many hits of a mail are held against each other, the earliest; later ones are judged alone
 
 Crowds = Mapping[tuple[str, int], int]
 
@@ -19,24 +21,33 @@ def judge(hits: Sequence[Hit], *, sent_at: datetime | None, crowds: Crowds) -> l
     `sent_at` is when the relay accepted the mail; without it nothing is said about speed. `crowds` counts the different
     mails that were hit from a prefix in a `bucket`; a place that is absent has no crowd.
     """
-    beside = hits if len(hits) <= COMPANY_MAX else _first(hits)
-    return [Verdict(hit.id, *_sum((*_met(hit, beside, sent_at, crowds),))) for hit in hits]
+    together = _first(hits)
+    company = Company(together.values()) if len(together) > 1 else None
+    return [_verdict(hit, company if hit.id in together else None, sent_at, crowds) for hit in hits]
 
 
-def _first(hits: Sequence[Hit]) -> Sequence[Hit]:
+def _first(hits: Sequence[Hit]) -> Mapping[UUID, Hit]:
     """The earliest hits: whoever asks for one pixel all day must not make its mail ever dearer to judge."""
-    return sorted({hit.id: hit for hit in hits}.values(), key=lambda hit: (hit.at, hit.id))[:COMPANY_MAX]
+    unique = {hit.id: hit for hit in hits}
+    if len(unique) <= COMPANY_MAX:
+        return unique
+    earliest = sorted(unique.values(), key=lambda hit: (hit.at, hit.id))[:COMPANY_MAX]
+    return {hit.id: hit for hit in earliest}
 
 
-def _met(hit: Hit, hits: Sequence[Hit], sent_at: datetime | None, crowds: Crowds) -> Iterator[Rule]:
+def _verdict(hit: Hit, company: Company | None, sent_at: datetime | None, crowds: Crowds) -> Verdict:
+    return Verdict(hit.id, *_sum((*_met(hit, company, sent_at, crowds),)))
+
+
+def _met(hit: Hit, company: Company | None, sent_at: datetime | None, crowds: Crowds) -> Iterator[Rule]:
     own = traits.of(hit)
     yield from own.rules
     if sent_at is not None:
         yield from _speed(hit, own, (hit.at - sent_at).total_seconds())
     if hit.prefix and not own.is_shared and crowds.get((hit.prefix, bucket(hit.at)), 0) >= rules.CROWD_MAILS:
         yield rules.CROWD
-    if len(hits) > 1:
-        yield from company.of(hit, hits)
+    if company is not None:
+        yield from company.of(hit)
 
 
 def _speed(hit: Hit, own: traits.Traits, seconds: float) -> Iterator[Rule]:

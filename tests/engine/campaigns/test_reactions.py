@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from engine.audience import suppressions
 from engine.campaigns import advance, reactions
 from engine.delivery.verdicts import Settled
-from engine.tracking import events, histories
+from engine.tracking import events, histories, machines
 from engine.tracking.events import Arrival
 from models import Contact, Email, EmailStats, Enrollment, Event
 from models.stats import COUNTERS
@@ -268,24 +268,42 @@ def statements(session: Session) -> Iterator[list[str]]:
     event.remove(session.connection(), "before_cursor_execute", note)
 
 
+SCANNER, SAFARI = {"method": "GET", "agent": "python-requests/2.32"}, {"method": "GET", "agent": PHONE}
+
+
 def test_apply_looks_at_the_first_hits_of_a_mail_and_at_the_new_ones_when_there_are_very_many(
+    session: Session,
+) -> None:
+    opened = mail(session)
+    moments = [NOW - HOUR + timedelta(seconds=n) for n in range(machines.COMPANY_MAX + 200)]
+    happen(session, *(Arrival(opened.id, "opened", at, SCANNER) for at in moments))
+    assert (email_of(session, opened).machine_opened_at, email_of(session, opened).opened_at) == (moments[0], None)
+
+    happen(session, Arrival(opened.id, "opened", NOW, SAFARI))
+    assert email_of(session, opened).opened_at == NOW
+    [history] = histories.load(session, [opened.id], {}, ())
+    assert [each.hit.at for each in history.reactions] == moments[: machines.COMPANY_MAX]
+    assert not history.is_whole
+    assert set(session.scalars(select(Event.source))) == {"machine", "human"}
+
+    happen(session, Arrival(opened.id, "clicked", NOW, SCANNER | {"link": 1}))
+    row = email_of(session, opened)
+    assert (row.opened_at, row.machine_clicked_at) == (NOW, NOW)  # what lies beyond the first is not forgotten
+
+
+def test_apply_takes_back_what_lay_beyond_the_first_hits_when_it_was_a_crowds(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(histories, "LENGTH_MAX", 20)
-    opened, seen = mail(session), {"method": "GET", "agent": "python-requests/2.32", "network": "other"}
-    hits = [Arrival(opened.id, "opened", NOW - HOUR + timedelta(seconds=n), seen) for n in range(100)]
-    events.record(session, hits, now=NOW)
-    while reactions.apply(session, now=NOW, limit=30):
-        pass
-    events.record(session, [Arrival(opened.id, "opened", NOW, {**seen, "agent": PHONE})], now=NOW)
-    reactions.apply(session, now=NOW)
+    """The only human click of a mail with many hits is the last one, and then turns out to be a crowd's."""
+    monkeypatch.setattr(machines, "COMPANY_MAX", 5)
+    clicked, at = mail(session, step=2), NOW.replace(second=0)
+    happen(session, *(Arrival(clicked.id, "opened", at - HOUR + timedelta(seconds=n), SCANNER) for n in range(40)))
+    seen = {"method": "GET", "agent": "Mozilla/5.0", "network": "other", "prefix": "p", "link": 1}
+    happen(session, Arrival(clicked.id, "clicked", at, seen))
+    assert (email_of(session, clicked).clicked_at, contact_of(session, clicked).email_2_clicked) == (at, True)
 
-    loaded = histories.load(session, [opened.id])[opened.id]
-    assert sorted(each.hit.at for each in loaded) == [hit.timestamp for hit in hits[:20]]
-    row = session.get_one(Email, opened.id)
-    assert (row.machine_opened_at, row.opened_at) == (hits[0].timestamp, NOW)
-    assert set(session.scalars(select(Event.source))) == {"machine", "human"}
-    events.record(session, [Arrival(opened.id, "clicked", NOW, {**seen, "link": 1})], now=NOW)
-    reactions.apply(session, now=NOW)
-    session.refresh(row)
-    assert (row.opened_at, row.machine_clicked_at) == (NOW, NOW)  # what lies beyond the first is not forgotten
+    others = [mail(session) for _ in range(24)]
+    happen(session, *(Arrival(other.id, "clicked", at, seen) for other in others))
+    row = email_of(session, clicked)
+    assert (row.opened_at, row.clicked_at, row.machine_clicked_at) == (None, None, at)
+    assert not contact_of(session, clicked).email_2_clicked

@@ -84,3 +84,10 @@ def test_a_mail_with_very_many_hits_is_judged_by_its_first_whatever_their_order(
     told = {verdict.id: verdict for verdict in machines.judge(many, sent_at=SENT, crowds={})}
     again = machines.judge(many[::-1] + many[:50], sent_at=SENT, crowds={})
     assert all(told[verdict.id] == verdict for verdict in again) and len(told) == 400
+
+
+def test_beyond_the_first_hundred_a_hit_is_judged_alone() -> None:
+    many = [hit(4_000 + number) for number in range(100)]
+    late = [hit(5_000 + number / 10, link=number) for number in range(4)]
+    assert judged(*many[:96], *late)[-4:] == ["machine"] * 4
+    assert judged(*many, *late)[-4:] == ["human"] * 4
