@@ -27,6 +27,10 @@ _TURN_S = 0.5  # a turn that is longer off is left to the next tick
 _LEAST_S = 0.03  # what is taken in hand up to 0.05 s before its moment waits for it
 _SHORT_S, _LONG_S = 0.2, 0.6  # at 5,000 messages a second a group of 1,000 takes 0.2 s
 
+# Letters are composed a few in a row: in turn with the sending of each, one drives the other from the caches, and a
+# sending process takes a tenth longer (measured against the receiver's time in the same runs).
+_AHEAD_BYTES = 262_144
+
 _UNTRIED = Untried("")
 
 
@@ -184,19 +188,30 @@ class _Drain:
     def _letters(
         self, group: Group, turns: Iterable[int | None], own: dict[int, Outcome]
     ) -> Iterator[smtp.Letter | None]:
-        """The composed letters, one by one as connections take them; what cannot be composed is refused here."""
+        """The letters, composed a few at a time, as connections take them; what cannot be composed is refused here."""
         now, eight_bit = self._time.now(), self._sending.transport.eight_bit
-        for slot in turns:
-            if slot is None:
-                yield None
-                continue
+
+        def composed(slot: int) -> smtp.Letter | None:
             member = group.members[slot]
             try:
                 data = self._sending.composer.compose(member, now=now, eight_bit=eight_bit)
             except compose.CannotCompose as error:
                 own[slot] = Rejected(Phase.CONNECT, 0, None, f"cannot be composed: {error}", dead_address=False)
-                continue
-            yield smtp.Letter(slot, member.to, data, has_only_crlf=True)  # the composer's promise
+                return None
+            return smtp.Letter(slot, member.to, data, has_only_crlf=True)  # the composer's promise
+
+        ahead: list[smtp.Letter | None] = []
+        size = 0
+        for slot in turns:
+            if slot is None:  # it is nobody's turn just now
+                ahead.append(None)
+            elif letter := composed(slot):
+                ahead.append(letter)
+                size += len(letter.data)
+            if slot is None or size >= _AHEAD_BYTES:
+                yield from ahead
+                ahead, size = [], 0
+        yield from ahead
 
     def _renew(self, group: Group) -> None:
         if monotonic() < self._renew_at:

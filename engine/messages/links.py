@@ -1,6 +1,7 @@
 """The links of a mail: found when a template is compiled, signed when a mail is rendered."""
 
 import re
+from functools import lru_cache
 from html import unescape
 from typing import Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -173,6 +174,7 @@ class Addresses:
         return target.strip() if is_harmless(target) else "#"
 
 
+@lru_cache(maxsize=256)
 def _unescaped(written: str) -> str:
     if written.count("&") == written.count("&amp;"):
         return written.replace("&amp;", "&")

@@ -6,6 +6,7 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from uuid import UUID
 
@@ -50,6 +51,7 @@ def is_web(target: str) -> bool:
     return len(target) <= TARGET_CHARS_MAX and _is_web(target) is not None
 
 
+@lru_cache(maxsize=256)  # most links of a campaign lead all its readers to the same places
 def destination(link: int, target: str) -> Destination:
     """What a click token says of link and target; ValueError unless `target` is http(s) (see `is_web`)."""
     if len(target) > TARGET_CHARS_MAX or not _is_web(target):
