@@ -19,7 +19,7 @@ from psycopg.pq import Format
 _head = Struct(">iiIii").pack
 _empty = Struct(">iiI").pack
 _length = Struct(">i").pack
-_moment = Struct(">iq").pack
+_long = Struct(">iq").pack
 _NULL = _length(-1)
 _OF_UUID = _length(16)
 Kind = TypeVar("Kind", bound="Column")
@@ -77,7 +77,7 @@ def words(values: Iterable[str | None]) -> Words:
 
 def numbers(values: Iterable[int | None]) -> Numbers:
     """A parameter of type bigint[]."""
-    return _column(Numbers, [_NULL if value is None else _moment(8, value) for value in values])
+    return _column(Numbers, [_NULL if value is None else _long(8, value) for value in values])
 
 
 def blobs(values: Iterable[bytes]) -> Blobs:
@@ -107,7 +107,7 @@ def _word(value: str) -> bytes:
 
 
 def _microseconds(value: datetime) -> bytes:
-    return _moment(8, (value - _EPOCH) // _MICROSECOND)
+    return _long(8, (value - _EPOCH) // _MICROSECOND)
 
 
 def _column(kind: type[Kind], elements: Sequence[bytes]) -> Kind:

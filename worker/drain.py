@@ -28,7 +28,7 @@ _LEAST_S = 0.03  # what is taken in hand up to 0.05 s before its moment waits fo
 _SHORT_S, _LONG_S = 0.2, 0.6  # at 5,000 messages a second a group of 1,000 takes 0.2 s
 
 # Letters are composed a few in a row: in turn with the sending of each, one drives the other from the caches, and a
-# sending process takes a tenth longer (measured against the receiver's time in the same runs).
+# sending process takes a tenth longer (measured against PostgreSQL's time in the same runs).
 _AHEAD_BYTES = 262_144
 
 _UNTRIED = Untried("")

@@ -1,6 +1,6 @@
 """Readers' wishes come before mail: what was asked for while the ledger was away is granted before anything is claimed.
 
-The web processes of this host grant it, within a third of a second of the ledger's return and before they take in hits.
+The web processes of this host grant it, within half a second of the ledger's return and before they take in hits.
 """
 
 import logging
