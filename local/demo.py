@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import errors
 from engine import clock
 from engine.campaigns import explain
 from engine.campaigns import funnel as counting
+from engine.tracking import spool
 from local import reconcile, replies
 from local.crew import Crew
 from local.inbox import Inbox
@@ -99,7 +101,8 @@ def _run(contacts: Path, state: Path) -> int:
     progress = Progress()
     progress.say("starting PostgreSQL and Valkey …")
     with Stack(state, database="cadencia_demo", overrides=squeezed, fresh=True, usual_ports=False) as stack:
-        for left in ("inbox", "recorders"):  # only now is the folder ours: another demo may have been running on it
+        # Only now is the folder ours: another demo may have been running on it.
+        for left in ("inbox", "recorders", "spool"):
             shutil.rmtree(state / left, ignore_errors=True)
         store = Mailstore(state / "inbox")
         ports = int(stack.environment["SMTP_PORT"]), int(stack.environment["INBOX_PORT"])
@@ -168,10 +171,11 @@ class _Demonstration:
         with self._progress.bars(enrolled) as bars:
             while True:
                 read = self._recipients.read()
+                kept = self._is_anything_spooled()  # asked first: what is spooled becomes an event
                 with transaction() as session:
                     still, pending = session.scalar(_OPEN) or 0, session.scalar(_PENDING) or 0
                 bars.show(ended=enrolled - still, mails=self._recipients.mails, deeds=self._recipients.counts)
-                if not read and not still and not pending and self._store.last == self._recipients.mails:
+                if not (read or kept or still or pending) and self._store.last == self._recipients.mails:
                     return
                 if time.monotonic() > deadline:
                     raise errors.Unavailable(
@@ -180,6 +184,14 @@ class _Demonstration:
                     )
                 crew.mend()
                 self._pause(0 if read else 0.1)
+
+    def _is_anything_spooled(self) -> bool:
+        """Whether the web server still has hits to take in; any request makes it look for what a dead one left."""
+        if not spool.paths(Path(self._stack.environment["SPOOL_DIR"])):
+            return False
+        with suppress(OSError):
+            urllib.request.urlopen(f"{self._url}/healthz", timeout=2).close()  # noqa: S310  # our own server
+        return True
 
     def _pause(self, pause_s: float) -> None:
         if self._ended.wait(pause_s):
