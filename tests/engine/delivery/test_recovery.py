@@ -1,9 +1,10 @@
 """What a dead sender left is sorted by its recorder, and what no recorder tells is in doubt."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.delivery import doubts, groups, outbox, recovery
@@ -11,7 +12,7 @@ from engine.delivery.groups import Group, Hand
 from engine.delivery.recorder import Mark, Recording, Slot
 from models import ids
 from models.session import transaction
-from tests import orders
+from tests import mails, orders
 from tests.orders import NOW
 
 REPLY_MS = 1_772_442_000_000
@@ -72,6 +73,25 @@ def test_without_a_recorder_all_that_was_started_is_in_doubt(session: Session) -
 def test_without_a_recorder_what_was_only_claimed_is_given_back(session: Session) -> None:
     sender, _ = left_behind(session, 3, started=False)
     assert sort(session, sender, None) == ["queued"] * 3
+
+
+@pytest.mark.parametrize(("resumed_h_ago", "outcome"), [(None, "failed"), (1, "queued"), (80, "failed")])
+def test_days_in_which_its_campaign_was_paused_do_not_count_as_tried(
+    session: Session, resumed_h_ago: int | None, outcome: str
+) -> None:
+    accepted_at = NOW - timedelta(hours=90)
+    campaign_id = mails.campaign(session)
+    if resumed_h_ago is not None:
+        session.execute(
+            text("UPDATE campaigns SET pardoned_at = :at"), {"at": NOW - timedelta(hours=resumed_h_ago)}
+        )
+    waiting = {"status": "queued", "sent_at": None, "due_at": NOW, "accepted_at": accepted_at}
+    mail = mails.campaign_mail(session, campaign_id, **waiting)
+    sender = orders.sender(session)
+    group = groups.claim(session, Hand(sender, "campaign", 60, started=True), limit=1, now=NOW)
+    assert group is not None
+    answered = {mail.id: slot(Mark.ANSWERED, 451, b"4.3.0 later", phase=2)}
+    assert sort(session, sender, Recording(sender, group.id, answered)) == [outcome]
 
 
 def test_sorting_twice_changes_nothing(session: Session) -> None:
