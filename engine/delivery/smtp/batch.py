@@ -78,8 +78,15 @@ class Batch:
         self._next_sweep = self._wake_at = time.monotonic() + self._sweep_s
 
     def run(self, letters: Iterable[Letter | None]) -> dict[int, Outcome]:
-        """Send `letters`; every one of them has its outcome then. Raises Interrupted."""
+        """Send `letters`; every one of them has its outcome then. Raises Interrupted. To be called once."""
         self._letters = iter(letters)
+        try:
+            return self._run()
+        finally:
+            # A connection that ended keeps its last desk until the garbage is collected, many batches later.
+            self._letters, self._outcomes, self._tick = iter(()), {}, None
+
+    def _run(self) -> dict[int, Outcome]:
         try:
             self._look_ahead(self._pool.limits.connections if self._pace is None else 1)
             while self._is_staffed or self._staff():

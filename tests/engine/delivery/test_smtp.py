@@ -1,7 +1,10 @@
 """What becomes of letters, against servers that do everything a server can do."""
 
+import gc
 import time
+import weakref
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -272,6 +275,29 @@ def test_connection_is_renewed_when_its_message_limit_is_reached():
     assert Counter(map(type, outcomes.values())) == {Sent: 7}
     assert [sum(c.startswith("MAIL") for c in visit.commands) for visit in server.visits] == [3, 3, 1]
     assert [visit.commands[-1] for visit in server.visits] == ["QUIT"] * 3
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """What refers to itself stays: the collector is off."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_nothing_of_a_batch_is_kept_by_connections_that_ended_or_wait_for_the_next():
+    limits = smtp.Limits(connections=2, messages_per_connection=3)
+    with Server().running() as server:
+        carrier = transport(server.url, limits)
+        batch = (each for each in letters(7))
+        kept = weakref.ref(batch)
+        outcomes = carrier.send(batch, FROM, Marks(), tick=lambda batch=batch: batch)
+        del batch
+        assert len(outcomes) == 7
+        assert kept() is None
+        carrier.close()
+
 
 
 def test_other_connections_do_the_work_when_the_server_takes_only_two():
