@@ -40,7 +40,7 @@ def apply_one(event_id: str) -> None:
 
 
 def _apply(session: Session, event_id: str) -> int:
-    taken = [Taken(*row) for row in session.execute(_TAKE, {"id": event_id}).all()]
+    taken = [Taken._make(row) for row in session.execute(_TAKE, {"id": event_id}).all()]
     return reactions.apply_taken(session, taken, now=clock.now())
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -121,7 +121,7 @@ class _Judged(NamedTuple):
 def with_moments(mail: Mail, derived: Moments) -> Mail:
     """The mail with these moments of its opens and clicks, and those of everything else as they were."""
     others = {kind: at for kind, at in mail.moments.items() if kind not in histories.KINDS}
-    return replace(mail, moments=others | derived)
+    return mail._replace(moments=others | derived)
 
 
 def counts(before: Iterable[Mail], after: Iterable[Mail]) -> dict[rollups.Key, Counter[str]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -82,8 +82,7 @@ WHERE was.id = new.id AND ({", ".join(f"was.{flag}" for flag in _FLAGS)}, was.sc
 """)  # noqa: S608  # built from the names above alone
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
+class Mail(NamedTuple):
     """An e-mail as its row says, locked; `moments` has the earliest event of each kind that came."""
 
     id: UUID

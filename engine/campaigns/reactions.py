@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -57,9 +56,10 @@ def apply_taken(session: Session, taken: Sequence[Taken], *, now: datetime) -> i
     batch = deriving.lock(session, moving)
     if batch.mails:
         _react(session, moving, batch, now)
-    waiting = set(_too_early(batch.mails, moving)) | batch.unfinished
-    pending.put_back(session, _too_early(batch.mails, moving))
-    pending.finish(session, [event.id for event in taken if event.id not in waiting | batch.judged], now=now)
+    too_early = _too_early(batch.mails, moving)
+    pending.put_back(session, too_early)
+    seen_to = batch.judged.union(batch.unfinished, too_early)
+    pending.finish(session, [event.id for event in taken if event.id not in seen_to], now=now)
     return len(taken)
 
 
@@ -106,7 +106,7 @@ def _proved(session: Session, mails: Sequence[Mail], came: Moments, now: datetim
     proved = doubts.prove(session, doubted, now=now)
     advance.settled(session, proved, now=now)
     sent = {mail.email_id for mail in proved}
-    return [replace(mail, status="sent", sent_at=now) if mail.id in sent else mail for mail in mails]
+    return [mail._replace(status="sent", sent_at=now) if mail.id in sent else mail for mail in mails]
 
 
 def _after(mail: Mail, derived: Mapping[str, datetime], came: Mapping[str, datetime]) -> Mail:
@@ -116,9 +116,9 @@ def _after(mail: Mail, derived: Mapping[str, datetime], came: Mapping[str, datet
     for kind in came.keys() & _MERGED:
         moments[kind] = min(came[kind], known.get(kind, came[kind]))
     if mail.status not in AFTERWARDS:
-        return replace(mail, moments=moments)
+        return mail._replace(moments=moments)
     status = next(status for status in reversed(AFTERWARDS) if status in moments or status == "sent")
-    return replace(mail, status=status, moments=moments)
+    return mail._replace(status=status, moments=moments)
 
 
 def _too_early(mails: Iterable[Mail], moving: Iterable[Taken]) -> list[UUID]:

@@ -59,7 +59,7 @@ def page(session: Session, after: UUID, until: datetime, *, now: datetime, limit
     what is kept stay as they are. Then `rollups.recount` the hours of the span.
     """
     values = {"first": after, "last": ids.first_at(until), "limit": limit}
-    events = [Taken(*row) for row in session.execute(_PAGE, values)]
+    events = [Taken._make(row) for row in session.execute(_PAGE, values)]
     return _judged(session, events, now) if events else None
 
 

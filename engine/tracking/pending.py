@@ -1,8 +1,8 @@
 """Events that wait to be applied: taken in batches, each event by one worker at a time."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -34,8 +34,7 @@ UPDATE events SET source = v.source, reasons = string_to_array(v.reasons, ','),
 _PUT_BACK = text("UPDATE events SET held = true WHERE id = ANY(CAST(:ids AS uuid[]))")
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """An event to be applied in this transaction; `hard` says of a bounce that nobody lives there."""
 
     id: UUID
@@ -54,7 +53,7 @@ def take(session: Session, *, limit: int) -> list[Taken]:
     They are locked until the transaction ends, to be finished or put back in it; events taken by others are stepped
     over, never waited for.
     """
-    return [Taken(*row) for row in session.execute(_TAKE, {"limit": limit}).all()]
+    return [Taken._make(row) for row in session.execute(_TAKE, {"limit": limit}).all()]
 
 
 def finish(session: Session, event_ids: Sequence[UUID], *, now: datetime) -> None:
