@@ -14,7 +14,8 @@ from models import arrays, ids
 Place = tuple[str, int]  # a prefix, and the bucket of a moment
 
 # By the primary key: an event's id says when it happened. Held ones do not count until their mails are sent.
-# Prefixes with too few hits to be a crowd, nearly all, are left out before mails are told apart.
+# Other places' hits are left out as they are read, by a hash that a join would not be sure to be (hence IS TRUE), and
+# prefixes with too few hits to be a crowd, nearly all, before mails are told apart.
 _COUNT = text("""
 WITH found AS MATERIALIZED (
     SELECT e.event_data ->> 'prefix' AS prefix, span.bucket, e.email_id, e.id,
@@ -23,12 +24,13 @@ WITH found AS MATERIALIZED (
            AS span (bucket, first, last)
       JOIN events e ON e.id >= span.first AND e.id < span.last
      WHERE NOT e.held AND e.event_data ? 'method'
+       AND (e.event_data ->> 'prefix' IN (SELECT unnest(CAST(:prefixes AS text[])))) IS TRUE
 ), busy AS (
     SELECT prefix, bucket FROM found GROUP BY prefix, bucket HAVING count(*) >= :threshold
 )
 SELECT prefix, bucket, count(DISTINCT email_id),
        array_agg(DISTINCT email_id) FILTER (WHERE NOT is_marked), array_agg(id) FILTER (WHERE NOT is_marked)
-  FROM busy JOIN unnest(CAST(:prefixes AS text[])) AS place (prefix) USING (prefix) JOIN found USING (prefix, bucket)
+  FROM busy JOIN found USING (prefix, bucket)
  GROUP BY prefix, bucket HAVING count(DISTINCT email_id) >= :threshold
 """)
 
