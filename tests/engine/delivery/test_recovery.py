@@ -82,9 +82,7 @@ def test_days_in_which_its_campaign_was_paused_do_not_count_as_tried(
     accepted_at = NOW - timedelta(hours=90)
     campaign_id = mails.campaign(session)
     if resumed_h_ago is not None:
-        session.execute(
-            text("UPDATE campaigns SET pardoned_at = :at"), {"at": NOW - timedelta(hours=resumed_h_ago)}
-        )
+        session.execute(text("UPDATE campaigns SET pardoned_at = :at"), {"at": NOW - timedelta(hours=resumed_h_ago)})
     waiting = {"status": "queued", "sent_at": None, "due_at": NOW, "accepted_at": accepted_at}
     mail = mails.campaign_mail(session, campaign_id, **waiting)
     sender = orders.sender(session)

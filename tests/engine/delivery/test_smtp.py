@@ -299,7 +299,6 @@ def test_nothing_of_a_batch_is_kept_by_connections_that_ended_or_wait_for_the_ne
         carrier.close()
 
 
-
 def test_other_connections_do_the_work_when_the_server_takes_only_two():
     def rule(event, visit):
         return Drop(b"421 4.7.0 too many connections\r\n") if event == "BANNER" and visit.connection > 2 else None
