@@ -17,6 +17,7 @@ from tests.faults.place import Place
 CHILDREN = extent(6, 60)
 WORKERS = extent(2, 12)
 BEATS = extent(3, 15)
+DAYS = (0, extent(3, 20), extent(4, 25))  # a day is a second here, and the sequence outlives the beats
 MAILS_A_KILL = 120
 
 
@@ -58,7 +59,7 @@ def test_killed_beats_and_two_beats_at_once(here: Place, audited: Callable[[], V
     with environment(CLOCK_RATE="86400", CLOCK_EPOCH="2026-11-02T09:00:00Z"):
         here.relay("--delay-s", "0.02")
         here.processes.worker("sequence,campaign,events", concurrency=2)
-        here.launch(extent(100, 400), days=(0, 3, 4))
+        here.launch(extent(100, 400), days=DAYS)
         for _ in range(BEATS):
             beats = [here.processes.beat(), here.processes.beat()]
             time.sleep(chance.uniform(1.5, 2.5))
