@@ -76,9 +76,17 @@ class _Loop:
             self.sent += 1
 
     def _hear(self, fileno: int) -> None:
-        connection = self.busy.pop(fileno)
+        connection = self.busy.pop(fileno, None)
+        if connection is None:  # one that was idle, and that the server therefore closed
+            self._lay_off(fileno)
+            return
         self.refused += not answer(connection).startswith(_GOOD)
         self.free.append(connection)
+
+    def _lay_off(self, fileno: int) -> None:
+        (closed,) = [each for each in self.free if each.fileno() == fileno]
+        self.free.remove(closed)
+        closed.close()
 
     def _due(self) -> float:
         return self.at + self.sent / self.rate
