@@ -41,7 +41,9 @@ class _Deed(NamedTuple):
 
 
 def apply(session: Session, *, now: datetime, limit: int = 1000) -> int:
-    """Apply up to `limit` events, the first received first; how many were taken, fewer than `limit` at the end.
+    """Apply up to `limit` events, the first received first, and as many more that wait of the same mails.
+
+    Returns how many were taken, fewer than `limit` at the end.
 
     A dozen statements, however many events. Events may come late, twice or in any order: the tables end the same.
     Two at once share the events between them; they lock mails, then contacts, then rollups, each in the order of

@@ -22,6 +22,15 @@ SELECT {COLUMNS}
  ORDER BY received_at, id LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
 """)  # noqa: S608  # built from the columns above alone
 
+# What else waits of the same mails comes along: a mail is judged once instead of twice, and two appliers at once do not
+# wait for each other's mails all the time.
+_TAKE_ALONG = text(f"""
+SELECT {COLUMNS}
+  FROM events WHERE email_id = ANY(CAST(:email_ids AS uuid[])) AND applied_at IS NULL AND NOT held
+   AND (id IN (SELECT unnest(CAST(:ids AS uuid[])))) IS FALSE
+ LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+""")  # noqa: S608  # built from the columns above alone
+
 _FINISH = text("""
 UPDATE events SET applied_at = :now WHERE id = ANY(CAST(:ids AS uuid[]))
 """)
@@ -48,12 +57,17 @@ class Taken(NamedTuple):
 
 
 def take(session: Session, *, limit: int) -> list[Taken]:
-    """Up to `limit` unapplied events, the first received first.
+    """Up to `limit` unapplied events, the first received first, and as many more that wait of the same mails.
 
     They are locked until the transaction ends, to be finished or put back in it; events taken by others are stepped
     over, never waited for.
     """
-    return [Taken._make(row) for row in session.execute(_TAKE, {"limit": limit}).all()]
+    first = [Taken._make(row) for row in session.execute(_TAKE, {"limit": limit})]
+    if not first:
+        return first
+    email_ids, event_ids = {event.email_id for event in first}, [event.id for event in first]
+    asked = {"email_ids": arrays.uuids(email_ids), "ids": arrays.uuids(event_ids), "limit": limit}
+    return first + [Taken._make(row) for row in session.execute(_TAKE_ALONG, asked)]
 
 
 def finish(session: Session, event_ids: Sequence[UUID], *, now: datetime) -> None:

@@ -21,7 +21,7 @@ def apply() -> None:
     """
     process.collect_seldom()
     ends_at, is_first = monotonic() + settings.current().drain_slice_s, True
-    while retrying(lambda session: reactions.apply(session, now=clock.now(), limit=BATCH)) == BATCH:
+    while retrying(lambda session: reactions.apply(session, now=clock.now(), limit=BATCH)) >= BATCH:
         process.tidy()
         is_over = monotonic() > ends_at or process.is_stopping()
         if is_first or is_over:  # at first for another child to share what waits

@@ -236,10 +236,9 @@ def test_apply_leaves_a_mail_in_doubt_when_nothing_shows_that_it_arrived(session
 
 
 def test_apply_takes_the_first_received_first_when_there_are_more_than_it_may_take(session: Session) -> None:
-    sent = mail(session)
     for minute in (3, 1, 2):
         moment = NOW - timedelta(minutes=minute)
-        events.record(session, [Arrival(sent.id, "opened")], now=moment)
+        events.record(session, [Arrival(mail(session).id, "opened")], now=moment)
     assert [reactions.apply(session, now=NOW, limit=2) for _ in range(3)] == [2, 1, 0]
 
 

@@ -184,6 +184,20 @@ def test_apply_ends_in_the_same_tables_when_several_apply_at_once(ledger: str, s
         assert ledger_of(session) == expected
 
 
+def test_two_that_apply_at_once_do_not_wait_for_each_others_mails(ledger: str) -> None:
+    """What waits of a mail is taken by one of them, however far apart it came."""
+    with transaction() as session:
+        mails = [mail(session, step=1), mail(session, step=2)]
+        came = [(mails[0], "opened", 3), (mails[1], "opened", 2), (mails[0], "clicked", 1)]
+        for each, kind, minutes_ago in came:
+            moment = NOW - timedelta(minutes=minutes_ago)
+            events.record(session, [Arrival(each.id, kind, moment)], now=moment)
+    with transaction() as one, transaction() as other:
+        other.execute(text("SET LOCAL lock_timeout = '3s'"))
+        assert reactions.apply(one, now=NOW, limit=1) == 2
+        assert reactions.apply(other, now=NOW, limit=5) == 1
+
+
 def test_apply_never_waits_in_a_circle_when_several_apply_at_once(ledger: str) -> None:
     """Without retries: every applier takes its locks in the same order."""
     random = Random(7)

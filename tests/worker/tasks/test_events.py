@@ -54,7 +54,8 @@ def test_apply_stops_and_rings_again_when_its_time_is_over(ledger: str, monkeypa
     rung: list[str] = []
     monkeypatch.setattr(bell, "ring", rung.append)
     monkeypatch.setattr(tasks, "BATCH", 10)
-    report(35)
+    for _ in range(35):
+        report(1)
     with environment(DRAIN_SLICE_S="0.000001"):
         tasks.apply()
     assert (waiting(), rung) == (25, ["events"])
