@@ -141,7 +141,7 @@ class _Demonstration:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
-                urllib.request.urlopen(f"{self._url}/healthz", timeout=2).close()  # noqa: S310  # our own server
+                self._knock()
             except OSError:
                 if not crew.is_well():
                     break
@@ -190,8 +190,11 @@ class _Demonstration:
         if not spool.paths(Path(self._stack.environment["SPOOL_DIR"])):
             return False
         with suppress(OSError):
-            urllib.request.urlopen(f"{self._url}/healthz", timeout=2).close()  # noqa: S310  # our own server
+            self._knock()
         return True
+
+    def _knock(self) -> None:
+        urllib.request.urlopen(f"{self._url}/healthz", timeout=2).close()  # noqa: S310  # our own server
 
     def _pause(self, pause_s: float) -> None:
         if self._ended.wait(pause_s):

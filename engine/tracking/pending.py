@@ -23,7 +23,7 @@ SELECT {COLUMNS}
 """)  # noqa: S608  # built from the columns above alone
 
 # What else waits of the same mails comes along: a mail is judged once instead of twice, and two appliers at once do not
-# wait for each other's mails all the time.
+# wait for each other's mails all the time. IS FALSE: by a hash, as in crowds.
 _TAKE_ALONG = text(f"""
 SELECT {COLUMNS}
   FROM events WHERE email_id = ANY(CAST(:email_ids AS uuid[])) AND applied_at IS NULL AND NOT held

@@ -236,10 +236,20 @@ def test_apply_leaves_a_mail_in_doubt_when_nothing_shows_that_it_arrived(session
 
 
 def test_apply_takes_the_first_received_first_when_there_are_more_than_it_may_take(session: Session) -> None:
-    for minute in (3, 1, 2):
-        moment = NOW - timedelta(minutes=minute)
-        events.record(session, [Arrival(mail(session).id, "opened")], now=moment)
-    assert [reactions.apply(session, now=NOW, limit=2) for _ in range(3)] == [2, 1, 0]
+    sent = {minute: mail(session).id for minute in (3, 1, 2)}
+    for minute, email_id in sent.items():
+        events.record(session, [Arrival(email_id, "opened")], now=NOW - timedelta(minutes=minute))
+    assert reactions.apply(session, now=NOW, limit=2) == 2
+    assert session.scalar(text("SELECT email_id FROM events WHERE applied_at IS NULL")) == sent[1]
+    assert [reactions.apply(session, now=NOW, limit=2) for _ in range(2)] == [1, 0]
+
+
+def test_apply_takes_along_as_many_more_of_the_same_mails_and_no_others(session: Session) -> None:
+    often, once = mail(session).id, mail(session).id
+    for minute in range(9, 4, -1):
+        events.record(session, [Arrival(often, "opened")], now=NOW - timedelta(minutes=minute))
+    events.record(session, [Arrival(once, "opened")], now=NOW - timedelta(minutes=1))
+    assert [reactions.apply(session, now=NOW, limit=2) for _ in range(3)] == [4, 2, 0]
 
 
 def test_apply_needs_no_more_statements_when_there_are_more_events(session: Session) -> None:
