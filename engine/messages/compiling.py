@@ -10,7 +10,7 @@ import jinja2
 from jinja2.exceptions import TemplateError, TemplateSyntaxError
 from markupsafe import escape
 
-from engine.messages import certain, links, sandbox, sources, text, variables
+from engine.messages import certain, links, regular, sandbox, sources, text, variables
 from engine.messages.mask import Mask
 from engine.messages.sources import Segment
 from errors import CadenciaError
@@ -56,6 +56,7 @@ class Compiled:
     code: tuple[jinja2.Template, jinja2.Template, jinja2.Template]  # subject, HTML, text
     sources: Sources
     shape: certain.Shape | None  # of a template that need not be tried out
+    is_regular: bool
     in_links: tuple[frozenset[str], ...]  # the variables in each link's target
     required: frozenset[str]
     in_subject: frozenset[str]
@@ -108,6 +109,7 @@ def _compiled(folder: Path, hidden: str) -> Compiled:
         code=(subject, html, text),
         sources=sources,
         shape=certain.shape(trees, targets, required),
+        is_regular=regular.is_regular(trees),
         in_links=tuple(map(variables.named, targets)),
         required=required,
         in_subject=variables.named(trees[0]),

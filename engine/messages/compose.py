@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from engine.messages import compiling, headers, links, mime, templates
+from engine.messages import compiling, headers, links, mime, skeletons, templates
 from engine.tracking import tokens
 from errors import CadenciaError
 
@@ -75,29 +75,55 @@ class Composer:
         if sender.reply_to:
             self._fixed = f"{_sender_field('Reply-To', sender.reply_to)}\r\n{_FIXED}"
         self._dated: tuple[datetime | None, str] = (None, "")
+        self._skeletons: dict[str, skeletons.Skeletons | None] = {}
 
     def compose(self, message: Composable, *, now: datetime, eight_bit: bool) -> bytes:
         """The whole mail with CRLF line ends, not dot-stuffed, the same on every call but for its Date.
 
         `eight_bit`: the server takes 8BITMIME. CannotCompose if template and values make no mail.
         """
-        mail = self._signer.mail(message.email_id)
-        addresses = links.Addresses(mail, self._public_url, unsubscribes=message.kind == "marketing")
         try:
-            subject, html, text = self._library.get(message.template).encode(message.variables, addresses)
-            head = self._head(message, subject, addresses.unsubscribe, now)
-            if not (eight_bit or head.isascii()):
-                raise ValueError("To: its name before the @ is outside ASCII, which this relay cannot take")
-            return mime.alternative(text, html, boundary=mail.boundary(), eight_bit=eight_bit, head=head)
+            try:
+                ready = self._skeletons[message.template]
+            except KeyError:
+                ready = self._prepare(message.template)
+            if ready is not None:
+                signed = self._signer.mail(message.email_id)
+                to = headers.address_field("To", message.to, message.to_name or "")
+                mail = skeletons.Mail(signed, to, self._date(now), headers.message_id_field(message.message_id))
+                unsubscribes = message.kind == "marketing"
+                filled = ready.fill(message.variables, mail, unsubscribes=unsubscribes, eight_bit=eight_bit)
+                if filled is not None:
+                    return filled
+            return self.at_length(message, now=now, eight_bit=eight_bit)
         except (templates.UnknownTemplate, templates.CannotRender, compiling.BrokenTemplate, ValueError) as failure:
             raise CannotCompose(self._told(message, failure)) from None
 
-    def _head(self, message: Composable, subject: str, unsubscribe: str, now: datetime) -> bytes:
-        to = headers.address_field("To", message.to, message.to_name or "")
-        about = headers.text_field("Subject", subject)
-        name = headers.message_id_field(message.message_id)
+    def _prepare(self, name: str) -> skeletons.Skeletons | None:
+        template = self._library.get(name)
+        ready = skeletons.Skeletons(template, self._public_url, self._head) if template.is_regular else None
+        self._skeletons[name] = ready
+        return ready
+
+    def at_length(self, message: Composable, *, now: datetime, eight_bit: bool) -> bytes:
+        """The mail composed from its beginning, whatever the template does; raises what its parts raise."""
+        signed = self._signer.mail(message.email_id)
+        addresses = links.Addresses(signed, self._public_url, unsubscribes=message.kind == "marketing")
+        subject, html, text = self._library.get(message.template).encode(message.variables, addresses)
+        head = self._head(
+            headers.address_field("To", message.to, message.to_name or ""),
+            headers.text_field("Subject", subject),
+            self._date(now),
+            headers.message_id_field(message.message_id),
+            addresses.unsubscribe,
+        ).encode()
+        if not (eight_bit or head.isascii()):
+            raise ValueError("To: its name before the @ is outside ASCII, which this relay cannot take")
+        return mime.alternative(text, html, boundary=signed.boundary(), eight_bit=eight_bit, head=head)
+
+    def _head(self, to: str, subject: str, date: str, message_id: str, unsubscribe: str) -> str:
         leave = f"\r\n{_LEAVE}: <{unsubscribe}>\r\n{_ONE_CLICK}" if unsubscribe else ""
-        return f"{self._from}\r\n{to}\r\n{about}\r\n{self._date(now)}\r\n{name}{leave}\r\n{self._fixed}".encode()
+        return f"{self._from}\r\n{to}\r\n{subject}\r\n{date}\r\n{message_id}{leave}\r\n{self._fixed}"
 
     def _date(self, now: datetime) -> str:
         """The Date field; the mails of a group share one `now`."""

@@ -152,15 +152,15 @@ class Addresses:
         self._mail = mail
         self._public_url = public_url
         self._signed: dict[tuple[int, str], str] = {}
-        self.pixel = f"{public_url}/o/{mail.opened()}.gif"
-        self.unsubscribe = f"{public_url}/u/{mail.unsubscribe()}" if unsubscribes else ""
+        self.pixel = f"{public_url}/o/{mail.opened().decode()}.gif"
+        self.unsubscribe = f"{public_url}/u/{mail.unsubscribe().decode()}" if unsubscribes else ""
 
     def clicked(self, link: int, target: str) -> str:
         """The tracked address; a harmless target as it is; "#" for one that must not be followed."""
         address = self._signed.get((link, target))
         if address is None:
             try:
-                address = f"{self._public_url}/c/{self._mail.clicked(tokens.destination(link, target))}"
+                address = self._tracked(link, target)
             except ValueError:
                 address = self._repaired(link, target)
             self._signed[link, target] = address
@@ -170,8 +170,12 @@ class Addresses:
         """The address for a target that is not in printable ASCII, or no web address at all."""
         web = web_target(target)
         if web is not None:
-            return f"{self._public_url}/c/{self._mail.clicked(tokens.destination(link, web))}"
+            return self._tracked(link, web)
         return target.strip() if is_harmless(target) else "#"
+
+    def _tracked(self, link: int, target: str) -> str:
+        token = self._mail.clicked(tokens.destination(link, target))
+        return f"{self._public_url}/c/{token.decode()}"
 
 
 @lru_cache(maxsize=256)

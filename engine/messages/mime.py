@@ -11,14 +11,14 @@ _ENCODINGS = (b"7bit", b"8bit", b"quoted-printable", b"base64")
 _PLAIN, _RICH = ({name: _PART % (subtype, name) for name in _ENCODINGS} for subtype in (b"plain", b"html"))
 
 
-def alternative(text: bytes, html: bytes, *, boundary: str, eight_bit: bool, head: bytes = b"") -> bytes:
+def alternative(text: bytes, html: bytes, *, boundary: bytes, eight_bit: bool, head: bytes = b"") -> bytes:
     """`head`, the Content-Type field and the body after it.
 
     `text` and `html` are what templates render: UTF-8, lines that end in CRLF, no NUL. `boundary` must stand in neither
     of them: it is not looked for. `eight_bit`: the server takes 8BITMIME (RFC 6152); without it, or where a line is
     longer than 998 octets, a part goes as quoted-printable or base64.
     """
-    between = f"=_{boundary}".encode("ascii")
+    between = b"=_" + boundary
     text_as, plain = _encoded(text, eight_bit)
     html_as, rich = _encoded(html, eight_bit)
     return b"".join((

@@ -54,6 +54,16 @@ class Template:
         """Realistic variables to try the template with."""
         return self._compiled.sources.sample
 
+    @property
+    def is_regular(self) -> bool:
+        """Whether its mails differ only in their variables' words and in which of these are there and not empty."""
+        return self._compiled.is_regular
+
+    @property
+    def optional(self) -> frozenset[str]:
+        """The variables that it uses where they are given."""
+        return frozenset(self._compiled.names) - self.required - {links.UNSUBSCRIBE, links.PIXEL}
+
     @cached_property
     def language(self) -> str | None:
         """The language its HTML says to be in, as a tag like `es` or `en-GB`; None if it says none."""

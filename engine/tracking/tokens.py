@@ -83,15 +83,15 @@ class Signer:
 
     def opened(self, email_id: UUID) -> str:
         """A token for the pixel of one e-mail; 44 characters."""
-        return self.mail(email_id).opened()
+        return self.mail(email_id).opened().decode("ascii")
 
     def clicked(self, email_id: UUID, link: int, target: str) -> str:
         """A token that carries link number and target; ValueError unless `target` is http(s) (see `is_web`)."""
-        return self.mail(email_id).clicked(destination(link, target))
+        return self.mail(email_id).clicked(destination(link, target)).decode("ascii")
 
     def unsubscribe(self, email_id: UUID) -> str:
         """A token for the unsubscribe page of one e-mail; 44 characters."""
-        return self.mail(email_id).unsubscribe()
+        return self.mail(email_id).unsubscribe().decode("ascii")
 
     def read_opened(self, token: str) -> UUID:
         """The e-mail whose pixel this is, or InvalidToken."""
@@ -119,7 +119,7 @@ class Signer:
 
 
 class Mail:
-    """Signs the tokens of one e-mail with one key."""
+    """Signs the tokens of one e-mail with one key; they are ASCII."""
 
     __slots__ = ("_begin", "_clicks", "_written")
 
@@ -130,22 +130,22 @@ class Mail:
         # 33 bytes are 44 characters to the last bit: what stands in a row is written as each would be alone.
         self._written = _encoded(begin + proofs[:_TAG] + begin + proofs[_TAG:])
 
-    def opened(self) -> str:
+    def opened(self) -> bytes:
         """A token for the pixel; 44 characters."""
         return self._written[:SHORT_CHARS]
 
-    def clicked(self, to: Destination) -> str:
+    def clicked(self, to: Destination) -> bytes:
         """A token for one link."""
         body = self._begin + to
         hashed = self._clicks.copy()
         hashed.update(body)
-        return b2a_base64(body + hashed.digest(), newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
+        return b2a_base64(body + hashed.digest(), newline=False).translate(_TO_URL).rstrip(b"=")
 
-    def unsubscribe(self) -> str:
+    def unsubscribe(self) -> bytes:
         """A token for the unsubscribe page; 44 characters."""
         return self._written[SHORT_CHARS : 2 * SHORT_CHARS]
 
-    def boundary(self) -> str:
+    def boundary(self) -> bytes:
         """22 characters that nobody without the key can know beforehand and no token tells: they part a mail's body."""
         return self._written[2 * SHORT_CHARS :]
 
@@ -182,16 +182,17 @@ def _email_id(body: bytes) -> UUID:
     return UUID(bytes=body[1:17])
 
 
-def _encoded(raw: bytes) -> str:
-    return b2a_base64(raw, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
+def _encoded(raw: bytes) -> bytes:
+    return b2a_base64(raw, newline=False).translate(_TO_URL).rstrip(b"=")
 
 
 def _decoded(token: str) -> bytes:
     """The bytes of a token in its one canonical spelling; any other spelling of the same bytes is refused."""
     try:
-        raw = a2b_base64(token.encode("ascii").translate(_FROM_URL) + b"==")
+        spelled = token.encode("ascii")
+        raw = a2b_base64(spelled.translate(_FROM_URL) + b"==")
     except (UnicodeEncodeError, Base64Error):
         raise InvalidToken("token: not url-safe base64") from None
-    if len(raw) < _SHORT or _encoded(raw) != token:
+    if len(raw) < _SHORT or _encoded(raw) != spelled:
         raise InvalidToken("token: not url-safe base64")
     return raw

@@ -37,7 +37,7 @@ def legal(raw: bytes) -> bool:
 @settings(max_examples=150, deadline=None)
 def test_any_body_comes_back_as_it_went(text: list[str], html: list[str], eight_bit: bool) -> None:
     words = ["\r\n".join([*text, ""]), "\r\n".join([*html, ""])]
-    raw = mime.alternative(words[0].encode(), words[1].encode(), boundary="n1", eight_bit=eight_bit)
+    raw = mime.alternative(words[0].encode(), words[1].encode(), boundary=b"n1", eight_bit=eight_bit)
     assert [content(part) for part in parts(raw)] == words
     assert legal(raw)
     assert eight_bit or raw.isascii()
@@ -61,7 +61,7 @@ def test_any_body_comes_back_as_it_went(text: list[str], html: list[str], eight_
     ],
 )
 def test_a_part_is_encoded_only_as_far_as_it_must_be(words: str, eight_bit: bool, encoding: str) -> None:
-    raw = mime.alternative(words.encode(), words.encode(), boundary="n1", eight_bit=eight_bit)
+    raw = mime.alternative(words.encode(), words.encode(), boundary=b"n1", eight_bit=eight_bit)
     assert [part["Content-Transfer-Encoding"] for part in parts(raw)] == [encoding, encoding]
     assert [content(part).rstrip("\r\n") for part in parts(raw)] == [words.rstrip("\r\n")] * 2
     assert legal(raw)
