@@ -56,6 +56,11 @@ class Ring:
                         return padded[:-size]
         return self._library.decrypt(token)  # it says what is wrong, in its own words
 
+    def decrypt_all(self, tokens: Sequence[str]) -> list[bytes]:
+        """What `decrypt` gives for each, in order, in two thirds of its time for many; raises what it raises."""
+        plain = self._keys[0].open_all(tokens)
+        return plain if plain is not None else [self.decrypt(token) for token in tokens]
+
 
 class _Key(threading.local):
     """One key; each thread has ciphers of its own, for a cipher remembers its last block."""
@@ -78,6 +83,31 @@ class _Key(threading.local):
     def decipher(self, blocks: bytes) -> bytes:
         """The padded text of whole `blocks`, of which the first is the initialisation vector."""
         return self._decipher(blocks)[_BLOCK:]
+
+    def open_all(self, tokens: Sequence[str]) -> list[bytes] | None:
+        """What these tokens hold; None where one of them is none of this key's."""
+        try:
+            spelled = "\n".join(tokens).encode("ascii").translate(_FROM_URL).split(b"\n")
+            whole = [a2b_base64(token) for token in spelled]
+        except (UnicodeEncodeError, Base64Error):
+            return None
+        if len(whole) != len(tokens):
+            return None
+        tag, sealed = self.tag, []
+        for data in whole:
+            body = data[:-_TAG]
+            is_whole = len(data) >= _LEAST and (len(body) - _HEAD) % _BLOCK == 0 and data[:1] == _VERSION
+            if not (is_whole and compare_digest(tag(body), data[-_TAG:])):
+                return None
+            sealed.append(body[_HEAD:])
+        blocks, end, plain = self._decipher(b"".join(sealed)), 0, []
+        for each in sealed:
+            begin, end = end + _BLOCK, end + len(each)
+            size = blocks[end - 1]
+            if not (0 < size <= _BLOCK and blocks.endswith(_PADDING[size], begin, end)):
+                return None
+            plain.append(blocks[begin : end - size])
+        return plain
 
     def tag(self, body: bytes) -> bytes:
         """HMAC-SHA256 of `body`."""

@@ -24,6 +24,10 @@ class Vault:
         """What was encrypted; raises `cryptography.fernet.InvalidToken` when no key fits."""
         return self._ring.decrypt(token).decode()
 
+    def decrypt_all(self, tokens: Sequence[str]) -> list[str]:
+        """What `decrypt` gives for each, in order, quicker for many; raises what it raises."""
+        return [plain.decode() for plain in self._ring.decrypt_all(tokens)]
+
     def blind_index(self, address: str) -> bytes:
         """32 bytes that are equal for equal addresses, whatever their case, and tell nothing without the key."""
         digest = self._index.copy()

@@ -194,11 +194,11 @@ class _Drain:
         def composed(slot: int) -> smtp.Letter | None:
             member = group.members[slot]
             try:
-                data = self._sending.composer.compose(member, now=now, eight_bit=eight_bit)
+                data, has_no_dots = self._sending.composer.made(member, now=now, eight_bit=eight_bit)
             except compose.CannotCompose as error:
                 own[slot] = Rejected(Phase.CONNECT, 0, None, f"cannot be composed: {error}", dead_address=False)
                 return None
-            return smtp.Letter(slot, member.to, data, has_only_crlf=True)  # the composer's promise
+            return smtp.Letter(slot, member.to, data, True, has_no_dots)  # only CRLF: the composer's promise
 
         ahead: list[smtp.Letter | None] = []
         size = 0

@@ -1,9 +1,10 @@
 """The sequence goes on: what a settled mail does to its contact's flags and to its enrollment's next step."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from operator import attrgetter
 from uuid import UUID
 
@@ -50,19 +51,22 @@ def carried(session: Session, mails: Sequence[Settled], *, now: datetime) -> Non
 def counted(session: Session, mails: Sequence[Settled]) -> None:
     """The rollups: rows that every sender wants, so let this be the last thing before the commit."""
     counts: dict[rollups.Key, Counter[str]] = {}
-    for (campaign_id, step, variant, at, status, reason), number in Counter(map(_WHAT, mails)).items():
-        if status in ("sent", "failed"):
-            hour = at.replace(minute=0, second=0, microsecond=0)
-            counted = counts.setdefault(rollups.Key(campaign_id, step, variant, hour), Counter())
-            counted[status] += number
-            if reason in _LOSSES:
-                counted[_LOSSES[reason]] += number
+    for campaign_id, of_campaign in groupby(mails, _CAMPAIGN):  # the mails of a group lie together
+        for (step, variant, at, status, reason), number in Counter(map(_WHAT, of_campaign)).items():
+            if status in ("sent", "failed"):
+                hour = at.replace(minute=0, second=0, microsecond=0)
+                counted = counts.setdefault(rollups.Key(campaign_id, step, variant, hour), Counter())
+                counted[status] += number
+                if reason in _LOSSES:
+                    counted[_LOSSES[reason]] += number
     rollups.add(session, counts)
     if any(counted["failed"] for counted in counts.values()):
         brakes.check(session, counts)
 
 
-_WHAT = attrgetter("campaign_id", "step", "variant", "at", "status", "reason")
+# Hashing an id costs more than all the rest of a mail's count.
+_CAMPAIGN = attrgetter("campaign_id")
+_WHAT = attrgetter("step", "variant", "at", "status", "reason")
 _LOSSES = {"hard_bounce": "bounced", "refused": "refused"}
 
 
@@ -92,21 +96,20 @@ WHERE c.id = sent.contact_id
 
 def _flag(session: Session, sent: Sequence[Settled], now: datetime) -> None:
     for step, mails in _by_step(sent).items():
-        contacts = sorted({mail.contact_id for mail in mails}, key=_number)
+        contacts = sorted([mail.contact_id for mail in mails], key=_NUMBER)
         session.execute(_FLAG[step], {"contacts": arrays.uuids(contacts), "now": now})
 
 
 def _by_step(mails: Iterable[Settled]) -> dict[int, list[Settled]]:
     found: dict[int, list[Settled]] = {}
-    for mail in mails:
-        if mail.step is not None:
-            found.setdefault(mail.step, []).append(mail)
+    for step, of_step in groupby(mails, _STEP):
+        if step is not None:
+            found.setdefault(step, []).extend(of_step)
     return found
 
 
-def _number(of: UUID) -> int:
-    """Orders ids as the database does, and quicker than comparing them."""
-    return of.int
+_STEP = attrgetter("step")
+_NUMBER = attrgetter("int")  # orders ids as the database does, and quicker than comparing them
 
 
 # `IS TRUE` keeps the planner from walking the index of running enrollments, which by its statistics is short and in
@@ -128,13 +131,12 @@ def _next_step(session: Session, mails: Sequence[Settled]) -> None:
     enrolled = [mail for mail in mails if mail.enrollment_id]
     if not enrolled:
         return
-    plans = _plans(session, {mail.campaign_id for mail in enrolled if mail.campaign_id})
+    plans = _plans(session, {campaign_id for campaign_id, _ in groupby(enrolled, _CAMPAIGN) if campaign_id})
     for step, of_step in _by_step(enrolled).items():
-        times = _Times(plans, step + 1)
         values = {
             "step": step,
             "ids": arrays.uuids([mail.enrollment_id for mail in of_step if mail.enrollment_id]),
-            "next": arrays.moments([times.after(mail) for mail in of_step]),
+            "next": arrays.moments(_due_after(of_step, plans, step + 1)),
         }
         session.execute(_ADVANCE, values)
 
@@ -155,7 +157,7 @@ def _wait(session: Session, mails: Sequence[Settled]) -> None:
     enrolled = [mail for mail in mails if mail.enrollment_id]
     with_row = [mail.enrollment_id for mail in enrolled if mail.has_row and mail.enrollment_id]
     if with_row:
-        session.execute(_WAIT, {"ids": arrays.uuids(sorted(with_row, key=_number))})
+        session.execute(_WAIT, {"ids": arrays.uuids(sorted(with_row, key=_NUMBER))})
     later = [mail for mail in enrolled if not mail.has_row and mail.due_at]
     if later:
         ids = arrays.uuids([mail.enrollment_id for mail in later if mail.enrollment_id])
@@ -186,23 +188,29 @@ def _plans(session: Session, campaign_ids: Iterable[UUID]) -> Mapping[tuple[UUID
     }
 
 
-class _Times:
-    """When a step is due, by the moment the step before it was sent; many mails share a moment."""
+def _due_after(
+    mails: Sequence[Settled], plans: Mapping[tuple[UUID, int], _Plan], step: int
+) -> Iterator[datetime | None]:
+    """When the step is due for each, by the moment the step before it was sent; many mails share a moment."""
+    for campaign_id, of_campaign in groupby(mails, _CAMPAIGN):
+        plan = plans.get((campaign_id, step)) if campaign_id else None
+        yield from map(_Openings(plan).__getitem__, map(_AT, of_campaign))
 
-    def __init__(self, plans: Mapping[tuple[UUID, int], _Plan], step: int) -> None:
-        self._plans = plans
-        self._step = step
-        self._known: dict[tuple[UUID | None, datetime], datetime | None] = {}
 
-    def after(self, mail: Settled) -> datetime | None:
-        key = (mail.campaign_id, mail.at)
-        if key not in self._known:
-            self._known[key] = self._due(*key)
-        return self._known[key]
+_AT = attrgetter("at")
 
-    def _due(self, campaign_id: UUID | None, at: datetime) -> datetime | None:
-        plan = self._plans.get((campaign_id, self._step)) if campaign_id else None
-        return window.next_open(at + plan.delay, plan.window, plan.zone) if plan else None
+
+class _Openings(dict[datetime, datetime | None]):
+    """When a step opens, by the moment the one before it was sent; each is worked out once."""
+
+    def __init__(self, plan: _Plan | None) -> None:
+        self._plan = plan
+
+    def __missing__(self, at: datetime) -> datetime | None:
+        plan = self._plan
+        opens = None if plan is None else window.next_open(at + plan.delay, plan.window, plan.zone)
+        self[at] = opens
+        return opens
 
 
 _BURY = text(

@@ -15,8 +15,7 @@ def seal(variables: Mapping[str, Any]) -> str:
 
 
 # What a contact's columns are called in templates.
-_NAMES = ("nombre", "apellido", "empresa", "cargo", "industria")
-_NOTHING_KNOWN = dict.fromkeys(_NAMES, "")
+_NOTHING_KNOWN = dict.fromkeys(("nombre", "apellido", "empresa", "cargo", "industria"), "")
 
 
 def of(row: Row[Any], campaign: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -36,7 +35,15 @@ def of_contact(
     What the contact's columns say wins over the campaign's variables, and those over its attributes.
     """
     known = {**_NOTHING_KNOWN, **attributes, **campaign} if attributes else {**_NOTHING_KNOWN, **campaign}
-    for name, value in zip(_NAMES, person, strict=True):
-        if value:
-            known[name] = value
+    first, last, company, role, industry = person
+    if first:
+        known["nombre"] = first
+    if last:
+        known["apellido"] = last
+    if company:
+        known["empresa"] = company
+    if role:
+        known["cargo"] = role
+    if industry:
+        known["industria"] = industry
     return known

@@ -67,19 +67,14 @@ def decide(message: Attempted, outcome: Outcome, *, now: datetime, moment: Momen
     """The message's next state in the drawing of docs/architecture.md; `moment` is product time at a unix ms."""
     if isinstance(outcome, Sent):  # nearly all of them
         at = moment(outcome.at_ms) if moment and outcome.at_ms else now
-        return Settled(*_origin(message), "sent", at, at, None, outcome.response, None, 1)
-    return Settled(*_origin(message), **_refusal(message, outcome, now), at=now)
-
-
-def _origin(message: Attempted) -> tuple[UUID, UUID, UUID | None, UUID | None, int | None, str | None]:
-    return (
-        message.email_id,
-        message.contact_id,
-        message.campaign_id,
-        message.enrollment_id,
-        message.step,
-        message.variant,
-    )
+        return Settled(
+            message.email_id, message.contact_id, message.campaign_id, message.enrollment_id, message.step,
+            message.variant, "sent", at, at, None, outcome.response, None, 1,
+        )  # fmt: skip
+    return Settled(
+        message.email_id, message.contact_id, message.campaign_id, message.enrollment_id, message.step,
+        message.variant, **_refusal(message, outcome, now), at=now,
+    )  # fmt: skip
 
 
 def _refusal(message: Attempted, outcome: Outcome, now: datetime) -> dict[str, Any]:

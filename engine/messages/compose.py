@@ -82,6 +82,10 @@ class Composer:
 
         `eight_bit`: the server takes 8BITMIME. CannotCompose if template and values make no mail.
         """
+        return self.made(message, now=now, eight_bit=eight_bit).data
+
+    def made(self, message: Composable, *, now: datetime, eight_bit: bool) -> skeletons.Filled:
+        """As `compose`, with what whoever sends it may want to know."""
         try:
             try:
                 ready = self._skeletons[message.template]
@@ -95,7 +99,7 @@ class Composer:
                 filled = ready.fill(message.variables, mail, unsubscribes=unsubscribes, eight_bit=eight_bit)
                 if filled is not None:
                     return filled
-            return self.at_length(message, now=now, eight_bit=eight_bit)
+            return skeletons.Filled(self.at_length(message, now=now, eight_bit=eight_bit), False)
         except (templates.UnknownTemplate, templates.CannotRender, compiling.BrokenTemplate, ValueError) as failure:
             raise CannotCompose(self._told(message, failure)) from None
 

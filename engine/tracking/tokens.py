@@ -136,10 +136,17 @@ class Mail:
 
     def clicked(self, to: Destination) -> bytes:
         """A token for one link."""
-        body = self._begin + to
-        hashed = self._clicks.copy()
-        hashed.update(body)
-        return b2a_base64(body + hashed.digest(), newline=False).translate(_TO_URL).rstrip(b"=")
+        return self.all_clicked((to,))[0]
+
+    def all_clicked(self, to: Sequence[Destination]) -> list[bytes]:
+        """A token for each of these links."""
+        begin, keyed, made = self._begin, self._clicks.copy, []
+        for destined in to:
+            body = begin + destined
+            hashed = keyed()
+            hashed.update(body)
+            made.append(b2a_base64(body + hashed.digest(), newline=False).translate(_TO_URL).rstrip(b"="))
+        return made
 
     def unsubscribe(self) -> bytes:
         """A token for the unsubscribe page; 44 characters."""

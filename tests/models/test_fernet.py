@@ -3,6 +3,8 @@
 import struct
 import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from random import Random
+from unittest import mock
 
 import pytest
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -114,3 +116,25 @@ def test_threads_do_not_disturb_each_other() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+ODD = st.sampled_from(["", "x", "ñ", "\n", "AAAA\nAAAA", made(b"\x80" + bytes(8)), made(ciphered(bytes(16)))])
+
+
+@given(st.lists(st.tuples(TEXTS, st.sampled_from(KEYS)), max_size=5), st.lists(ODD, max_size=1), st.randoms())
+def test_many_are_read_as_each_would_be_alone(texts: list[tuple[bytes, str]], odd: list[str], dice: Random) -> None:
+    tokens = [*(Fernet(key).encrypt(text).decode() for text, key in texts), *odd]
+    dice.shuffle(tokens)
+    alone = [read(token) for token in tokens]
+    failure = next((read for read in alone if isinstance(read, type)), None)
+    if failure is None:
+        assert RING.decrypt_all(tokens) == alone
+    else:
+        with pytest.raises(failure):
+            RING.decrypt_all(tokens)
+
+
+def test_many_of_the_first_key_are_read_together() -> None:
+    tokens = [RING.encrypt(b"a" * size) for size in range(50)]
+    with mock.patch.object(Ring, "decrypt", side_effect=AssertionError("one by one")):
+        assert RING.decrypt_all([token.decode() for token in tokens]) == [b"a" * size for size in range(50)]

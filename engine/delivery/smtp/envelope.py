@@ -22,13 +22,15 @@ class Letter(NamedTuple):
     """One message for one recipient; `slot` is its place in the group, 0 to n - 1.
 
     `data` is the whole RFC 5322 message, every line ended by CRLF, not dot-stuffed. Whoever made it may vouch for the
-    line ends (`has_only_crlf`), as the composer does: looking at each letter for what it never makes costs 3 µs.
+    line ends (`has_only_crlf`), as the composer does, and for no line's beginning with a dot (`has_no_dots`): to look
+    costs 3 and 2 µs.
     """
 
     slot: int
     recipient: str
     data: bytes
     has_only_crlf: bool = False
+    has_no_dots: bool = False
 
 
 class CannotSend(Exception):
@@ -53,7 +55,7 @@ class Envelope:
 
     def seal(self, letter: Letter, features: Features) -> tuple[Letter, str]:
         """The letter as it may leave, and MAIL, RCPT and DATA for it, a line each. Raises CannotSend."""
-        _, address, data, has_only_crlf = letter
+        _, address, data, has_only_crlf, _ = letter
         if not (has_only_crlf or self._has_only_crlf(data)):
             letter = letter._replace(data=_any_line_end.sub(b"\r\n", data))
         if len(address) > _MAX_ADDRESS or not address.isascii() or _is_address(address) is None:
@@ -113,15 +115,16 @@ def on_the_wire(address: str) -> str:
     return f"{local}@{_punycode(domain)}"
 
 
-def transparent(data: bytes, behind: bytes = b"") -> bytes:
+def transparent(data: bytes, behind: bytes = b"", *, has_no_dots: bool = False) -> bytes:
     """`data` with every leading dot doubled, the end-of-mail line, and `behind` after it, in one copy.
 
-    RFC 5321 section 4.5.2.
+    RFC 5321 section 4.5.2. `has_no_dots`: there is none to double.
     """
-    if _dot_at_line_start(data) is not None:
-        data = data.replace(b"\n.", b"\n..")
-    if data[:1] == b".":
-        data = b"." + data
+    if not has_no_dots:
+        if _dot_at_line_start(data) is not None:
+            data = data.replace(b"\n.", b"\n..")
+        if data[:1] == b".":
+            data = b"." + data
     return b"".join((data, b".\r\n" if data[-2:] == b"\r\n" else b"\r\n.\r\n", behind))
 
 

@@ -32,7 +32,7 @@ class Flight:
         `complete` is called with its slot before the write that can carry the final dot.
         """
         self.letter = letter
-        body = transparent(letter.data, behind)
+        body = transparent(letter.data, behind, has_no_dots=letter.has_no_dots)
         self._behind = len(behind)
         if len(body) <= _WHOLE:
             complete(letter.slot)

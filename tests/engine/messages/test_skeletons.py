@@ -51,6 +51,7 @@ LEAVES = st.one_of(
     PRINTS.map("<p>{}</p>\n".format),
     st.tuples(PRINTS, PRINTS).map(lambda two: f"<b title='{two[0]}'>{two[1]}</b>"),
     HREFS.map(lambda href: f'<a href="{href}">x</a>'),
+    st.just("\n.{{ b }}\n{{ a }}\n"),
     st.integers(900, 1_000).map(lambda size: "\n" + "z" * size + "{{ a }}\n"),
 )
 TESTS = st.sampled_from(
@@ -99,6 +100,8 @@ def test_any_mail_is_what_it_is_when_composed_at_length(
         for variables in [*each, *each]:  # the second time from skeletons that are there
             mail = message(variables, kind, person)
             filled = outcome(composer.compose, mail, eight_bit=eight_bit)
+            if isinstance(filled, bytes) and composer.made(mail, now=NOW, eight_bit=eight_bit).has_no_dots:
+                assert b"\n." not in filled
             at_length = outcome(composer.at_length, mail, eight_bit=eight_bit)
             assert filled == at_length or (isinstance(at_length, str) and filled == "CannotCompose")
 
@@ -141,6 +144,26 @@ def test_what_differs_in_more_than_its_places_is_composed_at_length(body: str, v
         composer = compose.Composer(library, SIGNER, compose.From("l@cadencia.example", None, "https://us.example"))
         with pytest.raises(AssertionError, match="composed at length"), only_filled():
             composer.compose(message(variables, "marketing", ("a@a.example", None)), now=NOW, eight_bit=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "value", "has_no_dots"),
+    [
+        ("<p>{{ a }}</p>", ".", True),
+        ("x\n{{ a }}", "b.", True),
+        ("x\n{{ a }}", ".b", False),
+        ("x\n.{{ a }}", "b", False),
+    ],
+)
+def test_a_mail_without_a_dot_at_the_start_of_a_line_is_vouched_for(body: str, value: str, has_no_dots: bool) -> None:
+    with written(body, "S", "x") as folder:
+        library = templates.Library(folder.parent)
+        composer = compose.Composer(library, SIGNER, compose.From("l@cadencia.example", None, "https://us.example"))
+        mail = message({"a": value}, "marketing", ("a@a.example", None))
+        with only_filled():
+            made = composer.made(mail, now=NOW, eight_bit=True)
+    assert made.has_no_dots is has_no_dots
+    assert (b"\n." in made.data) is not has_no_dots
 
 
 def test_no_more_skeletons_are_kept_than_patterns_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
