@@ -9,6 +9,7 @@ from email import policy
 import pytest
 from sqlalchemy import text
 
+import settings
 from engine import clock
 from engine.audience import addresses
 from engine.delivery import audit, outbox
@@ -173,6 +174,31 @@ def test_the_drain_ends_with_its_time_slice(inbox: Mailstore) -> None:
         assert drain.drain(LANE) is True
         with transaction() as session:
             assert audit.run(session).statuses == {"queued": 35, "sent": 25}
+
+
+def test_letters_are_composed_a_few_ahead_and_no_more(inbox: Mailstore, monkeypatch: pytest.MonkeyPatch) -> None:
+    email_ids = queue(60)
+    sending = process.current()
+    waiting: list[int] = [0]  # composed and not yet on their way, after each step
+
+    def made(*args: object, **options: object) -> object:
+        waiting.append(waiting[-1] + 1)
+        return composed(*args, **options)
+
+    def complete(slot: int) -> None:
+        waiting.append(waiting[-1] - 1)
+        completed(slot)
+
+    composed, completed = sending.composer.made, sending.recorder.complete
+    monkeypatch.setattr(sending.composer, "made", made)
+    monkeypatch.setattr(sending.recorder, "complete", complete)
+    monkeypatch.setattr(drain, "_AHEAD_BYTES", 20_000)
+    drain.drain(LANE)
+    assert statuses(email_ids) == ["sent"] * 60
+    assert waiting[-1] == 0
+    size = max(len(mail.raw) for mail in inbox.since(0))
+    ahead = 20_000 // (size - 100) + 1  # what makes them enough is composed, too
+    assert 2 < max(waiting) <= ahead + settings.current().smtp_connections
 
 
 def test_orphans_are_sorted_before_the_first_send(inbox: Mailstore) -> None:
