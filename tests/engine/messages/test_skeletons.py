@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from unittest import mock
 from uuid import UUID
 
 import pytest
@@ -109,7 +108,12 @@ def test_any_mail_is_what_it_is_when_composed_at_length(
 @contextmanager
 def only_filled() -> Iterator[None]:
     """Fails where a mail is composed at length."""
-    with mock.patch.object(compose.Composer, "at_length", side_effect=AssertionError("composed at length")):
+
+    def at_length(*_: object, **__: object) -> bytes:
+        raise AssertionError("composed at length")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(compose.Composer, "at_length", at_length)
         yield
 
 
