@@ -59,10 +59,10 @@ def new_enrollment() -> UUID:
 
 def of_step(enrollment_id: UUID, step: int) -> UUID:
     """The id of the mail of step 1, 2 or 3 of an enrollment."""
-    return of_number(enrollment_id.int | step)
+    return _of_number(enrollment_id.int | step)
 
 
-def of_number(number: int) -> UUID:
+def _of_number(number: int) -> UUID:
     """The id of these 128 bits, which are not looked at: in half the time that `UUID(int=…)` takes."""
     made = _blank(UUID)
     _set(made, "int", number)

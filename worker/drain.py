@@ -198,7 +198,8 @@ class _Drain:
             except compose.CannotCompose as error:
                 own[slot] = Rejected(Phase.CONNECT, 0, None, f"cannot be composed: {error}", dead_address=False)
                 return None
-            return smtp.Letter(slot, member.to, data, True, has_no_dots)  # only CRLF: the composer's promise
+            # That it has only CRLF is the composer's promise.
+            return smtp.Letter(slot, member.to, data, has_only_crlf=True, has_no_dots=has_no_dots)
 
         ahead: list[smtp.Letter | None] = []
         size = 0

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from jinja2 import nodes
 
 from engine.messages import links, sandbox, variables
+from engine.messages.sandbox.generating import JINJAS
 
-_JINJAS = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
 _OURS = frozenset({links.UNSUBSCRIBE, links.PIXEL})
 _OCTETS_A_CHAR = 5  # at most: four in UTF-8, five where HTML escapes it
 _STRANGE = frozenset("&<>'\"")  # what HTML escapes, so that an address in it is read back
@@ -45,7 +45,7 @@ def shape(
 
     `written` are its subject and bodies, `targets` its links, `required` what it cannot do without.
     """
-    names = frozenset(required) - _JINJAS
+    names = frozenset(required) - JINJAS
     try:
         prints = max(_prints(tree.body, names | _OURS) for tree in written)
         ways = {_way(tree.body, names) for tree in targets}

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from jinja2 import nodes
 
 from engine.messages import links
+from engine.messages.sandbox.generating import JINJAS
 
-_JINJAS = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -40,7 +40,7 @@ def _is_printed(node: nodes.Node) -> bool:
         case nodes.TemplateData(data=text):
             return _CONTROL.search(text) is None
         case nodes.Name(name=name):
-            return name not in _JINJAS
+            return name not in JINJAS
         case nodes.Filter(node=nodes.Name() as name, name=("default" | "d"), args=args, kwargs=[]):
             return _is_printed(name) and all(map(_is_fixed, args))
         case nodes.CondExpr(test=test, expr1=chosen, expr2=nodes.Node() as otherwise):
@@ -61,7 +61,7 @@ def _is_asked(test: nodes.Node) -> bool:
     """Whether a test only asks if variables are there, or empty."""
     match test:
         case nodes.Name(name=name):
-            return name not in _JINJAS
+            return name not in JINJAS
         case nodes.Test(node=nodes.Name() as name, name=("defined" | "undefined")):
             return _is_asked(name)
         case nodes.Not() | nodes.And() | nodes.Or():

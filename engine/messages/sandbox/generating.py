@@ -10,7 +10,7 @@ Wrap = Callable[..., bytes]
 Printing = tuple[Node, Frame]
 
 # Names that Jinja itself gives a meaning, whatever the mail's variables are called.
-_JINJAS = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
+JINJAS = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
 
 
 class Generator(CodeGenerator):
@@ -22,7 +22,7 @@ class Generator(CodeGenerator):
 
     def visit_Template(self, node: Template, frame: Frame | None = None) -> None:  # noqa: N802  # Jinja's name
         """The whole module."""
-        bound = _JINJAS.union(name.name for name in node.find_all(Name) if name.ctx != "load")
+        bound = JINJAS.union(name.name for name in node.find_all(Name) if name.ctx != "load")
         for output in node.find_all(Output):
             output.nodes = [_as_word(child, bound) for child in output.nodes]
         super().visit_Template(node, frame)
