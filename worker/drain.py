@@ -1,7 +1,7 @@
 """Draining a lane: group after group, each settled in the transaction that starts the next one."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from time import monotonic, sleep
 
@@ -27,9 +27,6 @@ _TURN_S = 0.5  # a turn that is longer off is left to the next tick
 _LEAST_S = 0.03  # what is taken in hand up to 0.05 s before its moment waits for it
 _SHORT_S, _LONG_S = 0.2, 0.6  # at 5,000 messages a second a group of 1,000 takes 0.2 s
 
-# Letters are composed a few in a row: in turn with the sending of each, one drives the other from the caches, and a
-# sending process takes a tenth longer (measured against PostgreSQL's time in the same runs).
-_AHEAD_BYTES = 262_144
 
 _UNTRIED = Untried("")
 
@@ -44,6 +41,7 @@ def drain(lane: str, *, time: Clock = clock) -> bool:
     if monotonic() < sending.relay_rests_until:
         return False
     process.tidy()
+    process.yield_to_others(lane == due.LANE)
     wishes.await_granted()
     try:
         return _Drain(sending, lane, time).run()
@@ -185,10 +183,8 @@ class _Drain:
             groups.start(session, group)
         return True
 
-    def _letters(
-        self, group: Group, turns: Iterable[int | None], own: dict[int, Outcome]
-    ) -> Iterator[smtp.Letter | None]:
-        """The letters, composed a few at a time, as connections take them; what cannot be composed is refused here."""
+    def _letters(self, group: Group, turns: Iterable[int | None], own: dict[int, Outcome]) -> smtp.Ahead:
+        """The letters of a group, in their turns; what cannot be composed is refused here."""
         now, eight_bit = self._time.now(), self._sending.transport.eight_bit
 
         def composed(slot: int) -> smtp.Letter | None:
@@ -201,18 +197,7 @@ class _Drain:
             # That it has only CRLF is the composer's promise.
             return smtp.Letter(slot, member.to, data, has_only_crlf=True, has_no_dots=has_no_dots)
 
-        ahead: list[smtp.Letter | None] = []
-        size = 0
-        for slot in turns:
-            if slot is None:  # it is nobody's turn just now
-                ahead.append(None)
-            elif letter := composed(slot):
-                ahead.append(letter)
-                size += len(letter.data)
-            if slot is None or size >= _AHEAD_BYTES:
-                yield from ahead
-                ahead, size = [], 0
-        yield from ahead
+        return smtp.Ahead(turns, composed)
 
     def _renew(self, group: Group) -> None:
         if monotonic() < self._renew_at:

@@ -2,6 +2,7 @@
 
 import email
 import logging
+import os
 import threading
 from collections import Counter
 from email import policy
@@ -13,6 +14,7 @@ import settings
 from engine import clock
 from engine.audience import addresses
 from engine.delivery import audit, outbox
+from engine.delivery.smtp import ahead as rows
 from local.mailstore import Mailstore
 from models import ids
 from models.session import transaction
@@ -192,13 +194,24 @@ def test_letters_are_composed_a_few_ahead_and_no_more(inbox: Mailstore, monkeypa
     composed, completed = sending.composer.made, sending.recorder.complete
     monkeypatch.setattr(sending.composer, "made", made)
     monkeypatch.setattr(sending.recorder, "complete", complete)
-    monkeypatch.setattr(drain, "_AHEAD_BYTES", 20_000)
+    monkeypatch.setattr(rows, "_IN_A_ROW_BYTES", 20_000)
+    monkeypatch.setattr(rows, "_MEANWHILE_BYTES", 5_000)
+    monkeypatch.setattr(rows, "_AHEAD_BYTES", 20_000)
     drain.drain(LANE)
     assert statuses(email_ids) == ["sent"] * 60
     assert waiting[-1] == 0
     size = max(len(mail.raw) for mail in inbox.since(0))
-    ahead = 20_000 // (size - 100) + 1  # what makes them enough is composed, too
+    ahead = 25_000 // (size - 100) + 1  # what makes them enough is composed, too
     assert 2 < max(waiting) <= ahead + settings.current().smtp_connections
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Linux alone has batch scheduling")
+def test_a_sender_of_campaigns_interrupts_nobody_and_one_of_urgent_mail_may(inbox: Mailstore) -> None:
+    policies = []
+    for lane in ("campaign", "transactional"):
+        drain.drain(lane)
+        policies.append(os.sched_getscheduler(0))
+    assert policies == [os.SCHED_BATCH, os.SCHED_OTHER]
 
 
 def test_orphans_are_sorted_before_the_first_send(inbox: Mailstore) -> None:

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable
 
 from engine.delivery.outcomes import Outcome
+from engine.delivery.smtp.ahead import Ahead
 from engine.delivery.smtp.batch import Batch, Interrupted, Log, StopSending
 from engine.delivery.smtp.envelope import Envelope, Letter
 from engine.delivery.smtp.pool import Pool
 from engine.delivery.smtp.relay import Limits, Reason, Relay, RelayUnavailable
 
 __all__ = [
+    "Ahead",
     "Interrupted",
     "Letter",
     "Limits",
@@ -82,6 +84,8 @@ class Transport:
         `pace` is asked before a letter is put on a connection: 0.0 lets it go and counts it, more is how many
         seconds to hold letters back before asking again. Replies are read and `tick` is called meanwhile. So they are
         while `letters` gives None, which says that none may go just now.
+
+        While all connections wait for answers, letters that are an `Ahead` are composed further.
         """
         envelope = Envelope(mail_from)
         self._pool.reap()

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from engine.delivery import replies
 from engine.delivery.outcomes import Outcome, Phase, Sent, Untried
+from engine.delivery.smtp.ahead import Ahead
 from engine.delivery.smtp.envelope import Envelope, Letter
 from engine.delivery.smtp.lines import is_plain
 from engine.delivery.smtp.opening import Opening
@@ -65,6 +66,7 @@ class Batch:
         self._answered = log.answered
         self._tick = tick
         self._pace = pace
+        self._ahead: Ahead | None = None
         self._held_until = 0.0  # no letter may be taken before
         self._outcomes: dict[int, Outcome] = {}
         self._waiting: deque[Letter] = deque()  # taken from `letters`, and on no connection now
@@ -80,11 +82,12 @@ class Batch:
     def run(self, letters: Iterable[Letter | None]) -> dict[int, Outcome]:
         """Send `letters`; every one of them has its outcome then. Raises Interrupted. To be called once."""
         self._letters = iter(letters)
+        self._ahead = letters if isinstance(letters, Ahead) else None
         try:
             return self._run()
         finally:
             # A connection that ended keeps its last desk until the garbage is collected, many batches later.
-            self._letters, self._outcomes, self._tick = iter(()), {}, None
+            self._letters, self._outcomes, self._tick, self._ahead = iter(()), {}, None, None
 
     def _run(self) -> dict[int, Outcome]:
         try:
@@ -150,8 +153,14 @@ class Batch:
 
     def _turn(self) -> None:
         """Wait for the wires, at most until there is something else to do, and let each do what it can."""
-        readiness = self._pool.readiness
-        for fd, mask in readiness.poll(max(0.0, self._wake_at - time.monotonic())):
+        readiness, ahead = self._pool.readiness, self._ahead
+        if ahead is not None and ahead.wants_more:
+            ready = readiness.poll(0)
+            if not ready:
+                self._meanwhile(ahead)
+        else:
+            ready = readiness.poll(max(0.0, self._wake_at - time.monotonic()))
+        for fd, mask in ready:
             wire = readiness.wires[fd]
             try:
                 wire.turn(mask)
@@ -161,6 +170,13 @@ class Batch:
             self._is_staffed = False
         if time.monotonic() >= self._wake_at:
             self._wake()
+
+    def _meanwhile(self, ahead: Ahead) -> None:
+        """All connections wait for answers: time to compose a little."""
+        try:
+            ahead.compose_more()
+        except Exception as error:  # noqa: BLE001  # as in `_fetch`
+            self._break_off(error)
 
     def _wake(self) -> None:
         """The clock says that there is something to do: a sweep, or a letter that may be taken now."""
@@ -247,11 +263,16 @@ class Batch:
                     self._wake_at = min(self._wake_at, time.monotonic() + _HELD_S)
                 return letter
         except Exception as error:  # noqa: BLE001  # whatever composing raised: those in flight come first
-            self._error = error
+            self._break_off(error)
         self._has_ended = True
-        if self._error is not None:
-            self._give_up("composing failed")
         return None
+
+    def _break_off(self, error: Exception) -> None:
+        """Composing failed: no letter follows."""
+        self._error = error
+        self._has_ended = True
+        self._ahead = None
+        self._give_up("composing failed")
 
     def _give_up(self, why: str) -> None:
         """Every letter that is on no connection goes back untried; why, if it ever was on one."""
