@@ -152,7 +152,7 @@ class Settings(BaseSettings):
     events_keep_months: int = Field(default=0, ge=0, le=240)
 
     # Sending.
-    send_group_size: int = Field(default=1_000, ge=1, le=5_000)
+    send_group_size: int = Field(default=2_000, ge=1, le=5_000)
     smtp_connections: int = Field(default=4, ge=1, le=64)
     smtp_messages_per_connection: int = Field(default=1_000, ge=1)
     smtp_idle_s: float = Field(default=60.0, gt=0)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from math import inf
 from time import monotonic, sleep
 
 import settings
@@ -27,6 +28,7 @@ _TURN_S = 0.5  # a turn that is longer off is left to the next tick
 _LEAST_S = 0.03  # what is taken in hand up to 0.05 s before its moment waits for it
 _SHORT_S, _LONG_S = 0.2, 0.6  # at 5,000 messages a second a group of 1,000 takes 0.2 s
 
+_FINISH_S = 2.0  # how long a stop waits for the group in hand; Docker kills after 10 s what has not ended by itself
 
 _UNTRIED = Untried("")
 
@@ -58,6 +60,7 @@ class _Drain:
         self._settings = settings.current()
         self._mail_from = letters.envelope_sender()
         self._renew_at = 0.0
+        self._stops_at = inf
         self._has_planned = False
         self._agenda: due.Agenda | None = None
         self._relay: str | None = None  # which carried the group in hand
@@ -164,8 +167,9 @@ class _Drain:
         self._sending.recorder.begin(group.id, [member.email_id for member in group.members], self._relay)
         own: dict[int, Outcome] = {}
         turns = self._sending.transport.turns([member.to for member in group.members], own)
+        letters = self._letters(group, turns, own)
         heard = self._sending.transport.send(
-            self._letters(group, turns, own), self._mail_from, self._sending.recorder, tick=lambda: self._renew(group)
+            letters, self._mail_from, self._sending.recorder, tick=lambda: self._tick(group, letters)
         )
         answers = {**heard, **own} if own else heard
         return [(member, answers.get(slot, _UNTRIED)) for slot, member in enumerate(group.members)]
@@ -198,6 +202,14 @@ class _Drain:
             return smtp.Letter(slot, member.to, data, has_only_crlf=True, has_no_dots=has_no_dots)
 
         return smtp.Ahead(turns, composed)
+
+    def _tick(self, group: Group, letters: smtp.Ahead) -> None:
+        """Called while a group is sent, about once a second; where it takes too long for a stop, its rest is left."""
+        if process.is_stopping():
+            self._stops_at = min(self._stops_at, monotonic() + _FINISH_S)
+            if monotonic() >= self._stops_at:
+                letters.end()
+        self._renew(group)
 
     def _renew(self, group: Group) -> None:
         if monotonic() < self._renew_at:

@@ -43,6 +43,22 @@ def test_stopping_in_mid_group(here: Place, audited: Callable[[], Verdict], lane
     assert audited().statuses == {"sent": here.mails}
 
 
+def test_stopping_while_the_relay_is_slow(here: Place, audited: Callable[[], Verdict]) -> None:
+    """What the relay would take longer for than Docker waits is left to others, untouched."""
+    here.relay("--delay-s", "1.5")
+    here.keeper()
+    here.queue("campaign", 30)
+    worker = here.processes.worker("campaign")
+    here.until_more_is_taken(1)
+    assert here.is_busy()
+    assert processes.stop(worker, within_s=DOCKER_WAITS_S) == 0
+    assert in_hand() == 0
+    assert here.is_busy()
+    here.processes.worker("campaign", concurrency=2)
+    here.until_settled()
+    assert audited().statuses == {"sent": here.mails}
+
+
 def test_workers_come_and_go(here: Place, audited: Callable[[], Verdict]) -> None:
     """One starts, another ends, at any moment, also while it is only starting."""
     chance = random.Random(SEED)

@@ -4,6 +4,7 @@ import email
 import logging
 import os
 import threading
+import time
 from collections import Counter
 from email import policy
 
@@ -203,6 +204,28 @@ def test_letters_are_composed_a_few_ahead_and_no_more(inbox: Mailstore, monkeypa
     size = max(len(mail.raw) for mail in inbox.since(0))
     ahead = 25_000 // (size - 100) + 1  # what makes them enough is composed, too
     assert 2 < max(waiting) <= ahead + settings.current().smtp_connections
+
+
+def test_a_stop_leaves_the_rest_of_a_group_whose_server_is_slow(ledger: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(event: str, _: object) -> None:
+        if event == "DOT":
+            time.sleep(0.1)
+
+    monkeypatch.setattr(drain, "_FINISH_S", 0.5)
+    with Server(slow).running() as server, environment(SMTP_URL=server.url, SMTP_CONNECTIONS="2"):
+        email_ids = queue(100)
+        began = time.monotonic()
+        monkeypatch.setattr(process, "is_stopping", lambda: time.monotonic() > began + 0.5)
+        assert drain.drain(LANE) is False
+        took = time.monotonic() - began
+        process.close()
+    told = Counter(statuses(email_ids))
+    assert set(told) == {"sent", "queued"}
+    assert told["sent"] == len(server.accepted) >= 8
+    assert 1.0 <= took < 3.5  # all 100 take 5
+    with transaction() as session:
+        assert audit.run(session).findings == ()
+        assert session.scalar(text("SELECT sum(attempts) FROM emails")) == told["sent"]
 
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Linux alone has batch scheduling")

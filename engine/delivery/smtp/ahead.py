@@ -45,6 +45,12 @@ class Ahead:
         if self._bytes >= _AHEAD_BYTES:
             self.wants_more = False
 
+    def end(self) -> None:
+        """Give no more letters: those that nobody has taken stay as they were."""
+        self._turns = iter(())
+        self._ready.clear()
+        self._bytes, self._may_run_ahead, self.wants_more = 0, False, False
+
     def _row(self, most: int) -> bool:
         """Compose letters of about `most` bytes; whether there is anything to give now."""
         ready, compose, size = self._ready, self._compose, 0

@@ -136,6 +136,18 @@ def test_turns_that_depend_on_the_moment_are_taken_when_a_letter_is_asked_for() 
     assert not letters.wants_more
 
 
+def test_no_letter_comes_once_they_were_ended() -> None:
+    composing = Composing()
+    letters = Ahead(range(100), composing)
+    given_out = iter(letters)
+    next(given_out)
+    letters.compose_more()
+    letters.end()
+    assert slots(given_out) == []
+    assert not letters.wants_more
+    assert len(composing.asked) == 7
+
+
 def test_letters_are_composed_while_an_answer_is_awaited_and_then_waiting_costs_no_time() -> None:
     composing = Composing()
     with Server(hang_at_the_dot_of(1)).running() as server:
