@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
 from flask import g, request
@@ -73,12 +74,20 @@ def read(model: type[Body], *, limit: str, types: Sequence[str] = _JSON) -> Body
 
 def headers(model: type[Body]) -> Body:
     """The headers of this request that `model` knows, by their aliases."""
-    names = [known.alias or name for name, known in model.model_fields.items()]
-    brought = {name: request.headers[name] for name in names if name in request.headers}
+    # Asked of werkzeug, each header that is not there costs an exception.
+    given = request.environ
+    brought = {name: given[key] for name, key in _header_keys(model) if key in given}
     try:
         return model.model_validate(brought)
     except ValidationError as error:
         raise InvalidInput(faults(error)) from None
+
+
+@lru_cache(maxsize=64)
+def _header_keys(model: type[BaseModel]) -> tuple[tuple[str, str], ...]:
+    """The headers that a model knows, each with the name that WSGI has for it (PEP 3333)."""
+    names = [known.alias or name for name, known in model.model_fields.items()]
+    return tuple((name, f"HTTP_{name.upper().replace('-', '_')}") for name in names)
 
 
 def given() -> object:
@@ -90,7 +99,7 @@ def check_size(limit: str) -> None:
     """Refuse the body that was read if it is larger than this setting says, where that depends on what it holds."""
     size_max: int = getattr(process.current().settings, limit)
     if g.given_bytes > size_max:
-        raise PayloadTooLarge.of("body", f"at most {size_max} bytes are taken")
+        raise _too_large(size_max)
 
 
 def raw(*types: str, limit: str) -> bytes:
@@ -100,23 +109,24 @@ def raw(*types: str, limit: str) -> bytes:
     if request.mimetype not in types or charset not in ("utf-8", "utf8") or encoding != "identity":
         raise UnsupportedMediaType(f"Content-Type: send {' or '.join(types)} in UTF-8, not compressed")
     size_max: int = getattr(process.current().settings, limit)
-    too_large = PayloadTooLarge.of("body", f"at most {size_max} bytes are taken")
     if (request.content_length or 0) > size_max:
-        raise too_large
+        raise _too_large(size_max)
     # A body that does not tell its length is cut here, without a word: one byte more than allowed tells.
     request.max_content_length = size_max + 1
     data = request.get_data(cache=False)
     if len(data) > size_max:
-        raise too_large
+        raise _too_large(size_max)
     return data
+
+
+def _too_large(size_max: int) -> InvalidInput:
+    return PayloadTooLarge.of("body", f"at most {size_max} bytes are taken")
 
 
 def parse(data: bytes) -> Any:
     """The value of a JSON text (RFC 8259), or BadRequest (400) saying what is wrong with it, and where."""
     try:
-        value = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite
-        )
+        value = _JSON_TEXT.decode(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise BadRequest(f"body: not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
@@ -166,6 +176,9 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError("body: a number is too large")
     return number
+
+
+_JSON_TEXT = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite)
 
 
 def _check_depth(value: Any) -> None:
