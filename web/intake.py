@@ -1,6 +1,7 @@
 """Taking e-mails in together: calls that come at the same moment share one transaction and one flush to disk.
 
-A lone call is stored at once. While its transaction runs, others gather; the first of them then stores them all.
+A lone call is stored at once. While its transaction runs, others gather; the first of them then stores them all, and
+as long as there are several at a time, waits a moment for more.
 Measured on two cores with 32 callers: a commit for 10 sends costs little more than one for a single send.
 """
 

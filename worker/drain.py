@@ -204,7 +204,7 @@ class _Drain:
         return smtp.Ahead(turns, composed)
 
     def _tick(self, group: Group, letters: smtp.Ahead) -> None:
-        """Called while a group is sent, about once a second; where it takes too long for a stop, its rest is left."""
+        """At least once a second while a group is sent; where it takes too long for a stop, its rest is left."""
         if process.is_stopping():
             self._stops_at = min(self._stops_at, monotonic() + _FINISH_S)
             if monotonic() >= self._stops_at:

@@ -132,6 +132,7 @@ def tidy() -> None:
 def yield_to_others(wanted: bool) -> None:
     """Be a batch job for the scheduler, where it knows such (Linux): one that interrupts nobody when it wakes.
 
+    Not `wanted`: be an ordinary process again.
     A sender is woken by each answer of its mail server. Interrupting that for it, again and again, cost both of them
     several µs a message, and all that is urgent its place.
     """

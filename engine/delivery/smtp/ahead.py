@@ -27,7 +27,11 @@ class Ahead:
         self._bytes = 0  # of those
         # Turns that depend on the moment are taken when a connection asks, and not before.
         self._may_run_ahead = isinstance(turns, Sequence)
-        self.wants_more = self._may_run_ahead
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether there is something to gain by composing more, before anybody asks for it."""
+        return self._may_run_ahead and self._bytes < _AHEAD_BYTES
 
     def __iter__(self) -> Iterator[Letter | None]:
         """The letters as they are asked for; None while none may go."""
@@ -36,20 +40,17 @@ class Ahead:
             letter = ready.popleft()
             if letter is not None:
                 self._bytes -= len(letter.data)
-                self.wants_more = self._may_run_ahead
             yield letter
 
     def compose_more(self) -> None:
         """Compose a few; to be called when there is nothing else to do and `wants_more`."""
         self._row(_MEANWHILE_BYTES)
-        if self._bytes >= _AHEAD_BYTES:
-            self.wants_more = False
 
     def end(self) -> None:
         """Give no more letters: those that nobody has taken stay as they were."""
         self._turns = iter(())
         self._ready.clear()
-        self._bytes, self._may_run_ahead, self.wants_more = 0, False, False
+        self._bytes, self._may_run_ahead = 0, False
 
     def _row(self, most: int) -> bool:
         """Compose letters of about `most` bytes; whether there is anything to give now."""
@@ -64,6 +65,6 @@ class Ahead:
                 if size >= most:
                     break
         else:
-            self._may_run_ahead = self.wants_more = False
+            self._may_run_ahead = False
         self._bytes += size
         return bool(ready)
