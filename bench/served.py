@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import web
 from bench.installation import Installation, family
-from engine.access import accounts
+from engine.access import accounts, bearer_tokens
 from local import parentage, ports
 from models.session import transaction
-from web import tokens
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -59,11 +57,10 @@ def work(installation: Installation, *names: str) -> None:
 
 def caller(scopes: Sequence[str]) -> str:
     """The token of a new account with these scopes."""
-    moment = datetime.now(UTC).isoformat()
+    now = datetime.now(UTC)
     with transaction() as session:
-        account = accounts.create(session, f"bench {moment}", f"password of {moment}", scopes=scopes)
-    with web.create_app().app_context():
-        return tokens.issue(account).access
+        account = accounts.create(session, f"bench {now.isoformat()}", f"password of {now.isoformat()}", scopes=scopes)
+    return bearer_tokens.issue(account, now=now).access
 
 
 def command(name: str) -> str:

@@ -20,7 +20,8 @@ from honcho.environ import parse_procfile
 from sqlalchemy import text
 
 import errors
-from engine import clock
+import settings
+from engine import clock, logs
 from engine.campaigns import explain
 from engine.campaigns import funnel as counting
 from engine.tracking import spool
@@ -129,6 +130,7 @@ class _Demonstration:
             for name, command in parse_procfile((ROOT / "Procfile").read_text()).processes.items():
                 if name in _PROCESSES:
                     crew.start(name, command)
+            logs.install(settings.current().log_file, settings.current().log_level)
             self._token = issue_token(self._stack)
             self._await_web(crew)
             campaign_id = self._launch(contacts)

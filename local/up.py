@@ -8,17 +8,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from honcho.environ import parse_procfile
 
 import errors
-import web
-from engine.access import accounts
+import settings
+from engine import logs
+from engine.access import accounts, bearer_tokens
 from local.crew import Crew
 from local.stack import ROOT, Stack
 from models.session import transaction
-from web import tokens
 
 ACCOUNT = "local"
 _TICK_S = 0.5
@@ -54,6 +55,7 @@ def _run(state: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     with Stack(state, database="cadencia") as stack:
+        logs.install(settings.current().log_file, settings.current().log_level)
         token = issue_token(stack)
         environment = stack.environment | {"FLOWER_BASIC_AUTH": f"flower:{stack.environment['FLOWER_PASSWORD']}"}
         _write_environment(stack, token)
@@ -100,7 +102,6 @@ def _answers(stack: Stack, crew: Crew, ended: threading.Event) -> bool:
 def issue_token(stack: Stack) -> str:
     """A fresh token of the local account, which is made on first use."""
     password = stack.environment["LOCAL_PASSWORD"]
-    application = web.create_app()
     with transaction() as session:
         known = {profile.name: profile for profile in accounts.listing(session)}
     if ACCOUNT not in known:
@@ -108,8 +109,7 @@ def issue_token(stack: Stack) -> str:
             accounts.create(session, ACCOUNT, password, scopes=["admin"])
         with transaction() as session:
             known = {profile.name: profile for profile in accounts.listing(session)}
-    with application.app_context():
-        return tokens.issue(known[ACCOUNT]).access
+    return bearer_tokens.issue(known[ACCOUNT], now=datetime.now(UTC)).access
 
 
 def _write_environment(stack: Stack, token: str) -> None:

@@ -7,9 +7,9 @@ import click
 from flask.cli import AppGroup
 
 from engine.access import accounts as engine
+from engine.access import bearer_tokens, scope_names
 from errors import NotFound
 from models.session import transaction
-from web import tokens as bearer
 from web.cli import plainly
 
 accounts = AppGroup("accounts", help="Accounts: the people and programs that may call the API.")
@@ -27,7 +27,7 @@ _password_stdin = click.option("--password-stdin", is_flag=True, help="Read the 
     multiple=True,
     default=("send",),
     show_default=True,
-    type=click.Choice(engine.SCOPES),
+    type=click.Choice(scope_names.ALL),
     help="What it may do; may be repeated. `admin` may do everything.",
 )
 @_password_stdin
@@ -107,7 +107,7 @@ def create_token(name: str, hours: int | None) -> None:
     if proof is None or proof.profile.disabled_at is not None:
         raise NotFound("account: there is none of that name, or it is disabled")
     lasting = timedelta(hours=hours) if hours else None
-    click.echo(bearer.issue(proof.profile, lasting=lasting).access)
+    click.echo(bearer_tokens.issue(proof.profile, now=datetime.now(UTC), lasting=lasting).access)
 
 
 def _password(from_stdin: bool) -> str:

@@ -1,24 +1,22 @@
-"""Bearer tokens: JSON Web Tokens (RFC 7519), HS256, made and read in one place."""
+"""Verifies bearer tokens; `engine.access.bearer_tokens` issues them."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from time import time
 from typing import Any
 from uuid import UUID
 
 from flask import Flask, current_app
-from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, decode_token
+from flask_jwt_extended import JWTManager, decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import ExpiredSignatureError, PyJWTError
 
-from engine.access import accounts
+from engine.access import bearer_tokens
 from errors import Unauthenticated
-from models import ids
 from settings import Settings
 
-ISSUER = AUDIENCE = "cadencia"
 TOKEN_CHARS_MAX = 4_096
 CLOCK_SKEW_S = 5
 _GENUINE_MAX = 10_000
@@ -38,46 +36,18 @@ class Claims:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A token to call with and a token to get the next pair with."""
-
-    access: str
-    refresh: str
-    expires_in_s: int
-
-
 def install(app: Flask, settings: Settings) -> None:
-    """Configure how `app` signs and what it accepts: HS256, our issuer, our audience, the header alone."""
+    """Configure which tokens `app` accepts: HS256, our issuer, our audience, in the Authorization header alone."""
     app.config.update(
         JWT_SECRET_KEY=settings.jwt_secret_key.get_secret_value(),
-        JWT_ALGORITHM="HS256",
+        JWT_ALGORITHM=bearer_tokens.ALGORITHM,
         JWT_TOKEN_LOCATION=("headers",),
-        JWT_ACCESS_TOKEN_EXPIRES=timedelta(hours=settings.token_hours),
-        JWT_REFRESH_TOKEN_EXPIRES=timedelta(days=settings.refresh_days),
-        JWT_ENCODE_ISSUER=ISSUER,
-        JWT_DECODE_ISSUER=ISSUER,
-        JWT_ENCODE_AUDIENCE=AUDIENCE,
-        JWT_DECODE_AUDIENCE=AUDIENCE,
-        JWT_ENCODE_NBF=False,
+        JWT_DECODE_ISSUER=bearer_tokens.ISSUER,
+        JWT_DECODE_AUDIENCE=bearer_tokens.AUDIENCE,
         JWT_DECODE_LEEWAY=CLOCK_SKEW_S,  # hosts whose clocks differ a little
     )
     JWTManager(app)
     app.extensions[_NAME] = _Genuine()
-
-
-def issue(account: accounts.Profile, *, family_id: UUID | None = None, lasting: timedelta | None = None) -> Pair:
-    """A pair for this account; `family_id` ties it to the pair it follows, so that all can be revoked as one."""
-    claims = {
-        "user_id": str(account.id),
-        "scopes": sorted(account.scopes),
-        "gen": account.generation,
-        "family": str(family_id or ids.new()),
-    }
-    access = create_access_token(str(account.id), additional_claims=claims, expires_delta=lasting)
-    refresh = create_refresh_token(str(account.id), additional_claims=claims)
-    lasting = lasting or current_app.config["JWT_ACCESS_TOKEN_EXPIRES"]
-    return Pair(access, refresh, int(lasting.total_seconds()))
 
 
 def read(encoded: str) -> Claims:

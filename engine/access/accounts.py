@@ -12,10 +12,10 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from engine.access import scope_names
 from errors import Conflict, Fault, InvalidInput, NotFound, Unauthenticated
 from models import Account, ids
 
-SCOPES = ("send", "send:transactional", "campaigns", "contacts", "reports", "admin")
 PASSWORD_CHARS_MIN = 12
 PASSWORD_CHARS_MAX = 1_024
 NAME_CHARS_MAX = 100
@@ -139,9 +139,9 @@ def _password_faults(password: str) -> list[Fault]:
 
 
 def _scope_faults(scopes: Sequence[str]) -> list[Fault]:
-    if scopes and set(scopes) <= set(SCOPES):
+    if scopes and set(scopes) <= set(scope_names.ALL):
         return []
-    return [Fault("scopes", f"one or more of {', '.join(SCOPES)}")]
+    return [Fault("scopes", f"one or more of {', '.join(scope_names.ALL)}")]
 
 
 @lru_cache(maxsize=1)

@@ -5,15 +5,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
 
 import pytest
 
 import settings
-import web
 from engine import clock
-from engine.access import accounts
+from engine.access import accounts, bearer_tokens
 from engine.tracking import tokens as tracking
 from local import ports
 from models import session as database
@@ -22,7 +22,6 @@ from tests import orders, processes
 from tests.conftest import environment
 from tests.faults.accounts import Verdict
 from tests.faults.place import ENVIRONMENT, Place
-from web import tokens
 
 ORDER = {
     "to": "ana@empresa.example",
@@ -84,9 +83,7 @@ def _request(port: int) -> urllib.request.Request:
         accounts.create(session, "caller", "a long password for a caller", scopes=["send"])
     with transaction() as session:
         [profile] = accounts.listing(session)
-    application = web.create_app()
-    with application.app_context():
-        token = tokens.issue(profile).access
+    token = bearer_tokens.issue(profile, now=datetime.now(UTC)).access
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     where = f"http://127.0.0.1:{port}/api/v1/emails/send"
     return urllib.request.Request(where, json.dumps(ORDER).encode(), headers)

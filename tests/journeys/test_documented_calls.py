@@ -3,18 +3,16 @@
 import os
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from flask import Flask
 
-import web
-from engine.access import accounts
+from engine.access import accounts, bearer_tokens
 from local import ports
 from local.mailstore import Mailstore
 from models.session import transaction
 from tests import processes
-from web import tokens
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "http://127.0.0.1:8000"
@@ -30,10 +28,10 @@ def calls(page: str) -> str:
 
 @pytest.fixture
 def token(ledger: str) -> str:
-    app: Flask = web.create_app()
     scopes = ("send", "campaigns", "contacts", "reports")
-    with app.app_context(), transaction() as session:
-        return tokens.issue(accounts.create(session, "web-shop", "a long password", scopes=scopes)).access
+    with transaction() as session:
+        account = accounts.create(session, "web-shop", "a long password", scopes=scopes)
+    return bearer_tokens.issue(account, now=datetime.now(UTC)).access
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.es.md", "docs/api.md"])

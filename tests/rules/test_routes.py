@@ -10,7 +10,7 @@ from werkzeug.routing import Rule
 
 import settings
 import web
-from engine.access import accounts
+from engine.access import scope_names
 from tests.conftest import environment
 from tests.rules.conftest import ENVIRONMENT
 from web import auth, openapi
@@ -62,7 +62,7 @@ def test_the_open_routes_of_the_api_are_those_we_decided_on(app: Flask) -> None:
 
 def test_every_scope_that_a_route_asks_for_can_be_given(app: Flask) -> None:
     asked = {scope for _, _, view in routes(app) if (access := auth.access_of(view)) for scope in access.scopes}
-    assert asked and asked <= set(accounts.SCOPES)
+    assert asked and asked <= set(scope_names.ALL)
 
 
 def test_without_a_token_nothing_but_the_open_routes_answers(app: Flask) -> None:

@@ -1,6 +1,7 @@
 """The application on a fresh ledger, and callers with the scopes a test gives them."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -9,10 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 import web
-from engine.access import accounts
+from engine.access import accounts, bearer_tokens
 from models import Account
 from models.session import transaction
-from web import tokens
 
 _numbers = count(1)
 Call = Callable[..., Any]
@@ -43,9 +43,8 @@ def bearer(app: Flask) -> Callable[..., dict[str, str]]:
     """Makes the headers of a caller with the scopes given."""
 
     def headers(*scopes: str) -> dict[str, str]:
-        account = holder(*scopes)
-        with app.app_context():
-            return {"Authorization": f"Bearer {tokens.issue(account).access}"}
+        token = bearer_tokens.issue(holder(*scopes), now=datetime.now(UTC)).access
+        return {"Authorization": f"Bearer {token}"}
 
     return headers
 

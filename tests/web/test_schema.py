@@ -7,6 +7,7 @@ description tells of. `make fuzz` makes many more.
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -17,13 +18,12 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from schemathesis import APIOperation, Case, GenerationMode, checks
 
-from engine.access import accounts
+from engine.access import accounts, bearer_tokens
 from engine.access.accounts import Profile
 from models.session import transaction
 from tests.sequence import VARIABLES
 from tests.web.conftest import holder
 from tests.web.examples import send
-from web import tokens
 
 IS_LONG = os.environ.get("FUZZ") == "long"
 SEED = int(os.environ.get("FUZZ_SEED", "11"))
@@ -67,8 +67,7 @@ def known(app: Flask, ledger: str, caller: Profile) -> Mapping[str, str]:
 
 def authorization(app: Flask, account: Profile, path: str) -> dict[str, str]:
     """A fresh token of the kind that the operation takes."""
-    with app.app_context():
-        pair = tokens.issue(account)
+    pair = bearer_tokens.issue(account, now=datetime.now(UTC))
     return {"Authorization": f"Bearer {pair.refresh if path.endswith('/refresh') else pair.access}"}
 
 

@@ -11,11 +11,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from engine.access import accounts
+from engine.access import accounts, bearer_tokens
 from models.session import transaction
 from tests.web.conftest import holder
 from tests.web.examples import send
-from web import tokens
 
 PASSWORD = "a password of the tests"
 SECRET = "a secret of the tests, at least 32 bytes long"
@@ -191,8 +190,7 @@ def test_another_process_takes_a_revoked_token_for_five_seconds_at_most(
 
 def test_a_token_has_no_scope_that_its_account_lost(app: Flask, client: FlaskClient) -> None:
     account = holder("send", "reports")
-    with app.app_context():
-        token = tokens.issue(account).access
+    token = bearer_tokens.issue(account, now=datetime.now(UTC)).access
     with transaction() as session:
         from sqlalchemy import text
 
@@ -206,8 +204,7 @@ def test_a_token_that_was_taken_once_is_refused_when_its_time_is_over(
 ) -> None:
     """Its signature is checked once, its expiry at every call."""
     app.config["JWT_DECODE_LEEWAY"] = 0
-    with app.app_context():
-        token = tokens.issue(account, lasting=timedelta(seconds=3)).access
+    token = bearer_tokens.issue(account, now=datetime.now(UTC), lasting=timedelta(seconds=3)).access
     assert [call(client, token).status_code for _ in range(2)] == [202, 202]
     sleep(3)
     assert call(client, token).status_code == 401

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from engine.access import accounts, sessions
+from engine.access import accounts, bearer_tokens, sessions
 from errors import Unauthenticated
 from models.session import Session, transaction
 from web import auth, limits, process, tokens
@@ -23,7 +23,8 @@ def token(body: Login) -> Reply:
     limits.login(body.account)
     with transaction() as session:
         proof = accounts.find(session, body.account)
-    return _pair(tokens.issue(accounts.check(proof, body.password)))
+    account = accounts.check(proof, body.password)
+    return _pair(bearer_tokens.issue(account, now=datetime.now(UTC)))
 
 
 @api.post("/refresh", responses={200: TokenPair})
@@ -43,7 +44,7 @@ def refresh() -> Reply:
     if not first:
         process.current().standings.forget()
         raise Unauthenticated("token: was used before, so every token of its login has been ended; log in again")
-    return _pair(tokens.issue(account, family_id=claims.family_id))
+    return _pair(bearer_tokens.issue(account, now=datetime.now(UTC), family_id=claims.family_id))
 
 
 @api.post("/revoke", responses={200: Done})
@@ -66,5 +67,5 @@ def _end_family(session: Session, claims: tokens.Claims) -> None:
     sessions.revoke(session, (claims.token_id, claims.family_id), account_id=claims.account_id, expires_at=until)
 
 
-def _pair(made: tokens.Pair) -> TokenPair:
-    return TokenPair(access_token=made.access, expires_in=made.expires_in_s, refresh_token=made.refresh)
+def _pair(pair: bearer_tokens.Pair) -> TokenPair:
+    return TokenPair(access_token=pair.access, expires_in=pair.expires_in_s, refresh_token=pair.refresh)

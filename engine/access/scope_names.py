@@ -1,0 +1,3 @@
+"""The scopes of the API: what an account, and each of its tokens, may do."""
+
+ALL = ("send", "send:transactional", "campaigns", "contacts", "reports", "admin")
