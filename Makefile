@@ -36,7 +36,7 @@ faults: $(DEVELOPMENT) ## kill real processes, more than 300 of them, and audit 
 	@FAULTS=long $(RUN) -m pytest -q tests/faults
 
 fuzz: $(DEVELOPMENT) ## 60,000 calls made up from the API's description, a quarter of an hour (FUZZ_SEED=7: other ones)
-	@FUZZ=long $(RUN) -m pytest -n auto --dist worksteal -q tests/web/test_schema.py
+	@FUZZ=long $(RUN) -m pytest -n auto --dist worksteal -q tests/web/http/test_schema.py
 
 system-packages: $(RUN) ## postfix's tools for `make bench` (unpacked into var/, not started); chromium for the browser tests
 	@$(RUN) -m bench.postfix

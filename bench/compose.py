@@ -16,7 +16,8 @@ from email.policy import SMTP
 from pathlib import Path
 from uuid import UUID
 
-from engine.messages import compose, links, templates
+from engine.messages import compose
+from engine.templates import links, templates
 from engine.tracking import tokens
 
 PARAGRAPH = (

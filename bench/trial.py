@@ -16,12 +16,12 @@ from engine import bell, clock
 from engine.campaigns import campaigns
 from engine.campaigns.steps import StepDraft
 from engine.messages import compose
-from engine.messages.templates import Library
+from engine.templates.templates import Library
 from local import ports
 from models import ids
 from models.session import transaction
 from settings import current
-from worker import letters
+from worker import sender_setup
 
 TEMPLATE = "email_1_bench"
 BUSY = "SELECT EXISTS (SELECT 1 FROM enrollments WHERE state IN ('active', 'waiting'))"
@@ -168,7 +168,7 @@ def message() -> bytes:
         email_id=email_id, message_id=f"{email_id.hex}@cadencia.example", to=people.address(50_000),
         to_name="Ana Ruiz 50000", template=TEMPLATE, variables={**person, **_VARIABLES}, kind="marketing",
     )  # fmt: skip
-    return letters.composer().compose(mail, now=clock.now(), eight_bit=True)
+    return sender_setup.composer().compose(mail, now=clock.now(), eight_bit=True)
 
 
 def _watch(count: int, within_s: float = 1_800) -> None:

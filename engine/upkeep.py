@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 import settings
-from engine.delivery import doubts, outbox
+from engine.delivery import in_doubt, outbox
 
 KEEP_GROUPS_DAYS = 7
 
@@ -25,8 +25,8 @@ def settle_doubts(session: Session, *, now: datetime) -> int:
     policies = {"campaign": configured.in_doubt_campaign, "transactional": configured.in_doubt_transactional}
     again = 0
     for lane in (lane for lane, policy in policies.items() if policy == "resend"):
-        overdue = doubts.overdue(session, lane, after_s=configured.in_doubt_after_s)
-        again += doubts.resend(session, overdue, now=now) if overdue else 0
+        overdue = in_doubt.overdue(session, lane, after_s=configured.in_doubt_after_s)
+        again += in_doubt.resend(session, overdue, now=now) if overdue else 0
     return again
 
 

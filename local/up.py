@@ -17,8 +17,8 @@ import errors
 import settings
 from engine import logs
 from engine.access import accounts, bearer_tokens
-from local.crew import Crew
 from local.stack import ROOT, Stack
+from local.supervisor import Crew
 from models.session import transaction
 
 ACCOUNT = "local"

@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 import settings
-from local.inbox import Inbox
-from local.mailstore import Mailstore
-from local.receiver import DEMO_RULES
+from local.mail.inbox import Inbox
+from local.mail.mailstore import Mailstore
+from local.mail.receiver import DEMO_RULES
 from models import migrations, vault
 from models import session as database
 from tests.services import embedded_postgres, embedded_valkey

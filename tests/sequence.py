@@ -14,11 +14,11 @@ from engine.audience import contacts
 from engine.campaigns import advance, campaigns, due
 from engine.campaigns.campaigns import CampaignDraft
 from engine.campaigns.steps import StepDraft
-from engine.delivery import groups, senders
-from engine.delivery.groups import Group, Hand, Member
+from engine.delivery import claim, senders
+from engine.delivery.claim import Group, Hand, Member
 from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Phase, Rejected, Sent, Untried
-from engine.delivery.verdicts import Settled
-from engine.messages.templates import Library
+from engine.delivery.transitions import Settled
+from engine.templates.templates import Library
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)  # a Monday
 DAY_S = 86_400
@@ -60,7 +60,7 @@ def take(session: Session, *, now: datetime, limit: int = 1000) -> list[Group]:
     hand = Hand(senders.register(session, "testhost", os.getpid()), due.LANE, 60, started=True)
     taken: list[Group] = []
     agenda = due.agenda(session)
-    while group := groups.claim(session, hand, limit=limit, now=now) or agenda.claim(
+    while group := claim.claim(session, hand, limit=limit, now=now) or agenda.claim(
         session, hand, limit=limit, now=now
     ):
         taken.append(group)
@@ -77,7 +77,7 @@ def record(session: Session, taken: Sequence[Group], outcome: Outcome = SENT, *,
     settled: list[Settled] = []
     for group in taken:
         results = [(member, outcome) for member in group.members]
-        settled += groups.settle(session, group.id, results, origin=group.origin, now=now)
+        settled += claim.settle(session, group.id, results, origin=group.origin, now=now)
     advance.settled(session, settled, now=now)
     return settled
 

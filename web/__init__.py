@@ -6,7 +6,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import settings as environment
 from engine import logs
 from settings import Settings
-from web import api, auth, cli, errors, headers, health, held, limits, openapi, process, public, tokens
+from web import api, cli, process, public
+from web.http import auth, errors, headers, health, openapi, rate_limits, tokens
+from web.ingest import deferred_response
 from web.public import front
 
 
@@ -18,14 +20,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = openapi.new_app(__name__)
     app.config["MAX_CONTENT_LENGTH"] = configured.body_limit_bytes
     process.install(app, configured)
-    held.install(paths=front.PATHS)
+    deferred_response.install(paths=front.PATHS)
     app.wsgi_app = front.Front(app.wsgi_app, process.of(app))  # type: ignore[assignment,method-assign]
     if configured.trusted_proxies:
         hops = configured.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     tokens.install(app, configured)
     auth.install(app)
-    limits.install(app, configured)
+    rate_limits.install(app, configured)
     headers.install(app)
     errors.install(app)
     for resource in api.RESOURCES:

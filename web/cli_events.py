@@ -8,11 +8,12 @@ from typing import TextIO
 import click
 from flask.cli import AppGroup
 
-from engine.tracking import machines
-from engine.tracking.machines import sequences
+from engine.tracking import bots
+from engine.tracking.bots import sequences
 from errors import InvalidInput
-from web import process, spooled
+from web import process
 from web.cli import plainly
+from web.ingest import spool_drain
 
 events = AppGroup("events", help="What came back: opens, clicks, and who is behind them.")
 GROUPS = (events,)
@@ -59,8 +60,8 @@ def spool(take_in: bool, folder: Path | None) -> None:
     """
     where = folder or process.current().settings.spool_dir
     if take_in:
-        click.echo(f"{spooled.take_in(where)} events taken in")
-    for path, size in spooled.waiting(where).items():
+        click.echo(f"{spool_drain.take_in(where)} events taken in")
+    for path, size in spool_drain.waiting(where).items():
         click.echo(f"{path}\t{size} bytes")
 
 
@@ -76,7 +77,7 @@ def _read(lines: Iterable[str]) -> Iterator[sequences.Sequence]:
             raise click.exceptions.Exit(2) from None
 
 
-def _lines(sequence: sequences.Sequence, verdicts: list[machines.Verdict], *, is_json: bool) -> Iterator[str]:
+def _lines(sequence: sequences.Sequence, verdicts: list[bots.Verdict], *, is_json: bool) -> Iterator[str]:
     if is_json:
         hits = [{"verdict": verdict.source, "reasons": list(verdict.reasons)} for verdict in verdicts]
         yield json.dumps({"name": sequence.name, "hits": hits})

@@ -10,10 +10,9 @@ from flask.cli import AppGroup
 from engine import clock
 from engine.campaigns import advance
 from engine.delivery import audit as auditing
-from engine.delivery import doubts as doubting
-from engine.delivery.pace import recount
-from engine.delivery.pace.allowance import Calendar
-from engine.delivery.relays import carried, overview
+from engine.delivery import in_doubt as doubting
+from engine.delivery.relays import carried, overview, recount
+from engine.delivery.relays.daily_quota import Calendar
 from errors import InvalidInput
 from models import ids
 from models.session import transaction

@@ -11,8 +11,8 @@ import click
 
 from engine import clock
 from engine.analytics import rollups
-from engine.campaigns import rejudging
-from engine.campaigns.rejudging import Page
+from engine.engagement import reclassify
+from engine.engagement.reclassify import Page
 from models.session import retrying, transaction
 from web.cli import plainly
 from web.cli_events import events
@@ -76,7 +76,7 @@ def rejudge(since: datetime, until: datetime | None, dry_run: bool) -> None:
 
 
 def _pages(since: datetime, until: datetime, *, write: bool) -> Iterator[Page]:
-    after, judge = rejudging.start(since), rejudging.page if write else rejudging.preview
+    after, judge = reclassify.start(since), reclassify.page if write else reclassify.preview
     while page := retrying(partial(judge, after=after, until=until, now=clock.now(), limit=PAGE)):
         yield page
         after = page.last
@@ -84,7 +84,7 @@ def _pages(since: datetime, until: datetime, *, write: bool) -> Iterator[Page]:
 
 def _recount(since: datetime, until: datetime) -> int:
     with transaction() as session:
-        hours = list(rejudging.hours(session, since, until))
+        hours = list(reclassify.hours(session, since, until))
     return sum(retrying(partial(rollups.recount, hour=hour)) for hour in hours)
 
 
@@ -92,7 +92,7 @@ def _recount(since: datetime, until: datetime) -> int:
 def _progress(since: datetime, until: datetime) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal; in a log, a line now and then."""
     with transaction() as session:
-        events_in_all = rejudging.size(session, since, until)
+        events_in_all = reclassify.size(session, since, until)
     if sys.stderr.isatty():
         with click.progressbar(length=events_in_all, label="judging", file=sys.stderr) as bar:
             yield bar.update

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app
 
-from engine.messages import templates
-from engine.tracking import machines, tokens
+from engine.templates import templates
+from engine.tracking import bots, tokens
 from settings import Settings
-from web.arrivals import Arrivals
-from web.intake import Intake
-from web.standings import Standings
+from web.http.token_cache import Standings
+from web.ingest.arrivals import Arrivals
+from web.ingest.send_batcher import Intake
 
 _NAME = "cadencia"
 
@@ -22,7 +22,7 @@ class Process:
     settings: Settings
     library: templates.Library
     signer: tokens.Signer
-    observer: machines.Observer
+    observer: bots.Observer
     standings: Standings
     intake: Intake
     arrivals: Arrivals
@@ -35,7 +35,7 @@ def install(app: Flask, settings: Settings) -> None:
         settings=settings,
         library=templates.Library(settings.templates_dir, settings.hidden_link),
         signer=tokens.Signer(settings.tracking_ring),
-        observer=machines.Observer(settings.index_key.get_secret_value().encode(), settings.event_addresses),
+        observer=bots.Observer(settings.index_key.get_secret_value().encode(), settings.event_addresses),
         standings=Standings(),
         intake=Intake(),
         arrivals=Arrivals(settings),

@@ -8,7 +8,7 @@ from celery import Celery, signals
 import settings
 from engine import logs
 from models import session
-from worker import letters, process
+from worker import process, sender_setup
 
 app = Celery("cadencia", include=[f"worker.tasks.{room}" for room in ("sending", "followups", "events", "upkeep")])
 app.config_from_object("celery_config")
@@ -29,7 +29,7 @@ def set_up_logging(**_: Any) -> None:
 @signals.celeryd_init.connect(weak=False)
 def check_the_relays(**_: Any) -> None:
     """A worker ends at once, not at its first mail, when it could send none."""
-    letters.check()
+    sender_setup.check()
 
 
 @signals.worker_process_init.connect(weak=False)

@@ -10,14 +10,14 @@ import settings
 from engine import bell, clock, logs
 from engine.campaigns import advance, due
 from engine.clock import Clock
-from engine.delivery import groups, recorder, senders, smtp
-from engine.delivery.groups import Group, Hand, Member
+from engine.delivery import claim, recorder, senders, smtp
+from engine.delivery.claim import Group, Hand, Member
 from engine.delivery.outcomes import Outcome, Phase, Rejected, Untried
-from engine.delivery.verdicts import Settled
+from engine.delivery.transitions import Settled
 from engine.messages import compose
 from models import ids
 from models.session import Session, retrying, transaction
-from worker import letters, process, wishes
+from worker import process, sender_setup, wishes
 
 log = logging.getLogger("cadencia.sending")
 
@@ -58,7 +58,7 @@ class _Drain:
         self._lane = lane
         self._time = time
         self._settings = settings.current()
-        self._mail_from = letters.envelope_sender()
+        self._mail_from = sender_setup.envelope_sender()
         self._renew_at = 0.0
         self._stops_at = inf
         self._has_planned = False
@@ -125,7 +125,7 @@ class _Drain:
                 senders.replan(session)
             settled: list[Settled] = []
             if done is not None and done.members:
-                settled = groups.settle(
+                settled = claim.settle(
                     session,
                     done.id,
                     results,
@@ -149,7 +149,7 @@ class _Drain:
         """Mails that have a row come first: they have waited before. Then what is due in campaigns."""
         started = self._sending.transport.is_open
         hand = Hand(self._sending.sender_id, self._lane, self._settings.lease_s, started)
-        group = groups.claim(session, hand, limit=limit, now=now)
+        group = claim.claim(session, hand, limit=limit, now=now)
         if group is not None and group.dropped:
             advance.dropped(session, group.dropped, now=now)
         if group is not None or self._lane != due.LANE:
@@ -184,7 +184,7 @@ class _Drain:
             return False
         with transaction() as session:
             senders.hold(session, self._sending.sender_id)
-            groups.start(session, group)
+            claim.start(session, group)
         return True
 
     def _letters(self, group: Group, turns: Iterable[int | None], own: dict[int, Outcome]) -> smtp.Ahead:
@@ -217,7 +217,7 @@ class _Drain:
         asked_at = recorder.boot_s()
         with transaction() as session:
             senders.hold(session, self._sending.sender_id)
-            groups.renew(session, group.id, lease_s=self._settings.lease_s)
+            claim.renew(session, group.id, lease_s=self._settings.lease_s)
         self._sending.recorder.lease(asked_at + self._settings.lease_s)
         self._renew_at = monotonic() + self._settings.lease_s / 4
 

@@ -17,7 +17,7 @@ from engine.delivery.recorder import Recorder
 from engine.delivery.relays import Relays
 from engine.messages import compose
 from models.session import transaction
-from worker import letters, rescue
+from worker import rescue, sender_setup
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,11 @@ def _open() -> Sending:
         sender_id = senders.register(session, socket.gethostname(), os.getpid())
     recorder = Recorder(configured.recorder_dir, sender_id, configured.send_group_size)
     sending = Sending(
-        sender_id, recorder, letters.transport(), letters.composer(), min(GROUP_FIRST, configured.send_group_size)
+        sender_id,
+        recorder,
+        sender_setup.transport(),
+        sender_setup.composer(),
+        min(GROUP_FIRST, configured.send_group_size),
     )
     collect_seldom()
     return sending

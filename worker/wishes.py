@@ -9,7 +9,7 @@ from time import monotonic, sleep
 
 import settings
 from engine import heartbeats
-from engine.tracking import spool
+from engine.ingest import spool
 from models.session import transaction
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from bench.backlog import WAITING
 from bench.installation import Installation, wait_until_idle
 from engine import clock
-from engine.campaigns import reactions
+from engine.engagement import reactions
 from engine.tracking import pending
 from engine.tracking.pending import Taken
 from models.session import retrying, transaction

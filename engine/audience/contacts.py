@@ -1,7 +1,7 @@
 """Contacts: found by address, made when they are new, and what is known of each."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -173,6 +173,17 @@ def upsert(session: Session, drafts: Sequence[Draft], *, now: datetime) -> Upser
     )
     fresh = [created for (created,) in rows]  # a row that was there carries the lock of this update as its xmax
     return Upserted(sum(fresh), len(fresh) - sum(fresh), len(drafts) - len(fresh))
+
+
+_LOCK = text("SELECT id FROM contacts WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE")
+
+
+def lock(session: Session, contact_ids: Iterable[UUID]) -> None:
+    """Lock the rows of these contacts, in the order of their ids so that no two callers can deadlock.
+
+    Take this lock first before changing several contacts, their enrollments or their queued e-mails.
+    """
+    session.execute(_LOCK, {"ids": arrays.uuids(contact_ids)}).all()
 
 
 def find(session: Session, address: str) -> UUID | None:

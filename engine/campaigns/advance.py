@@ -12,10 +12,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.analytics import rollups
-from engine.audience import suppressions
-from engine.campaigns import brakes, enrollments, marks, window
-from engine.delivery.groups import Dropped
-from engine.delivery.verdicts import Settled
+from engine.audience import contacts, suppressions
+from engine.campaigns import auto_pause, enrollments, windows
+from engine.delivery.claim import Dropped
+from engine.delivery.transitions import Settled
 from engine.scoring import rules
 from engine.tracking import events
 from models import arrays
@@ -38,7 +38,7 @@ def carried(session: Session, mails: Sequence[Settled], *, now: datetime) -> Non
     others = [mail for mail in mails if mail.status != "sent"] if len(sent) < len(mails) else []
     dead = [mail for mail in others if mail.dead_address]
     if dead:
-        marks.lock_contacts(session, {mail.contact_id for mail in (*sent, *dead)})
+        contacts.lock(session, {mail.contact_id for mail in (*sent, *dead)})
     _flag(session, sent, now)
     # What already came back about a mail in doubt is what may settle its doubt.
     events.release(session, [mail.email_id for mail in mails if mail.status in ("sent", "in_doubt")])
@@ -61,7 +61,7 @@ def counted(session: Session, mails: Sequence[Settled]) -> None:
                     counted[_LOSSES[reason]] += number
     rollups.add(session, counts)
     if any(counted["failed"] for counted in counts.values()):
-        brakes.check(session, counts)
+        auto_pause.check(session, counts)
 
 
 # Hashing an id costs more than all the rest of a mail's count.
@@ -72,7 +72,7 @@ _LOSSES = {"hard_bounce": "bounced", "refused": "refused"}
 
 def dropped(session: Session, mails: Sequence[Dropped], *, now: datetime) -> None:
     """Stop the enrollments of contacts whose mails were cancelled at the claim: nothing of theirs waits any more."""
-    marks.lock_contacts(session, {mail.contact_id for mail in mails})
+    contacts.lock(session, {mail.contact_id for mail in mails})
     for reason in {mail.reason for mail in mails}:
         contact_ids = [mail.contact_id for mail in mails if mail.reason == reason]
         enrollments.stop(session, contact_ids, enrollments.STOPPED_BY.get(reason, reason), now=now)
@@ -96,8 +96,8 @@ WHERE c.id = sent.contact_id
 
 def _flag(session: Session, sent: Sequence[Settled], now: datetime) -> None:
     for step, mails in _by_step(sent).items():
-        contacts = sorted([mail.contact_id for mail in mails], key=_NUMBER)
-        session.execute(_FLAG[step], {"contacts": arrays.uuids(contacts), "now": now})
+        contact_ids = sorted([mail.contact_id for mail in mails], key=_NUMBER)
+        session.execute(_FLAG[step], {"contacts": arrays.uuids(contact_ids), "now": now})
 
 
 def _by_step(mails: Iterable[Settled]) -> dict[int, list[Settled]]:
@@ -169,7 +169,7 @@ class _Plan:
     """How long after the step before a step comes, and when it may go out."""
 
     delay: timedelta
-    window: window.Window
+    window: windows.Window
     zone: str
 
 
@@ -181,7 +181,7 @@ def _plans(session: Session, campaign_ids: Iterable[UUID]) -> Mapping[tuple[UUID
     return {
         (row.campaign_id, row.step): _Plan(
             timedelta(seconds=row.delay_s),
-            window.Window(row.window_start_min, row.window_end_min, frozenset(row.weekdays)),
+            windows.Window(row.window_start_min, row.window_end_min, frozenset(row.weekdays)),
             row.timezone,
         )
         for row in session.execute(query, {"ids": list(campaign_ids)})
@@ -208,7 +208,7 @@ class _Openings(dict[datetime, datetime | None]):
 
     def __missing__(self, at: datetime) -> datetime | None:
         plan = self._plan
-        opens = None if plan is None else window.next_open(at + plan.delay, plan.window, plan.zone)
+        opens = None if plan is None else windows.next_open(at + plan.delay, plan.window, plan.zone)
         self[at] = opens
         return opens
 

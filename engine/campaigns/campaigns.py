@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from engine.audience import segments, zones
 from engine.campaigns import enrollments, losses, steps
-from engine.messages import templates
+from engine.templates import templates
 from errors import Conflict, Fault, InvalidInput, NotFound
 from models import Campaign, ids
 

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 import settings
 from engine.campaigns import enrollments, steps
 from engine.campaigns.steps import Step
-from engine.delivery import groups, variables
+from engine.delivery import claim
 from engine.delivery.births import Origin
-from engine.delivery.groups import Group, Hand, Member
+from engine.delivery.claim import Group, Hand, Member
+from engine.messages import variables
 from models import arrays, ids, vault
 
 LANE = "campaign"
@@ -119,7 +120,7 @@ class Agenda:
         group_id = ids.new()
         members = _members(rows, step, self._shared[step.campaign_id], now)
         enrolled = [row.id for row in rows]
-        groups.open_group(session, group_id, hand, enrolled, step=(step.campaign_id, step.step))
+        claim.open_group(session, group_id, hand, enrolled, step=(step.campaign_id, step.step))
         origin = Origin(step.campaign_id, step.step, step.template, step.subject, now)
         return Group(group_id, members, (), hand.started, origin)
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import Row, insert, text
 from sqlalchemy.orm import Session
 
-from engine.campaigns import window
-from engine.messages import templates
+from engine.campaigns import windows
+from engine.templates import templates
 from errors import Fault
 from models import CampaignStep
 
@@ -28,7 +28,7 @@ class StepDraft:
     template: str
     delay_s: int = 0
     window_start_min: int = 0
-    window_end_min: int = window.MINUTES_A_DAY
+    window_end_min: int = windows.MINUTES_A_DAY
     weekdays: Sequence[int] = (1, 2, 3, 4, 5, 6, 7)
 
 
@@ -41,12 +41,12 @@ class Step:
     template: str
     subject: str
     delay_s: int
-    window: window.Window
+    window: windows.Window
     timezone: str
 
     def opens(self, moment: datetime) -> datetime:
         """The first moment at or after `moment` at which this step may go out."""
-        return window.next_open(moment, self.window, self.timezone)
+        return windows.next_open(moment, self.window, self.timezone)
 
     def due_after(self, moment: datetime) -> datetime:
         """When this step is due if the step before it, or the launch, happened at `moment`."""
@@ -60,10 +60,10 @@ def faults(drafts: Sequence[StepDraft]) -> Iterator[Fault]:
     for number, draft in enumerate(drafts):
         if not 0 <= draft.delay_s <= _MAX_DELAY_S:
             yield Fault(f"steps[{number}].delay_s", f"must be from 0 to {_MAX_DELAY_S} seconds")
-        if not 0 <= draft.window_start_min < draft.window_end_min <= window.MINUTES_A_DAY:
+        if not 0 <= draft.window_start_min < draft.window_end_min <= windows.MINUTES_A_DAY:
             yield Fault(
                 f"steps[{number}].window_end_min",
-                f"the window must start before it ends, within 0 to {window.MINUTES_A_DAY} minutes",
+                f"the window must start before it ends, within 0 to {windows.MINUTES_A_DAY} minutes",
             )
         if not draft.weekdays or not set(draft.weekdays) <= set(range(1, 8)):
             yield Fault(f"steps[{number}].weekdays", "give at least one, from 1 (Monday) to 7 (Sunday)")
@@ -146,6 +146,6 @@ def _step(row: Row[Any]) -> Step:
         template=row.template,
         subject=row.subject,
         delay_s=row.delay_s,
-        window=window.Window(row.window_start_min, row.window_end_min, frozenset(row.weekdays)),
+        window=windows.Window(row.window_start_min, row.window_end_min, frozenset(row.weekdays)),
         timezone=row.timezone,
     )

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 import settings
-from engine.delivery.verdicts import Settled
+from engine.delivery.transitions import Settled
 from models import arrays
 
 

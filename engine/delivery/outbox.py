@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 import settings
 from engine.audience import contacts
-from engine.delivery import variables
+from engine.messages import variables
 from errors import NotFound
 from models import arrays, ids
 

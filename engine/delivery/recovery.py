@@ -9,11 +9,11 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from engine.delivery import groups, replies
+from engine.delivery import claim, replies
 from engine.delivery.births import Origin
 from engine.delivery.outcomes import InDoubt, Outcome, Phase, Untried
 from engine.delivery.recorder import Mark, Recording
-from engine.delivery.verdicts import Settled
+from engine.delivery.transitions import Settled
 from models import ids, vault
 
 _OPEN = text(
@@ -66,7 +66,7 @@ def sort(
         left = _unborn(session, group, origin) if origin else _with_rows(session, group)
         results = [(message, _outcome(message, address, group, recording)) for message, address in left]
         relay = recording.relay if recording is not None and recording.group_id == group.id else None
-        settled += groups.settle(
+        settled += claim.settle(
             session, group.id, results, origin=origin, relay=relay, state="recovered", now=now, moment=moment
         )
     return settled

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from engine.messages import compiling, headers, links, mime, skeletons, templates
+from engine.messages import headers, mime, prerendered
+from engine.templates import compiling, links, templates
 from engine.tracking import tokens
 from errors import CadenciaError
 
@@ -75,7 +76,7 @@ class Composer:
         if sender.reply_to:
             self._fixed = f"{_sender_field('Reply-To', sender.reply_to)}\r\n{_FIXED}"
         self._dated: tuple[datetime | None, str] = (None, "")
-        self._skeletons: dict[str, skeletons.Skeletons | None] = {}
+        self._skeletons: dict[str, prerendered.Skeletons | None] = {}
 
     def compose(self, message: Composable, *, now: datetime, eight_bit: bool) -> bytes:
         """The whole mail with CRLF line ends, not dot-stuffed, the same on every call but for its Date.
@@ -84,7 +85,7 @@ class Composer:
         """
         return self.made(message, now=now, eight_bit=eight_bit).data
 
-    def made(self, message: Composable, *, now: datetime, eight_bit: bool) -> skeletons.Filled:
+    def made(self, message: Composable, *, now: datetime, eight_bit: bool) -> prerendered.Filled:
         """As `compose`, with what whoever sends it may want to know."""
         try:
             try:
@@ -94,18 +95,18 @@ class Composer:
             if ready is not None:
                 signed = self._signer.mail(message.email_id)
                 to = headers.address_field("To", message.to, message.to_name or "")
-                mail = skeletons.Mail(signed, to, self._date(now), headers.message_id_field(message.message_id))
+                mail = prerendered.Mail(signed, to, self._date(now), headers.message_id_field(message.message_id))
                 unsubscribes = message.kind == "marketing"
                 filled = ready.fill(message.variables, mail, unsubscribes=unsubscribes, eight_bit=eight_bit)
                 if filled is not None:
                     return filled
-            return skeletons.Filled(self.at_length(message, now=now, eight_bit=eight_bit), False)
+            return prerendered.Filled(self.at_length(message, now=now, eight_bit=eight_bit), False)
         except (templates.UnknownTemplate, templates.CannotRender, compiling.BrokenTemplate, ValueError) as failure:
             raise CannotCompose(self._told(message, failure)) from None
 
-    def _prepare(self, name: str) -> skeletons.Skeletons | None:
+    def _prepare(self, name: str) -> prerendered.Skeletons | None:
         template = self._library.get(name)
-        ready = skeletons.Skeletons(template, self._public_url, self._head) if template.is_regular else None
+        ready = prerendered.Skeletons(template, self._public_url, self._head) if template.is_regular else None
         self._skeletons[name] = ready
         return ready
 

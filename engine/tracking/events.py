@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.tracking import early, machines
+from engine.tracking import bots, early
 from errors import InvalidInput, NotFound
 from models import arrays, ids
 from models.event import SOURCES, TYPES
@@ -146,7 +146,7 @@ def dedupe_key(arrival: Arrival, now: datetime) -> bytes:
     moment = arrival.timestamp or now
     named = arrival.key if arrival.key is not None else moment.astimezone(UTC).replace(microsecond=0).isoformat()
     where = [arrival.data.get("link"), arrival.data.get("url")]
-    if machines.is_hit(arrival.event_type, arrival.data):
+    if bots.is_hit(arrival.event_type, arrival.data):
         where += [arrival.data.get(name) for name in _WHO]
     told = _told([arrival.email_id.hex, arrival.event_type, named, where])
     return blake2b(told.encode(), digest_size=16, person=b"cadencia event").digest()

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.tracking.machines import Verdict
+from engine.tracking.bots import Verdict
 from models import arrays
 
 # What a Taken is read from.

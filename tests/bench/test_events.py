@@ -12,7 +12,7 @@ from bench import backlog, events, readers
 from bench.events import Rates
 from bench.lag import Lags
 from engine import clock
-from engine.campaigns import reactions
+from engine.engagement import reactions
 from models.session import transaction
 from tests.bench.test_load import server
 

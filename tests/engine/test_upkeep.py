@@ -9,9 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine import upkeep
-from engine.campaigns import reactions
-from engine.delivery import doubts, groups, recovery
-from engine.delivery.groups import Hand
+from engine.delivery import claim, in_doubt, recovery
+from engine.delivery.claim import Hand
+from engine.engagement import reactions
 from engine.tracking import events
 from engine.tracking.events import Arrival
 from models import ids
@@ -25,7 +25,7 @@ def doubted(session: Session, lane: str = "transactional", *, minutes_ago: int =
     """A mail of this lane that has been in doubt for so long, by the database's clock."""
     [email_id] = orders.queue(session, lane=lane)
     sender = orders.sender(session)
-    groups.claim(session, Hand(sender, lane, 60, started=True), limit=1, now=NOW)
+    claim.claim(session, Hand(sender, lane, 60, started=True), limit=1, now=NOW)
     recovery.sort(session, sender, None, now=NOW, moment=lambda _: NOW)
     age(session, "UPDATE send_groups SET ended_at = now() - make_interval(mins => :units)", minutes_ago)
     return email_id
@@ -92,10 +92,10 @@ def test_doubt_is_left_to_evidence_while_its_time_lasts(session: Session) -> Non
 
 def test_a_mail_that_stays_in_doubt_is_sent_again_three_times_and_then_held(session: Session) -> None:
     email_id = doubted(session)
-    session.execute(text("UPDATE emails SET attempts = :most"), {"most": doubts.MAX_RESENDS})
+    session.execute(text("UPDATE emails SET attempts = :most"), {"most": in_doubt.MAX_RESENDS})
     assert upkeep.settle_doubts(session, now=NOW) == 1
     session.execute(text("UPDATE emails SET status = 'in_doubt', claim = (SELECT id FROM send_groups)"))
-    session.execute(text("UPDATE emails SET attempts = :more"), {"more": doubts.MAX_RESENDS + 1})
+    session.execute(text("UPDATE emails SET attempts = :more"), {"more": in_doubt.MAX_RESENDS + 1})
     assert upkeep.settle_doubts(session, now=NOW) == 0
     assert orders.statuses(session, [email_id]) == ["in_doubt"]
 
@@ -116,7 +116,7 @@ def test_tidy_drops_groups_after_a_week_but_none_that_a_doubt_points_to(session:
     age(session, "UPDATE senders SET fenced_at = now() - make_interval(days => :units)", 8)
     upkeep.tidy(session)
     assert (count(session, "send_groups"), count(session, "senders")) == (1, 1)
-    doubts.prove(session, [email_id], now=NOW)
+    in_doubt.prove(session, [email_id], now=NOW)
     upkeep.tidy(session)
     assert (count(session, "send_groups"), count(session, "senders")) == (0, 0)
     assert count(session, "emails") == 1

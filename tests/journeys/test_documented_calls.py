@@ -10,7 +10,7 @@ import pytest
 
 from engine.access import accounts, bearer_tokens
 from local import ports
-from local.mailstore import Mailstore
+from local.mail.mailstore import Mailstore
 from models.session import transaction
 from tests import processes
 

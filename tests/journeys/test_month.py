@@ -11,11 +11,12 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.campaigns import campaigns, due, reactions
+from engine.campaigns import campaigns, due
 from engine.delivery import audit
+from engine.engagement import reactions
 from engine.tracking import events
 from engine.tracking.events import Arrival
-from local.mailstore import Mailstore, Stored
+from local.mail.mailstore import Mailstore, Stored
 from models import ids
 from models.session import transaction
 from tests import sequence

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 import web
 from local import ports
-from local.mailstore import Mailstore
+from local.mail.mailstore import Mailstore
 from models.session import transaction
 from tests import processes
 from tests.conftest import environment

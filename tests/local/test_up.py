@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from local.mailstore import Mailstore
+from local.mail.mailstore import Mailstore
 from tests.processes import ROOT, until
 
 ORDER = {

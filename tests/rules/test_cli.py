@@ -82,7 +82,7 @@ def test_every_flask_command_that_a_document_or_file_names_exists(cli: click.Gro
 
 
 PROGRAMS = sorted(
-    name[:-3].replace("/", ".")
+    name[:-3].replace("/", ".").removesuffix(".__main__")
     for name, text in repository.texts(".py").items()
     if name.startswith("local/") and '__name__ == "__main__"' in text
 )

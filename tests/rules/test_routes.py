@@ -13,7 +13,7 @@ import web
 from engine.access import scope_names
 from tests.conftest import environment
 from tests.rules.conftest import ENVIRONMENT
-from web import auth, openapi
+from web.http import auth, openapi
 
 # Routes of the API that need no token. A new one here is a decision, so it is written down twice.
 OPEN = {("POST", "/api/v1/auth/token"), ("POST", "/api/v1/events/track")}

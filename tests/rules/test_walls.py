@@ -75,7 +75,7 @@ def test_only_one_module_publishes_to_the_queue() -> None:
 
 def test_only_the_shared_limits_speak_to_redis() -> None:
     for name, tree in repository.sources("engine", "models", "web").items():
-        assert "redis" not in roots(tree) or name == "engine/delivery/pace/store.py", name
+        assert "redis" not in roots(tree) or name == "engine/delivery/relays/redis_store.py", name
 
 
 def test_modules_are_imported_and_not_their_functions() -> None:

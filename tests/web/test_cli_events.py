@@ -8,12 +8,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from engine.tracking import events, spool
+from engine.ingest import spool
+from engine.tracking import events
 from engine.tracking.events import Arrival
 from models import ids
 from models.session import transaction
 from tests.conftest import environment
-from tests.engine.tracking.test_spool import left_by_another
+from tests.engine.ingest.test_spool import left_by_another
 from tests.mails import NOW, mail
 
 LINE = {

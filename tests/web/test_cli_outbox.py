@@ -7,16 +7,16 @@ import pytest
 from flask import Flask
 
 from engine import clock
-from engine.delivery import groups
-from engine.delivery.groups import Hand
+from engine.delivery import claim
+from engine.delivery.claim import Hand
 from engine.delivery.outcomes import Sent
-from engine.delivery.relays import board, setup
-from engine.delivery.relays.board import Board, Standing
+from engine.delivery.relays import setup, status
+from engine.delivery.relays.status import Board, Standing
 from models import ids
 from models.session import transaction
 from tests import orders
 from tests.conftest import environment
-from tests.engine.delivery.servers import PIPELINING, Server
+from tests.engine.delivery.smtp.servers import PIPELINING, Server
 
 
 @pytest.fixture
@@ -31,10 +31,10 @@ def carry(relay: str) -> None:
         for count, ago in ((2, timedelta(0)), (1, timedelta(days=2))):
             orders.queue(session, count, now=clock.now() - ago)
             hand = Hand(orders.sender(session), "transactional", 60, started=True)
-            group = groups.claim(session, hand, limit=count, now=clock.now())
+            group = claim.claim(session, hand, limit=count, now=clock.now())
             assert group is not None
             results = [(member, Sent("250 ok")) for member in group.members]
-            groups.settle(session, group.id, results, relay=relay, now=clock.now() - ago)
+            claim.settle(session, group.id, results, relay=relay, now=clock.now() - ago)
 
 
 def test_relays_are_listed_with_their_limits_and_how_senders_stand_with_them(run: Any, broker: str) -> None:
@@ -80,5 +80,5 @@ def test_a_relay_that_is_not_in_the_settings_any_more_is_not_shown(run: Any, bro
     with environment(SMTP_URL="smtp://a.example"):
         Board(setup.store(), "one").tell(Standing("gone.example:25", "closed", "", 0.0))
         shown = run()
-        assert "gone.example:25" in board.read(setup.store())
+        assert "gone.example:25" in status.read(setup.store())
     assert "gone.example" not in shown.output

@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import Flask
 from sqlalchemy import text
 
-from engine.campaigns import reactions
+from engine.engagement import reactions
 from engine.tracking import events
 from engine.tracking.events import Arrival
 from models import Email

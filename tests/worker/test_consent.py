@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from engine.campaigns import campaigns, consent, explain
+from engine.campaigns import campaigns, explain
 from engine.delivery import audit
-from local.mailstore import Mailstore
+from engine.engagement import consent
+from local.mail.mailstore import Mailstore
 from models import ids
 from models.session import transaction
 from tests import orders, sequence

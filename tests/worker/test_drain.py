@@ -15,13 +15,13 @@ import settings
 from engine import clock
 from engine.audience import addresses
 from engine.delivery import audit, outbox
-from engine.delivery.smtp import ahead as rows
-from local.mailstore import Mailstore
+from engine.delivery.smtp import prefetch as rows
+from local.mail.mailstore import Mailstore
 from models import ids
 from models.session import transaction
 from tests import orders
 from tests.conftest import environment
-from tests.engine.delivery.servers import Server
+from tests.engine.delivery.smtp.servers import Server
 from worker import drain, process, rescue
 
 LANE = "transactional"
@@ -132,7 +132,7 @@ def test_a_mail_that_cannot_be_composed_fails_with_its_reason(inbox: Mailstore) 
 
 
 def sealed(variables: dict[str, object]) -> str:
-    from engine.delivery import variables as sealing
+    from engine.messages import variables as sealing
 
     return sealing.seal(variables)
 

@@ -16,11 +16,11 @@ import settings
 from engine import clock
 from engine.campaigns import campaigns
 from engine.delivery import audit, outbox
-from local.mailstore import Mailstore
+from local.mail.mailstore import Mailstore
 from models.session import transaction
 from tests import orders, sequence
 from tests.conftest import environment
-from tests.engine.delivery.servers import Server, Visit
+from tests.engine.delivery.smtp.servers import Server, Visit
 from worker import drain, process
 
 ROOT = Path(__file__).parents[2]

@@ -10,14 +10,14 @@ from sqlalchemy import text
 
 import settings
 from engine import clock
-from engine.campaigns import consent
-from engine.tracking.spool import WISHES_SUFFIX, Spool
+from engine.engagement import consent
+from engine.ingest.spool import WISHES_SUFFIX, Spool
 from errors import Unavailable
-from local.mailstore import Mailstore
+from local.mail.mailstore import Mailstore
 from models.session import transaction
 from tests import orders
 from tests.conftest import environment
-from web import spooled
+from web.ingest import spool_drain
 from worker import drain, wishes
 
 
@@ -30,7 +30,7 @@ def kept(inbox: Mailstore) -> Iterator[Spool]:
     own.add([consent.wish("unsubscribed", email_id, now=clock.now())])
     own.seal()
     yield own
-    spooled.take_in(settings.current().spool_dir, [own])
+    spool_drain.take_in(settings.current().spool_dir, [own])
 
 
 def statuses() -> list[str]:
@@ -39,7 +39,7 @@ def statuses() -> list[str]:
 
 
 def test_an_unsubscribing_that_waits_is_granted_before_anything_is_claimed(kept: Spool, inbox: Mailstore) -> None:
-    took = threading.Timer(0.4, spooled.take_in, (settings.current().spool_dir, [kept]))
+    took = threading.Timer(0.4, spool_drain.take_in, (settings.current().spool_dir, [kept]))
     took.start()
     drain.drain("transactional")
     took.join()

@@ -7,9 +7,10 @@ from engine import bell, clock
 from engine.campaigns import campaigns, enrollments, funnel, steps
 from engine.campaigns.campaigns import CampaignDraft
 from models.session import Session, transaction
-from web import once, process
-from web.auth import needs
-from web.routes import Api, Reply, refusals
+from web import process
+from web.http import idempotency
+from web.http.auth import needs
+from web.http.routes import Api, Reply, refusals
 from web.schemas import campaigns as shapes
 
 api = Api("campaigns", "/api/v1/campaigns", about="Follow-up sequences of up to three e-mails.")
@@ -23,8 +24,8 @@ def create(header: shapes.Headers, body: shapes.CampaignWanted) -> Reply:
     It is checked whole: every fault is named, template variables that nothing provides included. Nothing is sent
     before it is launched.
     """
-    key = once.key(header.idempotency_key)
-    return once.do(key, lambda session: _create(session, body), status=201).response
+    key = idempotency.key(header.idempotency_key)
+    return idempotency.do(key, lambda session: _create(session, body), status=201).response
 
 
 @api.get("", responses={200: shapes.Campaigns})

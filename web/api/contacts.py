@@ -9,9 +9,9 @@ from engine.audience import contacts, imports, suppressions
 from engine.campaigns import explain
 from models import ids
 from models.session import retrying, transaction
-from web import bodies
-from web.auth import needs
-from web.routes import Api, Reply
+from web.http import bodies
+from web.http.auth import needs
+from web.http.routes import Api, Reply
 from web.schemas import contacts as shapes
 
 api = Api("contacts", "/api/v1/contacts", about="The people mails go to.")

@@ -10,11 +10,13 @@ from engine.delivery.outbox import Order
 from errors import Fault, InvalidInput, NotFound
 from models import ids
 from models.session import Session, transaction
-from web import once, ordering, process, waiting
-from web.auth import needs
-from web.bodies import at_most
-from web.intake import Taken
-from web.routes import Api, Reply
+from web import process
+from web.api import ordering
+from web.http import idempotency, prefer_wait
+from web.http.auth import needs
+from web.http.bodies import at_most
+from web.http.routes import Api, Reply
+from web.ingest.send_batcher import Taken
 from web.schemas import emails as shapes
 from web.schemas.problems import FieldFault
 
@@ -32,16 +34,16 @@ def send(header: shapes.WaitingHeaders, body: shapes.Send) -> Reply:
     call sends nothing and gets the first answer again; while the first still waits for the mail server, its 202.
     """
     order = ordering.order(body)
-    key = once.key(header.idempotency_key)
+    key = idempotency.key(header.idempotency_key)
     if key is None:
         told = _accepted(process.current().intake.take(order))
     else:
-        done = once.do(key, lambda session: _accept(session, order), status=202)
+        done = idempotency.do(key, lambda session: _accept(session, order), status=202)
         if done.told is None:
             return done.response
         told = done.told
     bell.ring(order.lane)
-    return _waited(told, key, waiting.seconds(header.prefer))
+    return _waited(told, key, prefer_wait.seconds(header.prefer))
 
 
 @api.post("/batch", responses={202: shapes.BatchAccepted})
@@ -60,8 +62,8 @@ def batch(header: shapes.Headers, body: shapes.Batch) -> Reply:
     taken = [order for order in orders if isinstance(order, Order)]
     if not taken:
         raise InvalidInput([fault for faults in orders if isinstance(faults, list) for fault in faults])
-    key = once.key(header.idempotency_key)
-    done = once.do(key, lambda session: _accept_all(session, orders), status=202)
+    key = idempotency.key(header.idempotency_key)
+    done = idempotency.do(key, lambda session: _accept_all(session, orders), status=202)
     for lane in sorted({order.lane for order in taken} if done.told else ()):
         bell.ring(lane)
     return done.response
@@ -93,10 +95,10 @@ def _waited(told: shapes.Accepted, key: Key | None, asked_s: int) -> Reply:
     """The answer after the wait that was asked for, if this call may wait at all."""
     if not asked_s:
         return told, 202
-    with waiting.place(asked_s) as may_wait:
+    with prefer_wait.place(asked_s) as may_wait:
         if not may_wait:
             return told, 202
-        standing = waiting.outcome(_id(told), within_s=asked_s)
+        standing = prefer_wait.outcome(_id(told), within_s=asked_s)
     applied = {"Preference-Applied": f"wait={asked_s}"}
     if standing is None:
         return told, 202, applied
@@ -106,7 +108,7 @@ def _waited(told: shapes.Accepted, key: Key | None, asked_s: int) -> Reply:
         sent_at=standing.sent_at,
         reason=None if standing.sent_at else standing.reason or standing.status,
     )
-    once.replace(key, final, status=200)
+    idempotency.replace(key, final, status=200)
     return final, 200, applied
 
 

@@ -1,15 +1,16 @@
 """Events: what landing pages and forms report about an e-mail."""
 
 from engine import clock
-from web import bodies, limits, reports
-from web.auth import public
-from web.bodies import at_most, takes
-from web.headers import cross_origin
-from web.routes import Api, Reply, refusals
+from web.api import reports
+from web.http import bodies, rate_limits
+from web.http.auth import public
+from web.http.bodies import at_most, takes
+from web.http.headers import cross_origin
+from web.http.routes import Api, Reply, refusals
 from web.schemas.events import Report, Told
 
 api = Api("events", "/api/v1/events", about="Report what happened to an e-mail; no token, the e-mail's id is the key.")
-api.before_request(limits.track)
+api.before_request(rate_limits.track)
 
 
 @api.post("/track", responses={202: Told, **refusals(404)})
@@ -29,5 +30,5 @@ def track(body: Report) -> Reply:
     if listed is None:
         bodies.check_size("track_limit_bytes")
         return reports.one(given, now), 202
-    limits.track(len(listed) - 1)
+    rate_limits.track(len(listed) - 1)
     return reports.many(listed, now), 202

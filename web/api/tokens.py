@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from engine.access import accounts, bearer_tokens, sessions
 from errors import Unauthenticated
 from models.session import Session, transaction
-from web import auth, limits, process, tokens
-from web.auth import needs, public
-from web.routes import Api, Reply, refusals
+from web import process
+from web.http import auth, rate_limits, tokens
+from web.http.auth import needs, public
+from web.http.routes import Api, Reply, refusals
 from web.schemas.tokens import Done, Login, TokenPair
 
 api = Api("tokens", "/api/v1/auth", about="Log in, stay logged in, log out.")
@@ -20,7 +21,7 @@ def token(body: Login) -> Reply:
 
     The access token lasts 24 hours. Attempts are limited by account and address.
     """
-    limits.login(body.account)
+    rate_limits.login(body.account)
     with transaction() as session:
         proof = accounts.find(session, body.account)
     account = accounts.check(proof, body.password)

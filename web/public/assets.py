@@ -4,7 +4,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, send_from_directory
 
-from web.auth import public
+from web.http.auth import public
 
 _FOLDER = Path(__file__).parent / "static"
 

@@ -6,7 +6,7 @@ Nearly always answered before it comes here, by `front`.
 from flask import Response, request
 
 from web import process
-from web.auth import public
+from web.http.auth import public
 from web.public import hits
 from web.public.pages import blueprint
 

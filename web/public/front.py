@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 from werkzeug.datastructures import Headers
 
 from errors import NotFound
-from web import headers, held
+from web.http import headers
+from web.ingest import deferred_response
 from web.process import Process
 from web.public import clicks, hits, pixels
 
@@ -45,12 +46,12 @@ class Front:
         return self._behind(environ, start)
 
     def _opened(self, environ: dict[str, Any], start: Start, token: str) -> Iterable[bytes]:
-        self._process.arrivals.keep(hits.opened(self._process, token, environ), environ.get(held.KEY))
+        self._process.arrivals.keep(hits.opened(self._process, token, environ), environ.get(deferred_response.KEY))
         start("200 OK", self._pixel)
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else pixels.GIF]
 
     def _clicked(self, environ: dict[str, Any], start: Start, token: str) -> Iterable[bytes]:
         hit, target = hits.clicked(self._process, token, environ)
-        self._process.arrivals.keep(hit, environ.get(held.KEY))
+        self._process.arrivals.keep(hit, environ.get(deferred_response.KEY))
         start("302 FOUND", [("Location", target), ("Content-Length", "0"), *self._click])
         return [b""]

@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import request
 
 from engine.delivery import outbox
-from engine.messages.templates import UnknownTemplate
+from engine.templates.templates import UnknownTemplate
 from errors import Unavailable
 from web import process
 

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, render_template
 
 import errors
-from web.headers import PAGE
+from web.http.headers import PAGE
 from web.public import languages
 
 

@@ -5,7 +5,7 @@ from base64 import b64decode
 from flask import Response, request
 
 from web import process
-from web.auth import public
+from web.http.auth import public
 from web.public import hits
 from web.public.pages import blueprint
 

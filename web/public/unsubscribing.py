@@ -10,10 +10,10 @@ from uuid import UUID
 from flask import Response, request, url_for
 
 from engine import bell, clock
-from engine.campaigns import consent
+from engine.engagement import consent
 from errors import Unavailable
 from web import process
-from web.auth import public
+from web.http.auth import public
 from web.public import languages
 from web.public.pages import blueprint, page
 

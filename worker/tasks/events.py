@@ -4,7 +4,7 @@ from time import monotonic
 
 import settings
 from engine import bell, clock
-from engine.campaigns import reactions
+from engine.engagement import reactions
 from models.session import retrying
 from worker import process
 from worker.app import app

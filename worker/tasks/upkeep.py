@@ -4,7 +4,7 @@ from time import monotonic
 
 import settings
 from engine import bell, clock, heartbeats, upkeep
-from engine.tracking import keeping
+from engine.tracking import retention
 from models.session import retrying, transaction
 from worker import process, rescue
 from worker.app import app
@@ -37,6 +37,6 @@ def _prune_events() -> None:
     if not months:
         return
     with transaction() as session:
-        keeping.set_horizon(session, keeping.since(clock.now(), months))
-    while retrying(keeping.prune) and monotonic() < ends_at:
+        retention.set_horizon(session, retention.since(clock.now(), months))
+    while retrying(retention.prune) and monotonic() < ends_at:
         pass

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.delivery import smtp
-from engine.delivery.pace.allowance import Allowance, Calendar
-from engine.delivery.pace.shared import Member
-from engine.delivery.relays import board, setup
-from engine.delivery.relays.board import Standing
-from engine.delivery.relays.plan import Plan
+from engine.delivery.relays import setup, status
+from engine.delivery.relays.config import Plan
+from engine.delivery.relays.daily_quota import Allowance, Calendar
+from engine.delivery.relays.shared_rate import Member
+from engine.delivery.relays.status import Standing
 
 _TRY_S = 10.0
 _WORST_FIRST = ("open", "half-open", "closed")
@@ -30,7 +30,7 @@ class Overview:
 def of_all(calendar: Calendar) -> list[Overview]:
     """Every relay of the settings, in their order. Raises InvalidInput, and Unavailable without Redis."""
     store = setup.store()
-    seen = board.read(store)
+    seen = status.read(store)
     nobody = Member("", 1)
     return [
         Overview(

@@ -4,16 +4,15 @@ from uuid import uuid4
 
 import settings
 from engine.delivery import smtp
-from engine.delivery.pace import domains
-from engine.delivery.pace.allowance import Calendar
-from engine.delivery.pace.domains import Domains
-from engine.delivery.pace.shared import Member
-from engine.delivery.pace.store import Store
-from engine.delivery.relays import plan
-from engine.delivery.relays.board import Board
-from engine.delivery.relays.fleet import Relays
-from engine.delivery.relays.plan import Plan
-from engine.delivery.relays.way import Surroundings, Way
+from engine.delivery.relays import config, domain_limits
+from engine.delivery.relays.balancer import Relays
+from engine.delivery.relays.config import Plan
+from engine.delivery.relays.daily_quota import Calendar
+from engine.delivery.relays.domain_limits import Domains
+from engine.delivery.relays.redis_store import Store
+from engine.delivery.relays.relay import Surroundings, Way
+from engine.delivery.relays.shared_rate import Member
+from engine.delivery.relays.status import Board
 
 
 def plans() -> list[Plan]:
@@ -28,7 +27,7 @@ def plans() -> list[Plan]:
         dot_timeout_s=configured.smtp_dot_timeout_s,
     )
     others = configured.smtp_relays.get_secret_value() if configured.smtp_relays else ""
-    return plan.read(configured.smtp_url.get_secret_value(), others, limits)
+    return config.read(configured.smtp_url.get_secret_value(), others, limits)
 
 
 def store() -> Store:
@@ -48,9 +47,9 @@ def relays(calendar: Calendar) -> Relays:
 def check() -> None:
     """Raise InvalidInput if the settings of relays and limits cannot be used."""
     plans()
-    domains.read(settings.current().domain_limits)
+    domain_limits.read(settings.current().domain_limits)
 
 
 def _domains(shared: Store, member: Member) -> Domains | None:
-    limits = domains.read(settings.current().domain_limits)
+    limits = domain_limits.read(settings.current().domain_limits)
     return Domains(limits, shared, member) if limits else None

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 
 from engine.delivery.outcomes import Outcome
-from engine.delivery.smtp.ahead import Ahead
 from engine.delivery.smtp.batch import Batch, Interrupted, Log, StopSending
 from engine.delivery.smtp.envelope import Envelope, Letter
 from engine.delivery.smtp.pool import Pool
+from engine.delivery.smtp.prefetch import Ahead
 from engine.delivery.smtp.relay import Limits, Reason, Relay, RelayUnavailable
 
 __all__ = [

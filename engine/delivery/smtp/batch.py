@@ -7,12 +7,12 @@ from typing import Protocol
 
 from engine.delivery import replies
 from engine.delivery.outcomes import Outcome, Phase, Sent, Untried
-from engine.delivery.smtp.ahead import Ahead
 from engine.delivery.smtp.envelope import Envelope, Letter
-from engine.delivery.smtp.lines import is_plain
-from engine.delivery.smtp.opening import Opening
+from engine.delivery.smtp.handshake import Opening
 from engine.delivery.smtp.pool import Pool
+from engine.delivery.smtp.prefetch import Ahead
 from engine.delivery.smtp.relay import RelayUnavailable
+from engine.delivery.smtp.reply_parser import is_plain
 from engine.delivery.smtp.session import Session
 from engine.delivery.smtp.wire import Lost
 

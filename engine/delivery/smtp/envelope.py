@@ -8,7 +8,7 @@ from typing import NamedTuple
 import idna
 
 from engine.delivery.outcomes import Phase, Rejected, Untried
-from engine.delivery.smtp.opening import Features
+from engine.delivery.smtp.handshake import Features
 
 # RFC 5321 section 4.1.2 without quoted local parts: nothing that could end a command or open another.
 _is_address = re.compile(r"[^\s\x00-\x20\x7f-\xa0<>\"\\,;:@]+@[^\s\x00-\x20\x7f-\xa0<>\"\\,;@]+").fullmatch

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 
-from engine.delivery.smtp.opening import Features, Opening
+from engine.delivery.smtp.handshake import Features, Opening
 from engine.delivery.smtp.readiness import Readiness
 from engine.delivery.smtp.relay import Address, Limits, Reason, Relay, RelayUnavailable
 from engine.delivery.smtp.session import Session

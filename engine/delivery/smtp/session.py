@@ -13,12 +13,12 @@ from collections.abc import Callable
 
 from engine.delivery import replies
 from engine.delivery.outcomes import Phase
+from engine.delivery.smtp.data_transfer import Flight
 from engine.delivery.smtp.desk import Desk
 from engine.delivery.smtp.envelope import CannotSend, Letter
-from engine.delivery.smtp.flight import Flight
-from engine.delivery.smtp.lines import Garbage, Reader, smooth_round
-from engine.delivery.smtp.opening import Features
+from engine.delivery.smtp.handshake import Features
 from engine.delivery.smtp.relay import Limits
+from engine.delivery.smtp.reply_parser import Garbage, Reader, smooth_round
 from engine.delivery.smtp.wire import Lost, Wire
 
 CLOSING = 421  # RFC 5321 section 3.8: the server is closing, whatever was asked

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
 from engine.campaigns import campaigns, due, enrollments
-from engine.delivery import audit, groups, outbox, senders
+from engine.delivery import audit, claim, outbox, senders
 from engine.delivery.outcomes import Outcome
 from models import ids
 from models.session import retrying, transaction
@@ -158,7 +158,7 @@ def test_a_pause_in_the_middle_of_a_drain_ends_the_claims(session: Session) -> N
     campaign_id = _launched(session, 10)
     agenda, hand = (
         due.agenda(session),
-        groups.Hand(senders.register(session, "testhost", 1), due.LANE, 60, started=True),
+        claim.Hand(senders.register(session, "testhost", 1), due.LANE, 60, started=True),
     )
     assert agenda.claim(session, hand, limit=3, now=NOW) is not None
     campaigns.pause(session, campaign_id, "lunch", now=NOW)
@@ -167,7 +167,7 @@ def test_a_pause_in_the_middle_of_a_drain_ends_the_claims(session: Session) -> N
 
 def test_what_fell_due_behind_the_place_of_an_agenda_is_found_by_the_next_one(session: Session) -> None:
     _launched(session, 6, days=(0,))
-    hand = groups.Hand(senders.register(session, "testhost", 1), due.LANE, 60, started=True)
+    hand = claim.Hand(senders.register(session, "testhost", 1), due.LANE, 60, started=True)
     agenda = due.agenda(session)
     early = agenda.claim(session, hand, limit=3, now=NOW)
     late = agenda.claim(session, hand, limit=3, now=NOW)
@@ -201,7 +201,7 @@ def test_four_claimers_at_once_never_take_the_same_contact(ledger: str) -> None:
         together.wait()
         while True:
             with transaction() as session:
-                group = agenda.claim(session, groups.Hand(sender, due.LANE, 60, started=True), limit=7, now=NOW)
+                group = agenda.claim(session, claim.Hand(sender, due.LANE, 60, started=True), limit=7, now=NOW)
             if group is None:
                 return taken
             taken += [member.email_id for member in group.members]
@@ -216,10 +216,10 @@ def _drain(together: Barrier, now: datetime, outcome: Outcome) -> None:
     """Send all that is due in small groups, starting when the other caller does."""
     together.wait()
     with transaction() as session:
-        hand = groups.Hand(senders.register(session, "testhost", 1), due.LANE, 60, started=True)
+        hand = claim.Hand(senders.register(session, "testhost", 1), due.LANE, 60, started=True)
         agenda = due.agenda(session)
     while group := retrying(
-        lambda session: groups.claim(session, hand, limit=20, now=now) or agenda.claim(session, hand, limit=20, now=now)
+        lambda session: claim.claim(session, hand, limit=20, now=now) or agenda.claim(session, hand, limit=20, now=now)
     ):
         retrying(lambda session, group=group: sequence.record(session, [group], outcome, now=now))
 

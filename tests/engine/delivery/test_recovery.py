@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.delivery import doubts, groups, outbox, recovery
-from engine.delivery.groups import Group, Hand
+from engine.delivery import claim, in_doubt, outbox, recovery
+from engine.delivery.claim import Group, Hand
 from engine.delivery.recorder import Mark, Recording, Slot
 from models import ids
 from models.session import transaction
@@ -26,7 +26,7 @@ def slot(mark: Mark, code: int = 0, reply: bytes = b"", phase: int = 0) -> Slot:
 def left_behind(session: Session, count: int, *, started: bool = True) -> tuple[UUID, Group]:
     orders.queue(session, count)
     sender = orders.sender(session)
-    group = groups.claim(session, Hand(sender, "transactional", 60, started), limit=100, now=NOW)
+    group = claim.claim(session, Hand(sender, "transactional", 60, started), limit=100, now=NOW)
     assert group is not None
     return sender, group
 
@@ -67,7 +67,7 @@ def test_a_group_that_never_began_is_given_back_whole(session: Session) -> None:
 def test_without_a_recorder_all_that_was_started_is_in_doubt(session: Session) -> None:
     sender, group = left_behind(session, 3)
     assert sort(session, sender, None) == ["in_doubt"] * 3
-    assert len(doubts.pending(session)) == len(group.members)
+    assert len(in_doubt.pending(session)) == len(group.members)
 
 
 def test_without_a_recorder_what_was_only_claimed_is_given_back(session: Session) -> None:
@@ -86,7 +86,7 @@ def test_days_in_which_its_campaign_was_paused_do_not_count_as_tried(
     waiting = {"status": "queued", "sent_at": None, "due_at": NOW, "accepted_at": accepted_at}
     mail = mails.campaign_mail(session, campaign_id, **waiting)
     sender = orders.sender(session)
-    group = groups.claim(session, Hand(sender, "campaign", 60, started=True), limit=1, now=NOW)
+    group = claim.claim(session, Hand(sender, "campaign", 60, started=True), limit=1, now=NOW)
     assert group is not None
     answered = {mail.id: slot(Mark.ANSWERED, 451, b"4.3.0 later", phase=2)}
     assert sort(session, sender, Recording(sender, group.id, answered)) == [outcome]
@@ -102,18 +102,18 @@ def test_evidence_settles_a_doubt_as_sent(session: Session) -> None:
     sender, group = left_behind(session, 2)
     sort(session, sender, None)
     members = [member.email_id for member in group.members]
-    proved = doubts.prove(session, members[:1], now=NOW)
+    proved = in_doubt.prove(session, members[:1], now=NOW)
     assert [mail.email_id for mail in proved] == members[:1]
     assert orders.statuses(session, members) == ["sent", "in_doubt"]
-    assert doubts.prove(session, members[:1], now=NOW) == []
+    assert in_doubt.prove(session, members[:1], now=NOW) == []
 
 
 def test_a_doubt_sent_again_keeps_its_message_id(session: Session) -> None:
     sender, group = left_behind(session, 1)
     sort(session, sender, None)
     email_id = group.members[0].email_id
-    assert doubts.resend(session, [email_id], now=NOW) == 1
-    again = groups.claim(session, Hand(sender, "transactional", 60, started=True), limit=1, now=NOW)
+    assert in_doubt.resend(session, [email_id], now=NOW) == 1
+    again = claim.claim(session, Hand(sender, "transactional", 60, started=True), limit=1, now=NOW)
     assert again is not None
     assert again.members[0].message_id == group.members[0].message_id
 
@@ -125,4 +125,4 @@ def test_a_doubt_is_overdue_after_its_time(after_s: float, found: int) -> None:
         sender, _ = left_behind(session, 1)
         sort(session, sender, None)
     with transaction() as session:  # the database's clock moves on between transactions only
-        assert len(doubts.overdue(session, "transactional", after_s=after_s)) == found
+        assert len(in_doubt.overdue(session, "transactional", after_s=after_s)) == found

@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import errors
-from engine.messages import compose, links, templates
+from engine.messages import compose
+from engine.templates import links, templates
 from engine.tracking import tokens
-from tests.engine.messages.conftest import Write
+from tests.engine.templates.conftest import Write
 
 FOLDER = Path(__file__).parents[3] / "email_templates"
 LIBRARY = templates.Library(FOLDER)

@@ -1,0 +1,1 @@
+"""Effects of events: attribution, flags, reclassification, reactions, stops, consent."""

@@ -1,0 +1,193 @@
+"""The links of a mail: found when a template is compiled, signed when a mail is rendered."""
+
+import re
+from functools import lru_cache
+from html import unescape
+from typing import Protocol
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from jinja2.exceptions import TemplateSyntaxError
+from markupsafe import escape
+
+from engine.templates.mask import CLOSE, MARK, OPEN, Mask
+from engine.templates.sandbox.printing import Page
+from engine.templates.sources import Segment
+from engine.tracking import bots, tokens
+
+NAME = "_links"
+CLICKED = "_clicked"
+PIXEL = "_pixel"
+UNSUBSCRIBE = "unsubscribe_url"
+HONEYPOT = bots.HONEYPOT
+
+# What the CSS inliner writes: every attribute in double quotes.
+_ANCHOR = re.compile(r'<a((?: [^\s=>"]+="[^"]*")*)>')
+_HREF = re.compile(r' href="([^"]*)"')
+_NO_TRACK = ' data-no-track=""'
+_WEB = ("http://", "https://")
+_HARMLESS = ("mailto:", "tel:", "sms:", "#")
+_URL_IN_TEXT = re.compile(f'{MARK.pattern}|https?://(?:[^\\s<>"{OPEN}{CLOSE}]|{MARK.pattern})+', re.IGNORECASE)
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_END_OF_SENTENCE = ".,;:!?)'"
+_SAFE_IN_URL = "/%:@!$&'()*+,;=~?#[]-._"
+
+
+class Links(Protocol):
+    """The addresses of one mail that lead back to us."""
+
+    @property
+    def pixel(self) -> str:
+        """The picture whose loading says that the mail was opened."""
+
+    @property
+    def unsubscribe(self) -> str:
+        """The unsubscribe page; empty in a mail without an unsubscribe line."""
+
+    def clicked(self, link: int, target: str) -> str:
+        """The address that leads to `target` by way of us."""
+
+
+class Tracker:
+    """Puts tracking around the links of one template; a link's number is its place in `keys`."""
+
+    def __init__(self, mask: Mask) -> None:
+        self._mask = mask
+        self.keys: list[str] = []  # each link's target as Jinja source
+
+    def in_html(self, html: str) -> str:
+        """The masked HTML with every `<a href>` to a web address tracked, save those marked data-no-track.
+
+        TemplateSyntaxError for a fixed target that leads nowhere from a mail.
+        """
+        return _ANCHOR.sub(self._anchor, html)
+
+    def in_text(self, text: str) -> str:
+        """The masked text with its web addresses tracked; those of the HTML keep their numbers."""
+        return _URL_IN_TEXT.sub(self._url, text)
+
+    def _anchor(self, match: re.Match[str]) -> str:
+        if _NO_TRACK in match[0]:
+            return match[0].replace(_NO_TRACK, "")
+        return _HREF.sub(lambda href: f' href="{self._tracked(href[1])}"', match[0], count=1)
+
+    def _tracked(self, href: str) -> str:
+        fixed = href.partition(OPEN)[0].lstrip().lower()
+        if href in ("", "#") or fixed.startswith(_HARMLESS) or self._unsubscribes(href):
+            return href
+        if fixed and not fixed.startswith(_WEB):
+            raise TemplateSyntaxError(f"href {href!r}: leads nowhere from a mail, http(s) or mailto is needed", 1)
+        if OPEN not in href and web_target(unescape(href)) is None:
+            raise TemplateSyntaxError(f"href {href!r}: is no web address", 1)
+        self.keys.append(unescape(self._mask.restore(href)))
+        return self._wrapped(href, len(self.keys) - 1)
+
+    def _url(self, match: re.Match[str]) -> str:
+        url = self._without_tail(match[0])
+        key = self._mask.restore(url)
+        if not url or self._unsubscribes(url) or (url.startswith(OPEN) and key not in self.keys):
+            return match[0]
+        if key not in self.keys:
+            self.keys.append(key)
+        return self._wrapped(url, self.keys.index(key)) + match[0][len(url) :]
+
+    def _without_tail(self, url: str) -> str:
+        """The address without what follows it in a sentence: a full stop, or a statement."""
+        for mark in MARK.finditer(url):
+            if self._mask.codes[int(mark[1])].kind == "statement":
+                url = url[: mark.start()]
+                break
+        return url.rstrip(_END_OF_SENTENCE)
+
+    def _unsubscribes(self, href: str) -> bool:
+        mark = MARK.match(href)
+        return mark is not None and self._mask.codes[int(mark[1])].words[:1] == (UNSUBSCRIBE,)
+
+    def _wrapped(self, href: str, link: int) -> str:
+        begin = self._mask.add(Segment("statement", f"{{% filter {CLICKED}({link}) %}}"))
+        return begin + href + self._mask.add(Segment("statement", "{% endfilter %}"))
+
+
+def tracked(link: int, href: str) -> str:
+    """The Jinja that stands for the mail's own address of a link; `href` is its target, escaped as in an attribute."""
+    return f"{{% filter {CLICKED}({link}) %}}{href}{{% endfilter %}}"
+
+
+def clicked(page: Page, href: bytes, link: int) -> bytes:
+    """What stands in the mail for a link's target `href`: the mail's own address for it, escaped as the target was."""
+    links: Links = page.parent[NAME]
+    written = href.decode()
+    if not page.eval_ctx.autoescape:
+        return links.clicked(link, written).encode()
+    address = links.clicked(link, _unescaped(written) if "&" in written else written)
+    return (escape(address) if "&" in address or "'" in address or '"' in address else address).encode()
+
+
+def web_target(written: str) -> str | None:
+    """The address in printable ASCII (RFC 3987 section 3.1), or None unless it is absolute http(s)."""
+    target = written.strip()
+    if tokens.is_web(target):
+        return target
+    if _CONTROL.search(target):
+        return None
+    try:
+        parts = urlsplit(target)
+        rest = (quote(part, safe=_SAFE_IN_URL) for part in parts[2:])
+        target = urlunsplit((parts.scheme, _ascii_host(parts.netloc), *rest))
+    except ValueError:
+        return None
+    return target if tokens.is_web(target) else None
+
+
+def is_harmless(target: str) -> bool:
+    """Whether `target` may stand in a mail untracked: a mail address, a telephone number, a place in the mail."""
+    return target.strip().lower().startswith(_HARMLESS) and not _CONTROL.search(target)
+
+
+class Addresses:
+    """The signed addresses of one mail; a link that stands in it twice is signed once."""
+
+    __slots__ = ("_mail", "_public_url", "_signed", "pixel", "unsubscribe")
+
+    def __init__(self, mail: tokens.Mail, public_url: str, *, unsubscribes: bool) -> None:
+        self._mail = mail
+        self._public_url = public_url
+        self._signed: dict[tuple[int, str], str] = {}
+        self.pixel = f"{public_url}/o/{mail.opened().decode()}.gif"
+        self.unsubscribe = f"{public_url}/u/{mail.unsubscribe().decode()}" if unsubscribes else ""
+
+    def clicked(self, link: int, target: str) -> str:
+        """The tracked address; a harmless target as it is; "#" for one that must not be followed."""
+        address = self._signed.get((link, target))
+        if address is None:
+            try:
+                address = self._tracked(link, target)
+            except ValueError:
+                address = self._repaired(link, target)
+            self._signed[link, target] = address
+        return address
+
+    def _repaired(self, link: int, target: str) -> str:
+        """The address for a target that is not in printable ASCII, or no web address at all."""
+        web = web_target(target)
+        if web is not None:
+            return self._tracked(link, web)
+        return target.strip() if is_harmless(target) else "#"
+
+    def _tracked(self, link: int, target: str) -> str:
+        token = self._mail.clicked(tokens.destination(link, target))
+        return f"{self._public_url}/c/{token.decode()}"
+
+
+@lru_cache(maxsize=256)
+def _unescaped(written: str) -> str:
+    if written.count("&") == written.count("&amp;"):
+        return written.replace("&amp;", "&")
+    return unescape(written)
+
+
+def _ascii_host(place: str) -> str:
+    if place.isascii():
+        return place
+    user, at, host_and_port = place.rpartition("@")
+    host, colon, port = host_and_port.partition(":")
+    return user + at + host.encode("idna").decode("ascii") + colon + port

@@ -1,0 +1,112 @@
+"""Jinja code hidden from HTML tools behind marks that survive parsing, and put back afterwards."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from jinja2.exceptions import TemplateSyntaxError
+
+from engine.templates.sources import Segment
+
+# Private-use characters (Unicode 23.5): legal in HTML, meaningless in mails, and left alone by parsers. Between tags
+# a mark stands in a comment, because a parser moves stray text out of a table but leaves comments where they are.
+OPEN, CLOSE = "\ue000", "\ue001"
+MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
+
+_COMMENT = f"<!--{OPEN}c%d{CLOSE}-->"
+_ANY = re.compile(f"<!--{OPEN}c(\\d+){CLOSE}-->|{OPEN}(\\d+){CLOSE}|\\{{(?=[{{%#]|(?:<!--)?{OPEN})")
+_COMMENTED = re.compile(f"<!--{OPEN}c(\\d+){CLOSE}-->")
+_RAW = ("style", "script", "title", "textarea")
+_LEAVES = {
+    "text": re.compile(r"(?P<comment><!--)|<(?P<name>[a-zA-Z][^\s/>]*)|(?P<tag><[/!?])"),
+    "comment": re.compile(r"-->"),
+    "tag": re.compile(r"(?P<quote>[\"'])|>"),
+    '"': re.compile(r'"'),
+    "'": re.compile(r"'"),
+    **{name: re.compile(f"(?=</{name})", re.IGNORECASE) for name in _RAW},
+}
+
+
+@dataclass
+class Mask:
+    """The code hidden so far; a mark is a number in this list."""
+
+    codes: list[Segment] = field(default_factory=list)
+
+    def add(self, code: Segment) -> str:
+        """A mark for this code, as it stands in attributes and plain text."""
+        self.codes.append(code)
+        return f"{OPEN}{len(self.codes) - 1}{CLOSE}"
+
+    def hide_in_text(self, segments: Sequence[Segment]) -> str:
+        """The segments as one plain text with marks for code."""
+        return "".join(_clean(one) if one.kind == "text" else self.add(one) for one in segments)
+
+    def hide_in_html(self, segments: Sequence[Segment]) -> str:
+        """The segments as one HTML document with marks for code; TemplateSyntaxError where code splits a tag."""
+        html, scanner = "", _Scanner()
+        for segment in segments:
+            if segment.kind == "text":
+                scanner.read(_clean(segment))
+                html += segment.source
+                continue
+            if scanner.state == "tag" and not html.endswith("="):
+                _refuse(segment, "code inside a tag may only stand in an attribute's value")
+            if html.endswith(("<", "</")):
+                _refuse(segment, "a tag's name cannot come from code")
+            mark = self.add(segment)
+            html += _COMMENT % (len(self.codes) - 1) if scanner.state == "text" else mark
+        return html
+
+    def restore(self, masked: str) -> str:
+        """The Jinja source of a masked text; braces that were text all along stay text."""
+        return _ANY.sub(self._code, masked)
+
+    def kept(self, masked: str) -> bool:
+        """Whether every mark is still there, once."""
+        numbers = sorted(int(found[1] or found[2]) for found in _ANY.finditer(masked) if found[1] or found[2])
+        return numbers == list(range(len(self.codes)))
+
+    def _code(self, match: re.Match[str]) -> str:
+        number = match[1] or match[2]
+        return self.codes[int(number)].source if number else "{{ '{' }}"
+
+
+def plain(masked_html: str) -> str:
+    """The masked HTML with its marks as text, for tools that drop comments."""
+    return _COMMENTED.sub(f"{OPEN}\\1{CLOSE}", masked_html)
+
+
+@dataclass
+class _Scanner:
+    """Where in an HTML document we are: in text, a tag, a quoted value, a comment, or a raw element."""
+
+    state: str = "text"
+    _then: str = "text"
+
+    def read(self, text: str) -> None:
+        at = 0
+        while left := _LEAVES[self.state].search(text, at):
+            at = left.end()
+            self._leave(left)
+
+    def _leave(self, left: re.Match[str]) -> None:
+        groups = left.groupdict()
+        if self.state == "text":
+            name = (groups["name"] or "").lower()
+            self._then = name if name in _RAW else "text"
+            self.state = "comment" if groups["comment"] else "tag"
+        elif self.state == "tag":
+            self.state = groups["quote"] or self._then
+        else:
+            self.state = "tag" if self.state in ("'", '"') else "text"
+
+
+def _clean(segment: Segment) -> str:
+    if OPEN in segment.source or CLOSE in segment.source:
+        _refuse(segment, "the characters U+E000 and U+E001 have no place here")
+    return segment.source
+
+
+def _refuse(segment: Segment, why: str) -> None:
+    raise TemplateSyntaxError(why, segment.line)

@@ -1,0 +1,99 @@
+"""Jinja2 with its claws cut: plain values in, a bounded amount of text out, in bounded time (rule R31)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, Undefined, nodes
+from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
+from jinja2.runtime import Context, LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from engine.templates.sandbox import bounds, budget, filters, generating, printing
+
+SOURCE_BYTES_MAX = 262_144
+OUTPUT_BYTES_MAX = 1_000_000
+PIECES_UNMEASURED = 500  # so many may be put together before their length is known
+
+FAILURES = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
+"""Everything a rendering can raise, whatever the template and the values."""
+
+_METHODS: Mapping[type, frozenset[str]] = {
+    LoopContext: frozenset({"changed", "cycle"}),
+    str: frozenset({"capitalize", "endswith", "isdigit", "lower", "lstrip", "rstrip", "split", "startswith",
+                    "strip", "title", "upper"}),
+    dict: frozenset({"get", "items", "keys", "values"}),
+}  # fmt: skip
+
+
+class Environment(ImmutableSandboxedEnvironment):
+    """Compiles template sources; `autoescape` is on for HTML and off for text.
+
+    Static text leaves with CRLF line ends, so that a mail needs no second pass over it. `wraps` are the filters for
+    `{% filter %}` alone that take and give what has been encoded already.
+    """
+
+    code_generator_class = generating.Generator
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+
+    def __init__(self, *, autoescape: bool, wraps: Mapping[str, generating.Wrap] | None = None) -> None:
+        super().__init__(
+            autoescape=autoescape,
+            undefined=StrictUndefined,
+            newline_sequence="\r\n",
+            keep_trailing_newline=True,
+            finalize=filters.paid,
+        )
+        self.wraps = dict(wraps or {})
+        self.globals = {"range": bounds.short_range}
+        self.eval_ctx = nodes.EvalContext(self)
+        self.filters = {**filters.ALLOWED, **self.wraps, "_rounds": bounds.rounds, "_scalar": printing.scalar}
+        if not autoescape:
+            self.filters["e"] = self.filters["escape"] = self.filters["string"]
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        if len(source.encode("utf-8", "replace")) > SOURCE_BYTES_MAX:
+            raise TemplateSyntaxError(f"the source is longer than {SOURCE_BYTES_MAX} bytes", 1, name, filename)
+        if "\0" in source:
+            raise TemplateSyntaxError("the source holds a NUL", 1, name, filename)
+        parsed = super()._parse(source, name, filename)
+        rewritten: nodes.Template = bounds.Rewriter(self, name, filename).visit(parsed)
+        return rewritten
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        """Only `range`, `loop.cycle`, `loop.changed` and harmless methods of strings and dicts."""
+        if obj is bounds.short_range or isinstance(obj, Undefined):
+            return True  # an undefined name says so itself when it is called
+        owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
+        return any(isinstance(owner, kind) and name in methods for kind, methods in _METHODS.items())
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
+        """The call's result, if it is a safe one; the message never shows the object."""
+        if not __self.is_safe_callable(__obj):
+            raise SecurityError(f"a {type(__obj).__name__} may not be called here")
+        return super().call(__context, __obj, *args, **kwargs)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """The operators that can make much out of little: measured before and paid for after."""
+        bounds.may_operate(operator, left, right)
+        return budget.charge(context, super().call_binop(context, operator, left, right))
+
+
+def render(templates: Sequence[Template], values: dict[str, Any], names: Iterable[str] = ()) -> list[bytes]:
+    """What each of `templates` makes of `values`, which are plain data, as UTF-8; raises one of FAILURES.
+
+    `names` are those that the templates use, as far as that is known.
+    """
+    text, html = printing.words(values, names)
+    return [_rendered(template, values, html if template.environment.autoescape else text) for template in templates]
+
+
+def _rendered(template: Template, values: dict[str, Any], words: printing.Words) -> bytes:
+    pieces: list[bytes] = []
+    for run in template.root_render_func(printing.Page(template.environment, values, words)):
+        pieces += run  # type: ignore[arg-type]  # a tuple of bytes, see generating
+    if len(pieces) > PIECES_UNMEASURED and sum(map(len, pieces)) > OUTPUT_BYTES_MAX:
+        raise SecurityError(f"the template makes more than {OUTPUT_BYTES_MAX} bytes")
+    made = b"".join(pieces)
+    if len(made) > OUTPUT_BYTES_MAX:
+        raise SecurityError(f"the template makes more than {OUTPUT_BYTES_MAX} bytes")
+    return made

@@ -1,0 +1,136 @@
+"""Template sources as written: cut into text and code, and a layout's blocks filled in."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from jinja2.exceptions import TemplateSyntaxError
+
+from engine.templates import sandbox
+
+DEPTH_MAX = 5
+
+_BEGINS: Mapping[str, Literal["expression", "statement"]] = {"variable_begin": "expression", "block_begin": "statement"}
+_ENDS = ("variable_end", "block_end")
+_SUPER = ("super", "(", ")")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a source: plain text, or one `{{ expression }}` or `{% statement %}` and the words in it."""
+
+    kind: Literal["text", "expression", "statement"]
+    source: str
+    words: tuple[str, ...] = ()
+    line: int = 1
+
+    @property
+    def verb(self) -> str:
+        """What a statement does ("if", "block", …); empty for the rest."""
+        return self.words[0] if self.kind == "statement" and self.words else ""
+
+
+Segments = Sequence[Segment]
+Read = Callable[[str], str]
+
+
+def flatten(environment: sandbox.Environment, read: Read, filename: str) -> list[Segment]:
+    """The segments of one file with `{% extends %}`, `{% block %}` and `super()` resolved.
+
+    `read` gives a file's source by name. Comments are gone and only blocks may stand in a file that extends another;
+    TemplateSyntaxError where the source is no Jinja.
+    """
+    return _filled(environment, read, filename, {}, DEPTH_MAX)
+
+
+def _filled(
+    environment: sandbox.Environment, read: Read, filename: str, blocks: Mapping[str, Segments], depth: int
+) -> list[Segment]:
+    segments = list(_segments(environment, read(filename), filename))
+    heirs = [segment for segment in segments if segment.verb == "extends"]
+    if not heirs:
+        return _expanded(segments, blocks, filename)
+    parent = _parent(heirs[0], filename)
+    if depth == 0:
+        raise TemplateSyntaxError(f"extends: more than {DEPTH_MAX} layouts", heirs[0].line, None, filename)
+    own = _blocks(segments, filename)
+    merged = {**own, **{name: _with_super(blocks[name], own.get(name)) for name in blocks}}
+    return _filled(environment, read, parent, merged, depth - 1)
+
+
+def _parent(extends: Segment, filename: str) -> str:
+    word = extends.words[1] if len(extends.words) == 2 else ""
+    if word[:1] not in ("'", '"'):
+        raise TemplateSyntaxError("extends: needs one file name in quotes", extends.line, None, filename)
+    return word[1:-1]
+
+
+def _blocks(segments: Segments, filename: str) -> dict[str, Segments]:
+    """The blocks of a file that extends another, by name."""
+    found: dict[str, Segments] = {}
+    at = 0
+    while at < len(segments):
+        segment = segments[at]
+        if segment.verb == "block":
+            end = _end(segments, at, filename)
+            found[segment.words[1]] = segments[at + 1 : end]
+            at = end
+        elif segment.verb != "extends" and segment.source.strip():
+            raise TemplateSyntaxError("only blocks may stand beside extends", segment.line, None, filename)
+        at += 1
+    return found
+
+
+def _expanded(segments: Segments, blocks: Mapping[str, Segments], filename: str) -> list[Segment]:
+    """The segments with each block replaced by what fills it, or else by its own content."""
+    expanded: list[Segment] = []
+    at = 0
+    while at < len(segments):
+        segment = segments[at]
+        if segment.verb == "block":
+            end = _end(segments, at, filename)
+            default = segments[at + 1 : end]
+            chosen = _with_super(blocks.get(segment.words[1], default), default)
+            expanded += _expanded(chosen, blocks, filename)
+            at = end
+        else:
+            expanded.append(segment)
+        at += 1
+    return expanded
+
+
+def _with_super(segments: Segments, inherited: Segments | None) -> list[Segment]:
+    """The segments with `{{ super() }}` replaced by what was inherited, where that is known."""
+    result: list[Segment] = []
+    for segment in segments:
+        if segment.words == _SUPER and inherited is not None:
+            result += inherited
+        else:
+            result.append(segment)
+    return result
+
+
+def _end(segments: Segments, start: int, filename: str) -> int:
+    depth = 0
+    for at in range(start, len(segments)):
+        depth += {"block": 1, "endblock": -1}.get(segments[at].verb, 0)
+        if depth == 0:
+            return at
+    raise TemplateSyntaxError("block: is never closed", segments[start].line, None, filename)
+
+
+def _segments(environment: sandbox.Environment, source: str, filename: str) -> Iterator[Segment]:
+    inner: list[str] = []
+    kind: Literal["expression", "statement"] | None = None
+    for line, part, value in environment.lex(source, filename=filename):
+        if part == "data":
+            yield Segment("text", value, line=line)
+        elif part in _BEGINS:
+            inner, kind = [], _BEGINS[part]
+        elif part in _ENDS and kind is not None:
+            words = tuple(word for word in inner if not word.isspace())
+            marks = ("{{", "}}") if kind == "expression" else ("{%", "%}")
+            yield Segment(kind, f"{marks[0]} {''.join(inner).strip()} {marks[1]}", words, line)
+            kind = None
+        elif kind is not None:
+            inner.append(value)

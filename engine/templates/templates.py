@@ -1,0 +1,176 @@
+"""The mail templates of a folder, each compiled once per process into something quick to check and to render."""
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2.exceptions import SecurityError, UndefinedError
+
+from engine.templates import compiling, links, sandbox, variables
+from errors import CadenciaError, Fault, InvalidInput
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,49}")  # at most 50: the column emails.template
+_LANGUAGE = re.compile(rb"""<html\b[^>]*?\slang\s*=\s*["']?([A-Za-z0-9-]{2,35})""", re.IGNORECASE)
+_MISSING = re.compile(r"'(\w+)' is undefined|has no (?:attribute|element) '(\w+)'")
+
+
+class UnknownTemplate(InvalidInput):
+    """There is no template of that name; the message lists the names there are."""
+
+
+class CannotRender(CadenciaError):
+    """The template fails on these variables; the message never holds a value."""
+
+
+class Rendered(NamedTuple):
+    """One mail's words as a person would read them, their lines ended by CRLF."""
+
+    subject: str
+    html: str
+    text: str
+
+
+class Template:
+    """One compiled template; safe to share between threads."""
+
+    def __init__(self, name: str, compiled: compiling.Compiled) -> None:
+        self.name = name
+        self._compiled = compiled
+
+    @property
+    def subject_source(self) -> str:
+        """The subject as written, not rendered: what the ledger stores; at most 255 characters."""
+        return self._compiled.sources.subject
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The variables that must be given."""
+        return self._compiled.required
+
+    @property
+    def sample(self) -> Mapping[str, object]:
+        """Realistic variables to try the template with."""
+        return self._compiled.sources.sample
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether its mails differ only in their variables' words and in which of these are there and not empty."""
+        return self._compiled.is_regular
+
+    @property
+    def optional(self) -> frozenset[str]:
+        """The variables that it uses where they are given."""
+        return frozenset(self._compiled.names) - self.required - {links.UNSUBSCRIBE, links.PIXEL}
+
+    @cached_property
+    def language(self) -> str | None:
+        """The language its HTML says to be in, as a tag like `es` or `en-GB`; None if it says none."""
+        try:
+            found = _LANGUAGE.search(self.encode(self.sample, _Probe())[1])
+        except CannotRender:
+            return None
+        return found[1].decode() if found else None
+
+    def check(self, given: Mapping[str, object]) -> list[Fault]:
+        """Everything that keeps these variables from being rendered, in fields like `variables.nombre`.
+
+        All missing ones are named at once. No fault: `encode` will succeed. Extra variables are allowed.
+        """
+        shape = self._compiled.shape
+        if shape is not None and shape.takes(given):
+            return []
+        found = variables.faults(given, required=self.required, in_subject=self._compiled.in_subject)
+        if found:
+            return found
+        probe = _Probe()
+        try:
+            self.encode(given, probe)
+        except CannotRender as failure:
+            return [Fault("variables", str(failure))]
+        return [self._misled(link) for link in sorted(probe.misled)]
+
+    def render(self, given: Mapping[str, object], addresses: links.Links) -> Rendered:
+        """The mail in words; CannotRender if template and values make none."""
+        subject, html, text = self.encode(given, addresses)
+        return Rendered(subject, html.decode(), text.decode())
+
+    def encode(self, given: Mapping[str, object], addresses: links.Links) -> tuple[str, bytes, bytes]:
+        """Subject, HTML and text, the bodies in UTF-8 for MIME; CannotRender if template and values make none."""
+        if not variables.are_plain(given):
+            raise CannotRender("holds values that are no plain data: text, numbers, lists and objects are taken")
+        context = {
+            **given,
+            links.UNSUBSCRIBE: addresses.unsubscribe,
+            links.PIXEL: addresses.pixel,
+            links.NAME: addresses,
+        }
+        try:
+            subject, html, text = sandbox.render(self._compiled.code, context, self._compiled.names)
+        except sandbox.FAILURES as failure:
+            raise CannotRender(self._told(failure)) from None
+        return subject.decode(), html, text.lstrip(b"\r\n").rstrip() + b"\r\n"
+
+    def _told(self, failure: Exception) -> str:
+        """Why rendering failed, in words of the template alone: messages of Python may quote values."""
+        if isinstance(failure, UndefinedError) and (missing := _MISSING.search(failure.message or "")):
+            name = missing[1] or missing[2]
+            if name in self._compiled.sources.words:
+                return f"lack {name!r}, which the template needs"
+        if isinstance(failure, SecurityError):
+            return f"cannot be rendered: {failure.message}"
+        return f"cannot be rendered by this template ({type(failure).__name__})"
+
+    def _misled(self, link: int) -> Fault:
+        names = sorted(self._compiled.in_links[link])
+        field = f"variables.{names[0]}" if len(names) == 1 else "variables"
+        return Fault(field, "is the target of a link: an absolute http:// or https:// address is needed")
+
+
+class _Probe:
+    """Addresses for a trial rendering; remembers the links that lead nowhere."""
+
+    pixel = "https://probe.invalid/o"
+    unsubscribe = "https://probe.invalid/u"
+
+    def __init__(self) -> None:
+        self.misled: set[int] = set()
+
+    def clicked(self, link: int, target: str) -> str:
+        if links.web_target(target) is None and not links.is_harmless(target):
+            self.misled.add(link)
+        return "https://probe.invalid/c"
+
+
+class Library:
+    """The templates in one folder, compiled at first use and kept for the life of the process.
+
+    Each mail has a link to `hidden` that no reader sees, if one is given.
+    """
+
+    def __init__(self, folder: Path, hidden: str = "") -> None:
+        self._folder = folder
+        self._hidden = hidden
+        self._compiled: dict[str, Template] = {}
+
+    def names(self) -> list[str]:
+        """The names of all templates, sorted."""
+        return sorted(
+            entry.name
+            for entry in self._folder.iterdir()
+            if _NAME.fullmatch(entry.name) and (entry / "subject.txt").exists()
+        )
+
+    def get(self, name: str) -> Template:
+        """The compiled template; UnknownTemplate, or compiling.BrokenTemplate if its files are at fault."""
+        template = self._compiled.get(name)
+        if template is None:
+            template = self._compiled[name] = self._compile(name)
+        return template
+
+    def _compile(self, name: str) -> Template:
+        names = self.names()
+        if name not in names:
+            raise UnknownTemplate.of("template", f"is not known; there are {', '.join(names) or 'none'}")
+        return Template(name, compiling.compile_folder(self._folder / name, self._hidden))

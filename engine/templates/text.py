@@ -1,0 +1,91 @@
+"""The plain text of a mail, made from its HTML when the template is compiled."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from inscriptis.css_profiles import STRICT_CSS_PROFILE
+from inscriptis.html_engine import Inscriptis
+from inscriptis.model.config import ParserConfig
+from lxml import html as parser
+
+from engine.templates import mask as masks
+from engine.templates.mask import MARK, OPEN, Mask
+
+_PARTS = ("table", "tbody", "thead", "tfoot", "tr", "td", "th")
+# A table with code between its cells is no grid until it is rendered: its rows are lines.
+_IN_LINES = {**dict.fromkeys(_PARTS, "div"), "td": "span", "th": "span"}
+_HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+
+
+def of_html(mask: Mask, html: str) -> str:
+    """The masked HTML as masked text: tables of layout are paragraphs, a link is followed by its <address>.
+
+    Addresses stand in angle brackets, RFC 3986 appendix C; what CSS hides is left out.
+    """
+    tree = parser.document_fromstring(masks.plain(html))
+    for element in list(tree.iter("*")):
+        if _HIDDEN.search(element.get("style", "")):
+            element.drop_tree()
+    for table in list(tree.iter("table")):
+        if table.get("role") == "presentation":
+            _retag(table, dict.fromkeys(_PARTS, "div"))
+        elif any(OPEN in text for part in _parts(table) for text in _between(part)):
+            _retag(table, _IN_LINES)
+    for anchor in tree.iter("a"):
+        _spell_out(anchor)
+    text = Inscriptis(tree, ParserConfig(css=STRICT_CSS_PROFILE)).get_text()
+    return tidy(mask, text)
+
+
+def tidy(mask: Mask, text: str) -> str:
+    """The text with one blank line at most, and no line that holds only statements: they join the line after."""
+    lines: list[str] = []
+    held = ""
+    for line in (one.rstrip() for one in text.split("\n")):
+        if line and _only_statements(mask, line):
+            held += line.strip()
+        elif line or (lines and lines[-1]):
+            lines.append(held + line)
+            held = ""
+    while lines and not lines[-1]:
+        lines.pop()
+    return "\n".join(lines).lstrip("\n") + held + "\n"
+
+
+def _parts(table: parser.HtmlElement) -> Iterator[parser.HtmlElement]:
+    """The table and its sections, rows and cells, without those of tables within it."""
+    for part in table.iter(*_PARTS):
+        if part is table or (part.tag != "table" and next(part.iterancestors("table"), None) is table):
+            yield part
+
+
+def _between(part: parser.HtmlElement) -> Iterator[str]:
+    """The text around what is in the part, where no cell holds it."""
+    if part.tag not in ("td", "th"):
+        yield part.text or ""
+        yield from (child.tail or "" for child in part)
+
+
+def _retag(table: parser.HtmlElement, tags: Mapping[str, str]) -> None:
+    for part in list(_parts(table)):
+        part.tag = tags[part.tag]
+        if part.tag == "span":
+            part.tail = f" {part.tail or ''}"
+
+
+def _spell_out(anchor: parser.HtmlElement) -> None:
+    address = anchor.get("href", "").removeprefix("mailto:")
+    words = anchor.text_content().strip()
+    if not address or address.startswith("#") or words == address:
+        return
+    last = anchor[-1] if len(anchor) else None
+    spelled = f" <{address}>" if words else address
+    if last is None:
+        anchor.text = (anchor.text or "").rstrip() + spelled
+    else:
+        last.tail = (last.tail or "").rstrip() + spelled
+
+
+def _only_statements(mask: Mask, line: str) -> bool:
+    numbers = [int(number) for number in MARK.findall(line)]
+    return not MARK.sub("", line).strip() and all(mask.codes[number].kind == "statement" for number in numbers)

@@ -1,0 +1,1 @@
+"""`make demo`: the whole three-e-mail sequence on real input, then a checked ledger."""

@@ -1,0 +1,234 @@
+"""The whole job on this machine: a campaign to simulated people, one day in a second, then a checked ledger."""
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from honcho.environ import parse_procfile
+from sqlalchemy import text
+
+import errors
+from engine import clock
+from engine.campaigns import explain
+from engine.campaigns import funnel as counting
+from engine.ingest import spool
+from local.demo import reconcile, replies
+from local.demo.recipients import Recipients
+from local.demo.show import Progress, show_findings, show_funnel
+from local.mail.inbox import Inbox
+from local.mail.mailstore import Mailstore
+from local.mail.receiver import DEMO_RULES, Replies
+from local.stack import REPLY_TO, ROOT, Stack
+from local.supervisor import Crew
+from local.up import issue_token
+from models.session import transaction
+
+DAY_S = 86_400
+_OFFICE_HOURS = {"window_start_min": 8 * 60, "window_end_min": 20 * 60, "weekdays": [1, 2, 3, 4, 5]}
+_CAMPAIGN = {
+    "name": "Demostración",
+    "timezone": "Europe/Madrid",
+    "variables": {"link_calendly": "https://agenda.example/quince-minutos", "remitente": "Lucía Ferrer"},
+    "steps": [
+        {"template": "email_1_roi", **_OFFICE_HOURS},
+        {"template": "email_2_caso", "delay_s": 3 * DAY_S, **_OFFICE_HOURS},
+        {"template": "email_3_ultima_llamada", "delay_s": 4 * DAY_S, **_OFFICE_HOURS},
+    ],
+}
+_PROCESSES = ("web", "worker-send", "worker-bulk", "worker-events", "beat")
+_WITHIN_S = 180.0
+
+_EXAMPLES = """\
+examples:
+  python -m local.demo                          320 invented contacts
+  python -m local.demo --contacts leads.csv     your own file; everything stays on this machine
+"""
+
+_OPEN = text("SELECT count(*) FROM enrollments WHERE state IN ('active', 'waiting')")
+_PENDING = text("SELECT count(*) FROM events WHERE applied_at IS NULL")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; the exit status is 0 only when everything adds up."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local.demo",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--contacts", type=Path, default=ROOT / "local" / "contacts.csv", metavar="FILE", help="CSV of contacts"
+    )
+    parser.add_argument("--state", type=Path, default=ROOT / "var" / "demo", metavar="DIR", help="keep state here")
+    options = parser.parse_args(arguments)
+    if not options.contacts.is_file():
+        parser.error(f"--contacts: there is no file {options.contacts}; give a CSV with a column `email`")
+    try:
+        sys.exit(_run(options.contacts, options.state))
+    except errors.Unavailable as error:
+        parser.exit(1, f"{error}\n")
+    except _StoppedError:
+        parser.exit(128 + signal.SIGINT, "stopped before the end; nothing was audited\n")
+
+
+class _StoppedError(Exception):
+    """Ctrl-C or SIGTERM."""
+
+
+def _run(contacts: Path, state: Path) -> int:
+    ended = threading.Event()  # not an exception, which may arrive where it is swallowed
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    squeezed = {
+        "CLOCK_RATE": str(DAY_S),
+        "CLOCK_EPOCH": datetime.now(UTC).isoformat(),
+        "TICK_S": "0.2",
+        "LOG_FILE": str(state.resolve() / "email_system.log"),
+        "TRACK_RATE": "100000 per minute",
+    }
+    progress = Progress()
+    progress.say("starting PostgreSQL and Valkey …")
+    with Stack(state, database="cadencia_demo", overrides=squeezed, fresh=True, usual_ports=False) as stack:
+        # Only now is the folder ours: another demo may have been running on it.
+        for left in ("inbox", "recorders", "spool"):
+            shutil.rmtree(state / left, ignore_errors=True)
+        store = Mailstore(state / "inbox")
+        ports = int(stack.environment["SMTP_PORT"]), int(stack.environment["INBOX_PORT"])
+        answers = Replies(REPLY_TO, replies.take_in)
+        with Inbox(store, ports=ports, rules=DEMO_RULES, replies=answers):
+            return _Demonstration(stack, store, progress, ended).run(contacts)
+
+
+class _Demonstration:
+    def __init__(self, stack: Stack, store: Mailstore, progress: Progress, ended: threading.Event) -> None:
+        self._stack = stack
+        self._store = store
+        self._progress = progress
+        self._ended = ended
+        self._url = stack.environment["PUBLIC_URL"]
+        self._recipients = Recipients(store, smtp_port=int(stack.environment["SMTP_PORT"]), api=self._url)
+        self._token = ""
+
+    def run(self, contacts: Path) -> int:
+        """The exit status."""
+        self._progress.say("starting the web server, the workers and beat …")
+        crew = Crew(self._stack.environment, log=self._stack.state / "processes.log")
+        try:
+            for name, command in parse_procfile((ROOT / "Procfile").read_text()).processes.items():
+                if name in _PROCESSES:
+                    crew.start(name, command)
+            self._token = issue_token(self._stack)
+            self._await_web(crew)
+            campaign_id = self._launch(contacts)
+            self._live(crew)
+        finally:
+            crew.stop()
+        return self._tell(campaign_id)
+
+    def _await_web(self, crew: Crew) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                self._knock()
+            except OSError:
+                if not crew.is_well():
+                    break
+                self._pause(0.1)
+            else:
+                return
+        raise errors.Unavailable(f"a process did not start; read {self._stack.state / 'processes.log'}")
+
+    def _launch(self, contacts: Path) -> UUID:
+        """Import and launch over HTTP, as a user's program would."""
+        report = self._post("/contacts/import", contacts.read_bytes(), "text/csv")
+        self._progress.say(
+            f"{report['created']} contacts imported from {contacts.name}, {len(report['faults'])} lines refused"
+        )
+        for fault in report["faults"][:5]:
+            self._progress.say(f"  line {fault['line']}: {fault['field']}: {fault['message']}")
+        campaign = self._post("/campaigns", json.dumps(_CAMPAIGN).encode())
+        self._post(f"/campaigns/{campaign['id']}/launch", b"{}")
+        self._progress.say("launched: three mails, three and four days apart; one day passes in a second")
+        return UUID(campaign["id"])
+
+    def _live(self, crew: Crew) -> None:
+        """Let people read and react until every sequence has ended and every event is applied."""
+        with transaction() as session:
+            enrolled = session.scalar(_OPEN) or 0
+        deadline = time.monotonic() + _WITHIN_S
+        with self._progress.bars(enrolled) as bars:
+            while True:
+                read = self._recipients.read()
+                kept = self._is_anything_spooled()  # asked first: what is spooled becomes an event
+                with transaction() as session:
+                    still, pending = session.scalar(_OPEN) or 0, session.scalar(_PENDING) or 0
+                bars.show(ended=enrolled - still, mails=self._recipients.mails, deeds=self._recipients.counts)
+                if not (read or kept or still or pending) and self._store.last == self._recipients.mails:
+                    return
+                if time.monotonic() > deadline:
+                    raise errors.Unavailable(
+                        f"after {_WITHIN_S:.0f} s {still} sequences and {pending} events are still open; "
+                        f"read {self._stack.state / 'processes.log'}"
+                    )
+                crew.mend()
+                self._pause(0 if read else 0.1)
+
+    def _is_anything_spooled(self) -> bool:
+        """Whether the web server still has hits to take in; any request makes it look for what a dead one left."""
+        if not spool.paths(Path(self._stack.environment["SPOOL_DIR"])):
+            return False
+        with suppress(OSError):
+            self._knock()
+        return True
+
+    def _knock(self) -> None:
+        urllib.request.urlopen(f"{self._url}/healthz", timeout=2).close()  # noqa: S310  # our own server
+
+    def _pause(self, pause_s: float) -> None:
+        if self._ended.wait(pause_s):
+            raise _StoppedError
+
+    def _tell(self, campaign_id: UUID) -> int:
+        with transaction() as session:
+            show_funnel(self._progress, counting.of(session, campaign_id), _examples(session))
+        with transaction() as session:
+            found = reconcile.findings(session, self._store, self._recipients.deeds)
+        show_findings(self._progress, found, mails=self._store.last, state=self._stack.state)
+        return 1 if found else 0
+
+    def _post(self, path: str, body: bytes, kind: str = "application/json") -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
+        request = urllib.request.Request(f"{self._url}/api/v1{path}", body, headers)  # noqa: S310  # our own server
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
+                return dict(json.load(answer))
+        except urllib.error.HTTPError as refusal:
+            told = json.load(refusal)
+            raise errors.Unavailable(f"{path}: {told.get('detail')} {told.get('errors') or ''}") from None
+
+
+def _examples(session: Any) -> dict[str, list[str]]:
+    """For each reason to stop, what can be told of two contacts, without their addresses."""
+    told: dict[str, list[str]] = {}
+    rows = session.execute(text("SELECT contact_id, stop_reason FROM enrollments WHERE state = 'stopped'"))
+    for contact_id, reason in rows.all():
+        if len(told.setdefault(reason, [])) < 2:
+            (journey,) = explain.why(session, contact_id, now=clock.now())
+            told[reason].append(f"contact {contact_id}: {journey.sentence}")
+    return told
+
+
+if __name__ == "__main__":
+    main()

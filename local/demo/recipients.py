@@ -1,0 +1,142 @@
+"""Simulated recipients: they read the mails of an inbox, follow the links they find in them, and answer."""
+
+import email
+import json
+import random
+import re
+import smtplib
+import urllib.error
+import urllib.request
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from email import policy
+from email.message import EmailMessage
+from html import unescape
+from typing import Any
+from urllib.parse import urlsplit
+
+from local.mail.mailstore import Mailstore, Stored
+
+_BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0 Safari/537.36"
+_LINK = re.compile(r"<a\b[^>]*?href=\"([^\"]+)\"")
+_IMAGE = re.compile(r"<img\b[^>]*?src=\"([^\"]+)\"")
+
+# How likely one mail is to make a person do something. The last words are of those who opened it.
+OPENS, CLICKS, CONVERTS = 0.55, 0.35, 0.25
+LAST_WORDS = {"replied": 0.05, "auto_replied": 0.02, "one_click": 0.025, "button": 0.025}
+
+
+class Recipients:
+    """All people behind an inbox. What each does depends on its address and the seed alone."""
+
+    def __init__(self, store: Mailstore, *, smtp_port: int, api: str, seed: int = 7) -> None:
+        self._store = store
+        self._smtp_port = smtp_port
+        self._api = api
+        self._seed = seed
+        self._seen = 0
+        self.mails = 0
+        self.deeds: dict[str, set[str]] = defaultdict(set)  # by Message-ID
+        self.counts: Counter[str] = Counter()
+
+    def read(self) -> int:
+        """Let everybody read what has arrived since the last time; returns how many mails that was."""
+        read = 0
+        for mail in self._store.since(self._seen):
+            self._seen, read = mail.number, read + 1
+            self._open(mail)
+        self.mails += read
+        return read
+
+    def _open(self, mail: Stored) -> None:
+        message = email.message_from_bytes(mail.raw, policy=policy.default)
+        chance = random.Random(f"{self._seed} {mail.recipients[0].casefold()} {message['Subject']}")
+        for deed in self._deeds(message, mail, chance):
+            self.deeds[str(message["Message-ID"])].add(deed)
+            self.counts[deed] += 1
+
+    def _deeds(self, message: EmailMessage, mail: Stored, chance: random.Random) -> Iterator[str]:
+        """What one person does with one mail, done as it is told."""
+        if chance.random() > OPENS:
+            return
+        html = _html(message)
+        _get(next(url for url in _IMAGE.findall(html) if "/o/" in url))
+        yield "opened"
+        if chance.random() < CLICKS:
+            _get(next(url for url in _LINK.findall(html) if "/c/" in url))
+            yield "clicked"
+            if chance.random() < CONVERTS:
+                self._convert(message)
+                yield "converted"
+                return
+        word = chance.choices([*LAST_WORDS, ""], [*LAST_WORDS.values(), 1 - sum(LAST_WORDS.values())])[0]
+        if word in ("replied", "auto_replied"):
+            self._answer(message, mail.recipients[0], automatic=word == "auto_replied")
+        elif word:
+            _unsubscribe(message, html, one_click=word == "one_click")
+        if word:
+            yield "unsubscribed" if word in ("one_click", "button") else word
+
+    def _convert(self, message: EmailMessage) -> None:
+        """What a landing page reports once its form is filled in."""
+        email_id = f"email_{str(message['Message-ID'])[1:33]}"
+        body = json.dumps({"email_id": email_id, "event_type": "converted"}).encode()
+        _post(f"{self._api}/api/v1/events/track", body, "application/json")
+
+    def _answer(self, message: EmailMessage, person: str, *, automatic: bool) -> None:
+        answer = EmailMessage()
+        answer["From"], answer["To"] = person, message["Reply-To"]
+        answer["Subject"] = f"Re: {message['Subject']}"
+        answer["In-Reply-To"] = message["Message-ID"]
+        if automatic:
+            answer["Auto-Submitted"] = "auto-replied"  # RFC 3834, section 5
+        answer.set_content("Estoy fuera hasta el lunes.\n" if automatic else "Me interesa, hablamos el martes.\n")
+        with smtplib.SMTP("127.0.0.1", self._smtp_port) as server:
+            server.send_message(answer)
+
+
+def _unsubscribe(message: EmailMessage, html: str, *, one_click: bool) -> None:
+    """As a mail program does by RFC 8058, or by the link in the mail and the button of its page."""
+    if one_click:
+        _post(str(message["List-Unsubscribe"]).strip("<>"), b"List-Unsubscribe=One-Click", _FORM)
+        return
+    page = next(url for url in _LINK.findall(html) if urlsplit(unescape(url)).path.startswith("/u/"))
+    _get(page)
+    _post(unescape(page), b"", _FORM)
+
+
+_FORM = "application/x-www-form-urlencoded"
+
+
+def _html(message: EmailMessage) -> str:
+    body = message.get_body(("html",))
+    if body is None:
+        raise ValueError(f"{message['Message-ID']} has no HTML part")
+    return str(body.get_content())
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Does not follow a redirect: where it leads is not ours."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_Stay)
+
+
+def _get(url: str) -> None:
+    _call(urllib.request.Request(unescape(url), headers={"User-Agent": _BROWSER}))  # noqa: S310  # ours, found in a mail
+
+
+def _post(url: str, body: bytes, kind: str) -> None:
+    headers = {"User-Agent": _BROWSER, "Content-Type": kind}
+    _call(urllib.request.Request(url, body, headers))  # noqa: S310  # ours, found in a mail
+
+
+def _call(request: urllib.request.Request) -> None:
+    try:
+        _OPENER.open(request, timeout=30).close()
+    except urllib.error.HTTPError as answer:
+        if answer.code >= 400:
+            raise

@@ -1,0 +1,164 @@
+"""The mail server of the embedded default: takes mail over SMTP, keeps it, can refuse some of it by rule."""
+
+import asyncio
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from local.mail.mailstore import Mailstore
+
+_log = logging.getLogger(__name__)
+
+HOSTNAME = "inbox.localhost"
+_KEPT = "250 2.0.0 Kept"
+_NOT_KEPT = "451 4.3.0 The message could not be kept, try again later"
+
+OnReply = Callable[[bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """RCPT of an address whose local part starts with `prefix` gets `reply`: always, or the first `times` times."""
+
+    prefix: str
+    reply: str
+    times: int | None = None
+
+
+DEMO_RULES = (
+    Rule("rebota", "550 5.1.1 No such mailbox here"),
+    Rule("ocupado", "451 4.3.0 Mailbox busy, try again later", times=2),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """Mail to `address` (or `local+anything@domain`) is not kept but given to `on_reply`, as raw bytes.
+
+    `on_reply` runs in a thread, may be called several times at once, and again with the same
+    message; what it raises becomes a 451, so the sender comes back with it.
+    """
+
+    address: str
+    on_reply: OnReply
+
+    def meant_by(self, recipient: str) -> bool:
+        """Whether this recipient is the reply address."""
+        local, _, domain = recipient.casefold().rpartition("@")
+        return f"{local.partition('+')[0]}@{domain}" == self.address.casefold()
+
+
+class Receiver:
+    """An SMTP server on its own thread; every message is in the store before its 250 goes out.
+
+    Announces what it does: SIZE, 8BITMIME, SMTPUTF8, PIPELINING. No TLS and no AUTH: keep it on
+    the local machine. `port` 0 takes a free one.
+    """
+
+    def __init__(
+        self,
+        store: Mailstore,
+        port: int,
+        *,
+        host: str = "127.0.0.1",
+        rules: Sequence[Rule] = (),
+        replies: Replies | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self._handler = _Handler(store, rules, replies)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="inbox-smtp", daemon=True)
+
+    def start(self) -> None:
+        """Listens from here on; `port` is then the true one. Raises OSError when the port is taken."""
+        # aiosmtpd logs commands, and so addresses, at INFO.
+        logging.getLogger("mail.log").setLevel(logging.WARNING)
+        listening = self._loop.create_server(self._protocol, self.host, self.port)
+        try:
+            self._server = self._loop.run_until_complete(listening)
+        except OSError:
+            self._loop.close()
+            raise
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Closes the port and all connections. A receiver does not start twice."""
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _protocol(self) -> SMTP:
+        return SMTP(self._handler, hostname=HOSTNAME, ident="Cadencia inbox", enable_SMTPUTF8=True, loop=self._loop)
+
+    async def _close(self) -> None:
+        self._server.close()
+        conversations = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in conversations:
+            task.cancel()
+        await asyncio.gather(*conversations, return_exceptions=True)
+        await self._loop.shutdown_default_executor()
+
+
+class _Handler:
+    """The hooks aiosmtpd calls by name, one for each command."""
+
+    def __init__(self, store: Mailstore, rules: Sequence[Rule], replies: Replies | None) -> None:
+        self._store = store
+        self._rules = rules
+        self._replies = replies
+        self._refused: Counter[str] = Counter()
+
+    async def handle_EHLO(  # noqa: N802 # name and arguments are aiosmtpd's
+        self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        # True: commands are read from one buffer, in order, and none is thrown away (RFC 2920, 3.2).
+        return [*responses[:-1], "250-PIPELINING", responses[-1]]
+
+    async def handle_RCPT(  # noqa: N802 # name and arguments are aiosmtpd's
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if refusal := self._refusal(address):
+            return refusal
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(  # noqa: N802  # name is aiosmtpd's
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
+        try:
+            await self._take(envelope)
+        except Exception as error:  # noqa: BLE001  # whatever on_reply raises, the sender gets an answer
+            _log.error("message_not_kept error=%s", type(error).__name__)
+            return _NOT_KEPT
+        return _KEPT
+
+    async def _take(self, envelope: Envelope) -> None:
+        raw = envelope.original_content or b""
+        replied = [address for address in envelope.rcpt_tos if self._is_reply(address)]
+        kept = [address for address in envelope.rcpt_tos if address not in replied]
+        if replied and self._replies:
+            await asyncio.to_thread(self._replies.on_reply, raw)
+        if kept:
+            sender = (envelope.mail_from or "").replace("<>", "")
+            self._store.add(raw, sender=sender, recipients=kept, received_at=datetime.now(UTC))
+
+    def _is_reply(self, address: str) -> bool:
+        return self._replies is not None and self._replies.meant_by(address)
+
+    def _refusal(self, address: str) -> str | None:
+        key = address.casefold()
+        for rule in self._rules:
+            if key.startswith(rule.prefix) and (rule.times is None or self._refused[key] < rule.times):
+                self._refused[key] += 1
+                return rule.reply
+        return None

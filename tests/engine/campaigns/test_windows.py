@@ -1,0 +1,63 @@
+"""When a window opens, across nights, weekends and clock changes."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from engine.campaigns import windows
+from engine.campaigns.windows import Window
+
+MADRID = "Europe/Madrid"
+OFFICE = Window(9 * 60, 18 * 60, frozenset({1, 2, 3, 4, 5}))
+SUNDAY_NIGHT = Window(2 * 60, 3 * 60, frozenset({7}))
+
+
+def _utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("moment", "opens", "asked", "zone"),
+    [
+        # November: Madrid is UTC+1, so nine o'clock there is 08:00 UTC. 2026-11-02 is a Monday.
+        ("2026-11-02 07:59", "2026-11-02 08:00", OFFICE, MADRID),
+        ("2026-11-02 08:00", "2026-11-02 08:00", OFFICE, MADRID),
+        ("2026-11-02 16:59:59", "2026-11-02 16:59:59", OFFICE, MADRID),
+        ("2026-11-02 17:00", "2026-11-03 08:00", OFFICE, MADRID),
+        ("2026-11-06 17:00", "2026-11-09 08:00", OFFICE, MADRID),  # Friday evening to Monday
+        ("2026-07-01 12:00", "2026-07-01 13:00", OFFICE, "America/New_York"),  # UTC-4: 09:00 is 13:00 UTC
+        # Still Sunday the 1st in Mexico City (UTC-6) at 02:00 UTC on Monday.
+        ("2026-11-02 02:00", "2026-11-02 02:00", Window(weekdays=frozenset({7})), "America/Mexico_City"),
+        ("2026-11-02 02:00", "2026-11-02 06:00", Window(weekdays=frozenset({1})), "America/Mexico_City"),
+        ("2026-11-02 12:00", "2026-11-02 12:00", Window(), "UTC"),
+        # Spring: on 2026-03-29 at 02:00 the clocks of Madrid go to 03:00; nine o'clock is 07:00 UTC from then on.
+        ("2026-03-28 20:00", "2026-03-29 07:00", Window(9 * 60, 18 * 60), MADRID),
+        # A window in the hour that is skipped opens a week later, at 02:00 summer time.
+        ("2026-03-29 00:00", "2026-04-05 00:00", SUNDAY_NIGHT, MADRID),
+        # Autumn: on 2026-10-25 at 03:00 the clocks go back to 02:00; the window lasts through both hours.
+        ("2026-10-25 00:00", "2026-10-25 00:00", SUNDAY_NIGHT, MADRID),
+        ("2026-10-25 01:59", "2026-10-25 01:59", SUNDAY_NIGHT, MADRID),
+        ("2026-10-25 02:00", "2026-11-01 01:00", SUNDAY_NIGHT, MADRID),
+    ],
+)
+def test_next_open_gives_the_first_moment_when_the_window_is_open(
+    moment: str, opens: str, asked: Window, zone: str
+) -> None:
+    assert windows.next_open(_utc(moment), asked, zone) == _utc(opens)
+    assert windows.is_open(_utc(moment), asked, zone) is (moment == opens)
+
+
+def test_next_open_is_never_before_and_always_open_when_any_moment_is_given() -> None:
+    start = _utc("2026-03-20 00:00")
+    for step in range(500):
+        moment = start + timedelta(minutes=37 * step)
+        opened = windows.next_open(moment, OFFICE, MADRID)
+        assert opened >= moment
+        assert windows.is_open(opened, OFFICE, MADRID)
+
+
+def test_next_open_refuses_a_moment_without_zone_and_a_window_that_never_opens() -> None:
+    with pytest.raises(ValueError, match="moment"):
+        windows.next_open(datetime(2026, 11, 2), OFFICE, MADRID)  # noqa: DTZ001  # the fault in question
+    with pytest.raises(ValueError, match="never opens"):
+        windows.next_open(_utc("2026-11-02 09:00"), Window(weekdays=()), MADRID)

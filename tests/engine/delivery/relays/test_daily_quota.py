@@ -1,0 +1,123 @@
+"""The plan of a warm-up, and the messages of a day shared among processes."""
+
+from datetime import date
+
+import pytest
+
+from engine.delivery.relays.daily_quota import Allowance, Calendar
+from engine.delivery.relays.options import Options
+from engine.delivery.relays.redis_store import Store
+from engine.delivery.relays.shared_rate import Member
+from engine.delivery.relays.warmup import WarmUp
+from errors import InvalidInput
+from models import ids
+
+NOWHERE = "redis://127.0.0.1:9/0"
+START = date(2026, 3, 2)
+
+# 50 × 1.5ⁿ, rounded down: 50, 75, 112.5, 168.75, 253.1, 379.7, 569.5, … 50 × 1.5¹⁰ = 2883.25
+PLAN = [
+    (-1, 0),
+    (0, 50),
+    (1, 75),
+    (2, 112),
+    (3, 168),
+    (4, 253),
+    (5, 379),
+    (6, 569),
+    (10, 2_883),
+    (11, 3_000),
+    (9_999, 3_000),
+]
+
+
+@pytest.mark.parametrize(("age", "ceiling"), PLAN)
+def test_the_ceiling_grows_by_half_each_day_up_to_the_daily_one(age: int, ceiling: int) -> None:
+    plan = WarmUp(3_000, START, 50, 1.5)
+    assert plan.ceiling(date.fromordinal(START.toordinal() + age)) == ceiling
+
+
+@pytest.mark.parametrize(
+    ("query", "plan"),
+    [
+        ("", WarmUp()),
+        ("daily=500", WarmUp(500)),
+        ("warmup=2026-03-02", WarmUp(None, START, 50, 1.5)),
+        ("warmup=2026-03-02,100", WarmUp(None, START, 100, 1.5)),
+        ("daily=9000&warmup=2026-03-02,100,2", WarmUp(9_000, START, 100, 2.0)),
+    ],
+)
+def test_a_plan_is_read_from_options(query: str, plan: WarmUp) -> None:
+    assert WarmUp.read(Options(query, "smtp_url")) == plan
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "daily=0",
+        "daily=many",
+        "warmup=soon",
+        "warmup=2026-03-02,0",
+        "warmup=2026-03-02,5,0.5",
+        "warmup=2026-03-02,5,2,9",
+    ],
+)
+def test_a_bad_plan_is_refused_with_what_would_be_right(query: str) -> None:
+    with pytest.raises(InvalidInput, match=r"smtp_url\.(daily|warmup): expected"):
+        WarmUp.read(Options(query, "smtp_url"))
+
+
+def test_without_a_plan_there_is_no_ceiling() -> None:
+    assert WarmUp().ceiling(START) is None
+    assert WarmUp(None, START, 50, 1.5).ceiling(date(2126, 1, 1)) is None  # grown beyond any need
+
+
+def allowance(url: str, name: str, *, daily: int = 25, sent: int = 0, day: list[date] | None = None) -> Allowance:
+    days = day or [START]
+    return Allowance(Store(url), name, WarmUp(daily), Calendar(lambda: days[0], lambda _: sent), Member("x", 4))
+
+
+def taken(one: Allowance, tries: int = 100) -> int:
+    return sum(one.take() for _ in range(tries))
+
+
+def test_processes_share_the_ceiling_and_never_pass_it(broker: str) -> None:
+    name = ids.new().hex
+    one, two = (allowance(broker, name) for _ in range(2))
+    assert one.take() and two.take()  # each has reserved ten
+    assert one.left() == 14
+    assert taken(one) + taken(two) + 2 == 25
+    assert (one.left(), two.left()) == (0, 0)
+
+
+def test_what_was_not_sent_after_all_is_there_for_the_next(broker: str) -> None:
+    one = allowance(broker, ids.new().hex)
+    assert taken(one) == 25
+    one.put_back(3)
+    assert one.left() == 3
+    assert taken(one) == 3
+
+
+def test_a_new_day_begins_anew(broker: str) -> None:
+    day = [START]
+    one = allowance(broker, ids.new().hex, day=day)
+    assert taken(one) == 25
+    day[0] = date(2026, 3, 3)
+    assert taken(one) == 25
+
+
+def test_when_redis_forgot_the_ledger_is_asked(broker: str) -> None:
+    assert taken(allowance(broker, ids.new().hex, sent=20)) == 5
+    assert taken(allowance(broker, ids.new().hex, sent=200)) == 0
+
+
+def test_without_redis_each_takes_its_share_of_what_the_ledger_leaves() -> None:
+    """(25 − 5) ÷ 4 processes."""
+    assert taken(allowance(NOWHERE, "x", sent=5)) == 5
+
+
+def test_urgent_mail_is_counted_and_goes_beyond_the_ceiling(broker: str) -> None:
+    one = allowance(broker, ids.new().hex)
+    assert taken(one) == 25
+    assert one.take(is_urgent=True) and one.take(is_urgent=True)
+    assert not one.take()

@@ -1,0 +1,87 @@
+"""Whatever the server does, in whatever order: nothing is lost, nothing arrives twice."""
+
+import random
+import socket
+from collections import Counter
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from engine.delivery import smtp
+from engine.delivery.outcomes import InDoubt, Rejected, Sent
+from tests.engine.delivery.smtp.senders_side import letters, message_id, send
+from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Drop, Server
+
+COUNT = 120
+EVENTS = ("BANNER", "EHLO", "MAIL", "RCPT", "DATA", "BODY", "DOT", "RSET")
+
+
+class Whims:
+    """A rule that fails about one event in twelve, differently each time."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self.count = 0
+
+    def __call__(self, event, _visit):
+        if event not in EVENTS or self._random.random() > 1 / 12:
+            return None
+        self.count += 1
+        faults = [Drop(), Drop(reset=True), Drop(b"421 4.3.2 closing\r\n"), b"what?"]
+        if event in ("MAIL", "RCPT", "DATA", "DOT"):
+            faults += [b"451 4.3.0 later"] * 4 + [b"550 5.7.1 no"] * 4
+        return self._random.choice(faults) if event != "BODY" else self._random.choice(faults[:2])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_ledger_and_server_agree_when_faults_come_at_random(seed):
+    whims = Whims(seed)
+    features = LOCK_STEP if seed % 2 else PIPELINING
+    limits = smtp.Limits(connections=3, messages_per_connection=25, pause_s=0.01)
+    with Server(whims, features=features, accepting=True, coalesce=seed % 3 == 0).running() as server:
+        outcomes, marks = send(server.url, letters(COUNT), limits)
+    assert set(outcomes) == set(range(COUNT))
+    assert whims.count > 3
+    arrived = Counter(mail.message_id for mail in server.accepted)
+    assert max(arrived.values(), default=1) == 1
+    for slot, outcome in outcomes.items():
+        if isinstance(outcome, Sent):
+            assert arrived[message_id(slot)] == 1
+        elif message_id(slot) in arrived:
+            # `accepting` counts a message before its reply: one refused after its dot was not taken.
+            assert isinstance(outcome, InDoubt) or marks.answers[slot][0] >= 400
+        assert (slot in marks.answers) == (not isinstance(outcome, InDoubt) and outcome.__class__.__name__ != "Untried")
+
+
+class Sink:
+    """A well-behaved server of another make."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[str, bytes]] = []
+
+    async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802  # its own names
+        if address.startswith("nadie"):
+            return "550 5.1.1 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 Ok"
+
+    async def handle_DATA(self, _server, _session, envelope):  # noqa: N802
+        self.mails.append((envelope.rcpt_tos[0], envelope.original_content))
+        return "250 2.0.0 Ok"
+
+
+def test_server_of_another_make_takes_what_we_send():
+    sink = Sink()
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    controller = Controller(sink, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        batch = letters(200)
+        batch[50] = smtp.Letter(50, "nadie@example.com", batch[50].data)
+        outcomes, _ = send(f"smtp://127.0.0.1:{port}", batch, smtp.Limits())
+    finally:
+        controller.stop()
+    assert Counter(map(type, outcomes.values())) == {Sent: 199, Rejected: 1}
+    assert outcomes[50].dead_address
+    assert sorted(sink.mails) == sorted((sent.recipient, sent.data) for sent in batch if sent.slot != 50)

@@ -1,0 +1,273 @@
+"""How a connection comes to take mail: addresses, banners, TLS, credentials, and what stops each of them."""
+
+import base64
+import datetime
+import ipaddress
+import socket
+import ssl
+import time
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from engine.delivery import smtp
+from engine.delivery.outcomes import Sent, Untried
+from engine.delivery.smtp import Reason
+from errors import InvalidInput
+from tests.engine.delivery.smtp.senders_side import FROM, QUICK, Marks, letter, letters, transport
+from tests.engine.delivery.smtp.servers import PIPELINING, Drop, Hang, Server
+
+TLS = (*PIPELINING, "STARTTLS", "AUTH PLAIN LOGIN")
+USER, PASSWORD = "ana", "s3cr:t/ñ"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A self-signed certificate for 127.0.0.1, as a server's context and a file to trust."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mx.example.com")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "mx.pem"
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(made.public_bytes(serialization.Encoding.PEM) + secret)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context, file
+
+
+def refused(url, limits=QUICK):
+    """Why the relay cannot be used."""
+    with pytest.raises(smtp.RelayUnavailable) as caught:
+        transport(url, limits).open()
+    return caught.value
+
+
+def with_login(server, options="", scheme="smtp"):
+    return f"{scheme}://ana:s3cr%3At%2F%C3%B1@127.0.0.1:{server.port}?{options}"
+
+
+@pytest.mark.parametrize(
+    ("event", "answer", "reason", "code"),
+    [
+        ("BANNER", b"554 5.7.1 no service for you", Reason.GREETING, 554),
+        ("BANNER", Drop(b"421 4.7.0 too many connections\r\n"), Reason.GREETING, 421),
+        ("BANNER", Drop(), Reason.DROPPED, None),
+        ("BANNER", Drop(reset=True), Reason.DROPPED, None),
+        ("BANNER", Hang(), Reason.TIMEOUT, None),
+        ("BANNER", b"SSH-2.0-OpenSSH_9.9", Reason.GARBAGE, None),
+        ("EHLO", b"550 5.7.1 who are you?", Reason.HELLO, 550),
+        ("EHLO", Drop(), Reason.DROPPED, None),
+    ],
+)
+def test_relay_is_unavailable_and_says_why_when_it_does_not_let_us_in(event, answer, reason, code):
+    with Server(lambda seen, _: answer if seen == event else None).running() as server:
+        error = refused(server.url)
+    # A reset is seen as a connection that failed or as one that ended, whichever comes first.
+    assert error.reason in ({reason, Reason.CONNECT} if answer.__class__ is Drop else {reason})
+    assert error.code == code
+    assert error.retry_after_s == QUICK.pause_s
+
+
+def test_relay_is_unavailable_when_nobody_listens():
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    assert refused(f"smtp://127.0.0.1:{port}").reason is Reason.CONNECT
+
+
+def test_relay_is_unavailable_when_its_name_does_not_resolve():
+    assert refused("smtp://mx.invalid:25?starttls=off").reason is Reason.RESOLVE
+
+
+def test_relay_is_left_alone_when_it_failed_a_moment_ago():
+    with Server(lambda seen, _: b"554 no" if seen == "BANNER" else None).running() as server:
+        carrier = transport(server.url, smtp.Limits(pause_s=0.3))
+        for reason in (Reason.GREETING, Reason.PAUSED, Reason.PAUSED):
+            with pytest.raises(smtp.RelayUnavailable) as caught:
+                carrier.open()
+            assert caught.value.reason is reason
+        server.rule = lambda *_: None
+        time.sleep(caught.value.retry_after_s + 0.05)
+        carrier.open()
+        assert carrier.is_open
+        carrier.close()
+    assert len(server.connected_at) == 2
+
+
+def test_helo_is_said_when_ehlo_is_unknown():
+    with Server(lambda seen, _: b"502 what?" if seen == "EHLO" else None).running() as server:
+        carrier = transport(server.url)
+        assert isinstance(carrier.send(letters(2), FROM, Marks())[1], Sent)
+        carrier.close()
+    assert server.commands[:2] == ["EHLO", "HELO"]
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_letters_travel_under_tls_when_the_certificate_is_trusted(certificate, scheme):
+    context, file = certificate
+    body = b"a long line of text to fill records with\r\n" * 120_000
+    batch = [letter(0, body=body), *letters(40)[1:]]
+    with Server(features=TLS, context=context, implicit_tls=scheme == "smtps").running() as server:
+        limits = smtp.Limits(connections=2, command_timeout_s=5, dot_timeout_s=5)
+        carrier = transport(f"{scheme}://127.0.0.1:{server.port}?ca={file}&starttls=required", limits)
+        outcomes = carrier.send(batch, FROM, Marks())
+        carrier.close()
+    assert all(isinstance(outcome, Sent) for outcome in outcomes.values())
+    assert {mail.data for mail in server.accepted} == {sent.data for sent in batch}
+    assert len(server.accepted) == 40
+    assert ("STARTTLS" in server.commands) == (scheme == "smtp")
+
+
+def test_relay_is_unavailable_when_its_certificate_is_not_trusted(certificate):
+    with Server(features=TLS, context=certificate[0]).running() as server:
+        error = refused(server.url)
+    assert error.reason is Reason.CERTIFICATE
+    assert "self-signed" in str(error)
+    assert "MAIL" not in " ".join(server.commands)
+
+
+def test_relay_is_unavailable_when_its_certificate_is_for_another_name(certificate):
+    context, file = certificate
+    with Server(features=TLS, context=context).running() as server:
+        assert refused(f"smtp://localhost:{server.port}?ca={file}").reason is Reason.CERTIFICATE
+
+
+def test_relay_is_unavailable_when_tls_is_required_and_not_offered():
+    with Server().running() as server:
+        assert refused(f"{server.url}?starttls=required").reason is Reason.TLS_MISSING
+
+
+@pytest.mark.parametrize("answer", [b"454 4.7.0 not now", b"220 go ahead\r\n250 and this was not encrypted"])
+def test_relay_is_unavailable_when_starttls_goes_wrong(certificate, answer):
+    rule = lambda seen, _: answer if seen == "STARTTLS" else None  # noqa: E731
+    with Server(rule, features=TLS, context=certificate[0]).running() as server:
+        assert refused(server.url).reason is Reason.TLS
+
+
+def test_relay_is_unavailable_when_it_speaks_no_tls_on_a_tls_port():
+    with Server().running() as server:
+        error = refused(f"smtps://127.0.0.1:{server.port}")
+    assert error.reason in (Reason.TLS, Reason.TIMEOUT)
+
+
+@pytest.mark.parametrize("mechanisms", ["AUTH PLAIN LOGIN", "AUTH LOGIN"])
+def test_credentials_are_given_under_tls_when_the_relay_asks_for_them(certificate, mechanisms):
+    context, file = certificate
+    with Server(features=(*PIPELINING, "STARTTLS", mechanisms), context=context).running() as server:
+        carrier = transport(with_login(server, f"ca={file}"))
+        carrier.open()
+        carrier.close()
+    [told] = [command.split()[-1] for command in server.commands if command.startswith("AUTH PLAIN ")] or [""]
+    if "PLAIN" in mechanisms:
+        assert base64.b64decode(told).decode() == f"\0{USER}\0{PASSWORD}"
+    else:
+        place = server.commands.index("AUTH LOGIN") + 1
+        words = [base64.b64decode(word).decode() for word in server.commands[place : place + 2]]
+        assert words == [USER, PASSWORD]
+
+
+def test_relay_is_unavailable_when_it_refuses_the_credentials(certificate):
+    context, file = certificate
+    rule = lambda seen, _: b"535 5.7.8 bad credentials" if seen == "AUTH" else None  # noqa: E731
+    with Server(rule, features=TLS, context=context).running() as server:
+        error = refused(with_login(server, f"ca={file}"))
+    assert (error.reason, error.code) == (Reason.AUTH, 535)
+    assert PASSWORD not in str(error)
+
+
+@pytest.mark.parametrize(("trusted", "answer"), [(False, None), (True, b"535 5.7.8 bad credentials")])
+def test_nobody_fails_for_it_when_the_relay_cannot_be_trusted_or_does_not_trust_us(certificate, trusted, answer):
+    context, file = certificate
+    rule = lambda seen, _: answer if seen == "AUTH" else None  # noqa: E731
+    with Server(rule, features=TLS, context=context).running() as server:
+        marks = Marks()
+        carrier = transport(with_login(server, f"ca={file}" if trusted else ""))
+        outcomes = carrier.send(letters(20), FROM, marks)
+        carrier.close()
+    assert outcomes == dict.fromkeys(range(20), Untried(""))  # and so no attempt is charged
+    assert marks.told == []
+    assert len(server.connected_at) == 3
+    assert not any(command.startswith("MAIL") for command in server.commands)
+
+
+def test_relay_is_unavailable_when_it_offers_no_way_to_give_credentials(certificate):
+    context, file = certificate
+    with Server(features=(*PIPELINING, "STARTTLS", "AUTH GSSAPI"), context=context).running() as server:
+        assert refused(with_login(server, f"ca={file}")).reason is Reason.AUTH
+
+
+def test_credentials_stay_here_when_the_connection_is_in_clear():
+    with Server(features=(*PIPELINING, "AUTH PLAIN")).running() as server:
+        assert refused(with_login(server)).reason is Reason.AUTH_UNSAFE
+    assert not any(command.startswith("AUTH") for command in server.commands)
+
+
+def test_credentials_are_given_in_clear_when_the_url_allows_it_on_this_machine():
+    with Server(features=(*PIPELINING, "AUTH PLAIN")).running() as server:
+        carrier = transport(with_login(server, "auth=plaintext"))
+        carrier.open()
+        carrier.close()
+    assert any(command.startswith("AUTH PLAIN") for command in server.commands)
+
+
+@pytest.mark.parametrize(("option", "name"), [("?helo=send.cadencia.example", "send.cadencia.example"), ("", None)])
+def test_own_name_is_said_when_the_url_gives_it(option, name):
+    with Server().running() as server:
+        carrier = transport(server.url + option)
+        carrier.open()
+        carrier.close()
+    own = socket.gethostname()
+    assert server.visits[0].name == (name or (own if "." in own else "[127.0.0.1]"))
+
+
+@pytest.mark.parametrize(
+    ("url", "part"),
+    [
+        ("http://mx.example.com", "scheme"),
+        ("mx.example.com:25", "scheme"),
+        ("smtp://", "host"),
+        ("smtp://mx.example.com:99999", "port"),
+        ("smtp://mx.example.com:abc", "port"),
+        ("smtp://ana:pa/ss@mx.example.com", "port"),
+        ("smtp://mx.example.com/inbox", "path"),
+        ("smtp://ana@mx.example.com", "user"),
+        ("smtp://mx.example.com?starttls=maybe", "starttls"),
+        ("smtp://mx.example.com?tls=1", "options"),
+        ("smtp://ana:secret@mx.example.com?starttls=off", "starttls"),
+        ("smtp://ana:secret@mx.example.com?auth=plaintext", "auth"),
+        ("smtp://ana:secret@127.0.0.1?auth=cram", "auth"),
+        ("smtp://mx.example.com?helo=a%20b", "helo"),
+    ],
+)
+def test_url_is_refused_with_the_part_at_fault(url, part):
+    with pytest.raises(InvalidInput) as caught:
+        smtp.Relay.from_url(url)
+    assert [fault.field for fault in caught.value.faults] == [f"smtp_url.{part}"]
+    assert "secret" not in str(caught.value)
+    assert "pa/" not in str(caught.value)
+
+
+def test_url_is_refused_when_its_authority_cannot_be_read(tmp_path):
+    with pytest.raises(InvalidInput, match=r"smtp_url\.ca"):
+        transport(f"smtp://127.0.0.1:25?ca={tmp_path / 'missing.pem'}")
+
+
+def test_url_gives_a_relay_that_hides_its_password():
+    relay = smtp.Relay.from_url("smtp://ana:s3cr%3At@mx.example.com")
+    assert (relay.host, relay.port, relay.user, relay.password) == ("mx.example.com", 587, "ana", "s3cr:t")
+    assert relay.starttls == "required"
+    assert "s3cr" not in repr(relay)
+    assert smtp.Relay.from_url("smtps://mx.example.com").port == 465
+    assert smtp.Relay.from_url("lmtp://[::1]:2424").host == "::1"
+    assert smtp.Relay.from_url("smtp://127.0.0.1:2525").starttls == "optional"

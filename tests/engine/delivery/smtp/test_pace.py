@@ -1,0 +1,111 @@
+"""Letters held back by a pace: how many leave, when, and what goes on meanwhile."""
+
+import time
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from engine.delivery import smtp
+from engine.delivery.outcomes import InDoubt, Sent, Untried
+from tests.engine.delivery.smtp.senders_side import FROM, Marks, letters, transport
+from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Drop, Hang, Server
+
+BOTH = pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
+FOUR = smtp.Limits(connections=4, pause_s=0.05)
+
+
+class Pace:
+    """Lets one letter go in each interval; keeps when it did, and how often it was asked."""
+
+    def __init__(self, interval_s: float) -> None:
+        self.interval_s = interval_s
+        self.let_go: list[float] = []
+        self.asked = 0
+
+    def __call__(self) -> float:
+        self.asked += 1
+        now = time.monotonic()
+        if self.let_go and (pause_s := self.let_go[-1] + self.interval_s - now) > 0:
+            return pause_s
+        self.let_go.append(now)
+        return 0.0
+
+
+def send(server, count, pace, limits=FOUR, tick=None):
+    """One paced batch over a transport of its own."""
+    marks = Marks()
+    carrier = transport(server.url, limits)
+    outcomes = carrier.send(letters(count), FROM, marks, tick=tick, pace=pace)
+    carrier.abort()
+    return outcomes, marks
+
+
+@BOTH
+def test_letters_leave_one_by_one_when_the_pace_says_so(features):
+    pace = Pace(0.1)
+    with Server(features=features).running() as server:
+        started = time.process_time()
+        outcomes, marks = send(server, 5, pace)
+    assert Counter(map(type, outcomes.values())) == {Sent: 5}
+    assert len(pace.let_go) == 5
+    assert min(after - before for before, after in pairwise(pace.let_go)) >= 0.1
+    # Each was answered before the next one left: replies are read while letters are held.
+    assert marks.told == [(mark, slot) for slot in range(5) for mark in ("complete", "answered")]
+    assert len(server.connected_at) <= 2  # no more than one stands idle
+    assert pace.asked <= 10  # once for each letter, and once where it had to wait
+    assert time.process_time() - started < 0.3
+
+
+@BOTH
+def test_every_letter_is_counted_once_when_the_pace_lets_all_go(features):
+    calls = []
+    with Server(features=features).running() as server:
+        outcomes, _ = send(server, 200, lambda: float(calls.append(1) or 0.0))
+    assert Counter(map(type, outcomes.values())) == {Sent: 200}
+    assert len(calls) == 200
+    assert len(server.connected_at) == 4
+
+
+def test_letter_is_counted_again_when_its_connection_broke():
+    pace = Pace(0.05)
+    rule = lambda event, visit: Drop() if event == "RCPT" and visit.connection == 1 else None  # noqa: E731
+    with Server(rule).running() as server:
+        outcomes, _ = send(server, 1, pace)
+    assert isinstance(outcomes[0], Sent)
+    assert len(pace.let_go) == 2
+
+
+def test_tick_is_called_while_letters_are_held_and_may_end_the_batch():
+    ticks = []
+
+    def tick():
+        ticks.append(time.monotonic())
+        if len(ticks) == 3:
+            raise smtp.StopSending
+
+    pauses = iter([0.0, 3600.0])
+    with Server().running() as server:
+        outcomes, _ = send(server, 3, lambda: next(pauses), tick=tick)
+    assert [type(outcomes[slot]) for slot in range(3)] == [Sent, Untried, Untried]
+    assert max(after - before for before, after in pairwise(ticks)) < 1.0
+
+
+def test_late_reply_is_noticed_while_letters_are_held():
+    pauses = iter([0.0, 0.9, 0.0])
+    rule = lambda event, visit: Hang() if event == "DOT" and visit.connection == 1 else None  # noqa: E731
+    with Server(rule).running() as server:
+        outcomes, _ = send(server, 2, lambda: next(pauses), smtp.Limits(dot_timeout_s=0.4, pause_s=0.05))
+    assert [type(outcomes[slot]) for slot in range(2)] == [InDoubt, Sent]
+
+
+def test_all_connections_close_when_the_pace_fails():
+    def failing():
+        raise ZeroDivisionError
+
+    with Server().running() as server:
+        carrier = transport(server.url, FOUR)
+        with pytest.raises(ZeroDivisionError):
+            carrier.send(letters(3), FROM, Marks(), pace=failing)
+        assert not carrier.is_open
+    assert server.accepted == []

@@ -1,0 +1,60 @@
+"""Replies out of bytes, in whatever pieces these come."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.delivery.smtp.reply_parser import Garbage, Reader, smooth_round
+
+STREAM = b"220 hello\r\n250-a\r\n250-b\r\n250 c\r\n550\r\n354 go\n"
+REPLIES = [(220, b"220 hello"), (250, b"250-a\n250-b\n250 c"), (550, b"550"), (354, b"354 go")]
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=12))
+def test_replies_are_the_same_however_the_stream_is_cut(cuts):
+    reader = Reader()
+    edges = [0, *sorted(cuts), len(STREAM)]
+    pieces = [STREAM[start:end] for start, end in pairwise(edges)]
+    assert [reply for piece in pieces for reply in reader.feed(piece)] == REPLIES
+    assert reader.is_between_replies
+
+
+@pytest.mark.parametrize(
+    "noise", [b"hello\r\n", b"25\r\n", b"099 x\r\n", b"700 x\r\n", b"250x\r\n", b"\r\n", b"\0\0\r\n"]
+)
+def test_noise_is_called_garbage_after_the_replies_before_it(noise):
+    found = []
+    with pytest.raises(Garbage):
+        found.extend(Reader().feed(b"250 fine\r\n" + noise))
+    reader = Reader().feed(b"250 fine\r\n" + noise)
+    assert next(reader) == (250, b"250 fine")
+
+
+def test_endless_reply_is_called_garbage():
+    with pytest.raises(Garbage):
+        list(Reader().feed(b"250 " + b"x" * 5_000))
+    with pytest.raises(Garbage):
+        list(Reader().feed(b"250-x\r\n" * 200))
+
+
+GOOD = [b"250 2.1.0 Ok\r\n", b"250 Ok\n", b"354 go\r\n", b"250-more\r\n", b"250\r\n", b"251 forwards\r\n"]
+BAD = [b"550 no\r\n", b"451 later\r\n", b"421 bye\r\n", b"2500 x\r\n", b"\r\n", b"354 torn", b"250 a\rb\r\n"]
+LINES = st.sampled_from([*GOOD, *BAD])
+
+
+@given(st.lists(LINES, max_size=6).map(b"".join) | st.binary(max_size=40))
+def test_smooth_round_is_what_a_reader_finds_in_it(data):
+    found = smooth_round(data)
+    if found is not None:
+        reader = Reader()
+        replies = list(reader.feed(data))
+        assert [code for code, _ in replies] == [250, 250, 250, 354]
+        assert replies[0] == (250, found[1])
+        assert reader.is_between_replies
+
+
+def test_smooth_round_is_seen_as_such():
+    found = smooth_round(b"250 2.0.0 Ok: queued as 7\r\n250 Ok\r\n250 Ok\r\n354 go\r\n")
+    assert found[1] == b"250 2.0.0 Ok: queued as 7"

@@ -1,0 +1,264 @@
+"""Whatever the order, the repeats and the number of appliers, the same events end in the same tables."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from random import Random
+from time import sleep
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from engine.campaigns import advance
+from engine.delivery.transitions import Settled
+from engine.engagement import reactions
+from engine.tracking import bots, events
+from engine.tracking.bots import sequences
+from engine.tracking.events import Arrival
+from models.event import SOURCES, TYPES
+from models.session import retrying, transaction
+from tests.engine.tracking.bots.test_sequences import read
+from tests.mails import NOW, Mail, campaign, campaign_mail, contact, mail
+
+STATUSES = ("sent", "sent", "sent", "sent", "queued", "sending", "cancelled")
+# All that events may change. Of a cancelled mail only that it has a reason counts: it names the cause applied first.
+TABLES = {
+    "emails": """SELECT id, status, reason IS NULL, opened_at, clicked_at, machine_opened_at, machine_clicked_at,
+                        converted_at, replied_at, unsubscribed_at, bounced_at, complained_at FROM emails ORDER BY id""",
+    "contacts": "SELECT * FROM contacts ORDER BY id",
+    "enrollments": "SELECT * FROM enrollments ORDER BY id",
+    "suppressions": "SELECT * FROM suppressions ORDER BY email_index",
+    "events": """SELECT email_id, event_type, timestamp, held, applied_at, source, reasons
+                   FROM events ORDER BY dedupe_key""",
+    "email_stats": """SELECT * FROM email_stats WHERE (sent, failed, opened, clicked, converted, replied, unsubscribed,
+                      bounced, complained, machine_opened, machine_clicked) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+                      ORDER BY campaign_id, step, variant, hour""",
+}
+
+
+# A stop waits for nobody: a mail that another one held just then is dropped by the next claim, for the same cause.
+STEPPED_OVER = text("""
+UPDATE emails SET status = 'cancelled', reason = 'dropped'
+ WHERE status = 'queued' AND kind = 'marketing' AND contact_id IN
+       (SELECT contact_id FROM emails
+         WHERE coalesce(replied_at, unsubscribed_at, bounced_at, converted_at, complained_at) IS NOT NULL)
+""")
+
+
+def ledger_of(session: Session) -> dict[str, list[tuple[Any, ...]]]:
+    return {name: [tuple(row) for row in session.execute(text(query))] for name, query in TABLES.items()}
+
+
+def make_mails(session: Session, random: Random, *, contacts: int) -> list[Mail]:
+    """Contacts in one or two campaigns, with a single mail to some of them."""
+    campaigns, mails = [campaign(session), campaign(session)], []
+    for _ in range(contacts):
+        contact_id = contact(session)
+        for campaign_id in random.sample(campaigns, random.randint(1, 2)):
+            status, step = random.choice(STATUSES), random.randint(1, 3)
+            mails.append(campaign_mail(session, campaign_id, contact_id=contact_id, status=status, step=step))
+        if random.random() < 0.4:
+            mails.append(mail(session, contact_id=contact_id, step=None, status=random.choice(STATUSES)))
+    return mails
+
+
+def make_arrivals(mails: list[Mail], random: Random, *, number: int) -> list[Arrival]:
+    """Events of every kind within three hours, crowded enough for several to hit one mail."""
+    return [
+        Arrival(
+            random.choice(mails).id,
+            random.choice(TYPES),
+            NOW - timedelta(minutes=random.randint(0, 180)),
+            {"hard": random.random() < 0.5, "link": random.randint(1, 2)},
+            random.choice(SOURCES),
+        )
+        for _ in range(number)
+    ]
+
+
+BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
+AGENTS = (BROWSER, BROWSER, "Mozilla/5.0", "GoogleImageProxy", "python-requests/2.32", "")
+SEEN = ("method", "agent", "network", "prefix", "purpose", "link")
+CROWD_AT = NOW.replace(microsecond=0) - timedelta(minutes=40)
+
+
+def make_hits(mails: list[Mail], random: Random, *, number: int) -> list[Arrival]:
+    """Readers, scanners and proxies, several to a mail; and a crowd that looks at most mails within ten seconds."""
+    hits = [_hit(random.choice(mails), _moment(random), random, random.choice("abc")) for _ in range(number)]
+    hits += [_hit(one, CROWD_AT + timedelta(seconds=random.uniform(0, 9.9)), random, "crowd") for one in mails]
+    return unique(hits)
+
+
+def unique(arrivals: list[Arrival]) -> list[Arrival]:
+    """Without those that are the same event: which of them comes first decides its moment within the second."""
+    return list({events.dedupe_key(arrival, NOW): arrival for arrival in arrivals}.values())
+
+
+def _moment(random: Random) -> Any:
+    """Around the sending, an hour ago, most of them; a few close together, but hardly in one millisecond."""
+    seconds = random.choice((1, 2, 3, 5, 20, 60, 61, 400, 1800, 3000)) + random.random()
+    return NOW - timedelta(hours=1) + timedelta(seconds=seconds)
+
+
+def _hit(of: Mail, at: Any, random: Random, prefix: str) -> Arrival:
+    kind = random.choice(("opened", "clicked"))
+    seen = {"method": random.choice(("GET", "GET", "GET", "HEAD")), "agent": random.choice(AGENTS), "network": "other"}
+    return Arrival(of.id, kind, at, {**seen, "prefix": prefix, "link": random.randint(1, 4)})
+
+
+def make_sequences(session: Session, seed: int) -> list[Arrival]:
+    """What people and machines do, as told by the table of sequences: a part of it, each on a mail of its own; Apple's
+    preloading always.
+    """
+    told = [sequence for number, sequence in enumerate(read()) if "MPP" in sequence.name or number % 6 == seed]
+    return unique([arrival for sequence in told for arrival in _lived(mail(session).id, sequence)])
+
+
+def _lived(mail_id: UUID, sequence: sequences.Sequence) -> list[Arrival]:
+    """The hits of a sequence, counted from the sending of that mail an hour ago; what would lie ahead is left out."""
+    sent_at = sequence.sent_at or sequence.hits[0].at
+    moments = [NOW - timedelta(hours=1) + (hit.at - sent_at) for hit in sequence.hits]
+    return [
+        Arrival(mail_id, hit.kind, at, {name: getattr(hit, name) for name in SEEN})
+        for hit, at in zip(sequence.hits, moments, strict=True)
+        if at <= NOW
+    ]
+
+
+def happen(session: Session, arrivals: list[Arrival], random: Random) -> None:
+    """Report and apply in turns, a few at a time."""
+    left = list(arrivals)
+    while left:
+        few = random.randint(1, 12)
+        events.record(session, left[:few], now=NOW)
+        del left[:few]
+        if random.random() < 0.5:
+            reactions.apply(session, now=NOW, limit=random.randint(1, 8))
+    while reactions.apply(session, now=NOW, limit=random.randint(1, 30)):
+        pass
+
+
+@pytest.mark.parametrize("company", [100, 3])  # with 3 most mails have more hits than are held against each other
+@pytest.mark.parametrize("seed", range(4))
+def test_apply_ends_in_the_same_tables_whatever_the_order_and_the_repeats(
+    session: Session, seed: int, company: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bots, "COMPANY_MAX", company)
+    random = Random(seed)
+    mails = make_mails(session, random, contacts=32)
+    arrivals = make_arrivals(mails, random, number=100) + make_hits(mails, random, number=200)
+    arrivals += make_sequences(session, seed)
+    session.execute(
+        text("UPDATE contacts SET updated_at = :now"), {"now": NOW}
+    )  # what was taken back shows in it alone
+
+    def outcome(shuffled: list[Arrival]) -> dict[str, list[tuple[Any, ...]]]:
+        undo = session.begin_nested()
+        happen(session, shuffled, random)
+        told = ledger_of(session)
+        undo.rollback()
+        return told
+
+    expected = outcome(arrivals)
+    assert len(expected["email_stats"]) > 5
+    assert {row[-2] for row in expected["events"]} == {"human", "machine", "unknown"}
+    assert any("preloaded" in row[-1] for row in expected["events"])
+    assert sum("crowd" in row[-1] for row in expected["events"]) >= 25
+    for _ in range(2):
+        again = random.choices(arrivals, k=20)
+        shuffled = random.sample([*arrivals, *again], len(arrivals) + len(again))
+        assert outcome(shuffled) == expected, json.dumps([str(arrival) for arrival in shuffled], indent=1)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_apply_ends_in_the_same_tables_when_several_apply_at_once(ledger: str, seed: int) -> None:
+    random = Random(seed)
+    with transaction() as session:
+        mails = make_mails(session, random, contacts=40)
+        arrivals = make_arrivals(mails, random, number=400) + make_hits(mails, random, number=400)
+        events.record(session, arrivals, now=NOW)
+        undo = session.begin_nested()
+        assert reactions.apply(session, now=NOW, limit=len(arrivals)) > 400
+        expected = ledger_of(session)
+        assert session.execute(STEPPED_OVER).rowcount == 0  # alone it steps over none
+        undo.rollback()
+
+    def applied() -> int:
+        sleep(random.uniform(0, 0.02))  # no two in step: where each holds what the other wants, neither gets all
+        return retrying(lambda session: reactions.apply(session, now=NOW, limit=25))
+
+    def drain(_: int) -> int:
+        return sum(iter(applied, 0))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(drain, range(4)))
+    with transaction() as session:
+        session.execute(STEPPED_OVER)
+        assert ledger_of(session) == expected
+
+
+def test_two_that_apply_at_once_do_not_wait_for_each_others_mails(ledger: str) -> None:
+    """What waits of a mail is taken by one of them, however far apart it came."""
+    with transaction() as session:
+        mails = [mail(session, step=1), mail(session, step=2)]
+        came = [(mails[0], "opened", 3), (mails[1], "opened", 2), (mails[0], "clicked", 1)]
+        for each, kind, minutes_ago in came:
+            moment = NOW - timedelta(minutes=minutes_ago)
+            events.record(session, [Arrival(each.id, kind, moment)], now=moment)
+    with transaction() as one, transaction() as other:
+        other.execute(text("SET LOCAL lock_timeout = '3s'"))
+        assert reactions.apply(one, now=NOW, limit=1) == 2
+        assert reactions.apply(other, now=NOW, limit=5) == 1
+
+
+def test_apply_never_waits_in_a_circle_when_several_apply_at_once(ledger: str) -> None:
+    """Without retries: every applier takes its locks in the same order."""
+    random = Random(7)
+    with transaction() as session:
+        mails = make_mails(session, random, contacts=15)
+        events.record(session, make_arrivals(mails, random, number=1000), now=NOW)
+
+    def drain(_: int) -> None:
+        while transaction_of(lambda session: reactions.apply(session, now=NOW, limit=20)):
+            pass
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(drain, range(4)))
+
+
+def test_apply_never_waits_in_a_circle_with_the_settling_of_the_next_mails(ledger: str) -> None:
+    """The second mails are recorded as sent while the first ones are being opened, by the same contacts."""
+    random = Random(11)
+    with transaction() as session:
+        first = [mail(session) for _ in range(150)]
+        going = [mail(session, contact_id=each.contact_id, step=2, status="sending") for each in first]
+        opens = [Arrival(each.id, "opened", NOW - timedelta(seconds=second)) for second in range(8) for each in first]
+        events.record(session, random.sample(opens, len(opens)), now=NOW)
+
+    def settle(_: int) -> None:
+        for _ in range(8):
+            some = [
+                Settled(one.id, one.contact_id, None, None, 2, None, "sent", NOW) for one in random.sample(going, 100)
+            ]
+            with transaction() as session:
+                advance.settled(session, some, now=NOW)
+
+    def drain(_: int) -> None:
+        while transaction_of(lambda session: reactions.apply(session, now=NOW, limit=100)):
+            pass
+
+    with ThreadPoolExecutor(3) as pool:
+        for run in [pool.submit(work, 0) for work in (settle, settle, drain)]:
+            run.result()
+    with transaction() as session:
+        assert session.execute(text("SELECT bool_and(email_1_opened AND email_2_sent) FROM contacts")).scalar_one()
+
+
+def transaction_of(work: Callable[[Session], int]) -> int:
+    """What `work` gives back, done in a transaction of its own and never tried again."""
+    with transaction() as session:
+        return work(session)

@@ -1,0 +1,148 @@
+"""Judging anew equals what applying as events came has made, and mends what is not so."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from random import Random
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from engine.analytics import rollups
+from engine.engagement import reactions, reclassify
+from engine.tracking import events, retention
+from engine.tracking.events import Arrival
+from models.session import retrying, transaction
+from tests.engine.engagement.test_reactions_in_any_order import ledger_of, make_arrivals, make_hits, make_mails
+from tests.mails import NOW, mail
+
+SINCE, UNTIL = NOW - timedelta(hours=4), NOW + timedelta(hours=1)
+SCRAMBLE = (
+    """UPDATE events SET source = (ARRAY['human', 'machine', 'unknown'])[1 + get_byte(dedupe_key, 0) % 3],
+                         reasons = (ARRAY['{crowd}', '{}', '{later,fast}'])[1 + get_byte(dedupe_key, 1) % 3]::text[]
+        WHERE event_data ? 'method' AND NOT held""",
+    """UPDATE emails SET opened_at = NULL, clicked_at = '2026-03-02 09:59Z', machine_opened_at = clicked_at,
+                         machine_clicked_at = '2026-03-02 07:01Z'
+        WHERE id IN (SELECT email_id FROM events WHERE event_type IN ('opened', 'clicked') AND NOT held)""",
+    """UPDATE contacts SET email_1_opened = NOT email_1_opened, email_2_clicked = NOT email_2_clicked, score = 7
+        WHERE id IN (SELECT contact_id FROM emails JOIN events ON email_id = emails.id
+                      WHERE event_type IN ('opened', 'clicked') AND NOT held)""",
+    "UPDATE email_stats SET opened = opened + 3, machine_clicked = 0, clicked = 5",
+)
+
+# Cancelling steps over a queued mail whose row others hold, so which ones it reaches says nothing about judging.
+_NONE_QUEUED = text("UPDATE emails SET status = 'cancelled' WHERE status = 'queued'")
+
+
+def rejudge(session: Session, *, limit: int = 40, write: bool = True) -> tuple[Counter[tuple[str, str]], int, int, int]:
+    """All pages: changed verdicts, mails, contacts and rollups."""
+    after, verdicts, mails, contacts = reclassify.start(SINCE), Counter[tuple[str, str]](), 0, 0
+    judge = reclassify.page if write else reclassify.preview
+    while page := judge(session, after, UNTIL, now=NOW, limit=limit):
+        after = page.last
+        verdicts += page.verdicts
+        mails += page.mails
+        contacts += page.contacts
+    hours = reclassify.hours(session, SINCE, UNTIL) if write else ()
+    return verdicts, mails, contacts, sum(rollups.recount(session, hour) for hour in hours)
+
+
+def lived(session: Session, seed: int) -> None:
+    """A ledger to which much happened, all of it applied."""
+    random = Random(seed)
+    mails = make_mails(session, random, contacts=36)
+    arrivals = make_arrivals(mails, random, number=150) + make_hits(mails, random, number=250)
+    events.record(session, random.sample(arrivals, len(arrivals)), now=NOW)
+    while reactions.apply(session, now=NOW, limit=70):
+        pass
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_page_changes_nothing_after_all_was_applied(session: Session, seed: int) -> None:
+    lived(session, seed)
+    before = ledger_of(session)
+    assert rejudge(session) == (Counter(), 0, 0, 0)
+    assert ledger_of(session) == before
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pages_restore_what_was_scrambled(session: Session, seed: int) -> None:
+    lived(session, seed)
+    session.execute(text("UPDATE contacts SET updated_at = :now"), {"now": NOW})  # that of mending, too
+    before = ledger_of(session)
+    for statement in SCRAMBLE:
+        session.execute(text(statement))
+    assert ledger_of(session) != before
+    verdicts, mails, contacts, hours = rejudge(session)
+    assert sum(verdicts.values()) > 100
+    assert min(mails, contacts, hours) > 3
+    assert ledger_of(session) == before
+
+
+def test_page_undoes_all_when_it_may_not_write(session: Session) -> None:
+    lived(session, 1)
+    session.execute(text(SCRAMBLE[0]))
+    before = ledger_of(session)
+    assert sum(rejudge(session, write=False)[0].values()) > 100
+    assert ledger_of(session) == before
+
+
+def test_page_leaves_alone_what_may_be_pruned(session: Session) -> None:
+    lived(session, 2)
+    session.execute(text(SCRAMBLE[0]))
+    session.execute(text("UPDATE emails SET accepted_at = :then"), {"then": NOW - timedelta(days=90)})
+    retention.set_horizon(session, NOW - timedelta(days=60))
+    assert rejudge(session)[0] == Counter()
+
+
+def test_hours_begin_at_the_horizon(session: Session) -> None:
+    retention.set_horizon(session, NOW.replace(minute=0))
+    hours = list(reclassify.hours(session, SINCE, UNTIL))
+    assert hours == [NOW.replace(minute=0), NOW.replace(minute=0) + timedelta(hours=1)]
+
+
+def test_size_counts_the_events_of_the_span(ledger: str) -> None:
+    with transaction() as session:
+        sent = mail(session)
+        moments = (SINCE - timedelta(seconds=1), SINCE, NOW, UNTIL)
+        events.record(session, [Arrival(sent.id, "opened", moment) for moment in moments], now=UNTIL)
+        assert reclassify.size(session, SINCE, UNTIL) == 2
+
+
+def test_page_may_run_twice_at_once_while_events_come_in(ledger: str) -> None:
+    """Two judge again and two apply, all over the same mails; what is then made of the rest is as without them."""
+    random = Random(5)
+    with transaction() as session:
+        mails = make_mails(session, random, contacts=30)
+        session.execute(_NONE_QUEUED)
+        arrivals = make_arrivals(mails, random, number=150) + make_hits(mails, random, number=300)
+        undo = session.begin_nested()
+        events.record(session, arrivals, now=NOW)
+        while reactions.apply(session, now=NOW):
+            pass
+        expected = ledger_of(session)
+        undo.rollback()
+
+    def come_in(part: int) -> None:
+        for at in range(part, len(arrivals), 40):
+            retrying(lambda session, few=arrivals[at : at + 20]: events.record(session, few, now=NOW))
+            retrying(lambda session: reactions.apply(session, now=NOW, limit=25))
+
+    def judge_again(_: int) -> None:
+        for _ in range(3):
+            after = reclassify.start(SINCE)
+            while page := retrying(lambda session, at=after: reclassify.page(session, at, UNTIL, now=NOW, limit=40)):
+                after = page.last
+            with transaction() as session:
+                hours = list(reclassify.hours(session, SINCE, UNTIL))
+            for hour in hours:
+                retrying(lambda session, which=hour: rollups.recount(session, which))
+
+    with ThreadPoolExecutor(4) as pool:
+        for run in [pool.submit(*each) for each in ((come_in, 0), (come_in, 20), (judge_again, 0), (judge_again, 1))]:
+            run.result()
+    while retrying(lambda session: reactions.apply(session, now=NOW)):
+        pass
+    with transaction() as session:
+        assert ledger_of(session) == expected

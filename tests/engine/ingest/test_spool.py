@@ -1,0 +1,105 @@
+"""The spool: what was kept is read again, what was cut off or spoilt is told, and two takers never share a file."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.ingest import spool
+from engine.ingest.spool import Spool, SpoolFull
+from engine.tracking import events
+from engine.tracking.events import Arrival, Entry
+from models import ids
+from tests.mails import NOW
+
+LIMIT = 1_000_000
+
+
+def entries(count: int) -> list[Entry]:
+    data = {"link": 1, "method": "GET", "agent": 'a "reader"\n\\ ñ', "network": "other"}
+    return [events.entry(Arrival(ids.new(), "clicked", data=data), now=NOW) for _ in range(count)]
+
+
+def contents(folder: Path) -> list[Entry]:
+    return [entry for file in spool.orphans(folder) for entry in file.read().entries]
+
+
+def left_by_another(folder: Path, lines: bytes) -> Path:
+    """The file of a process that is no more."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{ids.new().hex}{spool.SUFFIX}"
+    path.write_bytes(lines)
+    return path
+
+
+def test_what_was_added_is_read_again_as_it_was(tmp_path: Path) -> None:
+    kept, own = entries(3), Spool(tmp_path, LIMIT)
+    own.add(kept[:2])
+    own.add(kept[2:])
+    own.seal()
+    with own.sealed() as [file]:
+        assert file.read() == spool.Content(tuple(kept), (), is_torn=False)
+
+
+@pytest.mark.parametrize("cut", [1, 10, 200])
+def test_a_torn_tail_is_told_and_what_stands_before_it_is_read(cut: int) -> None:
+    kept = entries(3)
+    content = b"".join(map(spool.encoded, kept))[:-cut]
+    assert spool.decoded(content) == spool.Content(tuple(kept[:2]), (), is_torn=True)
+
+
+def test_a_spoilt_record_is_told_and_what_stands_behind_it_is_read() -> None:
+    kept = entries(3)
+    lines = [spool.encoded(each) for each in kept]
+    spoilt = lines[1].replace(b"clicked", b"clickEd")
+    assert spool.decoded(lines[0] + spoilt + lines[2]) == spool.Content((kept[0], kept[2]), (spoilt[:-1],), False)
+
+
+def test_a_full_disk_keeps_none_of_it_and_says_so(tmp_path: Path) -> None:
+    own = Spool(tmp_path, LIMIT)
+    own.add(entries(1))
+    os.dup2(os.open("/dev/full", os.O_RDWR), own._file._descriptor)  # type: ignore[union-attr]  # the disk, not the code
+    with pytest.raises(OSError):
+        own.add(entries(1))
+    own.add(entries(1))  # into a new file
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_limit_holds_for_all_files_and_counts_anew_when_they_are_taken_in(tmp_path: Path) -> None:
+    kept = entries(1)
+    own = Spool(tmp_path, int(len(spool.encoded(kept[0])) * 2.5))
+    own.add(kept)
+    own.seal()
+    own.add(kept)
+    with pytest.raises(SpoolFull):
+        own.add(kept)
+    with own.sealed() as [file]:
+        file.remove()
+    own.add(kept)
+
+
+def test_the_file_of_a_living_process_is_nobodys_to_take(tmp_path: Path) -> None:
+    own = Spool(tmp_path, LIMIT)
+    own.add(entries(1))
+    assert contents(tmp_path) == []
+    code = "import sys, pathlib; from engine.ingest import spool; "
+    code += "print(len(list(spool.orphans(pathlib.Path(sys.argv[1])))))"
+    for expected in ("0", "0"):  # the first look, too, closed a descriptor
+        told = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+        assert told.stdout.strip() == expected
+
+
+def test_two_takers_at_once_never_have_the_same_file(tmp_path: Path) -> None:
+    kept = entries(2)
+    for each in kept:
+        left_by_another(tmp_path, spool.encoded(each))
+    first = spool.orphans(tmp_path)
+    taken = next(first)
+    others = contents(tmp_path)
+    assert len(others) == 1
+    assert {entry.id for entry in (*taken.read().entries, *others)} == {entry.id for entry in kept}
+    taken.remove()
+    first.close()
+    assert len(list(tmp_path.iterdir())) == 1

@@ -1,0 +1,107 @@
+"""Every link that leads out of a mail leads by way of us, and none leads where it must not."""
+
+from uuid import UUID
+
+import pytest
+
+from engine.templates import links
+from engine.tracking import tokens
+from tests.engine.templates.conftest import PlainLinks, Write
+
+US = "https://us.example/c"
+
+
+def hrefs(html: str) -> list[str]:
+    return [part.partition('"')[0] for part in html.split('href="')[1:]]
+
+
+@pytest.mark.parametrize(
+    ("anchor", "href"),
+    [
+        ("<a href='https://a.example/?x=1&amp;y=2'>a</a>", f"{US}/0?https://a.example/?x=1&amp;y=2"),
+        ('<a class="b" href="{{ v }}" title="a > b">a</a>', f"{US}/0?https://v.example/?a=1&amp;b=ñ"),
+        ('<a href="https://x.example/{{ v|urlencode }}">a</a>', f"{US}/0?https://x.example/https%3A%2F%2Fv.example%2F%3Fa%3D1%26b%3D%C3%B1"),
+        ('<a href="{% if v %}{{ v }}{% else %}https://z.example{% endif %}">a</a>', f"{US}/0?https://v.example/?a=1&amp;b=ñ"),
+        ('<a href="mailto:a@a.example?subject=x">a</a>', "mailto:a@a.example?subject=x"),
+        ('<a href="tel:+34600000000">a</a>', "tel:+34600000000"),
+        ('<a href="#arriba">a</a>', "#arriba"),
+        ('<a href="{{ unsubscribe_url }}">a</a>', "https://us.example/u/token"),
+        ('<a href="https://a.example" data-no-track>a</a>', "https://a.example"),
+        ('<a href="{{ v }}" data-no-track>a</a>', "https://v.example/?a=1&amp;b=ñ"),
+    ],
+)  # fmt: skip
+def test_a_link_is_tracked_when_it_leads_to_the_web(
+    write: Write, addresses: PlainLinks, anchor: str, href: str
+) -> None:
+    rendered = write(anchor).render({"v": "https://v.example/?a=1&b=ñ"}, addresses)
+    assert hrefs(rendered.html)[0] == href
+    assert "data-no-track" not in rendered.html
+
+
+def test_the_text_has_the_same_addresses_when_it_is_made_from_html(write: Write, addresses: PlainLinks) -> None:
+    body = (
+        '<p><a href="https://a.example/?x=1&amp;y=2">Uno</a>. <a href="{{ v }}"><b>Dos</b></a> '
+        '<a href="{{ v }}">{{ v }}</a></p>'
+    )
+    text = write(body).render({"v": "https://v.example"}, addresses).text
+    assert f"Uno <{US}/0?https://a.example/?x=1&y=2>. Dos <{US}/1?https://v.example>" in text
+    assert f"https://v.example <{US}/2?https://v.example>" in text
+
+
+def test_a_written_text_shares_the_numbers_of_the_html(write: Write, addresses: PlainLinks) -> None:
+    template = write(
+        '<a href="https://a.example/">a</a> <a href="{{ v }}">b</a>',
+        text="Mira {{ v }}. O https://a.example/, o (https://c.example/{{ n }})"
+        "{% if n %} https://d.example{% endif %}. {{ n }} {{ unsubscribe_url }}",
+    )
+    text = template.render({"v": "https://v.example", "n": 7}, addresses).text
+    assert text == (
+        f"Mira {US}/1?https://v.example. O {US}/0?https://a.example/, o ({US}/2?https://c.example/7)"
+        f" {US}/3?https://d.example. 7 https://us.example/u/token\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "harmless"),
+    [
+        ("javascript:alert(1)", False), ("JaVaScRiPt:alert(1)", False), ("data:text/html,x", False), ("", False),
+        ("//a.example", False), ("/a", False), ("vbscript:x", False), ("https://", False), ("ftp://a", False),
+        (" \tjavascript:x", False), ("mailto:a\n@b", False), ("https://a.example/\r\nX: y", False),
+        ("mailto:a@a.example", True), ("TEL:+34", True),
+    ],
+)  # fmt: skip
+def test_a_target_is_never_followed_when_it_is_no_web_address(write: Write, target: str, harmless: bool) -> None:
+    template = write('<a href="{{ v }}">a</a>')
+    email = UUID(int=7)
+    mail = links.Addresses(tokens.Signer([b"k" * 32]).mail(email), "https://us.example", unsubscribes=False)
+    assert hrefs(template.render({"v": target}, mail).html)[0] == (target if harmless else "#")
+    faults = template.check({"v": target})
+    assert [fault.field for fault in faults] == ([] if harmless else ["variables.v"])
+
+
+@pytest.mark.parametrize(
+    ("written", "target"),
+    [
+        ("https://a.example/x?y=1#z", "https://a.example/x?y=1#z"),
+        ("  https://a.example ", "https://a.example"),
+        ("https://ñandú.example/año?q=sí", "https://xn--and-6ma2c.example/a%C3%B1o?q=s%C3%AD"),
+        ("https://u@ñandú.example:8443/", "https://u@xn--and-6ma2c.example:8443/"),
+        ("https://a.example/dos palabras", "https://a.example/dos%20palabras"),
+        ("https://a.example/ya%20escrito", "https://a.example/ya%20escrito"),
+        ("https://" + "ñ" * 70 + ".example", None),
+        ("sin esquema", None),
+    ],
+)
+def test_an_address_becomes_ascii_when_it_can(written: str, target: str | None) -> None:
+    assert links.web_target(written) == target
+
+
+def test_a_mail_signs_what_it_links_to() -> None:
+    signer, email = tokens.Signer([b"k" * 32]), UUID(int=7)
+    mail = links.Addresses(signer.mail(email), "https://us.example/mail", unsubscribes=True)
+    clicked = mail.clicked(2, "https://a.example")
+    assert clicked == mail.clicked(2, "https://a.example")
+    assert signer.read_clicked(clicked.removeprefix("https://us.example/mail/c/")).target == "https://a.example"
+    assert signer.read_opened(mail.pixel.removeprefix("https://us.example/mail/o/").removesuffix(".gif")) == email
+    assert signer.read_unsubscribe(mail.unsubscribe.removeprefix("https://us.example/mail/u/")) == email
+    assert links.Addresses(signer.mail(email), "https://us.example", unsubscribes=False).unsubscribe == ""

@@ -1,0 +1,159 @@
+"""A mail composed the fast way is, to the byte, the mail that Jinja alone would make."""
+
+import email
+import email.policy
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from markupsafe import escape
+
+from engine.messages import compose, headers
+from engine.templates import links, templates
+from engine.tracking import bots, tokens
+from tests.engine.templates import plain
+
+SIGNER = tokens.Signer([b"a tracking key of the tests"])
+SENDER = compose.From("Lucía Ferrer <lucia@cadencia.example>", None, "https://mail.cadencia.example/a'b&c")
+EMAIL = UUID("0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")
+NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+
+# Any text that Jinja's syntax, HTML and line ends can trip over, and any that encodings can.
+TEXTS = st.text(
+    st.one_of(
+        st.sampled_from("ab &<>'\"\r\n\t.=_-/é€😀\u202e\u0301\u2028\x85\x1f"),
+        st.characters(exclude_categories=("Cs",), exclude_characters="\x00\ue000\ue001"),
+    ),
+    max_size=25,
+)
+URLS = st.one_of(TEXTS.map("https://a.example/{}".format), st.sampled_from(["mailto:a@a.example", "javascript:x", ""]))
+VALUES = st.one_of(TEXTS, URLS, st.integers(-9, 999), st.booleans(), st.none(), st.floats(-9, 9, allow_nan=False))
+VARIABLES = st.fixed_dictionaries(
+    {"a": VALUES, "b": TEXTS, "url": URLS, "list": st.lists(st.one_of(TEXTS, st.integers(0, 9)), max_size=4)},
+    optional={"maybe": VALUES, "self": TEXTS, "range": TEXTS},
+)
+
+EXPRESSIONS = st.sampled_from(
+    ["a", "b", "url", "b|upper", "b|e", "b ~ '&' ~ a", "a|default('x')", "maybe|default('<y>', true)", "'{'", "'\n<'",
+     "b|urlencode", "b|truncate(5)", "list|join(', ')", "list|length", "b if a else 'no'", "b|replace('a', '\r')",
+     "b[:3]",
+     "b + '<'", "b * 2", "'%s!' % b", "7", "1.5", "none", "true", "b.upper()", "a == b", "list|map('string')|join('<')",
+     "range(3)|join", "[b, '<']|first", "maybe is defined", "b|striptags|title", "b|trim|e|lower"]
+)  # fmt: skip
+WRITTEN = TEXTS.map(lambda text: text.replace("&", "&amp;").replace("<", "&lt;").replace("{", "&#123;"))
+ADDRESSES = st.sampled_from(
+    ["{{ url }}", "{{ a }}", "https://b.example/?x=1&amp;y='", "https://c.example/{{ b|urlencode }}?u={{ a }}",
+     "https://d.example/{{ b }}", "{% if a %}{{ url }}{% else %}https://e.example{% endif %}", "mailto:{{ a }}", "#x",
+     "{{ unsubscribe_url }}", "{{ url|upper }}", "{% for x in list %}https://f.example/{{ x }}{% endfor %}"]
+)  # fmt: skip
+LEAVES = st.one_of(
+    WRITTEN,
+    EXPRESSIONS.map("<p>{{{{ {} }}}}</p>".format),
+    st.tuples(EXPRESSIONS, EXPRESSIONS).map(lambda two: f"<b title='{{{{ {two[0]} }}}}'>{{{{ {two[1]} }}}}</b>"),
+    ADDRESSES.map(lambda href: f'<a href="{href}">x</a>'),
+    ADDRESSES.map(lambda href: f'<a href="{href}" data-no-track>x</a>'),
+)
+TESTS = st.sampled_from(["a", "not b", "maybe is defined", "list", "a == 3", "b|length > 2", "unsubscribe_url"])
+
+
+def nested(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    bodies = st.lists(inner, min_size=1, max_size=3).map("".join)
+    return st.one_of(
+        bodies,
+        st.tuples(TESTS, bodies, bodies).map(lambda p: f"{{% if {p[0]} %}}{p[1]}{{% else %}}{p[2]}{{% endif %}}"),
+        bodies.map(lambda body: f"{{% for a in list %}}{{{{ loop.index }}}}{{{{ a }}}}{body}{{% endfor %}}"),
+        bodies.map(lambda body: f"{{% for x in list if x %}}{{{{ x }}}}{body}{{% else %}}{{{{ b }}}}{{% endfor %}}"),
+        bodies.map(lambda body: f"{{% set b %}}{body}{{% endset %}}{{{{ b }}}}"),
+        bodies.map(lambda body: f"{{% set c = b %}}{{% with b = a %}}{{{{ b }}}}{body}{{% endwith %}}{{{{ c }}}}"),
+        st.tuples(st.sampled_from(["upper", "replace('a', '\n')", "trim|lower", "truncate(9)"]), bodies).map(
+            lambda p: f"{{% filter {p[0]} %}}{p[1]}{{% endfilter %}}"
+        ),
+    )
+
+
+BODIES = st.lists(st.recursive(LEAVES, nested, max_leaves=6), max_size=5).map("\n".join)
+
+
+@contextmanager
+def written(body: str, subject: str, text: str | None) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as place:
+        home = Path(place) / "any"
+        home.mkdir()
+        files = {"subject.txt": subject, "body.html": body, "sample.json": "{}"} | ({"body.txt": text} if text else {})
+        for name, source in files.items():
+            (home / name).write_text(source, "utf-8", newline="")
+        yield home
+
+
+def message(variables: dict[str, object]) -> compose.Message:
+    return compose.Message(EMAIL, "1@cadencia.example", "a@a.example", None, "any", variables, "marketing")
+
+
+def addresses() -> links.Addresses:
+    return links.Addresses(SIGNER.mail(EMAIL), SENDER.public_url, unsubscribes=True)
+
+
+@given(
+    BODIES,
+    st.one_of(st.none(), st.lists(st.one_of(WRITTEN, EXPRESSIONS.map("{{{{ {} }}}}".format), ADDRESSES)).map(" ".join)),
+    st.sampled_from(["S {{ b }}", "{% if a %}{{ a }}{% endif %}x", "{{ list|join }} €"]),
+    VARIABLES,
+    st.booleans(),
+)
+@example(
+    "{% filter upper %}{{ self }}{% endfilter %}{{ range }}", None, "{{ self }}", {"self": "x", "range": "y"}, True
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_template_is_rendered_as_jinja_alone_would(
+    body: str, text: str | None, subject: str, variables: dict[str, object], eight_bit: bool
+) -> None:
+    with written(body, subject, text) as folder:
+        library = templates.Library(folder.parent)
+        template = library.get("any")
+        try:
+            expected = plain.rendered(folder, variables, addresses())
+        except Exception:  # noqa: BLE001  # whatever Jinja cannot render, we refuse
+            with pytest.raises(templates.CannotRender):
+                template.encode(variables, addresses())
+            return
+    assert template.encode(variables, addresses()) == (expected[0], expected[1].encode(), expected[2].encode())
+    reads_back(library, variables, expected, eight_bit=eight_bit)
+
+
+@pytest.mark.parametrize("body", ["<p>{{ a }}</p>", "<html><body>x</body></html>", '<a href="{{ url }}">x</a>'])
+def test_the_hidden_link_is_rendered_as_jinja_alone_would(body: str) -> None:
+    variables: dict[str, object] = {"a": "é<&", "url": "https://a.example/?x=1&y='"}
+    hidden = f"{SENDER.public_url}/"
+    with written(body, "S", None) as folder:
+        library = templates.Library(folder.parent, hidden)
+        subject, html, text = plain.rendered(folder, variables, addresses(), hidden)
+        fast = library.get("any").encode(variables, addresses())
+    assert fast == (subject, html.encode(), text.encode())
+    assert f'"{escape(addresses().clicked(bots.HONEYPOT, hidden))}" style="display:none;"' in html
+    reads_back(library, variables, (subject, html, text), eight_bit=True)
+
+
+def reads_back(
+    library: templates.Library, variables: dict[str, object], expected: tuple[str, str, str], *, eight_bit: bool
+) -> None:
+    """The composed mail, read by the strictest parser there is, says what Jinja said."""
+    composer = compose.Composer(library, SIGNER, SENDER)
+    subject, html, text = expected
+    if headers.CONTROL.search(subject):
+        with pytest.raises(compose.CannotCompose, match=r"(?i)subject"):
+            composer.compose(message(variables), now=NOW, eight_bit=eight_bit)
+        return
+    raw = composer.compose(message(variables), now=NOW, eight_bit=eight_bit)
+    assert not re.search(rb"\r(?!\n)|(?<!\r)\n", raw)  # the senders take our word for it
+    mail = email.message_from_bytes(raw, policy=email.policy.SMTP.clone(raise_on_defect=True))
+    assert mail["Subject"] == " ".join(subject.split())
+    assert [part.get_payload(decode=True) for part in mail.iter_parts()] == [text.encode(), html.encode()]
+    assert all(len(line) <= 998 and not {10, 13, 0} & set(line) for line in raw.split(b"\r\n"))
+    assert eight_bit or raw.isascii()

@@ -1,0 +1,96 @@
+"""The library finds its templates; the three mails of the product read well."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+import errors
+from engine.templates import compiling, templates
+from tests.engine.templates.conftest import PlainLinks, Write
+
+FOLDER = Path(__file__).parents[3] / "email_templates"
+LIBRARY = templates.Library(FOLDER)
+THREE = ["email_1_roi", "email_2_caso", "email_3_ultima_llamada"]
+
+
+def test_the_library_lists_its_templates_sorted() -> None:
+    assert [name for name in LIBRARY.names() if name in THREE] == THREE
+
+
+@pytest.mark.parametrize(
+    "name", ["", "nope", "../email_1_roi", "_layout.html", "email_1_roi/", "EMAIL_1_ROI", "a" * 51]
+)
+def test_an_unknown_template_is_refused_with_the_names_there_are(name: str) -> None:
+    with pytest.raises(templates.UnknownTemplate, match="email_1_roi, email_2_caso") as refused:
+        LIBRARY.get(name)
+    assert isinstance(refused.value, errors.InvalidInput)
+    assert [fault.field for fault in refused.value.faults] == ["template"]
+
+
+def test_a_template_is_compiled_once(write: Write, tmp_path: Path) -> None:
+    write("<p>x</p>")
+    library = templates.Library(tmp_path)
+    assert library.get("prueba") is library.get("prueba")
+
+
+def test_a_template_without_a_sample_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "subject.txt").write_text("x")
+    (tmp_path / "a" / "body.html").write_text("x")
+    with pytest.raises(compiling.BrokenTemplate, match=r"sample\.json"):
+        templates.Library(tmp_path).get("a")
+
+
+def test_a_subject_keeps_its_source_on_one_line(write: Write) -> None:
+    assert write("x", subject="Hola,\n  {{ a }}\n").subject_source == "Hola, {{ a }}"
+
+
+@pytest.mark.parametrize("name", THREE)
+def test_the_three_mails_need_the_same_three_variables(name: str) -> None:
+    template = LIBRARY.get(name)
+    assert template.required == {"nombre", "industria", "link_calendly"}
+    assert template.check(template.sample) == []
+
+
+@pytest.mark.parametrize("name", THREE)
+@pytest.mark.parametrize("nothing", ["", None])
+def test_the_three_mails_read_well_when_little_is_known(name: str, nothing: str | None, addresses: PlainLinks) -> None:
+    known = {"nombre": nothing, "industria": nothing, "link_calendly": "https://agenda.example/x"}
+    assert LIBRARY.get(name).check(known) == []
+    rendered = LIBRARY.get(name).render(known, addresses)
+    assert rendered.subject[0].isupper()
+    for words in (rendered.text, rendered.subject):
+        assert "None" not in words
+        assert not any(slip in words for slip in (" ,", " :", " .", "  ?", " en.", " en:", " para:"))
+
+
+@pytest.mark.parametrize("name", THREE)
+def test_the_three_mails_are_light_and_dark_and_fetch_nothing(name: str, addresses: PlainLinks) -> None:
+    template = LIBRARY.get(name)
+    html = template.render(template.sample, addresses).html
+    assert "@media (prefers-color-scheme: dark)" in html
+    assert "@media (max-width: 480px)" in html
+    assert 'name="viewport"' in html
+    assert "/u/token" in html
+    assert html.count("href=") == html.count('href="https://us.example/')
+    assert html.count("src=") == html.count('src="https://us.example/') == 1
+    assert not any(foreign in html for foreign in ("url(", "@import", "<link", "<script"))
+    assert len(html) < 7_500
+
+
+def test_one_template_serves_many_threads_at_once() -> None:
+    template = LIBRARY.get("email_1_roi")
+    seen: dict[int, bool] = {}
+
+    def render(number: int) -> None:
+        variables = {**template.sample, "nombre": f"N{number}"}
+        words = [template.render(variables, PlainLinks()).subject for _ in range(30)]
+        seen[number] = set(words) == {f"N{number}, lo que cuesta no hacer seguimiento en Marketing"}
+
+    threads = [threading.Thread(target=render, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == dict.fromkeys(range(8), True)

@@ -1,0 +1,98 @@
+"""What is known is told with its source and date, contradicts itself nowhere, and is found fast."""
+
+from datetime import UTC, date, datetime, timedelta
+from ipaddress import ip_network
+from itertools import pairwise
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from engine.tracking import bots
+from engine.tracking.bots import agents, known, networks, rules
+
+SENT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
+)
+ENTRIES = [*known.networks(), *known.agents()]
+DOCUMENT = (Path(__file__).parents[4] / "docs" / "tracking.md").read_text("utf-8")
+
+
+def test_every_entry_says_where_it_was_looked_up_and_when_or_that_it_was_not() -> None:
+    assert len(ENTRIES) > 50
+    for entry in ENTRIES:
+        assert entry.kind in known.KINDS and entry.matches and len(entry.source) > 10
+        assert (entry.seen is None) == (entry.confidence == "general knowledge")
+        assert entry.seen is None or (entry.confidence == "looked up" and entry.seen >= date(2026, 11, 24))
+    for told in (known.networks(), known.agents()):
+        assert len({entry.name for entry in told}) == len(told)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_ranges_do_not_overlap(version: int) -> None:
+    found = [(ip_network(match), entry.name) for entry in known.networks() for match in entry.matches]
+    found = sorted((one for one in found if one[0].version == version), key=lambda one: int(one[0][0]))
+    assert [(one, other) for one, other in pairwise(found) if one[0].overlaps(other[0])] == []
+
+
+def test_every_rule_and_kind_is_in_the_document() -> None:
+    assert [name for name in (*(rule.name for rule in rules.ALL), *known.KINDS) if f"`{name}`" not in DOCUMENT] == []
+    assert len({rule.name for rule in rules.ALL}) == len(rules.ALL) > 25
+    assert all(rule.weight > 0 and rule.why and rule.says in ("human", "machine") for rule in rules.ALL)
+
+
+def test_what_was_not_looked_up_never_makes_a_machine_alone() -> None:
+    unchecked = [entry for entry in ENTRIES if entry.seen is None]
+    assert len(unchecked) > 20
+    for entry in unchecked:
+        agent, network = ("", entry.name) if entry in known.networks() else (_agent(entry), "other")
+        hit = bots.Hit(UUID(int=1), "clicked", SENT + timedelta(hours=1), 0, agent=agent or CHROME, network=network)
+        [verdict] = bots.judge([hit], sent_at=SENT, crowds={})
+        assert verdict.source != "machine", (entry.name, verdict)
+
+
+def _agent(entry: known.Entry) -> str:
+    """An agent that only this entry tells anything of."""
+    part = entry.matches[0]
+    return part.removeprefix("^").removesuffix("$") + ("" if part.endswith("$") else "1.0")
+
+
+def test_what_was_not_looked_up_still_counts_beside_other_signs() -> None:
+    hit = bots.Hit(UUID(int=1), "clicked", SENT + timedelta(seconds=5), 0, agent=CHROME, network="symantec-cloud")
+    [verdict] = bots.judge([hit], sent_at=SENT, crowds={})
+    assert verdict == (hit.id, "machine", ("unchecked-network", "fast"))
+
+
+def test_speed_alone_is_no_proof() -> None:
+    assert rules.FAST.weight + rules.AT_ONCE.weight < rules.MACHINE_FROM
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("66.249.84.5", "google"), ("17.58.97.1", "apple"), ("104.28.40.1", "icloud-relay"), ("209.222.82.10", "barracuda"),  # noqa: E501
+        ("67.231.144.1", "proofpoint"), ("40.94.1.1", "microsoft"), ("18.200.0.1", "amazon"), ("192.0.2.1", "other"),
+        ("2a01:4f8::1", "hetzner"), ("2001:db8::1", "other"), ("10.1.2.3", "own"),
+        ("172.225.226.64", "icloud-relay"), ("172.234.16.1", "linode"),
+    ],
+)  # fmt: skip
+def test_an_address_is_in_the_class_of_its_range(address: str, name: str) -> None:
+    found = networks.parsed(address)
+    assert found is not None and networks.classify(found) == name
+
+
+@pytest.mark.parametrize(
+    ("agent", "kind"),
+    [
+        ("Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)", "preview"),
+        ("Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5", "preview"),
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/120.0 Safari/537.36", "headless"),  # noqa: E501
+        ("python-requests/2.32.3", "library"), ("okhttp/4.12.0", "app-library"), ("Mozilla/5.0", "bare"), ("", "missing"),  # noqa: E501
+        ("Mozilla/4.0 (compatible; MSIE 7.0; Windows NT 10.0; WOW64; Trident/7.0; Microsoft Outlook 16.0.4266; MSOffice 16)", "reader"),  # noqa: E501
+        ("Lynx/2.8.9rel.1 libwww-FM/2.14", "reader"), ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1", "browser"),  # noqa: E501
+        ("<script>", "odd"), ("Some/1.0", ""),
+    ],
+)  # fmt: skip
+def test_an_agent_is_of_a_kind(agent: str, kind: str) -> None:
+    assert agents.classify(agent) == kind

@@ -1,0 +1,150 @@
+"""Errors as problem+json, headers on every answer, health, and the database gone."""
+
+import json
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator
+from sqlalchemy import text
+
+import web
+from models.session import transaction
+from tests.conftest import environment
+from tests.web.examples import send
+from web.http.auth import public
+
+
+def test_unknown_routes_and_methods_are_problems(client: FlaskClient) -> None:
+    for method, path, status in (
+        ("GET", "/nope", 404),
+        ("GET", "/api/v1/emails/send/x", 404),
+        ("PUT", "/healthz", 405),
+    ):
+        answer = client.open(path, method=method)
+        assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+        assert {"type", "title", "status", "detail"} <= set(answer.json)
+        assert answer.json["status"] == status
+    assert "GET" in client.put("/healthz").headers["Allow"]
+
+
+def test_a_bug_is_a_500_that_tells_nothing_and_a_log_line_that_does(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.get("/bug")
+    @public("a test")
+    def bug() -> str:
+        raise KeyError("secreto ana@empresa.example")
+
+    answer = app.test_client().get("/bug")
+    assert (answer.status_code, answer.content_type) == (500, "application/problem+json")
+    assert "secreto" not in answer.text and "KeyError" not in answer.text
+    assert "request_failed" in caplog.text
+
+
+def test_every_answer_has_the_headers_and_no_server_name(client: FlaskClient) -> None:
+    for path in ("/healthz", "/nope", "/openapi.json", "/docs", "/u/x", "/api/v1/emails/x"):
+        headers = client.get(path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff", path
+        assert "default-src 'none'" in headers["Content-Security-Policy"], path
+        assert "unsafe-inline" not in headers["Content-Security-Policy"].split("style-src")[0], path
+        assert headers["Referrer-Policy"] == "no-referrer", path
+        assert "Server" not in headers and "X-Powered-By" not in headers, path
+
+
+def test_health_tells_of_the_sweep(client: FlaskClient) -> None:
+    assert client.get("/healthz").json == {"status": "alive"}
+    assert client.get("/readyz").json == {
+        "status": "ready", "database": "answers", "sweep": "late", "sweep_age_s": None, "spool_bytes": 0,
+        "events_unsaved": 0,
+    }  # fmt: skip
+    with transaction() as session:
+        session.execute(text("INSERT INTO heartbeats (name, beaten_at) VALUES ('sweep', now() - interval '7 seconds')"))
+    ready = client.get("/readyz").json
+    assert (ready["sweep"], 7 <= ready["sweep_age_s"] < 10) == ("on time", True)
+
+
+def test_without_its_database_it_lives_and_is_not_ready_and_takes_nothing(
+    app: Flask, client: FlaskClient, sender: dict[str, str]
+) -> None:
+    client.get("/api/v1/emails/x", headers=sender)  # the token is known to this process now
+    with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"):
+        assert client.get("/healthz").status_code == 200
+        for answer in (
+            client.get("/readyz"),
+            client.post("/api/v1/emails/send", json=send(), headers=sender),
+            app.test_client().post("/api/v1/auth/token", json={"account": "a", "password": "b"}),
+        ):
+            assert (answer.status_code, answer.content_type) == (503, "application/problem+json")
+            assert int(answer.headers["Retry-After"]) > 0
+            assert "127.0.0.1" not in answer.text and "psycopg" not in answer.text
+    assert client.post("/api/v1/emails/send", json=send(), headers=sender).status_code == 202
+
+
+def test_rate_limits_hold_while_their_storage_is_away(ledger: str) -> None:
+    with environment(DATABASE_URL=ledger, RATE_LIMIT_STORAGE_URL="redis://127.0.0.1:9/0", LOGIN_RATE="2 per minute"):
+        client = web.create_app().test_client()
+        body = {"account": "a", "password": "b"}
+        assert [client.post("/api/v1/auth/token", json=body).status_code for _ in range(3)] == [401, 401, 429]
+
+
+def test_rate_limits_are_shared_through_their_storage(ledger: str, valkey: Any) -> None:
+    with environment(DATABASE_URL=ledger, RATE_LIMIT_STORAGE_URL=valkey.url, LOGIN_RATE="2 per minute"):
+        clients = [web.create_app().test_client() for _ in range(3)]
+        body = {"account": "shared", "password": "b"}
+        assert [client.post("/api/v1/auth/token", json=body).status_code for client in clients] == [401, 401, 429]
+
+
+def test_the_client_address_is_the_proxys_word_only_when_one_is_trusted(ledger: str) -> None:
+    def statuses(**settings: str) -> list[int]:
+        with environment(DATABASE_URL=ledger, TRACK_RATE="1 per minute", **settings):
+            client = web.create_app().test_client()
+            return [
+                client.post("/api/v1/events/track", headers={"X-Forwarded-For": f"192.0.2.{number}"}).status_code
+                for number in range(2)
+            ]
+
+    assert statuses() == [415, 429]
+    assert statuses(TRUSTED_PROXIES="1") == [415, 415]
+
+
+def test_the_description_is_openapi_31_and_every_reference_resolves(app: Flask, client: FlaskClient) -> None:
+    described = client.get("/openapi.json").json
+    assert described["openapi"].startswith("3.1")
+    assert described["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    schemas = described["components"]["schemas"]
+    for reference in _references(described):
+        assert reference.removeprefix("#/components/schemas/") in schemas, reference
+    served = {rule.rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/api/")}
+    assert {path.replace("{", "<").replace("}", ">") for path in described["paths"]} == served
+    send_it = described["paths"]["/api/v1/emails/send"]["post"]
+    assert send_it["security"] == [{"bearer": ["send"]}]
+    assert {"200", "202", "400", "401", "403", "413", "415", "422", "429", "503"} <= set(send_it["responses"])
+    assert {parameter["name"] for parameter in send_it["parameters"]} == {"Idempotency-Key", "Prefer"}
+    assert schemas["Send"]["examples"][0]["template"] == "email_1_roi"
+    assert "nullable" not in json.dumps(described)
+    for name, schema in schemas.items():
+        Draft202012Validator.check_schema(schema)
+        for shown in schema.get("examples", ()):
+            whole = {"$ref": f"#/components/schemas/{name}", "components": described["components"]}
+            assert not list(Draft202012Validator(whole).iter_errors(shown)), name
+    track = described["paths"]["/api/v1/events/track"]["post"]
+    assert "security" not in track
+
+
+def _references(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        inner = [found for part in value.values() for found in _references(part)]
+        return [*inner, value["$ref"]] if isinstance(value.get("$ref"), str) else inner
+    return [found for part in value for found in _references(part)] if isinstance(value, list) else []
+
+
+def test_the_docs_page_loads_all_it_needs_from_here(client: FlaskClient) -> None:
+    page = client.get("/docs")
+    assert page.status_code == 200
+    assert "http" not in page.text
+    for path in ("/docs/start.js", "/docs/assets/css/swagger-ui.css", "/docs/assets/js/swagger-ui-bundle.js"):
+        assert path in page.text
+        assert client.get(path).status_code == 200
+    assert client.get("/docs/assets/../__init__.py").status_code == 404

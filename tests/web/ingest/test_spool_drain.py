@@ -1,0 +1,105 @@
+"""Taking in what was spooled: each event once, whatever else the file holds and however often it is read."""
+
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from engine.engagement import consent, reactions
+from engine.ingest import spool
+from engine.tracking import events
+from engine.tracking.events import Arrival
+from errors import Unavailable
+from models import ids
+from models.session import transaction
+from tests.conftest import environment
+from tests.engine.ingest.test_spool import left_by_another
+from tests.mails import HOUR, NOW, mail
+from web.ingest import spool_drain
+
+
+def hits(count: int) -> list[events.Entry]:
+    with transaction() as session:
+        email_id = mail(session).id
+    data = [{"method": "GET", "agent": str(number)} for number in range(count)]
+    return [events.entry(Arrival(email_id, "opened", data=each), now=NOW) for each in data]
+
+
+def stored() -> list[bytes]:
+    with transaction() as session:
+        return sorted(session.scalars(text("SELECT dedupe_key FROM events")))
+
+
+def keys(entries: list[events.Entry]) -> list[bytes]:
+    return sorted(entry.dedupe_key for entry in entries)
+
+
+def test_a_file_read_twice_stores_each_event_once(ledger: str, tmp_path: Path) -> None:
+    folder, kept = tmp_path / "spool", hits(3)
+    path = left_by_another(folder, b"".join(map(spool.encoded, kept)))
+    copy = tmp_path / "copy"
+    shutil.copy(path, copy)
+    assert spool_drain.take_in(folder) == 3
+    shutil.copy(copy, path)
+    assert spool_drain.take_in(folder) == 3
+    assert (stored(), list(folder.iterdir())) == (keys(kept), [])
+
+
+def test_unknown_mails_and_spoilt_lines_do_not_hold_up_the_others(ledger: str, tmp_path: Path) -> None:
+    kept, stranger = hits(2), events.entry(Arrival(ids.new(), "opened"), now=NOW)
+    lines = [spool.encoded(kept[0]), b"rubbish\n", spool.encoded(stranger), spool.encoded(kept[1]), b"0000 1"]
+    folder = tmp_path / "spool"
+    path = left_by_another(folder, b"".join(lines))
+    spool_drain.take_in(folder)
+    assert stored() == keys(kept)
+    assert list(folder.iterdir()) == [path.with_suffix(spool.BAD_SUFFIX)]
+    assert path.with_suffix(spool.BAD_SUFFIX).read_bytes() == b"rubbish\n"
+
+
+def test_a_file_stays_while_the_ledger_is_away(ledger: str, tmp_path: Path) -> None:
+    folder, kept = tmp_path / "spool", hits(1)
+    path = left_by_another(folder, spool.encoded(kept[0]))
+    with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"), pytest.raises(Unavailable):
+        spool_drain.take_in(folder)
+    assert path.exists()
+    spool_drain.take_in(folder)
+    assert stored() == keys(kept)
+
+
+def test_an_unsubscribing_that_was_spooled_stops_the_reader(ledger: str, tmp_path: Path) -> None:
+    with transaction() as session:
+        email_id = mail(session).id
+    entry = consent.wish("unsubscribed", email_id, now=NOW)
+    left_by_another(tmp_path / "spool", spool.encoded(entry))
+    spool_drain.take_in(tmp_path / "spool")
+    with transaction() as session:
+        assert list(session.scalars(text("SELECT reason FROM suppressions"))) == ["unsubscribed"]
+
+
+@pytest.mark.parametrize("is_undo_first", [False, True])
+def test_the_last_word_holds_whichever_process_kept_it(ledger: str, tmp_path: Path, is_undo_first: bool) -> None:
+    """Two processes kept a word each; their files are taken in in either order, and once more."""
+    with transaction() as session:
+        email_id = mail(session).id
+    words = [consent.wish("unsubscribed", email_id, now=NOW), consent.wish("resubscribed", email_id, now=NOW + HOUR)]
+    for entry in 2 * (words[::-1] if is_undo_first else words):
+        left_by_another(tmp_path / "spool", spool.encoded(entry))
+        spool_drain.take_in(tmp_path / "spool")
+    with transaction() as session:
+        reactions.apply(session, now=NOW + HOUR)
+        assert list(session.scalars(text("SELECT reason FROM suppressions"))) == []
+
+
+def test_what_readers_asked_for_waits_behind_no_hits(ledger: str, tmp_path: Path) -> None:
+    folder, kept = tmp_path / "spool", hits(1)
+    own = [spool.Spool(folder, 10_000), spool.Spool(folder, 10_000, spool.WISHES_SUFFIX)]
+    own[0].add(kept)
+    own[1].add([consent.wish("paused", kept[0].email_id, now=NOW)])
+    left_by_another(folder, spool.encoded(kept[0]))
+    left_by_another(folder, spool.encoded(kept[0])).rename(folder / "last.wishes")
+    for each in own:
+        each.seal()
+    with closing(spool_drain._files(folder, own)) as files:
+        assert [file.path.suffix for file in files] == [".wishes", ".wishes", ".spool", ".spool"]

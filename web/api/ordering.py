@@ -1,0 +1,47 @@
+"""From what a caller wants sent to orders the outbox takes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from engine.delivery.outbox import Order
+from errors import Fault, Forbidden, InvalidInput
+from web import process
+from web.http import auth, bodies
+from web.schemas.emails import Send
+
+
+def order(wanted: Send, *, bulk: bool = False) -> Order:
+    """The order for one e-mail; InvalidInput for an unknown template or variables it cannot be rendered with.
+
+    One person's mail waits behind no campaign; marketing mails of a batch are one.
+    """
+    if wanted.kind == "transactional" and not auth.caller().may("send:transactional"):
+        raise Forbidden("scope: kind transactional needs send:transactional, which the token does not have")
+    template = process.current().library.get(wanted.template)
+    faults = template.check(wanted.variables)
+    if faults:
+        raise InvalidInput(faults)
+    return Order(
+        to=wanted.to,
+        template=wanted.template,
+        subject=template.subject_source,
+        variables=wanted.variables,
+        kind=wanted.kind,
+        lane="campaign" if bulk and wanted.kind == "marketing" else "transactional",
+    )
+
+
+def orders(wanted: Sequence[Any]) -> list[Order | list[Fault]]:
+    """For each e-mail of a batch its order, or what is wrong with it."""
+    return [_one(item, f"emails[{index}].") for index, item in enumerate(wanted)]
+
+
+def _one(item: Any, under: str) -> Order | list[Fault]:
+    try:
+        return order(Send.model_validate(item), bulk=True)
+    except ValidationError as error:
+        return bodies.faults(error, under=under)
+    except InvalidInput as error:
+        return [Fault(under + fault.field, fault.message) for fault in error.faults]

@@ -1,0 +1,1 @@
+"""Parts of HTTP that every route shares: access, tokens, bodies, errors, headers, limits, health."""

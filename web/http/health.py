@@ -1,0 +1,41 @@
+"""Whether this process lives (/healthz) and whether it can do its work (/readyz); for load balancers."""
+
+from flask import Blueprint, Response
+
+from engine import heartbeats
+from models.session import transaction
+from web import process
+from web.http.auth import public
+from web.http.routes import answer
+from web.schemas.health import Alive, Ready
+
+SWEEP = "sweep"
+SWEEP_AGE_MAX_S = 60.0  # rule R5
+
+pages = Blueprint("health", __name__)
+
+
+@pages.get("/healthz")
+@public("load balancers ask without a token")
+def alive() -> Response:
+    """200 while the process answers at all; asks nothing of the database."""
+    return answer(Alive())
+
+
+@pages.get("/readyz")
+@public("load balancers ask without a token")
+def ready() -> Response:
+    """200 when the database answers, 503 when not. The sweep's age is told, not judged by status: a web process
+    without workers still takes requests and loses none."""
+    with transaction() as session:
+        age_s = heartbeats.ages(session).get(SWEEP)
+    late = age_s is None or age_s > SWEEP_AGE_MAX_S
+    kept = process.current().arrivals
+    return answer(
+        Ready(
+            sweep="late" if late else "on time",
+            sweep_age_s=None if age_s is None else round(age_s, 1),
+            spool_bytes=kept.size_bytes,
+            events_unsaved=kept.unsaved,
+        )
+    )

@@ -1,0 +1,95 @@
+"""The API's own description: OpenAPI 3.1 at /openapi.json, a page to try it at /docs."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import flask_openapi3_swagger
+from flask import Blueprint, Response, current_app, render_template, send_from_directory
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel, ValidationError
+from pydantic.json_schema import models_json_schema
+
+from errors import InvalidInput
+from web.http import bodies
+from web.http.auth import public
+from web.http.routes import BEARER, Api, Mode
+from web.schemas.problems import Problem
+
+VERSION = "0.1.0"
+ABOUT = """\
+Cadencia sends follow-up e-mails and keeps a ledger that accounts for every one.
+
+Get a token at `POST /api/v1/auth/token` and send it as `Authorization: Bearer …`. Errors are
+`application/problem+json` (RFC 9457) and name the fields at fault. A creating call with an `Idempotency-Key`
+may be repeated safely for 48 hours.
+"""
+# Swagger UI writes style attributes; its scripts come from this server alone.
+_PAGE = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
+)
+_ASSETS = Path(flask_openapi3_swagger.__file__).parent / "templates" / "swagger"
+
+pages = Blueprint("docs", __name__, template_folder="templates")
+
+
+def new_app(name: str) -> OpenAPI:
+    """An app that gathers its description as APIs are registered; its own pages and error answers are ours."""
+    return OpenAPI(
+        name,
+        info=Info(title="Cadencia", version=VERSION, description=ABOUT),
+        security_schemes={BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        validation_error_model=Problem,
+        validation_error_callback=_refuse,
+        doc_ui=False,
+        static_folder=None,
+    )
+
+
+def document(app: OpenAPI) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of `app`.
+
+    The schemas are pydantic's own (JSON Schema 2020-12, as 3.1 has them): flask-openapi3 drops their examples.
+    """
+    written: dict[str, Any] = app.api_doc
+    models: set[tuple[type[BaseModel], Mode]] = {(Problem, "serialization")}
+    for api in app.blueprints.values():
+        models |= api.models if isinstance(api, Api) else set()
+    ordered = sorted(models, key=lambda pair: pair[0].__name__)
+    _, schemas = models_json_schema(ordered, ref_template="#/components/schemas/{model}")
+    written["components"]["schemas"] = schemas["$defs"]
+    return written
+
+
+def _refuse(error: ValidationError) -> None:
+    """What flask-openapi3 finds in path, query and headers, told like what `bodies` finds."""
+    raise InvalidInput(bodies.faults(error))
+
+
+@pages.get("/openapi.json")
+@public("a description of the API holds no data")
+def description() -> dict[str, Any]:
+    """The OpenAPI document."""
+    return document(cast(OpenAPI, current_app))
+
+
+@pages.get("/docs")
+@public("a description of the API holds no data")
+def page() -> Response:
+    """The page to read and try the API on."""
+    return Response(render_template("docs.html"), headers={"Content-Security-Policy": _PAGE})
+
+
+@pages.get("/docs/assets/<path:name>")
+@public("scripts and styles of the page")
+def asset(name: str) -> Response:
+    """A file of Swagger UI, as it comes in its wheel."""
+    return send_from_directory(_ASSETS, name, max_age=86_400)
+
+
+@pages.get("/docs/start.js")
+@public("scripts and styles of the page")
+def start() -> Response:
+    """The line that starts Swagger UI; a file, so that the page needs no inline script."""
+    return Response(render_template("docs.js"), content_type="text/javascript; charset=utf-8")

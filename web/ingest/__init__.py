@@ -1,0 +1,1 @@
+"""Ingestion that answers the reader: hits are synced to disk together, then answered, then stored."""
