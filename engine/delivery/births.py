@@ -24,7 +24,7 @@ class Origin:
     taken_at: datetime
 
 
-# A row that is there already was made for an event that came before its mail was settled (`tracking.early`).
+# A row that is there already was inserted for an early event (`early_events.admit`).
 _RECORD = text("""
 INSERT INTO emails (id, contact_id, enrollment_id, status, sent_at, due_at, response, reason, attempts, claim,
                     template, subject, lane, campaign_id, step, message_id, accepted_at, relay)

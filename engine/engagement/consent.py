@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
 from engine.campaigns import enrollments
-from engine.tracking import early, events
+from engine.delivery import early_events
+from engine.tracking import events
 from engine.tracking.events import Arrival, Entry
 from errors import NotFound
 from models import ids
@@ -94,7 +95,7 @@ def _hear(session: Session, wished: Entry) -> tuple[UUID, bool]:
     values = {"email_id": wished.email_id, "at": wished.timestamp}
     found = session.execute(_HEARD[wished.event_type], values).one_or_none()
     if found is None:
-        early.admit(session, [wished.email_id], now=wished.timestamp)
+        early_events.admit(session, [wished.email_id], now=wished.timestamp)
         found = session.execute(_HEARD[wished.event_type], values).one_or_none()
     if found is None:
         raise NotFound("email: there is no such e-mail")
@@ -104,7 +105,7 @@ def _hear(session: Session, wished: Entry) -> tuple[UUID, bool]:
 
 def _record(session: Session, wished: Entry) -> None:
     if wished.event_type == "unsubscribed":
-        events.store(session, [wished], now=wished.timestamp)
+        early_events.store(session, [wished], now=wished.timestamp)
 
 
 def _forestall(session: Session, contact_id: UUID, now: datetime) -> None:

@@ -14,8 +14,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from engine.delivery import early_events
 from engine.inbound import automatic
-from engine.tracking import early, events
 from engine.tracking.events import Arrival
 
 log = logging.getLogger(__name__)
@@ -56,14 +56,14 @@ def take_in(session: Session, raw: bytes, *, now: datetime) -> Reply | None:
     event_type = "auto_replied" if automatic.is_automatic(message) else "replied"
     source = "machine" if event_type == "auto_replied" else "human"
     arrival = Arrival(email_id, event_type, now, source=source, key=_fingerprint(message, raw))
-    [is_new] = events.record(session, [arrival], now=now)
+    [is_new] = early_events.record(session, [arrival], now=now)
     return Reply(email_id, event_type, is_new)
 
 
 def _answered(session: Session, message: Message, now: datetime) -> UUID | None:
     """The mail it answers: the one it is in reply to, else the last of ours it refers to (RFC 5322, 3.6.4)."""
     named = list(dict.fromkeys(_named(message)))
-    early.admit(session, named, now=now)
+    early_events.admit(session, named, now=now)
     known = set(session.scalars(_KNOWN, {"ids": named})) if named else set()
     return next((email_id for email_id in named if email_id in known), None)
 

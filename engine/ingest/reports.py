@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.tracking import events
+from engine.delivery import early_events
 from engine.tracking.events import Entry
 
 Outcome = Literal["stored", "duplicate", "unknown"]
@@ -25,7 +25,7 @@ def take(session: Session, entries: Sequence[Entry], *, late_after: timedelta, n
     then ring "events".
     """
     accepted = _accepted(session, entries)
-    new = events.store(session, [_marked(each, accepted, late_after) for each in entries], now=now)
+    new = early_events.store(session, [_marked(each, accepted, late_after) for each in entries], now=now)
     known = accepted.keys()
     if not all(each.dedupe_key in new or each.email_id in known for each in entries):
         known = _accepted(session, entries).keys()  # with those that got their row just now

@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.tracking import bots, early
-from errors import InvalidInput, NotFound
+from engine.tracking import bots
+from errors import InvalidInput
 from models import arrays, ids
 from models.event import SOURCES, TYPES
 
@@ -28,7 +28,7 @@ _WHO = ("method", "network", "prefix", "agent")
 
 # The rows of mails on their way are locked against whoever settles them right now: it either finds these events when
 # it releases, or they find it sent and are not held.
-_STORE = text("""
+_INSERT = text("""
 WITH on_its_way AS MATERIALIZED (
     SELECT id FROM emails WHERE id = ANY(CAST(:waiting AS uuid[])) AND status = ANY(:not_sent) ORDER BY id FOR SHARE
 )
@@ -43,11 +43,6 @@ FROM unnest(CAST(:id AS uuid[]), CAST(:email_id AS uuid[]), CAST(:event_type AS 
 JOIN emails ON emails.id = given.email_id
 ON CONFLICT (dedupe_key) DO NOTHING
 RETURNING dedupe_key
-""")
-
-_UNKNOWN = text("""
-SELECT count(*) FROM unnest(CAST(:ids AS uuid[])) AS given (id)
-WHERE NOT EXISTS (SELECT FROM emails WHERE emails.id = given.id)
 """)
 
 _ANY_HELD = text("SELECT EXISTS (SELECT 1 FROM events WHERE held)")
@@ -90,37 +85,33 @@ class Entry:
     received_at: datetime
 
 
-def record(session: Session, arrivals: Sequence[Arrival], *, now: datetime) -> list[bool]:
-    """Store every event not stored before; tells for each arrival, in the order given, whether it was new.
+def insert(session: Session, by_key: Mapping[bytes, Entry]) -> set[bytes]:
+    """Insert these entries, by their dedupe keys; return the keys of those that were not stored before.
 
-    One statement where all are new and their mails have rows. A timestamp after `now` becomes `now`, and the one
-    claimed stays in `event_data`. Raises InvalidInput for an unknown type or source and for a timestamp without a
-    zone; NotFound when an e-mail does not exist. Commit, then ring "events".
+    Leaves out entries whose e-mail has no row (see `engine.delivery.early_events`). Safe to run twice, also at once.
     """
-    entries = [entry(arrival, now=now) for arrival in arrivals]
-    new = store(session, entries, now=now)
-    if len(new) < len(entries):
-        _refuse_unknown(session, {arrival.email_id for arrival in arrivals})
-    return [_take(new, each.dedupe_key) for each in entries]
-
-
-def store(session: Session, entries: Sequence[Entry], *, now: datetime) -> set[bytes]:
-    """The keys of those that were not stored before; entries of e-mails that do not exist are left out.
-
-    Safe to run twice, also at once. Commit, then ring "events".
-    """
-    by_key = {each.dedupe_key: each for each in reversed(entries)}
-    if not by_key:
-        return set()
-    new = _store(session, by_key)
-    if len(new) < len(by_key):
-        early.admit(session, [each.email_id for each in entries], now=now)
-        new |= _store(session, by_key)
-    return new
+    # In the order of their keys, so that two reports of the same events wait for each other without a deadlock.
+    rows = [by_key[key] for key in sorted(by_key)]
+    columns = {
+        "id": arrays.uuids(row.id for row in rows),
+        "email_id": arrays.uuids(row.email_id for row in rows),
+        "event_type": arrays.words(row.event_type for row in rows),
+        "event_data": arrays.words(row.event_data for row in rows),
+        "timestamp": arrays.moments(row.timestamp for row in rows),
+        "source": arrays.words(row.source for row in rows),
+        "dedupe_key": arrays.blobs(row.dedupe_key for row in rows),
+        "received_at": arrays.moments(row.received_at for row in rows),
+        "waiting": arrays.uuids(row.email_id for row in rows if row.event_type in WAITS_FOR_SENDING),
+    }
+    words = {"not_sent": list(NOT_SENT), "wait_types": list(WAITS_FOR_SENDING)}
+    return set(session.execute(_INSERT, columns | words).scalars())
 
 
 def entry(arrival: Arrival, *, now: datetime) -> Entry:
-    """The arrival, received now, ready to be stored; InvalidInput as `record` says."""
+    """Return the arrival as an entry that is received now. A timestamp after `now` becomes `now`.
+
+    Raises InvalidInput for an unknown type or source, and for a timestamp without a time zone.
+    """
     _check(arrival)
     moment, data = arrival.timestamp or now, arrival.data
     if moment > now:
@@ -159,35 +150,3 @@ def _check(arrival: Arrival) -> None:
         raise InvalidInput.of("source", f"unknown; one of {', '.join(SOURCES)} is expected")
     if arrival.timestamp is not None and arrival.timestamp.utcoffset() is None:
         raise InvalidInput.of("timestamp", "has no time zone; write it as 2024-01-15T10:05:00Z")
-
-
-def _store(session: Session, by_key: Mapping[bytes, Entry]) -> set[bytes]:
-    # In the order of their keys, so that two reports of the same events wait for each other without a deadlock.
-    rows = [by_key[key] for key in sorted(by_key)]
-    columns = {
-        "id": arrays.uuids(row.id for row in rows),
-        "email_id": arrays.uuids(row.email_id for row in rows),
-        "event_type": arrays.words(row.event_type for row in rows),
-        "event_data": arrays.words(row.event_data for row in rows),
-        "timestamp": arrays.moments(row.timestamp for row in rows),
-        "source": arrays.words(row.source for row in rows),
-        "dedupe_key": arrays.blobs(row.dedupe_key for row in rows),
-        "received_at": arrays.moments(row.received_at for row in rows),
-        "waiting": arrays.uuids(row.email_id for row in rows if row.event_type in WAITS_FOR_SENDING),
-    }
-    words = {"not_sent": list(NOT_SENT), "wait_types": list(WAITS_FOR_SENDING)}
-    return set(session.execute(_STORE, columns | words).scalars())
-
-
-def _refuse_unknown(session: Session, email_ids: set[UUID]) -> None:
-    unknown = session.scalar(_UNKNOWN, {"ids": list(email_ids)})
-    if unknown:
-        raise NotFound(f"email_id: {unknown} of {len(email_ids)} e-mails do not exist")
-
-
-def _take(new: set[bytes], key: bytes) -> bool:
-    """Whether `key` is new; of the arrivals that share it, only the first is."""
-    if key not in new:
-        return False
-    new.remove(key)
-    return True

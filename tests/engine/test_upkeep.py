@@ -9,10 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine import upkeep
-from engine.delivery import claim, in_doubt, recovery
+from engine.delivery import claim, early_events, in_doubt, recovery
 from engine.delivery.claim import Hand
 from engine.engagement import reactions
-from engine.tracking import events
 from engine.tracking.events import Arrival
 from models import ids
 from models.session import transaction
@@ -58,7 +57,7 @@ def test_a_mail_is_rung_for_however_long_it_has_waited(session: Session) -> None
 
 def test_events_are_rung_for_until_they_are_applied(session: Session) -> None:
     [email_id] = orders.queue(session, now=NOW + timedelta(days=1))
-    events.record(session, [Arrival(email_id, "converted", NOW)], now=NOW)
+    early_events.record(session, [Arrival(email_id, "converted", NOW)], now=NOW)
     assert upkeep.bells(session, now=NOW) == ["events"]
     reactions.apply(session, now=NOW)
     assert upkeep.bells(session, now=NOW) == []
@@ -66,7 +65,7 @@ def test_events_are_rung_for_until_they_are_applied(session: Session) -> None:
 
 def test_an_event_that_waits_for_its_mail_rings_no_bell(session: Session) -> None:
     [email_id] = orders.queue(session, now=NOW + timedelta(days=1))
-    events.record(session, [Arrival(email_id, "opened", NOW)], now=NOW)
+    early_events.record(session, [Arrival(email_id, "opened", NOW)], now=NOW)
     assert upkeep.bells(session, now=NOW) == []
 
 

@@ -12,9 +12,8 @@ from uuid import UUID
 from sqlalchemy import text
 
 from engine.campaigns import campaigns, due
-from engine.delivery import audit
+from engine.delivery import audit, early_events
 from engine.engagement import reactions
-from engine.tracking import events
 from engine.tracking.events import Arrival
 from local.mail.mailstore import Mailstore, Stored
 from models import ids
@@ -95,7 +94,7 @@ class Recipients:
         assert email_id is not None
         arrivals = list(self._reactions(person, email_id, now))
         with transaction() as session:
-            events.record(session, arrivals, now=now)
+            early_events.record(session, arrivals, now=now)
 
     def _reactions(self, person: str, email_id: UUID, now: datetime) -> Iterator[Arrival]:
         if self._chance.random() < 0.5:

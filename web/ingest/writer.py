@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from engine import bell, clock
-from engine.tracking import events
+from engine.delivery import early_events
 from engine.tracking.events import Entry
 from errors import Unavailable
 from models.session import is_refusal, statement
@@ -42,4 +42,4 @@ def stored(entries: Sequence[Entry]) -> list[Fate]:
 def _store(entries: Sequence[Entry]) -> None:
     # Each statement is a transaction of its own; that of an early event has two more, each safe to run alone.
     with statement() as session:
-        events.store(session, entries, now=clock.now())
+        early_events.store(session, entries, now=clock.now())

@@ -9,11 +9,10 @@ import pytest
 from sqlalchemy.orm import Session
 
 from engine.campaigns import advance, auto_pause, campaigns, losses
-from engine.delivery import claim
+from engine.delivery import claim, early_events
 from engine.delivery.claim import Group
 from engine.delivery.outcomes import Deferred, Outcome, Phase, Rejected, Sent
 from engine.engagement import reactions
-from engine.tracking import events
 from engine.tracking.events import Arrival
 from models.session import transaction
 from tests import sequence
@@ -157,9 +156,9 @@ def test_bounces_that_come_back_later_count_too(session: Session, running: UUID)
     first, *_ = sequence.take(session, now=NOW, limit=200)
     settle(session, first, mixed(200))
     back = [Arrival(member.email_id, "bounced", NOW + MINUTE, {"hard": True}) for member in first.members[:11]]
-    events.record(session, back[:10], now=NOW + MINUTE)
+    early_events.record(session, back[:10], now=NOW + MINUTE)
     reactions.apply(session, now=NOW + MINUTE)
     assert standing(session, running) == ("running", None)
-    events.record(session, back[10:], now=NOW + MINUTE)
+    early_events.record(session, back[10:], now=NOW + MINUTE)
     reactions.apply(session, now=NOW + MINUTE)
     assert standing(session, running) == ("paused", "bounce rate 5.5 % of 200 mails, limit 5 %")

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
 from engine.campaigns import advance
+from engine.delivery import early_events
 from engine.delivery.transitions import Settled
 from engine.engagement import reactions
 from engine.tracking import bots, events, hit_history
@@ -26,7 +27,7 @@ HARD = {"hard": True}
 
 def happen(session: Session, *arrivals: Arrival) -> None:
     """Record and apply; rows read before are read anew."""
-    events.record(session, arrivals, now=NOW)
+    early_events.record(session, arrivals, now=NOW)
     reactions.apply(session, now=NOW)
     session.expire_all()
 
@@ -239,7 +240,7 @@ def test_apply_leaves_a_mail_in_doubt_when_nothing_shows_that_it_arrived(session
 def test_apply_takes_the_first_received_first_when_there_are_more_than_it_may_take(session: Session) -> None:
     sent = {minute: mail(session).id for minute in (3, 1, 2)}
     for minute, email_id in sent.items():
-        events.record(session, [Arrival(email_id, "opened")], now=NOW - timedelta(minutes=minute))
+        early_events.record(session, [Arrival(email_id, "opened")], now=NOW - timedelta(minutes=minute))
     assert reactions.apply(session, now=NOW, limit=2) == 2
     assert session.scalar(text("SELECT email_id FROM events WHERE applied_at IS NULL")) == sent[1]
     assert [reactions.apply(session, now=NOW, limit=2) for _ in range(2)] == [1, 0]
@@ -248,8 +249,8 @@ def test_apply_takes_the_first_received_first_when_there_are_more_than_it_may_ta
 def test_apply_takes_along_as_many_more_of_the_same_mails_and_no_others(session: Session) -> None:
     often, once = mail(session).id, mail(session).id
     for minute in range(9, 4, -1):
-        events.record(session, [Arrival(often, "opened")], now=NOW - timedelta(minutes=minute))
-    events.record(session, [Arrival(once, "opened")], now=NOW - timedelta(minutes=1))
+        early_events.record(session, [Arrival(often, "opened")], now=NOW - timedelta(minutes=minute))
+    early_events.record(session, [Arrival(once, "opened")], now=NOW - timedelta(minutes=1))
     assert [reactions.apply(session, now=NOW, limit=2) for _ in range(3)] == [4, 2, 0]
 
 
@@ -258,7 +259,7 @@ def test_apply_needs_no_more_statements_when_there_are_more_events(session: Sess
     counts = []
     for mails in (1, 40):
         made = [mail(session).id for _ in range(mails)]
-        events.record(session, [Arrival(one, kind, EARLIER) for one in made for kind in kinds], now=NOW)
+        early_events.record(session, [Arrival(one, kind, EARLIER) for one in made for kind in kinds], now=NOW)
         with statements(session) as sent:
             assert reactions.apply(session, now=NOW) == mails * len(kinds)
         counts.append(len(sent))

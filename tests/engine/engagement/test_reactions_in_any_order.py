@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.campaigns import advance
+from engine.delivery import early_events
 from engine.delivery.transitions import Settled
 from engine.engagement import reactions
 from engine.tracking import bots, events
@@ -134,7 +135,7 @@ def happen(session: Session, arrivals: list[Arrival], random: Random) -> None:
     left = list(arrivals)
     while left:
         few = random.randint(1, 12)
-        events.record(session, left[:few], now=NOW)
+        early_events.record(session, left[:few], now=NOW)
         del left[:few]
         if random.random() < 0.5:
             reactions.apply(session, now=NOW, limit=random.randint(1, 8))
@@ -180,7 +181,7 @@ def test_apply_ends_in_the_same_tables_when_several_apply_at_once(ledger: str, s
     with transaction() as session:
         mails = make_mails(session, random, contacts=40)
         arrivals = make_arrivals(mails, random, number=400) + make_hits(mails, random, number=400)
-        events.record(session, arrivals, now=NOW)
+        early_events.record(session, arrivals, now=NOW)
         undo = session.begin_nested()
         assert reactions.apply(session, now=NOW, limit=len(arrivals)) > 400
         expected = ledger_of(session)
@@ -208,7 +209,7 @@ def test_two_that_apply_at_once_do_not_wait_for_each_others_mails(ledger: str) -
         came = [(mails[0], "opened", 3), (mails[1], "opened", 2), (mails[0], "clicked", 1)]
         for each, kind, minutes_ago in came:
             moment = NOW - timedelta(minutes=minutes_ago)
-            events.record(session, [Arrival(each.id, kind, moment)], now=moment)
+            early_events.record(session, [Arrival(each.id, kind, moment)], now=moment)
     with transaction() as one, transaction() as other:
         other.execute(text("SET LOCAL lock_timeout = '3s'"))
         assert reactions.apply(one, now=NOW, limit=1) == 2
@@ -220,7 +221,7 @@ def test_apply_never_waits_in_a_circle_when_several_apply_at_once(ledger: str) -
     random = Random(7)
     with transaction() as session:
         mails = make_mails(session, random, contacts=15)
-        events.record(session, make_arrivals(mails, random, number=1000), now=NOW)
+        early_events.record(session, make_arrivals(mails, random, number=1000), now=NOW)
 
     def drain(_: int) -> None:
         while transaction_of(lambda session: reactions.apply(session, now=NOW, limit=20)):
@@ -237,7 +238,7 @@ def test_apply_never_waits_in_a_circle_with_the_settling_of_the_next_mails(ledge
         first = [mail(session) for _ in range(150)]
         going = [mail(session, contact_id=each.contact_id, step=2, status="sending") for each in first]
         opens = [Arrival(each.id, "opened", NOW - timedelta(seconds=second)) for second in range(8) for each in first]
-        events.record(session, random.sample(opens, len(opens)), now=NOW)
+        early_events.record(session, random.sample(opens, len(opens)), now=NOW)
 
     def settle(_: int) -> None:
         for _ in range(8):

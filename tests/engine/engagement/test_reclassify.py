@@ -10,8 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.analytics import rollups
+from engine.delivery import early_events
 from engine.engagement import reactions, reclassify
-from engine.tracking import events, retention
+from engine.tracking import retention
 from engine.tracking.events import Arrival
 from models.session import retrying, transaction
 from tests.engine.engagement.test_reactions_in_any_order import ledger_of, make_arrivals, make_hits, make_mails
@@ -53,7 +54,7 @@ def lived(session: Session, seed: int) -> None:
     random = Random(seed)
     mails = make_mails(session, random, contacts=36)
     arrivals = make_arrivals(mails, random, number=150) + make_hits(mails, random, number=250)
-    events.record(session, random.sample(arrivals, len(arrivals)), now=NOW)
+    early_events.record(session, random.sample(arrivals, len(arrivals)), now=NOW)
     while reactions.apply(session, now=NOW, limit=70):
         pass
 
@@ -106,7 +107,7 @@ def test_size_counts_the_events_of_the_span(ledger: str) -> None:
     with transaction() as session:
         sent = mail(session)
         moments = (SINCE - timedelta(seconds=1), SINCE, NOW, UNTIL)
-        events.record(session, [Arrival(sent.id, "opened", moment) for moment in moments], now=UNTIL)
+        early_events.record(session, [Arrival(sent.id, "opened", moment) for moment in moments], now=UNTIL)
         assert reclassify.size(session, SINCE, UNTIL) == 2
 
 
@@ -118,7 +119,7 @@ def test_page_may_run_twice_at_once_while_events_come_in(ledger: str) -> None:
         session.execute(_NONE_QUEUED)
         arrivals = make_arrivals(mails, random, number=150) + make_hits(mails, random, number=300)
         undo = session.begin_nested()
-        events.record(session, arrivals, now=NOW)
+        early_events.record(session, arrivals, now=NOW)
         while reactions.apply(session, now=NOW):
             pass
         expected = ledger_of(session)
@@ -126,7 +127,7 @@ def test_page_may_run_twice_at_once_while_events_come_in(ledger: str) -> None:
 
     def come_in(part: int) -> None:
         for at in range(part, len(arrivals), 40):
-            retrying(lambda session, few=arrivals[at : at + 20]: events.record(session, few, now=NOW))
+            retrying(lambda session, few=arrivals[at : at + 20]: early_events.record(session, few, now=NOW))
             retrying(lambda session: reactions.apply(session, now=NOW, limit=25))
 
     def judge_again(_: int) -> None:

@@ -10,11 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.campaigns import campaigns
-from engine.delivery import audit, claim
+from engine.delivery import audit, claim, early_events
 from engine.delivery.claim import Group, Hand
 from engine.delivery.outcomes import Outcome
 from engine.engagement import reactions
-from engine.tracking import events
 from engine.tracking.events import Arrival
 from models.session import transaction
 from tests import orders, sequence
@@ -49,7 +48,7 @@ def happened(event: str, email_id: UUID) -> None:
     """The contact did this after the mail of that id, and it is applied."""
     with transaction() as session:
         session.execute(text("SET LOCAL lock_timeout = '1s'"))
-        events.record(session, [Arrival(email_id, event, LATER)], now=LATER)
+        early_events.record(session, [Arrival(email_id, event, LATER)], now=LATER)
         assert reactions.apply(session, now=LATER) == 1
 
 

@@ -16,6 +16,7 @@ from werkzeug.test import Client
 
 import settings
 import web
+from engine.delivery import early_events
 from engine.engagement import reactions
 from engine.tracking import events, tokens
 from models import Contact, Email, Event, ids
@@ -112,7 +113,7 @@ def test_hits_of_one_second_are_one_unless_someone_else_made_them(
     others = [{**seen, name: "b"} for name in seen]
     arrivals = [events.Arrival(email_id, "opened", now, data) for data in (seen, seen, *others)]
     with transaction() as session:
-        assert events.record(session, arrivals, now=now) == [True, False, True, True, True, True]
+        assert early_events.record(session, arrivals, now=now) == [True, False, True, True, True, True]
 
 
 @pytest.mark.parametrize("method", ["get", "head"])

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from engine import bell, clock
-from engine.tracking import events
+from engine.delivery import early_events
 from engine.tracking.events import Arrival
 from models.session import transaction
 from tests.conftest import environment
@@ -20,7 +20,7 @@ def report(opens: int) -> None:
     with transaction() as session:
         email_id, now = mail(session).id, clock.now()
         moments = [now - timedelta(seconds=second) for second in range(opens)]
-        events.record(session, [Arrival(email_id, "opened", moment) for moment in moments], now=now)
+        early_events.record(session, [Arrival(email_id, "opened", moment) for moment in moments], now=now)
 
 
 def waiting() -> int:
