@@ -16,8 +16,8 @@ from email.policy import SMTP
 from pathlib import Path
 from uuid import UUID
 
-from engine.messages import compose
-from engine.templates import links, templates
+from engine.messages import compose, links
+from engine.templates import templates
 from engine.tracking import tokens
 
 PARAGRAPH = (
@@ -66,7 +66,7 @@ def main() -> None:
     ours = _microseconds(compose_it, messages)
     rendered = _microseconds(compose_it, filtered)
     ascii_only = _microseconds(lambda message: composer.compose(message, now=now, eight_bit=False), messages)
-    addresses = links.Addresses(signer.mail(messages[0].email_id), SENDER.public_url, unsubscribes=True)
+    addresses = links.SignedLinks(signer.mail(messages[0].email_id), SENDER.public_url, unsubscribes=True)
     words = library.get("bench").render(messages[0].variables, addresses)
     theirs = _microseconds(lambda message: _with_email_message(message, words, addresses, now), messages[:100])
 
@@ -116,7 +116,7 @@ def _message(number: int) -> compose.Message:
 
 
 def _with_email_message(
-    message: compose.Message, words: templates.Rendered, addresses: links.Addresses, now: datetime
+    message: compose.Message, words: templates.Rendered, addresses: links.SignedLinks, now: datetime
 ) -> bytes:
     mail = EmailMessage(policy=SMTP)
     mail["From"] = SENDER.mail_from

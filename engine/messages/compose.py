@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from engine.messages import headers, mime, prerendered
-from engine.templates import compiling, links, templates
+from engine.messages import headers, links, mime, prerendered
+from engine.templates import compiling, templates
 from engine.tracking import tokens
 from errors import CadenciaError
 
@@ -113,7 +113,7 @@ class Composer:
     def at_length(self, message: Composable, *, now: datetime, eight_bit: bool) -> bytes:
         """The mail composed from its beginning, whatever the template does; raises what its parts raise."""
         signed = self._signer.mail(message.email_id)
-        addresses = links.Addresses(signed, self._public_url, unsubscribes=message.kind == "marketing")
+        addresses = links.SignedLinks(signed, self._public_url, unsubscribes=message.kind == "marketing")
         subject, html, text = self._library.get(message.template).encode(message.variables, addresses)
         head = self._head(
             headers.address_field("To", message.to, message.to_name or ""),

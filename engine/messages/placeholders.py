@@ -35,7 +35,7 @@ class Line(NamedTuple):
     places: tuple[int, ...]
 
 
-class Addresses:
+class PlaceholderLinks:
     """The addresses of a mail made of marks; keeps its links as they are asked for.
 
     The marks say `opened`, `unsubscribe` and, for the links, `first_link` and the numbers after it.

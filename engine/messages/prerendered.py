@@ -96,7 +96,7 @@ class Skeletons:
         count = len(self._names)
         given = self._marked(of_values[:count], of_values[count : 2 * count], of_values[2 * count :])
         others = 2 * count
-        addresses = placeholders.Addresses(
+        addresses = placeholders.PlaceholderLinks(
             self._public_url, opened=others + _OPENED, unsubscribe=others + _UNSUBSCRIBE if unsubscribes else None,
             first_link=others + _OTHERS,
         )  # fmt: skip

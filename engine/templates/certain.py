@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jinja2 import nodes
 
 from engine.templates import links, sandbox, variables
-from engine.templates.sandbox.generating import JINJAS
+from engine.templates.sandbox.code_generator import RESERVED_NAMES
 
 _OURS = frozenset({links.UNSUBSCRIBE, links.PIXEL})
 _OCTETS_A_CHAR = 5  # at most: four in UTF-8, five where HTML escapes it
@@ -45,7 +45,7 @@ def shape(
 
     `written` are its subject and bodies, `targets` its links, `required` what it cannot do without.
     """
-    names = frozenset(required) - JINJAS
+    names = frozenset(required) - RESERVED_NAMES
     try:
         prints = max(_prints(tree.body, names | _OURS) for tree in written)
         ways = {_way(tree.body, names) for tree in targets}

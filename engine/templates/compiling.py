@@ -17,8 +17,8 @@ from errors import CadenciaError
 
 SUBJECT_CHARS_MAX = 255  # the column emails.subject
 
-HTML = sandbox.Environment(autoescape=True, wraps={links.CLICKED: links.clicked})
-TEXT = sandbox.Environment(autoescape=False, wraps={links.CLICKED: links.clicked})
+HTML = sandbox.Environment(autoescape=True, bytes_filters={links.CLICKED: links.clicked})
+TEXT = sandbox.Environment(autoescape=False, bytes_filters={links.CLICKED: links.clicked})
 
 _CSS = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 _PIXEL = '<img src="{{ _pixel }}" width="1" height="1" alt="" style="display:block;border:0;">'

@@ -10,15 +10,15 @@ from jinja2.exceptions import TemplateSyntaxError
 from markupsafe import escape
 
 from engine.templates.mask import CLOSE, MARK, OPEN, Mask
-from engine.templates.sandbox.printing import Page
+from engine.templates.sandbox.printing import RenderContext
 from engine.templates.sources import Segment
-from engine.tracking import bots, tokens
+from engine.tracking import tokens
 
 NAME = "_links"
 CLICKED = "_clicked"
 PIXEL = "_pixel"
 UNSUBSCRIBE = "unsubscribe_url"
-HONEYPOT = bots.HONEYPOT
+HONEYPOT = tokens.HONEYPOT
 
 # What the CSS inliner writes: every attribute in double quotes.
 _ANCHOR = re.compile(r'<a((?: [^\s=>"]+="[^"]*")*)>')
@@ -41,7 +41,7 @@ class Links(Protocol):
 
     @property
     def unsubscribe(self) -> str:
-        """The unsubscribe page; empty in a mail without an unsubscribe line."""
+        """The unsubscribe context; empty in a mail without an unsubscribe line."""
 
     def clicked(self, link: int, target: str) -> str:
         """The address that leads to `target` by way of us."""
@@ -112,11 +112,11 @@ def tracked(link: int, href: str) -> str:
     return f"{{% filter {CLICKED}({link}) %}}{href}{{% endfilter %}}"
 
 
-def clicked(page: Page, href: bytes, link: int) -> bytes:
+def clicked(context: RenderContext, href: bytes, link: int) -> bytes:
     """What stands in the mail for a link's target `href`: the mail's own address for it, escaped as the target was."""
-    links: Links = page.parent[NAME]
+    links: Links = context.parent[NAME]
     written = href.decode()
-    if not page.eval_ctx.autoescape:
+    if not context.eval_ctx.autoescape:
         return links.clicked(link, written).encode()
     address = links.clicked(link, _unescaped(written) if "&" in written else written)
     return (escape(address) if "&" in address or "'" in address or '"' in address else address).encode()
@@ -141,41 +141,6 @@ def web_target(written: str) -> str | None:
 def is_harmless(target: str) -> bool:
     """Whether `target` may stand in a mail untracked: a mail address, a telephone number, a place in the mail."""
     return target.strip().lower().startswith(_HARMLESS) and not _CONTROL.search(target)
-
-
-class Addresses:
-    """The signed addresses of one mail; a link that stands in it twice is signed once."""
-
-    __slots__ = ("_mail", "_public_url", "_signed", "pixel", "unsubscribe")
-
-    def __init__(self, mail: tokens.Mail, public_url: str, *, unsubscribes: bool) -> None:
-        self._mail = mail
-        self._public_url = public_url
-        self._signed: dict[tuple[int, str], str] = {}
-        self.pixel = f"{public_url}/o/{mail.opened().decode()}.gif"
-        self.unsubscribe = f"{public_url}/u/{mail.unsubscribe().decode()}" if unsubscribes else ""
-
-    def clicked(self, link: int, target: str) -> str:
-        """The tracked address; a harmless target as it is; "#" for one that must not be followed."""
-        address = self._signed.get((link, target))
-        if address is None:
-            try:
-                address = self._tracked(link, target)
-            except ValueError:
-                address = self._repaired(link, target)
-            self._signed[link, target] = address
-        return address
-
-    def _repaired(self, link: int, target: str) -> str:
-        """The address for a target that is not in printable ASCII, or no web address at all."""
-        web = web_target(target)
-        if web is not None:
-            return self._tracked(link, web)
-        return target.strip() if is_harmless(target) else "#"
-
-    def _tracked(self, link: int, target: str) -> str:
-        token = self._mail.clicked(tokens.destination(link, target))
-        return f"{self._public_url}/c/{token.decode()}"
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from jinja2 import nodes
 
 from engine.templates import links
-from engine.templates.sandbox.generating import JINJAS
+from engine.templates.sandbox.code_generator import RESERVED_NAMES
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -40,7 +40,7 @@ def _is_printed(node: nodes.Node) -> bool:
         case nodes.TemplateData(data=text):
             return _CONTROL.search(text) is None
         case nodes.Name(name=name):
-            return name not in JINJAS
+            return name not in RESERVED_NAMES
         case nodes.Filter(node=nodes.Name() as name, name=("default" | "d"), args=args, kwargs=[]):
             return _is_printed(name) and all(map(_is_fixed, args))
         case nodes.CondExpr(test=test, expr1=chosen, expr2=nodes.Node() as otherwise):
@@ -61,7 +61,7 @@ def _is_asked(test: nodes.Node) -> bool:
     """Whether a test only asks if variables are there, or empty."""
     match test:
         case nodes.Name(name=name):
-            return name not in JINJAS
+            return name not in RESERVED_NAMES
         case nodes.Test(node=nodes.Name() as name, name=("defined" | "undefined")):
             return _is_asked(name)
         case nodes.Not() | nodes.And() | nodes.Or():

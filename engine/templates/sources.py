@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from jinja2 import Environment
 from jinja2.exceptions import TemplateSyntaxError
-
-from engine.templates import sandbox
 
 DEPTH_MAX = 5
 
@@ -34,7 +33,7 @@ Segments = Sequence[Segment]
 Read = Callable[[str], str]
 
 
-def flatten(environment: sandbox.Environment, read: Read, filename: str) -> list[Segment]:
+def flatten(environment: Environment, read: Read, filename: str) -> list[Segment]:
     """The segments of one file with `{% extends %}`, `{% block %}` and `super()` resolved.
 
     `read` gives a file's source by name. Comments are gone and only blocks may stand in a file that extends another;
@@ -44,7 +43,7 @@ def flatten(environment: sandbox.Environment, read: Read, filename: str) -> list
 
 
 def _filled(
-    environment: sandbox.Environment, read: Read, filename: str, blocks: Mapping[str, Segments], depth: int
+    environment: Environment, read: Read, filename: str, blocks: Mapping[str, Segments], depth: int
 ) -> list[Segment]:
     segments = list(_segments(environment, read(filename), filename))
     heirs = [segment for segment in segments if segment.verb == "extends"]
@@ -119,7 +118,7 @@ def _end(segments: Segments, start: int, filename: str) -> int:
     raise TemplateSyntaxError("block: is never closed", segments[start].line, None, filename)
 
 
-def _segments(environment: sandbox.Environment, source: str, filename: str) -> Iterator[Segment]:
+def _segments(environment: Environment, source: str, filename: str) -> Iterator[Segment]:
     inner: list[str] = []
     kind: Literal["expression", "statement"] | None = None
     for line, part, value in environment.lex(source, filename=filename):

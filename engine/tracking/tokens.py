@@ -20,6 +20,7 @@ from errors import NotFound
 KEY_BYTES_MIN = 16
 TARGET_CHARS_MAX = 2_048
 LINK_MAX = 0xFFFF
+HONEYPOT = LINK_MAX  # the number of the link that no reader sees
 SHORT_CHARS = 44  # of a token without a target
 
 _TAG = 16

@@ -8,7 +8,8 @@ from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from engine.templates.sandbox import bounds, budget, filters, generating, printing
+from engine.templates.sandbox import bounds, code_generator, filters, printing
+from engine.templates.sandbox.code_generator import BytesFilter
 
 SOURCE_BYTES_MAX = 262_144
 OUTPUT_BYTES_MAX = 1_000_000
@@ -28,25 +29,25 @@ _METHODS: Mapping[type, frozenset[str]] = {
 class Environment(ImmutableSandboxedEnvironment):
     """Compiles template sources; `autoescape` is on for HTML and off for text.
 
-    Static text leaves with CRLF line ends, so that a mail needs no second pass over it. `wraps` are the filters for
-    `{% filter %}` alone that take and give what has been encoded already.
+    Static text leaves with CRLF line ends, so that a mail needs no second pass over it. `bytes_filters` are the
+    filters for `{% filter %}` alone that take and give what has been encoded already.
     """
 
-    code_generator_class = generating.Generator
+    code_generator_class = code_generator.Generator
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
-    def __init__(self, *, autoescape: bool, wraps: Mapping[str, generating.Wrap] | None = None) -> None:
+    def __init__(self, *, autoescape: bool, bytes_filters: Mapping[str, BytesFilter] | None = None) -> None:
         super().__init__(
             autoescape=autoescape,
             undefined=StrictUndefined,
             newline_sequence="\r\n",
             keep_trailing_newline=True,
-            finalize=filters.paid,
+            finalize=filters.finalize,
         )
-        self.wraps = dict(wraps or {})
+        self.bytes_filters = dict(bytes_filters or {})
         self.globals = {"range": bounds.short_range}
         self.eval_ctx = nodes.EvalContext(self)
-        self.filters = {**filters.ALLOWED, **self.wraps, "_rounds": bounds.rounds, "_scalar": printing.scalar}
+        self.filters = {**filters.ALLOWED, **self.bytes_filters, "_rounds": bounds.rounds, "_scalar": printing.scalar}
         if not autoescape:
             self.filters["e"] = self.filters["escape"] = self.filters["string"]
 
@@ -74,8 +75,8 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """The operators that can make much out of little: measured before and paid for after."""
-        bounds.may_operate(operator, left, right)
-        return budget.charge(context, super().call_binop(context, operator, left, right))
+        bounds.check_operation(operator, left, right)
+        return context.charge(super().call_binop(context, operator, left, right))
 
 
 def render(templates: Sequence[Template], values: dict[str, Any], names: Iterable[str] = ()) -> list[bytes]:
@@ -83,17 +84,17 @@ def render(templates: Sequence[Template], values: dict[str, Any], names: Iterabl
 
     `names` are those that the templates use, as far as that is known.
     """
-    text, html = printing.words(values, names)
+    text, html = printing.encoded_variables(values, names)
     return [_rendered(template, values, html if template.environment.autoescape else text) for template in templates]
 
 
-def _rendered(template: Template, values: dict[str, Any], words: printing.Words) -> bytes:
+def _rendered(template: Template, values: dict[str, Any], variables: printing.EncodedVariables) -> bytes:
     pieces: list[bytes] = []
-    for run in template.root_render_func(printing.Page(template.environment, values, words)):
-        pieces += run  # type: ignore[arg-type]  # a tuple of bytes, see generating
+    for run in template.root_render_func(printing.RenderContext(template.environment, values, variables)):
+        pieces += run  # type: ignore[arg-type]  # a tuple of bytes, see code_generator
     if len(pieces) > PIECES_UNMEASURED and sum(map(len, pieces)) > OUTPUT_BYTES_MAX:
         raise SecurityError(f"the template makes more than {OUTPUT_BYTES_MAX} bytes")
-    made = b"".join(pieces)
-    if len(made) > OUTPUT_BYTES_MAX:
+    output = b"".join(pieces)
+    if len(output) > OUTPUT_BYTES_MAX:
         raise SecurityError(f"the template makes more than {OUTPUT_BYTES_MAX} bytes")
-    return made
+    return output

@@ -9,7 +9,7 @@ from jinja2 import Environment, nodes, pass_context
 from jinja2.exceptions import SecurityError, TemplateSyntaxError
 from jinja2.visitor import NodeTransformer
 
-from engine.templates.sandbox import budget, filters, printing
+from engine.templates.sandbox import printing
 
 RANGE_MAX = 1_000
 NUMBER_BITS_MAX = 4_096
@@ -43,7 +43,7 @@ class Rewriter(NodeTransformer):
             raise TemplateSyntaxError("recursive loops have no place here", node.lineno, *self._place)
         static = sum(len(text.data) for text in node.find_all(nodes.TemplateData))
         printed = sum(len(output.nodes) for output in node.find_all(nodes.Output))
-        price = nodes.Const(max(static + printed, budget.ROUND_UNITS), lineno=node.lineno)
+        price = nodes.Const(max(static + printed, printing.ROUND_UNITS), lineno=node.lineno)
         node.iter = self._through("_rounds", node.iter, price)
         return node
 
@@ -70,10 +70,10 @@ _REWRITES: Mapping[type, Callable[[Rewriter, Any], nodes.Node]] = {
 
 
 @pass_context
-def rounds(page: printing.Page, values: Any, price: int) -> Any:
+def rounds(context: printing.RenderContext, values: Any, price: int) -> Any:
     """What a loop runs over, paid for before it starts."""
-    items = values if hasattr(values, "__len__") else list(islice(values, budget.UNITS_MAX // price + 1))
-    page.spend(len(items) * price)
+    items = values if hasattr(values, "__len__") else list(islice(values, printing.UNITS_MAX // price + 1))
+    context.spend(len(items) * price)
     return items
 
 
@@ -85,34 +85,34 @@ def short_range(*bounds: int) -> range:
     return numbers
 
 
-def may_operate(operator: str, left: Any, right: Any) -> None:
+def check_operation(operator: str, left: Any, right: Any) -> None:
     """SecurityError if `left operator right` could make something out of proportion."""
     if isinstance(left, (list, tuple)) or (isinstance(right, (list, tuple)) and operator != "%"):
         raise SecurityError(f"{operator}: not for lists")
     if operator == "%" and isinstance(left, str):
-        _may_format(left, right)
+        _check_format(left, right)
     elif operator == "*":
-        _may_multiply(left, right)
+        _check_multiply(left, right)
     elif operator == "**" and isinstance(left, int) and isinstance(right, int):
-        _fits(left.bit_length() * max(right, 0))
+        _check_bits(left.bit_length() * max(right, 0))
 
 
-def _may_multiply(left: Any, right: Any) -> None:
+def _check_multiply(left: Any, right: Any) -> None:
     if isinstance(right, str):
         left, right = right, left
     if isinstance(left, str) and isinstance(right, int):
-        filters.measured(len(left) * right)
+        printing.check_length(len(left) * right)
     elif isinstance(left, int) and isinstance(right, int):
-        _fits(left.bit_length() + right.bit_length())
+        _check_bits(left.bit_length() + right.bit_length())
 
 
-def _may_format(pattern: str, values: Any) -> None:
+def _check_format(pattern: str, values: Any) -> None:
     if _WIDE_FORMAT.search(pattern):
         raise SecurityError("%: widths have at most two digits")
     each = values.values() if isinstance(values, dict) else values if isinstance(values, tuple) else (values,)
-    filters.measured(len(pattern) + sum(len(str(printing.scalar(value))) for value in each))
+    printing.check_length(len(pattern) + sum(len(str(printing.scalar(value))) for value in each))
 
 
-def _fits(bits: int) -> None:
+def _check_bits(bits: int) -> None:
     if bits > NUMBER_BITS_MAX:
         raise SecurityError(f"a number of more than {NUMBER_BITS_MAX} bits")

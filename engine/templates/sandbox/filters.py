@@ -7,13 +7,10 @@ from urllib.parse import quote
 
 from jinja2 import filters as stock
 from jinja2 import pass_context
-from jinja2.exceptions import SecurityError
 from markupsafe import Markup, escape, soft_str
 
-from engine.templates.sandbox import budget
-from engine.templates.sandbox.printing import Page, printed, scalar
-
-TEXT_CHARS_MAX = 100_000
+from engine.templates.sandbox import printing
+from engine.templates.sandbox.printing import RenderContext, scalar
 
 _PERCENT = tuple(quote(bytes([byte]), safe="") for byte in range(256))
 _TAGS = re.compile(r"<[^>]*>")
@@ -24,34 +21,28 @@ _STOCK = (
 
 
 @pass_context
-def paid(page: Page, value: Any) -> str:
+def finalize(context: RenderContext, value: Any) -> str:
     """What `{{ value }}` prints, paid for by its length."""
-    text = printed(value)
-    page.spend(len(text))
+    text = printing.printed(value)
+    context.spend(len(text))
     return text
 
 
 @pass_context
-def joined(page: Page, values: Iterable[Any], separator: str = "") -> str:
+def joined(context: RenderContext, values: Iterable[Any], separator: str = "") -> str:
     """The values one after the other; where one of them is markup, the others are escaped."""
     texts = [soft_str(scalar(value)) for value in values]
-    measured(sum(map(len, texts)) + len(separator) * len(texts))
+    printing.check_length(sum(map(len, texts)) + len(separator) * len(texts))
     joint = escape(separator) if any(isinstance(text, Markup) for text in texts) else separator
-    text: str = budget.charge(page, joint.join(texts))
+    text: str = context.charge(joint.join(texts))
     return text
 
 
-def measured(chars: int) -> None:
-    """SecurityError if an expression would make more than TEXT_CHARS_MAX characters."""
-    if chars > TEXT_CHARS_MAX:
-        raise SecurityError(f"an expression makes more than {TEXT_CHARS_MAX} characters")
-
-
 @pass_context
-def _replace(page: Page, value: Any, old: str, new: str) -> Any:
+def _replace(context: RenderContext, value: Any, old: str, new: str) -> Any:
     text = soft_str(scalar(value))
-    measured(len(text) + text.count(old) * len(new))
-    return budget.charge(page, text.replace(old, new))
+    printing.check_length(len(text) + text.count(old) * len(new))
+    return context.charge(text.replace(old, new))
 
 
 def _round(value: float, digits: int = 0) -> float:

@@ -10,10 +10,18 @@ from jinja2.runtime import Context
 from jinja2.utils import missing
 from markupsafe import escape
 
-from engine.templates.sandbox.budget import Budget
+UNITS_MAX = 1_000_000  # one unit is one character
+ROUND_UNITS = 100  # what a round of a loop costs at least: 10,000 rounds in all
+TEXT_CHARS_MAX = 100_000  # of one expression
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _SPECIAL = b"&<>'\"\r\n\0"  # what stands in a mail otherwise than in its variable
+
+
+def check_length(chars: int) -> None:
+    """SecurityError if an expression would make more than TEXT_CHARS_MAX characters."""
+    if chars > TEXT_CHARS_MAX:
+        raise SecurityError(f"an expression makes more than {TEXT_CHARS_MAX} characters")
 
 
 def scalar(value: Any) -> Any:
@@ -31,7 +39,7 @@ def printed(value: Any) -> str:
     return type(text)(_BREAK.sub("\r\n", text)) if "\n" in text or "\r" in text else text
 
 
-class Words(dict[str, bytes]):
+class EncodedVariables(dict[str, bytes]):
     """The variables of one mail as its templates print them, each encoded at its first use; escaped for HTML."""
 
     __slots__ = ("_escapes", "_values")
@@ -48,9 +56,9 @@ class Words(dict[str, bytes]):
         return encoded
 
 
-def words(values: Mapping[str, Any], names: Iterable[str]) -> tuple[Words, Words]:
+def encoded_variables(values: Mapping[str, Any], names: Iterable[str]) -> tuple[EncodedVariables, EncodedVariables]:
     """The words of one mail for text and for HTML; most are the same in both, and those of `names` made at once."""
-    text, html = Words(values, False), Words(values, True)
+    text, html = EncodedVariables(values, False), EncodedVariables(values, True)
     for name in names:
         value = values.get(name)
         if type(value) is str and value.isprintable():  # what cannot be encoded is told when it is printed
@@ -69,22 +77,23 @@ def _encoded(value: Any, escapes: bool) -> bytes:
     return (escape(text) if escapes else text).encode()
 
 
-class Page(Budget, Context):
+class RenderContext(Context):
     """What the code of one template sees while it renders one mail: Jinja's context, made cheaply.
 
     Jinja's own copies the globals and works out the escaping anew each time; nothing here changes that.
     """
 
     name = None
+    budget = UNITS_MAX
     blocks: Mapping[str, Any] = {}  # type: ignore[assignment]  # refused in templates
     exported_vars: set[str] = set()  # noqa: RUF012  # for those who import a template: nobody
 
-    def __init__(self, environment: Any, values: dict[str, Any], words: Words) -> None:
+    def __init__(self, environment: Any, values: dict[str, Any], variables: EncodedVariables) -> None:
         self.environment = environment
         self.parent = values
         self.eval_ctx = environment.eval_ctx
         self.vars = {}
-        self.words = words
+        self.variables = variables
 
     def resolve_or_missing(self, key: str) -> Any:
         """The value of a name, or Jinja's sign that there is none."""
@@ -92,8 +101,20 @@ class Page(Budget, Context):
             return self.vars[key]
         return self.parent[key] if key in self.parent else self.environment.globals.get(key, missing)
 
-    def piece(self, value: Any) -> bytes:
+    def encode(self, value: Any) -> bytes:
         """What `{{ value }}` puts into the mail, paid for by its length."""
         encoded = _encoded(value, self.eval_ctx.autoescape)
         self.spend(len(encoded))
         return encoded
+
+    def spend(self, units: int) -> None:
+        """Take `units` off, or SecurityError when there are not that many left."""
+        self.budget -= units
+        if self.budget < 0:
+            raise SecurityError(f"the template makes more than {UNITS_MAX} characters or loops without end")
+
+    def charge(self, text: Any) -> Any:
+        """`text` itself, paid for by its length; what is no text is free."""
+        if isinstance(text, str):
+            self.spend(len(text))
+        return text

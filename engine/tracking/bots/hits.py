@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
+from engine.tracking import tokens
+
 BUCKET_S = 10
-HONEYPOT = 0xFFFF  # the number of the link that no reader sees
+HONEYPOT = tokens.HONEYPOT
 
 
 class Verdict(NamedTuple):

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import errors
-from engine.messages import compose
-from engine.templates import links, templates
+from engine.messages import compose, links
+from engine.templates import templates
 from engine.tracking import tokens
 from tests.engine.templates.conftest import Write
 
@@ -116,7 +116,7 @@ def test_the_boundary_stands_between_the_parts_alone() -> None:
 def test_no_template_can_learn_the_boundary(write: Write, name: str) -> None:
     template = write(f"{{{{ {name} }}}}")
     with pytest.raises(templates.CannotRender):
-        template.encode({}, links.Addresses(SIGNER.mail(EMAIL), "https://a.example", unsubscribes=True))
+        template.encode({}, links.SignedLinks(SIGNER.mail(EMAIL), "https://a.example", unsubscribes=True))
 
 
 @pytest.mark.parametrize("name", LIBRARY.names())

@@ -51,5 +51,5 @@ def _rendered(source: str, given: dict[str, object], *, escapes: bool) -> str:
     environment: Environment = PlainEnvironment(autoescape=escapes)
     environment.filters[links.CLICKED] = _clicked
     template = environment.from_string(source)
-    page = printing.Page(environment, given, printing.Words(given, escapes))
-    return _BREAK.sub("\r\n", "".join(template.root_render_func(page)))
+    context = printing.RenderContext(environment, given, printing.EncodedVariables(given, escapes))
+    return _BREAK.sub("\r\n", "".join(template.root_render_func(context)))

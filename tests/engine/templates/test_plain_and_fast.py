@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from engine.messages import compose, headers
-from engine.templates import links, templates
-from engine.tracking import bots, tokens
+from engine.messages import compose, headers, links
+from engine.templates import templates
+from engine.tracking import tokens
 from tests.engine.templates import plain
 
 SIGNER = tokens.Signer([b"a tracking key of the tests"])
@@ -96,8 +96,8 @@ def message(variables: dict[str, object]) -> compose.Message:
     return compose.Message(EMAIL, "1@cadencia.example", "a@a.example", None, "any", variables, "marketing")
 
 
-def addresses() -> links.Addresses:
-    return links.Addresses(SIGNER.mail(EMAIL), SENDER.public_url, unsubscribes=True)
+def addresses() -> links.SignedLinks:
+    return links.SignedLinks(SIGNER.mail(EMAIL), SENDER.public_url, unsubscribes=True)
 
 
 @given(
@@ -136,7 +136,7 @@ def test_the_hidden_link_is_rendered_as_jinja_alone_would(body: str) -> None:
         subject, html, text = plain.rendered(folder, variables, addresses(), hidden)
         fast = library.get("any").encode(variables, addresses())
     assert fast == (subject, html.encode(), text.encode())
-    assert f'"{escape(addresses().clicked(bots.HONEYPOT, hidden))}" style="display:none;"' in html
+    assert f'"{escape(addresses().clicked(tokens.HONEYPOT, hidden))}" style="display:none;"' in html
     reads_back(library, variables, (subject, html, text), eight_bit=True)
 
 

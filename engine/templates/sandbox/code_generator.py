@@ -6,15 +6,15 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.nodes import Const, Expr, FilterBlock, Name, Node, Output, Template, TemplateData
 from markupsafe import escape
 
-Wrap = Callable[..., bytes]
-Printing = tuple[Node, Frame]
+BytesFilter = Callable[..., bytes]
+Printed = tuple[Node, Frame]
 
 # Names that Jinja itself gives a meaning, whatever the mail's variables are called.
-JINJAS = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
+RESERVED_NAMES = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
 
 
 class Generator(CodeGenerator):
-    """Writes `yield (b"static", words["name"], …)` where Jinja yields its strings one by one.
+    """Writes `yield (b"static", variables["name"], …)` where Jinja yields its strings one by one.
 
     Static text is encoded here, once; a variable is looked up among the words of its mail; any other expression is
     Jinja's own code, encoded. Text captured by `{% set %}` or `{% filter %}` stays text until it is printed.
@@ -22,16 +22,16 @@ class Generator(CodeGenerator):
 
     def visit_Template(self, node: Template, frame: Frame | None = None) -> None:  # noqa: N802  # Jinja's name
         """The whole module."""
-        bound = JINJAS.union(name.name for name in node.find_all(Name) if name.ctx != "load")
+        bound = RESERVED_NAMES.union(name.name for name in node.find_all(Name) if name.ctx != "load")
         for output in node.find_all(Output):
-            output.nodes = [_as_word(child, bound) for child in output.nodes]
+            output.nodes = [_as_variable(child, bound) for child in output.nodes]
         super().visit_Template(node, frame)
 
     def write_commons(self) -> None:
         """What every root function begins with."""
         super().write_commons()
-        self.writeline("words = context.words")
-        self.writeline("piece = context.piece")
+        self.writeline("variables = context.variables")
+        self.writeline("encode = context.encode")
 
     def blockvisit(self, nodes: Iterable[Node], frame: Frame) -> None:
         """The nodes one after the other; those that print with no statement between them leave in one tuple."""
@@ -39,11 +39,11 @@ class Generator(CodeGenerator):
             super().blockvisit(nodes, frame)
             return
         self.writeline("pass")
-        run: list[Printing] = []
+        run: list[Printed] = []
         for node in nodes:
             if isinstance(node, Output):
                 run += [(child, frame) for child in node.nodes]
-            elif isinstance(node, FilterBlock) and self._is_wrap(node) and _only_prints(node):
+            elif isinstance(node, FilterBlock) and self._is_bytes_filter(node) and _only_prints(node):
                 run.append((node, self._inner(node, frame)))
             else:
                 self._write_run(run)
@@ -57,10 +57,10 @@ class Generator(CodeGenerator):
         self.buffer(inner)
         self.blockvisit(node.body, inner)
         self.writeline("yield (" if frame.buffer is None else f"{frame.buffer}.append(", node)
-        if self._is_wrap(node):
-            self._begin_wrap(node)
+        if self._is_bytes_filter(node):
+            self._begin_filter(node)
             self.write(f"concat({inner.buffer}).encode()")
-            self._end_wrap(node, inner)
+            self._end_filter(node, inner)
         else:
             self.write("environment.finalize(context, ")
             self.visit_Filter(node.filter, inner)
@@ -75,16 +75,16 @@ class Generator(CodeGenerator):
         self.enter_frame(inner)
         return inner
 
-    def _is_wrap(self, node: FilterBlock) -> bool:
-        return node.filter.node is None and node.filter.name in self.environment.wraps  # type: ignore[attr-defined]
+    def _is_bytes_filter(self, node: FilterBlock) -> bool:
+        return node.filter.node is None and node.filter.name in self.environment.bytes_filters  # type: ignore[attr-defined]
 
-    def _write_run(self, run: Sequence[Printing]) -> None:
+    def _write_run(self, run: Sequence[Printed]) -> None:
         if run:
             self.writeline("yield (", run[0][0])
-            self._write_pieces(run)
+            self._write_all(run)
             self.write(")")
 
-    def _write_pieces(self, run: Sequence[Printing]) -> None:
+    def _write_all(self, run: Sequence[Printed]) -> None:
         static = ""
         for node, frame in run:
             fixed = _fixed(node, frame)
@@ -93,39 +93,39 @@ class Generator(CodeGenerator):
                 continue
             self._write_static(static)
             static = ""
-            self._write_piece(node, frame)
+            self._write_printed(node, frame)
         self._write_static(static)
 
     def _write_static(self, text: str) -> None:
         if text:
             self.write(f"{text.encode()!r}, ")
 
-    def _write_piece(self, node: Node, frame: Frame) -> None:
-        if isinstance(node, Const) and isinstance(node.value, _Word):
-            self.write(f"words[{node.value.name!r}], ")
+    def _write_printed(self, node: Node, frame: Frame) -> None:
+        if isinstance(node, Const) and isinstance(node.value, _Variable):
+            self.write(f"variables[{node.value.name!r}], ")
         elif isinstance(node, FilterBlock):
-            self._begin_wrap(node)
+            self._begin_filter(node)
             self.write("b''.join((")
-            self._write_pieces([(child, frame) for output in node.body for child in output.iter_child_nodes()])
+            self._write_all([(child, frame) for output in node.body for child in output.iter_child_nodes()])
             self.write("))")
-            self._end_wrap(node, frame)
+            self._end_filter(node, frame)
             self.write(", ")
         else:
-            self.write("piece(")
+            self.write("encode(")
             self.visit(node, frame)
             self.write("), ")
 
-    def _begin_wrap(self, node: FilterBlock) -> None:
+    def _begin_filter(self, node: FilterBlock) -> None:
         self.write(f"{self.filters[node.filter.name]}(context, ")
 
-    def _end_wrap(self, node: FilterBlock, frame: Frame) -> None:
+    def _end_filter(self, node: FilterBlock, frame: Frame) -> None:
         for argument in node.filter.args:
             self.write(", ")
             self.visit(argument, frame)
         self.write(")")
 
 
-class _Word:
+class _Variable:
     """A variable of the mail, in a place where it is printed; where text is captured, Jinja writes this as it is."""
 
     def __init__(self, name: str) -> None:
@@ -135,9 +135,9 @@ class _Word:
         return f"context.resolve({self.name!r})"
 
 
-def _as_word(node: Expr, bound: Set[str]) -> Expr:
+def _as_variable(node: Expr, bound: Set[str]) -> Expr:
     if isinstance(node, Name) and node.name not in bound:
-        return Const(_Word(node.name), lineno=node.lineno)
+        return Const(_Variable(node.name), lineno=node.lineno)
     return node
 
 

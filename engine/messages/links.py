@@ -1,0 +1,39 @@
+"""The signed addresses of one mail that lead back to us."""
+
+from engine.templates import links
+from engine.tracking import tokens
+
+
+class SignedLinks:
+    """The signed addresses of one mail; a link that stands in it twice is signed once."""
+
+    __slots__ = ("_mail", "_public_url", "_signed", "pixel", "unsubscribe")
+
+    def __init__(self, mail: tokens.Mail, public_url: str, *, unsubscribes: bool) -> None:
+        self._mail = mail
+        self._public_url = public_url
+        self._signed: dict[tuple[int, str], str] = {}
+        self.pixel = f"{public_url}/o/{mail.opened().decode()}.gif"
+        self.unsubscribe = f"{public_url}/u/{mail.unsubscribe().decode()}" if unsubscribes else ""
+
+    def clicked(self, link: int, target: str) -> str:
+        """The tracked address; a harmless target as it is; "#" for one that must not be followed."""
+        address = self._signed.get((link, target))
+        if address is None:
+            try:
+                address = self._tracked(link, target)
+            except ValueError:
+                address = self._repaired(link, target)
+            self._signed[link, target] = address
+        return address
+
+    def _repaired(self, link: int, target: str) -> str:
+        """The address for a target that is not in printable ASCII, or no web address at all."""
+        web = links.web_target(target)
+        if web is not None:
+            return self._tracked(link, web)
+        return target.strip() if links.is_harmless(target) else "#"
+
+    def _tracked(self, link: int, target: str) -> str:
+        token = self._mail.clicked(tokens.destination(link, target))
+        return f"{self._public_url}/c/{token.decode()}"
