@@ -40,15 +40,15 @@ class Result:
     sink_us: float
 
 
-def letters(count: int, size: int) -> Iterator[smtp.Letter]:
+def messages(count: int, size: int) -> Iterator[smtp.OutgoingMessage]:
     """Messages of about `size` bytes, ready made but for their Message-ID."""
     body = LINE * max(1, (size - 200) // len(LINE))
     for slot in range(count):
         head = b"Message-ID: <%d@cadencia.example>\r\nFrom: %b\r\nTo: <ana%d@example.com>\r\nSubject: Hola\r\n\r\n"
-        yield smtp.Letter(slot % GROUP, f"ana{slot}@example.com", head % (slot, FROM.encode(), slot) + body)
+        yield smtp.OutgoingMessage(slot % GROUP, f"ana{slot}@example.com", head % (slot, FROM.encode(), slot) + body)
 
 
-def ours(port: int, batch: list[smtp.Letter]) -> None:
+def ours(port: int, batch: list[smtp.OutgoingMessage]) -> None:
     """Four kept connections, pipelined, in groups, each message marked twice in the flight recorder."""
     carrier = smtp.Transport(smtp.Relay.from_url(f"smtp://127.0.0.1:{port}"), smtp.Limits(connections=4))
     with tempfile.TemporaryDirectory() as folder:
@@ -62,21 +62,23 @@ def ours(port: int, batch: list[smtp.Letter]) -> None:
     carrier.close()
 
 
-def smtplib_kept(port: int, batch: list[smtp.Letter]) -> None:
+def smtplib_kept(port: int, batch: list[smtp.OutgoingMessage]) -> None:
     """One smtplib connection for all."""
     with smtplib.SMTP("127.0.0.1", port) as client:
-        for letter in batch:
-            client.sendmail(FROM, [letter.recipient], letter.data)
+        for message in batch:
+            client.sendmail(FROM, [message.recipient], message.data)
 
 
-def smtplib_anew(port: int, batch: list[smtp.Letter]) -> None:
+def smtplib_anew(port: int, batch: list[smtp.OutgoingMessage]) -> None:
     """An smtplib connection for each message."""
-    for letter in batch:
+    for message in batch:
         with smtplib.SMTP("127.0.0.1", port) as client:
-            client.sendmail(FROM, [letter.recipient], letter.data)
+            client.sendmail(FROM, [message.recipient], message.data)
 
 
-def measure(name: str, way: Callable[[int, list[smtp.Letter]], None], batch: list[smtp.Letter]) -> Result:
+def measure(
+    name: str, way: Callable[[int, list[smtp.OutgoingMessage]], None], batch: list[smtp.OutgoingMessage]
+) -> Result:
     """Send `batch` this way to a fresh sink, and count that all of it arrived."""
     with sink.running() as receiver:
         way(receiver.port, batch[:50])
@@ -96,7 +98,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=5_000, help="bytes a message")
     parser.add_argument("--profile", action="store_true", help="show where our client spends its time")
     options = parser.parse_args()
-    batch = list(letters(options.count, options.size))
+    batch = list(messages(options.count, options.size))
     if options.profile:
         with sink.running() as receiver, cProfile.Profile() as profile:
             ours(receiver.port, batch)

@@ -167,9 +167,9 @@ class _Drain:
         self._sending.recorder.begin(group.id, [member.email_id for member in group.members], self._relay)
         own: dict[int, Outcome] = {}
         turns = self._sending.transport.turns([member.to for member in group.members], own)
-        letters = self._letters(group, turns, own)
+        messages = self._messages(group, turns, own)
         heard = self._sending.transport.send(
-            letters, self._mail_from, self._sending.recorder, tick=lambda: self._tick(group, letters)
+            messages, self._mail_from, self._sending.recorder, tick=lambda: self._tick(group, messages)
         )
         answers = {**heard, **own} if own else heard
         return [(member, answers.get(slot, _UNTRIED)) for slot, member in enumerate(group.members)]
@@ -187,11 +187,11 @@ class _Drain:
             claim.start(session, group)
         return True
 
-    def _letters(self, group: Group, turns: Iterable[int | None], own: dict[int, Outcome]) -> smtp.Ahead:
-        """The letters of a group, in their turns; what cannot be composed is refused here."""
+    def _messages(self, group: Group, turns: Iterable[int | None], own: dict[int, Outcome]) -> smtp.Prefetch:
+        """The messages of a group, in their turns; what cannot be composed is refused here."""
         now, eight_bit = self._time.now(), self._sending.transport.eight_bit
 
-        def composed(slot: int) -> smtp.Letter | None:
+        def composed(slot: int) -> smtp.OutgoingMessage | None:
             member = group.members[slot]
             try:
                 data, has_no_dots = self._sending.composer.made(member, now=now, eight_bit=eight_bit)
@@ -199,16 +199,16 @@ class _Drain:
                 own[slot] = Rejected(Phase.CONNECT, 0, None, f"cannot be composed: {error}", dead_address=False)
                 return None
             # That it has only CRLF is the composer's promise.
-            return smtp.Letter(slot, member.to, data, has_only_crlf=True, has_no_dots=has_no_dots)
+            return smtp.OutgoingMessage(slot, member.to, data, has_only_crlf=True, has_no_dots=has_no_dots)
 
-        return smtp.Ahead(turns, composed)
+        return smtp.Prefetch(turns, composed)
 
-    def _tick(self, group: Group, letters: smtp.Ahead) -> None:
+    def _tick(self, group: Group, messages: smtp.Prefetch) -> None:
         """At least once a second while a group is sent; where it takes too long for a stop, its rest is left."""
         if process.is_stopping():
             self._stops_at = min(self._stops_at, monotonic() + _FINISH_S)
             if monotonic() >= self._stops_at:
-                letters.end()
+                messages.end()
         self._renew(group)
 
     def _renew(self, group: Group) -> None:

@@ -1,4 +1,4 @@
-"""From the settings to what makes and carries letters: the composer and the transport."""
+"""From the settings to what makes and carries messages: the composer and the transport."""
 
 import sys
 from base64 import urlsafe_b64decode

@@ -1,4 +1,4 @@
-"""What became of one letter: the values a send gives back and the ledger settles by."""
+"""What became of one message: the values a send gives back and the ledger settles by."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -19,7 +19,7 @@ class Sent(NamedTuple):
     """The server took the message over: it is its own to deliver now.
 
     `at_ms` is when the reply was read (unix ms); 0 when nobody knows. A tuple, made in half the time of a frozen
-    dataclass: nearly every letter ends as one.
+    dataclass: nearly every message ends as one.
     """
 
     response: str
@@ -41,7 +41,7 @@ class Deferred:
 class Rejected:
     """A final refusal; with `dead_address` nobody lives there and the address is to be suppressed.
 
-    `at_ms` is 0 where the refusal is our own: the letter never reached a server.
+    `at_ms` is 0 where the refusal is our own: the message never reached a server.
     """
 
     phase: Phase
@@ -63,7 +63,7 @@ class InDoubt:
 class Untried:
     """No decision was reached and none can have been: give it back, no attempt is charged.
 
-    `response` is empty for a letter that never was on a connection, and else says how that one ended.
+    `response` is empty for a message that never was on a connection, and else says how that one ended.
     """
 
     response: str

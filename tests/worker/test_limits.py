@@ -87,7 +87,7 @@ def drain_all(count: int) -> None:
 
 
 class Times:
-    """A rule of a server that keeps when each letter came, and to which domain."""
+    """A rule of a server that keeps when each message came, and to which domain."""
 
     def __init__(self, takes_s: float = 0.0) -> None:
         self.came: list[tuple[str, float]] = []

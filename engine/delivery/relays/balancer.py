@@ -86,7 +86,7 @@ class Relays:
         raise self._unavailable(error)
 
     def turns(self, addresses: Sequence[str], refused: Collection[int]) -> Iterable[int | None]:
-        """In which order the letters to these addresses may go over that relay, by number; None for none just now.
+        """In which order the messages to these addresses may go over that relay, by number; None for none just now.
 
         Those in `refused` turned out to be none. It may end without all of them.
         """
@@ -97,20 +97,20 @@ class Relays:
 
     def send(
         self,
-        letters: Iterable[smtp.Letter | None],
+        messages: Iterable[smtp.OutgoingMessage | None],
         mail_from: str,
         recorder: smtp.Log,
         *,
         tick: Callable[[], object] | None = None,
     ) -> dict[int, Outcome]:
-        """As `smtp.Transport.send`; letters over the limit of their domain come back Paced, to be due at their turn."""
+        """Like `smtp.Transport.send`; a message over the limit of its domain gets the outcome Paced."""
         way, gate, urgent = self._chosen(), self._gate, self._is_urgent
         behind: dict[int, Outcome] = {}
         log = recorder
         if gate is not None:
             log, tick = gate.watch(recorder), _each(gate.renew, tick)
         try:
-            outcomes = way.send(letters, mail_from, log, tick=tick, is_urgent=urgent)
+            outcomes = way.send(messages, mail_from, log, tick=tick, is_urgent=urgent)
         finally:
             self._turn = self._gate = None
             if gate is not None:

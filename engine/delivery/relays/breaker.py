@@ -15,9 +15,9 @@ class Tolerance:
     """When a relay is left alone, and how long; what only a person can mend has the long rest at once."""
 
     in_a_row: int = 3
-    share: float = 0.5  # of the letters of a window that came back because of the relay
+    share: float = 0.5  # of the messages of a window that came back because of the relay
     window_s: float = 60.0
-    window_min: int = 20  # letters, before a share means anything
+    window_min: int = 20  # messages, before a share means anything
     rest_s: float = 2.0
     long_rest_s: float = 30.0
     longest_rest_s: float = 60.0
@@ -34,7 +34,7 @@ class Breaker:
         self._trips = 0  # in a row
         self._open_until: float | None = None
         self._pause_until = 0.0
-        self._window: deque[tuple[float, int, int]] = deque()  # when, letters, those that came back
+        self._window: deque[tuple[float, int, int]] = deque()  # when, messages, those that came back
 
     @property
     def state(self) -> str:
@@ -57,12 +57,12 @@ class Breaker:
         if is_lasting or self._in_a_row >= tolerance.in_a_row or self.state == "half-open":
             self._open(tolerance.long_rest_s if is_lasting else tolerance.rest_s)
 
-    def carried(self, letters: int, back: int, why: str) -> None:
-        """It was given `letters`, of which `back` came back, `why` because of the relay."""
-        if not letters:
+    def carried(self, messages: int, back: int, why: str) -> None:
+        """It was given `messages`, of which `back` came back, `why` because of the relay."""
+        if not messages:
             return
         now, tolerance = self._now(), self._tolerance
-        self._window.append((now, letters, back))
+        self._window.append((now, messages, back))
         while self._window[0][0] < now - tolerance.window_s:
             self._window.popleft()
         self._in_a_row = 0
@@ -70,7 +70,7 @@ class Breaker:
         if back and total >= tolerance.window_min and bad >= tolerance.share * total:
             self.why = why
             self._open(tolerance.rest_s)
-        elif back and self.state == "half-open" and back >= tolerance.share * letters:
+        elif back and self.state == "half-open" and back >= tolerance.share * messages:
             self._open(tolerance.rest_s)
         else:
             self._close()

@@ -1,4 +1,4 @@
-"""Limits by recipient domain: which letters of a group may go now, and when the others are to come again."""
+"""Limits by recipient domain: which messages of a group may go now, and when the others are to come again."""
 
 import re
 import time
@@ -41,7 +41,7 @@ def _limit(number: int, limit: str) -> DomainLimit:
 
 
 class Gate:
-    """The letters of one group on their way out, by slot: those whose domain has no room wait, the others go."""
+    """The messages of one group on their way out, by slot: those whose domain has no room wait, the others go."""
 
     def __init__(self, doors: Sequence[Door | None], refused: Collection[int], *, is_urgent: bool) -> None:
         self._doors = doors
@@ -65,11 +65,11 @@ class Gate:
             yield from self._let_in()
 
     def watch(self, log: Log) -> Log:
-        """The log, with an ear for the letters that are answered."""
+        """The log, with an ear for the messages that are answered."""
         return _Watched(log, self._doors)
 
     def renew(self) -> None:
-        """To be called about once a second while letters are on their way."""
+        """To be called about once a second while messages are on their way."""
         for door in self._lines:
             door.renew()
 
@@ -89,7 +89,7 @@ class Gate:
 
 
 class _Watched:
-    """A flight recorder that tells the doors which letters are on their way no more."""
+    """A flight recorder that tells the doors which messages are on their way no more."""
 
     def __init__(self, log: Log, doors: Sequence[Door | None]) -> None:
         self.complete = log.complete
@@ -111,7 +111,7 @@ class Domains:
         self._doors = {name: door for limit, door in zip(limits, self._all, strict=True) for name in limit.names}
 
     def gate(self, addresses: Sequence[str], refused: Collection[int], *, is_urgent: bool) -> Gate:
-        """The gate for one group of letters; `refused` has the slots of those that turn out to be none."""
+        """The gate for one group of messages; `refused` has the slots of those that turn out to be none."""
         doors = [self._doors.get(address.rpartition("@")[2].lower()) for address in addresses]
         return Gate(doors, refused, is_urgent=is_urgent)
 

@@ -11,9 +11,9 @@ from engine.delivery.relays.leases import Leases
 from engine.delivery.relays.redis_store import Store
 from engine.delivery.relays.shared_rate import Member, Shared
 
-HOLD_S = 0.05  # for how long a group waits for moments or connections, when all its other letters are through
+HOLD_S = 0.05  # for how long a group waits for moments or connections, when all its other messages are through
 _BURST_S = 0.25  # what is made up for: about as long as a group of other mails keeps a sender
-_LATE_S = 0.25  # after its turn: the ledger has the letter a little later, and others may be before it
+_LATE_S = 0.25  # after its turn: the ledger has the message a little later, and others may be before it
 _URGENT_S = 5.0
 _URGENT_WAIT_S = 1.0
 _LASTS_S = 0.1  # how long a mail is on its way, as long as none was seen
@@ -30,7 +30,7 @@ class DomainLimit:
 
 
 class Door:
-    """Asked before each letter whether it may go, and told which are on their way no more."""
+    """Asked before each message whether it may go, and told which are on their way no more."""
 
     def __init__(self, limit: DomainLimit, store: Store, member: Member) -> None:
         name = f"domain:{limit.names[0]}"
@@ -47,14 +47,14 @@ class Door:
         self._apart_s = 0.0
         self._turns = (0.0, 0.0, 1.0)  # of those this process lined up: the first, the last, the time between two
 
-    def expect(self, letters: int, *, is_urgent: bool) -> None:
+    def expect(self, messages: int, *, is_urgent: bool) -> None:
         """So many are to come, of one group."""
         if is_urgent != self._is_urgent:
             self._ask_at = 0.0
-        self._to_come, self._is_urgent = letters, is_urgent
+        self._to_come, self._is_urgent = messages, is_urgent
 
     def lets_in(self, slot: int, refused: Collection[int]) -> bool:
-        """Whether this letter may go now; then it is on its way until it is answered or the group is over."""
+        """Whether this message may go now; then it is on its way until it is answered or the group is over."""
         if self._leases is not None:
             for one in [one for one in self._under_way if one in refused]:
                 del self._under_way[one]
@@ -68,18 +68,18 @@ class Door:
         return True
 
     def answered(self, slot: int) -> None:
-        """This letter is on its way no more."""
+        """This message is on its way no more."""
         since = self._under_way.pop(slot, None)
         if since is not None:
             self._lasts_s += (time.monotonic() - since - self._lasts_s) / 8
 
     def renew(self) -> None:
-        """To be called about once a second while letters are on their way."""
+        """To be called about once a second while messages are on their way."""
         if self._leases is not None and self._under_way:
             self._share(self._leases)
 
     def line_up(self, count: int) -> Iterator[float]:
-        """The seconds after which each of `count` letters that were not let in is to come again.
+        """The seconds after which each of `count` messages that were not let in is to come again.
 
         Urgent ones stand in no line.
         """
@@ -102,7 +102,7 @@ class Door:
             self._leases.leave(waiting=self._to_come if self._is_urgent else 0)
 
     def turn_in_s(self) -> float | None:
-        """The seconds until the next letter in the line may come again; None when this process lined up none."""
+        """The seconds until the next message in the line may come again; None when this process lined up none."""
         first, last, interval_s = self._turns
         now = time.monotonic() + HOLD_S
         if now > last:
@@ -125,7 +125,7 @@ class Door:
     def _ask(self, now: float) -> None:
         """Take the moments that have come, and those that come while a group waits for them; they are used evenly.
 
-        Urgent letters use those of the next five seconds, at once.
+        Urgent messages use those of the next five seconds, at once.
         """
         want, within_s = (1, _URGENT_S) if self._is_urgent else (self._to_come, HOLD_S)
         grant = self._line.take(want, within_s=within_s)
@@ -139,6 +139,6 @@ class Door:
         return leases.share(want=self._to_come + using, using=using, is_urgent=self._is_urgent)
 
     def _interval_s(self) -> float:
-        """The time between two letters, as far as the limit allows it."""
+        """The time between two messages, as far as the limit allows it."""
         by_rate = self._line.rate.interval_s if self._has_rate else 0.0
         return max(by_rate, self._lasts_s / self._leases.limit if self._leases is not None else 0.0)

@@ -81,7 +81,7 @@ class Way:
 
     def send(
         self,
-        letters: Iterable[smtp.Letter | None],
+        messages: Iterable[smtp.OutgoingMessage | None],
         mail_from: str,
         log: smtp.Log,
         *,
@@ -91,11 +91,11 @@ class Way:
         """As `smtp.Transport.send`, within the limits; what is over the ceiling of the day comes back Paced."""
         self._sit()
         if self._allowance is None:
-            outcomes = self.transport.send(letters, mail_from, log, tick=tick, pace=self._pacer)
+            outcomes = self.transport.send(messages, mail_from, log, tick=tick, pace=self._pacer)
             self._judge(outcomes)
             return outcomes
         over: dict[int, Outcome] = {}
-        counted = _counted(letters, self._allowance, over, is_urgent=is_urgent)
+        counted = _counted(messages, self._allowance, over, is_urgent=is_urgent)
         outcomes = self.transport.send(counted, mail_from, log, tick=tick, pace=self._pacer)
         self._allowance.put_back(sum(isinstance(outcome, Untried) for outcome in outcomes.values()))
         self._judge(outcomes)
@@ -133,7 +133,7 @@ class Way:
 
 
 def _words_of_the_relay(outcome: Outcome) -> str:
-    """What was said of the relay itself, in refusing to take a letter now; empty when nothing was."""
+    """What was said of the relay itself, in refusing to take a message now; empty when nothing was."""
     match outcome:
         case Untried(response):
             return response
@@ -143,10 +143,10 @@ def _words_of_the_relay(outcome: Outcome) -> str:
 
 
 def _counted(
-    letters: Iterable[smtp.Letter | None], allowance: Allowance, over: dict[int, Outcome], *, is_urgent: bool
-) -> Iterator[smtp.Letter | None]:
-    for letter in letters:
-        if letter is None or allowance.take(is_urgent=is_urgent):
-            yield letter
+    messages: Iterable[smtp.OutgoingMessage | None], allowance: Allowance, over: dict[int, Outcome], *, is_urgent: bool
+) -> Iterator[smtp.OutgoingMessage | None]:
+    for message in messages:
+        if message is None or allowance.take(is_urgent=is_urgent):
+            yield message
         else:
-            over[letter.slot] = Paced(1.0)
+            over[message.slot] = Paced(1.0)

@@ -1,20 +1,20 @@
-"""Deliver batches of letters to a relay over SMTP or LMTP: letters in, outcomes out."""
+"""Deliver batches of messages to a relay over SMTP or LMTP: messages in, outcomes out."""
 
 from collections.abc import Callable, Iterable
 
 from engine.delivery.outcomes import Outcome
 from engine.delivery.smtp.batch import Batch, Interrupted, Log, StopSending
-from engine.delivery.smtp.envelope import Envelope, Letter
+from engine.delivery.smtp.envelope import Envelope, OutgoingMessage
 from engine.delivery.smtp.pool import Pool
-from engine.delivery.smtp.prefetch import Ahead
+from engine.delivery.smtp.prefetch import Prefetch
 from engine.delivery.smtp.relay import Limits, Reason, Relay, RelayUnavailable
 
 __all__ = [
-    "Ahead",
     "Interrupted",
-    "Letter",
     "Limits",
     "Log",
+    "OutgoingMessage",
+    "Prefetch",
     "Reason",
     "Relay",
     "RelayUnavailable",
@@ -66,30 +66,30 @@ class Transport:
 
     def send(
         self,
-        letters: Iterable[Letter | None],
+        messages: Iterable[OutgoingMessage | None],
         mail_from: str,
         log: Log,
         *,
         tick: Callable[[], object] | None = None,
         pace: Callable[[], float] | None = None,
     ) -> dict[int, Outcome]:
-        """Send `letters`, taken one by one as connections get free; the outcome of each, by slot.
+        """Send `messages`, taken one by one as connections get free; the outcome of each, by slot.
 
         Sent, Deferred, Rejected: a reply decided, and `log.answered` had it first. InDoubt: the body was handed
         over whole and no reply came. Untried: not so far, because the relay was lost and three tries in a row
-        failed. No letter is tried again here once `log.complete` was called for it. `tick` is called at least
+        failed. No message is tried again here once `log.complete` was called for it. `tick` is called at least
         once a second; what it, `pace` or `log` raises closes all connections and passes through (StopSending from
-        `tick`: ends the batch, outcomes as above). Raises Interrupted, with the outcomes, when `letters` raises.
+        `tick`: ends the batch, outcomes as above). Raises Interrupted, with the outcomes, when `messages` raises.
 
-        `pace` is asked before a letter is put on a connection: 0.0 lets it go and counts it, more is how many
-        seconds to hold letters back before asking again. Replies are read and `tick` is called meanwhile. So they are
-        while `letters` gives None, which says that none may go just now.
+        `pace` is asked before a message is put on a connection: 0.0 lets it go and counts it, more is how many
+        seconds to hold messages back before asking again. Replies are read and `tick` is called meanwhile. So they are
+        while `messages` gives None, which says that none may go just now.
 
-        While all connections wait for answers, letters that are an `Ahead` are composed further.
+        While all connections wait for answers, messages that are an `Prefetch` are composed further.
         """
         envelope = Envelope(mail_from)
         self._pool.reap()
-        return Batch(self._pool, envelope, log, tick=tick, pace=pace).run(letters)
+        return Batch(self._pool, envelope, log, tick=tick, pace=pace).run(messages)
 
     def close_if_idle(self) -> None:
         """Close what has been idle for `idle_s`, or was closed by the relay meanwhile."""

@@ -1,4 +1,4 @@
-"""One send: letters handed out to connections as these get free, until every letter has its outcome."""
+"""One send: messages handed out to connections as these get free, until every message has its outcome."""
 
 import time
 from collections import Counter, deque
@@ -7,18 +7,18 @@ from typing import Protocol
 
 from engine.delivery import replies
 from engine.delivery.outcomes import Outcome, Phase, Sent, Untried
-from engine.delivery.smtp.envelope import Envelope, Letter
+from engine.delivery.smtp.envelope import Envelope, OutgoingMessage
 from engine.delivery.smtp.handshake import Opening
 from engine.delivery.smtp.pool import Pool
-from engine.delivery.smtp.prefetch import Ahead
+from engine.delivery.smtp.prefetch import Prefetch
 from engine.delivery.smtp.relay import RelayUnavailable
 from engine.delivery.smtp.reply_parser import is_plain
 from engine.delivery.smtp.session import Session
 from engine.delivery.smtp.wire import Lost
 
-_TRIES = 3  # of one letter within a batch, and of the relay before a batch gives up
+_TRIES = 3  # of one message within a batch, and of the relay before a batch gives up
 _SWEEP_S = 0.5
-_HELD_S = 0.005  # how soon to ask again for a letter when none may go
+_HELD_S = 0.005  # how soon to ask again for a message when none may go
 _ANSWER = Phase.ANSWER  # looking a member up costs as much as a call
 
 
@@ -26,10 +26,10 @@ class Log(Protocol):
     """The flight recorder, as the wire sees it. What it raises ends the batch on the spot."""
 
     def complete(self, slot: int) -> None:
-        """Called once for a letter, before the write that can carry its final dot."""
+        """Called once for a message, before the write that can carry its final dot."""
 
     def answered(self, slot: int, code: int, reply: bytes, ms: int, phase: int) -> None:
-        """Called once for a letter, when the reply that decides about it has been read.
+        """Called once for a message, when the reply that decides about it has been read.
 
         `reply` holds no address; `ms` is unix time in milliseconds.
         """
@@ -40,15 +40,15 @@ class StopSending(Exception):
 
 
 class Interrupted(Exception):
-    """The letters ended in an error, which is the cause; `outcomes` holds all that were taken before it."""
+    """The messages ended in an error, which is the cause; `outcomes` holds all that were taken before it."""
 
     def __init__(self, outcomes: dict[int, Outcome]) -> None:
-        super().__init__(f"composing failed after {len(outcomes)} letters")
+        super().__init__(f"composing failed after {len(outcomes)} messages")
         self.outcomes = outcomes
 
 
 class Batch:
-    """The desk of one send: hands out letters, collects outcomes, watches the clock."""
+    """The desk of one send: hands out messages, collects outcomes, watches the clock."""
 
     def __init__(
         self,
@@ -61,33 +61,33 @@ class Batch:
     ) -> None:
         self.envelope = envelope
         self._pool = pool
-        self._letters: Iterator[Letter | None] = iter(())
+        self._messages: Iterator[OutgoingMessage | None] = iter(())
         self.complete = log.complete  # as a session asks it: before the write that may carry a final dot
         self._answered = log.answered
         self._tick = tick
         self._pace = pace
-        self._ahead: Ahead | None = None
-        self._held_until = 0.0  # no letter may be taken before
+        self._ahead: Prefetch | None = None
+        self._held_until = 0.0  # no message may be taken before
         self._outcomes: dict[int, Outcome] = {}
-        self._waiting: deque[Letter] = deque()  # taken from `letters`, and on no connection now
+        self._waiting: deque[OutgoingMessage] = deque()  # taken from `messages`, and on no connection now
         self._tries: Counter[int] = Counter()
-        self._has_ended = False  # `letters` gave all it has
-        self._is_held = False  # `letters` has none that may go just now
+        self._has_ended = False  # `messages` gave all it has
+        self._is_held = False  # `messages` has none that may go just now
         self._error: Exception | None = None
         self._is_staffed = False  # every free connection is at work, every wanted one on its way
         limits = pool.limits
         self._sweep_s = min(_SWEEP_S, limits.pause_s, limits.command_timeout_s / 2, limits.dot_timeout_s / 2)
         self._next_sweep = self._wake_at = time.monotonic() + self._sweep_s
 
-    def run(self, letters: Iterable[Letter | None]) -> dict[int, Outcome]:
-        """Send `letters`; every one of them has its outcome then. Raises Interrupted. To be called once."""
-        self._letters = iter(letters)
-        self._ahead = letters if isinstance(letters, Ahead) else None
+    def run(self, messages: Iterable[OutgoingMessage | None]) -> dict[int, Outcome]:
+        """Send `messages`; every one of them has its outcome then. Raises Interrupted. To be called once."""
+        self._messages = iter(messages)
+        self._ahead = messages if isinstance(messages, Prefetch) else None
         try:
             return self._run()
         finally:
             # A connection that ended keeps its last desk until the garbage is collected, many batches later.
-            self._letters, self._outcomes, self._tick, self._ahead = iter(()), {}, None, None
+            self._messages, self._outcomes, self._tick, self._ahead = iter(()), {}, None, None
 
     def _run(self) -> dict[int, Outcome]:
         try:
@@ -108,46 +108,46 @@ class Batch:
 
     # What a session asks of its desk.
 
-    def take(self) -> Letter | None:
-        """The next letter; None when there is none now."""
-        if not self._waiting and self._pace is None and (letter := self._fetch()) is not None:
-            return letter
+    def take(self) -> OutgoingMessage | None:
+        """The next message; None when there is none now."""
+        if not self._waiting and self._pace is None and (message := self._fetch()) is not None:
+            return message
         if (self._waiting or self._look_ahead(1)) and (self._pace is None or self._may_take(self._pace)):
             return self._waiting.popleft()
         self._is_staffed = False
         return None
 
-    def accept(self, letter: Letter, text: bytes) -> None:
-        """Mark and keep that the server took a letter; `text` is its plain words."""
+    def accept(self, message: OutgoingMessage, text: bytes) -> None:
+        """Mark and keep that the server took a message; `text` is its plain words."""
         at_ms = time.time_ns() // 1_000_000
-        self._answered(letter.slot, 250, text, at_ms, _ANSWER)
-        self._outcomes[letter.slot] = Sent(text.decode("ascii"), at_ms)
+        self._answered(message.slot, 250, text, at_ms, _ANSWER)
+        self._outcomes[message.slot] = Sent(text.decode("ascii"), at_ms)
 
-    def decide(self, letter: Letter, phase: Phase, code: int, text: bytes) -> bool:
-        """Mark and keep what a reply means for a letter; False when it is about the connection alone."""
+    def decide(self, message: OutgoingMessage, phase: Phase, code: int, text: bytes) -> bool:
+        """Mark and keep what a reply means for a message; False when it is about the connection alone."""
         if code == 250 and is_plain(text):
-            self.accept(letter, text)
+            self.accept(message, text)
             return True
         at_ms = time.time_ns() // 1_000_000
         words = text.decode("utf-8", "replace")  # what names a recipient outside ASCII is to be found in it
-        outcome = replies.classify(phase, code, words, recipient=letter.recipient, at_ms=at_ms)
+        outcome = replies.classify(phase, code, words, recipient=message.recipient, at_ms=at_ms)
         if isinstance(outcome, Untried):
             return False
-        self._answered(letter.slot, code, outcome.response.encode("ascii", "replace"), at_ms, phase)
-        self._outcomes[letter.slot] = outcome
+        self._answered(message.slot, code, outcome.response.encode("ascii", "replace"), at_ms, phase)
+        self._outcomes[message.slot] = outcome
         return True
 
-    def settle(self, letter: Letter, outcome: Outcome) -> None:
-        """What became of a letter, where no reply says it."""
-        self._outcomes[letter.slot] = outcome
+    def settle(self, message: OutgoingMessage, outcome: Outcome) -> None:
+        """What became of a message, where no reply says it."""
+        self._outcomes[message.slot] = outcome
 
-    def give_back(self, letter: Letter, why: str) -> None:
-        """This letter was not tried: another connection may take it, but not for ever."""
-        self._tries[letter.slot] += 1
-        if self._tries[letter.slot] < _TRIES and self._error is None:
-            self._waiting.appendleft(letter)
+    def give_back(self, message: OutgoingMessage, why: str) -> None:
+        """This message was not tried: another connection may take it, but not for ever."""
+        self._tries[message.slot] += 1
+        if self._tries[message.slot] < _TRIES and self._error is None:
+            self._waiting.appendleft(message)
         else:
-            self._outcomes[letter.slot] = Untried(why)
+            self._outcomes[message.slot] = Untried(why)
 
     # The loop.
 
@@ -171,7 +171,7 @@ class Batch:
         if time.monotonic() >= self._wake_at:
             self._wake()
 
-    def _meanwhile(self, ahead: Ahead) -> None:
+    def _meanwhile(self, ahead: Prefetch) -> None:
         """All connections wait for answers: time to compose a little."""
         try:
             ahead.compose_more()
@@ -179,14 +179,14 @@ class Batch:
             self._break_off(error)
 
     def _wake(self) -> None:
-        """The clock says that there is something to do: a sweep, or a letter that may be taken now."""
+        """The clock says that there is something to do: a sweep, or a message that may be taken now."""
         self._is_staffed = False
         if time.monotonic() >= self._next_sweep:
             self._sweep()
         self._wake_at = self._next_sweep
 
     def _may_take(self, pace: Callable[[], float]) -> bool:
-        """Whether a letter may be taken now; the pace is not asked again before the time it gave."""
+        """Whether a message may be taken now; the pace is not asked again before the time it gave."""
         now = time.monotonic()
         if now >= self._held_until:
             self._held_until = now + pace()
@@ -232,7 +232,7 @@ class Batch:
             self._lost(session, error)
 
     def _grow(self) -> None:
-        """Open a connection for each letter that waits, as far as the relay may be asked."""
+        """Open a connection for each message that waits, as far as the relay may be asked."""
         while len(self._waiting) > len(self._pool.openings) and self._pool.may_start():
             try:
                 self._pool.start()
@@ -247,35 +247,35 @@ class Batch:
             self._pool.failed(failure)
 
     def _look_ahead(self, count: int) -> bool:
-        """Take letters until `count` of them wait; whether any does."""
-        while len(self._waiting) < count and (letter := self._fetch()) is not None:
-            self._waiting.append(letter)
+        """Take messages until `count` of them wait; whether any does."""
+        while len(self._waiting) < count and (message := self._fetch()) is not None:
+            self._waiting.append(message)
         return bool(self._waiting)
 
-    def _fetch(self) -> Letter | None:
-        """The next of the letters; None when none may go just now, and once they have ended, well or not."""
+    def _fetch(self) -> OutgoingMessage | None:
+        """The next of the messages; None when none may go just now, and once they have ended, well or not."""
         if self._has_ended:
             return None
         try:
-            for letter in self._letters:
-                if letter is None:
+            for message in self._messages:
+                if message is None:
                     self._is_held = True
                     self._wake_at = min(self._wake_at, time.monotonic() + _HELD_S)
-                return letter
+                return message
         except Exception as error:  # noqa: BLE001  # whatever composing raised: those in flight come first
             self._break_off(error)
         self._has_ended = True
         return None
 
     def _break_off(self, error: Exception) -> None:
-        """Composing failed: no letter follows."""
+        """Composing failed: no message follows."""
         self._error = error
         self._has_ended = True
         self._ahead = None
         self._give_up("composing failed")
 
     def _give_up(self, why: str) -> None:
-        """Every letter that is on no connection goes back untried; why, if it ever was on one."""
+        """Every message that is on no connection goes back untried; why, if it ever was on one."""
         while self._look_ahead(1):
             slot = self._waiting.popleft().slot
             self._outcomes[slot] = Untried(why if self._tries[slot] else "")

@@ -1,4 +1,4 @@
-"""A letter and what is said about it on the wire: MAIL, RCPT, and its body made transparent."""
+"""A message and what is said about it on the wire: MAIL, RCPT, and its body made transparent."""
 
 import io
 import re
@@ -18,7 +18,7 @@ _any_line_end = re.compile(rb"\r\n|\r|\n")
 _dot_at_line_start = re.compile(rb"\n\.").search
 
 
-class Letter(NamedTuple):
+class OutgoingMessage(NamedTuple):
     """One message for one recipient; `slot` is its place in the group, 0 to n - 1.
 
     `data` is the whole RFC 5322 message, every line ended by CRLF, not dot-stuffed. Whoever made it may vouch for the
@@ -34,7 +34,7 @@ class Letter(NamedTuple):
 
 
 class CannotSend(Exception):
-    """This letter cannot go over this connection; `outcome` is what that makes of it."""
+    """This message cannot go over this connection; `outcome` is what that makes of it."""
 
     def __init__(self, outcome: Rejected | Untried) -> None:
         super().__init__(outcome.response)
@@ -42,7 +42,7 @@ class CannotSend(Exception):
 
 
 class Envelope:
-    """What MAIL and RCPT say for letters of one sender."""
+    """What MAIL and RCPT say for messages of one sender."""
 
     __slots__ = ("_line_ends", "_mail", "_needs_utf8")
 
@@ -53,14 +53,14 @@ class Envelope:
         self._needs_utf8 = not path.isascii()
         self._line_ends = io.IncrementalNewlineDecoder(None, translate=False)
 
-    def seal(self, letter: Letter, features: Features) -> tuple[Letter, str]:
-        """The letter as it may leave, and MAIL, RCPT and DATA for it, a line each. Raises CannotSend."""
-        _, address, data, has_only_crlf, _ = letter
+    def seal(self, message: OutgoingMessage, features: Features) -> tuple[OutgoingMessage, str]:
+        """The message as it may leave, and MAIL, RCPT and DATA for it, a line each. Raises CannotSend."""
+        _, address, data, has_only_crlf, _ = message
         if not (has_only_crlf or self._has_only_crlf(data)):
-            letter = letter._replace(data=_any_line_end.sub(b"\r\n", data))
+            message = message._replace(data=_any_line_end.sub(b"\r\n", data))
         if len(address) > _MAX_ADDRESS or not address.isascii() or _is_address(address) is None:
             address = _readdressed(address)
-        size = len(letter.data)
+        size = len(message.data)
         if 0 < features.max_size < size:
             raise CannotSend(_rejected(552, "5.3.4", f"message over {features.max_size} bytes"))
         needs = f" SIZE={size}" if features.has_size else ""
@@ -68,7 +68,7 @@ class Envelope:
             needs += _eight_bit(features)
         if self._needs_utf8 or not address.isascii():
             needs += _smtputf8(features)
-        return letter, f"{self._mail}{needs}\r\nRCPT TO:<{address}>\r\nDATA\r\n"
+        return message, f"{self._mail}{needs}\r\nRCPT TO:<{address}>\r\nDATA\r\n"
 
     def _has_only_crlf(self, data: bytes) -> bool:
         """Whether no CR and no LF stands alone: that is what SMTP smuggling is made of.

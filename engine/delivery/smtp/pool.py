@@ -18,7 +18,7 @@ class Pool:
     """Connections on their way (`openings`) and open ones (`sessions`), watched together.
 
     After a failure the relay is left alone for 1 s, then 2, 4 … 30 s, and tried by one connection at a
-    time, until a letter is decided again (R16).
+    time, until a message is decided again (R16).
     """
 
     def __init__(self, relay: Relay, limits: Limits) -> None:
@@ -165,7 +165,7 @@ class Pool:
             raise
 
     def _hear_out(self, session: Session, error: Lost | RelayUnavailable) -> None:
-        """Use what the server said before the connection broke, then settle the letters on it."""
+        """Use what the server said before the connection broke, then settle the messages on it."""
         why = str(error)
         if isinstance(error.__cause__, OSError) and (words := session.wire.last_words()):
             try:

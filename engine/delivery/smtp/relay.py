@@ -1,4 +1,4 @@
-"""The mail server we hand letters to: where it is, how it is secured, how hard it may be used."""
+"""The mail server we hand messages to: where it is, how it is secured, how hard it may be used."""
 
 import ipaddress
 import re
@@ -40,7 +40,7 @@ class Reason(StrEnum):
 
 
 class RelayUnavailable(Unavailable):
-    """The relay cannot be used now: no letter is to blame, none was tried.
+    """The relay cannot be used now: no message is to blame, none was tried.
 
     `reason` says what failed, `code` is the server's (None where it said nothing); `retry_after_s` is how
     long to leave it alone.

@@ -1,6 +1,6 @@
-"""One open connection at work: which command waits for which reply, and which letters hang on it.
+"""One open connection at work: which command waits for which reply, and which messages hang on it.
 
-With PIPELINING (RFC 2920) the body of a letter and the envelope of the next one leave in one write:
+With PIPELINING (RFC 2920) the body of a message and the envelope of the next one leave in one write:
 
     [MAIL RCPT DATA] → 250 250 354 → [body . MAIL RCPT DATA] → 250 250 250 354 → [body . …
 
@@ -15,7 +15,7 @@ from engine.delivery import replies
 from engine.delivery.outcomes import Phase
 from engine.delivery.smtp.data_transfer import Flight
 from engine.delivery.smtp.desk import Desk
-from engine.delivery.smtp.envelope import CannotSend, Letter
+from engine.delivery.smtp.envelope import CannotSend, OutgoingMessage
 from engine.delivery.smtp.handshake import Features
 from engine.delivery.smtp.relay import Limits
 from engine.delivery.smtp.reply_parser import Garbage, Reader, smooth_round
@@ -56,19 +56,19 @@ class Session:
         wire.owner = self
         self.wire = wire
         self.features = features
-        self.is_idle = True  # a letter can be given to it
+        self.is_idle = True  # a message can be given to it
         self.is_leaving = False  # QUIT was said on it
         self.last_used = time.monotonic()
-        self.has_proved_itself = False  # a letter got past MAIL over it
+        self.has_proved_itself = False  # a message got past MAIL over it
         self._limits = limits
         self._pipelines = features.pipelining
         self._reader = Reader()
         self._on_reply: Callable[[int, bytes], None] = self._on_surprise  # what the next reply answers
         self._desk: Desk
         self._left = limits.messages_per_connection
-        self._current: Letter | None = None  # its envelope is being said
+        self._current: OutgoingMessage | None = None  # its envelope is being said
         self._unsaid: list[bytes] = []  # of its commands, where they may not be pipelined
-        self._refused = False  # the current letter has its answer; its other replies are still to come
+        self._refused = False  # the current message has its answer; its other replies are still to come
         self._is_dirty = False  # a transaction is open on the server's side
         self._flight = Flight(wire)  # the body that awaits its answer
         self._is_cruising = False  # a body and the next envelope have left whole; no reply to them was read yet
@@ -78,11 +78,11 @@ class Session:
 
     @property
     def is_busy(self) -> bool:
-        """Whether letters are on it."""
+        """Whether messages are on it."""
         return not self.is_idle and not self.is_leaving
 
     def begin(self, desk: Desk) -> None:
-        """Take letters from `desk` until it has no more. Raises Lost."""
+        """Take messages from `desk` until it has no more. Raises Lost."""
         self._desk = desk
         self._next()
         self._has_moved = True
@@ -115,9 +115,9 @@ class Session:
 
     def _cruise(self, answer: bytes) -> None:
         """The body in flight was accepted; the next one, which is awaited, takes its place."""
-        letter = self._flight.letter
-        assert letter is not None  # noqa: S101  # cruising begins with a body
-        self._desk.accept(letter, answer)
+        message = self._flight.message
+        assert message is not None  # noqa: S101  # cruising begins with a body
+        self._desk.accept(message, answer)
         self.has_proved_itself = self._has_moved = True
         self._send_body()
 
@@ -138,37 +138,37 @@ class Session:
         return not self.is_idle and now > self._deadline
 
     def lost(self, why: str) -> None:
-        """The connection is gone: say what that makes of the letters on it."""
+        """The connection is gone: say what that makes of the messages on it."""
         self.wire.close()
         current, self._current = self._current, None
         if current is not None and not self._refused:
             self._desk.give_back(current, why)
-        letter, outcome = self._flight.letter, self._flight.fate(why)
+        message, outcome = self._flight.message, self._flight.fate(why)
         self._flight.land()
-        if letter is None:
+        if message is None:
             return
         if outcome is None:
-            self._desk.give_back(letter, why)
+            self._desk.give_back(message, why)
         else:
-            self._desk.settle(letter, outcome)
+            self._desk.settle(message, outcome)
 
     def _patience_s(self) -> float:
-        if self._flight.letter is not None and not self.wire.unsent:
+        if self._flight.message is not None and not self.wire.unsent:
             return self._limits.dot_timeout_s
         return _GOODBYE_S if self.is_leaving else self._limits.command_timeout_s
 
     def _take(self) -> bytes:
-        """Make the next letter that can go over this connection the current one; its commands, b"" if there is none."""
+        """Make the next message that fits this connection the current one. Return its commands, b"" for none."""
         self._current = None
         self._refused = False
         while self._left:
-            letter = self._desk.take()
-            if letter is None:
+            message = self._desk.take()
+            if message is None:
                 break
             try:
-                self._current, commands = self._desk.envelope.seal(letter, self.features)
+                self._current, commands = self._desk.envelope.seal(message, self.features)
             except CannotSend as refusal:
-                self._desk.settle(letter, refusal.outcome)
+                self._desk.settle(message, refusal.outcome)
                 continue
             self._left -= 1
             return commands.encode()
@@ -244,11 +244,11 @@ class Session:
             self._next()
 
     def _on_dot(self, code: int, text: bytes) -> None:
-        letter, has_landed = self._flight.letter, self._flight.has_landed
-        if letter is None or 300 <= code < 400 or (code < 400 and not has_landed):
+        message, has_landed = self._flight.message, self._flight.has_landed
+        if message is None or 300 <= code < 400 or (code < 400 and not has_landed):
             raise Garbage("a reply that fits nothing that was said")
         self._flight.land()
-        self._desk.decide(letter, Phase.ANSWER, code, text)
+        self._desk.decide(message, Phase.ANSWER, code, text)
         self.has_proved_itself |= code != CLOSING
         if code == CLOSING or not has_landed:
             raise _told(text)  # refused in mid-body: the rest of it would be taken for commands
@@ -264,7 +264,7 @@ class Session:
         self._next()
 
     def _check(self, phase: Phase, code: int, text: bytes) -> None:
-        """Note a refusal of the current letter; only the first one says why."""
+        """Note a refusal of the current message; only the first one says why."""
         if self._refused or (200 <= code < 300 and phase is not Phase.DATA):
             return
         if code < 400 or self._current is None:
@@ -279,13 +279,13 @@ class Session:
         self.has_proved_itself |= phase is not Phase.MAIL
 
     def _send_body(self) -> None:
-        """Write the current letter's body and, where pipelined, the next one's envelope behind it."""
-        letter = self._current
-        assert letter is not None  # noqa: S101  # DATA is said for a letter
+        """Write the current message's body and, where pipelined, the next one's envelope behind it."""
+        message = self._current
+        assert message is not None  # noqa: S101  # DATA is said for a message
         self._current = None
         behind = self._take() if self._pipelines else b""
         self._on_reply = self._on_dot
-        self._is_cruising = self._flight.depart(letter, self._desk.complete, behind) and behind != b""
+        self._is_cruising = self._flight.depart(message, self._desk.complete, behind) and behind != b""
 
 
 def _told(text: bytes) -> Lost:

@@ -21,7 +21,7 @@ from engine.delivery.relays.relay import Surroundings, Way
 from engine.delivery.relays.shared_rate import Member
 from engine.delivery.relays.status import Board
 from models import ids
-from tests.engine.delivery.smtp.senders_side import FROM, QUICK, Marks, letter, letters
+from tests.engine.delivery.smtp.senders_side import FROM, QUICK, Marks, message, messages
 from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Drop, Rule, Server, Visit, usual
 
 NOWHERE = "redis://127.0.0.1:9/0"
@@ -67,7 +67,7 @@ def send(relays: Relays, count: int = 1) -> list[object]:
     """One group, as the drain sends it."""
     if not relays.is_open:
         relays.open()
-    return list(relays.send(letters(count), FROM, Marks()).values())
+    return list(relays.send(messages(count), FROM, Marks()).values())
 
 
 def arrived(*servers: Server) -> list[int]:
@@ -188,7 +188,7 @@ def test_refusals_of_recipients_say_nothing_of_the_relay(fleet: Fleet) -> None:
     assert relays.may_take(250) == 250
 
 
-def test_a_relay_that_drops_every_letter_is_left_for_another(fleet: Fleet) -> None:
+def test_a_relay_that_drops_every_message_is_left_for_another(fleet: Fleet) -> None:
     dropping, works = fleet.server(refusing("MAIL", Drop())), fleet.server()
     relays = fleet.relays(dropping.url, works.url)
     outcomes = [outcome for _ in range(6) for outcome in send(relays, 5)]
@@ -264,7 +264,7 @@ def test_alone_at_its_ceiling_it_takes_none_but_urgent_mail(fleet: Fleet, broker
     assert isinstance(send(relays)[0], Sent)
 
 
-def test_letters_that_were_not_tried_do_not_count_against_the_day(fleet: Fleet, broker: str) -> None:
+def test_messages_that_were_not_tried_do_not_count_against_the_day(fleet: Fleet, broker: str) -> None:
     up = [False]
     server = fleet.server(lambda event, _visit: None if up[0] or event != "MAIL" else Drop())
     relays = fleet.relays(f"{server.url}?daily=12", redis=broker)
@@ -284,11 +284,11 @@ def send_in_turn(relays: Relays, addresses: list[str]) -> dict[int, object]:
     """One group to these addresses, in the order that limits allow."""
     relays.open()
     turns = relays.turns(addresses, ())
-    batch = (None if slot is None else letter(slot, addresses[slot]) for slot in turns)
+    batch = (None if slot is None else message(slot, addresses[slot]) for slot in turns)
     return dict(relays.send(batch, FROM, Marks()))
 
 
-def test_letters_over_the_limit_of_their_domain_come_back_paced(fleet: Fleet, broker: str) -> None:
+def test_messages_over_the_limit_of_their_domain_come_back_paced(fleet: Fleet, broker: str) -> None:
     server, name = fleet.server(), ids.new().hex
     relays = fleet.relays(server.url, limits=limited(broker, f"{name}.example?rate=2"), redis=broker)
     outcomes = send_in_turn(relays, [f"a{n}@{name if n < 10 else 'b'}.example" for n in range(20)])
@@ -298,7 +298,7 @@ def test_letters_over_the_limit_of_their_domain_come_back_paced(fleet: Fleet, br
 
 
 class Crowd:
-    """A rule of a server that takes its time with each letter, and counts how many it has at once by domain."""
+    """A rule of a server that takes its time with each message, and counts how many it has at once by domain."""
 
     def __init__(self, takes_s: float) -> None:
         self.most: Counter[str] = Counter()
@@ -321,10 +321,10 @@ class Crowd:
 
 
 @pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
-def test_no_more_letters_to_a_domain_are_on_their_way_than_its_connections(
+def test_no_more_messages_to_a_domain_are_on_their_way_than_its_connections(
     fleet: Fleet, broker: str, features: tuple[str, ...]
 ) -> None:
-    """Two processes with six connections each; two letters at once to the one domain, any number to the others."""
+    """Two processes with six connections each; two messages at once to the one domain, any number to the others."""
     crowd, name = Crowd(0.02), ids.new().hex
     server = fleet.server(crowd, features=features)
     around = [limited(broker, f"{name}.example?connections=2", who) for who in "ab"]
@@ -341,9 +341,9 @@ def test_no_more_letters_to_a_domain_are_on_their_way_than_its_connections(
     assert sum(isinstance(outcomes[n], Sent) for outcomes in ended for n in range(1, 120, 2)) > 4
 
 
-def test_letters_whose_connection_breaks_leave_no_connection_of_their_domain_behind(fleet: Fleet, broker: str) -> None:
+def test_messages_whose_connection_breaks_leave_no_connection_of_their_domain_behind(fleet: Fleet, broker: str) -> None:
     server, name = (
-        fleet.server(lambda event, visit: Drop() if event == "DOT" and visit.letter == 2 else None),
+        fleet.server(lambda event, visit: Drop() if event == "DOT" and visit.message == 2 else None),
         ids.new().hex,
     )
     relays = fleet.relays(server.url, limits=limited(broker, f"{name}.example?connections=1"), redis=broker)
@@ -366,7 +366,7 @@ def test_the_connections_of_a_relay_are_shared(fleet: Fleet, broker: str) -> Non
         if way._seats is not None:
             way._seats._renew_at = 0.0  # as if a second had passed
         way.open()
-        way.send(letters(40), FROM, Marks(), tick=None, is_urgent=False)
+        way.send(messages(40), FROM, Marks(), tick=None, is_urgent=False)
         open_now.append(len(way.transport._pool.sessions))
     for way in (one, two):
         way.transport.close()

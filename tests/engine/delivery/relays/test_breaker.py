@@ -76,7 +76,7 @@ def test_each_failed_try_doubles_the_rest_up_to_the_longest(breaker: Breaker, wa
 
 def test_a_bad_share_of_a_window_opens_it(breaker: Breaker) -> None:
     breaker.carried(10, 9, "451 4.3.2 overloaded")
-    assert breaker.state == "closed"  # ten letters say little
+    assert breaker.state == "closed"  # ten messages say little
     breaker.carried(10, 1, "451 4.3.2 overloaded")
     assert (breaker.state, breaker.why) == ("open", "451 4.3.2 overloaded")
 

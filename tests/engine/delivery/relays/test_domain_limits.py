@@ -67,7 +67,7 @@ def test_the_rate_holds_for_the_domain_and_others_pass(broker: str) -> None:
     assert 0 < waits[3] <= 0.5
 
 
-def test_a_letter_whose_moment_comes_while_others_go_is_let_in_between_them(broker: str) -> None:
+def test_a_message_whose_moment_comes_while_others_go_is_let_in_between_them(broker: str) -> None:
     batch = [*at_gmail(12), *(f"a{slot}@empresa.example" for slot in range(100))]
     gate = Process(broker, "gmail.com?rate=20").gate(batch, {})
     passed: list[int] = []
@@ -167,7 +167,7 @@ def test_who_has_all_of_them_leaves_a_share_to_who_comes(broker: str) -> None:
     assert [next(theirs) for _ in range(3)] == [0, 1, 32]
 
 
-def test_an_urgent_letter_has_the_next_connection(broker: str) -> None:
+def test_an_urgent_message_has_the_next_connection(broker: str) -> None:
     place = f"{ids.new().hex}.example"
     campaign, reset = (Process(broker, "gmail.com?connections=1", place=place, who=who) for who in "ab")
     outcomes: dict[int, object] = {}
@@ -191,7 +191,7 @@ def test_the_connections_of_a_process_that_died_come_free(broker: str) -> None:
     assert passed and time.monotonic() > until - 10 + 3
 
 
-def test_a_letter_that_is_long_on_its_way_keeps_its_connection(broker: str) -> None:
+def test_a_message_that_is_long_on_its_way_keeps_its_connection(broker: str) -> None:
     place = f"{ids.new().hex}.example"
     slow, other = (Process(broker, "gmail.com?connections=1", place=place, who=who) for who in "ab")
     gate = slow.gate(at_gmail(1), {})
@@ -225,7 +225,7 @@ def test_while_redis_is_away_each_process_keeps_to_its_share() -> None:
         assert len(gate.close()) == 9 - passes
 
 
-def test_who_finds_no_connection_comes_again_by_how_long_letters_last(broker: str) -> None:
+def test_who_finds_no_connection_comes_again_by_how_long_messages_last(broker: str) -> None:
     process, outcomes = Process(broker, "gmail.com?connections=2"), {}
     gate = process.gate(at_gmail(1000), outcomes)
     passed = [slot for slot in gate if slot is not None]

@@ -32,7 +32,7 @@ class Visit:
     """Where a connection stands when a rule is asked about it."""
 
     connection: int  # 1 for the first
-    letter: int = 0  # on this connection, 1 for the first
+    message: int = 0  # on this connection, 1 for the first
     recipient: str = ""
     name: str = ""  # as given with EHLO
     commands: list[str] = field(default_factory=list)
@@ -199,7 +199,7 @@ class _Dialogue:
         self.say("AUTH", b"235 2.7.0 welcome")
 
     def on_mail(self, line: str) -> None:
-        self.visit.letter += 1
+        self.visit.message += 1
         self.recipients = []
         self.visit.commands[-1] = line
         self.has_sender = self.say("MAIL", b"250 2.1.0 Ok")[:1] == b"2"

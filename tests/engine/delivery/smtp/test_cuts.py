@@ -9,11 +9,11 @@ import pytest
 
 from engine.delivery import smtp
 from engine.delivery.outcomes import InDoubt, Sent
-from tests.engine.delivery.smtp.senders_side import letters, message_id, send
+from tests.engine.delivery.smtp.senders_side import message_id, messages, send
 from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Server
 
 COUNT = 3
-SAID, HEARD = 600, 420  # bytes of a whole dialogue of three letters, and a few more
+SAID, HEARD = 600, 420  # bytes of a whole dialogue of three messages, and a few more
 LIMITS = smtp.Limits(connections=1, command_timeout_s=2.0, dot_timeout_s=2.0, pause_s=0.005)
 
 
@@ -68,19 +68,19 @@ def assert_all_accounted_for(outcomes, marks, server):
 
 @pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
 @pytest.mark.parametrize("start", range(8))
-def test_every_letter_is_accounted_for_when_what_we_say_is_cut(features, start):
+def test_every_message_is_accounted_for_when_what_we_say_is_cut(features, start):
     for said in range(start, SAID, 8 * 3):
         with Server(features=features, accepting=True).running() as server:
             with Cutter(server.port, said=said).running() as cutter:
-                outcomes, marks = send(f"smtp://127.0.0.1:{cutter.port}", letters(COUNT), LIMITS)
+                outcomes, marks = send(f"smtp://127.0.0.1:{cutter.port}", messages(COUNT), LIMITS)
             assert_all_accounted_for(outcomes, marks, server)
 
 
 @pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
 @pytest.mark.parametrize("start", range(8))
-def test_every_letter_is_accounted_for_when_what_we_hear_is_cut(features, start):
+def test_every_message_is_accounted_for_when_what_we_hear_is_cut(features, start):
     for heard in range(start, HEARD, 8 * 2):
         with Server(features=features, accepting=True).running() as server:
             with Cutter(server.port, heard=heard).running() as cutter:
-                outcomes, marks = send(f"smtp://127.0.0.1:{cutter.port}", letters(COUNT), LIMITS)
+                outcomes, marks = send(f"smtp://127.0.0.1:{cutter.port}", messages(COUNT), LIMITS)
             assert_all_accounted_for(outcomes, marks, server)

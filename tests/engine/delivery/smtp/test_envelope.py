@@ -1,4 +1,4 @@
-"""What a letter looks like on the wire."""
+"""What a message looks like on the wire."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,10 +16,10 @@ FEATURES = Features(eight_bit=True, has_size=True)
 
 def sealed(envelope, body):
     """The body as it may leave."""
-    letter, commands = envelope.seal(smtp.Letter(0, "ana@example.com", body), FEATURES)
+    message, commands = envelope.seal(smtp.OutgoingMessage(0, "ana@example.com", body), FEATURES)
     needs = "" if body.isascii() else " BODY=8BITMIME"
-    assert commands == f"MAIL FROM:<> SIZE={len(letter.data)}{needs}\r\nRCPT TO:<ana@example.com>\r\nDATA\r\n"
-    return letter.data
+    assert commands == f"MAIL FROM:<> SIZE={len(message.data)}{needs}\r\nRCPT TO:<ana@example.com>\r\nDATA\r\n"
+    return message.data
 
 
 @given(st.lists(BODIES, min_size=1, max_size=4))

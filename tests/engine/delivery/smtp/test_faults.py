@@ -9,7 +9,7 @@ from aiosmtpd.controller import Controller
 
 from engine.delivery import smtp
 from engine.delivery.outcomes import InDoubt, Rejected, Sent
-from tests.engine.delivery.smtp.senders_side import letters, message_id, send
+from tests.engine.delivery.smtp.senders_side import message_id, messages, send
 from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Drop, Server
 
 COUNT = 120
@@ -39,7 +39,7 @@ def test_ledger_and_server_agree_when_faults_come_at_random(seed):
     features = LOCK_STEP if seed % 2 else PIPELINING
     limits = smtp.Limits(connections=3, messages_per_connection=25, pause_s=0.01)
     with Server(whims, features=features, accepting=True, coalesce=seed % 3 == 0).running() as server:
-        outcomes, marks = send(server.url, letters(COUNT), limits)
+        outcomes, marks = send(server.url, messages(COUNT), limits)
     assert set(outcomes) == set(range(COUNT))
     assert whims.count > 3
     arrived = Counter(mail.message_id for mail in server.accepted)
@@ -77,8 +77,8 @@ def test_server_of_another_make_takes_what_we_send():
     controller = Controller(sink, hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        batch = letters(200)
-        batch[50] = smtp.Letter(50, "nadie@example.com", batch[50].data)
+        batch = messages(200)
+        batch[50] = smtp.OutgoingMessage(50, "nadie@example.com", batch[50].data)
         outcomes, _ = send(f"smtp://127.0.0.1:{port}", batch, smtp.Limits())
     finally:
         controller.stop()

@@ -17,7 +17,7 @@ from engine.delivery import smtp
 from engine.delivery.outcomes import Sent, Untried
 from engine.delivery.smtp import Reason
 from errors import InvalidInput
-from tests.engine.delivery.smtp.senders_side import FROM, QUICK, Marks, letter, letters, transport
+from tests.engine.delivery.smtp.senders_side import FROM, QUICK, Marks, message, messages, transport
 from tests.engine.delivery.smtp.servers import PIPELINING, Drop, Hang, Server
 
 TLS = (*PIPELINING, "STARTTLS", "AUTH PLAIN LOGIN")
@@ -108,16 +108,16 @@ def test_relay_is_left_alone_when_it_failed_a_moment_ago():
 def test_helo_is_said_when_ehlo_is_unknown():
     with Server(lambda seen, _: b"502 what?" if seen == "EHLO" else None).running() as server:
         carrier = transport(server.url)
-        assert isinstance(carrier.send(letters(2), FROM, Marks())[1], Sent)
+        assert isinstance(carrier.send(messages(2), FROM, Marks())[1], Sent)
         carrier.close()
     assert server.commands[:2] == ["EHLO", "HELO"]
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-def test_letters_travel_under_tls_when_the_certificate_is_trusted(certificate, scheme):
+def test_messages_travel_under_tls_when_the_certificate_is_trusted(certificate, scheme):
     context, file = certificate
     body = b"a long line of text to fill records with\r\n" * 120_000
-    batch = [letter(0, body=body), *letters(40)[1:]]
+    batch = [message(0, body=body), *messages(40)[1:]]
     with Server(features=TLS, context=context, implicit_tls=scheme == "smtps").running() as server:
         limits = smtp.Limits(connections=2, command_timeout_s=5, dot_timeout_s=5)
         carrier = transport(f"{scheme}://127.0.0.1:{server.port}?ca={file}&starttls=required", limits)
@@ -193,7 +193,7 @@ def test_nobody_fails_for_it_when_the_relay_cannot_be_trusted_or_does_not_trust_
     with Server(rule, features=TLS, context=context).running() as server:
         marks = Marks()
         carrier = transport(with_login(server, f"ca={file}" if trusted else ""))
-        outcomes = carrier.send(letters(20), FROM, marks)
+        outcomes = carrier.send(messages(20), FROM, marks)
         carrier.close()
     assert outcomes == dict.fromkeys(range(20), Untried(""))  # and so no attempt is charged
     assert marks.told == []

@@ -1,4 +1,4 @@
-"""Letters held back by a pace: how many leave, when, and what goes on meanwhile."""
+"""Messages held back by a pace: how many leave, when, and what goes on meanwhile."""
 
 import time
 from collections import Counter
@@ -8,7 +8,7 @@ import pytest
 
 from engine.delivery import smtp
 from engine.delivery.outcomes import InDoubt, Sent, Untried
-from tests.engine.delivery.smtp.senders_side import FROM, Marks, letters, transport
+from tests.engine.delivery.smtp.senders_side import FROM, Marks, messages, transport
 from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Drop, Hang, Server
 
 BOTH = pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
@@ -16,7 +16,7 @@ FOUR = smtp.Limits(connections=4, pause_s=0.05)
 
 
 class Pace:
-    """Lets one letter go in each interval; keeps when it did, and how often it was asked."""
+    """Lets one message go in each interval; keeps when it did, and how often it was asked."""
 
     def __init__(self, interval_s: float) -> None:
         self.interval_s = interval_s
@@ -36,13 +36,13 @@ def send(server, count, pace, limits=FOUR, tick=None):
     """One paced batch over a transport of its own."""
     marks = Marks()
     carrier = transport(server.url, limits)
-    outcomes = carrier.send(letters(count), FROM, marks, tick=tick, pace=pace)
+    outcomes = carrier.send(messages(count), FROM, marks, tick=tick, pace=pace)
     carrier.abort()
     return outcomes, marks
 
 
 @BOTH
-def test_letters_leave_one_by_one_when_the_pace_says_so(features):
+def test_messages_leave_one_by_one_when_the_pace_says_so(features):
     pace = Pace(0.1)
     with Server(features=features).running() as server:
         started = time.process_time()
@@ -50,15 +50,15 @@ def test_letters_leave_one_by_one_when_the_pace_says_so(features):
     assert Counter(map(type, outcomes.values())) == {Sent: 5}
     assert len(pace.let_go) == 5
     assert min(after - before for before, after in pairwise(pace.let_go)) >= 0.1
-    # Each was answered before the next one left: replies are read while letters are held.
+    # Each was answered before the next one left: replies are read while messages are held.
     assert marks.told == [(mark, slot) for slot in range(5) for mark in ("complete", "answered")]
     assert len(server.connected_at) <= 2  # no more than one stands idle
-    assert pace.asked <= 10  # once for each letter, and once where it had to wait
+    assert pace.asked <= 10  # once for each message, and once where it had to wait
     assert time.process_time() - started < 0.3
 
 
 @BOTH
-def test_every_letter_is_counted_once_when_the_pace_lets_all_go(features):
+def test_every_message_is_counted_once_when_the_pace_lets_all_go(features):
     calls = []
     with Server(features=features).running() as server:
         outcomes, _ = send(server, 200, lambda: float(calls.append(1) or 0.0))
@@ -67,7 +67,7 @@ def test_every_letter_is_counted_once_when_the_pace_lets_all_go(features):
     assert len(server.connected_at) == 4
 
 
-def test_letter_is_counted_again_when_its_connection_broke():
+def test_message_is_counted_again_when_its_connection_broke():
     pace = Pace(0.05)
     rule = lambda event, visit: Drop() if event == "RCPT" and visit.connection == 1 else None  # noqa: E731
     with Server(rule).running() as server:
@@ -76,7 +76,7 @@ def test_letter_is_counted_again_when_its_connection_broke():
     assert len(pace.let_go) == 2
 
 
-def test_tick_is_called_while_letters_are_held_and_may_end_the_batch():
+def test_tick_is_called_while_messages_are_held_and_may_end_the_batch():
     ticks = []
 
     def tick():
@@ -91,7 +91,7 @@ def test_tick_is_called_while_letters_are_held_and_may_end_the_batch():
     assert max(after - before for before, after in pairwise(ticks)) < 1.0
 
 
-def test_late_reply_is_noticed_while_letters_are_held():
+def test_late_reply_is_noticed_while_messages_are_held():
     pauses = iter([0.0, 0.9, 0.0])
     rule = lambda event, visit: Hang() if event == "DOT" and visit.connection == 1 else None  # noqa: E731
     with Server(rule).running() as server:
@@ -106,6 +106,6 @@ def test_all_connections_close_when_the_pace_fails():
     with Server().running() as server:
         carrier = transport(server.url, FOUR)
         with pytest.raises(ZeroDivisionError):
-            carrier.send(letters(3), FROM, Marks(), pace=failing)
+            carrier.send(messages(3), FROM, Marks(), pace=failing)
         assert not carrier.is_open
     assert server.accepted == []

@@ -1,4 +1,4 @@
-"""Letters composed ahead: each once and in turn, a few in a row, no more than there is to gain."""
+"""Messages composed ahead: each once and in turn, a few in a row, no more than there is to gain."""
 
 import time
 from collections import Counter
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.delivery import smtp
 from engine.delivery.outcomes import InDoubt, Sent, Untried
 from engine.delivery.smtp import prefetch
-from engine.delivery.smtp.prefetch import Ahead
+from engine.delivery.smtp.prefetch import Prefetch
 from tests.engine.delivery.smtp.senders_side import FROM, Marks, message_id, transport
 from tests.engine.delivery.smtp.servers import Hang, Rule, Server, Visit
 
@@ -19,7 +19,7 @@ SIZE = 100
 
 
 class Composing:
-    """Makes letters of 100 bytes, and keeps which it was asked for and when.
+    """Makes messages of 100 bytes, and keeps which it was asked for and when.
 
     Those in `refused` cannot be made; at `fails_at` it breaks down.
     """
@@ -30,7 +30,7 @@ class Composing:
         self._refused = refused
         self._fails_at = fails_at
 
-    def __call__(self, slot: int) -> smtp.Letter | None:
+    def __call__(self, slot: int) -> smtp.OutgoingMessage | None:
         if slot == self._fails_at:
             raise ZeroDivisionError("composing")
         self.asked.append(slot)
@@ -39,12 +39,12 @@ class Composing:
         return (
             None
             if slot in self._refused
-            else smtp.Letter(slot, "ana@example.com", head.ljust(SIZE - 2, b"x") + b"\r\n")
+            else smtp.OutgoingMessage(slot, "ana@example.com", head.ljust(SIZE - 2, b"x") + b"\r\n")
         )
 
 
 def slow_at_the_dot(event: str, visit: Visit) -> None:
-    """A server that thinks about each letter for a while."""
+    """A server that thinks about each message for a while."""
     if event == "DOT":
         time.sleep(0.05)
 
@@ -60,9 +60,9 @@ def stop_after(seconds: float) -> Callable[[], None]:
     return tick
 
 
-def hang_at_the_dot_of(letter: int) -> Rule:
-    """A server that takes the letters before this one, and says nothing to its final dot."""
-    return lambda event, visit: Hang() if event == "DOT" and visit.letter == letter else None
+def hang_at_the_dot_of(message: int) -> Rule:
+    """A server that takes the messages before this one, and says nothing to its final dot."""
+    return lambda event, visit: Hang() if event == "DOT" and visit.message == message else None
 
 
 @pytest.fixture(autouse=True)
@@ -72,88 +72,88 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefetch, "_AHEAD_BYTES", 8 * SIZE)
 
 
-def slots(letters: Iterator[smtp.Letter | None]) -> list[int | None]:
-    return [None if letter is None else letter.slot for letter in letters]
+def slots(messages: Iterator[smtp.OutgoingMessage | None]) -> list[int | None]:
+    return [None if message is None else message.slot for message in messages]
 
 
 @given(st.integers(0, 40), st.sets(st.integers(0, 39)), st.lists(st.booleans(), max_size=60))
-def test_each_letter_comes_once_and_in_turn_however_much_is_composed_meanwhile(
+def test_each_message_comes_once_and_in_turn_however_much_is_composed_meanwhile(
     count: int, refused: set[int], meanwhile: list[bool]
 ) -> None:
     composing = Composing(tuple(refused))
-    letters = Ahead(range(count), composing)
-    given_out, seen = iter(letters), []
+    messages = Prefetch(range(count), composing)
+    given_out, seen = iter(messages), []
     for is_meanwhile in meanwhile:
         if not is_meanwhile:
             seen += slots(filter(None, [next(given_out, None)]))
-        elif letters.wants_more:
-            letters.compose_more()
+        elif messages.wants_more:
+            messages.compose_more()
     seen += slots(given_out)
     assert seen == [slot for slot in range(count) if slot not in refused]
     assert composing.asked == list(range(count))
-    assert not letters.wants_more
+    assert not messages.wants_more
 
 
-def test_a_row_is_composed_when_a_letter_is_asked_for_and_none_is_ready() -> None:
+def test_a_row_is_composed_when_a_message_is_asked_for_and_none_is_ready() -> None:
     composing = Composing()
-    letters = iter(Ahead(range(12), composing))
-    next(letters)
+    messages = iter(Prefetch(range(12), composing))
+    next(messages)
     assert len(composing.asked) == 5
-    assert slots(next(letters) for _ in range(4)) == [1, 2, 3, 4]
+    assert slots(next(messages) for _ in range(4)) == [1, 2, 3, 4]
     assert len(composing.asked) == 5
 
 
 def test_meanwhile_a_shorter_row_is_composed_up_to_the_bound() -> None:
     composing = Composing()
-    letters = Ahead(range(100), composing)
+    messages = Prefetch(range(100), composing)
     rows = []
-    while letters.wants_more:
-        letters.compose_more()
+    while messages.wants_more:
+        messages.compose_more()
         rows.append(len(composing.asked))
     assert rows == [2, 4, 6, 8]
-    taken = iter(letters)
+    taken = iter(messages)
     next(taken)
-    assert letters.wants_more  # there is room again
-    letters.compose_more()
-    assert not letters.wants_more
+    assert messages.wants_more  # there is room again
+    messages.compose_more()
+    assert not messages.wants_more
 
 
-def test_turns_that_depend_on_the_moment_are_taken_when_a_letter_is_asked_for() -> None:
+def test_turns_that_depend_on_the_moment_are_taken_when_a_message_is_asked_for() -> None:
     def turns() -> Iterator[int | None]:
         yield 0
         yield None
         yield 1
 
     composing = Composing()
-    letters = Ahead(turns(), composing)
-    assert not letters.wants_more
-    given_out = iter(letters)
+    messages = Prefetch(turns(), composing)
+    assert not messages.wants_more
+    given_out = iter(messages)
     first = next(given_out)
     assert first is not None
     assert composing.asked == [0]
-    assert not letters.wants_more
+    assert not messages.wants_more
     assert slots(given_out) == [None, 1]
-    assert not letters.wants_more
+    assert not messages.wants_more
 
 
-def test_no_letter_comes_once_they_were_ended() -> None:
+def test_no_message_comes_once_they_were_ended() -> None:
     composing = Composing()
-    letters = Ahead(range(100), composing)
-    given_out = iter(letters)
+    messages = Prefetch(range(100), composing)
+    given_out = iter(messages)
     next(given_out)
-    letters.compose_more()
-    letters.end()
+    messages.compose_more()
+    messages.end()
     assert slots(given_out) == []
-    assert not letters.wants_more
+    assert not messages.wants_more
     assert len(composing.asked) == 7
 
 
-def test_letters_are_composed_while_an_answer_is_awaited_and_then_waiting_costs_no_time() -> None:
+def test_messages_are_composed_while_an_answer_is_awaited_and_then_waiting_costs_no_time() -> None:
     composing = Composing()
     with Server(hang_at_the_dot_of(1)).running() as server:
         carrier = transport(server.url, smtp.Limits(connections=1))
         began, used = time.monotonic(), time.process_time()
-        outcomes = carrier.send(Ahead(range(30), composing), FROM, Marks(), tick=stop_after(0.8))
+        outcomes = carrier.send(Prefetch(range(30), composing), FROM, Marks(), tick=stop_after(0.8))
         used = time.process_time() - used
         carrier.close()
     assert Counter(map(type, outcomes.values())) == {InDoubt: 1, Untried: 29}
@@ -163,23 +163,23 @@ def test_letters_are_composed_while_an_answer_is_awaited_and_then_waiting_costs_
     assert used < 0.2
 
 
-def test_answers_come_before_letters_that_are_not_wanted_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_come_before_messages_that_are_not_wanted_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefetch, "_AHEAD_BYTES", 10**9)
     with Server().running() as server:
         carrier = transport(server.url, smtp.Limits(connections=4))
-        outcomes = carrier.send(Ahead(range(200), Composing()), FROM, Marks())
+        outcomes = carrier.send(Prefetch(range(200), Composing()), FROM, Marks())
         carrier.close()
     assert Counter(map(type, outcomes.values())) == {Sent: 200}
     assert len({mail.message_id for mail in server.accepted}) == len(server.accepted) == 200
 
 
 @pytest.mark.parametrize("fails_at", [6, 7])
-def test_letters_in_flight_are_finished_when_composing_fails_meanwhile(fails_at: int) -> None:
+def test_messages_in_flight_are_finished_when_composing_fails_meanwhile(fails_at: int) -> None:
     with Server(slow_at_the_dot).running() as server:
         carrier = transport(server.url, smtp.Limits(connections=1))
         carrier.open()
         with pytest.raises(smtp.Interrupted) as stopped:
-            carrier.send(Ahead(range(30), Composing(fails_at=fails_at)), FROM, Marks())
+            carrier.send(Prefetch(range(30), Composing(fails_at=fails_at)), FROM, Marks())
         carrier.close()
     assert isinstance(stopped.value.__cause__, ZeroDivisionError)
     sent = {message_id(slot) for slot, outcome in stopped.value.outcomes.items() if isinstance(outcome, Sent)}
