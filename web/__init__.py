@@ -13,8 +13,11 @@ from web.public import front
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The application. Without `settings` it takes those of the environment, and ends the process plainly with
-    status 2 when they cannot work. Opens no connection: that happens at the first request, after any fork."""
+    """Return the WSGI application, configured by `settings` or else by the environment.
+
+    If the environment is unusable, print each fault on a plain line and exit with status 2. Opens no connection:
+    the first request does, after any fork.
+    """
     configured = settings or environment.current()
     logs.install(configured.log_file, configured.log_level)
     app = openapi.new_app(__name__)

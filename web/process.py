@@ -1,4 +1,4 @@
-"""What a web process owns: its settings, the compiled templates, the tracking keys, what waits."""
+"""State of one web process: settings, compiled templates, tracking keys, caches and queues."""
 
 import threading
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from flask import Flask, current_app
 from engine.templates import templates
 from engine.tracking import bots, tokens
 from settings import Settings
-from web.http.token_cache import Standings
+from web.http.token_cache import TokenCache
 from web.ingest.arrivals import Arrivals
 from web.ingest.send_batcher import Intake
 
@@ -17,39 +17,39 @@ _NAME = "cadencia"
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """Made once by create_app, shared by all threads."""
+    """State that `create_app` makes once and all threads of the process share."""
 
     settings: Settings
     library: templates.Library
     signer: tokens.Signer
     observer: bots.Observer
-    standings: Standings
+    token_cache: TokenCache
     intake: Intake
     arrivals: Arrivals
-    waiting: threading.BoundedSemaphore
+    wait_slots: threading.BoundedSemaphore
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Give `app` what its views ask `current` for."""
+    """Make the process state and attach it to `app`."""
     app.extensions[_NAME] = Process(
         settings=settings,
         library=templates.Library(settings.templates_dir, settings.hidden_link),
         signer=tokens.Signer(settings.tracking_ring),
         observer=bots.Observer(settings.index_key.get_secret_value().encode(), settings.event_addresses),
-        standings=Standings(),
+        token_cache=TokenCache(),
         intake=Intake(),
         arrivals=Arrivals(settings),
-        # At most a third of the threads may wait for a mail server; the others go on answering.
-        waiting=threading.BoundedSemaphore(max(1, settings.web_threads // 3)),
+        # At most a third of the threads may wait for a mail server, so that the others stay free for requests.
+        wait_slots=threading.BoundedSemaphore(max(1, settings.web_threads // 3)),
     )
 
 
 def of(app: Flask) -> Process:
-    """What the process owns that serves `app`."""
-    found: Process = app.extensions[_NAME]
-    return found
+    """Return the process state attached to `app`."""
+    state: Process = app.extensions[_NAME]
+    return state
 
 
 def current() -> Process:
-    """What the process that answers this request owns."""
+    """Return the process state of the application that handles this request."""
     return of(current_app)

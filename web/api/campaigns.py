@@ -1,4 +1,4 @@
-"""Campaigns: draw up, enroll, launch, pause, resume, and see how far they came."""
+"""Routes of campaigns: create, enroll, launch, pause, resume, report."""
 
 from dataclasses import asdict
 from uuid import UUID
@@ -19,19 +19,18 @@ api = Api("campaigns", "/api/v1/campaigns", about="Follow-up sequences of up to 
 @api.post("", responses={201: shapes.Campaign})
 @needs("campaigns")
 def create(header: shapes.Headers, body: shapes.CampaignWanted) -> Reply:
-    """Draw up a campaign.
+    """Create a campaign as a draft.
 
-    It is checked whole: every fault is named, template variables that nothing provides included. Nothing is sent
-    before it is launched.
+    Reports every fault at once, including template variables without a value. Nothing is sent before the launch.
     """
-    key = idempotency.key(header.idempotency_key)
+    key = idempotency.read(header.idempotency_key)
     return idempotency.do(key, lambda session: _create(session, body), status=201).response
 
 
 @api.get("", responses={200: shapes.Campaigns})
 @needs("campaigns", "reports")
 def listing() -> Reply:
-    """The newest campaigns, newest first."""
+    """List the newest campaigns, newest first."""
     with transaction() as session:
         found = campaigns.latest(session)
     return shapes.Campaigns(campaigns=[_campaign(view) for view in found])
@@ -40,7 +39,7 @@ def listing() -> Reply:
 @api.get("/<campaign_id>", responses={200: shapes.CampaignStory})
 @needs("campaigns", "reports")
 def show(path: shapes.CampaignPath) -> Reply:
-    """One campaign: its state and its funnel, step by step."""
+    """Return one campaign with its state and its funnel by step."""
     with transaction() as session:
         view = campaigns.view(session, path.campaign_id)
         counts = funnel.of(session, path.campaign_id)
@@ -50,9 +49,9 @@ def show(path: shapes.CampaignPath) -> Reply:
 @api.post("/<campaign_id>/enroll", responses={200: shapes.Enrolled})
 @needs("campaigns")
 def enroll(path: shapes.CampaignPath, body: shapes.Enroll) -> Reply:
-    """Enroll contacts, or the campaign's audience; those who are enrolled already stay as they are.
+    """Enroll the given contacts, or the campaign's audience; existing enrollments stay unchanged.
 
-    Converted and suppressed contacts are enrolled as stopped. A finished campaign runs again.
+    Converted and suppressed contacts are enrolled as stopped. A finished campaign becomes running again.
     """
     with transaction() as session:
         done = enrollments.enroll(session, path.campaign_id, contact_ids=body.contact_ids, now=clock.now())
@@ -63,7 +62,7 @@ def enroll(path: shapes.CampaignPath, body: shapes.Enroll) -> Reply:
 @api.post("/<campaign_id>/launch", responses={200: shapes.Campaign, **refusals(409)})
 @needs("campaigns")
 def launch(path: shapes.CampaignPath) -> Reply:
-    """Start a draft; its audience is enrolled if nobody is yet. 409 when it was launched before."""
+    """Launch a draft, enrolling its audience if nobody is enrolled yet. 409 if it was launched before."""
     with transaction() as session:
         campaigns.launch(session, path.campaign_id, now=clock.now())
         view = campaigns.view(session, path.campaign_id)
@@ -74,7 +73,7 @@ def launch(path: shapes.CampaignPath) -> Reply:
 @api.post("/<campaign_id>/pause", responses={200: shapes.Campaign, **refusals(409)})
 @needs("campaigns")
 def pause(path: shapes.CampaignPath, body: shapes.Pause) -> Reply:
-    """Send nothing more until it is resumed; the few mails that are being sent at this moment still go out."""
+    """Pause the campaign until it is resumed; the few e-mails in flight are still sent."""
     with transaction() as session:
         campaigns.pause(session, path.campaign_id, body.reason, now=clock.now())
         view = campaigns.view(session, path.campaign_id)
@@ -84,7 +83,7 @@ def pause(path: shapes.CampaignPath, body: shapes.Pause) -> Reply:
 @api.post("/<campaign_id>/resume", responses={200: shapes.Campaign, **refusals(409)})
 @needs("campaigns")
 def resume(path: shapes.CampaignPath) -> Reply:
-    """Go on where it was paused; nothing was lost."""
+    """Resume a paused campaign where it stopped."""
     with transaction() as session:
         campaigns.resume(session, path.campaign_id, now=clock.now())
         view = campaigns.view(session, path.campaign_id)

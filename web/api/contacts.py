@@ -1,4 +1,4 @@
-"""Contacts: import them, and learn what is known of one and why."""
+"""Routes of contacts: import, and the record of one contact."""
 
 from dataclasses import asdict
 from io import BytesIO
@@ -14,7 +14,7 @@ from web.http.auth import needs
 from web.http.routes import Api, Reply
 from web.schemas import contacts as shapes
 
-api = Api("contacts", "/api/v1/contacts", about="The people mails go to.")
+api = Api("contacts", "/api/v1/contacts", about="The people who get e-mails.")
 
 
 @api.post("/import", responses={200: shapes.ImportReport})
@@ -22,9 +22,9 @@ api = Api("contacts", "/api/v1/contacts", about="The people mails go to.")
 def take_in(raw: shapes.CsvFile) -> Reply:  # noqa: ARG001  # says what the body is; it is read under our limits
     """Import contacts from a CSV file of up to 8 MB; larger ones go through `flask --app web contacts import`.
 
-    The good rows are imported, all in one transaction, and the bad ones are told by line, field and fault. Columns
-    may be called in English or Spanish; unknown ones become attributes, which templates may use. Contacts that are
-    known learn what the file says and keep the rest, so a repeated call changes nothing.
+    Valid rows are imported in one transaction; invalid ones are reported by line, field and fault. Columns may be
+    named in English or Spanish; unknown ones become attributes that templates may use. Known contacts are updated
+    with the values of the file and keep the others, so a repeated request changes nothing.
     """
     data = bodies.raw(*shapes.CsvFile.mimetypes, limit="batch_limit_bytes")
     now = clock.now()
@@ -35,7 +35,7 @@ def take_in(raw: shapes.CsvFile) -> Reply:  # noqa: ARG001  # says what the body
 @api.get("/<contact_id>", responses={200: shapes.Contact})
 @needs("contacts")
 def show(path: shapes.ContactPath) -> Reply:
-    """What is known of one contact: its flags and score, and what happened to it in each campaign and why."""
+    """Return one contact with its flags and score, and its progress in each campaign with the reasons."""
     with transaction() as session:
         view = contacts.view(session, path.contact_id)
         reasons = suppressions.suppressed(session, [path.contact_id])

@@ -1,4 +1,4 @@
-"""E-mails: send one, send many, follow one."""
+"""Routes of e-mails: send one, send a batch, read the story of one."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -20,7 +20,7 @@ from web.ingest.send_batcher import Taken
 from web.schemas import emails as shapes
 from web.schemas.problems import FieldFault
 
-api = Api("emails", "/api/v1/emails", about="Send e-mails and follow what becomes of them.")
+api = Api("emails", "/api/v1/emails", about="Send e-mails and follow their progress.")
 
 
 @api.post("/send", responses={202: shapes.Accepted, 200: shapes.Accepted})
@@ -28,32 +28,33 @@ api = Api("emails", "/api/v1/emails", about="Send e-mails and follow what become
 def send(header: shapes.WaitingHeaders, body: shapes.Send) -> Reply:
     """Send one e-mail.
 
-    202: it is stored and will be sent; `sent_at` is when it was accepted. With `Prefer: wait=N` the call waits for
-    the mail server and answers 200 with the true `sent_at`, or with status `failed`, `sent_at` null and the reason;
-    after N seconds, or when too many calls wait already, it answers the 202. With an `Idempotency-Key` a repeated
-    call sends nothing and gets the first answer again; while the first still waits for the mail server, its 202.
+    202: the e-mail is stored and will be sent; `sent_at` is when it was accepted. With `Prefer: wait=N` the request
+    waits for the mail server and gets 200 with the true `sent_at`, or with status `failed`, `sent_at` null and the
+    reason; after N seconds, or if too many requests wait already, it gets the 202. With an `Idempotency-Key` a
+    repeated request sends nothing and gets the first response again; while the first waits for the mail server, the
+    202.
     """
     order = ordering.order(body)
-    key = idempotency.key(header.idempotency_key)
+    key = idempotency.read(header.idempotency_key)
     if key is None:
-        told = _accepted(process.current().intake.take(order))
+        accepted = _accepted(process.current().intake.take(order))
     else:
         done = idempotency.do(key, lambda session: _accept(session, order), status=202)
-        if done.told is None:
+        if done.model is None:
             return done.response
-        told = done.told
+        accepted = done.model
     bell.ring(order.lane)
-    return _waited(told, key, prefer_wait.seconds(header.prefer))
+    return _waited(accepted, key, prefer_wait.seconds(header.prefer))
 
 
 @api.post("/batch", responses={202: shapes.BatchAccepted})
 @needs("send")
 @at_most("batch_limit_bytes")
 def batch(header: shapes.Headers, body: shapes.Batch) -> Reply:
-    """Send up to 1,000 e-mails in one call.
+    """Send up to 1,000 e-mails in one request.
 
-    Each has its own result: those at fault are refused with their fields, the others are stored, all in one
-    transaction. 422 when none can be taken.
+    Each has its own result: invalid ones are refused with their fields, the others are stored in one transaction.
+    422 if none is valid.
     """
     limit = process.current().settings.batch_limit_sends
     if len(body.emails) > limit:
@@ -62,9 +63,9 @@ def batch(header: shapes.Headers, body: shapes.Batch) -> Reply:
     taken = [order for order in orders if isinstance(order, Order)]
     if not taken:
         raise InvalidInput([fault for faults in orders if isinstance(faults, list) for fault in faults])
-    key = idempotency.key(header.idempotency_key)
+    key = idempotency.read(header.idempotency_key)
     done = idempotency.do(key, lambda session: _accept_all(session, orders), status=202)
-    for lane in sorted({order.lane for order in taken} if done.told else ()):
+    for lane in sorted({order.lane for order in taken} if done.model else ()):
         bell.ring(lane)
     return done.response
 
@@ -72,10 +73,10 @@ def batch(header: shapes.Headers, body: shapes.Batch) -> Reply:
 @api.get("/<email_id>", responses={200: shapes.Story})
 @needs("send", "reports")
 def follow(path: shapes.EmailPath) -> Reply:
-    """The whole story of one e-mail: its status, its moments, its events."""
+    """Return the story of one e-mail: its status, its moments and its events."""
     email_id = ids.parse(path.email_id)
     if email_id is None:
-        raise NotFound("email_id: there is no such e-mail; take the one that the send answered")
+        raise NotFound("email_id: there is no such e-mail; use the email_id that the send returned")
     with transaction() as session:
         story = outbox.story(session, email_id)
     return _story(story)
@@ -91,20 +92,20 @@ def _accepted(taken: Taken) -> shapes.Accepted:
     return shapes.Accepted(status="success", email_id=ids.public(taken.email_id), sent_at=taken.accepted_at)
 
 
-def _waited(told: shapes.Accepted, key: Key | None, asked_s: int) -> Reply:
-    """The answer after the wait that was asked for, if this call may wait at all."""
+def _waited(accepted: shapes.Accepted, key: Key | None, asked_s: int) -> Reply:
+    """Return the reply after the requested wait, if this request may wait."""
     if not asked_s:
-        return told, 202
-    with prefer_wait.place(asked_s) as may_wait:
+        return accepted, 202
+    with prefer_wait.slot(asked_s) as may_wait:
         if not may_wait:
-            return told, 202
-        standing = prefer_wait.outcome(_id(told), within_s=asked_s)
+            return accepted, 202
+        standing = prefer_wait.outcome(_id(accepted), within_s=asked_s)
     applied = {"Preference-Applied": f"wait={asked_s}"}
     if standing is None:
-        return told, 202, applied
+        return accepted, 202, applied
     final = shapes.Accepted(
         status="success" if standing.sent_at else "failed",
-        email_id=told.email_id,
+        email_id=accepted.email_id,
         sent_at=standing.sent_at,
         reason=None if standing.sent_at else standing.reason or standing.status,
     )
@@ -112,8 +113,8 @@ def _waited(told: shapes.Accepted, key: Key | None, asked_s: int) -> Reply:
     return final, 200, applied
 
 
-def _id(told: shapes.Accepted) -> UUID:
-    email_id = ids.parse(told.email_id)
+def _id(accepted: shapes.Accepted) -> UUID:
+    email_id = ids.parse(accepted.email_id)
     assert email_id is not None, "an id of our own"  # noqa: S101
     return email_id
 
@@ -138,9 +139,9 @@ def _accept_all(session: Session, orders: Sequence[Order | list[Fault]]) -> shap
 
 
 def _story(story: outbox.Story) -> shapes.Story:
-    told = {name: getattr(story, name) for name in shapes.Story.model_fields}
+    accepted = {name: getattr(story, name) for name in shapes.Story.model_fields}
     return shapes.Story.model_validate(
-        told
+        accepted
         | {
             "email_id": ids.public(story.email_id),
             "contact_id": str(story.contact_id),

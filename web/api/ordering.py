@@ -1,4 +1,4 @@
-"""From what a caller wants sent to orders the outbox takes."""
+"""Validation of e-mails to send, against templates and scopes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +13,10 @@ from web.schemas.emails import Send
 
 
 def order(wanted: Send, *, bulk: bool = False) -> Order:
-    """The order for one e-mail; InvalidInput for an unknown template or variables it cannot be rendered with.
+    """Return the send request of one e-mail. Raise InvalidInput for an unknown template or unusable variables.
 
-    One person's mail waits behind no campaign; marketing mails of a batch are one.
+    A single e-mail uses the transactional lane, so that it never waits behind a campaign; the marketing e-mails of
+    a batch use the campaign lane.
     """
     if wanted.kind == "transactional" and not auth.caller().may("send:transactional"):
         raise Forbidden("scope: kind transactional needs send:transactional, which the token does not have")
@@ -34,7 +35,7 @@ def order(wanted: Send, *, bulk: bool = False) -> Order:
 
 
 def orders(wanted: Sequence[Any]) -> list[Order | list[Fault]]:
-    """For each e-mail of a batch its order, or what is wrong with it."""
+    """Return for each e-mail of a batch its send request or its faults."""
     return [_one(item, f"emails[{index}].") for index, item in enumerate(wanted)]
 
 

@@ -1,4 +1,4 @@
-"""Tokens: log in, get the next pair, log out."""
+"""Routes of tokens: log in, refresh, log out."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ api = Api("tokens", "/api/v1/auth", about="Log in, stay logged in, log out.")
 def token(body: Login) -> Reply:
     """Log in with the name and password of an account.
 
-    The access token lasts 24 hours. Attempts are limited by account and address.
+    The access token is valid for 24 hours. Attempts are limited by account and address.
     """
     rate_limits.login(body.account)
     with transaction() as session:
@@ -31,9 +31,9 @@ def token(body: Login) -> Reply:
 @api.post("/refresh", responses={200: TokenPair})
 @needs(kinds=("refresh",))
 def refresh() -> Reply:
-    """Trade the refresh token in the Authorization header for a new pair; each is good for one trade.
+    """Exchange the refresh token in the Authorization header for a new pair; each works once.
 
-    A second trade means that somebody has a copy: then every token that came from the same login ends.
+    A second exchange means that the token was copied: then every token of the same login is revoked.
     """
     claims = auth.caller().claims
     with transaction() as session:
@@ -43,26 +43,26 @@ def refresh() -> Reply:
         else:
             _end_family(session, claims)
     if not first:
-        process.current().standings.forget()
-        raise Unauthenticated("token: was used before, so every token of its login has been ended; log in again")
+        process.current().token_cache.forget()
+        raise Unauthenticated("token: was used before, so every token of its login was revoked; log in again")
     return _pair(bearer_tokens.issue(account, now=datetime.now(UTC), family_id=claims.family_id))
 
 
 @api.post("/revoke", responses={200: Done})
 @needs(kinds=("access", "refresh"))
 def revoke() -> Reply:
-    """Log out: the token in the Authorization header, and all that came from the same login, end.
+    """Log out: revoke the token in the Authorization header and all others of the same login.
 
-    Processes that saw the token before may take it for up to five seconds more.
+    Other web processes may accept the token for up to five more seconds.
     """
     with transaction() as session:
         _end_family(session, auth.caller().claims)
-    process.current().standings.forget()
+    process.current().token_cache.forget()
     return Done()
 
 
 def _end_family(session: Session, claims: tokens.Claims) -> None:
-    """Revoke all that came from one login, for as long as any of it could last."""
+    """Revoke all tokens of one login, for as long as any of them could be valid."""
     longest = timedelta(days=process.current().settings.refresh_days)
     until = max(claims.expires_at, datetime.now(UTC) + longest)
     sessions.revoke(session, (claims.token_id, claims.family_id), account_id=claims.account_id, expires_at=until)

@@ -1,7 +1,7 @@
-"""Request bodies and headers, read strictly: 415 wrong type, 413 too large, 400 bad JSON, 422 by field.
+"""Strict reading of request bodies and headers: 415 wrong type, 413 too large, 400 invalid JSON, 422 by field.
 
-What Flask's own reader lets pass and the ledger would choke on is refused here: NaN and infinities, duplicate
-keys, NUL, lone surrogates, nesting deeper than 32 (rule R27).
+Refuses JSON that Flask's reader accepts and the database cannot store: NaN and infinities, duplicate keys, NUL,
+lone surrogates, nesting deeper than 32 (rule R27).
 """
 
 import json
@@ -24,7 +24,7 @@ _TYPES = "__types__"
 _JSON = ("application/json",)
 _CONTAINERS = frozenset({dict, list})
 _NAME = re.compile(r"[\w-]{1,64}")
-# The parser refuses a raw NUL, and a decoder of UTF-8 half a pair: only an escape brings either in.
+# The JSON parser refuses a raw NUL and the UTF-8 decoder a lone surrogate, so only an escape can produce either.
 _PERHAPS_BAD_TEXT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -32,78 +32,78 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def at_most(setting: str) -> Callable[[View], View]:
-    """The view's body may have as many bytes as this setting says, instead of `body_limit_bytes`."""
+    """Limit the view's body by the setting of this name instead of `body_limit_bytes`."""
 
-    def mark(view: View) -> View:
+    def declare(view: View) -> View:
         setattr(view, _LIMIT, setting)
         return view
 
-    return mark
+    return declare
 
 
 def takes(*types: str) -> Callable[[View], View]:
-    """The view's body may be of these media types, instead of JSON's own alone; it is JSON all the same."""
+    """Accept these media types for the view's JSON body instead of application/json alone."""
 
-    def mark(view: View) -> View:
+    def declare(view: View) -> View:
         setattr(view, _TYPES, types)
         return view
 
-    return mark
+    return declare
 
 
 def types_of(view: Callable[..., Any]) -> tuple[str, ...]:
-    """The media types of the view's body."""
+    """Return the media types that the view's body may have."""
     return getattr(view, _TYPES, _JSON)
 
 
 def limit_of(view: Callable[..., Any]) -> str:
-    """The setting that bounds the view's body."""
+    """Return the name of the setting that limits the view's body."""
     return getattr(view, _LIMIT, "body_limit_bytes")
 
 
 def read(model: type[Body], *, limit: str, types: Sequence[str] = _JSON) -> Body:
-    """The JSON body of this request as a `model`; `limit` names the setting that bounds its bytes."""
+    """Return the JSON body of this request as a `model`; `limit` names the setting that limits its bytes."""
     data = raw(*types, limit=limit)
-    g.given_bytes = len(data)
-    g.given_json = parse(data)
+    g.body_bytes = len(data)
+    g.body_json = parse(data)
     try:
-        return model.model_validate(g.given_json)
+        return model.model_validate(g.body_json)
     except ValidationError as error:
         raise InvalidInput(faults(error)) from None
 
 
 def headers(model: type[Body]) -> Body:
-    """The headers of this request that `model` knows, by their aliases."""
-    # Asked of werkzeug, each header that is not there costs an exception.
-    given = request.environ
-    brought = {name: given[key] for name, key in _header_keys(model) if key in given}
+    """Return the headers of this request that `model` declares, by their aliases."""
+    # Werkzeug's mapping raises and catches an exception for every absent header.
+    environ = request.environ
+    values = {name: environ[key] for name, key in _header_keys(model) if key in environ}
     try:
-        return model.model_validate(brought)
+        return model.model_validate(values)
     except ValidationError as error:
         raise InvalidInput(faults(error)) from None
 
 
 @lru_cache(maxsize=64)
 def _header_keys(model: type[BaseModel]) -> tuple[tuple[str, str], ...]:
-    """The headers that a model knows, each with the name that WSGI has for it (PEP 3333)."""
-    names = [known.alias or name for name, known in model.model_fields.items()]
+    """Return the headers that a model declares, each with its WSGI name (PEP 3333)."""
+    names = [field.alias or name for name, field in model.model_fields.items()]
     return tuple((name, f"HTTP_{name.upper().replace('-', '_')}") for name in names)
 
 
-def given() -> object:
-    """The JSON value of this request's body as the caller sent it; None for a request without one."""
-    return g.get("given_json")
+def json_value() -> object:
+    """Return the JSON value of this request's body, not validated; None for a request without a body."""
+    return g.get("body_json")
 
 
 def check_size(limit: str) -> None:
-    """Refuse the body that was read if it is larger than this setting says, where that depends on what it holds."""
+    """Refuse the body just read if it exceeds this setting, for limits that depend on the content."""
     size_max: int = getattr(process.current().settings, limit)
-    if g.given_bytes > size_max:
+    if g.body_bytes > size_max:
         raise _too_large(size_max)
 
 
 def raw(*types: str, limit: str) -> bytes:
-    """The body as bytes, if it is of one of the media types, in UTF-8, not compressed, and not too large."""
+    """Return the body as bytes if it has one of the media types, is UTF-8, not compressed and not too large."""
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     encoding = request.headers.get("Content-Encoding", "identity").lower()
     if request.mimetype not in types or charset not in ("utf-8", "utf8") or encoding != "identity":
@@ -111,7 +111,7 @@ def raw(*types: str, limit: str) -> bytes:
     size_max: int = getattr(process.current().settings, limit)
     if (request.content_length or 0) > size_max:
         raise _too_large(size_max)
-    # A body that does not tell its length is cut here, without a word: one byte more than allowed tells.
+    # Werkzeug silently truncates a chunked body at this length, so allow one byte more to detect the excess.
     request.max_content_length = size_max + 1
     data = request.get_data(cache=False)
     if len(data) > size_max:
@@ -124,7 +124,7 @@ def _too_large(size_max: int) -> InvalidInput:
 
 
 def parse(data: bytes) -> Any:
-    """The value of a JSON text (RFC 8259), or BadRequest (400) saying what is wrong with it, and where."""
+    """Return the value of a JSON text (RFC 8259). Raise BadRequest (400) with the fault and its position."""
     try:
         value = _JSON_TEXT.decode(data.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -134,7 +134,7 @@ def parse(data: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:
-        # Ours, or the interpreter's own refusal of an integer with thousands of digits.
+        # Raised by a hook below, or by the interpreter for an integer with thousands of digits.
         raise BadRequest(str(error) if str(error).startswith("body:") else "body: a number is too long") from None
     _check_depth(value)
     if _PERHAPS_BAD_TEXT.search(data):
@@ -143,7 +143,7 @@ def parse(data: bytes) -> Any:
 
 
 def faults(error: ValidationError, *, under: str = "") -> list[Fault]:
-    """What pydantic found, field by field; never the value, which may hold an address."""
+    """Return pydantic's findings as faults by field; never the value, which may contain an address."""
     return [
         Fault(under + field(fault["loc"]), fault["msg"].removeprefix("Value error, "))
         for fault in error.errors(include_url=False, include_input=False, include_context=False)
@@ -151,16 +151,16 @@ def faults(error: ValidationError, *, under: str = "") -> list[Fault]:
 
 
 def field(path: Sequence[str | int]) -> str:
-    """A field's path in words: `emails[3].to`. A name nobody would choose is not repeated."""
+    """Return a field's path as text, such as `emails[3].to`; an implausible name is not repeated."""
     steps = [f"[{step}]" if isinstance(step, int) else f".{step if _NAME.fullmatch(step) else '?'}" for step in path]
     return "".join(steps).removeprefix(".") or "body"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    value = dict(pairs)
+    if len(value) != len(pairs):
         raise ValueError("body: an object has the same key twice")
-    return found
+    return value
 
 
 def _constant(name: str) -> NoReturn:
@@ -197,7 +197,7 @@ def _check_depth(value: Any) -> None:
 
 
 def _check_texts(value: Any) -> None:
-    """Refuse what is JSON but cannot be stored: NUL, half a surrogate pair. No deeper than DEPTH_MAX, by now."""
+    """Refuse text that is valid JSON but cannot be stored: NUL and lone surrogates. Depth is checked before."""
     if isinstance(value, str):
         _check_text(value)
     elif isinstance(value, dict):

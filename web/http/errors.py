@@ -1,4 +1,4 @@
-"""Every error as application/problem+json (RFC 9457); views raise, this module answers."""
+"""Error responses as application/problem+json (RFC 9457): views raise, this module maps the exceptions."""
 
 import logging
 from http import HTTPStatus
@@ -28,27 +28,27 @@ _STATUSES = {
 
 
 def install(app: Flask) -> None:
-    """Answer every error of `app` as a problem."""
-    app.register_error_handler(errors.CadenciaError, _ours)
-    app.register_error_handler(HTTPException, _http)
+    """Register the handlers that answer every error of `app` as a problem."""
+    app.register_error_handler(errors.CadenciaError, _cadencia_error)
+    app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
 
 
 def problem(status: int, detail: str, *, faults: tuple[errors.Fault, ...] = ()) -> Response:
-    """A problem with its status; `faults` name the fields."""
+    """Return a problem response; `faults` name the fields at fault."""
     title = HTTPStatus(status).phrase
     listed = [FieldFault(field=fault.field, message=fault.message) for fault in faults]
-    said = Problem(
+    body = Problem(
         type=f"urn:cadencia:problem:{title.lower().replace(' ', '-')}",
         title=title,
         status=status,
         detail=detail,
         errors=listed or None,
     )
-    return Response(said.model_dump_json(exclude_none=True), status, content_type=TYPE)
+    return Response(body.model_dump_json(exclude_none=True), status, content_type=TYPE)
 
 
-def _ours(error: errors.CadenciaError) -> Response:
+def _cadencia_error(error: errors.CadenciaError) -> Response:
     status = next((_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES), 500)
     if status == 500:
         return _unexpected(error)
@@ -65,12 +65,12 @@ def _ours(error: errors.CadenciaError) -> Response:
 
 
 def _challenge() -> str:
-    """RFC 6750, section 3: no error code when the request brought no credentials."""
-    brought = ', error="invalid_token"' if "Authorization" in request.headers else ""
-    return f'Bearer realm="cadencia"{brought}'
+    """Return the WWW-Authenticate challenge, without an error code if there were no credentials (RFC 6750, 3)."""
+    error_code = ', error="invalid_token"' if "Authorization" in request.headers else ""
+    return f'Bearer realm="cadencia"{error_code}'
 
 
-def _http(error: HTTPException) -> Response:
+def _http_error(error: HTTPException) -> Response:
     answer = problem(error.code or 500, error.description or "")
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):

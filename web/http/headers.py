@@ -1,4 +1,4 @@
-"""Headers that every answer carries, and those that let named web sites call the tracking route."""
+"""Security headers of every response, and CORS headers for the sites in `cors_origins`."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,43 +11,43 @@ from web import process
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-_CROSS = "__cross_origin__"
+_CROSS_ORIGIN = "__cross_origin__"
 NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 PAGE = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 PREFLIGHT_S = 3_600
 
 
 def cross_origin(view: View) -> View:
-    """Browsers may call this view from the sites in `cors_origins`, without credentials."""
-    setattr(view, _CROSS, True)
+    """Allow browsers to call this view from the sites in `cors_origins`, without credentials."""
+    setattr(view, _CROSS_ORIGIN, True)
     return view
 
 
 def install(app: Flask) -> None:
-    """Put the headers on every answer of `app`."""
+    """Add the headers to every response of `app`."""
     app.after_request(_secure)
     app.after_request(_share)
 
 
-def always(known: Headers, settings: Settings) -> Headers:
-    """Add to an answer's headers what it has not set itself."""
-    known.setdefault("X-Content-Type-Options", "nosniff")
-    known.setdefault("Content-Security-Policy", NOTHING)
-    known.setdefault("Referrer-Policy", "no-referrer")
-    known.setdefault("Cache-Control", "no-store")
+def add_defaults(headers: Headers, settings: Settings) -> Headers:
+    """Add the security headers that a response has not set itself, and return its headers."""
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Content-Security-Policy", NOTHING)
+    headers.setdefault("Referrer-Policy", "no-referrer")
+    headers.setdefault("Cache-Control", "no-store")
     if settings.public_url.startswith("https://"):
-        known.setdefault("Strict-Transport-Security", "max-age=31536000")
-    return known
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return headers
 
 
 def _secure(answer: Response) -> Response:
-    always(answer.headers, process.current().settings)
+    add_defaults(answer.headers, process.current().settings)
     return answer
 
 
 def _share(answer: Response) -> Response:
     view = current_app.view_functions.get(request.endpoint or "")
-    if not getattr(view, _CROSS, False):
+    if not getattr(view, _CROSS_ORIGIN, False):
         return answer
     answer.vary.add("Origin")
     origin = request.headers.get("Origin", "")
@@ -60,7 +60,7 @@ def _share(answer: Response) -> Response:
 
 
 def _answer_preflight(answer: Response, *, is_named: bool) -> None:
-    """What a browser may send, for a site that is named (Fetch standard, CORS-preflight fetch)."""
+    """Turn the response into the answer to a CORS preflight (Fetch standard, CORS-preflight fetch)."""
     answer.status_code = 204
     answer.set_data(b"")
     answer.headers.pop("Content-Type", None)

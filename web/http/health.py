@@ -1,4 +1,4 @@
-"""Whether this process lives (/healthz) and whether it can do its work (/readyz); for load balancers."""
+"""Liveness (/healthz) and readiness (/readyz) checks for load balancers."""
 
 from flask import Blueprint, Response
 
@@ -18,15 +18,18 @@ pages = Blueprint("health", __name__)
 @pages.get("/healthz")
 @public("load balancers ask without a token")
 def alive() -> Response:
-    """200 while the process answers at all; asks nothing of the database."""
+    """Answer 200 while the process runs; does not use the database."""
     return answer(Alive())
 
 
 @pages.get("/readyz")
 @public("load balancers ask without a token")
 def ready() -> Response:
-    """200 when the database answers, 503 when not. The sweep's age is told, not judged by status: a web process
-    without workers still takes requests and loses none."""
+    """Answer 200 if the database answers, else 503.
+
+    Reports the age of the last sweep without failing on it: a web process without workers still accepts requests
+    and loses none.
+    """
     with transaction() as session:
         age_s = heartbeats.ages(session).get(SWEEP)
     late = age_s is None or age_s > SWEEP_AGE_MAX_S

@@ -1,4 +1,4 @@
-"""Idempotency-Key: the work of a creating call is done once, however often the call is repeated (rule R26)."""
+"""Idempotency-Key: replay the stored response of a repeated request (rule R26)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,52 +14,53 @@ from models.session import Session, retrying, transaction
 from web import process
 from web.http import auth, bodies, routes
 
-Told = TypeVar("Told", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Done(Generic[Told]):
-    """What the caller is told; `told` is None when this is a replay of an earlier answer."""
+class Done(Generic[Model]):
+    """Result of an idempotent call; `model` is None if `response` is a replay of a stored one."""
 
-    told: Told | None
+    model: Model | None
     response: Response
 
 
-def key(text: str) -> Key | None:
-    """The key of this request, from the text of its header; None without one. InvalidInput if it cannot be a key."""
+def read(text: str) -> Key | None:
+    """Return the key of this request from its header's text; None without one. Raise InvalidInput if malformed."""
     if not text:
         return None
-    return idempotency.key(auth.caller().account_id, text, route=request.path, body=bodies.given())
+    return idempotency.key(auth.caller().account_id, text, route=request.path, body=bodies.json_value())
 
 
-def do(wanted: Key | None, work: Callable[[Session], Told], *, status: int) -> Done[Told]:
-    """Do `work` in a transaction and answer with what it returns; with a key, answer a repetition the same.
+def do(key: Key | None, work: Callable[[Session], Model], *, status: int) -> Done[Model]:
+    """Run `work` in a transaction and return its result as a response; with a key, replay a stored response.
 
-    The answer is kept in the transaction of the work. InProgress while the first call is in it; InvalidInput when
-    the key came with another body. What `work` raises is not kept: a mended call may use the same key.
+    The response is stored in the transaction of the work. Raises InProgress while the first request with this key
+    runs, and InvalidInput if the key was used with another body. An exception of `work` is not stored, so a
+    corrected request may use the same key.
     """
-    return retrying(lambda session: _recalled(session, wanted) or _done(session, wanted, work(session), status))
+    return retrying(lambda session: _replayed(session, key) or _done(session, key, work(session), status))
 
 
-def replace(wanted: Key | None, told: BaseModel, *, status: int) -> None:
-    """Keep another answer than the work's own, for a call that went on to wait for more to tell."""
-    if wanted is not None:
+def replace(key: Key | None, model: BaseModel, *, status: int) -> None:
+    """Replace the stored response, for a request that waited for a later state after its work was committed."""
+    if key is not None:
         with transaction() as session:
-            idempotency.remember(session, wanted, Answer(status, routes.written(told)))
+            idempotency.remember(session, key, Answer(status, routes.to_json(model)))
 
 
-def _recalled(session: Session, wanted: Key | None) -> Done[Told] | None:
-    if wanted is None:
+def _replayed(session: Session, key: Key | None) -> Done[Model] | None:
+    if key is None:
         return None
     keep = timedelta(hours=process.current().settings.idempotency_hours)
-    known = idempotency.recall(session, wanted, keep=keep)
-    if known is None:
+    stored = idempotency.recall(session, key, keep=keep)
+    if stored is None:
         return None
-    again = Response(known.body, known.status, {"Idempotency-Replayed": "true"}, content_type="application/json")
-    return Done(None, again)
+    replay = Response(stored.body, stored.status, {"Idempotency-Replayed": "true"}, content_type="application/json")
+    return Done(None, replay)
 
 
-def _done(session: Session, wanted: Key | None, told: Told, status: int) -> Done[Told]:
-    if wanted is not None:
-        idempotency.remember(session, wanted, Answer(status, routes.written(told)))
-    return Done(told, routes.answer((told, status)))
+def _done(session: Session, key: Key | None, model: Model, status: int) -> Done[Model]:
+    if key is not None:
+        idempotency.remember(session, key, Answer(status, routes.to_json(model)))
+    return Done(model, routes.answer((model, status)))

@@ -1,4 +1,4 @@
-"""The API's own description: OpenAPI 3.1 at /openapi.json, a page to try it at /docs."""
+"""API description: OpenAPI 3.1 at /openapi.json and Swagger UI at /docs."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +24,7 @@ Get a token at `POST /api/v1/auth/token` and send it as `Authorization: Bearer â
 `application/problem+json` (RFC 9457) and name the fields at fault. A creating call with an `Idempotency-Key`
 may be repeated safely for 48 hours.
 """
-# Swagger UI writes style attributes; its scripts come from this server alone.
+# Swagger UI sets style attributes; its scripts are served by this process only.
 _PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
@@ -35,7 +35,7 @@ pages = Blueprint("docs", __name__, template_folder="templates")
 
 
 def new_app(name: str) -> OpenAPI:
-    """An app that gathers its description as APIs are registered; its own pages and error answers are ours."""
+    """Return a Flask app that collects its OpenAPI description; pages and error responses are our own."""
     return OpenAPI(
         name,
         info=Info(title="Cadencia", version=VERSION, description=ABOUT),
@@ -48,9 +48,9 @@ def new_app(name: str) -> OpenAPI:
 
 
 def document(app: OpenAPI) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of `app`.
+    """Return the OpenAPI 3.1 document of `app`.
 
-    The schemas are pydantic's own (JSON Schema 2020-12, as 3.1 has them): flask-openapi3 drops their examples.
+    The schemas come from pydantic (JSON Schema 2020-12, as in OpenAPI 3.1), because flask-openapi3 drops examples.
     """
     written: dict[str, Any] = app.api_doc
     models: set[tuple[type[BaseModel], Mode]] = {(Problem, "serialization")}
@@ -63,33 +63,33 @@ def document(app: OpenAPI) -> dict[str, Any]:
 
 
 def _refuse(error: ValidationError) -> None:
-    """What flask-openapi3 finds in path, query and headers, told like what `bodies` finds."""
+    """Raise flask-openapi3's findings in path, query and headers as InvalidInput, like those of `bodies`."""
     raise InvalidInput(bodies.faults(error))
 
 
 @pages.get("/openapi.json")
 @public("a description of the API holds no data")
 def description() -> dict[str, Any]:
-    """The OpenAPI document."""
+    """Return the OpenAPI document."""
     return document(cast(OpenAPI, current_app))
 
 
 @pages.get("/docs")
 @public("a description of the API holds no data")
 def page() -> Response:
-    """The page to read and try the API on."""
+    """Show Swagger UI."""
     return Response(render_template("docs.html"), headers={"Content-Security-Policy": _PAGE})
 
 
 @pages.get("/docs/assets/<path:name>")
 @public("scripts and styles of the page")
 def asset(name: str) -> Response:
-    """A file of Swagger UI, as it comes in its wheel."""
+    """Return a file of Swagger UI from its wheel."""
     return send_from_directory(_ASSETS, name, max_age=86_400)
 
 
 @pages.get("/docs/start.js")
 @public("scripts and styles of the page")
 def start() -> Response:
-    """The line that starts Swagger UI; a file, so that the page needs no inline script."""
+    """Return the script that starts Swagger UI; a file, because the page's policy forbids inline scripts."""
     return Response(render_template("docs.js"), content_type="text/javascript; charset=utf-8")

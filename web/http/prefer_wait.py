@@ -1,4 +1,4 @@
-"""Prefer: wait=N (RFC 7240, section 4.3): answer when the mail server has, but after N seconds at the latest."""
+"""Prefer: wait=N (RFC 7240, section 4.3): answer when the mail server has answered, after N seconds at most."""
 
 import re
 from collections.abc import Iterator
@@ -17,27 +17,27 @@ _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=$|[,;])", re.I
 
 
 def seconds(prefer: str) -> int:
-    """How long the header asks to wait, 30 at most; 0 when it does not ask."""
+    """Return the seconds that the header asks to wait, at most 30; 0 if it does not ask."""
     asked = _WAIT.search(prefer)
     return min(int(asked.group(1)), SECONDS_MAX) if asked else 0
 
 
 @contextmanager
-def place(asked_s: int) -> Iterator[bool]:
-    """Whether this call may wait: at most a third of the threads do, so that the others go on answering."""
-    waiting = process.current().waiting
-    taken = asked_s > 0 and waiting.acquire(blocking=False)
+def slot(asked_s: int) -> Iterator[bool]:
+    """Yield True if this request may wait: at most a third of the threads may, so that the others stay free."""
+    slots = process.current().wait_slots
+    has_slot = asked_s > 0 and slots.acquire(blocking=False)
     try:
-        yield taken
+        yield has_slot
     finally:
-        if taken:
-            waiting.release()
+        if has_slot:
+            slots.release()
 
 
 def outcome(email_id: UUID, *, within_s: float) -> outbox.Standing | None:
-    """What became of the e-mail, as soon as it is decided; None when it is not after `within_s` seconds.
+    """Return the e-mail's final status as soon as it has one; None after `within_s` seconds.
 
-    A temporary refusal decides nothing, and neither does doubt. No transaction is open between two looks.
+    A deferral and an e-mail in doubt are not final. No transaction stays open between two polls.
     """
     deadline, pause_s = monotonic() + within_s, _POLL_FIRST_S
     while True:

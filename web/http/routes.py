@@ -1,6 +1,6 @@
-"""API routes: a blueprint whose views are told their body as a model and answer with one.
+"""API routes: a blueprint whose views receive the body as a model and return a model.
 
-    api = Api("emails", "/api/v1/emails", about="Send e-mails and follow what becomes of them.")
+    api = Api("emails", "/api/v1/emails", about="Send e-mails and follow their progress.")
 
     @api.post("/send", responses={202: Accepted})
     @needs("send")
@@ -8,8 +8,8 @@
         ...
         return Accepted(...), 202
 
-The order is fixed for every route: who is calling (401, 403), the body's type (415), size (413), syntax (400),
-fields (422), then the view.
+Every route checks in the same order: the caller (401, 403), the body's type (415), size (413), syntax (400) and
+fields (422); then it calls the view.
 """
 
 import inspect
@@ -33,30 +33,30 @@ BEARER = "bearer"
 _PROBLEM = {"content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 _HEADER, _BODY = 0, 5
 _ALWAYS, _WITH_TOKEN, _WITH_BODY = (422, 429, 503), (401, 403), (400, 413, 415)
-_WITH_PATH, _WITH_KEY = (404,), (409,)  # no such thing; the first call with this key is not done
+_WITH_PATH, _WITH_KEY = (404,), (409,)  # unknown id; the first request with this key is still running
 
 
 class Api(APIBlueprint):
-    """The routes of one resource, under one prefix; each must state its access with `needs` or `public`."""
+    """Routes of one resource under one prefix; each must declare its access with `needs` or `public`."""
 
     def __init__(self, name: str, prefix: str, *, about: str) -> None:
         super().__init__(name, __name__, url_prefix=prefix, abp_tags=[Tag(name=name, description=about)])
         self.models: set[tuple[type[BaseModel], Mode]] = set()
 
-    def _collect_openapi_info(self, rule: str, func: Callable[..., Any], **known: Any) -> Any:
+    def _collect_openapi_info(self, rule: str, func: Callable[..., Any], **options: Any) -> Any:
         access = auth.access_of(func)
         if access is None:
-            raise TypeError(f"{func.__qualname__}: no access stated; put @needs or @public under the route")
-        self._note_models(func, known.get("responses") or {})
+            raise TypeError(f"{func.__qualname__}: declares no access; put @needs or @public under the route")
+        self._note_models(func, options.get("responses") or {})
         summary, _, description = inspect.cleandoc(func.__doc__ or "").partition("\n")
-        known |= {
+        options |= {
             "summary": summary,
             "description": description.strip(),
             "operation_id": f"{self.name}_{func.__name__}",
         }
-        known["security"] = [] if access.public else [{BEARER: list(access.scopes)}]
-        known["responses"] = _problems(func, access) | (known.get("responses") or {})
-        return super()._collect_openapi_info(rule, func, **known)
+        options["security"] = [] if access.public else [{BEARER: list(access.scopes)}]
+        options["responses"] = _problems(func, access) | (options.get("responses") or {})
+        return super()._collect_openapi_info(rule, func, **options)
 
     def _note_models(self, func: Callable[..., Any], responses: Mapping[Any, Any]) -> None:
         body = get_type_hints(func).get("body")
@@ -65,53 +65,53 @@ class Api(APIBlueprint):
 
     @staticmethod
     def create_view_func(func: Callable[..., Any], *inputs: Any, **options: Any) -> Callable[..., Any]:
-        """The view as Flask calls it; path and query are read by flask-openapi3, headers and body here.
+        """Return the view as Flask calls it; flask-openapi3 reads path and query, we read headers and body.
 
-        flask-openapi3 writes the whole JSON schema of the headers' model at every request: a tenth of a send.
+        flask-openapi3 builds the JSON schema of the headers' model at every request, a tenth of a send's time.
         """
-        given = list(inputs)  # header, cookie, path, query, form, body, raw
-        view = _speaking(func, given[_HEADER], given[_BODY])
-        given[_HEADER] = given[_BODY] = None
-        made: Callable[..., Any] = APIBlueprint.create_view_func(view, *given, **options)
-        return made
+        readers = list(inputs)  # header, cookie, path, query, form, body, raw
+        view = _with_models(func, readers[_HEADER], readers[_BODY])
+        readers[_HEADER] = readers[_BODY] = None
+        view_func: Callable[..., Any] = APIBlueprint.create_view_func(view, *readers, **options)
+        return view_func
 
 
 def refusals(*statuses: int) -> dict[Any, Any]:
-    """Problems with these statuses, for the `responses` of a view that has others than follow from what it takes."""
+    """Return problem responses with these statuses, for a view's `responses` beyond those derived from its input."""
     return {status: dict(_PROBLEM) for status in sorted(statuses)}
 
 
 def answer(reply: Reply) -> Response:
-    """A view's reply as a response."""
+    """Return a view's reply as a response."""
     if isinstance(reply, Response):
         return reply
     model, status, headers = (*reply, {})[:3] if isinstance(reply, tuple) else (reply, 200, {})
-    return Response(written(model), status, headers, content_type="application/json")
+    return Response(to_json(model), status, headers, content_type="application/json")
 
 
-def written(model: BaseModel) -> str:
-    """The model as the JSON text that goes out."""
+def to_json(model: BaseModel) -> str:
+    """Return the model as JSON text."""
     return model.model_dump_json()
 
 
-def _speaking(
+def _with_models(
     view: Callable[..., Reply], header: type[BaseModel] | None, body: type[BaseModel] | None
 ) -> Callable[..., Response]:
     limit, types = bodies.limit_of(view), bodies.types_of(view)
 
     @wraps(view)
-    def speaking(**arguments: Any) -> Response:
+    def call(**arguments: Any) -> Response:
         if header is not None:
             arguments["header"] = bodies.headers(header)
         if body is not None:
             arguments["body"] = bodies.read(body, limit=limit, types=types)
         return answer(view(**arguments))
 
-    return speaking
+    return call
 
 
 def _problems(func: Callable[..., Any], access: auth.Access) -> dict[Any, Any]:
-    """The refusals that follow from what the view takes."""
+    """Return the error responses that follow from the view's declared input."""
     takes = get_type_hints(func)
     header = takes.get("header")
     return refusals(

@@ -1,4 +1,4 @@
-"""Verifies bearer tokens; `engine.access.bearer_tokens` issues them."""
+"""Verification of bearer tokens; `engine.access.bearer_tokens` issues them."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from settings import Settings
 
 TOKEN_CHARS_MAX = 4_096
 CLOCK_SKEW_S = 5
-_GENUINE_MAX = 10_000
+_CACHED_MAX = 10_000
 _NAME = "cadencia-tokens"
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token that is genuine and not expired says; whether it still counts is the ledger's to tell."""
+    """Claims of a token with a valid signature that has not expired; revocation is checked in the database."""
 
     token_id: UUID
     family_id: UUID
@@ -37,7 +37,7 @@ class Claims:
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Configure which tokens `app` accepts: HS256, our issuer, our audience, in the Authorization header alone."""
+    """Configure the tokens that `app` accepts: HS256, our issuer and audience, in the Authorization header only."""
     app.config.update(
         JWT_SECRET_KEY=settings.jwt_secret_key.get_secret_value(),
         JWT_ALGORITHM=bearer_tokens.ALGORITHM,
@@ -47,39 +47,38 @@ def install(app: Flask, settings: Settings) -> None:
         JWT_DECODE_LEEWAY=CLOCK_SKEW_S,  # hosts whose clocks differ a little
     )
     JWTManager(app)
-    app.extensions[_NAME] = _Genuine()
+    app.extensions[_NAME] = _VerifiedClaims()
 
 
 def read(encoded: str) -> Claims:
-    """The claims of a genuine token, or Unauthenticated; the message never holds a part of the token."""
+    """Return the claims of a valid token. Raise Unauthenticated, with a message that contains no part of the token."""
     if len(encoded) > TOKEN_CHARS_MAX:
         raise Unauthenticated("token: too long to be one of ours")
-    genuine: _Genuine = current_app.extensions[_NAME]
-    claims = genuine.find(encoded)
+    cache: _VerifiedClaims = current_app.extensions[_NAME]
+    claims = cache.find(encoded)
     if claims is None:
         claims = _verified(encoded)
-        genuine.keep(encoded, claims)
+        cache.keep(encoded, claims)
     return claims
 
 
-class _Genuine:
-    """The claims of tokens whose signature was right, by their digest: the signature is worth 150 µs a request.
+class _VerifiedClaims:
+    """Cache of verified claims by token digest: verifying a signature takes 150 µs a request.
 
-    A token is genuine or not for ever; that it has not expired is looked at every time, and whether it still counts
-    is not told here at all.
+    A signature stays valid for ever. Expiry is checked at every look-up; revocation is checked elsewhere.
     """
 
     def __init__(self) -> None:
-        self._known: dict[bytes, Claims] = {}
+        self._claims: dict[bytes, Claims] = {}
 
     def find(self, encoded: str) -> Claims | None:
-        claims = self._known.get(_digest(encoded))
+        claims = self._claims.get(_digest(encoded))
         return claims if claims and claims.expires_at.timestamp() > time() else None
 
     def keep(self, encoded: str, claims: Claims) -> None:
-        if len(self._known) >= _GENUINE_MAX:
-            self._known.clear()
-        self._known[_digest(encoded)] = claims
+        if len(self._claims) >= _CACHED_MAX:
+            self._claims.clear()
+        self._claims[_digest(encoded)] = claims
 
 
 def _digest(encoded: str) -> bytes:
@@ -92,7 +91,7 @@ def _verified(encoded: str) -> Claims:
     except ExpiredSignatureError:
         raise Unauthenticated("token: expired; get a new one at /api/v1/auth/token") from None
     except (PyJWTError, JWTExtendedException, LookupError, ValueError, TypeError, AttributeError, RecursionError):
-        # A token is parsed before its signature can be checked: whatever it holds, it is not valid.
+        # The token is parsed before its signature is checked, so malformed content can raise any of these.
         raise Unauthenticated("token: not valid") from None
 
 

@@ -27,7 +27,7 @@ class Front:
     def __init__(self, behind: Wsgi, process: Process) -> None:
         self._behind = behind
         self._process = process
-        self._always = list(headers.always(Headers(), process.settings))
+        self._always = list(headers.add_defaults(Headers(), process.settings))
         always = [pair for pair in self._always if pair[0] != "Cache-Control"]
         self._pixel = [*pixels.HEADERS.items(), ("Content-Type", "image/gif"), ("Content-Length", "43"), *always]
         self._click = [*clicks.HEADERS.items(), ("Content-Type", "text/html; charset=utf-8"), *always]

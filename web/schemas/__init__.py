@@ -1,1 +1,1 @@
-"""What the API takes and gives: one module per resource, with the same names as in web.api."""
+"""Request and response models of the API: one module per resource, named as in web.api."""

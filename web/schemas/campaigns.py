@@ -1,4 +1,4 @@
-"""Campaigns: what is asked for, and how they stand."""
+"""Models of campaigns, their steps and their funnel."""
 
 from typing import Annotated
 from uuid import UUID
@@ -22,23 +22,23 @@ _CAMPAIGN: dict[str, JsonValue] = {
 
 
 class CampaignPath(BaseModel):
-    """Which campaign."""
+    """Path of one campaign."""
 
-    campaign_id: UUID = Field(description="As its creation answered it.")
+    campaign_id: UUID = Field(description="The id that its creation returned.")
 
 
 class Headers(BaseModel):
-    """What may come with a creation beside its body."""
+    """Headers of a request that creates a campaign."""
 
     idempotency_key: str = Field(
         "",
         alias="Idempotency-Key",
-        description="1 to 255 printable characters. The same key and body within 48 hours gets the first answer again.",
+        description="1 to 255 printable characters. The same key and body get the same response for 48 hours.",
     )
 
 
 class StepWanted(Input):
-    """One mail of the sequence."""
+    """One step of the sequence to create."""
 
     template: Annotated[str, Field(max_length=50, description="The name of a template.")]
     delay_s: StrictInt = Field(0, description="Seconds after the step before was sent, or after the launch.")
@@ -50,11 +50,11 @@ class StepWanted(Input):
 
 
 class CampaignWanted(Input):
-    """A campaign to draw up."""
+    """A campaign to create."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_CAMPAIGN]})
 
-    name: Annotated[str, Field(description="A name of its own, up to 100 characters.")]
+    name: Annotated[str, Field(description="A unique name, up to 100 characters.")]
     steps: list[StepWanted] = Field(max_length=10, description=f"One to {steps.MAX_STEPS}, in order.")
     timezone: str = Field("UTC", description="The IANA time zone of the send windows.")
     audience: dict[str, JsonValue] = Field(
@@ -62,21 +62,21 @@ class CampaignWanted(Input):
         description="Conditions on contacts: lists under `industry`, `role`, `company`, `locale`, `followup_status`; "
         "`min_score`, `max_score`; `attributes`. Empty: everybody.",
     )
-    variables: dict[str, JsonValue] = Field(default_factory=dict, description="Those that all its mails share.")
+    variables: dict[str, JsonValue] = Field(default_factory=dict, description="Variables that all its e-mails share.")
 
 
 class Enroll(Input):
-    """Whom to enroll."""
+    """Contacts to enroll."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}]})
 
     contact_ids: list[UUID] | None = Field(
-        None, max_length=10_000, description="These contacts; without it the campaign's audience."
+        None, max_length=10_000, description="These contacts. Default: the campaign's audience."
     )
 
 
 class Pause(Input):
-    """Why to pause."""
+    """Reason for pausing."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the offer changed"}]})
 
@@ -84,7 +84,7 @@ class Pause(Input):
 
 
 class Campaign(Output):
-    """A campaign as it stands."""
+    """A campaign and its state."""
 
     id: UUID
     name: str
@@ -105,12 +105,12 @@ class Campaigns(Output):
 
 
 class StepCounts(Output):
-    """The mails of one step, by what became of them and what they led to."""
+    """Number of e-mails of one step by status and by reaction."""
 
     step: int
     template: str
-    queued: int = Field(description="Not decided yet.")
-    sent: int = Field(description="Taken by the mail server, those that bounced later included.")
+    queued: int = Field(description="Not sent yet, including those in flight.")
+    sent: int = Field(description="Accepted by the mail server, including those that bounced later.")
     failed: int
     in_doubt: int
     cancelled: int
@@ -124,7 +124,7 @@ class StepCounts(Output):
 
 
 class Funnel(Output):
-    """How many contacts came how far, and why the others stopped."""
+    """Number of contacts by state, by stop reason and by step."""
 
     enrolled: int
     states: dict[str, int] = Field(description="Contacts by active, waiting, finished and stopped.")
@@ -139,7 +139,7 @@ class CampaignStory(Campaign):
 
 
 class Enrolled(Output):
-    """How many contacts were enrolled just now, and how many of them as stopped, by reason."""
+    """Number of contacts enrolled by this request, and of those enrolled as stopped, by reason."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"enrolled": 300, "stopped": {"unsubscribed": 4}}]})
 

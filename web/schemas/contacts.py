@@ -1,4 +1,4 @@
-"""Contacts: what an import did, and what is known of one."""
+"""Models of contacts and of the import report."""
 
 from uuid import UUID
 
@@ -9,19 +9,19 @@ from web.schemas.shapes import Moment, Output
 
 
 class ContactPath(BaseModel):
-    """Which contact."""
+    """Path of one contact."""
 
-    contact_id: UUID = Field(description="As an e-mail's story or an import tells it.")
+    contact_id: UUID = Field(description="The id in the response of `GET /api/v1/emails/{email_id}`.")
 
 
 class CsvFile(RawModel):
-    """A CSV file as the body."""
+    """A CSV file as the request body."""
 
-    mimetypes: list[str] = ["text/csv"]  # noqa: RUF012  # as its base class has it
+    mimetypes: list[str] = ["text/csv"]  # noqa: RUF012  # declared like this in the base class
 
 
 class RowFault(Output):
-    """What is wrong with, or worth knowing of, one line."""
+    """A fault or a note about one line of the file."""
 
     line: int
     field: str
@@ -29,7 +29,7 @@ class RowFault(Output):
 
 
 class ImportReport(Output):
-    """What became of a file: rows = created + updated + unchanged + duplicates + refused."""
+    """Result of an import: rows = created + updated + unchanged + duplicates + refused."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -53,15 +53,15 @@ class ImportReport(Output):
     created: int
     updated: int
     unchanged: int
-    duplicates: int = Field(description="Rows whose address an earlier row has; that one counts.")
-    refused: int = Field(description="Rows with a fault; none of them was imported.")
-    suppressed: int = Field(description="Contacts that were taken in but get no mail.")
+    duplicates: int = Field(description="Rows with the address of an earlier row, which counts.")
+    refused: int = Field(description="Rows with a fault, not imported.")
+    suppressed: int = Field(description="Imported contacts whose address is suppressed: they get no e-mail.")
     faults: list[RowFault] = Field(description="The first 1,000.")
     notes: list[RowFault] = Field(description="The first 1,000.")
 
 
 class StepTaken(Output):
-    """One mail of a campaign to this contact."""
+    """One e-mail of a campaign to this contact."""
 
     step: int
     email_id: str
@@ -74,11 +74,11 @@ class StepTaken(Output):
     machine_clicked_at: Moment | None
     converted_at: Moment | None
     reason: str | None
-    relay: str | None = Field(description="The mail server its last attempt went over.")
+    relay: str | None = Field(description="The mail server of its last attempt.")
 
 
 class Journey(Output):
-    """The contact's way through one campaign; `sentence` tells where it stands and why."""
+    """A contact's progress in one campaign; `sentence` explains the state in English."""
 
     campaign_id: UUID
     campaign: str
@@ -92,7 +92,7 @@ class Journey(Output):
 
 
 class Contact(Output):
-    """All that is known of a contact."""
+    """A contact with its flags, its score and its campaigns."""
 
     id: UUID
     email: str
@@ -111,5 +111,5 @@ class Contact(Output):
     converted: bool
     converted_at: Moment | None
     score: int = Field(description="0 to 100.")
-    suppressed: str | None = Field(description="Why it gets no mail, if it gets none.")
+    suppressed: str | None = Field(description="Reason of the suppression; null if it is not suppressed.")
     campaigns: list[Journey]

@@ -1,4 +1,4 @@
-"""Sending e-mails and following them."""
+"""Models of single sends, batches and the story of an e-mail."""
 
 from typing import Annotated, Any, Literal
 
@@ -27,17 +27,17 @@ _ACCEPTED: JsonDict = {
 
 
 class Headers(BaseModel):
-    """What may come with a send beside its body."""
+    """Headers of a request that sends e-mails."""
 
     idempotency_key: str = Field(
         "",
         alias="Idempotency-Key",
-        description="1 to 255 printable characters. The same key and body within 48 hours gets the first answer again.",
+        description="1 to 255 printable characters. The same key and body get the same response for 48 hours.",
     )
 
 
 class WaitingHeaders(Headers):
-    """The same, for a call that can wait."""
+    """Headers of a request that may wait for the mail server."""
 
     prefer: str = Field(
         "", alias="Prefer", description="`wait=N`, N up to 30: wait N seconds for the mail server (RFC 7240)."
@@ -51,7 +51,7 @@ class Send(Input):
 
     to: Annotated[str, Field(description="One address; SMTPUTF8 and IDNA are taken.", max_length=320)]
     template: Annotated[str, Field(description="The name of a template.", max_length=50)]
-    variables: dict[str, JsonValue] = Field(default_factory=dict, description="What the template asks for.")
+    variables: dict[str, JsonValue] = Field(default_factory=dict, description="Values of the template's variables.")
     kind: Literal["marketing", "transactional"] = Field(
         "marketing",
         description="`transactional` (needs the scope `send:transactional`) reaches people who unsubscribed.",
@@ -67,31 +67,31 @@ class Send(Input):
 
 
 class Batch(Input):
-    """Up to 1,000 e-mails in one call; each is taken or refused by itself."""
+    """Up to 1,000 e-mails in one request; each is accepted or refused on its own."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"emails": [_SEND]}]})
 
-    # Not validated here: a bad e-mail must not keep the others from being taken.
+    # Not validated here, so that an invalid e-mail does not refuse the others.
     emails: list[SkipValidation[Send]] = Field(min_length=1)
 
 
 class Accepted(Output):
-    """The e-mail is stored and will be sent; or, after waiting, what became of it."""
+    """The stored e-mail; after `Prefer: wait`, its outcome."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_ACCEPTED]})
 
     status: Literal["success", "failed"]
     email_id: str
     sent_at: Second | None = Field(
-        description="202: when it was accepted. 200: when the mail server took it, null if it never will."
+        description="202: when it was accepted. 200: when the mail server accepted it; null if it failed."
     )
     reason: str | None = Field(None, exclude_if=lambda value: value is None, description="Why it failed.")
 
 
 class Result(Output):
-    """What became of one e-mail of a batch."""
+    """Result of one e-mail of a batch."""
 
-    index: int = Field(description="Its place in the request, from 0.")
+    index: int = Field(description="Position in the request, from 0.")
     status: Literal["success", "refused"]
     email_id: str | None = None
     sent_at: Second | None = None
@@ -99,7 +99,7 @@ class Result(Output):
 
 
 class BatchAccepted(Output):
-    """What became of each e-mail of a batch, in the order of the request."""
+    """Results of a batch, in the order of the request."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -121,21 +121,21 @@ class BatchAccepted(Output):
 
 
 class StoryEvent(Output):
-    """One thing that happened to an e-mail."""
+    """One event of an e-mail."""
 
     event_type: str
     timestamp: Moment
-    source: str = Field(description="human, machine (a scanner: it moves no flag) or unknown.")
+    source: str = Field(description="human, machine (such as a scanner; sets no flag) or unknown.")
     event_data: dict[str, Any]
 
 
 class Story(Output):
-    """All that is known of one e-mail; who it went to is the contact's page to tell."""
+    """Everything recorded about one e-mail except the recipient's address, which belongs to the contact."""
 
     email_id: str
     contact_id: str
     template: str
-    subject: str = Field(description="As the template has it, before its variables are filled in.")
+    subject: str = Field(description="The template's subject before its variables are filled in.")
     kind: str
     campaign_id: str | None
     step: int | None
@@ -152,13 +152,13 @@ class Story(Output):
     converted_at: Moment | None
     attempts: int
     reason: str | None
-    response: str | None = Field(description="What the mail server said, addresses left out.")
-    relay: str | None = Field(description="The mail server its last attempt went over, as `outbox relays` names it.")
+    response: str | None = Field(description="The mail server's reply, with addresses removed.")
+    relay: str | None = Field(description="The mail server of its last attempt, as `outbox relays` names it.")
     message_id: str
     events: list[StoryEvent]
 
 
 class EmailPath(BaseModel):
-    """Which e-mail."""
+    """Path of one e-mail."""
 
-    email_id: str = Field(description="`email_…` as the send answered it, or the bare UUID.", max_length=64)
+    email_id: str = Field(description="The `email_…` that the send returned, or the bare UUID.", max_length=64)

@@ -1,4 +1,4 @@
-"""Events that landing pages and forms report."""
+"""Models of events that landing pages and forms report."""
 
 from typing import Annotated, Literal
 
@@ -20,26 +20,26 @@ Detail = Annotated[str, Field(max_length=200)] | bool | Annotated[float, Field(a
 
 
 class Track(Input):
-    """One thing that happened to an e-mail, as a landing page saw it."""
+    """One event of an e-mail, reported by a landing page."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EVENT]})
 
     email_id: Annotated[str, Field(max_length=64)]
     event_type: Literal["opened", "clicked", "converted"]
     timestamp: GivenMoment | None = Field(
-        None, description="With its offset; without one it happened now. A future one counts as now."
+        None, description="With its UTC offset. Default: now. A moment in the future counts as now."
     )
     event_data: dict[Name, Detail] = Field(
-        default_factory=dict, max_length=20, description="What else is to be kept: up to 20 short values."
+        default_factory=dict, max_length=20, description="Further data to store: up to 20 short values."
     )
 
 
 class Tracks(Input):
-    """Many of them in one call; each is taken or refused by itself."""
+    """Several events in one request; each is accepted or refused on its own."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"events": [_EVENT]}]})
 
-    # Not validated here: a bad event must not keep the others from being taken.
+    # Not validated here, so that an invalid event does not refuse the others.
     events: list[SkipValidation[Track]] = Field(min_length=1)
 
 
@@ -50,28 +50,28 @@ class Report(RootModel[SkipValidation[Track | Tracks | list[Track]]]):
 
 
 class Tracked(Output):
-    """The event is stored; or it waits on disk until the database is back, and is stored then."""
+    """The stored event; `waiting` if it is on disk until the database is available again."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"status": "success", "event_id": _EVENT_ID, "duplicate": False}]}
     )
 
     status: Literal["success", "waiting"]
-    event_id: str = Field(description="Equal for the same event, however often it is reported.")
-    duplicate: bool | None = Field(description="Whether it was stored before; null while it waits.")
+    event_id: str = Field(description="The same for every report of the same event.")
+    duplicate: bool | None = Field(description="True if it was stored before; null while it waits.")
 
 
 class Result(Output):
-    """What became of one event of a list."""
+    """Result of one event of a list."""
 
-    index: int = Field(description="Its place in the request, from 0.")
+    index: int = Field(description="Position in the request, from 0.")
     status: Literal["stored", "duplicate", "waiting", "refused"]
     event_id: str | None = None
     errors: list[FieldFault] | None = None
 
 
 class TrackedAll(Output):
-    """What became of each event of a list, in the order of the request."""
+    """Results of a list of events, in the order of the request."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -91,10 +91,10 @@ class TrackedAll(Output):
     status: Literal["success", "partial"]
     stored: int
     duplicates: int
-    waiting: int = Field(description="How many are kept on disk until the database is back.")
+    waiting: int = Field(description="Number of events on disk until the database is available again.")
     refused: int
     results: list[Result]
 
 
 class Told(RootModel[Tracked | TrackedAll]):
-    """For one event the first, for a list the second."""
+    """`Tracked` for a single event, `TrackedAll` for a list."""

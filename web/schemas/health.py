@@ -1,4 +1,4 @@
-"""What the health pages say."""
+"""Models of the health checks."""
 
 from typing import Literal
 
@@ -8,17 +8,17 @@ from web.schemas.shapes import Output
 
 
 class Alive(Output):
-    """The process answers."""
+    """Liveness of the process."""
 
     status: Literal["alive"] = "alive"
 
 
 class Ready(Output):
-    """The database answers; the sweep, which rescues forgotten work, should be on time."""
+    """Readiness: the database answers; `sweep` says if the workers' sweep ran within the last minute."""
 
     status: Literal["ready"] = "ready"
     database: Literal["answers"] = "answers"
     sweep: Literal["on time", "late"]
     sweep_age_s: float | None
-    spool_bytes: int = Field(0, description="Hits of this process that wait to be taken into the database.")
-    events_unsaved: int = Field(0, description="Hits that this process could keep nowhere, since it started.")
+    spool_bytes: int = Field(0, description="Size of this process's hits that are not in the database yet.")
+    events_unsaved: int = Field(0, description="Hits that neither disk nor database accepted, since the start.")

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 has them."""
+"""Models of errors (RFC 9457)."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -6,12 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 class FieldFault(BaseModel):
     """One field at fault."""
 
-    field: str = Field(description="Where it is: `to`, `variables.nombre`, `emails[3].template`.")
-    message: str = Field(description="What is wrong with it and what would be right.")
+    field: str = Field(description="Path of the field: `to`, `variables.nombre`, `emails[3].template`.")
+    message: str = Field(description="The fault and how to correct it.")
 
 
 class Problem(BaseModel):
-    """What went wrong, and what to do about it (RFC 9457)."""
+    """An error and how to correct it (RFC 9457)."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -27,7 +27,7 @@ class Problem(BaseModel):
         }
     )
 
-    type: str = Field(description="The kind of problem; does not change for the same kind.")
+    type: str = Field(description="Kind of problem; stable, so programs may compare it.")
     title: str
     status: int
     detail: str

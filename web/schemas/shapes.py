@@ -1,4 +1,4 @@
-"""The shapes that several resources share: strict input, output, moments."""
+"""Base models and field types that several resources share: strict input, output, moments."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -9,19 +9,19 @@ MOMENT_CHARS_MAX = 40
 
 
 class Input(BaseModel):
-    """A body, or a part of one; a field it does not know is refused."""
+    """Base of request models: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
 
 
 class Output(BaseModel):
-    """An answer, or a part of one."""
+    """Base of response models."""
 
     model_config = ConfigDict(frozen=True)
 
 
 def _aware(value: object) -> datetime:
-    """RFC 3339 with its offset; pydantic's own reader takes numbers, dates and times without a zone, too."""
+    """Parse RFC 3339 with an offset; pydantic's parser also accepts numbers, dates and times without a zone."""
     if not isinstance(value, str) or len(value) > MOMENT_CHARS_MAX or "T" not in value.upper():
         raise ValueError("give a date and time such as 2024-01-15T10:05:00Z")
     try:
@@ -32,23 +32,23 @@ def _aware(value: object) -> datetime:
     except OverflowError:
         raise ValueError("lies outside the years 1 to 9999") from None
     except ValueError as error:
-        told = str(error).startswith("has no")
-        raise ValueError(str(error) if told else "give a date and time such as 2024-01-15T10:05:00Z") from None
+        is_ours = str(error).startswith("has no")
+        raise ValueError(str(error) if is_ours else "give a date and time such as 2024-01-15T10:05:00Z") from None
 
 
-def _written(moment: datetime) -> str:
+def _format_s(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _written_to_the_ms(moment: datetime) -> str:
+def _format_ms(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 _SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
 
-# What a caller sends: any offset, but one must be there.
+# In requests: any UTC offset, but not without one.
 GivenMoment = Annotated[datetime, BeforeValidator(_aware), _SCHEMA]
-# What the specification shows: whole seconds, UTC, Z.
-Second = Annotated[datetime, PlainSerializer(_written), _SCHEMA]
-# What a story needs to put things in order.
-Moment = Annotated[datetime, PlainSerializer(_written_to_the_ms), _SCHEMA]
+# In responses, as in the specification: whole seconds, UTC, "Z".
+Second = Annotated[datetime, PlainSerializer(_format_s), _SCHEMA]
+# In responses that order events: milliseconds.
+Moment = Annotated[datetime, PlainSerializer(_format_ms), _SCHEMA]

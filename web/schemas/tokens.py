@@ -1,4 +1,4 @@
-"""Logging in."""
+"""Models of login, refresh and logout."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ class Login(Input):
 
 
 class TokenPair(Output):
-    """A token to call with, and one that gets the next pair, once."""
+    """An access token, and a refresh token that is exchanged once for the next pair."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -36,6 +36,6 @@ class TokenPair(Output):
 
 
 class Done(Output):
-    """It was done."""
+    """Confirmation."""
 
     status: str = "success"
