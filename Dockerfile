@@ -6,7 +6,7 @@ COPY requirements.txt .
 RUN python -m venv /opt/venv && /opt/venv/bin/pip install --only-binary=:all: -r requirements.txt
 
 FROM python:3.13-slim
-ENV PATH=/opt/venv/bin:$PATH \
+ENV PATH=/opt/venv/bin:/srv/cadencia:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     RECORDER_DIR=/var/lib/cadencia/recorders \
@@ -20,14 +20,15 @@ RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin cadencia \
 
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /srv/cadencia
-COPY settings.py errors.py celery_config.py ./
+COPY settings.py errors.py celery_config.py cadencia ./
+COPY cli cli
 COPY models models
 COPY engine engine
 COPY web web
 COPY worker worker
 COPY local local
 COPY email_templates email_templates
-RUN python -m compileall -q .
+RUN ln -s /opt/venv .venv && python -m compileall -q .
 
 USER 10001:10001
 EXPOSE 8000

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_va
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+VERSION = "0.1.0"  # of Cadencia
 SECRET_BYTES_MIN = 32
 TRACKING_KEY_BYTES_MIN = 16
 FERNET_KEY_BYTES = 32

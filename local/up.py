@@ -15,6 +15,7 @@ from honcho.environ import parse_procfile
 
 import errors
 import settings
+from cli import running
 from engine import logs
 from engine.access import accounts, bearer_tokens
 from local.stack import ROOT, Stack
@@ -57,18 +58,22 @@ def _run(state: Path) -> None:
     with Stack(state, database="cadencia") as stack:
         logs.install(settings.current().log_file, settings.current().log_level)
         token = issue_token(stack)
-        environment = stack.environment | {"FLOWER_BASIC_AUTH": f"flower:{stack.environment['FLOWER_PASSWORD']}"}
-        _write_environment(stack, token)
-        crew = Crew(environment)
-        try:
-            for name, process in parse_procfile((ROOT / "Procfile").read_text()).processes.items():
-                crew.start(name, process)
-            if _answers(stack, crew, ended):
-                print(_welcome(stack, token), flush=True)
-            _watch(stack, crew, ended)
-        finally:
-            print("stopping …", flush=True)
-            crew.stop()
+        with running.published(stack.state, _environment(stack, token), version=settings.VERSION):
+            _serve(stack, token, ended)
+
+
+def _serve(stack: Stack, token: str, ended: threading.Event) -> None:
+    """Run the processes of the Procfile until the end is asked for."""
+    crew = Crew(stack.environment | {"FLOWER_BASIC_AUTH": f"flower:{stack.environment['FLOWER_PASSWORD']}"})
+    try:
+        for name, process in parse_procfile((ROOT / "Procfile").read_text()).processes.items():
+            crew.start(name, process)
+        if _answers(stack, crew, ended):
+            print(_welcome(stack, token), flush=True)
+        _watch(stack, crew, ended)
+    finally:
+        print("stopping …", flush=True)
+        crew.stop()
 
 
 def _watch(stack: Stack, crew: Crew, ended: threading.Event) -> None:
@@ -112,15 +117,12 @@ def issue_token(stack: Stack) -> str:
     return bearer_tokens.issue(known[ACCOUNT], now=datetime.now(UTC)).access
 
 
-def _write_environment(stack: Stack, token: str) -> None:
-    """`local.env`: what other programs need to join, readable by its owner alone."""
+def _environment(stack: Stack, token: str) -> dict[str, str]:
+    """Return the environment for commands and other programs: all settings, the address of flower, and a token."""
     known = stack.environment
-    lines = {name: known[name] for name in ("DATABASE_URL", "CELERY_BROKER_URL", "SMTP_URL", "PUBLIC_URL")}
-    lines |= {"FLOWER_URL": _flower(known, with_password=True), "TOKEN": token}
-    path = stack.state / "local.env"
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+    values = {name: value for name, value in known.items() if name.lower() in settings.Settings.model_fields}
+    values["LOG_FILE"] = str(settings.current().log_file.resolve())
+    return values | {"FLOWER_URL": _flower(known, with_password=True), "TOKEN": token}
 
 
 def _flower(environment: Mapping[str, str], *, with_password: bool) -> str:
@@ -142,7 +144,7 @@ Cadencia is up. Ctrl-C stops all of it.
   inbox         http://127.0.0.1:{known["INBOX_PORT"]}   every mail that is sent
   queues        {_flower(known, with_password=False)}   user flower, password {known["FLOWER_PASSWORD"]}
   account       {ACCOUNT}, password {known["LOCAL_PASSWORD"]}
-  for programs  {stack.state / "local.env"}
+  for programs  {stack.state / running.FILE_NAME}
   token         {token}
 
 Try it:

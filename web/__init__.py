@@ -1,4 +1,4 @@
-"""HTTP in, HTTP out: `flask --app web …`, `granian --interface wsgi --factory web:create_app`."""
+"""The HTTP interface: `granian --interface wsgi --factory web:create_app`."""
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -6,7 +6,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import settings as environment
 from engine import logs
 from settings import Settings
-from web import api, cli, process, public
+from web import api, process, public
 from web.http import auth, errors, headers, health, openapi, rate_limits, tokens
 from web.ingest import deferred_response
 from web.public import front
@@ -37,6 +37,5 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_api(resource)
     for pages in (health.pages, openapi.pages, *public.PAGES):
         app.register_blueprint(pages)
-    cli.install(app)
     auth.check_routes(app)
     return app

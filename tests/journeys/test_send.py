@@ -3,6 +3,7 @@
 import email
 import json
 import re
+import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -14,7 +15,6 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-import web
 from local import ports
 from local.mail.mailstore import Mailstore
 from models.session import transaction
@@ -55,16 +55,18 @@ def api(broker: str, inbox: Mailstore, tmp_path: Path) -> Iterator[Api]:
     port = ports.free()
     base = f"http://127.0.0.1:{port}"
     with environment(PUBLIC_URL=base), processes.running(tmp_path / "processes.log") as started:
-        runner = web.create_app().test_cli_runner()
-        runner.invoke(
-            args=["accounts", "create", "journey", "--scope", "send", "--password-stdin"], input="a long pass phrase\n"
-        )
-        token = runner.invoke(args=["tokens", "create", "journey"]).stdout.strip().splitlines()[-1]
+        cadencia("accounts", "create", "journey", "--scope", "send", "--password-stdin", text="a long pass phrase\n")
+        token = cadencia("tokens", "create", "journey").strip()
         started.worker("transactional")
         started.worker("events,sequence")
         started.beat()
         started.web(port)
         yield Api(base, token)
+
+
+def cadencia(*words: str, text: str = "") -> str:
+    command = [str(processes.ROOT / "cadencia"), *words]
+    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 def test_a_send_arrives_and_what_the_reader_does_comes_back(api: Api, inbox: Mailstore) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from cli import env_file
 from local.mail.mailstore import Mailstore
 from tests.processes import ROOT, until
 
@@ -36,8 +37,7 @@ class Up:
 
     @property
     def environment(self) -> dict[str, str]:
-        lines = (self.state / "local.env").read_text().splitlines()
-        return dict(line.split("=", 1) for line in lines)
+        return env_file.read(self.state / "local.env")
 
     def call(self, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
         headers = {"Authorization": f"Bearer {self.environment['TOKEN']}", "Content-Type": "application/json"}
@@ -86,16 +86,15 @@ def test_the_two_calls_of_the_specification_work(up: Up) -> None:
 
 
 def test_other_programs_find_what_they_need(up: Up) -> None:
-    assert up.environment.keys() == {
-        "DATABASE_URL",
-        "CELERY_BROKER_URL",
-        "SMTP_URL",
-        "PUBLIC_URL",
-        "FLOWER_URL",
-        "TOKEN",
-    }
+    assert up.environment.keys() >= {"DATABASE_URL", "FERNET_KEYS", "PUBLIC_URL", "FLOWER_URL", "TOKEN"}
     assert (up.state / "local.env").stat().st_mode & 0o777 == 0o600
     assert up.environment["TOKEN"] in up.said
+
+
+def test_commands_find_it_by_its_file(up: Up) -> None:
+    command = [str(ROOT / "cadencia"), "--env", str(up.state / "local.env"), "accounts", "list"]
+    listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert listed.stdout == "local\tactive\tadmin\n"
 
 
 def test_flower_asks_for_its_password(up: Up) -> None:

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import click
 
-import settings
-import web
+from cli import main
 from tests.rules.repository import ROOT
 
-_MODULES = ("celery", "flask", "granian")
+_MODULES = ("celery", "granian")
 
 
 def bare(command: list[str]) -> list[str]:
@@ -45,13 +44,17 @@ def check_options(command: click.Command, arguments: list[str]) -> None:
     command.make_parser(click.Context(command)).parse_args(list(arguments))
 
 
-def _flask(arguments: list[str]) -> None:
-    assert arguments[:2] == ["--app", "web"]
-    command: click.Command = web.create_app(settings.load()).cli
-    rest = arguments[2:]
+def _cadencia(words: list[str]) -> None:
+    command: click.Command | None = main.root
     while isinstance(command, click.Group):
-        command = command.commands[rest.pop(0)]
-    check_options(command, rest)
+        context = click.Context(command, allow_interspersed_args=False)
+        _, words, _ = command.make_parser(context).parse_args(list(words))
+        if not words:
+            return
+        name, *words = words
+        command = command.get_command(context, name)
+    assert command is not None, f"there is no command {name}"
+    check_options(command, words)
 
 
 def _celery(arguments: list[str]) -> None:
@@ -82,7 +85,7 @@ def _python(arguments: list[str]) -> None:
 
 
 _CHECKS: Mapping[str, Callable[[list[str]], None]] = {
-    "flask": _flask,
+    "cadencia": _cadencia,
     "celery": _celery,
     "granian": _granian,
     "python": _python,

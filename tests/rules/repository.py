@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 MODULES = ("settings.py", "errors.py", "celery_config.py")
-SHIPPED = ("engine", "models", "web", "worker")
+SHIPPED = ("engine", "models", "web", "worker", "cli")
 AROUND = ("local", "bench", "tests")
 GENERATED = ROOT / "models" / "migrations" / "versions"
 

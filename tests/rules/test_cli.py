@@ -5,79 +5,65 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 
 import click
 import pytest
 
-import settings
-import web
-from tests.conftest import environment
-from tests.rules import repository
-from tests.rules.conftest import ENVIRONMENT
-from tests.rules.programs import check_options
+from cli import main
+from tests.rules import programs, repository
 
-PREFIX = "flask --app web "
-NOT_OURS = {"run", "routes", "shell", "openapi"}  # of Flask and flask-openapi3
+CONTEXT = click.Context(main.root)
 
 
-@pytest.fixture(scope="module")
-def cli() -> Iterator[click.Group]:
-    with environment(**ENVIRONMENT):
-        yield web.create_app(settings.load()).cli
-
-
-def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
-    """(how it is called, the command) for every command of ours below `group`."""
-    for name, command in group.commands.items():
-        called = f"{path} {name}".strip()
+def commands(group: click.Group = main.root, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every group and command, the root too, by the words that call it."""
+    yield path, group
+    for name in group.list_commands(CONTEXT):
+        command, words = group.get_command(CONTEXT, name), f"{path} {name}".strip()
+        assert command is not None
         if isinstance(command, click.Group):
-            yield from commands(command, called)
-        elif called not in NOT_OURS:
-            yield called, command
+            yield from commands(command, words)
+        else:
+            yield words, command
 
 
 def examples(text: str) -> list[str]:
-    """The calls of `flask --app web …` in a text; a line that ends in a backslash goes on."""
+    """The words of every `cadencia …` that a text shows; a line that ends in a backslash goes on."""
     joined = re.sub(r"\\+\n\s*", "", text)
-    return re.findall(rf"{PREFIX}([a-z][^\n`|>)]*)", joined)
+    return re.findall(rf"(?<![\w-])cadencia ((?:--(?:env|quiet)\b|(?:{'|'.join(main.NOUNS)})\b)[^\n`|>)]*)", joined)
 
 
-def check(cli: click.Group, call: str) -> None:
-    """Raise UsageError or KeyError when this call would be refused for its form."""
-    words = shlex.split(call, comments=True)
-    if words[-1] == "…":  # the text speaks of all commands
-        return
-    command: click.Command = cli
-    while isinstance(command, click.Group) and words:
-        command = command.commands[words.pop(0)]
-    check_options(command, words)
+def test_every_noun_is_a_module_and_every_module_with_a_group_a_noun() -> None:
+    names = [path.stem for path in (repository.ROOT / "cli" / "commands").glob("[a-z]*.py")]
+    assert {name for name in names if hasattr(import_module(f"cli.commands.{name}"), "group")} == set(main.NOUNS)
 
 
-def test_every_command_has_help_with_an_example_of_itself(cli: click.Group) -> None:
-    found = list(commands(cli))
-    assert len(found) > 15
-    for called, command in found:
+def test_every_group_and_command_has_help_with_an_example_of_itself() -> None:
+    described = list(commands())
+    assert len(described) > 30
+    for words, command in described:
         shown = examples(command.help or "")
-        assert shown and any(example.startswith(called) for example in shown), called
+        assert any(example.startswith(words) for example in shown), words
         for example in shown:
-            check(cli, example)
+            programs.check(["cadencia", *shlex.split(example, comments=True)])
 
 
-def test_every_option_of_a_command_is_explained(cli: click.Group) -> None:
-    for called, command in commands(cli):
+def test_every_option_of_a_command_is_explained() -> None:
+    for words, command in commands():
         for option in (parameter for parameter in command.params if isinstance(parameter, click.Option)):
-            assert option.help, f"{called} {option.name}"
+            assert option.help, f"{words} {option.name}"
 
 
-def test_every_flask_command_that_a_document_or_file_names_exists(cli: click.Group) -> None:
+def test_every_command_that_a_document_or_file_names_exists() -> None:
     named = 0
-    for name, text in repository.texts(".md", "Procfile", "Makefile", "Dockerfile").items():
+    for name, text in repository.texts(".md", ".yml", "Procfile", "Makefile", "Dockerfile").items():
         for call in examples(text):
             named += 1
             try:
-                check(cli, call)
-            except (click.UsageError, KeyError) as error:
-                pytest.fail(f"{name}: `{PREFIX}{call}`: {error}")
+                programs.check(["cadencia", *shlex.split(call, comments=True)])
+            except (click.UsageError, AssertionError) as error:
+                pytest.fail(f"{name}: `cadencia {call}`: {error}")
     assert named > 20
 
 

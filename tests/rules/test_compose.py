@@ -201,7 +201,7 @@ def test_flower_asks_for_a_password() -> None:
 def test_the_image_holds_all_that_the_product_is_made_of() -> None:
     copied = {part for line in re.findall(r"^COPY (?!--)(.*)$", dockerfile(), re.MULTILINE) for part in line.split()}
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    needed = {*MODULES, *SHIPPED, "local", "email_templates"}
+    needed = {*MODULES, *SHIPPED, "cadencia", "local", "email_templates"}
     assert needed <= copied and needed | {"requirements.txt"} == allowed
     assert all((ROOT / name).exists() for name in allowed)
 

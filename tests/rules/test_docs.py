@@ -10,7 +10,7 @@ from tests.rules import repository
 ROOT = repository.ROOT
 PAGES = repository.texts(".md")
 RULES = {f"R{number}" for number in range(1, 41)}
-FOLDERS = ("web", "engine", "worker", "models", "local", "bench", "tests", "docs", "email_templates")
+FOLDERS = ("web", "engine", "worker", "cli", "models", "local", "bench", "tests", "docs", "email_templates")
 
 
 def rules_told() -> set[str]:
@@ -57,7 +57,7 @@ def test_both_readmes_have_the_same_parts_and_the_same_commands() -> None:
     parts = [re.findall(r"^(#+) ", page, re.MULTILINE) for page in (english, spanish)]
     assert parts[0] == parts[1]
     blocks = [
-        re.findall(r"^```(?:sh)?\n((?:curl|make|flask|EMAIL_ID).*?)^```$", page, re.M | re.S)
+        re.findall(r"^```(?:sh)?\n((?:curl|make|\./cadencia|EMAIL_ID).*?)^```$", page, re.M | re.S)
         for page in (english, spanish)
     ]
     commands = [[line.partition(" # ")[0].rstrip() for block in page for line in block.splitlines()] for page in blocks]
@@ -65,5 +65,5 @@ def test_both_readmes_have_the_same_parts_and_the_same_commands() -> None:
 
 
 def test_the_changelog_names_the_version_that_is_built() -> None:
-    [version] = re.findall(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
-    assert f"## [{version}]" in PAGES["CHANGELOG.md"]
+    assert 'version = {attr = "settings.VERSION"}' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert f"## [{settings.VERSION}]" in PAGES["CHANGELOG.md"]

@@ -123,7 +123,7 @@ def test_derived_values() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["flask", "--app", "web", "accounts", "list"], ["python", "-c", "import web; web.create_app()"]]
+    "command", [["celery", "-A", "worker", "report"], ["python", "-c", "import web; web.create_app()"]]
 )
 def test_a_process_that_cannot_start_says_so_plainly_and_ends_with_2(command: list[str]) -> None:
     bare = {name: value for name, value in os.environ.items() if name not in GOOD} | {"JWT_SECRET_KEY": "short"}

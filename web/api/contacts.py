@@ -20,7 +20,7 @@ api = Api("contacts", "/api/v1/contacts", about="The people who get e-mails.")
 @api.post("/import", responses={200: shapes.ImportReport})
 @needs("contacts")
 def take_in(raw: shapes.CsvFile) -> Reply:  # noqa: ARG001  # says what the body is; it is read under our limits
-    """Import contacts from a CSV file of up to 8 MB; larger ones go through `flask --app web contacts import`.
+    """Import contacts from a CSV file of up to 8 MB; larger ones go through `cadencia contacts import`.
 
     Valid rows are imported in one transaction; invalid ones are reported by line, field and fault. Columns may be
     named in English or Spanish; unknown ones become attributes that templates may use. Known contacts are updated

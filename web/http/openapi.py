@@ -10,13 +10,13 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import models_json_schema
 
+import settings
 from errors import InvalidInput
 from web.http import bodies
 from web.http.auth import public
 from web.http.routes import BEARER, Api, Mode
 from web.schemas.problems import Problem
 
-VERSION = "0.1.0"
 ABOUT = """\
 Cadencia sends follow-up e-mails and keeps a ledger that accounts for every one.
 
@@ -38,7 +38,7 @@ def new_app(name: str) -> OpenAPI:
     """Return a Flask app that collects its OpenAPI description; pages and error responses are our own."""
     return OpenAPI(
         name,
-        info=Info(title="Cadencia", version=VERSION, description=ABOUT),
+        info=Info(title="Cadencia", version=settings.VERSION, description=ABOUT),
         security_schemes={BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         validation_error_model=Problem,
         validation_error_callback=_refuse,

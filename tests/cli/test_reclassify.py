@@ -1,8 +1,7 @@
-"""The command that judges anew: what it changes, what it tells, and that a dry run only tells."""
+"""`cadencia events reclassify`: what it changes and reports, and that a dry run only reports."""
 
 from datetime import timedelta
 
-from flask import Flask
 from sqlalchemy import text
 
 from engine.delivery import early_events
@@ -10,13 +9,14 @@ from engine.engagement import reactions
 from engine.tracking.events import Arrival
 from models import Email
 from models.session import transaction
+from tests.cli.conftest import Run
 from tests.mails import NOW, Mail, mail
 
 SEEN = {"method": "HEAD", "agent": "curl/8.5.0", "network": "other", "link": 1}
 SPAN = ("--since", f"{NOW - timedelta(days=1):%Y-%m-%d}", "--until", f"{NOW + timedelta(days=1):%Y-%m-%dT%H:%M}")
 
 
-def taken_for_a_person(app: Flask) -> Mail:
+def taken_for_a_person() -> Mail:
     """A mail whose click by a machine was once thought a person's."""
     with transaction() as session:
         sent = mail(session)
@@ -27,27 +27,25 @@ def taken_for_a_person(app: Flask) -> Mail:
     return sent
 
 
-def run(app: Flask, *arguments: str) -> str:
-    result = app.test_cli_runner().invoke(args=["events", "rejudge", *arguments])
-    assert result.exit_code == 0, result.output
-    return result.output
+def reclassify(run: Run, *options: str) -> str:
+    return run("events", "reclassify", *SPAN, *options).stdout
 
 
-def test_rejudge_mends_and_tells_what_it_did(app: Flask) -> None:
-    sent = taken_for_a_person(app)
-    told = run(app, *SPAN)
-    assert "1 opens and clicks judged, 1 verdicts changed" in told
-    assert "human -> machine: 1, head 1, library 1" in told
+def test_reclassify_corrects_and_reports_what_it_did(run: Run) -> None:
+    sent = taken_for_a_person()
+    report = reclassify(run)
+    assert "1 opens and clicks classified, 1 classifications changed" in report
+    assert "human -> machine: 1, head 1, library 1" in report
     with transaction() as session:
         row = session.get_one(Email, sent.id)
         assert (row.clicked_at, row.machine_clicked_at) == (None, NOW - timedelta(minutes=5))
-    assert "0 verdicts changed" in run(app, *SPAN)
+    assert "0 classifications changed" in reclassify(run)
 
 
-def test_rejudge_writes_nothing_when_it_is_dry(app: Flask) -> None:
-    sent = taken_for_a_person(app)
-    told = run(app, *SPAN, "--dry-run")
-    assert "human -> machine: 1" in told
-    assert "nothing was written" in told
+def test_a_dry_run_writes_nothing(run: Run) -> None:
+    sent = taken_for_a_person()
+    report = reclassify(run, "--dry-run")
+    assert "human -> machine: 1" in report
+    assert "nothing was written" in report
     with transaction() as session:
         assert session.get_one(Email, sent.id).machine_clicked_at is None

@@ -1,11 +1,11 @@
-"""Hit sequences are judged from a file or a pipe, and a bad line is told plainly; what waits in files is taken in."""
+"""Events: sequences of hits from a file or a pipe are classified, and spool files are listed and stored."""
 
 import json
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import text
 
 from engine.ingest import spool
@@ -13,6 +13,7 @@ from engine.tracking import events
 from engine.tracking.events import Arrival
 from models import ids
 from models.session import transaction
+from tests.cli.conftest import Run
 from tests.conftest import environment
 from tests.engine.ingest.test_spool import left_by_another
 from tests.mails import NOW, mail
@@ -29,17 +30,16 @@ LINE = {
 
 
 @pytest.fixture
-def run(app: Flask) -> Any:
-    runner = app.test_cli_runner()
-    return lambda *arguments, text=None: runner.invoke(args=["events", "judge", *arguments], input=text)
+def classify(cadencia: Run, tmp_path: Path) -> Iterator[Run]:
+    """Runs `cadencia events classify`, which needs settings but no database."""
+    with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/none", LOG_FILE=str(tmp_path / "log")):
+        yield partial(cadencia, "events", "classify")
 
 
-def test_verdicts_reasons_and_the_table_are_printed(run: Any, tmp_path: Path) -> None:
+def test_classifications_rules_and_the_table_are_printed(classify: Run, tmp_path: Path) -> None:
     file = tmp_path / "hits.jsonl"
     file.write_text(f"{json.dumps(LINE)}\n\n")
-    shown = run(str(file))
-    assert shown.exit_code == 0, shown.output
-    lines = shown.output.splitlines()
+    lines = classify(str(file)).stdout.splitlines()
     assert lines[0] == "a\tclicked 0\tmachine\thead, library, fast, at-once"
     assert lines[1] == "a\topened\thuman\tin-stead\tlabelled unknown"
     assert [line.split() for line in lines[3:]] == [
@@ -50,14 +50,14 @@ def test_verdicts_reasons_and_the_table_are_printed(run: Any, tmp_path: Path) ->
     ]
 
 
-def test_programs_get_an_object_for_each_sequence_from_a_pipe(run: Any) -> None:
-    shown = run("-", "--json", text=f"{json.dumps(LINE)}\n{json.dumps({'hits': []})}\n")
-    first, second = map(json.loads, shown.output.splitlines())
-    assert [hit["verdict"] for hit in first["hits"]] == ["machine", "human"] and second["hits"] == []
+def test_programs_get_an_object_for_each_sequence_from_a_pipe(classify: Run) -> None:
+    printed = classify("-", "--json", text=f"{json.dumps(LINE)}\n{json.dumps({'hits': []})}\n")
+    first, second = map(json.loads, printed.stdout.splitlines())
+    assert [hit["classification"] for hit in first["hits"]] == ["machine", "human"] and second["hits"] == []
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("{", "line: is not JSON"),
         ("[]", "line: is not a JSON object"),
@@ -71,28 +71,27 @@ def test_programs_get_an_object_for_each_sequence_from_a_pipe(run: Any) -> None:
         ('{"label": "bot", "hits": [{"kind": "clicked", "at": 1}]}', "hits[0].label: one of human, machine, unknown"),
     ],
 )
-def test_a_bad_line_is_told_with_number_field_and_what_is_right(run: Any, line: str, told: str) -> None:
-    shown = run("-", text=f"{json.dumps(LINE)}\n{line}\n")
-    assert shown.exit_code == 2
-    assert f"line 2: {told}" in shown.output
+def test_an_invalid_line_is_reported_with_its_number_and_field(classify: Run, line: str, message: str) -> None:
+    refused = classify("-", text=f"{json.dumps(LINE)}\n{line}\n", status=2)
+    assert f"line 2: {message}" in refused.stderr
 
 
-def test_spool_lists_what_waits_and_takes_it_in(app: Flask, tmp_path: Path) -> None:
+def test_spool_lists_the_files_and_drain_stores_them(run: Run, tmp_path: Path) -> None:
     with transaction() as session:
         entry = events.entry(Arrival(mail(session).id, "opened"), now=NOW)
     path = left_by_another(tmp_path / "carried", spool.encoded(entry))
-    runner, command = app.test_cli_runner(), ["events", "spool", "--dir", str(path.parent)]
-    listed = runner.invoke(args=command)
-    assert (listed.exit_code, listed.output) == (0, f"{path}\t{len(spool.encoded(entry))} bytes\n")
-    taken = runner.invoke(args=[*command, "--take-in"])
-    assert (taken.exit_code, taken.output) == (0, "1 events taken in\n")
+    spool_command = partial(run, "events", "spool", "--dir", str(path.parent))
+    assert spool_command().stdout == f"{path}\t{len(spool.encoded(entry))} bytes\n"
+    assert spool_command("--drain").stdout == "1 events stored\n"
     with transaction() as session:
         assert session.scalar(text("SELECT dedupe_key FROM events")) == entry.dedupe_key
-    assert runner.invoke(args=command).output == ""
+    assert spool_command().stdout == ""
 
 
-def test_spool_says_plainly_that_the_database_is_away_and_keeps_the_file(app: Flask, tmp_path: Path) -> None:
+def test_drain_keeps_the_file_while_the_database_is_unavailable(cadencia: Run, tmp_path: Path) -> None:
     path = left_by_another(tmp_path / "carried", spool.encoded(events.entry(Arrival(ids.new(), "opened"), now=NOW)))
-    with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"):
-        shown = app.test_cli_runner().invoke(args=["events", "spool", "--dir", str(path.parent), "--take-in"])
-    assert (shown.exit_code != 0, "Traceback" in shown.output, path.exists()) == (True, False, True)
+    gone = "postgresql://cadencia:x@127.0.0.1:9/gone"
+    with environment(DATABASE_URL=gone, LOG_FILE=str(tmp_path / "log")):
+        refused = cadencia("events", "spool", "--dir", str(path.parent), "--drain", status=1)
+    assert refused.stderr.endswith("Error: database: not reachable\n")
+    assert path.exists()

@@ -1,10 +1,9 @@
 """What people see of the relays."""
 
 from datetime import timedelta
-from typing import Any
+from functools import partial
 
 import pytest
-from flask import Flask
 
 from engine import clock
 from engine.delivery import claim
@@ -15,14 +14,15 @@ from engine.delivery.relays.status import Board, Standing
 from models import ids
 from models.session import transaction
 from tests import orders
+from tests.cli.conftest import Run
 from tests.conftest import environment
 from tests.engine.delivery.smtp.servers import PIPELINING, Server
 
 
 @pytest.fixture
-def run(app: Flask, ledger: str) -> Any:
-    runner = app.test_cli_runner()
-    return lambda *arguments: runner.invoke(args=["outbox", "relays", *arguments])
+def relays(run: Run) -> Run:
+    """Runs `cadencia outbox relays`."""
+    return partial(run, "outbox", "relays")
 
 
 def carry(relay: str) -> None:
@@ -37,28 +37,26 @@ def carry(relay: str) -> None:
             claim.settle(session, group.id, results, relay=relay, now=clock.now() - ago)
 
 
-def test_relays_are_listed_with_their_limits_and_how_senders_stand_with_them(run: Any, broker: str) -> None:
+def test_relays_are_listed_with_their_limits_and_how_senders_stand_with_them(relays: Run, broker: str) -> None:
     urls = "smtp://ana:secret@b.example?weight=3&rate=1200/m&connections=20&daily=500"
     with environment(SMTP_URL="smtps://a.example", SMTP_RELAYS=urls):
         for state, why in (("closed", ""), ("closed", ""), ("open", "it refused the credentials")):
             Board(setup.store(), ids.new().hex).tell(Standing("b.example:587", state, why, 12.0))
         carry("b.example:587")
-        shown = run()
-    assert shown.exit_code == 0, shown.output
-    assert shown.output.splitlines() == [
-        "a.example:465\tnot used of late\tweight 1\t0 in 24 h",
+        shown = relays()
+    assert shown.stdout.splitlines() == [
+        "a.example:465\tnot used recently\tweight 1\t0 in 24 h",
         "b.example:587\topen in 1, closed in 2\tweight 3, 20/s, 20 connections, 500 a day\t500 left today\t2 in 24 h",
         "\tit refused the credentials",
     ]
     assert "secret" not in shown.output and "ana" not in shown.output
 
 
-def test_without_redis_it_is_said_in_one_line(run: Any) -> None:
-    shown = run()
-    assert (shown.exit_code, shown.output) == (1, "Error: redis: does not answer (ConnectionError)\n")
+def test_without_redis_it_is_said_in_one_line(relays: Run) -> None:
+    assert relays(status=1).stderr.endswith("Error: redis: does not answer (ConnectionError)\n")
 
 
-def test_trying_tells_which_cannot_be_used(run: Any) -> None:
+def test_trying_tells_which_cannot_be_used(relays: Run) -> None:
     with (
         Server().running() as works,
         Server(lambda event, _: b"535 5.7.8 no" if event == "AUTH" else None, features=(*PIPELINING, "AUTH PLAIN"))
@@ -66,19 +64,18 @@ def test_trying_tells_which_cannot_be_used(run: Any) -> None:
     ):  # fmt: skip
         account = refuses.url.replace("smtp://", "smtp://ana:secret@") + "?starttls=optional&auth=plaintext"
         with environment(SMTP_URL=works.url):
-            good = run("--try")
+            good = relays("--try")
         with environment(SMTP_URL=works.url, SMTP_RELAYS=account):
-            bad = run("--try")
-    assert (good.exit_code, good.output) == (0, f"127.0.0.1:{works.port}\tcan be used\n")
-    assert bad.exit_code == 1
+            bad = relays("--try", status=1)
+    assert good.stdout == f"127.0.0.1:{works.port}\tcan be used\n"
     assert f"127.0.0.1:{refuses.port}\tmail relay unavailable: it refused the credentials" in bad.output
     assert "secret" not in bad.output
     assert works.accepted == refuses.accepted == []
 
 
-def test_a_relay_that_is_not_in_the_settings_any_more_is_not_shown(run: Any, broker: str) -> None:
+def test_a_relay_that_is_not_in_the_settings_any_more_is_not_shown(relays: Run, broker: str) -> None:
     with environment(SMTP_URL="smtp://a.example"):
         Board(setup.store(), "one").tell(Standing("gone.example:25", "closed", "", 0.0))
-        shown = run()
+        shown = relays()
         assert "gone.example:25" in status.read(setup.store())
     assert "gone.example" not in shown.output

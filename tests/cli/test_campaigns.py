@@ -1,14 +1,13 @@
 """Campaigns and contacts from the command line, as people and scripts use them."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Flask
 
 from engine import clock
 from models.session import transaction
 from tests import sequence
+from tests.cli.conftest import Run
 
 ROWS = "email,nombre,industria\nana@a.example,Ana,Banca\neva@a.example,Eva,Banca\nluz@a.example,Luz,Moda\n"
 CREATE = (
@@ -18,25 +17,12 @@ CREATE = (
 
 
 @pytest.fixture
-def run(app: Flask) -> Any:
-    """Runs a command and gives its result; a failure that is no plain message is raised."""
-    runner = app.test_cli_runner()
-
-    def running(*words: str, status: int = 0) -> Any:
-        result = runner.invoke(args=list(words), catch_exceptions=False)
-        assert result.exit_code == status, result.output
-        return result
-
-    return running
-
-
-@pytest.fixture
 def leads(tmp_path: Path) -> str:
     (tmp_path / "leads.csv").write_text(ROWS)
     return str(tmp_path / "leads.csv")
 
 
-def test_a_campaign_runs_from_the_command_line(run: Any, leads: str) -> None:
+def test_a_campaign_runs_from_the_command_line(run: Run, leads: str) -> None:
     assert "3 rows, 3 created" in run("contacts", "import", leads).output
     run(*CREATE)
     assert "draft\tOtoño" in run("campaigns", "list").output
@@ -60,7 +46,7 @@ def test_a_campaign_runs_from_the_command_line(run: Any, leads: str) -> None:
     assert run("contacts", "explain", "luz@a.example").output == "The contact is in no campaign.\n"
 
 
-def test_import_lists_refused_rows_and_ends_with_status_1(run: Any, tmp_path: Path) -> None:
+def test_import_lists_refused_rows_and_ends_with_status_1(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mal.csv").write_bytes("email;nombre\nana@a.example;Añó\nmal;Eva\n".encode("cp1252"))
     told = run("contacts", "import", str(tmp_path / "mal.csv"), status=1).output
     assert "line 2, file: is not UTF-8" in told
@@ -84,15 +70,5 @@ def test_import_lists_refused_rows_and_ends_with_status_1(run: Any, tmp_path: Pa
         (("contacts", "import", "/no/such/file.csv"), 2, "does not exist"),
     ],
 )
-def test_commands_say_plainly_what_is_wrong(run: Any, words: tuple[str, ...], status: int, says: str) -> None:
+def test_commands_say_plainly_what_is_wrong(run: Run, words: tuple[str, ...], status: int, says: str) -> None:
     assert says in run(*words, status=status).output
-
-
-def test_every_command_shows_an_example_in_its_help(run: Any) -> None:
-    commands = {
-        "campaigns": ("create", "list", "show", "enroll", "launch", "pause", "resume", "funnel"),
-        "contacts": ("import", "show", "explain"),
-    }
-    for group, names in commands.items():
-        for name in names:
-            assert f"flask --app web {group} {name}" in run(group, name, "--help").output

@@ -1,0 +1,1 @@
+"""The `cadencia` command: a terminal's way into the engine, with one module per noun in `commands`."""

@@ -1,0 +1,129 @@
+"""`cadencia contacts`: the people who get e-mails."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import click
+
+from cli import groups, terminal
+from errors import NotFound
+
+if TYPE_CHECKING:
+    from engine.audience.imports import ImportReport
+    from models.session import Session
+
+_contact = click.argument("contact")
+
+
+@click.group(cls=groups.Group)
+def group() -> None:
+    """Import contacts, and see what happened to one.
+
+    \b
+    Examples:
+      cadencia contacts import leads.csv
+      cadencia contacts explain ana@empresa.example
+    """
+
+
+@group.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_file(file: Path) -> None:
+    """Import contacts from the CSV FILE; status 1 if some of its rows were refused.
+
+    Column names may be English or Spanish (email or correo, nombre, apellidos, sector, cargo, empresa, …); unknown
+    columns become attributes. Cells are separated by commas, semicolons or tabs. Valid rows are imported, invalid
+    ones are listed. Importing a file again changes nothing.
+
+    \b
+    Example:
+      cadencia contacts import leads.csv
+    """
+    from engine import clock
+    from engine.audience import imports
+    from models.session import retrying
+
+    report = imports.ImportReport()
+    with file.open("rb") as source, terminal.progress("importing", file.stat().st_size, "bytes") as advance:
+        position = 0
+        for page in imports.pages(source):
+            stored = retrying(partial(imports.store, page=page, now=clock.now()))
+            report = report.plus(page, stored)
+            advance(source.tell() - position)
+            position = source.tell()
+    _print(report)
+    if report.refused:
+        raise click.exceptions.Exit(1)
+
+
+@group.command()
+@_contact
+def show(contact: str) -> None:
+    """Show the state, score and flags of CONTACT, given by id or address.
+
+    \b
+    Examples:
+      cadencia contacts show 0199f3a0-5b7c-7d12-8e4f-1a2b3c4d5e6f
+      cadencia contacts show ana@empresa.example
+    """
+    from engine.audience import contacts, suppressions
+    from models.session import transaction
+
+    with transaction() as session:
+        view = contacts.view(session, _id(session, contact))
+        reason = suppressions.suppressed(session, [view.id]).get(view.id)
+    flags = ", ".join(name for name, is_set in view.flags.items() if is_set) or "none yet"
+    terminal.row(view.id, view.followup_status, f"score {view.score}")
+    click.echo(f"flags: {flags}")
+    click.echo(f"converted: {view.converted_at or 'no'}")
+    click.echo(f"suppressed: {reason or 'no'}")
+
+
+@group.command()
+@_contact
+def explain(contact: str) -> None:
+    """Explain what happened to CONTACT, given by id or address, in each campaign, and why it stopped.
+
+    \b
+    Example:
+      cadencia contacts explain ana@empresa.example
+    """
+    from engine import clock
+    from engine.audience import contacts
+    from engine.campaigns import explain
+    from models.session import transaction
+
+    with transaction() as session:
+        contact_id = _id(session, contact)
+        contacts.view(session, contact_id)
+        journeys = explain.why(session, contact_id, now=clock.now())
+    if not journeys:
+        click.echo("The contact is in no campaign.")
+    for journey in journeys:
+        click.echo(f"{journey.campaign}: {journey.sentence}")
+        for step in journey.steps:
+            moments = {"sent": step.sent_at, "opened": step.opened_at, "clicked": step.clicked_at}
+            dated = "".join(f", {word} {moment:%Y-%m-%d %H:%M}" for word, moment in moments.items() if moment)
+            click.echo(f"  step {step.step} {step.template}: {step.status}{dated}")
+
+
+def _id(session: "Session", contact: str) -> UUID:
+    """Return the id of the contact that is given by id or address."""
+    from engine.audience import addresses, contacts
+
+    try:
+        return UUID(contact)
+    except ValueError:
+        contact_id = contacts.find(session, addresses.normalise(contact, field="CONTACT"))
+    if contact_id is None:
+        raise NotFound("contact: there is none with this address")
+    return contact_id
+
+
+def _print(report: "ImportReport") -> None:
+    for fault in sorted((*report.faults, *report.notes), key=lambda each: each.line):
+        click.echo(f"line {fault.line}, {fault.field}: {fault.message}", err=True)
+    counts = ("rows", "created", "updated", "unchanged", "duplicates", "refused", "suppressed")
+    click.echo(", ".join(f"{getattr(report, name)} {name}" for name in counts))

@@ -1,0 +1,155 @@
+"""`cadencia outbox`: e-mails in doubt, and the relays that carry them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import click
+
+from cli import groups, terminal
+from errors import InvalidInput
+
+if TYPE_CHECKING:
+    from engine.delivery.relays.overview import Overview
+
+_email_ids = click.argument("email_ids", metavar="EMAIL_ID…", nargs=-1, required=True)
+
+
+@click.group(cls=groups.Group)
+def group() -> None:
+    """Settle e-mails in doubt, and check the relays.
+
+    \b
+    Examples:
+      cadencia outbox doubts
+      cadencia outbox relays --try
+    """
+
+
+@group.command()
+@click.option("--limit", default=100, show_default=True, help="The largest number to list.")
+def doubts(limit: int) -> None:
+    """List the e-mails in doubt: transmitted whole, but the server's reply was not read.
+
+    Nearly all of them were delivered. `resend` sends one again under the same Message-ID, `close` settles it as sent.
+
+    \b
+    Example:
+      cadencia outbox doubts
+    """
+    from engine.delivery import in_doubt
+    from models import ids
+    from models.session import transaction
+
+    with transaction() as session:
+        pending = in_doubt.pending(session, limit=limit)
+    for doubt in pending:
+        since = f"{doubt.since:%Y-%m-%dT%H:%M:%SZ}" if doubt.since else "-"
+        terminal.row(ids.public(doubt.email_id), doubt.lane, doubt.template, since, doubt.response or "")
+    click.echo(f"{len(pending)} in doubt", err=True)
+
+
+@group.command()
+@_email_ids
+def resend(email_ids: tuple[str, ...]) -> None:
+    """Send e-mails in doubt again under the same Message-ID.
+
+    \b
+    Example:
+      cadencia outbox resend email_0192f0c1d2e37a4b8c9d0e1f2a3b4c5d
+    """
+    from engine import clock
+    from engine.delivery import in_doubt
+    from models.session import transaction
+
+    with transaction() as session:
+        queued = in_doubt.resend(session, _parsed(email_ids), now=clock.now())
+    click.echo(f"{queued} queued again, {len(email_ids) - queued} not in doubt")
+
+
+@group.command()
+@_email_ids
+def close(email_ids: tuple[str, ...]) -> None:
+    """Settle e-mails in doubt as sent, so that their sequences continue.
+
+    \b
+    Example:
+      cadencia outbox close email_0192f0c1d2e37a4b8c9d0e1f2a3b4c5d
+    """
+    from engine import clock
+    from engine.campaigns import advance
+    from engine.delivery import in_doubt
+    from models.session import transaction
+
+    now = clock.now()
+    with transaction() as session:
+        settled = in_doubt.prove(session, _parsed(email_ids), now=now, reason="closed by an operator")
+        advance.settled(session, settled, now=now)
+    click.echo(f"{len(settled)} closed as sent, {len(email_ids) - len(settled)} not in doubt")
+
+
+@group.command()
+@click.option("--try", "is_trial", is_flag=True, help="Connect to each with TLS and credentials; send no e-mail.")
+def relays(is_trial: bool) -> None:
+    """List the relays with their limits, their state in each sending process, and the e-mails of the last 24 hours.
+
+    The state is that of a circuit breaker: `closed` works, `open` failed and is not used for a while, `half-open` is
+    about to be tried. With --try the status is 1 if a relay cannot be used.
+
+    \b
+    Examples:
+      cadencia outbox relays
+      cadencia outbox relays --try
+    """
+    if is_trial:
+        _try_all()
+        return
+    from engine import clock
+    from engine.delivery.relays import carried, overview
+    from engine.delivery.relays.daily_quota import Calendar
+    from models.session import transaction
+
+    known = overview.of_all(Calendar(lambda: clock.now().date(), _sent_on))
+    with transaction() as session:
+        carried_by = carried.since(session, clock.now() - timedelta(days=1))
+    for relay in known:
+        left = [] if relay.left_today is None else [f"{relay.left_today} left today"]
+        terminal.row(relay.name, _states(relay), relay.limits, *left, f"{carried_by.get(relay.name, 0)} in 24 h")
+        for reason in sorted({standing.why for standing in relay.standings if standing.why}):
+            terminal.row("", reason)
+
+
+def _states(relay: "Overview") -> str:
+    states = Counter(standing.state for standing in relay.standings)
+    return ", ".join(f"{state} in {count}" for state, count in states.items()) or "not used recently"
+
+
+def _try_all() -> None:
+    from engine.delivery.relays import overview
+
+    has_failed = False
+    for name, fault in overview.try_out():
+        terminal.row(name, fault or "can be used")
+        has_failed = has_failed or bool(fault)
+    if has_failed:
+        raise click.exceptions.Exit(1)
+
+
+def _sent_on(day: date) -> int:
+    from engine.delivery.relays import recount
+    from models.session import transaction
+
+    with transaction() as session:
+        return recount.sent_on(session, day)
+
+
+def _parsed(email_ids: Sequence[str]) -> list[UUID]:
+    """Return the ids as UUIDs; InvalidInput names the first that is not an e-mail id."""
+    from models import ids
+
+    parsed = {text: ids.parse(text) for text in email_ids}
+    if invalid := [text for text, email_id in parsed.items() if email_id is None]:
+        raise InvalidInput.of("email_id", f"{invalid[0]!r} is not an e-mail id; give email_<32 hex digits>")
+    return [email_id for email_id in parsed.values() if email_id is not None]

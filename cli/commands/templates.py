@@ -1,0 +1,39 @@
+"""`cadencia templates`: the templates of e-mails."""
+
+import click
+
+from cli import groups, terminal
+from errors import InvalidInput
+
+
+@click.group(cls=groups.Group)
+def group() -> None:
+    """Inspect the templates of e-mails.
+
+    \b
+    Example:
+      cadencia templates list
+    """
+
+
+@group.command("list")
+def list_all() -> None:
+    """List the templates with the variables that each requires; status 1 if one does not compile.
+
+    \b
+    Example:
+      cadencia templates list
+    """
+    import settings
+    from engine.templates.templates import Library
+
+    library = Library(settings.current().templates_dir, settings.current().hidden_link)
+    broken = 0
+    for name in library.names():
+        try:
+            terminal.row(name, ", ".join(sorted(library.get(name).required)))
+        except InvalidInput as error:
+            broken += 1
+            click.echo(f"{name}\tBROKEN: {error}", err=True)
+    if broken:
+        raise click.exceptions.Exit(1)

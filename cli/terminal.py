@@ -1,0 +1,58 @@
+"""Output, progress and errors on a terminal."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+import click
+
+import errors
+
+_LINE_EVERY_S = 5.0
+_UNKNOWN_TABLE_OR_COLUMN = ("42P01", "42703")  # SQLSTATE of PostgreSQL
+
+
+def row(*cells: object) -> None:
+    """Print one line of tab-separated cells."""
+    click.echo("\t".join(map(str, cells)))
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn an expected error into one plain line and status 1."""
+    try:
+        yield
+    except errors.CadenciaError as error:
+        raise click.ClickException(str(error)) from None
+    except Exception as error:
+        # The commands may not import the database library, whose error carries that of the driver as `orig`.
+        if getattr(getattr(error, "orig", None), "sqlstate", None) not in _UNKNOWN_TABLE_OR_COLUMN:
+            raise
+        raise click.ClickException(
+            "the tables in the database are not those of this version: run `cadencia db upgrade`"
+        ) from None
+
+
+@contextmanager
+def progress(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """Yield a function that counts more units as done: a bar on a terminal, elsewhere a line every five seconds."""
+    if sys.stderr.isatty():
+        with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
+            yield bar.update
+    else:
+        yield _Lines(label, total, unit)
+
+
+class _Lines:
+    """Progress as lines of a log."""
+
+    def __init__(self, label: str, total: int, unit: str) -> None:
+        self._label, self._total, self._unit = label, total, unit
+        self._done, self._next_at = 0, monotonic() + _LINE_EVERY_S
+
+    def __call__(self, count: int) -> None:
+        self._done += count
+        if monotonic() >= self._next_at:
+            self._next_at = monotonic() + _LINE_EVERY_S
+            click.echo(f"{self._label}: {self._done} of {self._total} {self._unit}", err=True)

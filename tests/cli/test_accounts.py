@@ -1,0 +1,65 @@
+"""Accounts, and their tokens, which the API accepts."""
+
+import web
+from engine.access import accounts
+from models.session import transaction
+from tests.cli.conftest import Run
+from tests.web.examples import send
+
+PASSWORD = "a password of the tests"
+
+
+def check(password: str) -> accounts.Profile:
+    with transaction() as session:
+        account = accounts.find(session, "tienda")
+    return accounts.check(account, password)
+
+
+def test_an_account_can_log_in_once_it_is_created(run: Run) -> None:
+    scopes = ("--scope", "send", "--scope", "reports")
+    created = run("accounts", "create", "tienda", *scopes, "--password-stdin", text=PASSWORD)
+    assert created.stdout == "account tienda created, scopes: reports, send\n"
+    assert check(PASSWORD).scopes == {"reports", "send"}
+
+
+def test_create_prompts_twice_without_showing_the_password(run: Run) -> None:
+    prompted = run("accounts", "create", "tienda", text=f"{PASSWORD}\n{PASSWORD}\n")
+    assert PASSWORD not in prompted.output
+    assert check(PASSWORD).name == "tienda"
+
+
+def test_create_is_refused_in_one_plain_line_when_something_is_wrong(run: Run) -> None:
+    run("accounts", "create", "tienda", "--password-stdin", text=PASSWORD)
+    for words, typed, message in (
+        (("accounts", "create", "tienda", "--password-stdin"), PASSWORD, "name: taken"),
+        (("accounts", "create", "otra", "--password-stdin"), "short", "password: 12 to"),
+        (("accounts", "create", "", "--password-stdin"), PASSWORD, "name: 1 to 100"),
+        (("accounts", "disable", "nobody"), "", "account: there is none"),
+        (("tokens", "create", "nobody"), "", "account: there is none"),
+    ):
+        refused = run(*words, text=typed, status=1)
+        assert refused.stderr.startswith(f"Error: {message}") and refused.output.count("\n") == 1
+    run("accounts", "create", "x", "--scope", "everything", status=2)
+
+
+def test_a_token_is_all_that_is_printed_and_it_works_until_the_account_is_disabled(run: Run) -> None:
+    app = web.create_app()
+    run("accounts", "create", "tienda", "--password-stdin", text=PASSWORD)
+    printed = run("tokens", "create", "tienda", "--hours", "1").stdout
+    assert printed.count(".") == 2 and printed.count("\n") == 1
+    header = {"Authorization": f"Bearer {printed.strip()}"}
+    assert app.test_client().post("/api/v1/emails/send", json=send(), headers=header).status_code == 202
+    run("accounts", "disable", "tienda")
+    assert app.test_client().post("/api/v1/auth/revoke", headers=header).status_code in (200, 401)
+    run("tokens", "create", "tienda", status=1)
+    assert "disabled" in run("accounts", "list").stdout
+
+
+def test_a_new_password_replaces_the_old_one(run: Run) -> None:
+    client = web.create_app().test_client()
+    run("accounts", "create", "tienda", "--password-stdin", text=PASSWORD)
+    run("accounts", "password", "tienda", "--password-stdin", text="another one of the tests\n")
+    log_in = "/api/v1/auth/token"
+    assert client.post(log_in, json={"account": "tienda", "password": PASSWORD}).status_code == 401
+    new = {"account": "tienda", "password": "another one of the tests"}
+    assert client.post(log_in, json=new).status_code == 200
