@@ -38,7 +38,7 @@ def add(
     """Suppress these contacts' addresses: `unsubscribed`, `manual`, `hard_bounce` or `complaint`.
 
     Safe to repeat and in any order: the strongest reason stays. `email_id` is the mail that led to it. Their
-    enrollments and queued mails are `enrollments.stop`'s.
+    enrollments and queued mails are `stops.stop`'s.
     """
     if reason not in REASONS:
         raise ValueError(f"reason: {reason!r} is not one of {', '.join(REASONS)}")

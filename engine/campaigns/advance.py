@@ -12,11 +12,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.analytics import rollups
-from engine.audience import contacts, suppressions
-from engine.campaigns import auto_pause, enrollments, windows
+from engine.audience import contact_flags, contacts, suppressions
+from engine.campaigns import auto_pause, stops, windows
 from engine.delivery.claim import Dropped
 from engine.delivery.transitions import Settled
-from engine.scoring import rules
 from engine.tracking import events
 from models import arrays
 
@@ -75,29 +74,12 @@ def dropped(session: Session, mails: Sequence[Dropped], *, now: datetime) -> Non
     contacts.lock(session, {mail.contact_id for mail in mails})
     for reason in {mail.reason for mail in mails}:
         contact_ids = [mail.contact_id for mail in mails if mail.reason == reason]
-        enrollments.stop(session, contact_ids, enrollments.STOPPED_BY.get(reason, reason), now=now)
-
-
-# One for each step, for a statement that sets all three flags costs more. Rows are locked in the order of their ids.
-_FLAG = {
-    step: text(f"""
-UPDATE contacts c
-SET email_{step}_sent = true, updated_at = :now,
-    email_followup_status = CASE
-        WHEN c.email_followup_status = 'new' THEN 'email_{step}_sent'
-        WHEN c.email_followup_status LIKE 'email\\__\\_sent' THEN greatest(c.email_followup_status, 'email_{step}_sent')
-        ELSE c.email_followup_status END
-FROM unnest(CAST(:contacts AS uuid[])) AS sent(contact_id)
-WHERE c.id = sent.contact_id
-""")  # noqa: S608  # a number of ours
-    for step in rules.STEPS
-}
+        stops.stop(session, contact_ids, stops.BY_SUPPRESSION.get(reason, reason), now=now)
 
 
 def _flag(session: Session, sent: Sequence[Settled], now: datetime) -> None:
     for step, mails in _by_step(sent).items():
-        contact_ids = sorted([mail.contact_id for mail in mails], key=_NUMBER)
-        session.execute(_FLAG[step], {"contacts": arrays.uuids(contact_ids), "now": now})
+        contact_flags.mark_sent(session, step, [mail.contact_id for mail in mails], now=now)
 
 
 def _by_step(mails: Iterable[Settled]) -> dict[int, list[Settled]]:
@@ -213,17 +195,11 @@ class _Openings(dict[datetime, datetime | None]):
         return opens
 
 
-_BURY = text(
-    "UPDATE contacts SET email_followup_status = 'bounced', score = 0, updated_at = :now "
-    "WHERE id = ANY(:ids) AND email_followup_status NOT IN ('converted', 'complained')"
-)
-
-
 def _bury(session: Session, dead: Sequence[Settled], now: datetime) -> None:
     """Nobody lives at these addresses: suppress them and stop every sequence to them."""
     if not dead:
         return
     contact_ids = [mail.contact_id for mail in dead]
     suppressions.add(session, contact_ids, "hard_bounce", now=now)
-    enrollments.stop(session, contact_ids, "bounced", now=now)
-    session.execute(_BURY, {"ids": contact_ids, "now": now})
+    stops.stop(session, contact_ids, "bounced", now=now)
+    contact_flags.mark_bounced(session, contact_ids, now=now)

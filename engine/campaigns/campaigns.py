@@ -5,7 +5,7 @@ draft ─launch─▶ running ◀─pause / resume─▶ paused;  running ─fin
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,12 +15,10 @@ from sqlalchemy.orm import Session
 
 from engine.audience import segments, zones
 from engine.campaigns import enrollments, losses, steps
+from engine.delivery import emails
 from engine.templates import templates
 from errors import Conflict, Fault, InvalidInput, NotFound
 from models import Campaign, ids
-
-# The mails of a paused campaign are due then, so that no claim has to wade through them.
-PARKED = datetime(9000, 1, 1, tzinfo=UTC)
 
 _MAX_NAME = 100
 _NOT_THERE = "campaign: there is none with this id"
@@ -121,17 +119,6 @@ def launch(session: Session, campaign_id: UUID, *, now: datetime) -> None:
         raise Conflict("audience: no contact is in it; import contacts or widen it, then launch again")
 
 
-_PARK = text("""
-    UPDATE emails SET due_at = :parked
-     WHERE id IN (SELECT id FROM emails WHERE campaign_id = :campaign_id AND lane = 'campaign' AND status = 'queued'
-                     FOR UPDATE SKIP LOCKED)
-""")
-_UNPARK = text("""
-    UPDATE emails SET due_at = :now
-     WHERE campaign_id = :campaign_id AND lane = 'campaign' AND status = 'queued' AND due_at = :parked
-""")
-
-
 def pause(session: Session, campaign_id: UUID, reason: str, *, now: datetime) -> None:  # noqa: ARG001  # as its kin
     """Send nothing more of a running campaign until it is resumed; nothing is lost.
 
@@ -140,7 +127,7 @@ def pause(session: Session, campaign_id: UUID, reason: str, *, now: datetime) ->
     """
     _lock(session, campaign_id, "running", to="paused")
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="paused", reason=reason))
-    session.execute(_PARK, {"campaign_id": campaign_id, "parked": PARKED})
+    emails.park(session, campaign_id)
 
 
 def resume(session: Session, campaign_id: UUID, *, now: datetime) -> None:
@@ -151,7 +138,7 @@ def resume(session: Session, campaign_id: UUID, *, now: datetime) -> None:
     _lock(session, campaign_id, "paused", to="resumed")
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="running", reason=None))
     losses.pardon(session, campaign_id, now=now)
-    session.execute(_UNPARK, {"campaign_id": campaign_id, "now": now, "parked": PARKED})
+    emails.unpark(session, campaign_id, now=now)
 
 
 _FINISH = text("""

@@ -9,7 +9,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 import settings
-from engine.campaigns import enrollments, steps
+from engine.campaigns import steps, stops
 from engine.campaigns.steps import Step
 from engine.delivery import claim
 from engine.delivery.births import Origin
@@ -110,7 +110,7 @@ class Agenda:
         session.execute(_LOCK, {"key": (step.campaign_id.int & ((1 << 63) - 1)) ^ step.step})
         after_at, after_id = self._places.get(key, _BEFORE_ALL)
         values = {"campaign": step.campaign_id, "step": step.step, "now": now, "limit": limit}
-        values |= {"after_at": after_at, "after_id": after_id, "stopped_by": enrollments.STOPPED_BY_JSON}
+        values |= {"after_at": after_at, "after_id": after_id, "stopped_by": stops.BY_SUPPRESSION_JSON}
         rows = session.execute(_CLAIM, values).all()
         if rows:
             self._places[key] = (rows[-1].next_at, rows[-1].id)

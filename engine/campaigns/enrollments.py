@@ -1,6 +1,5 @@
 """Enrollments: who takes part in a campaign, and what ends it for them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,18 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from engine.audience import segments
-from engine.campaigns import steps
+from engine.campaigns import steps, stops
 from errors import InvalidInput, NotFound
 from models import Campaign, Contact, Enrollment, Suppression
-
-# What a suppression is called when it is why an enrollment stopped.
-STOPPED_BY = {
-    "unsubscribed": "unsubscribed",
-    "hard_bounce": "bounced",
-    "complaint": "complained",
-    "manual": "suppressed",
-}
-STOPPED_BY_JSON = json.dumps(STOPPED_BY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +65,7 @@ def _add(
 ) -> Enrolled:
     obstacle = case(
         (Contact.converted, literal("converted")),
-        *((Suppression.reason == reason, literal(stopped_by)) for reason, stopped_by in STOPPED_BY.items()),
+        *((Suppression.reason == reason, literal(stopped_by)) for reason, stopped_by in stops.BY_SUPPRESSION.items()),
     )
     asked = select(Contact.id, obstacle.label("obstacle")).where(*wanted).order_by(Contact.id)
     person = asked.outerjoin(Suppression, Suppression.email_index == Contact.email_index).subquery().c
@@ -116,36 +106,12 @@ def schedule(session: Session, campaign_id: UUID, *, now: datetime) -> None:
     session.execute(_SCHEDULE, {"campaign_id": campaign_id, "first_at": first.due_after(now)})
 
 
-# Locks in the order of ids, so that two stops at once cannot deadlock.
-_STOP = text("""
-    WITH running AS MATERIALIZED (
-        SELECT id FROM enrollments
-         WHERE contact_id = ANY(:contact_ids) AND state IN ('active', 'waiting') ORDER BY id FOR UPDATE
-    )
-    UPDATE enrollments SET state = 'stopped', stop_reason = :reason, stopped_at = :now, next_at = NULL
-      FROM running WHERE enrollments.id = running.id
-""")
-# A mail that a sender has locked is on its way already; waiting for it could deadlock with its group. If it comes back,
-# the next claim drops it (`groups.claim`).
-_CANCEL = text("""
-    WITH queued AS MATERIALIZED (
-        SELECT id FROM emails
-         WHERE contact_id = ANY(:contact_ids) AND status = 'queued' AND kind = 'marketing'
-         ORDER BY id FOR UPDATE SKIP LOCKED
-    )
-    UPDATE emails SET status = 'cancelled', reason = :reason FROM queued WHERE emails.id = queued.id
+_END_PAUSE = text("""
+    UPDATE enrollments SET next_at = :now
+     WHERE contact_id = :contact_id AND state = 'active' AND next_at = :paused_until
 """)
 
 
-def stop(session: Session, contact_ids: Sequence[UUID], reason: str, *, now: datetime) -> int:
-    """End the contacts' running enrollments in every campaign and cancel their queued marketing mails.
-
-    `reason` is what the contact did: `converted`, `replied`, `unsubscribed`, `bounced`, `complained`. Returns how
-    many enrollments were running; the first reason stays, so it is safe to repeat.
-    """
-    if not contact_ids:
-        return 0
-    values = {"contact_ids": list(contact_ids), "reason": reason}
-    stopped = session.execute(_STOP, {**values, "now": now})
-    session.execute(_CANCEL, values)
-    return int(stopped.rowcount)  # type: ignore[attr-defined]
+def end_pause(session: Session, contact_id: UUID, paused_until: datetime, *, now: datetime) -> None:
+    """Make steps due now that waited for the end of the contact's pause."""
+    session.execute(_END_PAUSE, {"contact_id": contact_id, "paused_until": paused_until, "now": now})

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from engine.campaigns import campaigns
+from engine.delivery import emails
 
 _ENDS = {
     "converted": "the contact converted",
@@ -127,7 +127,7 @@ def _so_far(mails: Sequence[Row[Any]]) -> str:
 def _on_its_way(mail: Row[Any]) -> str:
     if mail.status == "in_doubt":
         return f"it is in doubt whether the mail server took step {mail.step}"
-    if mail.status == "queued" and mail.attempts and mail.due_at < campaigns.PARKED:
+    if mail.status == "queued" and mail.attempts and mail.due_at < emails.PARKED:
         return f"step {mail.step} was deferred by the mail server and is tried again on {_date(mail.due_at)}"
     return f"step {mail.step} is on its way"
 

@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from engine.analytics import rollups
-from engine.engagement import flags
-from engine.engagement.flags import Mail
+from engine.delivery import emails
+from engine.delivery.emails import Email
 from engine.tracking import bursts, hit_history, pending
 from engine.tracking.bots import Verdict
 from engine.tracking.bursts import Crowds, Place
@@ -31,7 +31,7 @@ class Batch:
     verdict was written already.
     """
 
-    mails: list[Mail]
+    mails: list[Email]
     crowds: Crowds
     own: dict[UUID, UUID]
     unfinished: frozenset[UUID] = frozenset()
@@ -47,7 +47,7 @@ def lock(session: Session, events: Sequence[Taken], *, widen: bool = True) -> Ba
     """
     if not events:
         return Batch([], Crowds(), {})
-    mails = flags.lock(session, {event.email_id for event in events})
+    mails = emails.lock(session, {event.email_id for event in events})
     places = {event.id: place for event in events if (place := _place(event))}
     found = bursts.count(session, places.values())
     own = {event.id: event.email_id for event in events if event.event_type in ("opened", "clicked")}
@@ -60,14 +60,14 @@ def lock(session: Session, events: Sequence[Taken], *, widen: bool = True) -> Ba
 def _widen(session: Session, batch: Batch, places: dict[UUID, Place]) -> None:
     locked = {mail.id for mail in batch.mails}
     wanted = {place: batch.crowds.unmarked.get(place, frozenset()) - locked for place in places.values()}
-    more = flags.lock_free(session, set().union(*wanted.values()))
+    more = emails.lock_free(session, set().union(*wanted.values()))
     batch.mails = batch.mails + more
     locked |= {mail.id for mail in more}
     missed = {place for place, mails in wanted.items() if mails - locked}
     batch.unfinished = frozenset(event_id for event_id, place in places.items() if place in missed)
 
 
-def judge(session: Session, batch: Batch, *, now: datetime) -> list[tuple[Mail, Moments]]:
+def judge(session: Session, batch: Batch, *, now: datetime) -> list[tuple[Email, Moments]]:
     """Judge the hits of all mails of the batch and write the verdicts; each mail with the moments of its hits.
 
     Where some of a mail's hits may have been pruned its moments only move back.
@@ -82,7 +82,7 @@ def judge(session: Session, batch: Batch, *, now: datetime) -> list[tuple[Mail, 
     return [(each.mail, each.moments(stored, since)) for each in judged]
 
 
-def _judged(batch: Batch, mail: Mail, history: History) -> "_Judged":
+def _judged(batch: Batch, mail: Email, history: History) -> "_Judged":
     after = hit_history.judge(history.reactions, sent_at=mail.sent_at, crowds=batch.crowds.counts)
     changes = hit_history.changed(history.reactions, after)
     batch.changes += changes
@@ -101,7 +101,7 @@ class _Judged(NamedTuple):
     but where a verdict turned, one of its moments may be that hit's.
     """
 
-    mail: Mail
+    mail: Email
     reactions: list[Reaction]
     is_whole: bool
     is_turned: bool
@@ -118,13 +118,13 @@ class _Judged(NamedTuple):
         return known | {kind: min(at, known.get(kind, at)) for kind, at in derived.items()}
 
 
-def with_moments(mail: Mail, derived: Moments) -> Mail:
+def with_moments(mail: Email, derived: Moments) -> Email:
     """The mail with these moments of its opens and clicks, and those of everything else as they were."""
     others = {kind: at for kind, at in mail.moments.items() if kind not in hit_history.KINDS}
     return mail._replace(moments=others | derived)
 
 
-def counts(before: Iterable[Mail], after: Iterable[Mail]) -> dict[rollups.Key, Counter[str]]:
+def counts(before: Iterable[Email], after: Iterable[Email]) -> dict[rollups.Key, Counter[str]]:
     """A mail counts once for each kind, in the hour of its moment; another moment moves the count, none takes it."""
     found: dict[rollups.Key, Counter[str]] = defaultdict(Counter)
     for old, new in zip(before, after, strict=True):
@@ -138,7 +138,7 @@ def counts(before: Iterable[Mail], after: Iterable[Mail]) -> dict[rollups.Key, C
     return found
 
 
-def _count(found: dict[rollups.Key, Counter[str]], mail: Mail, kind: str, at: datetime | None, by: int) -> None:
+def _count(found: dict[rollups.Key, Counter[str]], mail: Email, kind: str, at: datetime | None, by: int) -> None:
     if at is not None:
         found[rollups.Key(mail.campaign_id, mail.step, mail.variant, at)][kind] += by
 

@@ -9,12 +9,13 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from engine.analytics import rollups
-from engine.audience import suppressions
-from engine.campaigns import advance, auto_pause
-from engine.delivery import in_doubt
-from engine.engagement import attribution, flags, stops
-from engine.engagement.flags import Deeds, Mail
-from engine.engagement.stops import Cause
+from engine.audience import contact_flags, suppressions
+from engine.audience.contact_flags import Changes
+from engine.campaigns import advance, auto_pause, stops
+from engine.campaigns.stops import Cause
+from engine.delivery import emails, in_doubt
+from engine.delivery.emails import Email
+from engine.engagement import attribution
 from engine.tracking import hit_history, pending
 from engine.tracking.pending import Taken
 
@@ -26,7 +27,7 @@ SETS_STATUS = ("bounced", "complained")
 AFTERWARDS = ("sent", *SETS_STATUS)
 ON_ITS_WAY = ("claimed", "sending")
 # Moments that only ever move back, and those of opens and clicks that flags tell of, which verdicts may take away.
-_MERGED = frozenset(flags.KINDS) - frozenset(hit_history.KINDS)
+_MERGED = frozenset(emails.KINDS) - frozenset(hit_history.KINDS)
 _FLAGGED = frozenset(("opened", "clicked"))
 
 # By e-mail: the earliest moment of each kind of event.
@@ -70,12 +71,12 @@ def _react(session: Session, moving: Sequence[Taken], batch: attribution.Batch, 
     came = _earliest(moving)
     batch.mails = _proved(session, batch.mails, came, now)
     after = [_after(mail, moments, came[mail.id]) for mail, moments in attribution.judge(session, batch, now=now)]
-    flags.mark_mails(session, [new for old, new in zip(batch.mails, after, strict=True) if new != old])
-    flags.reflag(session, _unseen(batch.mails, after), now=now)
+    emails.record_events(session, [new for old, new in zip(batch.mails, after, strict=True) if new != old])
+    contact_flags.recompute(session, _unseen(batch.mails, after), now=now)
     deeds = _by_contact(batch.mails, after, came)
-    flags.mark_contacts(session, _summaries(deeds), now=now)
+    contact_flags.add(session, _summaries(deeds), now=now)
     _suppress(session, deeds, now)
-    stops.stop(session, _causes(deeds), now=now)
+    stops.stop_for(session, _causes(deeds), now=now)
     counts = attribution.counts(batch.mails, after)
     rollups.add(session, counts)
     auto_pause.check(session, counts)
@@ -101,7 +102,7 @@ def _earliest(moving: Iterable[Taken]) -> Moments:
     return came
 
 
-def _proved(session: Session, mails: Sequence[Mail], came: Moments, now: datetime) -> list[Mail]:
+def _proved(session: Session, mails: Sequence[Email], came: Moments, now: datetime) -> list[Email]:
     """The mails, those in doubt recorded as sent if something shows that they were."""
     doubted = [mail.id for mail in mails if mail.status == "in_doubt" and came[mail.id].keys() & PROVES_SENDING]
     if not doubted:
@@ -112,7 +113,7 @@ def _proved(session: Session, mails: Sequence[Mail], came: Moments, now: datetim
     return [mail._replace(status="sent", sent_at=now) if mail.id in sent else mail for mail in mails]
 
 
-def _after(mail: Mail, derived: Mapping[str, datetime], came: Mapping[str, datetime]) -> Mail:
+def _after(mail: Email, derived: Mapping[str, datetime], came: Mapping[str, datetime]) -> Email:
     """The mail with what came: each moment the earliest known, the status the worst that befell it."""
     known = mail.moments
     moments = {**{kind: at for kind, at in known.items() if kind in _MERGED}, **derived}
@@ -124,19 +125,19 @@ def _after(mail: Mail, derived: Mapping[str, datetime], came: Mapping[str, datet
     return mail._replace(status=status, moments=moments)
 
 
-def _too_early(mails: Iterable[Mail], moving: Iterable[Taken]) -> list[UUID]:
+def _too_early(mails: Iterable[Email], moving: Iterable[Taken]) -> list[UUID]:
     """Bounces and complaints that overtook the record of the sending: they set the mail's status once it is sent."""
     going = {mail.id for mail in mails if mail.status in ON_ITS_WAY}
     return [event.id for event in moving if event.email_id in going and event.event_type in SETS_STATUS]
 
 
-def _unseen(before: Iterable[Mail], after: Iterable[Mail]) -> set[UUID]:
+def _unseen(before: Iterable[Email], after: Iterable[Email]) -> set[UUID]:
     """The contacts who, as it turns out, did not open or click something that they seemed to."""
     pairs = [(old, new) for old, new in zip(before, after, strict=True) if new.step]
     return {new.contact_id for old, new in pairs if old.moments.keys() & _FLAGGED - new.moments.keys()}
 
 
-def _by_contact(before: Iterable[Mail], after: Iterable[Mail], came: Moments) -> dict[UUID, list[_Deed]]:
+def _by_contact(before: Iterable[Email], after: Iterable[Email], came: Moments) -> dict[UUID, list[_Deed]]:
     """What is new of each contact: opens and clicks not known before, and every other event that came."""
     deeds: dict[UUID, list[_Deed]] = defaultdict(list)
     for old, mail in zip(before, after, strict=True):
@@ -148,15 +149,15 @@ def _by_contact(before: Iterable[Mail], after: Iterable[Mail], came: Moments) ->
     return deeds
 
 
-def _summaries(deeds: Mapping[UUID, Iterable[_Deed]]) -> dict[UUID, Deeds]:
-    return {contact_id: summary for contact_id, did in deeds.items() if (summary := _summary(did)) != Deeds()}
+def _summaries(deeds: Mapping[UUID, Iterable[_Deed]]) -> dict[UUID, Changes]:
+    return {contact_id: summary for contact_id, did in deeds.items() if (summary := _summary(did)) != Changes()}
 
 
-def _summary(deeds: Iterable[_Deed]) -> Deeds:
+def _summary(deeds: Iterable[_Deed]) -> Changes:
     seen = {f"email_{deed.step}_{deed.kind}" for deed in deeds if deed.kind in _FLAGGED and deed.step}
     converted_at = min((deed.at for deed in deeds if deed.kind == "converted"), default=None)
     endings = [deed.kind for deed in deeds if deed.kind in stops.CAUSES]
-    return Deeds(frozenset(seen), converted_at, max(endings, key=flags.STATUSES.index, default=None))
+    return Changes(frozenset(seen), converted_at, max(endings, key=contact_flags.STATUSES.index, default=None))
 
 
 def _suppress(session: Session, deeds: Mapping[UUID, Iterable[_Deed]], now: datetime) -> None:

@@ -10,7 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.analytics import rollups
-from engine.engagement import attribution, flags
+from engine.audience import contact_flags
+from engine.delivery import emails
+from engine.engagement import attribution
 from engine.engagement.attribution import Change
 from engine.tracking import hit_history, pending
 from engine.tracking.pending import Taken
@@ -85,8 +87,8 @@ def _judged(session: Session, events: Sequence[Taken], now: datetime) -> Page:
     batch.mails = [mail for mail in batch.mails if mail.accepted_at >= since]
     after = [attribution.with_moments(mail, moments) for mail, moments in attribution.judge(session, batch, now=now)]
     changed = [new for old, new in zip(batch.mails, after, strict=True) if new != old]
-    flags.mark_mails(session, changed)
-    contacts = flags.reflag(session, {mail.contact_id for mail in batch.mails}, now=now)
+    emails.record_events(session, changed)
+    contacts = contact_flags.recompute(session, {mail.contact_id for mail in batch.mails}, now=now)
     rollups.add(session, attribution.counts(batch.mails, after))
     return _told(events, batch.changes, len(changed), contacts)
 

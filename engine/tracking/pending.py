@@ -40,6 +40,11 @@ UPDATE events SET source = v.source, reasons = string_to_array(v.reasons, ','),
   FROM unnest(CAST(:ids AS uuid[]), CAST(:sources AS text[]), CAST(:reasons AS text[])) AS v (id, source, reasons)
  WHERE events.id = v.id
 """)
+_FINISH_UNSUBSCRIBES = text("""
+UPDATE events SET applied_at = :now FROM emails
+ WHERE emails.contact_id = :contact_id AND events.email_id = emails.id
+   AND event_type = 'unsubscribed' AND applied_at IS NULL
+""")
 _PUT_BACK = text("UPDATE events SET held = true WHERE id = ANY(CAST(:ids AS uuid[]))")
 
 
@@ -74,6 +79,11 @@ def finish(session: Session, event_ids: Sequence[UUID], *, now: datetime) -> Non
     """Note these events, taken in this transaction, as applied at `now`."""
     if event_ids:
         session.execute(_FINISH, {"ids": arrays.uuids(event_ids), "now": now})
+
+
+def finish_unsubscribes(session: Session, contact_id: UUID, *, now: datetime) -> None:
+    """Note all unsubscribe events of the contact as applied, so that none suppresses it after a resubscription."""
+    session.execute(_FINISH_UNSUBSCRIBES, {"contact_id": contact_id, "now": now})
 
 
 def judged(session: Session, verdicts: Iterable[Verdict], *, now: datetime) -> None:

@@ -13,6 +13,7 @@ from engine.audience import imports
 from engine.campaigns import campaigns, enrollments, steps
 from engine.campaigns.campaigns import CampaignDraft
 from engine.campaigns.steps import StepDraft
+from engine.delivery import emails
 from errors import Conflict, InvalidInput, NotFound
 from models.session import transaction
 from tests import sequence
@@ -147,7 +148,7 @@ def test_pause_keeps_everything_and_resume_goes_on_with_it(session: Session) -> 
     deferred = sequence.take(session, now=NOW, limit=1)[:1]
     sequence.record(session, deferred, sequence.DEFERRED, now=NOW)
     campaigns.pause(session, campaign_id, "a look first", now=NOW)
-    assert set(session.scalars(text("SELECT due_at FROM emails"))) == {campaigns.PARKED}
+    assert set(session.scalars(text("SELECT due_at FROM emails"))) == {emails.PARKED}
     assert sequence.take(session, now=NOW + timedelta(days=1)) == []
     later = NOW + timedelta(days=5)
     campaigns.resume(session, campaign_id, now=later)

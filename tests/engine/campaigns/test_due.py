@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
-from engine.campaigns import campaigns, due, enrollments
+from engine.campaigns import campaigns, due, stops
 from engine.delivery import audit, claim, outbox, senders
 from engine.delivery.outcomes import Outcome
 from models import ids
@@ -251,7 +251,7 @@ def test_two_at_once_send_exactly_one_mail_a_step_while_contacts_come_and_go() -
                 call.result()
             with transaction() as session:
                 for contact_id in chance.sample(people, 4 if day < 30 else 0):
-                    enrollments.stop(session, [contact_id], chance.choice(("converted", "replied")), now=now)
+                    stops.stop(session, [contact_id], chance.choice(("converted", "replied")), now=now)
                     gone.setdefault(contact_id, day)
                 if chance.random() < 0.2:
                     campaigns.pause(session, campaign_id, "lunch", now=now)

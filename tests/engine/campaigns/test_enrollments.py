@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
-from engine.campaigns import campaigns, enrollments
+from engine.campaigns import campaigns, enrollments, stops
 from engine.campaigns.enrollments import Enrolled
 from engine.delivery import outbox
 from errors import InvalidInput, NotFound
@@ -102,8 +102,8 @@ def test_stop_ends_the_sequence_everywhere_and_cancels_what_is_queued(session: S
         for kind in ("marketing", "transactional")
     ]
     outbox.add(session, orders, now=NOW)
-    assert enrollments.stop(session, [goes], "replied", now=NOW) == 2
-    assert enrollments.stop(session, [goes], "unsubscribed", now=NOW) == 0
+    assert stops.stop(session, [goes], "replied", now=NOW) == 2
+    assert stops.stop(session, [goes], "unsubscribed", now=NOW) == 0
     states = session.execute(text("SELECT contact_id, state, stop_reason FROM enrollments")).all()
     assert {(row.state, row.stop_reason) for row in states if row.contact_id == goes} == {("stopped", "replied")}
     assert {row.state for row in states if row.contact_id == stays} == {"active", "waiting"}
@@ -122,7 +122,7 @@ def test_stop_leaves_a_mail_in_a_senders_hand_and_the_sequence_ends_there(sessio
     (contact_id,) = sequence.people(session, 1)
     campaigns.launch(session, sequence.create(session), now=NOW)
     taken = sequence.take(session, now=NOW)
-    enrollments.stop(session, [contact_id], "converted", now=NOW)
+    stops.stop(session, [contact_id], "converted", now=NOW)
     sequence.record(session, taken, now=NOW)
     assert session.scalar(text("SELECT status FROM emails")) == "sent"
     assert session.execute(text("SELECT state, stop_reason, next_step FROM enrollments")).one() == (
@@ -134,4 +134,4 @@ def test_stop_leaves_a_mail_in_a_senders_hand_and_the_sequence_ends_there(sessio
 
 
 def test_stop_takes_no_contacts_at_all(session: Session) -> None:
-    assert enrollments.stop(session, [], "converted", now=NOW) == 0
+    assert stops.stop(session, [], "converted", now=NOW) == 0

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
-from engine.campaigns import campaigns, enrollments, explain, funnel
+from engine.campaigns import campaigns, enrollments, explain, funnel, stops
 from tests import sequence
 from tests.sequence import NOW
 
@@ -39,7 +39,7 @@ def test_why_tells_where_a_contact_stands_at_each_point_of_its_way(session: Sess
     session.execute(text("UPDATE emails SET status = 'queued'"))
     sequence.settle(session, now=NOW + 2 * DAY)
     assert sentence() == "1 mail was sent; step 2 is due on 2026-11-07 09:00 UTC."
-    enrollments.stop(session, [ana], "replied", now=NOW + 3 * DAY)
+    stops.stop(session, [ana], "replied", now=NOW + 3 * DAY)
     assert sentence() == "1 mail was sent; stopped on 2026-11-05 09:00 UTC because the contact answered."
     (journey,) = explain.why(session, ana, now=NOW)
     assert [(step.step, step.status, step.sent_at) for step in journey.steps] == [(1, "sent", NOW + 2 * DAY)]
@@ -65,7 +65,7 @@ def test_funnel_adds_up_to_the_contacts_that_were_enrolled(session: Session) -> 
     campaign_id = sequence.create(session, days=(0, 3))
     campaigns.launch(session, campaign_id, now=NOW)
     sequence.settle(session, sequence.DEFERRED, now=NOW)
-    enrollments.stop(session, people[1:3], "converted", now=NOW)
+    stops.stop(session, people[1:3], "converted", now=NOW)
     session.execute(text("UPDATE emails SET status = 'in_doubt' WHERE contact_id = :id"), {"id": people[3]})
     sequence.settle(session, now=NOW + DAY)
     session.execute(text("UPDATE emails SET opened_at = sent_at WHERE contact_id = ANY(:ids)"), {"ids": people[4:8]})

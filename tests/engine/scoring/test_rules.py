@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.engagement.flags import STATUSES
+from engine.audience.contact_flags import STATUSES
 from engine.scoring import rules
 
 FLAGS = [f"email_{step}_{what}" for what in ("opened", "clicked") for step in rules.STEPS] + ["converted"]

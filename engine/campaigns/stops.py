@@ -1,0 +1,82 @@
+"""Stops: end the sequences of a contact, with the earliest cause as the reason."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from engine.delivery import emails
+
+CAUSES = ("replied", "unsubscribed", "bounced", "converted", "complained")
+# The stop reason for each reason of a suppression.
+BY_SUPPRESSION = {
+    "unsubscribed": "unsubscribed",
+    "hard_bounce": "bounced",
+    "complaint": "complained",
+    "manual": "suppressed",
+}
+BY_SUPPRESSION_JSON = json.dumps(BY_SUPPRESSION)
+
+# Locks by id, so that two stops at once cannot deadlock.
+_STOP = text("""
+    WITH running AS MATERIALIZED (
+        SELECT id FROM enrollments
+         WHERE contact_id = ANY(:contact_ids) AND state IN ('active', 'waiting') ORDER BY id FOR UPDATE
+    )
+    UPDATE enrollments SET state = 'stopped', stop_reason = :reason, stopped_at = :now, next_at = NULL
+      FROM running WHERE enrollments.id = running.id
+""")
+# Events come in any order, so the first one applied need not be the first that happened.
+_KEEP_EARLIEST = text("""
+    UPDATE enrollments SET stop_reason = v.reason, stopped_at = v.at
+      FROM unnest(CAST(:contacts AS uuid[]), CAST(:reasons AS text[]), CAST(:moments AS timestamptz[]))
+           AS v (contact_id, reason, at)
+     WHERE enrollments.contact_id = v.contact_id AND enrollments.state = 'stopped'
+       AND enrollments.stop_reason = ANY(:known) AND (v.at, v.reason) < (enrollments.stopped_at, stop_reason)
+""")
+
+
+class Cause(NamedTuple):
+    """When a contact ended its sequences, and by which of `CAUSES`; the least of several counts."""
+
+    at: datetime
+    reason: str
+
+
+def stop(session: Session, contact_ids: Sequence[UUID], reason: str, *, now: datetime) -> int:
+    """Stop the contacts' running enrollments in every campaign and cancel their queued marketing e-mails.
+
+    Returns the number of enrollments that were running. The first reason stays; safe to repeat.
+    """
+    if not contact_ids:
+        return 0
+    values = {"contact_ids": list(contact_ids), "reason": reason, "now": now}
+    stopped = session.execute(_STOP, values)
+    emails.cancel_queued(session, contact_ids, reason)
+    return int(stopped.rowcount)  # type: ignore[attr-defined]
+
+
+def stop_for(session: Session, causes: Mapping[UUID, Cause], *, now: datetime) -> None:
+    """Stop these contacts, whose rows are locked, each for its cause.
+
+    Safe to repeat and in any order: `stop_reason` and `stopped_at` become those of the earliest cause.
+    """
+    if not causes:
+        return
+    by_reason: dict[str, list[UUID]] = defaultdict(list)
+    for contact_id, cause in causes.items():
+        by_reason[cause.reason].append(contact_id)
+    for reason, contact_ids in sorted(by_reason.items()):  # at most five
+        stop(session, contact_ids, reason, now=now)
+    values = {
+        "contacts": list(causes),
+        "reasons": [cause.reason for cause in causes.values()],
+        "moments": [cause.at for cause in causes.values()],
+        "known": list(CAUSES),
+    }
+    session.execute(_KEEP_EARLIEST, values)
