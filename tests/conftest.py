@@ -49,7 +49,7 @@ def forget_settings() -> None:
 def settled() -> None:
     """Wait until the hits that this process answered are in the ledger."""
     for thread in threading.enumerate():
-        if thread.name == "spool":
+        if thread.name == "spool-drain":
             thread.join(10)
 
 

@@ -9,7 +9,7 @@ from engine.templates import templates
 from engine.tracking import bots, tokens
 from settings import Settings
 from web.http.token_cache import TokenCache
-from web.ingest.arrivals import Arrivals
+from web.ingest.group_commit import Ingest
 from web.ingest.send_batcher import Intake
 
 _NAME = "cadencia"
@@ -25,7 +25,7 @@ class Process:
     observer: bots.Observer
     token_cache: TokenCache
     intake: Intake
-    arrivals: Arrivals
+    ingest: Ingest
     wait_slots: threading.BoundedSemaphore
 
 
@@ -38,7 +38,7 @@ def install(app: Flask, settings: Settings) -> None:
         observer=bots.Observer(settings.index_key.get_secret_value().encode(), settings.event_addresses),
         token_cache=TokenCache(),
         intake=Intake(),
-        arrivals=Arrivals(settings),
+        ingest=Ingest(settings),
         # At most a third of the threads may wait for a mail server, so that the others stay free for requests.
         wait_slots=threading.BoundedSemaphore(max(1, settings.web_threads // 3)),
     )

@@ -40,4 +40,4 @@ def await_granted() -> None:
 
 
 def _waiting() -> frozenset[Path]:
-    return frozenset(spool.paths(settings.current().spool_dir, [spool.WISHES_SUFFIX]))
+    return frozenset(spool.paths(settings.current().spool_dir, spool.CONSENT_SUFFIXES))

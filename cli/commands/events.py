@@ -74,12 +74,14 @@ def spool(is_draining: bool, folder: Path | None) -> None:
       cadencia events spool --drain
     """
     import settings
-    from web.ingest import spool_drain
+    from engine import clock
+    from engine.ingest import drain, spool
+    from models.session import retrying
 
     spool_dir = folder or settings.current().spool_dir
     if is_draining:
-        click.echo(f"{spool_drain.take_in(spool_dir)} events stored")
-    for path, size_bytes in spool_drain.waiting(spool_dir).items():
+        click.echo(f"{drain.spools(spool_dir, run=retrying, now=clock.now())} events stored")
+    for path, size_bytes in spool.sizes(spool_dir).items():
         terminal.row(path, f"{size_bytes} bytes")
 
 

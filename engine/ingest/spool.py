@@ -1,8 +1,8 @@
-"""The spool: events kept in files of a process until they are in the ledger, at once or when it is back.
+"""The spool: a process's files of events that are not in the database yet, synced before the answer.
 
-A record is a line: the checksum of its JSON (CRC-32, eight hex digits), the length of it, and the JSON, which has no
-line end in it. So a tail that a death cut off (no line end) is told from a record that the disk spoilt (a line that is
-not what it says), and what comes after either can be read.
+A record is one line: the CRC-32 of its JSON (eight hex digits), the length of the JSON, and the JSON without line ends.
+So a torn tail (no line end) differs from a corrupt record (checksum or length do not match), and the records after
+either can be read.
 """
 
 import fcntl
@@ -21,11 +21,12 @@ from zlib import crc32
 from engine.tracking.events import Entry
 from models import ids
 
-SUFFIX, BAD_SUFFIX = ".spool", ".bad"
-# In files of their own: what readers asked for, so that it waits behind no hits, and what others report.
-WISHES_SUFFIX, REPORTS_SUFFIX = ".wishes", ".reports"
-SUFFIXES = (WISHES_SUFFIX, SUFFIX, REPORTS_SUFFIX)  # in the order in which they are taken in
-KNOWN_MAX = 2_000
+SUFFIX, CORRUPT_SUFFIX = ".spool", ".bad"
+# Consent changes and reports have files of their own: the first must not wait behind hits, the others may be forged.
+CONSENT_SUFFIX, REPORTS_SUFFIX = ".consent", ".reports"
+CONSENT_SUFFIXES = (CONSENT_SUFFIX, ".wishes")  # the latter: files of earlier versions
+SUFFIXES = (*CONSENT_SUFFIXES, SUFFIX, REPORTS_SUFFIX)  # in the order of draining
+IN_MEMORY_MAX = 2_000
 
 # Files that this process has open. Closing a second descriptor of a file would drop the lock on it (fcntl(2)).
 _open_here: set[Path] = set()
@@ -33,20 +34,20 @@ _gate = threading.Lock()
 
 
 class SpoolFull(OSError):
-    """The files of this process have reached the size they may have."""
+    """The files of this process have reached their size limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a file holds: its whole records, the lines that were spoilt, and whether its tail was cut off."""
+    """The content of a file: its whole records, its corrupt lines, and whether its tail is torn."""
 
     entries: tuple[Entry, ...]
-    spoilt: tuple[bytes, ...]
+    corrupt: tuple[bytes, ...]
     is_torn: bool
 
 
 class Spool:
-    """What this process spools, in one file at a time: locked as long as the process lives, synced at each `add`."""
+    """The spool of one kind of a process: one file at a time, locked while the process lives, synced at each `add`."""
 
     def __init__(self, folder: Path, limit_bytes: int, suffix: str = SUFFIX) -> None:
         self.suffix = suffix
@@ -58,25 +59,25 @@ class Spool:
 
     @property
     def size_bytes(self) -> int:
-        """How much waits here to be taken in."""
+        """The number of bytes that are not drained yet."""
         return sum(each.size_bytes for each in (*self._sealed, self._file) if each is not None)
 
     def add(self, entries: Sequence[Entry]) -> None:
-        """Keep these, in one write and one flush to disk; none of them when it raises SpoolFull or OSError."""
-        written = b"".join([encoded(each) for each in entries])
+        """Write and sync these together; stores none of them when it raises SpoolFull or OSError."""
+        lines = b"".join([encoded(each) for each in entries])
         with self._guard:
-            if self.size_bytes + len(written) > self._limit_bytes:
+            if self.size_bytes + len(lines) > self._limit_bytes:
                 raise SpoolFull(f"the spool has its {self._limit_bytes} bytes")
             if self._file is None:
-                self._file = File.make(self._folder, self.suffix)
+                self._file = File.create(self._folder, self.suffix)
             try:
-                self._file.append(written, entries)
+                self._file.append(lines, entries)
             except OSError:
-                self._seal()  # nothing may follow what was perhaps cut off
+                self._seal()  # the tail may be torn, so nothing may follow it
                 raise
 
     def seal(self) -> None:
-        """Let the file be taken in, unless another one still waits for that; what comes next goes into a new one."""
+        """Make the current file ready to be drained, unless another one still is; later entries go to a new file."""
         with self._guard:
             if not self._sealed:
                 self._seal()
@@ -88,28 +89,28 @@ class Spool:
 
     @contextmanager
     def sealed(self) -> "Iterator[list[File]]":
-        """The files to be taken in: those of this process that are sealed; forgotten once they are removed."""
+        """Yield the sealed files, to be drained; forget those that were removed meanwhile."""
         with self._guard:
             files = list(self._sealed)
         yield files
         with self._guard:
-            self._sealed = [each for each in self._sealed if not each.is_gone]
+            self._sealed = [each for each in self._sealed if not each.is_removed]
 
 
 class File:
-    """A file that this process has open and locked."""
+    """A spool file that this process has open and locked."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self.size_bytes = 0
-        self.is_gone = False
-        self.is_left = False  # by a process that is no more
+        self.is_removed = False
+        self.is_orphan = False  # left by a process that has ended
         self._descriptor = descriptor
-        self._known: list[Entry] | None = None  # what it holds, as long as that is little: to be read without the disk
+        self._in_memory: list[Entry] | None = None  # its entries while they are few, to be read without the disk
 
     @classmethod
-    def make(cls, folder: Path, suffix: str = SUFFIX) -> "File":
-        """A new one; in the folder for good, that is, the folder is synced as well."""
+    def create(cls, folder: Path, suffix: str = SUFFIX) -> "File":
+        """Create and lock a new file, and sync the folder, so that the file survives a power failure."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{ids.new().hex}{suffix}"
         with _gate:
@@ -117,13 +118,13 @@ class File:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not flock: a fork would inherit it
             _open_here.add(path)
         _sync_folder(folder)
-        made = cls(path, descriptor)
-        made._known = []
-        return made
+        file = cls(path, descriptor)
+        file._in_memory = []
+        return file
 
     @classmethod
     def adopt(cls, path: Path) -> "File | None":
-        """The file of a process that is no more; None while it lives, and when another one has taken it in."""
+        """Lock the file of a process that has ended; None while that lives, and when another one has drained it."""
         with _gate:
             if path in _open_here:
                 return None
@@ -131,18 +132,18 @@ class File:
                 descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             except FileNotFoundError:
                 return None
-            if not _is_ours_now(path, descriptor):
+            if not _lock(path, descriptor):
                 os.close(descriptor)
                 return None
             _open_here.add(path)
-        found = cls(path, descriptor)
-        found.is_left = True
-        found.size_bytes = os.fstat(descriptor).st_size
-        return found
+        file = cls(path, descriptor)
+        file.is_orphan = True
+        file.size_bytes = os.fstat(descriptor).st_size
+        return file
 
-    def append(self, written: bytes, entries: Sequence[Entry]) -> None:
-        """Write these, which are encoded already, and sync them; nothing of it stays when it raises OSError."""
-        view = memoryview(written)
+    def append(self, lines: bytes, entries: Sequence[Entry]) -> None:
+        """Write and sync these entries, given with their encoded lines; on OSError the file is as before."""
+        view = memoryview(lines)
         try:
             while view:
                 view = view[os.write(self._descriptor, view) :]
@@ -150,80 +151,96 @@ class File:
         except OSError:
             os.ftruncate(self._descriptor, self.size_bytes)
             raise
-        self.size_bytes += len(written)
-        if self._known is not None:
-            self._known.extend(entries)
-            if len(self._known) > KNOWN_MAX:
-                self._known = None
+        self.size_bytes += len(lines)
+        if self._in_memory is not None:
+            self._in_memory.extend(entries)
+            if len(self._in_memory) > IN_MEMORY_MAX:
+                self._in_memory = None
 
     def read(self) -> Content:
-        """What it holds."""
-        if self._known is not None:
-            return Content(tuple(self._known), (), is_torn=False)
+        """Return the file's content."""
+        if self._in_memory is not None:
+            return Content(tuple(self._in_memory), (), is_torn=False)
         return decoded(os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0))
 
-    def keep_spoilt(self, lines: Sequence[bytes]) -> None:
-        """Put spoilt lines beside the file, for a person to look at."""
+    def save_corrupt(self, lines: Sequence[bytes]) -> None:
+        """Write corrupt lines to a file beside this one, for an operator."""
         if lines:
-            self.path.with_suffix(BAD_SUFFIX).write_bytes(b"".join([line + b"\n" for line in lines]))
+            self.path.with_suffix(CORRUPT_SUFFIX).write_bytes(b"".join([line + b"\n" for line in lines]))
 
     def remove(self) -> None:
-        """All it holds is in the ledger now."""
+        """Delete the file; to be called when all of it is in the database."""
         self.path.unlink(missing_ok=True)
-        self.is_gone = True
+        self.is_removed = True
         self.close()
 
     def close(self) -> None:
-        """Let go of the file, and so of its lock."""
+        """Close the file, which unlocks it."""
         with _gate:
             _open_here.discard(self.path)
             os.close(self._descriptor)
 
 
 def paths(folder: Path, suffixes: Iterable[str] = SUFFIXES) -> list[Path]:
-    """The files in `folder`, in the order in which they are to be taken in."""
+    """Return the files in `folder` in the order of draining."""
     return [path for suffix in suffixes for path in sorted(folder.glob(f"*{suffix}"))]
 
 
+def sizes(folder: Path) -> dict[Path, int]:
+    """Return the size in bytes of each file in `folder`."""
+    return {path: path.stat().st_size for path in paths(folder)}
+
+
 def orphans(folder: Path, suffix: str = SUFFIX) -> Generator[File, None, None]:
-    """The files in `folder` that processes left which are no more, locked by us until the next one is asked for."""
+    """Yield the files of processes that have ended, each locked by us until the next one is asked for."""
     for path in paths(folder, [suffix]):
-        found = File.adopt(path)
-        if found is None:
+        file = File.adopt(path)
+        if file is None:
             continue
         try:
-            yield found
+            yield file
         finally:
-            if not found.is_gone:
-                found.close()
+            if not file.is_removed:
+                file.close()
+
+
+def peek(path: Path) -> tuple[Entry, ...]:
+    """Return the entries of a file of another process without locking it; none when the file is gone or our own."""
+    with _gate:
+        if path in _open_here:
+            return ()
+        try:
+            return decoded(path.read_bytes()).entries
+        except FileNotFoundError:
+            return ()
 
 
 def encoded(entry: Entry) -> bytes:
-    """The entry as a line of the file."""
-    # Written out, which takes half as long as an encoder does: but for the data all are words, digits and dates.
+    """Return the entry as a line of the file."""
+    # Formatted by hand in half the time of an encoder: all but the data are words, digits and dates.
     fields = (
         f'{{"id":"{entry.id.hex}","email_id":"{entry.email_id.hex}","event_type":"{entry.event_type}",'
         f'"event_data":{json.dumps(entry.event_data)},"timestamp":"{entry.timestamp.isoformat()}","source":"{entry.source}",'
         f'"dedupe_key":"{entry.dedupe_key.hex()}","received_at":"{entry.received_at.isoformat()}"}}'
     )
-    told = fields.encode()
-    return b"%08x %d %b\n" % (crc32(told), len(told), told)
+    record = fields.encode()
+    return b"%08x %d %b\n" % (crc32(record), len(record), record)
 
 
 def decoded(content: bytes) -> Content:
-    """What the lines say; nothing is guessed about one that is not whole."""
+    """Return the records in these bytes; a line that is not whole is never interpreted."""
     *lines, tail = content.split(b"\n")
-    found = [(line, _entry(line)) for line in lines]
-    entries = tuple(entry for _, entry in found if entry is not None)
-    return Content(entries, tuple(line for line, entry in found if entry is None), is_torn=bool(tail))
+    pairs = [(line, _entry(line)) for line in lines]
+    entries = tuple(entry for _, entry in pairs if entry is not None)
+    return Content(entries, tuple(line for line, entry in pairs if entry is None), is_torn=bool(tail))
 
 
 def _entry(line: bytes) -> Entry | None:
     check, _, rest = line.partition(b" ")
-    length, _, told = rest.partition(b" ")
-    if check != b"%08x" % crc32(told) or length != b"%d" % len(told):
+    length, _, record = rest.partition(b" ")
+    if check != b"%08x" % crc32(record) or length != b"%d" % len(record):
         return None
-    return _from_fields(json.loads(told))
+    return _from_fields(json.loads(record))
 
 
 def _from_fields(fields: dict[str, Any]) -> Entry:
@@ -239,12 +256,12 @@ def _from_fields(fields: dict[str, Any]) -> Entry:
     )
 
 
-def _is_ours_now(path: Path, descriptor: int) -> bool:
+def _lock(path: Path, descriptor: int) -> bool:
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False  # its owner lives
-    return path.exists()  # else another process has just taken it in
+    return path.exists()  # else another process has just drained it
 
 
 def _sync_folder(folder: Path) -> None:

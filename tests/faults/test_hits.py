@@ -126,7 +126,7 @@ def test_every_hit_that_was_answered_is_stored_once(here: Place) -> None:
     assert found.keys() - readers.asked == set()
     assert set(found.values()) == {1}
     processes.until(is_applied, "every event is applied", within_s=extent(60, 600))
-    assert "spool_taken_in" in (here.folder / "log").read_text()
+    assert "spool_drained" in (here.folder / "log").read_text()
 
 
 def kill_database(here: Place, chance: random.Random) -> None:

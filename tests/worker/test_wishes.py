@@ -11,13 +11,13 @@ from sqlalchemy import text
 import settings
 from engine import clock
 from engine.engagement import consent
-from engine.ingest.spool import WISHES_SUFFIX, Spool
+from engine.ingest import drain as draining
+from engine.ingest.spool import CONSENT_SUFFIX, Spool
 from errors import Unavailable
 from local.mail.mailstore import Mailstore
-from models.session import transaction
+from models.session import retrying, transaction
 from tests import orders
 from tests.conftest import environment
-from web.ingest import spool_drain
 from worker import drain, wishes
 
 
@@ -26,11 +26,15 @@ def kept(inbox: Mailstore) -> Iterator[Spool]:
     """A web process has kept that the reader of a queued mail wants no more mail."""
     with transaction() as session:
         (email_id,) = orders.queue(session, now=clock.now())
-    own = Spool(settings.current().spool_dir, 10_000, WISHES_SUFFIX)
+    own = Spool(settings.current().spool_dir, 10_000, CONSENT_SUFFIX)
     own.add([consent.wish("unsubscribed", email_id, now=clock.now())])
     own.seal()
     yield own
-    spool_drain.take_in(settings.current().spool_dir, [own])
+    drain_spool(own)
+
+
+def drain_spool(own: Spool) -> None:
+    draining.spools(settings.current().spool_dir, [own], run=retrying, now=clock.now())
 
 
 def statuses() -> list[str]:
@@ -39,7 +43,7 @@ def statuses() -> list[str]:
 
 
 def test_an_unsubscribing_that_waits_is_granted_before_anything_is_claimed(kept: Spool, inbox: Mailstore) -> None:
-    took = threading.Timer(0.4, spool_drain.take_in, (settings.current().spool_dir, [kept]))
+    took = threading.Timer(0.4, drain_spool, [kept])
     took.start()
     drain.drain("transactional")
     took.join()

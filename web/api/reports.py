@@ -71,11 +71,11 @@ def many(given: Sequence[Any], now: datetime) -> TrackedAll:
 def _take(entries: Sequence[Entry], now: datetime) -> Sequence[Outcome]:
     """What became of each. While the ledger is away they wait on disk, and whether it knows them cannot be told."""
     late_after = timedelta(days=process.current().settings.track_late_days)
-    arrivals = process.current().arrivals
+    ingest = process.current().ingest
     try:
-        outcomes = arrivals.reach(lambda session: reports.take(session, entries, late_after=late_after, now=now))
+        outcomes = ingest.run(lambda session: reports.take(session, entries, late_after=late_after, now=now))
     except Unavailable:
-        arrivals.put_by_reports(entries)
+        ingest.spool_reports(entries)
         return ["waiting"] * len(entries)
     bell.ring("events")
     return outcomes

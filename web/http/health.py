@@ -33,12 +33,12 @@ def ready() -> Response:
     with transaction() as session:
         age_s = heartbeats.ages(session).get(SWEEP)
     late = age_s is None or age_s > SWEEP_AGE_MAX_S
-    kept = process.current().arrivals
+    ingest = process.current().ingest
     return answer(
         Ready(
             sweep="late" if late else "on time",
             sweep_age_s=None if age_s is None else round(age_s, 1),
-            spool_bytes=kept.size_bytes,
-            events_unsaved=kept.unsaved,
+            spool_bytes=ingest.size_bytes,
+            events_unsaved=ingest.unsaved,
         )
     )

@@ -1,36 +1,133 @@
-"""The journal of a process: what comes at the same moment is kept at once, by a thread of its own that then tells so.
+"""Durable answers to readers: events are synced to this process's spool, many by one sync, and then answered.
 
-Nobody waits for it in a thread: sixteen that are woken at once queue up for the interpreter, at 90 µs of CPU each, and
-looking again after a rest still costs a third of that (measured; docs/decisions/0009).
+A reader never waits for the database: a thread drains the spool into it (rule R25, docs/decisions/0009).
 """
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from time import sleep
+from time import monotonic, sleep
+from typing import TypeVar
 
-from engine.tracking.events import Entry
+from engine import clock
+from engine.ingest import drain
+from engine.ingest.spool import CONSENT_SUFFIX, REPORTS_SUFFIX, Spool
+from engine.tracking import events
+from engine.tracking.events import Arrival, Entry
+from errors import Unavailable
+from models.session import Session, retrying
+from settings import Settings
+from web.ingest.deferred_response import DeferredResponse
+from web.ingest.spool_drain import SpoolDrain
 
 log = logging.getLogger(__name__)
 
-# How long to wait for more when others came at the same moment the last time: a flush costs 60 µs of CPU here, so that
-# of nine hits (measured, 32 connections) 7 µs each.
+T = TypeVar("T")
+
+ORPHANS_EVERY_S = 2.0
+
+# The pause that lets more entries join when the last commit had more than one: a sync costs 60 µs of CPU, so 7 µs each
+# of nine hits (measured, 32 connections).
 GATHER_S = 0.001
 
 
-class Journal:
-    """Shared by the threads of a process; `keep` is called with the entries and never raises."""
+class Ingest:
+    """Storing the events of one process; shared by its threads."""
 
-    def __init__(self, keep: Callable[[list[Entry]], None]) -> None:
-        self._keep = keep
-        self._waiting: SimpleQueue[tuple[Entry, Callable[[], None]]] = SimpleQueue()
+    def __init__(self, settings: Settings) -> None:
+        self._hits = Spool(settings.spool_dir, settings.spool_limit_bytes)
+        self._consent = Spool(settings.spool_dir, settings.spool_limit_bytes, CONSENT_SUFFIX)
+        self._reports = Spool(settings.spool_dir, settings.spool_limit_bytes, REPORTS_SUFFIX)
+        self.unsaved = 0
+        self._group_commit = GroupCommit(self._store)
+        self._drain = SpoolDrain((self._consent, self._hits, self._reports), settings.spool_dir)
+        self._next_look = 0.0
+
+    @property
+    def size_bytes(self) -> int:
+        """The number of bytes in this process's spools that are not drained yet."""
+        return self._consent.size_bytes + self._hits.size_bytes + self._reports.size_bytes
+
+    def store(self, hit: Arrival, response: DeferredResponse | None = None) -> None:
+        """Store a hit on disk, or in the database when the disk fails; one that neither takes is counted and logged.
+
+        It is stored when `response` is sent, or, without one, when this returns.
+        """
+        entry = events.entry(hit, now=clock.now())
+        if response is None:
+            self._store([entry])
+        else:
+            response.defer()
+            self._group_commit.add(entry, response.send)
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        """Run `work` in a transaction; raise Unavailable at once while the database is known to be unavailable.
+
+        A connection attempt may take five seconds, and all threads would be spent on waiting for it.
+        """
+        if self._drain.is_database_down:
+            raise Unavailable("database: not reachable")
+        return retrying(work)
+
+    def spool_consent(self, change: Entry) -> None:
+        """Spool a pending consent change; Unavailable when the disk fails, too."""
+        self._spool_or_raise(self._consent, [change])
+
+    def spool_reports(self, entries: Sequence[Entry]) -> None:
+        """Spool events that others reported; Unavailable when the disk fails, too."""
+        if entries:
+            self._spool_or_raise(self._reports, entries)
+
+    def drain_orphans(self) -> None:
+        """Wake the drain for files that dead processes left; looks for them every two seconds at most."""
+        if monotonic() > self._next_look:
+            self._next_look = monotonic() + ORPHANS_EVERY_S
+            self._drain.wake_if_any()
+
+    def _spool_or_raise(self, spool: Spool, entries: Sequence[Entry]) -> None:
+        if not self._is_spooled(spool, entries):
+            raise Unavailable("database: not reachable, and the spool does not take it")
+
+    def _store(self, entries: Sequence[Entry]) -> None:
+        unsaved = 0 if self._is_spooled(self._hits, entries) else self._stored_directly(entries)
+        if unsaved:
+            self.unsaved += unsaved
+            log.error("events_unsaved in_all=%d", self.unsaved)
+
+    def _is_spooled(self, spool: Spool, entries: Sequence[Entry]) -> bool:
+        try:
+            spool.add(entries)
+        except Exception as error:  # noqa: BLE001  # whatever it is, readers wait for their answers
+            log.error("spool_write_failed entries=%d error=%s", len(entries), type(error).__name__)
+            return False
+        self._drain.wake()
+        return True
+
+    def _stored_directly(self, entries: Sequence[Entry]) -> int:
+        """Store these in the database, unless it is known to be unavailable; return how many were not stored."""
+        if self._drain.is_database_down:
+            return len(entries)
+        outcomes = drain.store(entries, run=retrying, now=clock.now())
+        return sum(outcome is not drain.Stored.YES for outcome in outcomes)
+
+
+class GroupCommit:
+    """A thread that stores all entries of the same moment by one call of `store`, and then calls back for each.
+
+    No request's thread waits for it: sixteen that are woken together compete for the interpreter lock, at 90 µs of CPU
+    each, and polling costs a third of that (measured; docs/decisions/0009). `store` must not raise.
+    """
+
+    def __init__(self, store: Callable[[list[Entry]], None]) -> None:
+        self._store = store
+        self._queue: SimpleQueue[tuple[Entry, Callable[[], None]]] = SimpleQueue()
         self._guard = threading.Lock()
         self._is_running = False
 
-    def add(self, entry: Entry, then: Callable[[], None]) -> None:
-        """Have it kept soon, and `then` called."""
-        self._waiting.put((entry, then))
+    def add(self, entry: Entry, callback: Callable[[], None]) -> None:
+        """Queue the entry; `callback` is called when it is stored."""
+        self._queue.put((entry, callback))
         if not self._is_running:
             self._start()
 
@@ -38,22 +135,22 @@ class Journal:
         with self._guard:
             if not self._is_running:
                 self._is_running = True
-                threading.Thread(target=self._run, name="journal", daemon=True).start()
+                threading.Thread(target=self._run, name="group-commit", daemon=True).start()
 
     def _run(self) -> None:
-        gathered = 1
+        size = 1
         try:
             while True:
-                gathered = self._round(gathered)
+                size = self._commit(size)
         finally:
-            self._is_running = False  # the next one that comes starts it anew
+            self._is_running = False  # the next `add` starts a new thread
 
-    def _round(self, gathered: int) -> int:
-        places = [self._waiting.get()]
-        if gathered > 1:
+    def _commit(self, last_size: int) -> int:
+        group = [self._queue.get()]
+        if last_size > 1:
             sleep(GATHER_S)
-        places += [self._waiting.get() for _ in range(self._waiting.qsize())]
-        self._keep([entry for entry, _ in places])
-        for _, then in places:
-            then()
-        return len(places)
+        group += [self._queue.get() for _ in range(self._queue.qsize())]
+        self._store([entry for entry, _ in group])
+        for _, callback in group:
+            callback()
+        return len(group)

@@ -21,5 +21,5 @@ def clicked(token: str) -> Response:
     """On to the target, with the database up or down."""
     owned = process.current()
     hit, target = hits.clicked(owned, token, request.environ)
-    owned.arrivals.keep(hit)
+    owned.ingest.store(hit)
     return Response(status=302, headers={"Location": target, **HEADERS})

@@ -34,7 +34,7 @@ class Front:
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         """Answer, or pass on."""
-        self._process.arrivals.look()
+        self._process.ingest.drain_orphans()
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         try:
             if method in _METHODS and path.startswith(_PIXELS) and path.endswith(".gif"):
@@ -46,12 +46,12 @@ class Front:
         return self._behind(environ, start)
 
     def _opened(self, environ: dict[str, Any], start: Start, token: str) -> Iterable[bytes]:
-        self._process.arrivals.keep(hits.opened(self._process, token, environ), environ.get(deferred_response.KEY))
+        self._process.ingest.store(hits.opened(self._process, token, environ), environ.get(deferred_response.KEY))
         start("200 OK", self._pixel)
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else pixels.GIF]
 
     def _clicked(self, environ: dict[str, Any], start: Start, token: str) -> Iterable[bytes]:
         hit, target = hits.clicked(self._process, token, environ)
-        self._process.arrivals.keep(hit, environ.get(deferred_response.KEY))
+        self._process.ingest.store(hit, environ.get(deferred_response.KEY))
         start("302 FOUND", [("Location", target), ("Content-Length", "0"), *self._click])
         return [b""]

@@ -19,7 +19,7 @@ def of_mail(email_id: UUID) -> str:
     """The language of this e-mail: its contact's, else its template's, else the default; while the database is away
     the browser's."""
     try:
-        spoken = process.current().arrivals.reach(lambda session: outbox.spoken(session, email_id))
+        spoken = process.current().ingest.run(lambda session: outbox.spoken(session, email_id))
     except Unavailable:
         return of_browser()
     if spoken is None:

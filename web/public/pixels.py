@@ -21,5 +21,5 @@ pages = blueprint("pixels")
 def opened(token: str) -> Response:
     """The pixel, and the event that it was loaded; HEAD gets the same headers and is kept as well."""
     owned = process.current()
-    owned.arrivals.keep(hits.opened(owned, token, request.environ))
+    owned.ingest.store(hits.opened(owned, token, request.environ))
     return Response(GIF, headers=HEADERS, content_type="image/gif")

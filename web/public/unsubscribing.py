@@ -63,11 +63,11 @@ def _done(kind: str, token: str, *, one_click: bool = False, **links: Any) -> Re
     """Grant the reader's wish, now or as soon as it can be, and tell which: the page of its kind."""
     email_id = _email_of(token)
     wished = consent.wish(kind, email_id, now=clock.now(), one_click=one_click)
-    arrivals = process.current().arrivals
+    ingest = process.current().ingest
     try:
-        arrivals.reach(lambda session: consent.grant(session, wished))
+        ingest.run(lambda session: consent.grant(session, wished))
     except Unavailable:
-        arrivals.put_by(wished)
+        ingest.spool_consent(wished)
         return page(kind, languages.of_browser(), waits=True, **links)
     bell.ring("events")
     return page(kind, languages.of_mail(email_id), **links)

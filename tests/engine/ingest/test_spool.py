@@ -1,4 +1,4 @@
-"""The spool: what was kept is read again, what was cut off or spoilt is told, and two takers never share a file."""
+"""The spool: what was kept is read again, what was cut off or corrupt is told, and two takers never share a file."""
 
 import os
 import subprocess
@@ -50,11 +50,11 @@ def test_a_torn_tail_is_told_and_what_stands_before_it_is_read(cut: int) -> None
     assert spool.decoded(content) == spool.Content(tuple(kept[:2]), (), is_torn=True)
 
 
-def test_a_spoilt_record_is_told_and_what_stands_behind_it_is_read() -> None:
+def test_a_corrupt_record_is_told_and_what_stands_behind_it_is_read() -> None:
     kept = entries(3)
     lines = [spool.encoded(each) for each in kept]
-    spoilt = lines[1].replace(b"clicked", b"clickEd")
-    assert spool.decoded(lines[0] + spoilt + lines[2]) == spool.Content((kept[0], kept[2]), (spoilt[:-1],), False)
+    corrupt = lines[1].replace(b"clicked", b"clickEd")
+    assert spool.decoded(lines[0] + corrupt + lines[2]) == spool.Content((kept[0], kept[2]), (corrupt[:-1],), False)
 
 
 def test_a_full_disk_keeps_none_of_it_and_says_so(tmp_path: Path) -> None:

@@ -254,6 +254,6 @@ def test_reports_fill_no_room_that_hits_and_unsubscribings_need(ledger: str) -> 
         assert statuses[0] == 202 and statuses[-1] == 503
         assert client.post(f"/u/{process.of(app).signer.unsubscribe(unknown)}").status_code == 200
         assert client.get(f"/o/{process.of(app).signer.opened(unknown)}.gif").status_code == 200
-        assert process.of(app).arrivals.unsaved == 0
+        assert process.of(app).ingest.unsaved == 0
     settled()
     assert stored() == []

@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import text
 
 import settings
+from engine import clock
+from engine.ingest import drain
 from engine.tracking import tokens
 from local import ports
-from models.session import transaction
+from models.session import retrying, transaction
 from tests import mails, processes
 from tests.conftest import environment
-from web.ingest import spool_drain
 
 TARGET = "https://agenda.example/cadencia"
 READERS = 20  # more than the server has threads
@@ -83,5 +84,5 @@ def test_a_server_that_is_stopped_answers_what_it_holds(server: Server, asked: l
     server.goes.touch()
     assert statuses(asked) == ["HTTP/1.1 200 OK", "HTTP/1.1 302 Found"] * (READERS // 2)
     assert server.process.wait(15) == 0
-    spool_drain.take_in(server.goes.with_name("spool"))  # as the next process does
+    drain.spools(server.goes.with_name("spool"), run=retrying, now=clock.now())  # as the next process does
     assert stored() == READERS

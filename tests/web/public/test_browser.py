@@ -130,7 +130,7 @@ def test_a_report_that_was_refused_is_made_again_with_its_moment(page: Page, cap
         with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"):
             page.press("Tab", "Enter")
             page.until("location.pathname == '/gracias'")
-            processes.until(lambda: "spool_failing" in caplog.text, "the report was refused")
+            processes.until(lambda: "spool_write_failed" in caplog.text, "the report was refused")
             told = page.read("sessionStorage.cadenciaSays")
         processes.until(conversions, "the conversion is stored")
         page.until("sessionStorage.cadenciaSays == ''")

@@ -18,6 +18,7 @@ import settings
 import web
 from engine.delivery import early_events
 from engine.engagement import reactions
+from engine.ingest import spool
 from engine.tracking import events, tokens
 from models import Contact, Email, Event, ids
 from models import session as database
@@ -27,7 +28,6 @@ from tests.conftest import environment, settled
 from tests.orders import NOW
 from tests.web.examples import send
 from web import process
-from web.ingest import spool_drain
 from web.public import languages
 
 TARGET = "https://agenda.example/cadencia?a=1&b=%C3%B1#x"
@@ -56,7 +56,7 @@ def stored() -> list[Any]:
 
 
 def stored_nowhere(app: Flask) -> int:
-    return process.of(app).arrivals.unsaved
+    return process.of(app).ingest.unsaved
 
 
 def suppressed() -> list[str]:
@@ -178,11 +178,11 @@ def test_without_the_database_hits_are_answered_and_taken_in_when_it_is_back(
     with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"):
         assert client.get(f"/c/{signer.clicked(email_id, 0, TARGET)}").headers["Location"] == TARGET
         assert client.get(f"/o/{signer.opened(email_id)}.gif").status_code == 200
-        processes.until(lambda: "ledger_away" in caplog.text, "it was noticed", within_s=10)
-        assert spool_drain.waiting(process.of(app).settings.spool_dir)
+        processes.until(lambda: "database_unavailable" in caplog.text, "it was noticed", within_s=10)
+        assert spool.sizes(process.of(app).settings.spool_dir)
         assert stored_nowhere(app) == 0
     assert len(stored()) == 2
-    assert caplog.text.count("ledger_away") == 1
+    assert caplog.text.count("database_unavailable") == 1
 
 
 @pytest.mark.parametrize("form", [{"List-Unsubscribe": "One-Click"}, {}])
@@ -211,11 +211,11 @@ def test_what_a_database_does_not_take_now_is_kept_until_it_does(
         database.engine().dispose()
         client.get(f"/o/{signer.opened(email_id)}.gif")
         assert "en cuanto pase" in client.post(f"/u/{signer.unsubscribe(email_id)}").text
-        processes.until(lambda: "ledger_away" in caplog.text, "it was noticed", within_s=10)
+        processes.until(lambda: "database_unavailable" in caplog.text, "it was noticed", within_s=10)
         for agent in ("a", "b", "c"):
             client.get(f"/o/{signer.opened(email_id)}.gif", headers={"User-Agent": agent})
             time.sleep(0.4)
-        assert len(spool_drain.waiting(process.of(app).settings.spool_dir)) <= 3
+        assert len(spool.sizes(process.of(app).settings.spool_dir)) <= 3
         connection.execute("SET default_transaction_read_only = off")
         connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only".encode())
         database.engine().dispose()
@@ -232,7 +232,7 @@ def test_once_the_database_is_known_to_be_away_nobody_waits_to_find_that_out(
         port = silent.getsockname()[1]
         with environment(DATABASE_URL=f"postgresql://cadencia:x@127.0.0.1:{port}/silent"):
             client.get(f"/o/{signer.opened(email_id)}.gif")
-            processes.until(lambda: "ledger_away" in caplog.text, "it was noticed", within_s=20)
+            processes.until(lambda: "database_unavailable" in caplog.text, "it was noticed", within_s=20)
             began = time.monotonic()
             assert client.get(url).status_code == 200
             for path in ("/pause", "/resume", ""):
@@ -295,7 +295,7 @@ def test_a_database_that_hangs_keeps_no_reader_waiting(
         time.sleep(0.3)  # the thread that takes hits in hangs by now
         assert client.get(f"/c/{signer.clicked(email_id, 1, TARGET)}").status_code == 302
         assert time.monotonic() - began < 2.0
-        assert process.of(app).arrivals.size_bytes > 0
+        assert process.of(app).ingest.size_bytes > 0
     finally:
         for member in reversed(members):
             member.resume()

@@ -1,4 +1,4 @@
-"""Taking in what was spooled: each event once, whatever else the file holds and however often it is read."""
+"""Draining spools: each entry takes effect once, whatever else the file holds and however often it is read."""
 
 import shutil
 from contextlib import closing
@@ -8,16 +8,19 @@ import pytest
 from sqlalchemy import text
 
 from engine.engagement import consent, reactions
-from engine.ingest import spool
+from engine.ingest import drain, spool
 from engine.tracking import events
 from engine.tracking.events import Arrival
 from errors import Unavailable
 from models import ids
-from models.session import transaction
+from models.session import retrying, transaction
 from tests.conftest import environment
 from tests.engine.ingest.test_spool import left_by_another
 from tests.mails import HOUR, NOW, mail
-from web.ingest import spool_drain
+
+
+def drained(folder: Path) -> int:
+    return drain.spools(folder, run=retrying, now=NOW)
 
 
 def hits(count: int) -> list[events.Entry]:
@@ -41,30 +44,30 @@ def test_a_file_read_twice_stores_each_event_once(ledger: str, tmp_path: Path) -
     path = left_by_another(folder, b"".join(map(spool.encoded, kept)))
     copy = tmp_path / "copy"
     shutil.copy(path, copy)
-    assert spool_drain.take_in(folder) == 3
+    assert drained(folder) == 3
     shutil.copy(copy, path)
-    assert spool_drain.take_in(folder) == 3
+    assert drained(folder) == 3
     assert (stored(), list(folder.iterdir())) == (keys(kept), [])
 
 
-def test_unknown_mails_and_spoilt_lines_do_not_hold_up_the_others(ledger: str, tmp_path: Path) -> None:
+def test_unknown_mails_and_corrupt_lines_do_not_hold_up_the_others(ledger: str, tmp_path: Path) -> None:
     kept, stranger = hits(2), events.entry(Arrival(ids.new(), "opened"), now=NOW)
     lines = [spool.encoded(kept[0]), b"rubbish\n", spool.encoded(stranger), spool.encoded(kept[1]), b"0000 1"]
     folder = tmp_path / "spool"
     path = left_by_another(folder, b"".join(lines))
-    spool_drain.take_in(folder)
+    drained(folder)
     assert stored() == keys(kept)
-    assert list(folder.iterdir()) == [path.with_suffix(spool.BAD_SUFFIX)]
-    assert path.with_suffix(spool.BAD_SUFFIX).read_bytes() == b"rubbish\n"
+    assert list(folder.iterdir()) == [path.with_suffix(spool.CORRUPT_SUFFIX)]
+    assert path.with_suffix(spool.CORRUPT_SUFFIX).read_bytes() == b"rubbish\n"
 
 
 def test_a_file_stays_while_the_ledger_is_away(ledger: str, tmp_path: Path) -> None:
     folder, kept = tmp_path / "spool", hits(1)
     path = left_by_another(folder, spool.encoded(kept[0]))
     with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"), pytest.raises(Unavailable):
-        spool_drain.take_in(folder)
+        drained(folder)
     assert path.exists()
-    spool_drain.take_in(folder)
+    drained(folder)
     assert stored() == keys(kept)
 
 
@@ -73,7 +76,7 @@ def test_an_unsubscribing_that_was_spooled_stops_the_reader(ledger: str, tmp_pat
         email_id = mail(session).id
     entry = consent.wish("unsubscribed", email_id, now=NOW)
     left_by_another(tmp_path / "spool", spool.encoded(entry))
-    spool_drain.take_in(tmp_path / "spool")
+    drained(tmp_path / "spool")
     with transaction() as session:
         assert list(session.scalars(text("SELECT reason FROM suppressions"))) == ["unsubscribed"]
 
@@ -86,7 +89,7 @@ def test_the_last_word_holds_whichever_process_kept_it(ledger: str, tmp_path: Pa
     words = [consent.wish("unsubscribed", email_id, now=NOW), consent.wish("resubscribed", email_id, now=NOW + HOUR)]
     for entry in 2 * (words[::-1] if is_undo_first else words):
         left_by_another(tmp_path / "spool", spool.encoded(entry))
-        spool_drain.take_in(tmp_path / "spool")
+        drained(tmp_path / "spool")
     with transaction() as session:
         reactions.apply(session, now=NOW + HOUR)
         assert list(session.scalars(text("SELECT reason FROM suppressions"))) == []
@@ -94,12 +97,43 @@ def test_the_last_word_holds_whichever_process_kept_it(ledger: str, tmp_path: Pa
 
 def test_what_readers_asked_for_waits_behind_no_hits(ledger: str, tmp_path: Path) -> None:
     folder, kept = tmp_path / "spool", hits(1)
-    own = [spool.Spool(folder, 10_000), spool.Spool(folder, 10_000, spool.WISHES_SUFFIX)]
+    own = [spool.Spool(folder, 10_000), spool.Spool(folder, 10_000, spool.CONSENT_SUFFIX)]
     own[0].add(kept)
     own[1].add([consent.wish("paused", kept[0].email_id, now=NOW)])
     left_by_another(folder, spool.encoded(kept[0]))
-    left_by_another(folder, spool.encoded(kept[0])).rename(folder / "last.wishes")
+    left_by_another(folder, spool.encoded(kept[0])).rename(folder / "last.consent")
     for each in own:
         each.seal()
-    with closing(spool_drain._files(folder, own)) as files:
-        assert [file.path.suffix for file in files] == [".wishes", ".wishes", ".spool", ".spool"]
+    with closing(drain._files(folder, own)) as files:
+        assert [file.path.suffix for file in files] == [".consent", ".consent", ".spool", ".spool"]
+
+
+def suppressions() -> list[str]:
+    with transaction() as session:
+        return list(session.scalars(text("SELECT reason FROM suppressions")))
+
+
+def test_a_consent_change_is_applied_from_the_file_of_a_living_process(ledger: str, tmp_path: Path) -> None:
+    """By another process than its owner, which applies it once more when it drains the file."""
+    entry = consent.wish("unsubscribed", hits(1)[0].email_id, now=NOW)
+    left_by_another(tmp_path, spool.encoded(entry)).rename(tmp_path / "living.consent")
+    for _ in range(2):
+        drain.consent_changes(tmp_path, run=retrying)
+        assert (suppressions(), len(list(tmp_path.iterdir()))) == (["unsubscribed"], 1)
+    assert drained(tmp_path) == 1
+    assert (suppressions(), list(tmp_path.iterdir())) == (["unsubscribed"], [])
+
+
+def test_a_consent_change_of_an_unknown_email_does_not_hold_up_the_others(ledger: str, tmp_path: Path) -> None:
+    email_ids = [ids.new(), hits(1)[0].email_id]
+    lines = [spool.encoded(consent.wish("unsubscribed", email_id, now=NOW)) for email_id in email_ids]
+    left_by_another(tmp_path, b"".join(lines)).rename(tmp_path / "file.consent")
+    drain.consent_changes(tmp_path, run=retrying)
+    assert suppressions() == ["unsubscribed"]
+
+
+def test_consent_files_of_earlier_versions_are_drained(ledger: str, tmp_path: Path) -> None:
+    entry = consent.wish("unsubscribed", hits(1)[0].email_id, now=NOW)
+    left_by_another(tmp_path, spool.encoded(entry)).rename(tmp_path / "file.wishes")
+    assert drained(tmp_path) == 1
+    assert suppressions() == ["unsubscribed"]
