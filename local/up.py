@@ -145,6 +145,7 @@ Cadencia is up. Ctrl-C stops all of it.
   queues        {_flower(known, with_password=False)}   user flower, password {known["FLOWER_PASSWORD"]}
   account       {ACCOUNT}, password {known["LOCAL_PASSWORD"]}
   for programs  {stack.state / running.FILE_NAME}
+  commands      ./cadencia --help
   token         {token}
 
 Try it:

@@ -3,13 +3,14 @@
 import re
 import subprocess
 import sys
+import tomllib
 from importlib import metadata
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from tests.rules.repository import ROOT
+from tests.rules.repository import MODULES, ROOT, SHIPPED
 
 FORBIDDEN = ("celery-batches", "gevent", "eventlet", "html2text", "dkimpy-milter")
 FILES = ("requirements.txt", "requirements-dev.txt")
@@ -55,3 +56,13 @@ def test_the_image_runs_a_python_that_the_project_allows() -> None:
     assert images and len(set(images)) == 1
     assert Version("3.11") <= Version(images[0]) <= Version("3.13")
     assert 'requires-python = ">=3.11"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_wheel_holds_every_file_of_the_product() -> None:
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    packages = (*SHIPPED, "email_templates")
+    assert {f"{name}.py" for name in setuptools["py-modules"]} == set(MODULES)
+    assert {pattern.removesuffix("*") for pattern in setuptools["packages"]["find"]["include"]} == set(packages)
+    files = [path for name in packages for path in (ROOT / name).rglob("*") if path.is_file()]
+    suffixes = {path.suffix for path in files if "__pycache__" not in path.parts}
+    assert suffixes - {".py"} == {pattern.removeprefix("*") for pattern in setuptools["package-data"]["*"]}
