@@ -39,7 +39,7 @@ fuzz: $(DEVELOPMENT) ## 60,000 calls made up from the API's description, a quart
 	@FUZZ=long $(RUN) -m pytest -n auto --dist worksteal -q tests/web/http/test_schema.py
 
 system-packages: $(RUN) ## postfix's tools for `make bench` (unpacked into var/, not started); chromium for the browser tests
-	@$(RUN) -m bench.postfix
+	@$(RUN) -m bench.testbed.postfix
 	@command -v chromium chromium-browser google-chrome >/dev/null || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "installing chromium …"; \

@@ -6,12 +6,12 @@ python -m bench.api --runs 9       more rounds
 
 from dataclasses import dataclass
 
-from bench import views
-from bench.installation import Installation
-from bench.load import Load
 from bench.report import figures
-from bench.served import Served, caller
-from bench.views import CONNECTIONS, View
+from bench.testbed import views
+from bench.testbed.installation import Installation
+from bench.testbed.load import Load
+from bench.testbed.served import Served, caller
+from bench.testbed.views import CONNECTIONS, View
 
 BATCH = 500
 _MAIL = (

@@ -9,13 +9,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench import backlog, lag
-from bench.backlog import WAITING, Backlog
-from bench.installation import Installation, installed, wait_until_idle
+from bench import lag
 from bench.lag import Lags
 from bench.report import figures
 from bench.report.progress import say
-from bench.served import work
+from bench.testbed import backlog
+from bench.testbed.backlog import WAITING, Backlog
+from bench.testbed.installation import Installation, installed, wait_until_idle
+from bench.testbed.served import work
 from engine import bell
 
 CHILDREN = 2  # of worker-events in the Procfile, and of the worker with a task for each event

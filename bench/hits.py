@@ -10,12 +10,12 @@ from uuid import UUID
 from sqlalchemy import text
 
 import settings
-from bench import views
-from bench.installation import Installation
-from bench.load import Load
 from bench.report import figures
-from bench.served import Served
-from bench.views import CONNECTIONS, View
+from bench.testbed import views
+from bench.testbed.installation import Installation
+from bench.testbed.load import Load
+from bench.testbed.served import Served
+from bench.testbed.views import CONNECTIONS, View
 from engine.tracking import tokens
 from models import ids
 from models.session import transaction

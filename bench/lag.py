@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy import text
 
 import settings
-from bench import readers
-from bench.installation import Installation
 from bench.report.progress import say
-from bench.served import served, work
+from bench.testbed import readers
+from bench.testbed.installation import Installation
+from bench.testbed.served import served, work
 from engine.tracking import tokens
 from models import arrays, ids
 from models.session import transaction

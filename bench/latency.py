@@ -20,11 +20,12 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from bench import sink, trial
-from bench.installation import Installation, installed
+from bench import trial
 from bench.report import figures
 from bench.report.progress import say
-from bench.served import caller, served, work
+from bench.testbed import sink
+from bench.testbed.installation import Installation, installed
+from bench.testbed.served import caller, served, work
 from models.session import transaction
 
 RATE = 50

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from bench import trial
-from bench.installation import Installation, installed
 from bench.report import figures
 from bench.report.progress import say
+from bench.testbed.installation import Installation, installed
 from bench.trial import Receiver, Result, Tuning
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bench import trial
-from bench.installation import family, installed
+from bench.testbed.installation import family, installed
 
 _OURS = re.compile(r"\((?:engine|models|worker)/")
 _IDLE = "Condition.wait "  # the bell's thread, which py-spy takes for busy

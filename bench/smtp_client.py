@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from bench import sink
+from bench.testbed import sink
 from engine.delivery import smtp
 from engine.delivery.outcomes import Sent
 from engine.delivery.recorder import Recorder

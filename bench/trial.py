@@ -9,9 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import TextClause, text
 
-from bench import people, postfix, sink
-from bench.installation import Installation, environment, family, peak_mib
 from bench.report import progress
+from bench.testbed import people, postfix, sink
+from bench.testbed.installation import Installation, environment, family, peak_mib
 from engine import bell, clock
 from engine.campaigns import campaigns
 from engine.campaigns.steps import StepDraft

@@ -9,8 +9,8 @@ from celery import Celery
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from bench.backlog import WAITING
-from bench.installation import Installation, wait_until_idle
+from bench.testbed.backlog import WAITING
+from bench.testbed.installation import Installation, wait_until_idle
 from engine import clock
 from engine.engagement import reactions
 from engine.tracking import pending

@@ -2,7 +2,7 @@
 
 import time
 
-from bench.installation import Installation, wait_until_idle
+from bench.testbed.installation import Installation, wait_until_idle
 
 _BUSY = "SELECT EXISTS (SELECT 1 FROM naive_mails WHERE status <> 'sent')"
 

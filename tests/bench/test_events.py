@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bench import backlog, events, readers
+from bench import events
 from bench.events import Rates
 from bench.lag import Lags
+from bench.testbed import backlog, readers
 from engine import clock
 from engine.engagement import reactions
 from models.session import transaction

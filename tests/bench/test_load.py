@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from bench import load
-from bench.load import Load
+from bench.testbed import load
+from bench.testbed.load import Load
 
 
 @contextmanager

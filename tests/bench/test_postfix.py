@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from bench import postfix
+from bench.testbed import postfix
 from local import ports
 
 

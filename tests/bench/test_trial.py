@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bench import people, sink, trial
-from bench.installation import installed
+from bench import trial
+from bench.testbed import people, sink
+from bench.testbed.installation import installed
 from engine import clock
 from engine.audience import contacts
 from models import Contact

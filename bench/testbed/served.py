@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.installation import Installation, family
+from bench.testbed.installation import Installation, family
 from engine.access import accounts, bearer_tokens
 from local import parentage, ports
 from models.session import transaction
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from models import migrations, vault
 from models import session as database
 from models.session import transaction
 
-_OWN_TEMPLATES = Path(__file__).parent / "templates"
-_TEMPLATES = Path(__file__).parents[1] / "email_templates"
+_OWN_TEMPLATES = Path(__file__).parents[1] / "templates"
+_TEMPLATES = Path(__file__).parents[2] / "email_templates"
 _EMPTY = text(
     "TRUNCATE contacts, campaigns, campaign_steps, enrollments, emails, events, send_groups, senders, "
     "suppressions, email_stats CASCADE"

@@ -1,6 +1,6 @@
 """Postfix's smtp-source and smtp-sink, the programs in C that a campaign is measured against.
 
-python -m bench.postfix     unpack them into var/postfix, unless this machine has them
+python -m bench.testbed.postfix     unpack them into var/postfix, unless this machine has them
 
 The package is unpacked, not installed: installing it would start a mail server and throw out another one.
 """
@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-UNPACKED = Path(__file__).parents[1] / "var" / "postfix"
+UNPACKED = Path(__file__).parents[2] / "var" / "postfix"
 MISSING = "smtp-source and smtp-sink of Debian's package postfix are not here; `make system-packages` gets them"
 
 _FOLDERS = (UNPACKED / "usr/sbin", Path("/usr/sbin"), Path("/usr/libexec/postfix"), Path("/usr/local/sbin"))

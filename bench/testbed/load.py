@@ -1,7 +1,7 @@
 """A closed loop of HTTP/1.1 requests over kept connections: each sends its next as soon as it has an answer.
 
-python -m bench.load --port 8000 --path / --seconds 2                  an empty GET
-python -m bench.load --port 8000 --path /x --body body.json --token …  a POST; every @@ in it is a number, used once
+python -m bench.testbed.load --port 8000 --path / --seconds 2                  an empty GET
+python -m bench.testbed.load --port 8000 --path /x --body body.json --token …  a POST; each @@ becomes a new number
 
 Raw sockets and one epoll, so that the load itself takes little of the machine: some 20 µs of CPU a request. Prints one
 line of JSON: answers, those that were refused, seconds, the median and 99th percentile of their latency in ms.
@@ -70,7 +70,7 @@ class Heard:
 
 def run(port: int, load: Load, *, seconds: float, connections: int = 32) -> Heard:
     """A load in a process of its own, so that it shares no interpreter with anything measured."""
-    command = [sys.executable, "-m", "bench.load", "--port", str(port), "--path", load.path]
+    command = [sys.executable, "-m", "bench.testbed.load", "--port", str(port), "--path", load.path]
     command += ["--seconds", str(seconds), "--connections", str(connections)]
     command += ["--paths", str(load.paths)] if load.paths else []
     command += ["--body", str(load.body), "--token", load.token] if load.body else []

@@ -1,6 +1,6 @@
 """An open loop of readers: each asks at its own moment, from an address of its own, whatever became of the others.
 
-python -m bench.readers --port 8000 --paths FILE --rate 1000 --at 1764000000.0      the first at that moment (Unix time)
+python -m bench.testbed.readers --port 8000 --paths FILE --rate 1000 --at 1764000000.0   start at this Unix time
 
 Prints one line of JSON: answers, those that were refused, the seconds after its moment at which the last was asked.
 """
@@ -15,7 +15,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench.load import answer, connected
+from bench.testbed.load import answer, connected
 
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"
 _GOOD = (b"HTTP/1.1 2", b"HTTP/1.1 302")
@@ -32,7 +32,7 @@ class Heard:
 
 def start(port: int, paths: Path, *, rate: int, at: float) -> "subprocess.Popen[str]":
     """The readers as a process of their own; `heard` says what became of them."""
-    command = [sys.executable, "-m", "bench.readers", "--port", str(port), "--paths", str(paths)]
+    command = [sys.executable, "-m", "bench.testbed.readers", "--port", str(port), "--paths", str(paths)]
     command += ["--rate", str(rate), "--at", str(at)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 

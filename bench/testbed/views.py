@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench import load
-from bench.installation import Installation, installed
-from bench.load import Load
-from bench.served import Served, served
+from bench.testbed import load
+from bench.testbed.installation import Installation, installed
+from bench.testbed.load import Load
+from bench.testbed.served import Served, served
 
 CONNECTIONS = 32
 _WARM_UP_S = 1.0
@@ -45,7 +45,7 @@ def rounds(about: str | None, ours: Callable[[Installation, Served], Sequence[Vi
     with (
         installed(smtp_port=9) as installation,
         served(installation) as server,
-        served(installation, "bench.empty:create_app", "/") as empty,
+        served(installation, "bench.testbed.empty:create_app", "/") as empty,
     ):
         views = [View("empty", empty, Load("/")), *ours(installation, server)]
         _look(installation, views, _WARM_UP_S)  # and a ledger that was never analyzed is read in full

@@ -1,9 +1,9 @@
 """An SMTP server that takes everything and keeps nothing: what senders are measured against.
 
-python -m bench.sink                       listen on a free port of 127.0.0.1, printed as the first line
-python -m bench.sink --port 2600           … on this one
-python -m bench.sink --log ids.txt         note each Message-ID before its message is accepted (--fsync: durably;
-                                           --times: with the moment, in nanoseconds of the monotonic clock)
+python -m bench.testbed.sink                       listen on a free port of 127.0.0.1, printed as the first line
+python -m bench.testbed.sink --port 2600           … on this one
+python -m bench.testbed.sink --log ids.txt         write each Message-ID before accepting its message
+                                                   (--fsync: durably; --times: with the monotonic time in ns)
 
 One process, one thread, pipelining understood. SIGTERM ends it; the last line printed is its count.
 """
@@ -138,7 +138,7 @@ class Running:
 @contextlib.contextmanager
 def running(log: Path | None = None) -> Iterator[Running]:
     """A sink in its own process, its notes with their moments; after the block, `count` is what it accepted."""
-    command = [sys.executable, "-m", "bench.sink", *(["--log", str(log), "--times"] if log else [])]
+    command = [sys.executable, "-m", "bench.testbed.sink", *(["--log", str(log), "--times"] if log else [])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     sink = Running(process, int(process.stdout.readline()))

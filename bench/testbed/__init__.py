@@ -1,0 +1,1 @@
+"""Installations, receivers and load generators that the benchmarks use."""
