@@ -9,12 +9,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.delivery import outbox, senders
-from engine.delivery.outbox import Order
+from engine.delivery.outbox import SendRequest
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday
 
 
-def order(number: int = 1, **changes: object) -> Order:
+def order(number: int = 1, **changes: object) -> SendRequest:
     """An order to person `number`."""
     fields: dict[str, object] = {
         "to": f"persona{number}@empresa.example",
@@ -22,7 +22,7 @@ def order(number: int = 1, **changes: object) -> Order:
         "subject": "{{ nombre }}, una idea",
         "variables": {"nombre": "Ana", "industria": "Logística", "link_calendly": "https://cal.example/ana"},
     }
-    return Order(**{**fields, **changes})  # type: ignore[arg-type]
+    return SendRequest(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def queue(session: Session, count: int = 1, *, now: datetime = NOW, **changes: object) -> list[UUID]:

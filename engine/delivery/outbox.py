@@ -21,7 +21,7 @@ _STEP = re.compile(r"^email_([123])(?:_|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SendRequest:
     """One e-mail to be sent: `to` normalised, `subject` as the template has it, not rendered."""
 
     to: str
@@ -48,13 +48,13 @@ RETURNING id
 """)  # noqa: S608  # our own words
 
 
-def add(session: Session, orders: Sequence[Order], *, now: datetime) -> list[UUID]:
+def add(session: Session, requests: Sequence[SendRequest], *, now: datetime) -> list[UUID]:
     """Queue e-mails, due at once, making contacts of new addresses; their ids in the order given.
 
     One statement however many there are, and another for those whose contact a different transaction made meanwhile.
     After the caller's commit, ring the lane's bell.
     """
-    wanted = {ids.new(): order for order in orders}
+    wanted = {ids.new(): request for request in requests}
     waiting = dict(wanted)
     while waiting:
         for email_id in offer(session, waiting, now=now):
@@ -62,26 +62,26 @@ def add(session: Session, orders: Sequence[Order], *, now: datetime) -> list[UUI
     return list(wanted)
 
 
-def offer(session: Session, orders: Mapping[UUID, Order], *, now: datetime) -> Sequence[UUID]:
+def offer(session: Session, requests: Mapping[UUID, SendRequest], *, now: datetime) -> Sequence[UUID]:
     """Queue e-mails under these ids in one statement; the ids of those that were stored.
 
     Not stored is only what is for a contact that another transaction made while this statement ran: offer it again.
     """
-    return session.scalars(_ADD, {**_columns(orders), "now": now}).all()
+    return session.scalars(_ADD, {**_columns(requests), "now": now}).all()
 
 
-def _columns(orders: Mapping[UUID, Order]) -> dict[str, arrays.Column]:
-    given = orders.values()
+def _columns(requests: Mapping[UUID, SendRequest]) -> dict[str, arrays.Column]:
+    given = requests.values()
     return {
-        **contacts.columns([contacts.given_of(order.to) for order in given]),
-        "ids": arrays.uuids(orders),
-        "templates": arrays.words(order.template for order in given),
-        "subjects": arrays.words(order.subject for order in given),
-        "lanes": arrays.words(order.lane for order in given),
-        "kinds": arrays.words(order.kind for order in given),
-        "steps": arrays.numbers(step_of(order.template) for order in given),
-        "variables": arrays.words(variables.seal(order.variables) for order in given),
-        "message_ids": arrays.words(message_id(email_id) for email_id in orders),
+        **contacts.columns([contacts.given_of(request.to) for request in given]),
+        "ids": arrays.uuids(requests),
+        "templates": arrays.words(request.template for request in given),
+        "subjects": arrays.words(request.subject for request in given),
+        "lanes": arrays.words(request.lane for request in given),
+        "kinds": arrays.words(request.kind for request in given),
+        "steps": arrays.numbers(step_of(request.template) for request in given),
+        "variables": arrays.words(variables.seal(request.variables) for request in given),
+        "message_ids": arrays.words(message_id(email_id) for email_id in requests),
     }
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from engine import bell, clock
 from engine.access.idempotency import Key
 from engine.delivery import outbox
-from engine.delivery.outbox import Order
+from engine.delivery.outbox import SendRequest
 from errors import Fault, InvalidInput, NotFound
 from models import ids
 from models.session import Session, transaction
@@ -34,16 +34,16 @@ def send(header: shapes.WaitingHeaders, body: shapes.Send) -> Reply:
     repeated request sends nothing and gets the first response again; while the first waits for the mail server, the
     202.
     """
-    order = ordering.order(body)
+    request = ordering.request(body)
     key = idempotency.read(header.idempotency_key)
     if key is None:
-        accepted = _accepted(process.current().intake.take(order))
+        accepted = _accepted(process.current().intake.take(request))
     else:
-        done = idempotency.do(key, lambda session: _accept(session, order), status=202)
+        done = idempotency.do(key, lambda session: _accept(session, request), status=202)
         if done.model is None:
             return done.response
         accepted = done.model
-    bell.ring(order.lane)
+    bell.ring(request.lane)
     return _waited(accepted, key, prefer_wait.seconds(header.prefer))
 
 
@@ -59,13 +59,13 @@ def batch(header: shapes.Headers, body: shapes.Batch) -> Reply:
     limit = process.current().settings.batch_limit_sends
     if len(body.emails) > limit:
         raise InvalidInput.of("emails", f"at most {limit} in one call")
-    orders = ordering.orders(body.emails)
-    taken = [order for order in orders if isinstance(order, Order)]
+    requests = ordering.requests(body.emails)
+    taken = [request for request in requests if isinstance(request, SendRequest)]
     if not taken:
-        raise InvalidInput([fault for faults in orders if isinstance(faults, list) for fault in faults])
+        raise InvalidInput([fault for faults in requests if isinstance(faults, list) for fault in faults])
     key = idempotency.read(header.idempotency_key)
-    done = idempotency.do(key, lambda session: _accept_all(session, orders), status=202)
-    for lane in sorted({order.lane for order in taken} if done.model else ()):
+    done = idempotency.do(key, lambda session: _accept_all(session, requests), status=202)
+    for lane in sorted({request.lane for request in taken} if done.model else ()):
         bell.ring(lane)
     return done.response
 
@@ -82,9 +82,9 @@ def follow(path: shapes.EmailPath) -> Reply:
     return _story(story)
 
 
-def _accept(session: Session, order: Order) -> shapes.Accepted:
+def _accept(session: Session, request: SendRequest) -> shapes.Accepted:
     now = clock.now()
-    [email_id] = outbox.add(session, [order], now=now)
+    [email_id] = outbox.add(session, [request], now=now)
     return _accepted(Taken(email_id, now))
 
 
@@ -119,18 +119,18 @@ def _id(accepted: shapes.Accepted) -> UUID:
     return email_id
 
 
-def _accept_all(session: Session, orders: Sequence[Order | list[Fault]]) -> shapes.BatchAccepted:
+def _accept_all(session: Session, requests: Sequence[SendRequest | list[Fault]]) -> shapes.BatchAccepted:
     now = clock.now()
-    accepted = iter(outbox.add(session, [order for order in orders if isinstance(order, Order)], now=now))
+    accepted = iter(outbox.add(session, [request for request in requests if isinstance(request, SendRequest)], now=now))
     results = [
         shapes.Result(index=index, status="success", email_id=ids.public(next(accepted)), sent_at=now)
-        if isinstance(order, Order)
+        if isinstance(request, SendRequest)
         else shapes.Result(
             index=index,
             status="refused",
-            errors=[FieldFault(field=fault.field, message=fault.message) for fault in order],
+            errors=[FieldFault(field=fault.field, message=fault.message) for fault in request],
         )
-        for index, order in enumerate(orders)
+        for index, request in enumerate(requests)
     ]
     refused = sum(result.status == "refused" for result in results)
     return shapes.BatchAccepted(

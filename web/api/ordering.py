@@ -5,14 +5,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from engine.delivery.outbox import Order
+from engine.delivery.outbox import SendRequest
 from errors import Fault, Forbidden, InvalidInput
 from web import process
 from web.http import auth, bodies
 from web.schemas.emails import Send
 
 
-def order(wanted: Send, *, bulk: bool = False) -> Order:
+def request(wanted: Send, *, bulk: bool = False) -> SendRequest:
     """Return the send request of one e-mail. Raise InvalidInput for an unknown template or unusable variables.
 
     A single e-mail uses the transactional lane, so that it never waits behind a campaign; the marketing e-mails of
@@ -24,7 +24,7 @@ def order(wanted: Send, *, bulk: bool = False) -> Order:
     faults = template.check(wanted.variables)
     if faults:
         raise InvalidInput(faults)
-    return Order(
+    return SendRequest(
         to=wanted.to,
         template=wanted.template,
         subject=template.subject_source,
@@ -34,14 +34,14 @@ def order(wanted: Send, *, bulk: bool = False) -> Order:
     )
 
 
-def orders(wanted: Sequence[Any]) -> list[Order | list[Fault]]:
+def requests(wanted: Sequence[Any]) -> list[SendRequest | list[Fault]]:
     """Return for each e-mail of a batch its send request or its faults."""
     return [_one(item, f"emails[{index}].") for index, item in enumerate(wanted)]
 
 
-def _one(item: Any, under: str) -> Order | list[Fault]:
+def _one(item: Any, under: str) -> SendRequest | list[Fault]:
     try:
-        return order(Send.model_validate(item), bulk=True)
+        return request(Send.model_validate(item), bulk=True)
     except ValidationError as error:
         return bodies.faults(error, under=under)
     except InvalidInput as error:

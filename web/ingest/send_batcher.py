@@ -15,7 +15,7 @@ from uuid import UUID
 
 from engine import clock
 from engine.delivery import outbox
-from engine.delivery.outbox import Order
+from engine.delivery.outbox import SendRequest
 from errors import Unavailable
 from models import ids
 from models.session import retrying, statement
@@ -37,9 +37,9 @@ class Taken:
 
 @dataclass(slots=True, eq=False)
 class _Place:
-    """One call in the queue; its turn comes when somebody has stored its order, or it is to store for all."""
+    """One call in the queue; its turn comes when somebody has stored its request, or it is to store for all."""
 
-    order: Order
+    request: SendRequest
     turn: threading.Lock = field(default_factory=threading.Lock)
     taken: Taken | None = None
     failed: Unavailable | None = None
@@ -55,17 +55,17 @@ class Intake:
         self._is_storing = False
         self._gathered = 1
 
-    def take(self, order: Order) -> Taken:
+    def take(self, request: SendRequest) -> Taken:
         """Store the e-mail, with those of other calls; returns after the commit.
 
         Raises what its own transaction would have: the fault of another call's e-mail is never this one's.
         """
-        place = _Place(order)
+        place = _Place(request)
         if self._join(place):
             self._lead()
         if place.failed is not None:
             raise place.failed
-        return place.taken or _alone(order)
+        return place.taken or _alone(request)
 
     def _join(self, place: _Place) -> bool:
         """Queue up and wait for the turn; whether this call is to store for all that wait."""
@@ -103,7 +103,7 @@ def _together(places: Sequence[_Place]) -> None:
     now, by_id = clock.now(), {ids.new(): place for place in places}
     try:
         with statement() as session:
-            stored = outbox.offer(session, {email_id: place.order for email_id, place in by_id.items()}, now=now)
+            stored = outbox.offer(session, {email_id: place.request for email_id, place in by_id.items()}, now=now)
     except Unavailable as error:
         for place in places:
             place.failed = error
@@ -114,7 +114,7 @@ def _together(places: Sequence[_Place]) -> None:
             by_id[email_id].taken = Taken(email_id, now)
 
 
-def _alone(order: Order) -> Taken:
+def _alone(request: SendRequest) -> Taken:
     now = clock.now()
-    [email_id] = retrying(lambda session: outbox.add(session, [order], now=now))
+    [email_id] = retrying(lambda session: outbox.add(session, [request], now=now))
     return Taken(email_id, now)

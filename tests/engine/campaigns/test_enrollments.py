@@ -98,7 +98,7 @@ def test_stop_ends_the_sequence_everywhere_and_cancels_what_is_queued(session: S
     sequence.record(session, taken[:1], sequence.DEFERRED, now=NOW)  # one campaign's mails wait for another try
     sequence.record(session, taken[1:], sequence.GIVEN_BACK, now=NOW)  # the other's are due
     orders = [
-        outbox.Order("contacto1@empresa.example", "email_1_roi", "x", {}, kind)
+        outbox.SendRequest("contacto1@empresa.example", "email_1_roi", "x", {}, kind)
         for kind in ("marketing", "transactional")
     ]
     outbox.add(session, orders, now=NOW)

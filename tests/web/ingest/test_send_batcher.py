@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.exc import DataError
 
-from engine.delivery.outbox import Order
+from engine.delivery.outbox import SendRequest
 from errors import Unavailable
 from models import Email
 from models import session as database
@@ -16,9 +16,9 @@ from tests.conftest import environment
 from web.ingest.send_batcher import Intake, Taken
 
 
-def order(number: int, **changes: str) -> Order:
+def order(number: int, **changes: str) -> SendRequest:
     values = {"to": f"persona{number}@empresa.example", "template": "email_1_roi", "subject": "Hola", **changes}
-    return Order(variables={"number": number}, **values)
+    return SendRequest(variables={"number": number}, **values)
 
 
 def rows() -> dict[str, str]:
