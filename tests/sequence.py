@@ -14,8 +14,8 @@ from engine.audience import contacts
 from engine.campaigns import advance, campaigns, due
 from engine.campaigns.campaigns import CampaignDraft
 from engine.campaigns.steps import StepDraft
-from engine.delivery import claim, senders
-from engine.delivery.claim import Group, Hand, Member
+from engine.delivery import claim, senders, settle
+from engine.delivery.claim import Claimant, ClaimedEmail, Group
 from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Phase, Rejected, Sent, Untried
 from engine.delivery.transitions import Settled
 from engine.templates.templates import Library
@@ -57,31 +57,31 @@ def people(session: Session, count: int, *, prefix: str = "contacto") -> list[UU
 
 def take(session: Session, *, now: datetime, limit: int = 1000) -> list[Group]:
     """All that is due in campaigns, in groups of `limit`, in the hand of a new sender."""
-    hand = Hand(senders.register(session, "testhost", os.getpid()), due.LANE, 60, started=True)
+    claimant = Claimant(senders.register(session, "testhost", os.getpid()), due.LANE, 60, is_connected=True)
     taken: list[Group] = []
     agenda = due.agenda(session)
-    while group := claim.claim(session, hand, limit=limit, now=now) or agenda.claim(
-        session, hand, limit=limit, now=now
+    while group := claim.claim(session, claimant, limit=limit, now=now) or agenda.claim(
+        session, claimant, limit=limit, now=now
     ):
         taken.append(group)
     return taken
 
 
-def mails(taken: Sequence[Group]) -> list[Member]:
+def mails(taken: Sequence[Group]) -> list[ClaimedEmail]:
     """The mails of these groups."""
-    return [member for group in taken for member in group.members]
+    return [email for group in taken for email in group.emails]
 
 
 def record(session: Session, taken: Sequence[Group], outcome: Outcome = SENT, *, now: datetime) -> list[Settled]:
     """What a sender records when every mail in its hand ends the same way."""
     settled: list[Settled] = []
     for group in taken:
-        results = [(member, outcome) for member in group.members]
-        settled += claim.settle(session, group.id, results, origin=group.origin, now=now)
+        results = [(email, outcome) for email in group.emails]
+        settled += settle.settle(session, group.id, results, step=group.step, now=now)
     advance.settled(session, settled, now=now)
     return settled
 
 
-def settle(session: Session, outcome: Outcome = SENT, *, now: datetime) -> list[Settled]:
+def send_due(session: Session, outcome: Outcome = SENT, *, now: datetime) -> list[Settled]:
     """Let every mail that is due end with `outcome`."""
     return record(session, take(session, now=now), outcome, now=now)

@@ -10,8 +10,8 @@ import settings
 from engine import bell, clock, logs
 from engine.campaigns import advance, due
 from engine.clock import Clock
-from engine.delivery import claim, recorder, senders, smtp
-from engine.delivery.claim import Group, Hand, Member
+from engine.delivery import claim, recorder, senders, settle, smtp
+from engine.delivery.claim import Claimant, ClaimedEmail, Group
 from engine.delivery.outcomes import Outcome, Phase, Rejected, Untried
 from engine.delivery.transitions import Settled
 from engine.messages import compose
@@ -21,7 +21,7 @@ from worker import process, sender_setup, wishes
 
 log = logging.getLogger("cadencia.sending")
 
-Results = list[tuple[Member, Outcome]]
+Results = list[tuple[ClaimedEmail, Outcome]]
 
 GROUP_LEAST = 25  # messages
 _TURN_S = 0.5  # a turn that is longer off is left to the next tick
@@ -70,7 +70,7 @@ class _Drain:
         results: Results = []
         limit = self._may_take()
         group = self._exchange(None, results, limit=limit) if limit else None
-        if group is not None and len(group.members) == limit:
+        if group is not None and len(group.emails) == limit:
             bell.ring(self._lane)  # there is more than one sender's worth: let another join in
         while group is not None or self._turn_comes(slice_ends):
             results = self._timed(group) if group is not None else []
@@ -111,7 +111,7 @@ class _Drain:
         took_s, size = monotonic() - began, self._sending.group_size
         if took_s > _LONG_S:
             self._sending.group_size = max(size // 2, min(GROUP_LEAST, size))
-        elif took_s < _SHORT_S and len(group.members) >= size:
+        elif took_s < _SHORT_S and len(group.emails) >= size:
             self._sending.group_size = min(size * 2, self._settings.send_group_size)
         return results
 
@@ -124,12 +124,12 @@ class _Drain:
             if not self._has_planned:
                 senders.replan(session)
             settled: list[Settled] = []
-            if done is not None and done.members:
-                settled = claim.settle(
+            if done is not None and done.emails:
+                settled = settle.settle(
                     session,
                     done.id,
                     results,
-                    origin=done.origin,
+                    step=done.step,
                     relay=self._relay,
                     now=now,
                     moment=_remembered(self._time.at),
@@ -148,31 +148,31 @@ class _Drain:
     def _claim(self, session: Session, now: datetime, limit: int) -> Group | None:
         """Mails that have a row come first: they have waited before. Then what is due in campaigns."""
         started = self._sending.transport.is_open
-        hand = Hand(self._sending.sender_id, self._lane, self._settings.lease_s, started)
-        group = claim.claim(session, hand, limit=limit, now=now)
+        claimant = Claimant(self._sending.sender_id, self._lane, self._settings.lease_s, started)
+        group = claim.claim(session, claimant, limit=limit, now=now)
         if group is not None and group.dropped:
             advance.dropped(session, group.dropped, now=now)
         if group is not None or self._lane != due.LANE:
             return group
         if self._agenda is None:
             self._agenda = due.agenda(session)
-        return self._agenda.claim(session, hand, limit=limit, now=now)
+        return self._agenda.claim(session, claimant, limit=limit, now=now)
 
     def _send(self, group: Group) -> Results:
         """What became of each message; a group whose relay cannot be reached is given back untouched."""
-        if not group.members or not (group.started or self._start(group)):
-            return [(member, _UNTRIED) for member in group.members]
+        if not group.emails or not (group.started or self._start(group)):
+            return [(email, _UNTRIED) for email in group.emails]
         self._renew_at = monotonic() + self._settings.lease_s / 4
         self._relay = self._sending.transport.name
-        self._sending.recorder.begin(group.id, [member.email_id for member in group.members], self._relay)
+        self._sending.recorder.begin(group.id, [email.email_id for email in group.emails], self._relay)
         own: dict[int, Outcome] = {}
-        turns = self._sending.transport.turns([member.to for member in group.members], own)
+        turns = self._sending.transport.turns([email.to for email in group.emails], own)
         messages = self._messages(group, turns, own)
         heard = self._sending.transport.send(
             messages, self._mail_from, self._sending.recorder, tick=lambda: self._tick(group, messages)
         )
         answers = {**heard, **own} if own else heard
-        return [(member, answers.get(slot, _UNTRIED)) for slot, member in enumerate(group.members)]
+        return [(email, answers.get(slot, _UNTRIED)) for slot, email in enumerate(group.emails)]
 
     def _start(self, group: Group) -> bool:
         """Connect, then record the group as sending."""
@@ -192,14 +192,14 @@ class _Drain:
         now, eight_bit = self._time.now(), self._sending.transport.eight_bit
 
         def composed(slot: int) -> smtp.OutgoingMessage | None:
-            member = group.members[slot]
+            email = group.emails[slot]
             try:
-                data, has_no_dots = self._sending.composer.made(member, now=now, eight_bit=eight_bit)
+                data, has_no_dots = self._sending.composer.made(email, now=now, eight_bit=eight_bit)
             except compose.CannotCompose as error:
                 own[slot] = Rejected(Phase.CONNECT, 0, None, f"cannot be composed: {error}", dead_address=False)
                 return None
             # That it has only CRLF is the composer's promise.
-            return smtp.OutgoingMessage(slot, member.to, data, has_only_crlf=True, has_no_dots=has_no_dots)
+            return smtp.OutgoingMessage(slot, email.to, data, has_only_crlf=True, has_no_dots=has_no_dots)
 
         return smtp.Prefetch(turns, composed)
 

@@ -12,8 +12,7 @@ import settings
 from engine.campaigns import steps, stops
 from engine.campaigns.steps import Step
 from engine.delivery import claim
-from engine.delivery.births import Origin
-from engine.delivery.claim import Group, Hand, Member
+from engine.delivery.claim import Claimant, ClaimedEmail, Group, GroupStep
 from engine.messages import variables
 from models import arrays, ids, vault
 
@@ -86,7 +85,7 @@ class Agenda:
         self._shared = shared
         self._places: dict[tuple[UUID, int], tuple[datetime, UUID]] = {}
 
-    def claim(self, session: Session, hand: Hand, *, limit: int, now: datetime) -> Group | None:
+    def claim(self, session: Session, claimant: Claimant, *, limit: int, now: datetime) -> Group | None:
         """Take up to `limit` contacts whose step is due in hand, the longest due first; None when none is.
 
         A group is of one step; the steps take turns. Contacts that converted or were suppressed stop here (R13); the
@@ -101,7 +100,7 @@ class Agenda:
             if not rows:
                 continue
             self._steps.append(step)
-            if (free := _free(session, rows, now)) and (group := self._open(session, hand, step, free, now)):
+            if (free := _free(session, rows, now)) and (group := self._open(session, claimant, step, free, now)):
                 return group
         return None
 
@@ -116,13 +115,13 @@ class Agenda:
             self._places[key] = (rows[-1].next_at, rows[-1].id)
         return rows
 
-    def _open(self, session: Session, hand: Hand, step: Step, rows: Sequence[Row[Any]], now: datetime) -> Group:
+    def _open(self, session: Session, claimant: Claimant, step: Step, rows: Sequence[Row[Any]], now: datetime) -> Group:
         group_id = ids.new()
-        members = _members(rows, step, self._shared[step.campaign_id], now)
+        emails = _emails(rows, step, self._shared[step.campaign_id], now)
         enrolled = [row.id for row in rows]
-        claim.open_group(session, group_id, hand, enrolled, step=(step.campaign_id, step.step))
-        origin = Origin(step.campaign_id, step.step, step.template, step.subject, now)
-        return Group(group_id, members, (), hand.started, origin)
+        claim.open_group(session, group_id, claimant, enrolled, step=(step.campaign_id, step.step))
+        group_step = GroupStep(step.campaign_id, step.step, step.template, step.subject, now)
+        return Group(group_id, emails, (), claimant.is_connected, group_step)
 
 
 def agenda(session: Session) -> Agenda:
@@ -172,18 +171,18 @@ def _free(session: Session, rows: Sequence[Row[Any]], now: datetime) -> Sequence
     return [row for row in rows if row.obstacle is None and row.paused_until is None]
 
 
-def _members(rows: Sequence[Row[Any]], step: Step, shared: Mapping[str, Any], now: datetime) -> list[Member]:
+def _emails(rows: Sequence[Row[Any]], step: Step, shared: Mapping[str, Any], now: datetime) -> list[ClaimedEmail]:
     """The mails of this step; what they share is looked up once, and their addresses are opened together."""
     addresses = vault.current().decrypt_all([row.email for row in rows])
     number, at_domain = step.step, f"@{settings.current().message_domain}"
-    members = []
+    emails = []
     for row, to in zip(rows, addresses, strict=True):
         enrollment_id, contact_id, _, _, first, last, company, role, industry, attributes, _, _ = tuple(row)
         email_id = ids.of_step(enrollment_id, number)
         name = f"{first} {last}" if first and last else first or last
         about = variables.of_contact((first, last, company, role, industry), attributes, shared)
-        members.append(Member(
+        emails.append(ClaimedEmail(
             email_id, f"{email_id.hex}{at_domain}", contact_id, to, name or None, step.template, about, "marketing",
             step.campaign_id, enrollment_id, number, None, 0, now,
         ))  # fmt: skip
-    return members
+    return emails

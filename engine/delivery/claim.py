@@ -1,13 +1,13 @@
-"""Groups: the messages a sender takes in hand together, from claim to settlement.
+"""Claim the e-mails that are due, as a group that one sender sends and settles together.
 
-queued ─claim─▶ claimed ─start─▶ sending ─settle─▶ sent | failed | in_doubt | queued again. With a connection at
-hand, claim and start are one statement. Every transition is guarded by the state and the claim it expects (R8).
+queued ─claim─▶ claimed ─start─▶ sending ─settle─▶ sent | failed | in_doubt | queued again. With an open connection,
+claim and start are one statement. Each transition checks the state and the claim that it expects (R8).
 
-Mails that have rows are claimed here; those of a campaign's due step, which have none yet, by `campaigns.due`. The
-group names them either way, and both are settled here.
+This module claims e-mails that have rows. `campaigns.due` claims the due step of a campaign, whose e-mails have no rows
+yet. Both open a group; `settle` settles it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -16,17 +16,13 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from engine.delivery import births, transitions
-from engine.delivery.births import Origin
-from engine.delivery.outcomes import Outcome
-from engine.delivery.transitions import Settled
 from engine.messages import variables
 from errors import Fenced
 from models import arrays, ids, vault
 
 
-class Member(NamedTuple):
-    """One message of a group, with all that composing it takes."""
+class ClaimedEmail(NamedTuple):
+    """One e-mail of a group, with all that is needed to compose it."""
 
     email_id: UUID
     message_id: str
@@ -46,7 +42,7 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A message that was due but may not go out any more: it was cancelled instead of claimed."""
+    """An e-mail that was due but may not be sent any more: it was cancelled instead of claimed."""
 
     email_id: UUID
     contact_id: UUID
@@ -54,14 +50,38 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupStep:
+    """The campaign step of a group whose e-mails have no rows yet, and when the group was claimed."""
+
+    campaign_id: UUID
+    step: int
+    template: str
+    subject: str
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
-    """Messages claimed together; `started` once they are recorded as sending. With an `origin` they have no rows."""
+    """E-mails claimed together; `started` once they are recorded as sending. With a `step` they have no rows yet."""
 
     id: UUID
-    members: Sequence[Member]
+    emails: Sequence[ClaimedEmail]
     dropped: Sequence[Dropped]
     started: bool
-    origin: Origin | None = None
+    step: GroupStep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """A sender that claims e-mails of a lane for `lease_s` seconds.
+
+    If it `is_connected`, its e-mails are recorded as sending at once.
+    """
+
+    sender_id: UUID
+    lane: str
+    lease_s: float
+    is_connected: bool
 
 
 _CLAIM = text("""
@@ -106,156 +126,78 @@ _OPEN = text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Hand:
-    """Who takes messages of which lane in hand, for how many seconds, and whether it begins to send them at once."""
-
-    sender_id: UUID
-    lane: str
-    lease_s: float
-    started: bool
-
-
 def open_group(
-    session: Session, group_id: UUID, hand: Hand, members: Sequence[UUID], *, step: tuple[UUID, int] | None = None
+    session: Session,
+    group_id: UUID,
+    claimant: Claimant,
+    members: Sequence[UUID],
+    *,
+    step: tuple[UUID, int] | None = None,
 ) -> None:
-    """A new open group that names its members; `step` is the campaign and step whose mails have no rows yet."""
+    """Insert an open group of these members: e-mails, or enrollments if `step` names a campaign and its step."""
     campaign_id, number = step or (None, None)
-    values = {"group": group_id, "sender": hand.sender_id, "lane": hand.lane, "campaign": campaign_id, "step": number}
-    values |= {"started": hand.started, "lease": hand.lease_s, "members": arrays.uuids(members)}
+    values = {
+        "group": group_id,
+        "sender": claimant.sender_id,
+        "lane": claimant.lane,
+        "campaign": campaign_id,
+        "step": number,
+        "started": claimant.is_connected,
+        "lease": claimant.lease_s,
+        "members": arrays.uuids(members),
+    }
     session.execute(_OPEN, values)
 
 
-def claim(session: Session, hand: Hand, *, limit: int, now: datetime) -> Group | None:
-    """Take up to `limit` due messages of the lane that have rows in hand, oldest first; None when nothing is due.
+def claim(session: Session, claimant: Claimant, *, limit: int, now: datetime) -> Group | None:
+    """Claim up to `limit` due e-mails of the lane that have rows, oldest first; None when nothing is due.
 
-    If `hand.started` they are recorded as sending at once. Messages to people who may not be mailed any more are
-    cancelled on the way (R13), what a stop stepped over because a sender had it just then among them; those to people
-    who asked for a pause are due at its end. Claims of others are stepped over, never waited for (R6).
+    Cancels e-mails to contacts who may not be mailed any more (R13), also those that a stop skipped because a sender
+    had claimed them then. Puts off e-mails to contacts who asked for a pause until its end. Skips rows that others
+    have locked, never waits for them (R6).
     """
     group_id = ids.new()
-    status = "sending" if hand.started else "claimed"
-    values = {"lane": hand.lane, "now": now, "limit": limit, "status": status, "group": group_id}
+    status = "sending" if claimant.is_connected else "claimed"
+    values = {"lane": claimant.lane, "now": now, "limit": limit, "status": status, "group": group_id}
     rows = session.execute(_CLAIM, values).all()
     if not rows:
         return None
     free = [row for row in rows if row.obstacle is None and not row.is_paused]
     if free:
-        open_group(session, group_id, hand, [row.id for row in free])
+        open_group(session, group_id, claimant, [row.id for row in free])
     campaigns = _campaigns(session, {row.campaign_id for row in free if row.campaign_id})
-    members = [_member(row, campaigns.get(row.campaign_id, _NONE)) for row in free]
+    emails = [_claimed(row, campaigns.get(row.campaign_id, _NONE)) for row in free]
     dropped = [Dropped(row.id, row.contact_id, row.obstacle) for row in rows if row.obstacle is not None]
-    return Group(group_id, members, dropped, hand.started)
+    return Group(group_id, emails, dropped, claimant.is_connected)
 
 
 def start(session: Session, group: Group) -> None:
-    """Record a claimed group as sending; to be committed before its first byte leaves."""
+    """Record a claimed group as sending. Commit before its first byte is sent."""
     begin = text("UPDATE send_groups SET is_started = true WHERE id = :group AND state = 'open'")
-    _expect(_rowcount(session.execute(begin, {"group": group.id})), 1, group.id)
-    if group.origin is None:
+    expect_rows(session.execute(begin, {"group": group.id}), 1, group.id)
+    if group.step is None:
         update = text("UPDATE emails SET status = 'sending' WHERE claim = :group AND status = 'claimed'")
-        _expect(_rowcount(session.execute(update, {"group": group.id})), len(group.members), group.id)
+        expect_rows(session.execute(update, {"group": group.id}), len(group.emails), group.id)
 
 
 def renew(session: Session, group_id: UUID, *, lease_s: float) -> None:
-    """Lengthen the lease of an open group to `lease_s` seconds from now, by the database's clock."""
+    """Extend the lease of an open group to `lease_s` seconds from now, by the database's clock."""
     update = text(
         "UPDATE send_groups SET leased_until = now() + make_interval(secs => :lease) "
         "WHERE id = :group AND state = 'open'"
     )
-    _expect(_rowcount(session.execute(update, {"group": group_id, "lease": lease_s})), 1, group_id)
+    expect_rows(session.execute(update, {"group": group_id, "lease": lease_s}), 1, group_id)
 
 
-def settle(
-    session: Session,
-    group_id: UUID,
-    results: Sequence[tuple[transitions.Attempted, Outcome]],
-    *,
-    origin: Origin | None = None,
-    relay: str | None = None,
-    state: str = "settled",
-    now: datetime,
-    moment: Callable[[int], datetime] | None = None,
-) -> list[Settled]:
-    """Record what became of every message of a group, over `relay`, and close it; all or, raising Fenced, nothing.
-
-    `moment` is product time at a real one (unix ms); without it, all was sent at `now`. With an `origin` the messages
-    get their rows here.
-    """
-    settled = [transitions.decide(member, outcome, now=now, moment=moment) for member, outcome in results]
-    if origin is not None:
-        settled = _record_new(session, group_id, origin, settled, relay)
-    elif settled:
-        _record(session, group_id, settled, relay)
-    _close(session, group_id, settled, state)
-    return settled
-
-
-def _record_new(
-    session: Session, group_id: UUID, origin: Origin, settled: Sequence[Settled], relay: str | None
-) -> list[Settled]:
-    decided = [one for one in settled if one.attempts]
-    if decided:
-        _expect(births.record(session, group_id, origin, decided, relay=relay), len(decided), group_id)
-    if len(decided) == len(settled):
-        return decided
-    return decided + births.hand_back(session, group_id, [one for one in settled if not one.attempts])
-
-
-_RECORD = text("""
-UPDATE emails e
-SET status = v.status, sent_at = v.sent_at, due_at = coalesce(v.due_at, e.due_at), response = v.response,
-    reason = v.reason, attempts = e.attempts + v.attempts,
-    relay = CASE WHEN v.attempts > 0 THEN :relay ELSE e.relay END,
-    claim = CASE WHEN v.status = 'in_doubt' THEN e.claim END
-FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[]), CAST(:sent AS timestamptz[]),
-            CAST(:due AS timestamptz[]), CAST(:responses AS text[]), CAST(:reasons AS text[]),
-            CAST(:attempts AS int[]))
-     AS v(id, status, sent_at, due_at, response, reason, attempts)
-WHERE e.id = v.id AND e.claim = :group AND e.status IN ('claimed', 'sending')
-""")
-
-
-def _record(session: Session, group_id: UUID, settled: Sequence[Settled], relay: str | None) -> None:
-    values = {
-        "group": group_id,
-        "relay": relay,
-        "ids": arrays.uuids([one.email_id for one in settled]),
-        "statuses": arrays.words([one.status for one in settled]),
-        "sent": arrays.moments([one.sent_at for one in settled]),
-        "due": arrays.moments([one.due_at for one in settled]),
-        "responses": arrays.words([one.response for one in settled]),
-        "reasons": arrays.words([one.reason for one in settled]),
-        "attempts": [one.attempts for one in settled],
-    }
-    _expect(_rowcount(session.execute(_RECORD, values)), len(settled), group_id)
-
-
-_CLOSE = text(
-    "UPDATE send_groups SET state = :state, ended_at = now(), answered = :answered, given_back = :given_back, "
-    "in_doubt = :in_doubt WHERE id = :group AND state = 'open'"
-)
-
-
-def _close(session: Session, group_id: UUID, settled: Sequence[Settled], state: str) -> None:
-    given_back = sum(one.status == "queued" and not one.attempts for one in settled)
-    in_doubt = sum(one.status == "in_doubt" for one in settled)
-    counts = {"answered": len(settled) - given_back - in_doubt, "given_back": given_back, "in_doubt": in_doubt}
-    _expect(_rowcount(session.execute(_CLOSE, {"group": group_id, "state": state, **counts})), 1, group_id)
-
-
-def _expect(changed: int, rows: int, group_id: UUID) -> None:
-    """The guard of every transition: others changed these rows, so this sender's view of the group is dead."""
+def expect_rows(result: Any, rows: int, group_id: UUID) -> None:
+    """Raise Fenced unless the statement changed that many rows: others have taken over part of the group."""
+    changed = int(result.rowcount)
     if changed != rows:
         raise Fenced(f"group {group_id}: {rows} rows were ours, {changed} still are; it was given to others")
 
 
-def _rowcount(result: Any) -> int:
-    return int(result.rowcount)
-
-
 class _Campaign(NamedTuple):
-    """What a campaign's mails share, and when a person resumed it last."""
+    """The variables shared by a campaign's e-mails, and when a person last resumed the campaign."""
 
     variables: Mapping[str, Any]
     resumed_at: datetime | None
@@ -272,9 +214,9 @@ def _campaigns(session: Session, ids: set[UUID]) -> dict[UUID, _Campaign]:
     return {row.id: _Campaign(row.variables, row.pardoned_at) for row in rows}
 
 
-def _member(row: Row[Any], campaign: _Campaign) -> Member:
+def _claimed(row: Row[Any], campaign: _Campaign) -> ClaimedEmail:
     name = " ".join(part for part in (row.first_name, row.last_name) if part)
-    return Member(
+    return ClaimedEmail(
         email_id=row.id,
         message_id=row.message_id,
         contact_id=row.contact_id,

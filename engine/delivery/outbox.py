@@ -1,4 +1,4 @@
-"""The outbox: e-mails as callers give them to us and ask about them."""
+"""The outbox: queue the e-mails that callers send, and read their status."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ _STEP = re.compile(r"^email_([123])(?:_|$)")
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
-    """One e-mail to be sent: `to` normalised, `subject` as the template has it, not rendered."""
+    """One e-mail to be sent: `to` is normalised, `subject` is the template's own, not rendered."""
 
     to: str
     template: str
@@ -45,61 +45,61 @@ SELECT given.id, people.id, template, subject, lane, kind, step, variables, mess
        CAST(:now AS timestamptz), CAST(:now AS timestamptz)
   FROM given JOIN people ON people.email_index = given.index
 RETURNING id
-""")  # noqa: S608  # our own words
+""")  # noqa: S608  # built from constants
 
 
 def add(session: Session, requests: Sequence[SendRequest], *, now: datetime) -> list[UUID]:
-    """Queue e-mails, due at once, making contacts of new addresses; their ids in the order given.
+    """Queue e-mails, due at once, and create contacts for new addresses. Return the ids in the order of `requests`.
 
-    One statement however many there are, and another for those whose contact a different transaction made meanwhile.
-    After the caller's commit, ring the lane's bell.
+    One statement for all of them, and another one for those whose contact a different transaction created meanwhile.
+    Commit, then ring the bell of the lane.
     """
-    wanted = {ids.new(): request for request in requests}
-    waiting = dict(wanted)
-    while waiting:
-        for email_id in offer(session, waiting, now=now):
-            del waiting[email_id]
-    return list(wanted)
+    by_id = {ids.new(): request for request in requests}
+    missing = dict(by_id)
+    while missing:
+        for email_id in insert(session, missing, now=now):
+            del missing[email_id]
+    return list(by_id)
 
 
-def offer(session: Session, requests: Mapping[UUID, SendRequest], *, now: datetime) -> Sequence[UUID]:
-    """Queue e-mails under these ids in one statement; the ids of those that were stored.
+def insert(session: Session, requests: Mapping[UUID, SendRequest], *, now: datetime) -> Sequence[UUID]:
+    """Queue e-mails under these ids in one statement. Return the ids of those that were stored.
 
-    Not stored is only what is for a contact that another transaction made while this statement ran: offer it again.
+    An e-mail is not stored if another transaction created its contact while this statement ran: insert it again, then.
     """
     return session.scalars(_ADD, {**_columns(requests), "now": now}).all()
 
 
 def _columns(requests: Mapping[UUID, SendRequest]) -> dict[str, arrays.Column]:
-    given = requests.values()
+    values = requests.values()
     return {
-        **contacts.columns([contacts.given_of(request.to) for request in given]),
+        **contacts.columns([contacts.given_of(request.to) for request in values]),
         "ids": arrays.uuids(requests),
-        "templates": arrays.words(request.template for request in given),
-        "subjects": arrays.words(request.subject for request in given),
-        "lanes": arrays.words(request.lane for request in given),
-        "kinds": arrays.words(request.kind for request in given),
-        "steps": arrays.numbers(step_of(request.template) for request in given),
-        "variables": arrays.words(variables.seal(request.variables) for request in given),
+        "templates": arrays.words(request.template for request in values),
+        "subjects": arrays.words(request.subject for request in values),
+        "lanes": arrays.words(request.lane for request in values),
+        "kinds": arrays.words(request.kind for request in values),
+        "steps": arrays.numbers(step_of(request.template) for request in values),
+        "variables": arrays.words(variables.seal(request.variables) for request in values),
         "message_ids": arrays.words(message_id(email_id) for email_id in requests),
     }
 
 
 @lru_cache(maxsize=1_000)
 def step_of(template: str) -> int | None:
-    """The step whose flags a single mail of this template sets: `email_2_caso` is step 2; None for others."""
-    found = _STEP.match(template)
-    return int(found.group(1)) if found else None
+    """Return the step whose flags an e-mail of this template sets: 2 for `email_2_caso`; None for other names."""
+    match = _STEP.match(template)
+    return int(match.group(1)) if match else None
 
 
 def message_id(email_id: UUID) -> str:
-    """The Message-ID of an e-mail, bare: fixed at its creation and equal on every attempt (R12)."""
+    """Return the Message-ID of an e-mail, without brackets: it is the same on every attempt (R12)."""
     return f"{email_id.hex}@{settings.current().message_domain}"
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """One event of an e-mail's story."""
+class EmailEvent:
+    """One event of an e-mail."""
 
     event_type: str
     timestamp: datetime
@@ -108,8 +108,8 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """All that is known of one e-mail, without the person it went to."""
+class EmailDetails:
+    """An e-mail and its events, without the personal data of its contact."""
 
     email_id: UUID
     contact_id: UUID
@@ -133,17 +133,17 @@ class Story:
     reason: str | None
     response: str | None
     relay: str | None
-    events: tuple[Happening, ...]
+    events: tuple[EmailEvent, ...]
 
 
-_STORY = text(
+_DETAILS = text(
     "SELECT id AS email_id, contact_id, template, subject, kind, lane, campaign_id, step, message_id, status, "
     "accepted_at, due_at, sent_at, opened_at, clicked_at, converted_at, machine_opened_at, machine_clicked_at, "
     "attempts, reason, response, relay "
     "FROM emails WHERE id = :id"
 )
-# A campaign's mail that a sender has in hand, and that has no row yet.
-_IN_HAND = text("""
+# An e-mail of a campaign's step that a sender has claimed, and that has no row yet.
+_WITHOUT_ROW = text("""
 SELECT CAST(:id AS uuid) AS email_id, n.contact_id, s.template, s.subject, 'marketing' AS kind, g.lane, g.campaign_id,
        g.step, CAST(:message_id AS text) AS message_id,
        CASE WHEN g.is_started THEN 'sending' ELSE 'claimed' END AS status,
@@ -163,25 +163,25 @@ _EVENTS = text(
 )
 
 
-def story(session: Session, email_id: UUID) -> Story:
-    """Everything that happened to one e-mail; raises NotFound."""
-    row = session.execute(_STORY, {"id": email_id}).mappings().first()
+def details(session: Session, email_id: UUID) -> EmailDetails:
+    """Return an e-mail with its events. Raises NotFound."""
+    row = session.execute(_DETAILS, {"id": email_id}).mappings().first()
     if row is None:
-        row = session.execute(_IN_HAND, _in_hand(email_id)).mappings().first()
+        row = session.execute(_WITHOUT_ROW, _claimed_as(email_id)).mappings().first()
     if row is None:
         raise NotFound(f"there is no e-mail {ids.public(email_id)}; take the email_id that the send answered")
     events = session.execute(_EVENTS, {"id": email_id}).mappings()
-    return Story(**row, events=tuple(Happening(**event) for event in events))
+    return EmailDetails(**row, events=tuple(EmailEvent(**event) for event in events))
 
 
-def _in_hand(email_id: UUID) -> dict[str, object]:
+def _claimed_as(email_id: UUID) -> dict[str, object]:
     enrollment_id, step = ids.enrollment_of(email_id), ids.step_of(email_id)
     return {"id": email_id, "message_id": message_id(email_id), "enrollment": enrollment_id, "step": step}
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where an e-mail is just now."""
+class EmailStatus:
+    """The status of an e-mail, when it was sent, and the reason for its status."""
 
     status: str
     sent_at: datetime | None
@@ -189,21 +189,21 @@ class Standing:
 
     @property
     def is_open(self) -> bool:
-        """Whether the mail server has not decided yet."""
+        """True until a mail server has accepted or refused the e-mail, or it was cancelled."""
         return self.status in ("queued", "claimed", "sending")
 
 
-def standing(session: Session, email_id: UUID) -> Standing:
-    """Where one e-mail is; one primary-key look-up, for callers that wait. Raises NotFound."""
+def status(session: Session, email_id: UUID) -> EmailStatus:
+    """Return the status of an e-mail by its primary key, for callers that poll. Raises NotFound."""
     query = text("SELECT status, sent_at, reason FROM emails WHERE id = :id")
     row = session.execute(query, {"id": email_id}).first()
     if row is None:
         raise NotFound(f"there is no e-mail {ids.public(email_id)}; take the email_id that the send answered")
-    return Standing(row.status, row.sent_at, row.reason)
+    return EmailStatus(row.status, row.sent_at, row.reason)
 
 
 def due_lanes(session: Session, *, now: datetime) -> list[str]:
-    """The lanes in which something is due; for the sweep, so that a lost ring costs one tick."""
+    """Return the lanes in which e-mails are due, for the sweep: a lost ring then costs one tick."""
     query = text(
         "SELECT lane FROM (VALUES ('transactional'), ('campaign')) AS lanes(lane) WHERE EXISTS "
         "(SELECT 1 FROM emails e WHERE e.status = 'queued' AND e.lane = lanes.lane AND e.due_at <= :now)"
@@ -211,20 +211,20 @@ def due_lanes(session: Session, *, now: datetime) -> list[str]:
     return list(session.scalars(query, {"now": now}))
 
 
-_SPOKEN = text("""
+_LANGUAGE_HINTS = text("""
     SELECT contacts.locale, emails.template FROM emails JOIN contacts ON contacts.id = contact_id
      WHERE emails.id = :email_id
 """)
 
 
-class Spoken(NamedTuple):
-    """What tells the language of an e-mail: its contact's, if it is known, and its template."""
+class LanguageHints(NamedTuple):
+    """The locale of an e-mail's contact, if it is known, and the name of its template."""
 
     locale: str | None
     template: str
 
 
-def spoken(session: Session, email_id: UUID) -> Spoken | None:
-    """What tells the language of this e-mail; None where it has no row. Changes nothing."""
-    row = session.execute(_SPOKEN, {"email_id": email_id}).first()
-    return None if row is None else Spoken(*row)
+def language_hints(session: Session, email_id: UUID) -> LanguageHints | None:
+    """Return the hints to the language of an e-mail; None if it has no row."""
+    row = session.execute(_LANGUAGE_HINTS, {"email_id": email_id}).first()
+    return None if row is None else LanguageHints(*row)

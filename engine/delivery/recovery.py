@@ -1,16 +1,15 @@
-"""Sorting what a dead sender had in hand: by its recorder where there is one, else all of it is in doubt (R9e)."""
+"""Settle the groups of a dead sender: by its recorder, or, if that is lost, as in doubt (R9e)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from engine.delivery import claim, replies
-from engine.delivery.births import Origin
+from engine.delivery import replies, settle
+from engine.delivery.claim import GroupStep
 from engine.delivery.outcomes import InDoubt, Outcome, Phase, Untried
 from engine.delivery.recorder import Mark, Recording
 from engine.delivery.transitions import Settled
@@ -20,13 +19,14 @@ _OPEN = text(
     "SELECT id, campaign_id, step, is_started, started_at FROM send_groups "
     "WHERE sender_id = :sender AND state = 'open' ORDER BY id FOR UPDATE"
 )
-_MEMBERS = text(
-    "SELECT e.id, e.contact_id, e.campaign_id, e.enrollment_id, e.step, e.variant, e.attempts, c.email, "
-    "greatest(e.accepted_at, k.pardoned_at, CASE WHEN e.kind = 'marketing' THEN c.paused_until END) AS tried_since "
+_WITH_ROWS = text(
+    "SELECT e.id, e.contact_id, e.campaign_id, e.enrollment_id, e.step, e.variant, e.attempts, "
+    "greatest(e.accepted_at, k.pardoned_at, CASE WHEN e.kind = 'marketing' THEN c.paused_until END) AS tried_since, "
+    "c.email "
     "FROM emails e JOIN contacts c ON c.id = e.contact_id LEFT JOIN campaigns k ON k.id = e.campaign_id "
     "WHERE e.claim = :group AND e.status IN ('claimed', 'sending')"
 )
-_UNBORN = text(
+_WITHOUT_ROWS = text(
     "SELECT n.id AS enrollment_id, n.contact_id, n.campaign_id, c.email "
     "FROM send_groups g CROSS JOIN unnest(g.members) AS m(id) JOIN enrollments n ON n.id = m.id "
     "JOIN contacts c ON c.id = n.contact_id WHERE g.id = :group"
@@ -34,9 +34,8 @@ _UNBORN = text(
 _STEP = text("SELECT template, subject FROM campaign_steps WHERE campaign_id = :campaign AND step = :step")
 
 
-@dataclass(frozen=True, slots=True)
-class _Left:
-    """A message that a dead sender left behind."""
+class _Left(NamedTuple):
+    """An e-mail that a dead sender had claimed, with the encrypted address of its contact."""
 
     email_id: UUID
     contact_id: UUID
@@ -46,6 +45,7 @@ class _Left:
     variant: str | None
     attempts: int
     tried_since: datetime
+    address: str
 
 
 def sort(
@@ -56,80 +56,59 @@ def sort(
     now: datetime,
     moment: Callable[[int], datetime],
 ) -> list[Settled]:
-    """Settle every open group of a fenced sender and tell what became of each message; safe to repeat.
+    """Settle every open group of a fenced sender and return the e-mails' next states. Safe to repeat.
 
-    `moment` turns the recorder's unix milliseconds into product time. Locks the groups' rows.
+    `moment` returns product time for the recorder's unix milliseconds. Locks the rows of the groups.
     """
     settled: list[Settled] = []
     for group in session.execute(_OPEN, {"sender": sender_id}).all():
-        origin = _origin(session, group, moment) if group.campaign_id else None
-        left = _unborn(session, group, origin) if origin else _with_rows(session, group)
-        results = [(message, _outcome(message, address, group, recording)) for message, address in left]
+        step = _step(session, group, moment) if group.campaign_id else None
+        left = _without_rows(session, group.id, step) if step else _with_rows(session, group.id)
+        results = [(email, _outcome(email, group, recording)) for email in left]
         relay = recording.relay if recording is not None and recording.group_id == group.id else None
-        settled += claim.settle(
-            session, group.id, results, origin=origin, relay=relay, state="recovered", now=now, moment=moment
+        settled += settle.settle(
+            session, group.id, results, step=step, relay=relay, state="recovered", now=now, moment=moment
         )
     return settled
 
 
-def _origin(session: Session, group: Row[Any], moment: Callable[[int], datetime]) -> Origin:
+def _step(session: Session, group: Row[Any], moment: Callable[[int], datetime]) -> GroupStep:
     step = session.execute(_STEP, {"campaign": group.campaign_id, "step": group.step}).one()
-    taken_at = moment(int(group.started_at.timestamp() * 1000))
-    return Origin(group.campaign_id, group.step, step.template, step.subject, taken_at)
+    claimed_at = moment(int(group.started_at.timestamp() * 1000))
+    return GroupStep(group.campaign_id, group.step, step.template, step.subject, claimed_at)
 
 
-def _with_rows(session: Session, group: Row[Any]) -> list[tuple[_Left, str]]:
-    """What the group's rows say, and the sealed address of each."""
-    rows = session.execute(_MEMBERS, {"group": group.id})
+def _with_rows(session: Session, group_id: UUID) -> list[_Left]:
+    return [_Left._make(row) for row in session.execute(_WITH_ROWS, {"group": group_id})]
+
+
+def _without_rows(session: Session, group_id: UUID, step: GroupStep) -> list[_Left]:
     return [
-        (
-            _Left(
-                row.id,
-                row.contact_id,
-                row.campaign_id,
-                row.enrollment_id,
-                row.step,
-                row.variant,
-                row.attempts,
-                row.tried_since,
-            ),
-            row.email,
+        _Left(
+            email_id=ids.of_step(row.enrollment_id, step.step),
+            contact_id=row.contact_id,
+            campaign_id=row.campaign_id,
+            enrollment_id=row.enrollment_id,
+            step=step.step,
+            variant=None,
+            attempts=0,
+            tried_since=step.claimed_at,
+            address=row.email,
         )
-        for row in rows
+        for row in session.execute(_WITHOUT_ROWS, {"group": group_id})
     ]
 
 
-def _unborn(session: Session, group: Row[Any], origin: Origin) -> list[tuple[_Left, str]]:
-    """The same of a group whose mails have no rows yet."""
-    rows = session.execute(_UNBORN, {"group": group.id})
-    return [
-        (
-            _Left(
-                ids.of_step(row.enrollment_id, group.step),
-                row.contact_id,
-                row.campaign_id,
-                row.enrollment_id,
-                group.step,
-                None,
-                0,
-                origin.taken_at,
-            ),
-            row.email,
-        )
-        for row in rows
-    ]
-
-
-def _outcome(message: _Left, address: str, group: Row[Any], recording: Recording | None) -> Outcome:
+def _outcome(email: _Left, group: Row[Any], recording: Recording | None) -> Outcome:
     if not group.is_started:
         return Untried("")
     if recording is None:
         return InDoubt("its sender died and left no recorder")
-    slot = recording.slots.get(message.email_id) if recording.group_id == group.id else None
+    slot = recording.slots.get(email.email_id) if recording.group_id == group.id else None
     if slot is None or slot.mark is Mark.NOTHING:
         return Untried("")
     if slot.mark is Mark.COMPLETE:
         return InDoubt("its sender died before the server's reply")
     words = slot.reply.decode("utf-8", "replace")
-    recipient = vault.current().decrypt(address)
+    recipient = vault.current().decrypt(email.address)
     return replies.classify(Phase(slot.phase), slot.code, words, recipient=recipient, at_ms=slot.at_ms)

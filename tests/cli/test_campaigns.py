@@ -29,7 +29,7 @@ def test_a_campaign_runs_from_the_command_line(run: Run, leads: str) -> None:
     assert "2 contacts enrolled, of them stopped: none" in run("campaigns", "enroll", "Otoño").output
     run("campaigns", "launch", "Otoño")
     with transaction() as session:
-        assert len(sequence.settle(session, now=clock.now())) == 2
+        assert len(sequence.send_due(session, now=clock.now())) == 2
     run("campaigns", "pause", "Otoño", "--reason", "precio")
     shown = run("campaigns", "show", "Otoño").output
     assert "Otoño: paused (precio), zone Europe/Madrid" in shown

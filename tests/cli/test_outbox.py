@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 
 from engine import clock
-from engine.delivery import claim
-from engine.delivery.claim import Hand
+from engine.delivery import claim, settle
+from engine.delivery.claim import Claimant
 from engine.delivery.outcomes import Sent
 from engine.delivery.relays import setup, status
 from engine.delivery.relays.status import Board, Standing
@@ -30,11 +30,11 @@ def carry(relay: str) -> None:
     with transaction() as session:
         for count, ago in ((2, timedelta(0)), (1, timedelta(days=2))):
             orders.queue(session, count, now=clock.now() - ago)
-            hand = Hand(orders.sender(session), "transactional", 60, started=True)
-            group = claim.claim(session, hand, limit=count, now=clock.now())
+            claimant = Claimant(orders.sender(session), "transactional", 60, is_connected=True)
+            group = claim.claim(session, claimant, limit=count, now=clock.now())
             assert group is not None
-            results = [(member, Sent("250 ok")) for member in group.members]
-            claim.settle(session, group.id, results, relay=relay, now=clock.now() - ago)
+            results = [(email, Sent("250 ok")) for email in group.emails]
+            settle.settle(session, group.id, results, relay=relay, now=clock.now() - ago)
 
 
 def test_relays_are_listed_with_their_limits_and_how_senders_stand_with_them(relays: Run, broker: str) -> None:

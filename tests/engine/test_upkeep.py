@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from engine import upkeep
 from engine.delivery import claim, early_events, in_doubt, recovery
-from engine.delivery.claim import Hand
+from engine.delivery.claim import Claimant
 from engine.engagement import reactions
 from engine.tracking.events import Arrival
 from models import ids
@@ -24,7 +24,7 @@ def doubted(session: Session, lane: str = "transactional", *, minutes_ago: int =
     """A mail of this lane that has been in doubt for so long, by the database's clock."""
     [email_id] = orders.queue(session, lane=lane)
     sender = orders.sender(session)
-    claim.claim(session, Hand(sender, lane, 60, started=True), limit=1, now=NOW)
+    claim.claim(session, Claimant(sender, lane, 60, is_connected=True), limit=1, now=NOW)
     recovery.sort(session, sender, None, now=NOW, moment=lambda _: NOW)
     age(session, "UPDATE send_groups SET ended_at = now() - make_interval(mins => :units)", minutes_ago)
     return email_id

@@ -21,7 +21,7 @@ from celery import signals
 from engine.delivery.recorder import Recorder
 
 _CLAIM = ("engine.delivery.claim:claim", "engine.campaigns.due:claim")
-_SETTLE = ("engine.delivery.claim:settle",)
+_SETTLE = ("engine.delivery.settle:settle",)
 _RECORDER = "engine.delivery.recorder:Recorder"
 
 # The moments of a send, in order: the calls that mark them, and on which side of the call the child dies.

@@ -67,9 +67,9 @@ def test_a_dead_address_fails_and_is_suppressed(inbox: Mailstore) -> None:
     (email_id,) = queue(to="rebota.1@empresa.example")
     drain.drain(LANE)
     with transaction() as session:
-        story = outbox.story(session, email_id)
-        assert (story.status, story.reason) == ("failed", "hard_bounce")
-        assert "rebota" not in (story.response or "")
+        details = outbox.details(session, email_id)
+        assert (details.status, details.reason) == ("failed", "hard_bounce")
+        assert "rebota" not in (details.response or "")
         assert session.scalar(text("SELECT reason FROM suppressions")) == "hard_bounce"
         assert session.scalar(text("SELECT email_followup_status FROM contacts")) == "bounced"
 
@@ -91,10 +91,10 @@ def test_a_relay_without_smtputf8_fails_such_a_mail_with_the_reason_and_no_suppr
         drain.drain(LANE)
         process.close()
     with transaction() as session:
-        story = outbox.story(session, email_ids[0])
+        details = outbox.details(session, email_ids[0])
         assert session.scalar(text("SELECT count(*) FROM suppressions")) == 0
-    assert (story.status, story.reason) == ("failed", "refused")
-    assert story.response == "553 5.6.7 the relay takes no address outside ASCII"
+    assert (details.status, details.reason) == ("failed", "refused")
+    assert details.response == "553 5.6.7 the relay takes no address outside ASCII"
     assert statuses(email_ids) == ["failed", "sent"]
     assert not any("bego" in command for command in server.commands)
 
@@ -109,16 +109,16 @@ def test_what_a_server_says_of_a_name_outside_ascii_is_kept_without_it(ledger: s
         drain.drain(LANE)
         process.close()
     with transaction() as session:
-        assert outbox.story(session, email_id).response == "550 5.1.1 user [address] unknown"
+        assert outbox.details(session, email_id).response == "550 5.1.1 user [address] unknown"
 
 
 def test_a_busy_mailbox_is_tried_again_later(inbox: Mailstore) -> None:
     (email_id,) = queue(to="ocupado.1@empresa.example")
     drain.drain(LANE)
     with transaction() as session:
-        story = outbox.story(session, email_id)
-    assert (story.status, story.attempts, story.reason) == ("queued", 1, "deferred")
-    assert story.due_at > clock.now()
+        details = outbox.details(session, email_id)
+    assert (details.status, details.attempts, details.reason) == ("queued", 1, "deferred")
+    assert details.due_at > clock.now()
 
 
 def test_a_mail_that_cannot_be_composed_fails_with_its_reason(inbox: Mailstore) -> None:
@@ -128,7 +128,7 @@ def test_a_mail_that_cannot_be_composed_fails_with_its_reason(inbox: Mailstore) 
     drain.drain(LANE)
     assert statuses([bad, good]) == ["failed", "sent"]
     with transaction() as session:
-        assert "email_1_roi" in (outbox.story(session, bad).response or "")
+        assert "email_1_roi" in (outbox.details(session, bad).response or "")
 
 
 def sealed(variables: dict[str, object]) -> str:

@@ -78,7 +78,7 @@ def follow(path: shapes.EmailPath) -> Reply:
     if email_id is None:
         raise NotFound("email_id: there is no such e-mail; use the email_id that the send returned")
     with transaction() as session:
-        story = outbox.story(session, email_id)
+        story = outbox.details(session, email_id)
     return _story(story)
 
 
@@ -99,15 +99,15 @@ def _waited(accepted: shapes.Accepted, key: Key | None, asked_s: int) -> Reply:
     with prefer_wait.slot(asked_s) as may_wait:
         if not may_wait:
             return accepted, 202
-        standing = prefer_wait.outcome(_id(accepted), within_s=asked_s)
+        decided = prefer_wait.outcome(_id(accepted), within_s=asked_s)
     applied = {"Preference-Applied": f"wait={asked_s}"}
-    if standing is None:
+    if decided is None:
         return accepted, 202, applied
     final = shapes.Accepted(
-        status="success" if standing.sent_at else "failed",
+        status="success" if decided.sent_at else "failed",
         email_id=accepted.email_id,
-        sent_at=standing.sent_at,
-        reason=None if standing.sent_at else standing.reason or standing.status,
+        sent_at=decided.sent_at,
+        reason=None if decided.sent_at else decided.reason or decided.status,
     )
     idempotency.replace(key, final, status=200)
     return final, 200, applied
@@ -138,7 +138,7 @@ def _accept_all(session: Session, requests: Sequence[SendRequest | list[Fault]])
     )
 
 
-def _story(story: outbox.Story) -> shapes.Story:
+def _story(story: outbox.EmailDetails) -> shapes.Story:
     accepted = {name: getattr(story, name) for name in shapes.Story.model_fields}
     return shapes.Story.model_validate(
         accepted

@@ -34,7 +34,7 @@ def slot(asked_s: int) -> Iterator[bool]:
             slots.release()
 
 
-def outcome(email_id: UUID, *, within_s: float) -> outbox.Standing | None:
+def outcome(email_id: UUID, *, within_s: float) -> outbox.EmailStatus | None:
     """Return the e-mail's final status as soon as it has one; None after `within_s` seconds.
 
     A deferral and an e-mail in doubt are not final. No transaction stays open between two polls.
@@ -42,9 +42,9 @@ def outcome(email_id: UUID, *, within_s: float) -> outbox.Standing | None:
     deadline, pause_s = monotonic() + within_s, _POLL_FIRST_S
     while True:
         with transaction() as session:
-            standing = outbox.standing(session, email_id)
-        if not standing.is_open and standing.status != "in_doubt":
-            return standing
+            email = outbox.status(session, email_id)
+        if not email.is_open and email.status != "in_doubt":
+            return email
         left_s = deadline - monotonic()
         if left_s <= 0:
             return None

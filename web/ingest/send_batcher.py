@@ -103,7 +103,7 @@ def _together(places: Sequence[_Place]) -> None:
     now, by_id = clock.now(), {ids.new(): place for place in places}
     try:
         with statement() as session:
-            stored = outbox.offer(session, {email_id: place.request for email_id, place in by_id.items()}, now=now)
+            stored = outbox.insert(session, {email_id: place.request for email_id, place in by_id.items()}, now=now)
     except Unavailable as error:
         for place in places:
             place.failed = error

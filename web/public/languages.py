@@ -19,12 +19,12 @@ def of_mail(email_id: UUID) -> str:
     """The language of this e-mail: its contact's, else its template's, else the default; while the database is away
     the browser's."""
     try:
-        spoken = process.current().ingest.run(lambda session: outbox.spoken(session, email_id))
+        hints = process.current().ingest.run(lambda session: outbox.language_hints(session, email_id))
     except Unavailable:
         return of_browser()
-    if spoken is None:
+    if hints is None:
         return DEFAULT
-    return of_tag(spoken.locale) or of_tag(_of_template(spoken.template)) or DEFAULT
+    return of_tag(hints.locale) or of_tag(_of_template(hints.template)) or DEFAULT
 
 
 def of_browser() -> str:

@@ -151,7 +151,7 @@ class Wire:
             self.owner.connected()
 
     def _receive_all(self) -> None:
-        """Hand over everything there is, for the kernel cannot see what OpenSSL holds back."""
+        """Claimant over everything there is, for the kernel cannot see what OpenSSL holds back."""
         while self._fd >= 0 and not self._handshaking:
             try:
                 data = self._sock.recv(_CHUNK)

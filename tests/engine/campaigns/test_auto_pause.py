@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from engine.campaigns import advance, auto_pause, campaigns, losses
-from engine.delivery import claim, early_events
+from engine.delivery import early_events, settle
 from engine.delivery.claim import Group
 from engine.delivery.outcomes import Deferred, Outcome, Phase, Rejected, Sent
 from engine.engagement import reactions
@@ -35,10 +35,10 @@ def running(session: Session) -> UUID:
     return campaign_id
 
 
-def settle(session: Session, group: Group, outcomes: Sequence[Outcome], *, minutes: int = 0) -> None:
+def finish(session: Session, group: Group, outcomes: Sequence[Outcome], *, minutes: int = 0) -> None:
     now = NOW + minutes * MINUTE
-    results = list(zip(group.members, outcomes, strict=True))
-    settled = claim.settle(session, group.id, results, origin=group.origin, now=now)
+    results = list(zip(group.emails, outcomes, strict=True))
+    settled = settle.settle(session, group.id, results, step=group.step, now=now)
     advance.settled(session, settled, now=now)
 
 
@@ -67,20 +67,20 @@ def test_a_campaign_pauses_once_a_limit_is_passed(
     session: Session, running: UUID, losing: dict[str, int], reason: str | None
 ) -> None:
     first, *_ = sequence.take(session, now=NOW, limit=200)
-    settle(session, first, mixed(200, **losing))
+    finish(session, first, mixed(200, **losing))
     assert standing(session, running) == (("paused", reason) if reason else ("running", None))
 
 
 def test_nothing_more_is_taken_when_it_has_paused_itself(session: Session, running: UUID) -> None:
     first, *_ = sequence.take(session, now=NOW, limit=200)
-    settle(session, first, mixed(200, dead=30))
+    finish(session, first, mixed(200, dead=30))
     assert standing(session, running)[0] == "paused"
     assert sequence.take(session, now=NOW + timedelta(days=1)) == []
 
 
 def test_a_mail_that_is_to_be_tried_again_is_not_counted_yet(session: Session, running: UUID) -> None:
     first, *_ = sequence.take(session, now=NOW, limit=200)
-    settle(session, first, [DEAD] * 10 + [BUSY] * 190)
+    finish(session, first, [DEAD] * 10 + [BUSY] * 190)
     assert standing(session, running) == ("running", None)
     assert losses.since(session, [running], [NOW]) == [losses.Losses(running, 10, 10, 0)]
 
@@ -88,29 +88,29 @@ def test_a_mail_that_is_to_be_tried_again_is_not_counted_yet(session: Session, r
 def test_a_few_mails_say_little_but_what_no_luck_could_mend_is_enough(session: Session, running: UUID) -> None:
     """10 of 50 may still become 10 of 200, which is 5 %; 11 may not."""
     first, second = sequence.take(session, now=NOW, limit=50)[:2]
-    settle(session, first, mixed(50, dead=10))
+    finish(session, first, mixed(50, dead=10))
     assert standing(session, running) == ("running", None)
-    settle(session, second, mixed(50, dead=3))
+    finish(session, second, mixed(50, dead=3))
     assert standing(session, running) == ("paused", "bounce rate 13.0 % of 100 mails, limit 5 %")
 
 
 def test_after_a_person_resumed_it_the_old_losses_do_not_count_again(session: Session, running: UUID) -> None:
     first, second, third = sequence.take(session, now=NOW, limit=200)
-    settle(session, first, mixed(200, dead=100))
+    finish(session, first, mixed(200, dead=100))
     campaigns.resume(session, running, now=NOW + MINUTE)
-    settle(session, second, mixed(200, dead=8), minutes=2)
+    finish(session, second, mixed(200, dead=8), minutes=2)
     assert standing(session, running) == ("running", None)
     assert losses.since(session, [running], [NOW]) == [losses.Losses(running, 200, 8, 0)]
-    settle(session, third, mixed(200, dead=32), minutes=90)
+    finish(session, third, mixed(200, dead=32), minutes=90)
     assert standing(session, running) == ("paused", "bounce rate 10.0 % of 400 mails, limit 5 %")  # (8 + 32) ÷ 400
 
 
 def test_a_sudden_fault_shows_after_much_that_went_well(session: Session, running: UUID) -> None:
     """20 of 200 in the last hours are 10 %, of all 600 they are 3.3 %."""
     first, second, third = sequence.take(session, now=NOW, limit=200)
-    settle(session, first, mixed(200))
-    settle(session, second, mixed(200), minutes=60)
-    settle(session, third, mixed(200, dead=20), minutes=300)
+    finish(session, first, mixed(200))
+    finish(session, second, mixed(200), minutes=60)
+    finish(session, third, mixed(200, dead=20), minutes=300)
     assert standing(session, running) == ("paused", "bounce rate 10.0 % of 200 mails, limit 5 %")
 
 
@@ -118,7 +118,7 @@ def test_a_slow_campaign_is_judged_by_its_week(session: Session, running: UUID) 
     """Three days of 50 mails, 4 of them dead, are 12, and over 5 % of 200."""
     for day, group in enumerate(sequence.take(session, now=NOW, limit=50)[:3]):
         assert standing(session, running) == ("running", None)
-        settle(session, group, mixed(50, dead=4), minutes=day * 24 * 60)
+        finish(session, group, mixed(50, dead=4), minutes=day * 24 * 60)
     assert standing(session, running) == ("paused", "bounce rate 8.0 % of 150 mails, limit 5 %")
 
 
@@ -126,13 +126,13 @@ def test_zero_switches_a_limit_off(session: Session, running: UUID) -> None:
     first, *_ = sequence.take(session, now=NOW, limit=200)
     session.commit()
     with environment(PAUSE_BOUNCE_PERCENT="0"), transaction() as other:
-        settle(other, first, mixed(200, dead=200))
+        finish(other, first, mixed(200, dead=200))
         assert standing(other, running) == ("running", None)
 
 
 def test_two_senders_that_see_it_at_once_pause_it_once(session: Session, running: UUID) -> None:
     first, *_ = sequence.take(session, now=NOW, limit=200)
-    settle(session, first, mixed(200, dead=11))
+    finish(session, first, mixed(200, dead=11))
     campaigns.resume(session, running, now=NOW)
     session.commit()
     with transaction() as one, transaction() as two:
@@ -154,8 +154,8 @@ def test_a_group_without_losses_is_not_looked_into(session: Session, running: UU
 
 def test_bounces_that_come_back_later_count_too(session: Session, running: UUID) -> None:
     first, *_ = sequence.take(session, now=NOW, limit=200)
-    settle(session, first, mixed(200))
-    back = [Arrival(member.email_id, "bounced", NOW + MINUTE, {"hard": True}) for member in first.members[:11]]
+    finish(session, first, mixed(200))
+    back = [Arrival(email.email_id, "bounced", NOW + MINUTE, {"hard": True}) for email in first.emails[:11]]
     early_events.record(session, back[:10], now=NOW + MINUTE)
     reactions.apply(session, now=NOW + MINUTE)
     assert standing(session, running) == ("running", None)

@@ -94,7 +94,7 @@ def test_launch_enrolls_the_audience_when_nobody_is_enrolled_yet(session: Sessio
     campaign_id = sequence.create(session, audience={"industry": ["Marketing"]})
     campaigns.launch(session, campaign_id, now=NOW)
     assert campaigns.view(session, campaign_id).launched_at == NOW
-    assert len(sequence.settle(session, now=NOW)) == 1
+    assert len(sequence.send_due(session, now=NOW)) == 1
 
 
 def test_launch_refuses_and_changes_nothing_when_the_audience_is_empty(ledger: str) -> None:
@@ -153,7 +153,7 @@ def test_pause_keeps_everything_and_resume_goes_on_with_it(session: Session) -> 
     later = NOW + timedelta(days=5)
     campaigns.resume(session, campaign_id, now=later)
     assert set(session.scalars(text("SELECT due_at FROM emails"))) == {later}
-    assert len(sequence.settle(session, now=later)) == 1  # the other three are in the first sender's hand
+    assert len(sequence.send_due(session, now=later)) == 1  # the other three are in the first sender's hand
 
 
 def test_a_mail_of_a_campaign_paused_for_longer_than_its_retries_last_has_all_its_tries_afterwards(
@@ -162,14 +162,14 @@ def test_a_mail_of_a_campaign_paused_for_longer_than_its_retries_last_has_all_it
     sequence.people(session, 1)
     campaign_id = sequence.create(session)
     campaigns.launch(session, campaign_id, now=NOW)
-    sequence.settle(session, sequence.DEFERRED, now=NOW)
+    sequence.send_due(session, sequence.DEFERRED, now=NOW)
     campaigns.pause(session, campaign_id, "a holiday", now=NOW)
     later = NOW + timedelta(days=20)
     campaigns.resume(session, campaign_id, now=later)
     for hours in (0, 24, 48):
-        (mail,) = sequence.settle(session, sequence.DEFERRED, now=later + timedelta(hours=hours))
+        (mail,) = sequence.send_due(session, sequence.DEFERRED, now=later + timedelta(hours=hours))
         assert (mail.status, mail.reason) == ("queued", "deferred")
-    (mail,) = sequence.settle(session, sequence.DEFERRED, now=later + timedelta(hours=72))
+    (mail,) = sequence.send_due(session, sequence.DEFERRED, now=later + timedelta(hours=72))
     assert (mail.status, mail.reason) == ("failed", "expired")
 
 
@@ -187,7 +187,7 @@ def test_finish_waits_for_the_last_contact_and_enrolling_runs_the_campaign_again
     late = sequence.people(session, 1, prefix="tarde")
     enrollments.enroll(session, campaign_id, contact_ids=late, now=NOW)
     assert campaigns.view(session, campaign_id).state == "running"
-    assert len(sequence.settle(session, now=NOW)) == 1
+    assert len(sequence.send_due(session, now=NOW)) == 1
 
 
 def test_every_function_says_so_when_there_is_no_such_campaign(session: Session) -> None:

@@ -36,14 +36,14 @@ def _launched(session: Session, count: int = 3, **given: object) -> UUID:
 def test_claim_hands_out_all_that_composing_takes_and_writes_nothing_but_the_group(session: Session) -> None:
     campaign_id = _launched(session, 1)
     (group,) = sequence.take(session, now=NOW)
-    (member,) = group.members
+    (email,) = group.emails
     enrollment = session.execute(text("SELECT id, state, next_at FROM enrollments")).one()
     assert (enrollment.state, enrollment.next_at) == ("active", NOW)
-    assert member.email_id == ids.of_step(enrollment.id, 1)
-    assert member.message_id == f"{member.email_id.hex}@cadencia.example"
-    assert (member.to, member.template, member.kind) == ("contacto0@empresa.example", "email_1_roi", "marketing")
-    assert (member.campaign_id, member.step, member.attempts, member.tried_since) == (campaign_id, 1, 0, NOW)
-    assert member.variables["link_calendly"] == sequence.VARIABLES["link_calendly"]
+    assert email.email_id == ids.of_step(enrollment.id, 1)
+    assert email.message_id == f"{email.email_id.hex}@cadencia.example"
+    assert (email.to, email.template, email.kind) == ("contacto0@empresa.example", "email_1_roi", "marketing")
+    assert (email.campaign_id, email.step, email.attempts, email.tried_since) == (campaign_id, 1, 0, NOW)
+    assert email.variables["link_calendly"] == sequence.VARIABLES["link_calendly"]
     assert session.scalar(text("SELECT count(*) FROM emails")) == 0
     named = session.execute(text("SELECT members, campaign_id, step, state FROM send_groups")).one()
     assert tuple(named) == ([enrollment.id], campaign_id, 1, "open")
@@ -76,7 +76,7 @@ def test_settling_makes_the_row_with_all_that_the_ledger_keeps(session: Session)
 )
 def test_the_sequence_waits_for_the_truth(session: Session, outcome: Outcome, status: str | None, state: str) -> None:
     _launched(session, 1)
-    sequence.settle(session, outcome, now=NOW)
+    sequence.send_due(session, outcome, now=NOW)
     assert session.scalar(text("SELECT status FROM emails")) == status
     step = 2 if status in ("sent", "failed") else 1
     assert session.execute(text("SELECT state, next_step FROM enrollments")).one() == (state, step)
@@ -85,9 +85,9 @@ def test_the_sequence_waits_for_the_truth(session: Session, outcome: Outcome, st
 
 def test_a_deferred_mail_is_tried_again_under_its_own_name_and_then_the_sequence_goes_on(session: Session) -> None:
     _launched(session, 1)
-    (first,) = sequence.settle(session, sequence.DEFERRED, now=NOW)
+    (first,) = sequence.send_due(session, sequence.DEFERRED, now=NOW)
     assert sequence.take(session, now=NOW) == []
-    (again,) = sequence.settle(session, now=NOW + DAY)
+    (again,) = sequence.send_due(session, now=NOW + DAY)
     assert (again.email_id, again.status) == (first.email_id, "sent")
     assert session.execute(text("SELECT attempts, status FROM emails")).one() == (2, "sent")
     enrollment = session.execute(text("SELECT state, next_step, next_at FROM enrollments")).one()
@@ -96,17 +96,17 @@ def test_a_deferred_mail_is_tried_again_under_its_own_name_and_then_the_sequence
 
 def test_what_was_given_back_with_its_connection_broken_is_due_a_minute_later(session: Session) -> None:
     _launched(session, 1)
-    sequence.settle(session, sequence.Untried("connection lost"), now=NOW)
+    sequence.send_due(session, sequence.Untried("connection lost"), now=NOW)
     assert sequence.take(session, now=NOW + timedelta(seconds=59)) == []
-    assert len(sequence.settle(session, now=NOW + timedelta(seconds=60))) == 1
+    assert len(sequence.send_due(session, now=NOW + timedelta(seconds=60))) == 1
 
 
 def test_the_sequence_runs_from_the_moment_each_mail_was_sent(session: Session) -> None:
     _launched(session, 2, days=(0, 3, 4))
-    sequence.settle(session, now=NOW + 2 * DAY)  # the first mail was late
+    sequence.send_due(session, now=NOW + 2 * DAY)  # the first mail was late
     assert sequence.take(session, now=NOW + 5 * DAY - timedelta(seconds=1)) == []
-    assert len(sequence.settle(session, now=NOW + 5 * DAY)) == 2
-    assert len(sequence.settle(session, now=NOW + 9 * DAY)) == 2
+    assert len(sequence.send_due(session, now=NOW + 5 * DAY)) == 2
+    assert len(sequence.send_due(session, now=NOW + 9 * DAY)) == 2
     assert set(session.scalars(text("SELECT state FROM enrollments"))) == {"finished"}
     assert set(session.scalars(text("SELECT email_followup_status FROM contacts"))) == {"email_3_sent"}
 
@@ -120,7 +120,7 @@ def test_a_closed_window_puts_off_what_is_due_to_its_next_opening(session: Sessi
     assert set(session.scalars(text("SELECT next_at FROM enrollments"))) == {NOW + DAY}
     assert not due.is_waiting(session, now=NOW + DAY - timedelta(seconds=1))
     assert due.is_waiting(session, now=NOW + DAY)
-    assert len(sequence.settle(session, now=NOW + DAY)) == 3
+    assert len(sequence.send_due(session, now=NOW + DAY)) == 3
 
 
 def test_campaigns_that_are_due_take_turns(session: Session) -> None:
@@ -129,7 +129,7 @@ def test_campaigns_that_are_due_take_turns(session: Session) -> None:
         campaigns.launch(session, sequence.create(session, name, days=(0,)), now=NOW)
     taken = sequence.take(session, now=NOW, limit=10)
     assert len(taken) == 10
-    assert all(first.origin != second.origin for first, second in pairwise(taken))
+    assert all(first.step != second.step for first, second in pairwise(taken))
 
 
 def test_claim_stops_a_contact_that_converted_or_was_suppressed_unnoticed(session: Session) -> None:
@@ -137,7 +137,7 @@ def test_claim_stops_a_contact_that_converted_or_was_suppressed_unnoticed(sessio
     free, converted, banned = sequence.people(session, 3)
     session.execute(text("UPDATE contacts SET converted = true WHERE id = :id"), {"id": converted})
     suppressions.add(session, [banned], "manual", now=NOW)
-    assert [member.contact_id for member in sequence.mails(sequence.take(session, now=NOW))] == [free]
+    assert [email.contact_id for email in sequence.mails(sequence.take(session, now=NOW))] == [free]
     rows = session.execute(text("SELECT contact_id, state, stop_reason, stopped_at FROM enrollments"))
     assert {row.contact_id: tuple(row)[1:] for row in rows} == {
         free: ("active", None, None),
@@ -156,36 +156,36 @@ def test_nothing_is_due_in_campaigns_that_are_not_running(session: Session, stat
 
 def test_a_pause_in_the_middle_of_a_drain_ends_the_claims(session: Session) -> None:
     campaign_id = _launched(session, 10)
-    agenda, hand = (
+    agenda, claimant = (
         due.agenda(session),
-        claim.Hand(senders.register(session, "testhost", 1), due.LANE, 60, started=True),
+        claim.Claimant(senders.register(session, "testhost", 1), due.LANE, 60, is_connected=True),
     )
-    assert agenda.claim(session, hand, limit=3, now=NOW) is not None
+    assert agenda.claim(session, claimant, limit=3, now=NOW) is not None
     campaigns.pause(session, campaign_id, "lunch", now=NOW)
-    assert agenda.claim(session, hand, limit=3, now=NOW) is None
+    assert agenda.claim(session, claimant, limit=3, now=NOW) is None
 
 
 def test_what_fell_due_behind_the_place_of_an_agenda_is_found_by_the_next_one(session: Session) -> None:
     _launched(session, 6, days=(0,))
-    hand = claim.Hand(senders.register(session, "testhost", 1), due.LANE, 60, started=True)
+    claimant = claim.Claimant(senders.register(session, "testhost", 1), due.LANE, 60, is_connected=True)
     agenda = due.agenda(session)
-    early = agenda.claim(session, hand, limit=3, now=NOW)
-    late = agenda.claim(session, hand, limit=3, now=NOW)
+    early = agenda.claim(session, claimant, limit=3, now=NOW)
+    late = agenda.claim(session, claimant, limit=3, now=NOW)
     assert early is not None
     assert late is not None
     sequence.record(session, [early], sequence.GIVEN_BACK, now=NOW)
-    assert agenda.claim(session, hand, limit=3, now=NOW) is None
-    again = due.agenda(session).claim(session, hand, limit=3, now=NOW)
+    assert agenda.claim(session, claimant, limit=3, now=NOW) is None
+    again = due.agenda(session).claim(session, claimant, limit=3, now=NOW)
     assert again is not None
-    assert [member.email_id for member in again.members] == [member.email_id for member in early.members]
+    assert [email.email_id for email in again.emails] == [email.email_id for email in early.emails]
 
 
 def test_a_mail_in_hand_has_a_story_before_it_has_a_row(session: Session) -> None:
     campaign_id = _launched(session, 1)
-    (member,) = sequence.mails(sequence.take(session, now=NOW))
-    told = outbox.story(session, member.email_id)
+    (email,) = sequence.mails(sequence.take(session, now=NOW))
+    told = outbox.details(session, email.email_id)
     assert (told.status, told.campaign_id, told.step, told.template) == ("sending", campaign_id, 1, "email_1_roi")
-    assert (told.contact_id, told.message_id, told.sent_at) == (member.contact_id, member.message_id, None)
+    assert (told.contact_id, told.message_id, told.sent_at) == (email.contact_id, email.message_id, None)
 
 
 def test_four_claimers_at_once_never_take_the_same_contact(ledger: str) -> None:
@@ -201,10 +201,10 @@ def test_four_claimers_at_once_never_take_the_same_contact(ledger: str) -> None:
         together.wait()
         while True:
             with transaction() as session:
-                group = agenda.claim(session, claim.Hand(sender, due.LANE, 60, started=True), limit=7, now=NOW)
+                group = agenda.claim(session, claim.Claimant(sender, due.LANE, 60, is_connected=True), limit=7, now=NOW)
             if group is None:
                 return taken
-            taken += [member.email_id for member in group.members]
+            taken += [email.email_id for email in group.emails]
 
     with ThreadPoolExecutor(4) as pool:
         everything = [email_id for taken in pool.map(claim_all, senders_ids) for email_id in taken]
@@ -216,10 +216,12 @@ def _drain(together: Barrier, now: datetime, outcome: Outcome) -> None:
     """Send all that is due in small groups, starting when the other caller does."""
     together.wait()
     with transaction() as session:
-        hand = claim.Hand(senders.register(session, "testhost", 1), due.LANE, 60, started=True)
+        claimant = claim.Claimant(senders.register(session, "testhost", 1), due.LANE, 60, is_connected=True)
         agenda = due.agenda(session)
     while group := retrying(
-        lambda session: claim.claim(session, hand, limit=20, now=now) or agenda.claim(session, hand, limit=20, now=now)
+        lambda session: (
+            claim.claim(session, claimant, limit=20, now=now) or agenda.claim(session, claimant, limit=20, now=now)
+        )
     ):
         retrying(lambda session, group=group: sequence.record(session, [group], outcome, now=now))
 

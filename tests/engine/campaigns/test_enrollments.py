@@ -41,7 +41,7 @@ def test_enroll_keeps_those_who_may_not_be_mailed_as_stopped(session: Session) -
     stopped = {contact_id: ("stopped", word, None) for contact_id, word in words.items()}
     assert _rows(session) == {free: ("active", None, None), **stopped}
     campaigns.launch(session, campaign_id, now=NOW)
-    assert len(sequence.settle(session, now=NOW)) == 1
+    assert len(sequence.send_due(session, now=NOW)) == 1
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_stop_ends_the_sequence_everywhere_and_cancels_what_is_queued(session: S
         ("marketing", True, "cancelled", "replied"),
         ("transactional", True, "queued", None),
     }
-    sent = sequence.settle(session, now=NOW + timedelta(days=1))
+    sent = sequence.send_due(session, now=NOW + timedelta(days=1))
     assert {mail.contact_id for mail in sent} == {stays}
     assert len(sent) == 2
 

@@ -37,7 +37,7 @@ def test_why_tells_where_a_contact_stands_at_each_point_of_its_way(session: Sess
     session.execute(text("UPDATE emails SET status = 'in_doubt'"))
     assert sentence() == "No mail was sent; it is in doubt whether the mail server took step 1."
     session.execute(text("UPDATE emails SET status = 'queued'"))
-    sequence.settle(session, now=NOW + 2 * DAY)
+    sequence.send_due(session, now=NOW + 2 * DAY)
     assert sentence() == "1 mail was sent; step 2 is due on 2026-11-07 09:00 UTC."
     stops.stop(session, [ana], "replied", now=NOW + 3 * DAY)
     assert sentence() == "1 mail was sent; stopped on 2026-11-05 09:00 UTC because the contact answered."
@@ -49,7 +49,7 @@ def test_why_tells_of_every_campaign_and_of_those_that_mailed_nothing(session: S
     (ana,) = sequence.people(session, 1)
     first = sequence.create(session, "Otoño", days=(0,))
     campaigns.launch(session, first, now=NOW)
-    sequence.settle(session, now=NOW)
+    sequence.send_due(session, now=NOW)
     suppressions.add(session, [ana], "unsubscribed", now=NOW)
     enrollments.enroll(session, sequence.create(session, "Invierno"), now=NOW + DAY)
     assert [(journey.campaign, journey.sentence) for journey in explain.why(session, ana, now=NOW)] == [
@@ -64,10 +64,10 @@ def test_funnel_adds_up_to_the_contacts_that_were_enrolled(session: Session) -> 
     suppressions.add(session, people[:1], "complaint", now=NOW)
     campaign_id = sequence.create(session, days=(0, 3))
     campaigns.launch(session, campaign_id, now=NOW)
-    sequence.settle(session, sequence.DEFERRED, now=NOW)
+    sequence.send_due(session, sequence.DEFERRED, now=NOW)
     stops.stop(session, people[1:3], "converted", now=NOW)
     session.execute(text("UPDATE emails SET status = 'in_doubt' WHERE contact_id = :id"), {"id": people[3]})
-    sequence.settle(session, now=NOW + DAY)
+    sequence.send_due(session, now=NOW + DAY)
     session.execute(text("UPDATE emails SET opened_at = sent_at WHERE contact_id = ANY(:ids)"), {"ids": people[4:8]})
     sequence.take(session, now=NOW + 4 * DAY)
     seen = funnel.of(session, campaign_id)

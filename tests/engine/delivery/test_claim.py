@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
-from engine.delivery import claim, outbox, senders
-from engine.delivery.claim import Group, Hand
+from engine.delivery import claim, outbox, senders, settle
+from engine.delivery.claim import Claimant, Group
 from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Paced, Phase, Rejected, Sent, Untried
 from errors import Fenced
 from models.session import transaction
@@ -24,7 +24,7 @@ LANE = "transactional"
 
 
 def take(session: Session, sender: UUID, *, limit: int = 100, started: bool = True) -> Group | None:
-    return claim.claim(session, Hand(sender, LANE, 60, started), limit=limit, now=NOW)
+    return claim.claim(session, Claimant(sender, LANE, 60, started), limit=limit, now=NOW)
 
 
 def settle_all(session: Session, outcomes: list[Outcome]) -> list[UUID]:
@@ -32,8 +32,8 @@ def settle_all(session: Session, outcomes: list[Outcome]) -> list[UUID]:
     orders.queue(session, len(outcomes))
     group = take(session, orders.sender(session))
     assert group is not None
-    claim.settle(session, group.id, list(zip(group.members, outcomes, strict=True)), now=NOW)
-    return [member.email_id for member in group.members]
+    settle.settle(session, group.id, list(zip(group.emails, outcomes, strict=True)), now=NOW)
+    return [email.email_id for email in group.emails]
 
 
 def column(session: Session, email_id: UUID, name: str) -> object:
@@ -45,10 +45,10 @@ def test_claim_hands_out_address_and_variables_decrypted(session: Session) -> No
     orders.queue(session)
     group = take(session, orders.sender(session))
     assert group is not None
-    member = group.members[0]
-    assert member.to == "persona0@empresa.example"
-    assert member.variables["nombre"] == "Ana"
-    assert orders.statuses(session, [member.email_id]) == ["sending"]
+    email = group.emails[0]
+    assert email.to == "persona0@empresa.example"
+    assert email.variables["nombre"] == "Ana"
+    assert orders.statuses(session, [email.email_id]) == ["sending"]
 
 
 def test_claim_without_a_connection_waits_as_claimed_until_start(session: Session) -> None:
@@ -70,7 +70,7 @@ def test_claim_takes_the_oldest_first_and_no_more_than_the_limit(session: Sessio
     early = orders.queue(session, 1, now=NOW - timedelta(hours=1))
     group = take(session, orders.sender(session), limit=1)
     assert group is not None
-    assert [member.email_id for member in group.members] == early
+    assert [email.email_id for email in group.emails] == early
     assert orders.statuses(session, late) == ["queued"]
 
 
@@ -86,7 +86,7 @@ def test_four_claimers_at_once_never_take_the_same_mail(ledger: str) -> None:
                 group = take(session, sender, limit=7)
             if group is None:
                 return
-            taken.extend(member.email_id for member in group.members)
+            taken.extend(email.email_id for email in group.emails)
 
     threads = [threading.Thread(target=claim_all, args=(sender,)) for sender in claimers]
     for thread in threads:
@@ -99,19 +99,19 @@ def test_four_claimers_at_once_never_take_the_same_mail(ledger: str) -> None:
 
 def test_claim_cancels_what_may_not_be_mailed_any_more(session: Session) -> None:
     ids = orders.queue(session, 2)
-    contact_id = outbox.story(session, ids[0]).contact_id
+    contact_id = outbox.details(session, ids[0]).contact_id
     suppressions.add(session, [contact_id], "unsubscribed", now=NOW)
     group = take(session, orders.sender(session))
     assert group is not None
     assert [dropped.email_id for dropped in group.dropped] == [ids[0]]
     assert orders.statuses(session, ids) == ["cancelled", "sending"]
-    assert outbox.story(session, ids[0]).reason == "unsubscribed"
+    assert outbox.details(session, ids[0]).reason == "unsubscribed"
 
 
 @pytest.mark.parametrize(("reason", "goes_out"), [("unsubscribed", True), ("hard_bounce", False), ("complaint", False)])
 def test_a_transactional_mail_obeys_only_death_and_complaint(session: Session, reason: str, goes_out: bool) -> None:
     ids = orders.queue(session, 1, kind="transactional")
-    suppressions.add(session, [outbox.story(session, ids[0]).contact_id], reason, now=NOW)
+    suppressions.add(session, [outbox.details(session, ids[0]).contact_id], reason, now=NOW)
     take(session, orders.sender(session))
     assert orders.statuses(session, ids) == ["sending" if goes_out else "cancelled"]
 
@@ -141,11 +141,14 @@ def test_the_ledger_keeps_the_relay_of_the_last_attempt(session: Session) -> Non
     later = Deferred(Phase.RCPT, 451, None, "451 later")
     for relay, outcome in (("one:587", later), ("two:25", Untried("dropped")), ("three:25", Untried("dropped"))):
         group = claim.claim(
-            session, Hand(orders.sender(session), LANE, 60, started=True), limit=1, now=NOW + timedelta(minutes=7)
+            session,
+            Claimant(orders.sender(session), LANE, 60, is_connected=True),
+            limit=1,
+            now=NOW + timedelta(minutes=7),
         )
         assert group is not None
-        results = [(group.members[0], outcome)]
-        claim.settle(session, group.id, results, relay=relay, now=NOW)
+        results = [(group.emails[0], outcome)]
+        settle.settle(session, group.id, results, relay=relay, now=NOW)
     told = session.execute(text("SELECT attempts, relay FROM emails ORDER BY attempts")).all()
     assert [tuple(row) for row in told] == [(0, None), (1, "one:587")]
 
@@ -177,9 +180,9 @@ def test_a_mail_deferred_past_its_time_fails_as_expired(session: Session) -> Non
     orders.queue(session, now=NOW - timedelta(hours=73))
     group = take(session, orders.sender(session))
     assert group is not None
-    claim.settle(session, group.id, [(group.members[0], Deferred(Phase.RCPT, 451, None, "451 later"))], now=NOW)
-    story = outbox.story(session, group.members[0].email_id)
-    assert (story.status, story.reason) == ("failed", "expired")
+    settle.settle(session, group.id, [(group.emails[0], Deferred(Phase.RCPT, 451, None, "451 later"))], now=NOW)
+    details = outbox.details(session, group.emails[0].email_id)
+    assert (details.status, details.reason) == ("failed", "expired")
 
 
 def test_message_id_is_the_same_on_every_attempt(session: Session) -> None:
@@ -187,21 +190,21 @@ def test_message_id_is_the_same_on_every_attempt(session: Session) -> None:
     sender = orders.sender(session)
     first = take(session, sender)
     assert first is not None
-    claim.settle(session, first.id, [(first.members[0], Untried(""))], now=NOW)
+    settle.settle(session, first.id, [(first.emails[0], Untried(""))], now=NOW)
     second = take(session, sender)
     assert second is not None
-    assert second.members[0].message_id == first.members[0].message_id
-    assert first.members[0].message_id.split("@") == [first.members[0].email_id.hex, "cadencia.example"]
+    assert second.emails[0].message_id == first.emails[0].message_id
+    assert first.emails[0].message_id.split("@") == [first.emails[0].email_id.hex, "cadencia.example"]
 
 
 def test_settling_twice_is_refused(session: Session) -> None:
     orders.queue(session)
     group = take(session, orders.sender(session))
     assert group is not None
-    results: list[tuple[claim.Member, Outcome]] = [(group.members[0], Sent("250 ok"))]
-    claim.settle(session, group.id, results, now=NOW)
+    results: list[tuple[claim.ClaimedEmail, Outcome]] = [(group.emails[0], Sent("250 ok"))]
+    settle.settle(session, group.id, results, now=NOW)
     with pytest.raises(Fenced, match="given to others"):
-        claim.settle(session, group.id, results, now=NOW)
+        settle.settle(session, group.id, results, now=NOW)
 
 
 def test_a_fenced_sender_may_not_write(session: Session) -> None:
@@ -238,7 +241,7 @@ def test_renewing_lengthens_the_lease_of_an_open_group_only(session: Session) ->
     claim.renew(session, group.id, lease_s=600)
     left = session.scalar(text("SELECT extract(epoch FROM leased_until - now()) FROM send_groups"))
     assert left == 600
-    claim.settle(session, group.id, [(group.members[0], Sent("250 ok"))], now=NOW)
+    settle.settle(session, group.id, [(group.emails[0], Sent("250 ok"))], now=NOW)
     with pytest.raises(Fenced):
         claim.renew(session, group.id, lease_s=600)
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.delivery import claim, in_doubt, outbox, recovery
-from engine.delivery.claim import Group, Hand
+from engine.delivery.claim import Claimant, Group
 from engine.delivery.recorder import Mark, Recording, Slot
 from models import ids
 from models.session import transaction
@@ -26,7 +26,7 @@ def slot(mark: Mark, code: int = 0, reply: bytes = b"", phase: int = 0) -> Slot:
 def left_behind(session: Session, count: int, *, started: bool = True) -> tuple[UUID, Group]:
     orders.queue(session, count)
     sender = orders.sender(session)
-    group = claim.claim(session, Hand(sender, "transactional", 60, started), limit=100, now=NOW)
+    group = claim.claim(session, Claimant(sender, "transactional", 60, started), limit=100, now=NOW)
     assert group is not None
     return sender, group
 
@@ -40,7 +40,7 @@ def sort(session: Session, sender: UUID, recording: Recording | None) -> list[st
 
 def test_each_mark_decides_about_its_message(session: Session) -> None:
     sender, group = left_behind(session, 5)
-    members = [member.email_id for member in group.members]
+    email_ids = [email.email_id for email in group.emails]
     marks = [
         slot(Mark.ANSWERED, 250, b"2.0.0 queued"),
         slot(Mark.ANSWERED, 550, b"550 5.1.1 no such user", phase=2),
@@ -48,26 +48,26 @@ def test_each_mark_decides_about_its_message(session: Session) -> None:
         slot(Mark.COMPLETE),
         slot(Mark.NOTHING),
     ]
-    sort(session, sender, Recording(sender, group.id, dict(zip(members, marks, strict=True)), "mail.example.com:587"))
-    assert orders.statuses(session, members) == ["sent", "failed", "queued", "in_doubt", "queued"]
-    assert outbox.story(session, members[0]).sent_at == REPLIED_AT
-    stories = [outbox.story(session, email_id) for email_id in members]
-    assert [story.attempts for story in stories] == [1, 1, 1, 1, 0]
-    assert [story.relay for story in stories] == ["mail.example.com:587"] * 4 + [None]
+    sort(session, sender, Recording(sender, group.id, dict(zip(email_ids, marks, strict=True)), "mail.example.com:587"))
+    assert orders.statuses(session, email_ids) == ["sent", "failed", "queued", "in_doubt", "queued"]
+    assert outbox.details(session, email_ids[0]).sent_at == REPLIED_AT
+    details = [outbox.details(session, email_id) for email_id in email_ids]
+    assert [each.attempts for each in details] == [1, 1, 1, 1, 0]
+    assert [each.relay for each in details] == ["mail.example.com:587"] * 4 + [None]
 
 
 def test_a_group_that_never_began_is_given_back_whole(session: Session) -> None:
     sender, group = left_behind(session, 3)
-    members = [member.email_id for member in group.members]
-    before = {member: slot(Mark.ANSWERED, 250, b"ok") for member in members}
+    email_ids = [email.email_id for email in group.emails]
+    before = {email_id: slot(Mark.ANSWERED, 250, b"ok") for email_id in email_ids}
     assert sort(session, sender, Recording(sender, ids.new(), before)) == ["queued"] * 3
-    assert orders.statuses(session, members) == ["queued"] * 3
+    assert orders.statuses(session, email_ids) == ["queued"] * 3
 
 
 def test_without_a_recorder_all_that_was_started_is_in_doubt(session: Session) -> None:
     sender, group = left_behind(session, 3)
     assert sort(session, sender, None) == ["in_doubt"] * 3
-    assert len(in_doubt.pending(session)) == len(group.members)
+    assert len(in_doubt.pending(session)) == len(group.emails)
 
 
 def test_without_a_recorder_what_was_only_claimed_is_given_back(session: Session) -> None:
@@ -86,7 +86,7 @@ def test_days_in_which_its_campaign_was_paused_do_not_count_as_tried(
     waiting = {"status": "queued", "sent_at": None, "due_at": NOW, "accepted_at": accepted_at}
     mail = mails.campaign_mail(session, campaign_id, **waiting)
     sender = orders.sender(session)
-    group = claim.claim(session, Hand(sender, "campaign", 60, started=True), limit=1, now=NOW)
+    group = claim.claim(session, Claimant(sender, "campaign", 60, is_connected=True), limit=1, now=NOW)
     assert group is not None
     answered = {mail.id: slot(Mark.ANSWERED, 451, b"4.3.0 later", phase=2)}
     assert sort(session, sender, Recording(sender, group.id, answered)) == [outcome]
@@ -101,21 +101,21 @@ def test_sorting_twice_changes_nothing(session: Session) -> None:
 def test_evidence_settles_a_doubt_as_sent(session: Session) -> None:
     sender, group = left_behind(session, 2)
     sort(session, sender, None)
-    members = [member.email_id for member in group.members]
-    proved = in_doubt.prove(session, members[:1], now=NOW)
-    assert [mail.email_id for mail in proved] == members[:1]
-    assert orders.statuses(session, members) == ["sent", "in_doubt"]
-    assert in_doubt.prove(session, members[:1], now=NOW) == []
+    email_ids = [email.email_id for email in group.emails]
+    proved = in_doubt.prove(session, email_ids[:1], now=NOW)
+    assert [mail.email_id for mail in proved] == email_ids[:1]
+    assert orders.statuses(session, email_ids) == ["sent", "in_doubt"]
+    assert in_doubt.prove(session, email_ids[:1], now=NOW) == []
 
 
 def test_a_doubt_sent_again_keeps_its_message_id(session: Session) -> None:
     sender, group = left_behind(session, 1)
     sort(session, sender, None)
-    email_id = group.members[0].email_id
+    email_id = group.emails[0].email_id
     assert in_doubt.resend(session, [email_id], now=NOW) == 1
-    again = claim.claim(session, Hand(sender, "transactional", 60, started=True), limit=1, now=NOW)
+    again = claim.claim(session, Claimant(sender, "transactional", 60, is_connected=True), limit=1, now=NOW)
     assert again is not None
-    assert again.members[0].message_id == group.members[0].message_id
+    assert again.emails[0].message_id == group.emails[0].message_id
 
 
 @pytest.mark.parametrize(("after_s", "found"), [(0.0, 1), (3600.0, 0)])

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from engine.campaigns import advance, campaigns, explain
 from engine.delivery import audit, claim
-from engine.delivery.claim import Hand
+from engine.delivery.claim import Claimant
 from engine.engagement import consent, reactions
 from tests import orders, sequence
 from tests.sequence import NOW
@@ -31,11 +31,11 @@ def _single(session: Session, **changes: object) -> UUID:
 
 
 def _taken(session: Session, lane: str = "transactional") -> list[UUID]:
-    hand = Hand(orders.sender(session), lane, 60, started=True)
-    group = claim.claim(session, hand, limit=100, now=SOON)
+    claimant = Claimant(orders.sender(session), lane, 60, is_connected=True)
+    group = claim.claim(session, claimant, limit=100, now=SOON)
     if group is not None and group.dropped:
         advance.dropped(session, group.dropped, now=SOON)
-    return [member.email_id for member in group.members] if group else []
+    return [email.email_id for email in group.emails] if group else []
 
 
 def _mail(session: Session, email_id: UUID) -> tuple[object, ...]:
@@ -68,7 +68,7 @@ def test_a_deferred_campaign_mail_is_not_sent_after_an_unsubscribe(
     session: Session, stop: Callable[[Session, UUID], None]
 ) -> None:
     _launched(session)
-    (deferred,) = sequence.settle(session, sequence.DEFERRED, now=NOW)
+    (deferred,) = sequence.send_due(session, sequence.DEFERRED, now=NOW)
     stop(session, deferred.email_id)
     assert sequence.mails(sequence.take(session, now=NOW + timedelta(days=2))) == []
     assert _mail(session, deferred.email_id)[0] == "cancelled"
@@ -78,7 +78,7 @@ def test_a_deferred_campaign_mail_is_not_sent_after_an_unsubscribe(
 @pytest.mark.parametrize("stop", [_withdraw, _suppress])
 def test_a_due_step_is_not_sent_after_an_unsubscribe(session: Session, stop: Callable[[Session, UUID], None]) -> None:
     contact_id = _launched(session)
-    (first,) = sequence.settle(session, now=NOW)
+    (first,) = sequence.send_due(session, now=NOW)
     stop(session, first.email_id)
     assert sequence.mails(sequence.take(session, now=PAST)) == []
     (journey,) = explain.why(session, contact_id, now=PAST)
@@ -104,7 +104,7 @@ def test_a_suppression_wins_over_a_pause(session: Session) -> None:
 
 def test_a_sequence_goes_on_after_a_pause_where_it_was(session: Session) -> None:
     contact_id = _launched(session)
-    (first,) = sequence.settle(session, now=NOW)
+    (first,) = sequence.send_due(session, now=NOW)
     consent.grant(session, consent.wish("paused", first.email_id, now=SOON))
     assert sequence.mails(sequence.take(session, now=NOW + timedelta(days=4))) == []
     (journey,) = explain.why(session, contact_id, now=NOW + timedelta(days=4))
@@ -112,23 +112,23 @@ def test_a_sequence_goes_on_after_a_pause_where_it_was(session: Session) -> None
         "1 mail was sent; step 2 waits because the contact asked for a pause until 2026-12-02 09:01 UTC."
     )
     assert journey.next_at == SOON + consent.PAUSE
-    assert [mail.step for mail in sequence.settle(session, now=PAST)] == [2]
-    assert [mail.step for mail in sequence.settle(session, now=PAST + timedelta(days=5))] == [3]
+    assert [mail.step for mail in sequence.send_due(session, now=PAST)] == [2]
+    assert [mail.step for mail in sequence.send_due(session, now=PAST + timedelta(days=5))] == [3]
     assert session.scalar(text("SELECT state FROM enrollments")) == "finished"
 
 
 def test_a_deferred_mail_waits_for_the_end_of_the_pause_and_is_sent_once(session: Session) -> None:
     _launched(session)
-    (deferred,) = sequence.settle(session, sequence.DEFERRED, now=NOW)
+    (deferred,) = sequence.send_due(session, sequence.DEFERRED, now=NOW)
     consent.grant(session, consent.wish("paused", deferred.email_id, now=SOON))
     assert sequence.mails(sequence.take(session, now=NOW + timedelta(days=1))) == []
-    (sent,) = sequence.settle(session, now=PAST)
+    (sent,) = sequence.send_due(session, now=PAST)
     assert (sent.email_id, _mail(session, sent.email_id)) == (deferred.email_id, ("sent", None))
 
 
 def test_a_pause_is_not_made_longer_and_can_be_taken_back(session: Session) -> None:
     _launched(session)
-    (first,) = sequence.settle(session, now=NOW)
+    (first,) = sequence.send_due(session, now=NOW)
     single = _single(session, to="contacto0@empresa.example")
     for moment in (SOON, SOON + timedelta(days=4)):
         consent.grant(session, consent.wish("paused", first.email_id, now=moment))
@@ -137,7 +137,7 @@ def test_a_pause_is_not_made_longer_and_can_be_taken_back(session: Session) -> N
     assert _taken(session) == [] and sequence.mails(sequence.take(session, now=later)) == []
     for _ in range(2):
         consent.grant(session, consent.wish("resumed", first.email_id, now=later))
-    assert sorted(mail.email_id for mail in sequence.settle(session, now=later) if mail.step == 2)
+    assert sorted(mail.email_id for mail in sequence.send_due(session, now=later) if mail.step == 2)
     assert _mail(session, single)[0] == "queued"  # of the other lane
     assert session.scalar(text("SELECT due_at FROM emails WHERE id = :id"), {"id": single}) == later
 

@@ -40,7 +40,7 @@ def row(session: Session, email_id: UUID) -> tuple[object, ...]:
 
 def test_an_open_before_the_settling_is_held_and_counts_after_it(session: Session) -> None:
     group = in_hand(session, 2)
-    first, second = (member.email_id for member in group.members)
+    first, second = (email.email_id for email in group.emails)
     assert early_events.record(session, [Arrival(first, "opened", SOON)], now=SOON) == [True]
     assert early_events.record(session, [Arrival(first, "opened", SOON)], now=SOON) == [False]
     assert row(session, first) == ("sending", None, group.id)
@@ -56,9 +56,9 @@ def test_an_open_before_the_settling_is_held_and_counts_after_it(session: Sessio
 
 def test_an_event_of_a_mail_nobody_has_in_hand_is_refused(session: Session) -> None:
     group = in_hand(session)
-    (member,) = group.members
-    assert member.enrollment_id is not None
-    for stranger in (ids.of_step(member.enrollment_id, 2), ids.new()):
+    (email,) = group.emails
+    assert email.enrollment_id is not None
+    for stranger in (ids.of_step(email.enrollment_id, 2), ids.new()):
         with pytest.raises(NotFound):
             early_events.record(session, [Arrival(stranger, "opened", SOON)], now=SOON)
     assert session.scalar(text("SELECT count(*) FROM emails")) == 0
@@ -66,27 +66,27 @@ def test_an_event_of_a_mail_nobody_has_in_hand_is_refused(session: Session) -> N
 
 def test_an_unsubscribing_before_the_settling_is_in_force_at_once(session: Session) -> None:
     group = in_hand(session)
-    (member,) = group.members
-    consent.grant(session, consent.wish("unsubscribed", member.email_id, now=SOON, one_click=True))
-    assert suppressions.suppressed(session, [member.contact_id]) == {member.contact_id: "unsubscribed"}
+    (email,) = group.emails
+    consent.grant(session, consent.wish("unsubscribed", email.email_id, now=SOON, one_click=True))
+    assert suppressions.suppressed(session, [email.contact_id]) == {email.contact_id: "unsubscribed"}
     sequence.record(session, [group], now=SOON)
     reactions.apply(session, now=SOON)
     assert session.execute(text("SELECT state, stop_reason FROM enrollments")).one() == ("stopped", "unsubscribed")
-    assert row(session, member.email_id)[0] == "sent"
+    assert row(session, email.email_id)[0] == "sent"
     assert sequence.take(session, now=NOW + timedelta(days=9)) == []
     assert audit.read(session).findings == ()
 
 
 def test_a_mail_that_is_given_back_after_an_early_event_waits_in_its_row(session: Session) -> None:
     group = in_hand(session)
-    (member,) = group.members
-    early_events.record(session, [Arrival(member.email_id, "opened", SOON)], now=SOON)
+    (email,) = group.emails
+    early_events.record(session, [Arrival(email.email_id, "opened", SOON)], now=SOON)
     sequence.record(session, [group], sequence.GIVEN_BACK, now=SOON)
-    assert row(session, member.email_id) == ("queued", None, None)
+    assert row(session, email.email_id) == ("queued", None, None)
     assert session.scalar(text("SELECT state FROM enrollments")) == "waiting"
     assert audit.read(session).findings == ()
-    (sent,) = sequence.settle(session, now=SOON)
-    assert (sent.email_id, sent.status) == (member.email_id, "sent")
+    (sent,) = sequence.send_due(session, now=SOON)
+    assert (sent.email_id, sent.status) == (email.email_id, "sent")
     assert audit.read(session).findings == ()
 
 
@@ -94,8 +94,8 @@ def test_a_mail_that_came_too_early_for_a_limit_is_due_at_its_turn_though_an_eve
     session: Session,
 ) -> None:
     group = in_hand(session)
-    (member,) = group.members
-    early_events.record(session, [Arrival(member.email_id, "opened", SOON)], now=SOON)
+    (email,) = group.emails
+    early_events.record(session, [Arrival(email.email_id, "opened", SOON)], now=SOON)
     sequence.record(session, [group], Paced(90.0), now=SOON)
     due = session.execute(text("SELECT status, due_at FROM emails")).one()
     assert tuple(due) == ("queued", SOON + timedelta(seconds=90))
@@ -104,12 +104,12 @@ def test_a_mail_that_came_too_early_for_a_limit_is_due_at_its_turn_though_an_eve
 def test_an_event_that_comes_while_its_group_is_settled_is_neither_lost_nor_too_early(ledger: str) -> None:
     with transaction() as session:
         group = in_hand(session)
-    (member,) = group.members
+    (email,) = group.emails
     recorded = threading.Event()
 
     def record() -> None:
         with transaction() as other:
-            early_events.record(other, [Arrival(member.email_id, "opened", SOON)], now=SOON)
+            early_events.record(other, [Arrival(email.email_id, "opened", SOON)], now=SOON)
         recorded.set()
 
     with transaction() as session:
@@ -120,13 +120,13 @@ def test_an_event_that_comes_while_its_group_is_settled_is_neither_lost_nor_too_
     thread.join()
     with transaction() as session:
         reactions.apply(session, now=SOON)
-        assert row(session, member.email_id) == ("sent", SOON, None)
+        assert row(session, email.email_id) == ("sent", SOON, None)
         assert session.scalar(text("SELECT count(*) FROM emails")) == 1
 
 
 def test_a_dead_senders_group_is_sorted_by_its_recorder_without_rows(session: Session) -> None:
     group = in_hand(session, 4)
-    sent, refused, doubtful, untouched = (member.email_id for member in group.members)
+    sent, refused, doubtful, untouched = (email.email_id for email in group.emails)
     replied = int(SOON.timestamp() * 1000)
     slots = {
         sent: Slot(Mark.ANSWERED, 0, 250, b"250 2.0.0 queued", replied),
@@ -149,7 +149,7 @@ def test_a_dead_senders_group_is_sorted_by_its_recorder_without_rows(session: Se
         doubtful: ("in_doubt", True),
         untouched: ("queued", False),
     }
-    assert outbox.story(session, sent).sent_at == SOON
+    assert outbox.details(session, sent).sent_at == SOON
     assert session.scalar(text("SELECT count(*) FROM emails")) == 3
     assert session.execute(text("SELECT state, given_back, in_doubt FROM send_groups")).one() == ("recovered", 1, 1)
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from engine.campaigns import campaigns
 from engine.delivery import audit, claim, early_events
-from engine.delivery.claim import Group, Hand
+from engine.delivery.claim import Claimant, Group
 from engine.delivery.outcomes import Outcome
 from engine.engagement import reactions
 from engine.tracking.events import Arrival
@@ -38,8 +38,8 @@ def in_hand(lane: str) -> Iterator[Group]:
 
 
 def claimed(session: Session, lane: str) -> Group:
-    hand = Hand(orders.sender(session), lane, 60, started=True)
-    group = claim.claim(session, hand, limit=10, now=NOW)
+    claimant = Claimant(orders.sender(session), lane, 60, is_connected=True)
+    group = claim.claim(session, claimant, limit=10, now=NOW)
     assert group is not None
     return group
 
@@ -54,7 +54,7 @@ def happened(event: str, email_id: UUID) -> None:
 
 def launched(session: Session, name: str, outcome: Outcome) -> UUID:
     campaigns.launch(session, sequence.create(session, name, days=(0,)), now=NOW)
-    (mail,) = sequence.settle(session, outcome, now=NOW)
+    (mail,) = sequence.send_due(session, outcome, now=NOW)
     return mail.email_id
 
 
@@ -79,9 +79,9 @@ def sent_and_queued() -> UUID:
 def ended(event: str, lane: str) -> bool:
     """Whether the next claim drops the mail for what the contact did."""
     with transaction() as session:
-        hand = Hand(orders.sender(session), lane, 60, started=True)
-        group = claim.claim(session, hand, limit=10, now=TOMORROW)
-        assert group is not None and not group.members
+        claimant = Claimant(orders.sender(session), lane, 60, is_connected=True)
+        group = claim.claim(session, claimant, limit=10, now=TOMORROW)
+        assert group is not None and not group.emails
         (mail,) = group.dropped
     with transaction() as session:
         status = session.execute(text("SELECT status, reason FROM emails WHERE id = :id"), {"id": mail.email_id}).one()
@@ -94,7 +94,7 @@ def ended(event: str, lane: str) -> bool:
 def test_a_mail_that_a_sender_had_locked_is_dropped_by_the_next_claim(ledger: str, event: str, lane: str) -> None:
     first = deferred_step() if lane == "campaign" else sent_and_queued()
     with in_hand(lane) as group:
-        assert len(group.members) == 1
+        assert len(group.emails) == 1
         happened(event, first)
     with transaction() as session:
         assert session.scalar(text("SELECT count(*) FROM emails WHERE status = 'queued'")) == 1  # stepped over
@@ -117,6 +117,6 @@ def test_a_mail_ordered_after_a_conversion_or_reply_goes_out(ledger: str, event:
     happened(event, sent_and_queued())
     with transaction() as session:
         orders.queue(session, 1, now=TOMORROW)
-        hand = Hand(orders.sender(session), "transactional", 60, started=True)
-        group = claim.claim(session, hand, limit=10, now=TOMORROW)
-    assert group is not None and len(group.members) == (event != "unsubscribed")
+        claimant = Claimant(orders.sender(session), "transactional", 60, is_connected=True)
+        group = claim.claim(session, claimant, limit=10, now=TOMORROW)
+    assert group is not None and len(group.emails) == (event != "unsubscribed")

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from engine import clock
 from engine.audience import contacts, suppressions
 from models.session import transaction
-from tests.sequence import VARIABLES, settle
+from tests.sequence import VARIABLES, send_due
 from tests.web.examples import fields
 
 URL = "/api/v1/campaigns"
@@ -45,7 +45,7 @@ def test_a_campaign_goes_from_draft_to_its_funnel(client: FlaskClient, marketer:
     launched = client.post(f"{URL}/{campaign_id}/launch", headers=marketer)
     assert (launched.status_code, launched.json["state"]) == (200, "running")
     with transaction() as session:
-        assert len(settle(session, now=clock.now())) == 3
+        assert len(send_due(session, now=clock.now())) == 3
     shown = client.get(f"{URL}/{campaign_id}", headers=marketer).json
     assert (shown["name"], shown["state"], shown["timezone"]) == ("Otoño", "running", "Europe/Madrid")
     assert shown["funnel"]["enrolled"] == 3

@@ -66,7 +66,7 @@ def test_show_tells_flags_score_and_why(client: FlaskClient, keeper: dict[str, s
     contact_id = imported("ana@a.example")
     with transaction() as session:
         campaigns.launch(session, sequence.create(session), now=clock.now())
-        sequence.settle(session, now=clock.now())
+        sequence.send_due(session, now=clock.now())
     shown = client.get(f"{URL}/{contact_id}", headers=keeper).json
     assert (shown["email"], shown["first_name"], shown["suppressed"]) == ("ana@a.example", "Ana", None)
     assert (shown["followup_status"], shown["flags"]["email_1_sent"], len(shown["flags"])) == ("email_1_sent", True, 9)

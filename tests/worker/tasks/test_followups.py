@@ -28,7 +28,7 @@ def _launched(contacts: int, **given: object) -> None:
 
 def _settle() -> None:
     with transaction() as session:
-        sequence.settle(session, now=clock.now())
+        sequence.send_due(session, now=clock.now())
 
 
 def test_call_due_rings_only_while_something_is_due(rung: list[str]) -> None:
