@@ -89,7 +89,7 @@ class _Drain:
 
     def _turn_s(self) -> float | None:
         """The seconds to the next turn of a mail that came too early for its domain, if that is soon."""
-        turn_s = self._sending.transport.turn_in_s()
+        turn_s = self._sending.transport.next_due_in_s()
         return turn_s if turn_s is not None and turn_s <= _TURN_S else None
 
     def _turn_comes(self, slice_ends: float) -> bool:
@@ -166,7 +166,7 @@ class _Drain:
         self._relay = self._sending.transport.name
         self._sending.recorder.begin(group.id, [email.email_id for email in group.emails], self._relay)
         own: dict[int, Outcome] = {}
-        turns = self._sending.transport.turns([email.to for email in group.emails], own)
+        turns = self._sending.transport.send_order([email.to for email in group.emails], own)
         messages = self._messages(group, turns, own)
         heard = self._sending.transport.send(
             messages, self._mail_from, self._sending.recorder, tick=lambda: self._tick(group, messages)

@@ -14,7 +14,7 @@ from uuid import UUID
 import settings
 from engine.delivery import senders
 from engine.delivery.recorder import Recorder
-from engine.delivery.relays import Relays
+from engine.delivery.relays.balancer import Relays
 from engine.messages import compose
 from models.session import transaction
 from worker import rescue, sender_setup

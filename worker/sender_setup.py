@@ -7,7 +7,8 @@ from email.utils import parseaddr
 
 import settings
 from engine import clock
-from engine.delivery.relays import Relays, recount, setup
+from engine.delivery.relays import balancer, config, daily_quota
+from engine.delivery.relays.balancer import Relays
 from engine.delivery.relays.daily_quota import Calendar
 from engine.messages import compose
 from engine.templates import templates
@@ -27,13 +28,13 @@ def composer() -> compose.Composer:
 
 def transport() -> Relays:
     """The way to the relays; opens its connections when they are needed. Raises InvalidInput."""
-    return setup.relays(Calendar(lambda: clock.now().date(), _sent_on))
+    return balancer.create(Calendar(lambda: clock.now().date(), _sent_on))
 
 
 def check() -> None:
     """End a process whose relays or limits are set wrongly, with status 2 and each fault on a plain line."""
     try:
-        setup.check()
+        config.check()
     except InvalidInput as refused:
         lines = "\n".join(f"{fault.field.upper()}: {fault.message}" for fault in refused.faults)
         print(f"Cadencia cannot start:\n{lines}", file=sys.stderr)
@@ -42,7 +43,7 @@ def check() -> None:
 
 def _sent_on(day: date) -> int:
     with transaction() as session:
-        return recount.sent_on(session, day)
+        return daily_quota.sent_on(session, day)
 
 
 def envelope_sender() -> str:

@@ -12,7 +12,7 @@ from cli import groups, terminal
 from errors import InvalidInput
 
 if TYPE_CHECKING:
-    from engine.delivery.relays.overview import Overview
+    from engine.delivery.relays.status import Overview
 
 _email_ids = click.argument("email_ids", metavar="EMAIL_ID…", nargs=-1, required=True)
 
@@ -107,30 +107,30 @@ def relays(is_trial: bool) -> None:
         _try_all()
         return
     from engine import clock
-    from engine.delivery.relays import carried, overview
+    from engine.delivery.relays import status
     from engine.delivery.relays.daily_quota import Calendar
     from models.session import transaction
 
-    known = overview.of_all(Calendar(lambda: clock.now().date(), _sent_on))
+    known = status.overview(Calendar(lambda: clock.now().date(), _sent_on))
     with transaction() as session:
-        carried_by = carried.since(session, clock.now() - timedelta(days=1))
+        sent = status.sent_since(session, clock.now() - timedelta(days=1))
     for relay in known:
         left = [] if relay.left_today is None else [f"{relay.left_today} left today"]
-        terminal.row(relay.name, _states(relay), relay.limits, *left, f"{carried_by.get(relay.name, 0)} in 24 h")
-        for reason in sorted({standing.why for standing in relay.standings if standing.why}):
+        terminal.row(relay.name, _states(relay), relay.limits, *left, f"{sent.get(relay.name, 0)} in 24 h")
+        for reason in sorted({each.why for each in relay.statuses if each.why}):
             terminal.row("", reason)
 
 
 def _states(relay: "Overview") -> str:
-    states = Counter(standing.state for standing in relay.standings)
+    states = Counter(status.state for status in relay.statuses)
     return ", ".join(f"{state} in {count}" for state, count in states.items()) or "not used recently"
 
 
 def _try_all() -> None:
-    from engine.delivery.relays import overview
+    from engine.delivery.relays import status
 
     has_failed = False
-    for name, fault in overview.try_out():
+    for name, fault in status.check_connections():
         terminal.row(name, fault or "can be used")
         has_failed = has_failed or bool(fault)
     if has_failed:
@@ -138,11 +138,11 @@ def _try_all() -> None:
 
 
 def _sent_on(day: date) -> int:
-    from engine.delivery.relays import recount
+    from engine.delivery.relays import daily_quota
     from models.session import transaction
 
     with transaction() as session:
-        return recount.sent_on(session, day)
+        return daily_quota.sent_on(session, day)
 
 
 def _parsed(email_ids: Sequence[str]) -> list[UUID]:

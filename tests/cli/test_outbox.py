@@ -9,8 +9,8 @@ from engine import clock
 from engine.delivery import claim, settle
 from engine.delivery.claim import Claimant
 from engine.delivery.outcomes import Sent
-from engine.delivery.relays import setup, status
-from engine.delivery.relays.status import Board, Standing
+from engine.delivery.relays import redis_store, status
+from engine.delivery.relays.status import RelayStatus, StatusBoard
 from models import ids
 from models.session import transaction
 from tests import orders
@@ -41,7 +41,7 @@ def test_relays_are_listed_with_their_limits_and_how_senders_stand_with_them(rel
     urls = "smtp://ana:secret@b.example?weight=3&rate=1200/m&connections=20&daily=500"
     with environment(SMTP_URL="smtps://a.example", SMTP_RELAYS=urls):
         for state, why in (("closed", ""), ("closed", ""), ("open", "it refused the credentials")):
-            Board(setup.store(), ids.new().hex).tell(Standing("b.example:587", state, why, 12.0))
+            StatusBoard(redis_store.configured(), ids.new().hex).publish(RelayStatus("b.example:587", state, why, 12.0))
         carry("b.example:587")
         shown = relays()
     assert shown.stdout.splitlines() == [
@@ -75,7 +75,7 @@ def test_trying_tells_which_cannot_be_used(relays: Run) -> None:
 
 def test_a_relay_that_is_not_in_the_settings_any_more_is_not_shown(relays: Run, broker: str) -> None:
     with environment(SMTP_URL="smtp://a.example"):
-        Board(setup.store(), "one").tell(Standing("gone.example:25", "closed", "", 0.0))
+        StatusBoard(redis_store.configured(), "one").publish(RelayStatus("gone.example:25", "closed", "", 0.0))
         shown = relays()
-        assert "gone.example:25" in status.read(setup.store())
+        assert "gone.example:25" in status.read(redis_store.configured())
     assert "gone.example" not in shown.output

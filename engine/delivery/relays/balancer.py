@@ -1,99 +1,115 @@
-"""All relays as one way out: each group of messages goes over one of them, and on to the next when that fails."""
+"""All relays as one transport: each group of messages goes over one of them, or the next one when that fails."""
 
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from uuid import uuid4
 
+import settings
 from engine.delivery import smtp
 from engine.delivery.outcomes import Outcome
-from engine.delivery.relays.domain_limits import Domains, Gate
-from engine.delivery.relays.relay import Way
-from engine.delivery.relays.status import Board
+from engine.delivery.relays import config, redis_store
+from engine.delivery.relays.daily_quota import Calendar
+from engine.delivery.relays.domain_limits import Admission, DomainLimits
+from engine.delivery.relays.relay import RelayChannel, SharedState
+from engine.delivery.relays.shared_rate import Sender
+from engine.delivery.relays.status import StatusBoard
 from engine.delivery.smtp import Reason
 
 log = logging.getLogger("cadencia.relays")
 
 _NOW_S = 0.005
-_SOON_S = 1.0  # a rate that has a moment within this time is waited for, a longer one is come back to
+_SOON_S = 1.0  # a rate with a permit within this time is waited for; otherwise the sender comes back later
+
+
+def create(calendar: Calendar) -> "Relays":
+    """Return the relays of the settings for this process, after its fork; connects nothing. Raises InvalidInput."""
+    sender = Sender(uuid4().hex, settings.current().pace_senders)
+    store = redis_store.configured()
+    shared = SharedState(store, sender, calendar)
+    channels = [RelayChannel(relay, shared) for relay in config.relays()]
+    limits = config.domain_limits()
+    domains = DomainLimits(limits, store, sender) if limits else None
+    return Relays(channels, domains, StatusBoard(store, sender.name))
 
 
 class Relays:
-    """The interface of `smtp.Transport`, over several of them. Belongs to one thread of one process, as they do.
+    """The interface of `smtp.Transport` over several of them. Belongs to one thread of one process, as they do.
 
-    Every group goes to the relay that has had the least for its weight, among those that can take it now; at a tie
-    to the first. `may_take`, `is_open` and `open` are about the relay whose turn it is, until `send` has used it.
+    Each group goes to the relay with the lowest load among those that can take it now; on a tie to the first.
+    `may_take`, `is_open` and `open` concern this next relay, until `send` has used it.
     """
 
-    def __init__(self, ways: Sequence[Way], domains: Domains | None, board: Board) -> None:
-        """Nothing is connected yet."""
-        self.rests_until = 0.0  # monotonic seconds: when to ask again after `may_take` gave 0
-        self._ways = ways
+    def __init__(self, channels: Sequence[RelayChannel], domains: DomainLimits | None, board: StatusBoard) -> None:
+        """Connect nothing yet."""
+        self.paused_until = 0.0  # monotonic: when to ask again after `may_take` returned 0
+        self._channels = channels
         self._domains = domains
         self._board = board
-        self._turn: Way | None = None
-        self._gate: Gate | None = None
-        self._able: Sequence[Way] = tuple(ways)
-        self._served = 0.0
+        self._next: RelayChannel | None = None
+        self._admission: Admission | None = None
+        self._usable: Sequence[RelayChannel] = tuple(channels)
+        self._load = 0.0
         self._is_urgent = False
 
     @property
     def is_open(self) -> bool:
-        """Whether a connection stands to the relay whose turn it is."""
-        way = self._choose()
-        return way is not None and way.transport.is_open
+        """Return True if there is a connection to the next relay."""
+        channel = self._choose()
+        return channel is not None and channel.transport.is_open
 
     @property
     def name(self) -> str:
-        """Which relay that is, as `outbox relays` names it."""
-        return self._chosen().plan.name
+        """Return the name of the next relay, as `outbox relays` shows it."""
+        return self._chosen().config.name
 
     @property
     def eight_bit(self) -> bool:
-        """Whether that relay takes 8-bit bodies."""
+        """Return True if the next relay takes 8-bit bodies."""
         return self._chosen().transport.eight_bit
 
     @property
     def smtputf8(self) -> bool:
-        """Whether that relay takes addresses outside ASCII."""
+        """Return True if the next relay takes addresses outside ASCII."""
         return self._chosen().transport.smtputf8
 
     def may_take(self, limit: int, *, is_urgent: bool = False) -> int:
-        """How many messages the next group may have, at most `limit`; 0 for none before `rests_until`.
+        """Return the size of the next group, at most `limit`; 0 for none before `paused_until`.
 
-        Urgent ones come before others where a rate is shared, and are not held back by the ceiling of a day.
+        Urgent messages precede others where a rate is shared, and the daily limit does not stop them.
         """
         self._is_urgent = is_urgent
-        self._turn = None
-        way = self._choose()
-        if way is None:
+        self._next = None
+        channel = self._choose()
+        if channel is None:
             return 0
-        return way.room(limit, is_alone=len(self._able) == 1)
+        return channel.capacity(limit, is_only_choice=len(self._usable) == 1)
 
     def open(self) -> None:
-        """Have a live connection to the relay whose turn it is, or else to the next. Raises RelayUnavailable."""
-        failed: list[Way] = []
-        error: smtp.RelayUnavailable | None = None
-        while (way := self._choose(failed)) is not None:
+        """Ensure a live connection to the next relay, or to the one after it. Raises RelayUnavailable."""
+        failed: list[RelayChannel] = []
+        first_error: smtp.RelayUnavailable | None = None
+        while (channel := self._choose(failed)) is not None:
             try:
-                way.open()
-            except smtp.RelayUnavailable as refused:
-                error = error or refused
-                self._note(way)
-                failed.append(way)
-                self._turn = None
+                channel.open()
+            except smtp.RelayUnavailable as error:
+                first_error = first_error or error
+                self._publish(channel)
+                failed.append(channel)
+                self._next = None
             else:
                 return
-        raise self._unavailable(error)
+        raise self._unavailable(first_error)
 
-    def turns(self, addresses: Sequence[str], refused: Collection[int]) -> Iterable[int | None]:
-        """In which order the messages to these addresses may go over that relay, by number; None for none just now.
+    def send_order(self, addresses: Sequence[str], refused: Collection[int]) -> Iterable[int | None]:
+        """Return the slots of messages to `addresses` in the order in which they may leave; None while none may.
 
-        Those in `refused` turned out to be none. It may end without all of them.
+        `refused` holds the slots that turned out not to be sent. The order may end without all slots.
         """
         if self._domains is None:
             return range(len(addresses))
-        self._gate = self._domains.gate(addresses, refused, is_urgent=self._is_urgent)
-        return self._gate
+        self._admission = self._domains.admission(addresses, refused, is_urgent=self._is_urgent)
+        return self._admission
 
     def send(
         self,
@@ -103,79 +119,79 @@ class Relays:
         *,
         tick: Callable[[], object] | None = None,
     ) -> dict[int, Outcome]:
-        """Like `smtp.Transport.send`; a message over the limit of its domain gets the outcome Paced."""
-        way, gate, urgent = self._chosen(), self._gate, self._is_urgent
-        behind: dict[int, Outcome] = {}
+        """Send like `smtp.Transport.send`; a message over the limit of its domain gets the outcome Paced."""
+        channel, admission, is_urgent = self._chosen(), self._admission, self._is_urgent
+        paced: dict[int, Outcome] = {}
         log = recorder
-        if gate is not None:
-            log, tick = gate.watch(recorder), _each(gate.renew, tick)
+        if admission is not None:
+            log, tick = admission.watch(recorder), _both(admission.renew, tick)
         try:
-            outcomes = way.send(messages, mail_from, log, tick=tick, is_urgent=urgent)
+            outcomes = channel.send(messages, mail_from, log, tick=tick, is_urgent=is_urgent)
         finally:
-            self._turn = self._gate = None
-            if gate is not None:
-                behind = gate.close()
-        way.served += len(outcomes) / way.plan.weight
-        self._note(way)
-        return outcomes | behind if behind else outcomes
+            self._next = self._admission = None
+            if admission is not None:
+                paced = admission.close()
+        channel.load += len(outcomes) / channel.config.weight
+        self._publish(channel)
+        return outcomes | paced if paced else outcomes
 
-    def turn_in_s(self) -> float | None:
-        """The seconds until a mail that came too early for its domain is due again; None when there is none."""
-        return self._domains.turn_in_s() if self._domains is not None else None
+    def next_due_in_s(self) -> float | None:
+        """Return the seconds until a message that was over its domain's limit is due again, None without one."""
+        return self._domains.next_due_in_s() if self._domains is not None else None
 
     def close_if_idle(self) -> None:
-        """Close what has been idle for its time, and leave shared connections to those who send."""
-        for way in self._ways:
-            way.rest()
+        """Close connections that were idle for too long, and release shared ones to processes that send."""
+        for channel in self._channels:
+            channel.idle()
 
     def close(self) -> None:
-        """Take leave of every relay; opens again on the next use."""
-        for way in self._ways:
-            way.rest()
-            way.transport.close()
+        """Send QUIT to every relay and close; the next use opens again."""
+        for channel in self._channels:
+            channel.idle()
+            channel.transport.close()
 
     def abort(self) -> None:
-        """Close everything at once, in whatever state."""
-        for way in self._ways:
-            way.transport.abort()
+        """Close everything at once, in any state."""
+        for channel in self._channels:
+            channel.transport.abort()
 
-    def _chosen(self) -> Way:
-        return self._choose() or self._ways[0]
+    def _chosen(self) -> RelayChannel:
+        return self._choose() or self._channels[0]
 
-    def _choose(self, failed: Collection[Way] = ()) -> Way | None:
-        """The relay whose turn it is; None when none can be used now."""
-        if self._turn is None:
-            self._turn = self._next(failed)
-        return self._turn
+    def _choose(self, failed: Collection[RelayChannel] = ()) -> RelayChannel | None:
+        """Return the next relay, None if no relay can be used now."""
+        if self._next is None:
+            self._next = self._lowest_load(failed)
+        return self._next
 
-    def _next(self, failed: Collection[Way]) -> Way | None:
-        rests_s = {way: way.rests_for_s(is_urgent=self._is_urgent) for way in self._ways}
-        able = _able({way: rest_s for way, rest_s in rests_s.items() if way not in failed})
-        if not able:
-            self.rests_until = time.monotonic() + max(min(rests_s.values()), _NOW_S)
+    def _lowest_load(self, failed: Collection[RelayChannel]) -> RelayChannel | None:
+        waits_s = {channel: channel.retry_after_s(is_urgent=self._is_urgent) for channel in self._channels}
+        usable = _usable({channel: wait_s for channel, wait_s in waits_s.items() if channel not in failed})
+        if not usable:
+            self.paused_until = time.monotonic() + max(min(waits_s.values()), _NOW_S)
             return None
-        for way in able:
-            if way not in self._able:  # what it did not carry in its absence is not made up for
-                way.served = max(way.served, self._served)
-        self._able = able
-        chosen = min(able, key=lambda way: way.served)
-        self._served = chosen.served
+        for channel in usable:
+            if channel not in self._usable:  # it does not make up for what it did not carry while unusable
+                channel.load = max(channel.load, self._load)
+        self._usable = usable
+        chosen = min(usable, key=lambda channel: channel.load)
+        self._load = chosen.load
         return chosen
 
     def _unavailable(self, error: smtp.RelayUnavailable | None) -> smtp.RelayUnavailable:
         if error is None:
-            error = smtp.RelayUnavailable(Reason.PAUSED, self._ways[0].breaker.why)
-        error.retry_after_s = max(0.0, self.rests_until - time.monotonic())
+            error = smtp.RelayUnavailable(Reason.PAUSED, self._channels[0].breaker.why)
+        error.retry_after_s = max(0.0, self.paused_until - time.monotonic())
         return error
 
-    def _note(self, way: Way) -> None:
-        """Tell the board, and the log when it is news."""
-        standing = way.standing()
-        if self._board.tell(standing) and (standing.state != "closed" or standing.why):
-            log.warning("relay_%s relay=%s why=%s", standing.state.replace("-", "_"), standing.name, standing.why)
+    def _publish(self, channel: RelayChannel) -> None:
+        """Publish the status of the relay, and log a change of its state."""
+        status = channel.status()
+        if self._board.publish(status) and (status.state != "closed" or status.why):
+            log.warning("relay_%s relay=%s why=%s", status.state.replace("-", "_"), status.name, status.why)
 
 
-def _each(first: Callable[[], object], second: Callable[[], object] | None) -> Callable[[], object]:
+def _both(first: Callable[[], object], second: Callable[[], object] | None) -> Callable[[], object]:
     def both() -> None:
         first()
         if second is not None:
@@ -184,8 +200,8 @@ def _each(first: Callable[[], object], second: Callable[[], object] | None) -> C
     return both
 
 
-def _able(rests_s: Mapping[Way, float]) -> Sequence[Way]:
-    """Those that can take a message now; or else the one that can soonest, if its rate alone makes it wait."""
-    now = [way for way, rest_s in rests_s.items() if rest_s <= _NOW_S]
-    soon = [way for way, rest_s in rests_s.items() if rest_s <= _SOON_S and not way.breaker.rests_for_s]
-    return now or sorted(soon, key=lambda way: rests_s[way])[:1]
+def _usable(waits_s: Mapping[RelayChannel, float]) -> Sequence[RelayChannel]:
+    """Return the relays that can take a message now, or else the one that can soonest if only its rate delays it."""
+    now = [channel for channel, wait_s in waits_s.items() if wait_s <= _NOW_S]
+    soon = [channel for channel, wait_s in waits_s.items() if wait_s <= _SOON_S and not channel.breaker.retry_after_s]
+    return now or sorted(soon, key=lambda channel: waits_s[channel])[:1]

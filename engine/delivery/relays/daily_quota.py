@@ -1,16 +1,22 @@
-"""What a relay may still carry on this day: counted in Redis for all, recounted from the ledger when Redis forgot."""
+"""The daily limit of a relay: its warm-up plan, and the count that all senders share through Redis."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
+from math import floor, log
 
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from engine.delivery.relays.options import Options
 from engine.delivery.relays.redis_store import Store
-from engine.delivery.relays.shared_rate import Member
-from engine.delivery.relays.warmup import WarmUp
+from engine.delivery.relays.shared_rate import Sender
 
-_BLOCK = 10  # messages reserved at once: what a process that is killed may lose of the day
+_BLOCK = 10  # messages reserved at once: a process that is killed loses at most so many of the day
 _RECOUNT_S = 30.0
+_UNLIMITED = 1_000_000_000  # a warm-up that has grown beyond this limits nothing
 
 _TAKE = """
 local used = redis.call('GET', KEYS[1]) or ARGV[3]
@@ -21,80 +27,117 @@ return {grant, tonumber(used) + grant}
 """
 
 
+_SENT = text("SELECT coalesce(sum(sent + failed), 0) FROM email_stats WHERE hour >= :start AND hour < :end")
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The day it is, and how many messages the ledger says have left on one; asked outside transactions."""
+    """The current day, and the number of messages sent on a day by the database; called outside transactions."""
 
     today: Callable[[], date]
     sent_on: Callable[[date], int]
 
 
-class Allowance:
-    """The messages of a day that are left to one relay, given out one by one from small blocks."""
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """A limit of `daily` messages; from the day `starts` it begins at `first` and grows by `growth` each day."""
 
-    def __init__(self, store: Store, name: str, plan: WarmUp, calendar: Calendar, member: Member) -> None:
+    daily: int | None = None
+    starts: date | None = None
+    first: int = 50
+    growth: float = 1.5
+
+    @classmethod
+    def read(cls, options: Options) -> "WarmUp":
+        """Read the options `daily` and `warmup`. Raises InvalidInput."""
+        daily, plan = options.count("daily"), options.warm_up("warmup")
+        return cls(daily, *plan) if plan else cls(daily)
+
+    def limit_on(self, day: date) -> int | None:
+        """Return the number of messages allowed on `day`, None for no limit. It is 0 before the plan starts."""
+        if self.starts is None:
+            return self.daily
+        age = (day - self.starts).days
+        if age < 0:
+            return 0
+        if log(self.first) + age * log(self.growth) > log(_UNLIMITED):
+            return self.daily
+        grown = floor(self.first * self.growth**age + 1e-6)  # 100 × 1.1 is 110, not 110.00000000000001 or 109
+        return grown if self.daily is None else min(grown, self.daily)
+
+
+class DailyQuota:
+    """The messages that one relay may still carry today, handed out one by one from small reserved blocks."""
+
+    def __init__(self, store: Store, name: str, plan: WarmUp, calendar: Calendar, sender: Sender) -> None:
         self._store = store
         self._name = name
         self._plan = plan
         self._calendar = calendar
-        self._senders = member.assumed_senders
-        self._stock = 0
-        self._stock_day: date | None = None
-        self._alone: tuple[date, int] | None = None  # the day, and what this process may still send on it
+        self._senders = sender.assumed_senders
+        self._reserved = 0
+        self._reserved_for: date | None = None
+        self._local: tuple[date, int] | None = None  # without Redis: the day, and this process's remaining messages
         self._recount_at = 0.0
 
-    def left(self) -> int | None:
-        """How many messages may still leave today, what this process has reserved included; None for any number."""
+    def remaining(self) -> int | None:
+        """Return the messages that may still leave today, this process's reserve included; None for no limit."""
         day = self._calendar.today()
-        ceiling = self._plan.ceiling(day)
-        if ceiling is None:
+        limit = self._plan.limit_on(day)
+        if limit is None:
             return None
-        _, used = self._reserve(day, 0, ceiling)
-        return max(0, ceiling - used) + self._kept(day)
+        _, used = self._reserve(day, 0, limit)
+        return max(0, limit - used) + self._reserved_on(day)
 
     def take(self, *, is_urgent: bool = False) -> bool:
-        """Count one message, if there is room for it; an urgent one is counted and always has room."""
+        """Count one message and return True if the limit allows it. An urgent one is counted and always allowed."""
         day = self._calendar.today()
-        if not self._kept(day):
-            ceiling = self._plan.ceiling(day)
-            if ceiling is None:
+        if not self._reserved_on(day):
+            limit = self._plan.limit_on(day)
+            if limit is None:
                 return True
-            self._stock_day = day
-            self._stock = self._reserve(day, _BLOCK, ceiling)[0]
-        if not self._stock and is_urgent:
-            self._stock = self._reserve(day, 1, 0, at_least=1)[0]
-        if not self._stock:
+            self._reserved_for = day
+            self._reserved = self._reserve(day, _BLOCK, limit)[0]
+        if not self._reserved and is_urgent:
+            self._reserved = self._reserve(day, 1, 0, at_least=1)[0]
+        if not self._reserved:
             return False
-        self._stock -= 1
+        self._reserved -= 1
         return True
 
-    def put_back(self, count: int) -> None:
-        """So many of the messages taken were not sent after all: the next ones have their place."""
-        self._stock += count
+    def give_back(self, count: int) -> None:
+        """Return `count` messages to the reserve that were counted and then not sent."""
+        self._reserved += count
 
-    def _kept(self, day: date) -> int:
-        return self._stock if day == self._stock_day else 0
+    def _reserved_on(self, day: date) -> int:
+        return self._reserved if day == self._reserved_for else 0
 
-    def _reserve(self, day: date, want: int, ceiling: int, *, at_least: int = 0) -> tuple[int, int]:
-        """(how many are granted, how many are used then), by Redis or else by this process's share of the ceiling."""
-        told = self._ask(day, want, ceiling, at_least, "")
-        if told is not None and told[0] < 0:
-            told = self._ask(day, want, ceiling, at_least, str(self._calendar.sent_on(day)))
-        if told is not None:
-            self._alone = None
-            return told
-        return self._reserve_alone(day, want, ceiling, at_least)
+    def _reserve(self, day: date, wanted: int, limit: int, *, at_least: int = 0) -> tuple[int, int]:
+        """Return the messages granted and the messages used; without Redis, of this process's share of the limit."""
+        reply = self._run(day, wanted, limit, at_least, "")
+        if reply is not None and reply[0] < 0:
+            reply = self._run(day, wanted, limit, at_least, str(self._calendar.sent_on(day)))
+        if reply is not None:
+            self._local = None
+            return reply
+        return self._reserve_locally(day, wanted, limit, at_least)
 
-    def _ask(self, day: date, want: int, ceiling: int, at_least: int, counted: str) -> tuple[int, int] | None:
-        told = self._store.run(_TAKE, [f"{self._name}:day:{day:%Y%m%d}"], [want, ceiling, counted, at_least])
-        return (int(told[0]), int(told[1])) if told is not None else None
+    def _run(self, day: date, wanted: int, limit: int, at_least: int, counted: str) -> tuple[int, int] | None:
+        reply = self._store.run(_TAKE, [f"{self._name}:day:{day:%Y%m%d}"], [wanted, limit, counted, at_least])
+        return (int(reply[0]), int(reply[1])) if reply is not None else None
 
-    def _reserve_alone(self, day: date, want: int, ceiling: int, at_least: int) -> tuple[int, int]:
-        """Without Redis: the share of one sender in what the ledger, read anew every 30 s, leaves of the day."""
-        if self._alone is None or self._alone[0] != day or time.monotonic() >= self._recount_at:
-            self._alone = day, max(0, ceiling - self._calendar.sent_on(day)) // self._senders
+    def _reserve_locally(self, day: date, wanted: int, limit: int, at_least: int) -> tuple[int, int]:
+        """Reserve from one sender's share of what the database leaves of the day, read again every 30 s."""
+        if self._local is None or self._local[0] != day or time.monotonic() >= self._recount_at:
+            self._local = day, max(0, limit - self._calendar.sent_on(day)) // self._senders
             self._recount_at = time.monotonic() + _RECOUNT_S
-        left = self._alone[1]
-        granted = max(at_least, min(want, left))
-        self._alone = day, max(0, left - granted)
-        return granted, ceiling - self._alone[1]
+        left = self._local[1]
+        granted = max(at_least, min(wanted, left))
+        self._local = day, max(0, left - granted)
+        return granted, limit - self._local[1]
+
+
+def sent_on(session: Session, day: date) -> int:
+    """Return the messages decided on `day` (UTC) over all relays; the statistics do not distinguish relays."""
+    start = datetime.combine(day, time_of_day(), UTC)
+    return int(session.execute(_SENT, {"start": start, "end": start + timedelta(days=1)}).scalar_one())

@@ -1,4 +1,4 @@
-"""One relay with all that governs its use: connections, breaker, rate, daily ceiling."""
+"""One relay with everything that governs its use: connections, circuit breaker, rate and daily limit."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,76 +7,75 @@ from math import ceil
 from engine.delivery import smtp
 from engine.delivery.outcomes import Deferred, Outcome, Paced, Sent, Untried
 from engine.delivery.relays.breaker import Breaker
-from engine.delivery.relays.config import Plan
-from engine.delivery.relays.connection_quota import Seats
-from engine.delivery.relays.daily_quota import Allowance, Calendar
-from engine.delivery.relays.pacer import BLOCK_S, Pacer
+from engine.delivery.relays.config import RelayConfig
+from engine.delivery.relays.connection_quota import ConnectionQuota
+from engine.delivery.relays.daily_quota import Calendar, DailyQuota
 from engine.delivery.relays.redis_store import Store
-from engine.delivery.relays.shared_rate import Member, Shared
-from engine.delivery.relays.status import Standing
+from engine.delivery.relays.shared_rate import BLOCK_S, RateLimiter, Sender, SharedRate
+from engine.delivery.relays.status import RelayStatus
 from engine.delivery.smtp import Reason
 
-PROBE = 10  # messages of the group that tries a relay after its rest
-_FULL_REST_S = 60.0  # at the ceiling of the day: how soon to look whether it is another day
+HALF_OPEN_GROUP = 10  # messages in the group that tries a relay after its breaker was open
+_DAY_RETRY_S = 60.0  # at the daily limit: how soon to check whether a new day has begun
 _LASTING = frozenset({Reason.AUTH, Reason.AUTH_UNSAFE, Reason.CERTIFICATE, Reason.TLS, Reason.TLS_MISSING})
-# Temporary refusals that speak of the relay, not of a mailbox: its system, its network (RFC 3463 sections 3.4, 3.5).
-_OF_THE_RELAY = ("4.3.", "4.4.")
+# Temporary refusals that concern the relay's system or network, not a mailbox (RFC 3463 sections 3.4 and 3.5).
+_RELAY_STATUSES = ("4.3.", "4.4.")
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all relays of a process share: Redis, who this process is, the calendar."""
+class SharedState:
+    """What all relays of a process share: Redis, the identity of the process, and the calendar."""
 
     store: Store
-    member: Member
+    sender: Sender
     calendar: Calendar
 
 
-class Way:
-    """One way out. `served` grows by messages over weight: the way with the least is next."""
+class RelayChannel:
+    """One configured relay. `load` is the messages it carried divided by its weight: the lowest is used next."""
 
-    def __init__(self, plan: Plan, around: Surroundings) -> None:
-        store, member, name = around.store, around.member, plan.name
-        self.plan = plan
-        self.served = 0.0
+    def __init__(self, config: RelayConfig, shared: SharedState) -> None:
+        store, sender, name = shared.store, shared.sender, config.name
+        self.config = config
+        self.load = 0.0
         self.breaker = Breaker()
-        self.transport = smtp.Transport(plan.relay, plan.limits)
-        self._pacer = Pacer(Shared(store, name, plan.rate, member)) if plan.rate else None
-        self._seats = Seats(store, name, plan.connections, member) if plan.connections else None
-        has_ceiling = plan.warm_up.daily or plan.warm_up.starts
-        self._allowance = Allowance(store, name, plan.warm_up, around.calendar, member) if has_ceiling else None
+        self.transport = smtp.Transport(config.relay, config.limits)
+        self._limiter = RateLimiter(SharedRate(store, name, config.rate, sender)) if config.rate else None
+        self._connections = ConnectionQuota(store, name, config.connections, sender) if config.connections else None
+        is_limited = config.warm_up.daily or config.warm_up.starts
+        self._daily = DailyQuota(store, name, config.warm_up, shared.calendar, sender) if is_limited else None
 
-    def rests_for_s(self, *, is_urgent: bool) -> float:
-        """The seconds until it can take a message; 0.0 for now. Asks Redis now and then, where there are limits."""
-        if rest_s := self.breaker.rests_for_s:
-            return rest_s
-        if self._allowance is not None and not is_urgent and self._allowance.left() == 0:
-            return _FULL_REST_S
-        if self._pacer is None:
+    def retry_after_s(self, *, is_urgent: bool) -> float:
+        """Return the seconds until it can take a message, 0.0 for now. With limits it sometimes asks Redis."""
+        if pause_s := self.breaker.retry_after_s:
+            return pause_s
+        if self._daily is not None and not is_urgent and self._daily.remaining() == 0:
+            return _DAY_RETRY_S
+        if self._limiter is None:
             return 0.0
-        self._pacer.is_urgent = is_urgent
-        return self._pacer.wait_s()
+        self._limiter.is_urgent = is_urgent
+        return self._limiter.wait_s()
 
-    def room(self, limit: int, *, is_alone: bool) -> int:
-        """How many messages the next group may have: as many as leave within a second, beside others within 0.1 s."""
+    def capacity(self, limit: int, *, is_only_choice: bool) -> int:
+        """Return the size of the next group: what leaves within a second, or 0.1 s when other relays are usable."""
         if self.breaker.state == "half-open":
-            limit = min(limit, PROBE)
-        if self._allowance is not None:
-            left = self._allowance.left()
-            limit = limit if left is None else min(limit, max(1, left))
-        if self._pacer is None:
+            limit = min(limit, HALF_OPEN_GROUP)
+        if self._daily is not None:
+            remaining = self._daily.remaining()
+            limit = limit if remaining is None else min(limit, max(1, remaining))
+        if self._limiter is None:
             return limit
-        in_a_second = self._pacer.in_a_second()
-        return min(limit, in_a_second if is_alone else ceil(in_a_second * BLOCK_S))
+        per_second = self._limiter.per_second()
+        return min(limit, per_second if is_only_choice else ceil(per_second * BLOCK_S))
 
     def open(self) -> None:
-        """Have a live connection. Raises RelayUnavailable, which the breaker then knows of."""
-        self._sit()
+        """Ensure one live connection. Records a failure in the breaker and raises RelayUnavailable."""
+        self._apply_connection_limit()
         try:
             self.transport.open()
         except smtp.RelayUnavailable as error:
             if error.reason is not Reason.PAUSED:
-                self._failed(error)
+                self._record_failure(error)
             raise
 
     def send(
@@ -88,65 +87,70 @@ class Way:
         tick: Callable[[], object] | None,
         is_urgent: bool,
     ) -> dict[int, Outcome]:
-        """As `smtp.Transport.send`, within the limits; what is over the ceiling of the day comes back Paced."""
-        self._sit()
-        if self._allowance is None:
-            outcomes = self.transport.send(messages, mail_from, log, tick=tick, pace=self._pacer)
-            self._judge(outcomes)
+        """Send like `smtp.Transport.send`, within the limits; messages over the daily limit get the outcome Paced."""
+        self._apply_connection_limit()
+        if self._daily is None:
+            outcomes = self.transport.send(messages, mail_from, log, tick=tick, pace=self._limiter)
+            self._record_outcomes(outcomes)
             return outcomes
-        over: dict[int, Outcome] = {}
-        counted = _counted(messages, self._allowance, over, is_urgent=is_urgent)
-        outcomes = self.transport.send(counted, mail_from, log, tick=tick, pace=self._pacer)
-        self._allowance.put_back(sum(isinstance(outcome, Untried) for outcome in outcomes.values()))
-        self._judge(outcomes)
-        return outcomes | over
+        over_limit: dict[int, Outcome] = {}
+        allowed = _within_daily_limit(messages, self._daily, over_limit, is_urgent=is_urgent)
+        outcomes = self.transport.send(allowed, mail_from, log, tick=tick, pace=self._limiter)
+        self._daily.give_back(sum(isinstance(outcome, Untried) for outcome in outcomes.values()))
+        self._record_outcomes(outcomes)
+        return outcomes | over_limit
 
-    def rest(self) -> None:
-        """Nothing is to be sent now: close what is stale, and leave our seats to those who send."""
+    def idle(self) -> None:
+        """Close idle connections and release shared ones. Call this when there is nothing to send."""
         self.transport.close_if_idle()
-        if self._seats is not None and self.transport.is_open:
-            self.transport.allow(self._seats.leave())
+        if self._connections is not None and self.transport.is_open:
+            self.transport.limit_connections(self._connections.release())
 
-    def standing(self) -> Standing:
-        """How it stands with this relay, as this process sees it."""
+    def status(self) -> RelayStatus:
+        """Return the status of the relay as this process sees it."""
         breaker = self.breaker
-        return Standing(self.plan.name, breaker.state, breaker.why, round(breaker.rests_for_s, 1))
+        return RelayStatus(self.config.name, breaker.state, breaker.why, round(breaker.retry_after_s, 1))
 
-    def _sit(self) -> None:
-        """Use as many connections as are ours now; one alone to try a relay after its rest."""
-        most = self.plan.limits.connections
-        if self._seats is not None:
-            most = self._seats.share(most)
-        self.transport.allow(1 if self.breaker.state == "half-open" else most)
+    def _apply_connection_limit(self) -> None:
+        """Use the connections granted to this process now, one alone while the breaker is half-open."""
+        limit = self.config.limits.connections
+        if self._connections is not None:
+            limit = self._connections.reserve(limit)
+        self.transport.limit_connections(1 if self.breaker.state == "half-open" else limit)
 
-    def _failed(self, error: smtp.RelayUnavailable) -> None:
-        self.breaker.failed(str(error), is_lasting=error.reason in _LASTING, pause_s=error.retry_after_s)
+    def _record_failure(self, error: smtp.RelayUnavailable) -> None:
+        self.breaker.record_failure(str(error), is_lasting=error.reason in _LASTING, pause_s=error.retry_after_s)
 
-    def _judge(self, outcomes: Mapping[int, Outcome]) -> None:
+    def _record_outcomes(self, outcomes: Mapping[int, Outcome]) -> None:
         failure = self.transport.failure
         if failure is not None:
-            self._failed(failure)
+            self._record_failure(failure)
             return
-        others = [outcome for outcome in outcomes.values() if not isinstance(outcome, Sent)]  # of nearly all, none
-        back = [words for outcome in others if (words := _words_of_the_relay(outcome))]
-        self.breaker.carried(len(outcomes), len(back), back[0] if back else "")
+        unsent = [outcome for outcome in outcomes.values() if not isinstance(outcome, Sent)]  # nearly always empty
+        failures = [text for outcome in unsent if (text := _relay_failure(outcome))]
+        self.breaker.record_group(len(outcomes), len(failures), failures[0] if failures else "")
 
 
-def _words_of_the_relay(outcome: Outcome) -> str:
-    """What was said of the relay itself, in refusing to take a message now; empty when nothing was."""
+def _relay_failure(outcome: Outcome) -> str:
+    """Return the reply if it says that the relay itself, and not a mailbox, cannot take the message now, else ""."""
     match outcome:
         case Untried(response):
             return response
         case Deferred(code=code, status=status, response=response):
-            return response if code == 421 or (status or "").startswith(_OF_THE_RELAY) else ""
+            return response if code == 421 or (status or "").startswith(_RELAY_STATUSES) else ""
     return ""
 
 
-def _counted(
-    messages: Iterable[smtp.OutgoingMessage | None], allowance: Allowance, over: dict[int, Outcome], *, is_urgent: bool
+def _within_daily_limit(
+    messages: Iterable[smtp.OutgoingMessage | None],
+    quota: DailyQuota,
+    over_limit: dict[int, Outcome],
+    *,
+    is_urgent: bool,
 ) -> Iterator[smtp.OutgoingMessage | None]:
+    """Yield the messages that the quota allows; note the others in `over_limit`, by slot."""
     for message in messages:
-        if message is None or allowance.take(is_urgent=is_urgent):
+        if message is None or quota.take(is_urgent=is_urgent):
             yield message
         else:
-            over[message.slot] = Paced(1.0)
+            over_limit[message.slot] = Paced(1.0)

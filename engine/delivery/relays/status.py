@@ -1,20 +1,37 @@
-"""The board on which every sending process tells how it stands with each relay; people read it."""
+"""The status of each relay: published by every sending process, and reported with its limits and its traffic."""
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 
-from engine.delivery import replies
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from engine.delivery import replies, smtp
+from engine.delivery.relays import config, redis_store
+from engine.delivery.relays.config import RelayConfig
+from engine.delivery.relays.daily_quota import Calendar, DailyQuota
 from engine.delivery.relays.redis_store import Store
+from engine.delivery.relays.shared_rate import Sender
 
-_EVERY_S = 10.0
-_KEPT_S = 90
+_PUBLISH_EVERY_S = 10.0
+_EXPIRE_S = 90
+_CHECK_TIMEOUT_S = 10.0
+_WORST_FIRST = ("open", "half-open", "closed")
 _WRITE = "return redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])"
+_SENT = text(
+    "SELECT relay, count(*) AS emails FROM emails WHERE sent_at >= :since AND relay IS NOT NULL GROUP BY relay"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One relay as one process sees it: `closed` works, `open` is left alone, `half-open` is to be tried; and why."""
+class RelayStatus:
+    """One relay as one process sees it: the state of its breaker, the last failure, and the seconds until a retry.
+
+    The names of the fields are those of the JSON in Redis.
+    """
 
     name: str
     state: str
@@ -22,30 +39,89 @@ class Standing:
     rests_for_s: float
 
 
-class Board:
-    """What this process has to tell; written when it changed, and now and then so that it stays."""
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One relay: its name, its limits in words, and its status in each process that sent lately, the worst first.
 
-    def __init__(self, store: Store, member: str) -> None:
+    `left_today` is the rest of the daily limit, None without a limit.
+    """
+
+    name: str
+    limits: str
+    statuses: tuple[RelayStatus, ...]
+    left_today: int | None
+
+
+class StatusBoard:
+    """Publishes the statuses of this process in Redis: on each change, and every 10 s because they expire."""
+
+    def __init__(self, store: Store, sender_name: str) -> None:
         self._store = store
-        self._member = member
-        self._told: dict[str, tuple[str, float]] = {}
+        self._sender_name = sender_name
+        self._published: dict[str, tuple[str, float]] = {}  # state and time, by relay
 
-    def tell(self, standing: Standing) -> bool:
-        """Write it down if it is time to; whether the state is another than before."""
+    def publish(self, status: RelayStatus) -> bool:
+        """Store the status if it is due, and return True if the state has changed."""
         now = time.monotonic()
-        before, at = self._told.get(standing.name, ("closed", float("-inf")))
-        if before == standing.state and now - at < _EVERY_S:
+        before, at = self._published.get(status.name, ("closed", float("-inf")))
+        if before == status.state and now - at < _PUBLISH_EVERY_S:
             return False
-        self._told[standing.name] = standing.state, now
-        clean = {**asdict(standing), "why": replies.redact(standing.why)}
-        self._store.run(_WRITE, [f"board:{standing.name}:{self._member}"], [json.dumps(clean), _KEPT_S])
-        return before != standing.state
+        self._published[status.name] = status.state, now
+        value = {**asdict(status), "why": replies.redact(status.why)}
+        self._store.run(_WRITE, [f"board:{status.name}:{self._sender_name}"], [json.dumps(value), _EXPIRE_S])
+        return before != status.state
 
 
-def read(store: Store) -> dict[str, list[Standing]]:
-    """By relay, how each process that sent within the last minute and a half stands with it; raises Unavailable."""
-    found: dict[str, list[Standing]] = {}
-    for told in store.find("board:*").values():
-        standing = Standing(**json.loads(told))
-        found.setdefault(standing.name, []).append(standing)
-    return found
+def read(store: Store) -> dict[str, list[RelayStatus]]:
+    """Return the published statuses of the last 90 s by relay, one for each process. Raises Unavailable."""
+    statuses: dict[str, list[RelayStatus]] = {}
+    for value in store.find("board:*").values():
+        status = RelayStatus(**json.loads(value))
+        statuses.setdefault(status.name, []).append(status)
+    return statuses
+
+
+def overview(calendar: Calendar) -> list[Overview]:
+    """Return every relay of the settings, in their order. Raises InvalidInput, and Unavailable without Redis."""
+    store = redis_store.configured()
+    statuses = read(store)
+    reader = Sender("", 1)
+    return [
+        Overview(
+            relay.name,
+            ", ".join(_limits(relay)),
+            tuple(sorted(statuses.get(relay.name, ()), key=lambda status: _WORST_FIRST.index(status.state))),
+            DailyQuota(store, relay.name, relay.warm_up, calendar, reader).remaining(),
+        )
+        for relay in config.relays()
+    ]
+
+
+def check_connections() -> Iterator[tuple[str, str]]:
+    """Connect to each relay, with TLS and credentials, and close. Yield its name and the error, "" for none."""
+    for relay in config.relays():
+        transport = smtp.Transport(relay.relay, replace(relay.limits, connect_timeout_s=_CHECK_TIMEOUT_S))
+        try:
+            transport.open()
+        except smtp.RelayUnavailable as error:
+            yield relay.name, str(error)
+        else:
+            transport.close()
+            yield relay.name, ""
+
+
+def sent_since(session: Session, moment: datetime) -> dict[str, int]:
+    """Return the number of e-mails each relay took since `moment`, by relay. For reports only: it reads the table."""
+    return {row.relay: row.emails for row in session.execute(_SENT, {"since": moment})}
+
+
+def _limits(relay: RelayConfig) -> Iterator[str]:
+    yield f"weight {relay.weight}"
+    if relay.rate:
+        yield f"{relay.rate.per_s:g}/s"
+    if relay.connections:
+        yield f"{relay.connections} connections"
+    if relay.warm_up.daily:
+        yield f"{relay.warm_up.daily} a day"
+    if relay.warm_up.starts:
+        yield f"warm-up from {relay.warm_up.starts} with {relay.warm_up.first}, times {relay.warm_up.growth:g} a day"

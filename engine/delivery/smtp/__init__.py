@@ -53,9 +53,9 @@ class Transport:
         """Why the relay could not be used the last time; None when it works or was not tried yet."""
         return self._pool.last_failure if self._pool.failures else None
 
-    def allow(self, connections: int) -> None:
+    def limit_connections(self, connections: int) -> None:
         """Have at most so many connections from now on; idle ones that are too many are closed."""
-        self._pool.allow(connections)
+        self._pool.limit_connections(connections)
 
     def open(self) -> None:
         """Have at least one live connection; safe to call again. Raises RelayUnavailable.

@@ -123,7 +123,7 @@ class Pool:
             self.forget(session)
         self._say_goodbye([session for session in self.sessions if session.last_used < oldest])
 
-    def allow(self, connections: int) -> None:
+    def limit_connections(self, connections: int) -> None:
         """Have at most so many connections from now on; idle ones that are too many are closed."""
         if connections != self.limits.connections:
             self.limits = replace(self.limits, connections=connections)

@@ -12,14 +12,15 @@ import pytest
 
 from engine.delivery import smtp
 from engine.delivery.outcomes import Deferred, InDoubt, Paced, Sent, Untried
-from engine.delivery.relays import Relays, config, domain_limits, status
-from engine.delivery.relays.breaker import Breaker, Tolerance
+from engine.delivery.relays import config, status
+from engine.delivery.relays.balancer import Relays
+from engine.delivery.relays.breaker import Breaker, Thresholds
 from engine.delivery.relays.daily_quota import Calendar
-from engine.delivery.relays.domain_limits import Domains
+from engine.delivery.relays.domain_limits import DomainLimits
 from engine.delivery.relays.redis_store import Store
-from engine.delivery.relays.relay import Surroundings, Way
-from engine.delivery.relays.shared_rate import Member
-from engine.delivery.relays.status import Board
+from engine.delivery.relays.relay import RelayChannel, SharedState
+from engine.delivery.relays.shared_rate import Sender
+from engine.delivery.relays.status import StatusBoard
 from models import ids
 from tests.engine.delivery.smtp.senders_side import FROM, QUICK, Marks, message, messages
 from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Drop, Rule, Server, Visit, usual
@@ -38,21 +39,23 @@ class Fleet:
     def server(self, rule: Rule = usual, **options: object) -> Server:
         return self._stack.enter_context(Server(rule, **options).running())  # type: ignore[arg-type]
 
-    def ways(self, *urls: str, redis: str = NOWHERE, sent: int = 0, client: smtp.Limits = QUICK) -> list[Way]:
+    def channels(
+        self, *urls: str, redis: str = NOWHERE, sent: int = 0, client: smtp.Limits = QUICK
+    ) -> list[RelayChannel]:
         calendar = Calendar(lambda: date(2026, 3, 2), lambda _: sent)
-        around = Surroundings(Store(redis), Member(ids.new().hex, 1), calendar)
-        return [Way(each, around) for each in config.read(urls[0], " ".join(urls[1:]), client)]
+        around = SharedState(Store(redis), Sender(ids.new().hex, 1), calendar)
+        return [RelayChannel(each, around) for each in config.parse_relays(urls[0], " ".join(urls[1:]), client)]
 
     def relays(
         self,
         *urls: str,
-        limits: Domains | None = None,
+        limits: DomainLimits | None = None,
         redis: str = NOWHERE,
         sent: int = 0,
         client: smtp.Limits = QUICK,
     ) -> Relays:
-        ways = self.ways(*urls, redis=redis, sent=sent, client=client)
-        one = Relays(ways, limits, Board(Store(redis), ids.new().hex))
+        channels = self.channels(*urls, redis=redis, sent=sent, client=client)
+        one = Relays(channels, limits, StatusBoard(Store(redis), ids.new().hex))
         self._stack.callback(one.abort)
         return one
 
@@ -75,7 +78,7 @@ def arrived(*servers: Server) -> list[int]:
 
 
 def after_the_rest(relays: Relays) -> None:
-    time.sleep(max(0.0, relays.rests_until - time.monotonic()) + 0.01)
+    time.sleep(max(0.0, relays.paused_until - time.monotonic()) + 0.01)
 
 
 def test_one_relay_is_used_as_the_client_alone_would_be(fleet: Fleet) -> None:
@@ -147,7 +150,7 @@ def test_refused_credentials_open_the_breaker_at_once_and_fail_nobodys_mail(flee
         alone.open()
     assert 25 < refused.value.retry_after_s <= 30
     assert (alone.may_take(100), alone.is_open) == (0, False)
-    assert 25 < alone.rests_until - time.monotonic() <= 30
+    assert 25 < alone.paused_until - time.monotonic() <= 30
 
 
 def test_when_none_can_be_had_the_soonest_time_is_told(fleet: Fleet) -> None:
@@ -164,11 +167,11 @@ def test_a_relay_that_says_of_all_that_it_is_ill_is_left_for_another_and_used_ag
     ill = [True]
     sick = fleet.server(lambda event, _visit: b"451 4.3.2 overloaded" if event == "RCPT" and ill[0] else None)
     works = fleet.server()
-    ways = fleet.ways(sick.url, works.url)
-    ways[0].breaker = Breaker(Tolerance(rest_s=0.2))
-    relays = Relays(ways, None, Board(Store(NOWHERE), "x"))
+    channels = fleet.channels(sick.url, works.url)
+    channels[0].breaker = Breaker(Thresholds(pause_s=0.2))
+    relays = Relays(channels, None, StatusBoard(Store(NOWHERE), "x"))
     assert all(isinstance(outcome, Deferred) for outcome in send(relays, 30))
-    assert ways[0].breaker.state == "open"
+    assert channels[0].breaker.state == "open"
     assert all(isinstance(outcome, Sent) for _ in range(3) for outcome in send(relays, 30))
     assert arrived(sick, works) == [0, 90]
     ill[0] = False
@@ -176,7 +179,7 @@ def test_a_relay_that_says_of_all_that_it_is_ill_is_left_for_another_and_used_ag
     while not sick.accepted:
         assert relays.may_take(250) in (10, 250)  # ten to try with
         send(relays, 10)
-    assert ways[0].breaker.state == "closed"
+    assert channels[0].breaker.state == "closed"
     relays.abort()
 
 
@@ -201,9 +204,9 @@ def test_a_lost_relay_comes_back_without_making_up_for_its_absence(fleet: Fleet)
     up = [False]
     first = fleet.server(lambda event, _visit: None if up[0] or event != "BANNER" else Drop())
     second = fleet.server()
-    ways = fleet.ways(first.url, second.url)
-    ways[0].breaker = Breaker(Tolerance(rest_s=0.1))
-    relays = Relays(ways, None, Board(Store(NOWHERE), "x"))
+    channels = fleet.channels(first.url, second.url)
+    channels[0].breaker = Breaker(Thresholds(pause_s=0.1))
+    relays = Relays(channels, None, StatusBoard(Store(NOWHERE), "x"))
     for _ in range(20):
         send(relays)
     up[0] = True
@@ -239,7 +242,7 @@ def test_a_rate_too_slow_to_wait_for_takes_nothing_until_its_time(fleet: Fleet, 
     assert relays.may_take(250) == 1
     send(relays)
     assert relays.may_take(250) == 0
-    assert 2.0 < relays.rests_until - time.monotonic() <= 3.0
+    assert 2.0 < relays.paused_until - time.monotonic() <= 3.0
 
 
 def test_at_the_ceiling_of_the_day_the_traffic_goes_to_another(fleet: Fleet, broker: str) -> None:
@@ -276,15 +279,15 @@ def test_messages_that_were_not_tried_do_not_count_against_the_day(fleet: Fleet,
     assert len(sent) == 12
 
 
-def limited(redis: str, limit: str, who: str = "x") -> Domains:
-    return Domains(domain_limits.read(limit), Store(redis), Member(who, 1))
+def limited(redis: str, limit: str, who: str = "x") -> DomainLimits:
+    return DomainLimits(config.parse_domain_limits(limit), Store(redis), Sender(who, 1))
 
 
 def send_in_turn(relays: Relays, addresses: list[str]) -> dict[int, object]:
     """One group to these addresses, in the order that limits allow."""
     relays.open()
-    turns = relays.turns(addresses, ())
-    batch = (None if slot is None else message(slot, addresses[slot]) for slot in turns)
+    send_order = relays.send_order(addresses, ())
+    batch = (None if slot is None else message(slot, addresses[slot]) for slot in send_order)
     return dict(relays.send(batch, FROM, Marks()))
 
 
@@ -359,17 +362,19 @@ def test_messages_whose_connection_breaks_leave_no_connection_of_their_domain_be
 def test_the_connections_of_a_relay_are_shared(fleet: Fleet, broker: str) -> None:
     server = fleet.server()
     limits = smtp.Limits(connections=8, pause_s=0.05)
-    around = [Surroundings(Store(broker), Member(who, 1), Calendar(date.today, lambda _: 0)) for who in "ab"]
-    one, two = (Way(config.read(f"{server.url}?connections=4", "", limits)[0], each) for each in around)
+    around = [SharedState(Store(broker), Sender(who, 1), Calendar(date.today, lambda _: 0)) for who in "ab"]
+    one, two = (
+        RelayChannel(config.parse_relays(f"{server.url}?connections=4", "", limits)[0], each) for each in around
+    )
     open_now: list[int] = []
-    for way in (one, two, one, two):
-        if way._seats is not None:
-            way._seats._renew_at = 0.0  # as if a second had passed
-        way.open()
-        way.send(messages(40), FROM, Marks(), tick=None, is_urgent=False)
-        open_now.append(len(way.transport._pool.sessions))
-    for way in (one, two):
-        way.transport.close()
+    for channel in (one, two, one, two):
+        if channel._connections is not None:
+            channel._connections._renew_at = 0.0  # as if a second had passed
+        channel.open()
+        channel.send(messages(40), FROM, Marks(), tick=None, is_urgent=False)
+        open_now.append(len(channel.transport._pool.sessions))
+    for channel in (one, two):
+        channel.transport.close()
     assert open_now[0] == 4
     assert sum(open_now[2:]) <= 4
 

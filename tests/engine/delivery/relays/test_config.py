@@ -6,15 +6,15 @@ import pytest
 
 from engine.delivery import smtp
 from engine.delivery.relays import config
+from engine.delivery.relays.daily_quota import WarmUp
 from engine.delivery.relays.gcra import Rate
-from engine.delivery.relays.warmup import WarmUp
 from errors import InvalidInput
 
 LIMITS = smtp.Limits()
 
 
 def test_one_url_is_one_relay_without_limits() -> None:
-    (only,) = config.read("smtp://relay.example", "", LIMITS)
+    (only,) = config.parse_relays("smtp://relay.example", "", LIMITS)
     assert (only.name, only.weight, only.rate, only.connections) == ("relay.example:587", 1, None, None)
     assert (only.warm_up, only.limits, only.relay.starttls) == (WarmUp(), LIMITS, "required")
 
@@ -24,7 +24,7 @@ def test_every_option_is_read_and_the_client_gets_its_own() -> None:
         "smtp://ana:s%40cret@b.example:2525?starttls=required&weight=3&rate=1200/m&connections=20"
         "&messages_per_connection=50&daily=5000&warmup=2026-03-02,100,2&helo=our.example"
     )
-    first, second = config.read("smtps://a.example", url, LIMITS)
+    first, second = config.parse_relays("smtps://a.example", url, LIMITS)
     assert (first.name, second.name) == ("a.example:465", "b.example:2525")
     assert (second.weight, second.rate, second.connections) == (3, Rate(20.0), 20)
     assert second.limits.messages_per_connection == 50
@@ -34,7 +34,8 @@ def test_every_option_is_read_and_the_client_gets_its_own() -> None:
 
 def test_two_accounts_at_one_server_are_two_relays() -> None:
     names = [
-        each.name for each in config.read("smtps://a:1@mx.example", "smtps://b:2@mx.example smtps://c.example", LIMITS)
+        each.name
+        for each in config.parse_relays("smtps://a:1@mx.example", "smtps://b:2@mx.example smtps://c.example", LIMITS)
     ]
     assert names == ["mx.example:465", "mx.example:465#2", "c.example:465"]
 
@@ -54,5 +55,5 @@ def test_two_accounts_at_one_server_are_two_relays() -> None:
 )
 def test_a_fault_names_the_relay_and_the_part_and_no_secret(url: str, told: str) -> None:
     with pytest.raises(InvalidInput, match=told) as refused:
-        config.read("smtp://first.example", f"smtp://second.example {url}", LIMITS)
+        config.parse_relays("smtp://first.example", f"smtp://second.example {url}", LIMITS)
     assert "a.example" not in str(refused.value).replace("smtp://", "")

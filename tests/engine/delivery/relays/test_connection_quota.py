@@ -1,28 +1,28 @@
 """The connections of a relay, shared among the processes that send over it."""
 
-from engine.delivery.relays.connection_quota import Seats
+from engine.delivery.relays.connection_quota import ConnectionQuota
 from engine.delivery.relays.redis_store import Store
-from engine.delivery.relays.shared_rate import Member
+from engine.delivery.relays.shared_rate import Sender
 from models import ids
 
 
-def seats(url: str, name: str, who: str, limit: int = 10) -> Seats:
-    return Seats(Store(url), name, limit, Member(who, 4))
+def quota(url: str, name: str, who: str, limit: int = 10) -> ConnectionQuota:
+    return ConnectionQuota(Store(url), name, limit, Sender(who, 4))
 
 
-def renewed(one: Seats, most: int = 64) -> int:
+def renewed(one: ConnectionQuota, most: int = 64) -> int:
     one._renew_at = 0.0  # as if a second had passed
-    return one.share(most)
+    return one.reserve(most)
 
 
 def test_one_alone_has_what_it_wants_up_to_the_limit(broker: str) -> None:
-    assert seats(broker, ids.new().hex, "a").share(4) == 4
-    assert seats(broker, ids.new().hex, "a").share(64) == 10
+    assert quota(broker, ids.new().hex, "a").reserve(4) == 4
+    assert quota(broker, ids.new().hex, "a").reserve(64) == 10
 
 
 def test_those_who_send_share_and_never_have_more_together(broker: str) -> None:
     name = ids.new().hex
-    a, b, c = (seats(broker, name, who) for who in "abc")
+    a, b, c = (quota(broker, name, who) for who in "abc")
     assert renewed(a) == 10
     assert renewed(b) == 1  # one it may always have; the others are taken
     assert [renewed(one) for one in (a, b)] == [5, 5]
@@ -32,12 +32,12 @@ def test_those_who_send_share_and_never_have_more_together(broker: str) -> None:
 
 def test_who_rests_keeps_one_and_leaves_the_rest_to_others(broker: str) -> None:
     name = ids.new().hex
-    a, b = (seats(broker, name, who) for who in "ab")
+    a, b = (quota(broker, name, who) for who in "ab")
     renewed(a), renewed(b), renewed(a), renewed(b)
-    assert a.leave() == 1
+    assert a.release() == 1
     assert renewed(b) == 9
 
 
 def test_without_redis_each_has_its_share() -> None:
     """10 connections among the 4 processes that are assumed."""
-    assert seats("redis://127.0.0.1:9/0", "x", "a").share(64) == 2
+    assert quota("redis://127.0.0.1:9/0", "x", "a").reserve(64) == 2

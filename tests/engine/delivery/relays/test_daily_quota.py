@@ -4,11 +4,10 @@ from datetime import date
 
 import pytest
 
-from engine.delivery.relays.daily_quota import Allowance, Calendar
+from engine.delivery.relays.daily_quota import Calendar, DailyQuota, WarmUp
 from engine.delivery.relays.options import Options
 from engine.delivery.relays.redis_store import Store
-from engine.delivery.relays.shared_rate import Member
-from engine.delivery.relays.warmup import WarmUp
+from engine.delivery.relays.shared_rate import Sender
 from errors import InvalidInput
 from models import ids
 
@@ -34,7 +33,7 @@ PLAN = [
 @pytest.mark.parametrize(("age", "ceiling"), PLAN)
 def test_the_ceiling_grows_by_half_each_day_up_to_the_daily_one(age: int, ceiling: int) -> None:
     plan = WarmUp(3_000, START, 50, 1.5)
-    assert plan.ceiling(date.fromordinal(START.toordinal() + age)) == ceiling
+    assert plan.limit_on(date.fromordinal(START.toordinal() + age)) == ceiling
 
 
 @pytest.mark.parametrize(
@@ -68,56 +67,56 @@ def test_a_bad_plan_is_refused_with_what_would_be_right(query: str) -> None:
 
 
 def test_without_a_plan_there_is_no_ceiling() -> None:
-    assert WarmUp().ceiling(START) is None
-    assert WarmUp(None, START, 50, 1.5).ceiling(date(2126, 1, 1)) is None  # grown beyond any need
+    assert WarmUp().limit_on(START) is None
+    assert WarmUp(None, START, 50, 1.5).limit_on(date(2126, 1, 1)) is None  # grown beyond any need
 
 
-def allowance(url: str, name: str, *, daily: int = 25, sent: int = 0, day: list[date] | None = None) -> Allowance:
+def quota(url: str, name: str, *, daily: int = 25, sent: int = 0, day: list[date] | None = None) -> DailyQuota:
     days = day or [START]
-    return Allowance(Store(url), name, WarmUp(daily), Calendar(lambda: days[0], lambda _: sent), Member("x", 4))
+    return DailyQuota(Store(url), name, WarmUp(daily), Calendar(lambda: days[0], lambda _: sent), Sender("x", 4))
 
 
-def taken(one: Allowance, tries: int = 100) -> int:
+def taken(one: DailyQuota, tries: int = 100) -> int:
     return sum(one.take() for _ in range(tries))
 
 
 def test_processes_share_the_ceiling_and_never_pass_it(broker: str) -> None:
     name = ids.new().hex
-    one, two = (allowance(broker, name) for _ in range(2))
+    one, two = (quota(broker, name) for _ in range(2))
     assert one.take() and two.take()  # each has reserved ten
-    assert one.left() == 14
+    assert one.remaining() == 14
     assert taken(one) + taken(two) + 2 == 25
-    assert (one.left(), two.left()) == (0, 0)
+    assert (one.remaining(), two.remaining()) == (0, 0)
 
 
 def test_what_was_not_sent_after_all_is_there_for_the_next(broker: str) -> None:
-    one = allowance(broker, ids.new().hex)
+    one = quota(broker, ids.new().hex)
     assert taken(one) == 25
-    one.put_back(3)
-    assert one.left() == 3
+    one.give_back(3)
+    assert one.remaining() == 3
     assert taken(one) == 3
 
 
 def test_a_new_day_begins_anew(broker: str) -> None:
     day = [START]
-    one = allowance(broker, ids.new().hex, day=day)
+    one = quota(broker, ids.new().hex, day=day)
     assert taken(one) == 25
     day[0] = date(2026, 3, 3)
     assert taken(one) == 25
 
 
 def test_when_redis_forgot_the_ledger_is_asked(broker: str) -> None:
-    assert taken(allowance(broker, ids.new().hex, sent=20)) == 5
-    assert taken(allowance(broker, ids.new().hex, sent=200)) == 0
+    assert taken(quota(broker, ids.new().hex, sent=20)) == 5
+    assert taken(quota(broker, ids.new().hex, sent=200)) == 0
 
 
 def test_without_redis_each_takes_its_share_of_what_the_ledger_leaves() -> None:
     """(25 − 5) ÷ 4 processes."""
-    assert taken(allowance(NOWHERE, "x", sent=5)) == 5
+    assert taken(quota(NOWHERE, "x", sent=5)) == 5
 
 
 def test_urgent_mail_is_counted_and_goes_beyond_the_ceiling(broker: str) -> None:
-    one = allowance(broker, ids.new().hex)
+    one = quota(broker, ids.new().hex)
     assert taken(one) == 25
     assert one.take(is_urgent=True) and one.take(is_urgent=True)
     assert not one.take()

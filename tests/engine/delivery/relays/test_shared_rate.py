@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from engine.delivery.relays.gcra import Rate, Timeline
-from engine.delivery.relays.pacer import Pacer
+from engine.delivery.relays.gcra import LocalRate, Rate
 from engine.delivery.relays.redis_store import Store
-from engine.delivery.relays.shared_rate import Member, Shared
+from engine.delivery.relays.shared_rate import RateLimiter, Sender, SharedRate
 from models import ids
 
 SECONDS = 2.5
@@ -21,13 +20,13 @@ def name() -> str:
     return ids.new().hex
 
 
-def shared(url: str, name: str, rate: Rate, who: str = "one", senders: int = 4) -> Shared:
-    return Shared(Store(url), name, rate, Member(who, senders))
+def shared(url: str, name: str, rate: Rate, who: str = "one", senders: int = 4) -> SharedRate:
+    return SharedRate(Store(url), name, rate, Sender(who, senders))
 
 
 def _send_for(url: str, name: str, per_s: float, who: str, together: Any, counts: Any) -> None:
     """As a sender does for 2.5 seconds: take whenever one may, and tell at what times, from the common start on."""
-    pacer = Pacer(shared(url, name, Rate(per_s), who))
+    pacer = RateLimiter(shared(url, name, Rate(per_s), who))
     together.wait(60)
     start = time.monotonic()
     taken: list[float] = []
@@ -62,14 +61,14 @@ def test_two_processes_share_one_rate_smoothly(broker: str, name: str, per_s: fl
 def test_redis_counts_as_a_process_alone_does(broker: str, name: str) -> None:
     """The script and the class are one arithmetic; at a slow rate the time between the calls is nothing."""
     dice = random.Random(7)
-    far, near = shared(broker, name, Rate(0.5, burst_s=4.0)), Timeline(Rate(0.5, burst_s=4.0))
+    far, near = shared(broker, name, Rate(0.5, burst_s=4.0)), LocalRate(Rate(0.5, burst_s=4.0))
     for _ in range(60):
         want, within_s, line = dice.randint(1, 3), dice.choice([0.0, 3.0, 9.0]), dice.random() < 0.3
         if line:
-            assert far.line_up(want).wait_s == pytest.approx(near.line_up(want).wait_s, abs=0.5)
+            assert far.enqueue(want).wait_s == pytest.approx(near.enqueue(want).wait_s, abs=0.5)
         else:
             there, here = far.take(want, within_s=within_s), near.take(want, within_s=within_s)
-            assert there.messages == here.messages
+            assert there.permits == here.permits
             assert there.wait_s == pytest.approx(here.wait_s, abs=0.5)
 
 
@@ -81,7 +80,7 @@ def test_each_knows_how_many_there_are(broker: str, name: str) -> None:
 
 def test_without_redis_each_keeps_to_its_share(name: str, caplog: pytest.LogCaptureFixture) -> None:
     alone = shared("redis://127.0.0.1:9/0", name, Rate(1_000), senders=4)
-    pacer, end, sent = Pacer(alone), time.monotonic() + 1.0, 0
+    pacer, end, sent = RateLimiter(alone), time.monotonic() + 1.0, 0
     while time.monotonic() < end:
         wait_s = pacer()
         sent += not wait_s
@@ -93,17 +92,17 @@ def test_without_redis_each_keeps_to_its_share(name: str, caplog: pytest.LogCapt
 
 
 def test_urgent_mail_does_not_stand_behind_a_full_rate(broker: str, name: str) -> None:
-    campaign, reset = (Pacer(shared(broker, name, Rate(2), who)) for who in ("campaign", "reset"))
+    campaign, reset = (RateLimiter(shared(broker, name, Rate(2), who)) for who in ("campaign", "reset"))
     reset.is_urgent = True
     assert campaign() == 0.0
     assert campaign() > 0.3
     wait_s = reset.wait_s()
     assert 0.3 < wait_s < 0.6  # the next moment is reserved for it at once
-    assert Pacer(shared(broker, name, Rate(2), "other campaign")).wait_s() > 0.5
+    assert RateLimiter(shared(broker, name, Rate(2), "other campaign")).wait_s() > 0.5
 
 
 def test_a_reservation_that_was_not_used_in_time_is_no_burst_later(broker: str, name: str) -> None:
-    pacer = Pacer(shared(broker, name, Rate(200)))
+    pacer = RateLimiter(shared(broker, name, Rate(200)))
     assert pacer() == 0.0
     time.sleep(0.5)
     at_once = 0
@@ -113,7 +112,7 @@ def test_a_reservation_that_was_not_used_in_time_is_no_burst_later(broker: str, 
 
 
 def test_asking_a_pacer_costs_next_to_nothing(broker: str, name: str) -> None:
-    pacer = Pacer(shared(broker, name, Rate(5_000_000)))
+    pacer = RateLimiter(shared(broker, name, Rate(5_000_000)))
     assert pacer() == 0.0
     start = time.process_time()
     for _ in range(50_000):
