@@ -13,7 +13,6 @@ STANDARD = sys.stdlib_module_names
 MAIL_LIBRARIES = {"smtplib", "aiosmtplib", "imaplib", "poplib", "aiosmtpd"}
 SOCKETS = {"socket.socket", "socket.create_connection", "socket.socketpair", "ssl.create_default_context"}
 ENTRY_POINTS = {"web", "worker", "cli"}
-DRAINS = "cli/commands/events.py"  # until draining the spool is in engine
 SMTP = "engine/delivery/smtp/"
 OURS = {"engine", "models", "web", "worker", "cli", "local", "bench", "tests", "settings", "errors", "celery_config"}
 
@@ -54,8 +53,7 @@ def test_models_import_no_layer_above_them_and_engine_none_above_it() -> None:
 def test_the_entry_points_know_nothing_of_each_other() -> None:
     for side in ENTRY_POINTS:
         for name, tree in repository.sources(side).items():
-            others = ENTRY_POINTS - {side} - ({"web"} if name == DRAINS else set())
-            assert not roots(tree) & others, name
+            assert not roots(tree) & (ENTRY_POINTS - {side}), name
 
 
 def test_nothing_that_is_shipped_imports_what_is_around_it() -> None:
