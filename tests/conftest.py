@@ -1,88 +1,54 @@
-"""What every test may ask for: a fresh ledger, a broker, and the environment that points at them."""
+"""Fixtures for every test: a fresh database, a broker, a mail server, and the environment that points at them.
+
+They import what they need when they are first used, so that a test of pure code starts at once.
+"""
 
 import os
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
-from sqlalchemy.orm import Session
 
-import settings
-from local.mail.inbox import Inbox
-from local.mail.mailstore import Mailstore
-from local.mail.receiver import DEMO_RULES
-from models import migrations, vault
-from models import session as database
-from tests.services import embedded_postgres, embedded_valkey
-from worker import process
+from tests import scratch
+from tests.environment import TEST_ENVIRONMENT, environment, forget_settings, settled
 
-TEST_ENVIRONMENT = {
-    "JWT_SECRET_KEY": "a secret of the tests, at least 32 bytes long",
-    "FERNET_KEYS": "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk=",
-    "INDEX_KEY": "an index key of the tests, 32 bytes or more",
-    "TRACKING_KEYS": "dHJhY2tpbmcta2V5LW9mLXRlc3RzLTMyLWJ5dGVzLiE=",
-    "MAIL_FROM": "Cadencia <hola@cadencia.example>",
-    "SMTP_URL": "smtp://127.0.0.1:9",
-    "CELERY_BROKER_URL": "redis://127.0.0.1:9/0",
-    "PUBLIC_URL": "http://127.0.0.1:8000",
-    "BELL_ENABLED": "false",
-    "ENVIRONMENT": "test",
-}
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from local.mail.mailstore import Mailstore
+    from local.postgres import Postgres
+    from local.valkey import Valkey
+
+__all__ = ["TEST_ENVIRONMENT", "environment", "forget_settings", "settled"]
+
 os.environ.update(TEST_ENVIRONMENT)
-
 _numbers = count(1)
 
 
-def forget_settings() -> None:
-    """Drop what this process made from its environment, so that the next use reads it anew."""
-    if database.engine.cache_info().currsize:
-        database.engine().dispose()
-    for cached in (settings.current, vault.current, database.engine):
-        cached.cache_clear()
-
-
-def settled() -> None:
-    """Wait until the hits that this process answered are in the ledger."""
-    for thread in threading.enumerate():
-        if thread.name == "spool-drain":
-            thread.join(10)
-
-
-@contextmanager
-def environment(**values: str) -> Iterator[None]:
-    """The process with these variables in its environment, and all that was made from it made anew."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    forget_settings()
-    try:
-        yield
-    finally:
-        forget_settings()
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run a temporary folder of its own; test processes of xdist share their controller's."""
+    if not hasattr(config, "workerinput"):
+        context = scratch.folder()
+        context.__enter__()
+        config.add_cleanup(lambda: context.__exit__(None, None, None))
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Any]:
+def postgres() -> "Iterator[Postgres]":
     """One PostgreSQL of this test process, with a migrated template database to clone."""
-    with embedded_postgres() as server:
-        server.create("template")
-        with environment(DATABASE_URL=server.url("template")):
-            migrations.upgrade()
+    from tests import services
+
+    with services.embedded_postgres() as server:
         yield server
 
 
 @pytest.fixture
-def ledger(postgres: Any, tmp_path: Path) -> Iterator[str]:
+def ledger(postgres: "Postgres", tmp_path: Path) -> Iterator[str]:
     """The URL of a fresh, migrated database that this process is pointed at."""
+    import psycopg
+
     name = f"ledger_{next(_numbers)}"
     admin = postgres.url("postgres")
     with psycopg.connect(admin, autocommit=True) as connection:
@@ -97,29 +63,38 @@ def ledger(postgres: Any, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def session(ledger: str) -> Iterator[Session]:
-    """An open transaction on a fresh ledger; committed at the end."""
+def session(ledger: str) -> "Iterator[Session]":
+    """An open transaction on a fresh database; committed at the end."""
+    from models import session as database
+
     with database.transaction() as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
-def valkey() -> Iterator[Any]:
+def valkey() -> "Iterator[Valkey]":
     """One Valkey of this test process."""
-    with embedded_valkey() as server:
+    from tests import services
+
+    with services.embedded_valkey() as server:
         yield server
 
 
 @pytest.fixture
-def broker(valkey: Any) -> Iterator[str]:
+def broker(valkey: "Valkey") -> Iterator[str]:
     """The URL of a Valkey that this process is pointed at."""
     with environment(CELERY_BROKER_URL=valkey.url, BELL_ENABLED="true"):
         yield valkey.url
 
 
 @pytest.fixture
-def inbox(ledger: str, tmp_path: Path) -> Iterator[Mailstore]:
+def inbox(ledger: str, tmp_path: Path) -> "Iterator[Mailstore]":
     """The store of a mail server that this process sends to; it has the demo's refusals."""
+    from local.mail.inbox import Inbox
+    from local.mail.mailstore import Mailstore
+    from local.mail.receiver import DEMO_RULES
+    from worker import process
+
     store = Mailstore(tmp_path / "inbox")
     with (
         Inbox(store, rules=DEMO_RULES) as server,
