@@ -59,13 +59,13 @@ def main() -> None:
     filtered = [message._replace(template="filtered") for message in messages]
     now = datetime.now(UTC)
 
-    def compose_it(message: compose.Message) -> bytes:
-        return composer.compose(message, now=now, eight_bit=True)
+    def compose_it(message: compose.Email) -> bytes:
+        return composer.compose(message, now=now, eight_bit=True).data
 
     size = len(compose_it(messages[0]))
     ours = _microseconds(compose_it, messages)
     rendered = _microseconds(compose_it, filtered)
-    ascii_only = _microseconds(lambda message: composer.compose(message, now=now, eight_bit=False), messages)
+    ascii_only = _microseconds(lambda message: composer.compose(message, now=now, eight_bit=False).data, messages)
     addresses = links.SignedLinks(signer.mail(messages[0].email_id), SENDER.public_url, unsubscribes=True)
     words = library.get("bench").render(messages[0].variables, addresses)
     theirs = _microseconds(lambda message: _with_email_message(message, words, addresses, now), messages[:100])
@@ -99,7 +99,7 @@ def _library(folder: Path) -> templates.Library:
     return library
 
 
-def _message(number: int) -> compose.Message:
+def _message(number: int) -> compose.Email:
     email_id = UUID(int=0x0199A1B2C3D47E5F8A9B << 48 | number)
     name = f"{FIRST_NAMES[number % 7]} {LAST_NAMES[number % 5]}"
     variables = {
@@ -109,14 +109,14 @@ def _message(number: int) -> compose.Message:
         "empresa": f"Estudio {LAST_NAMES[number % 5]} {number}",
         "empresa_id": f"estudio-{number}",
     }
-    return compose.Message(
+    return compose.Email(
         email_id=email_id, message_id=f"{email_id.hex}@cadencia.example", to=f"c{number}@empresa.example", to_name=name,
         template="bench", variables=variables, kind="marketing",
     )  # fmt: skip
 
 
 def _with_email_message(
-    message: compose.Message, words: templates.Rendered, addresses: links.SignedLinks, now: datetime
+    message: compose.Email, words: templates.Rendered, addresses: links.SignedLinks, now: datetime
 ) -> bytes:
     mail = EmailMessage(policy=SMTP)
     mail["From"] = SENDER.mail_from
@@ -132,7 +132,7 @@ def _with_email_message(
     return mail.as_bytes()
 
 
-def _microseconds(make: Callable[[compose.Message], bytes], messages: Sequence[compose.Message]) -> float:
+def _microseconds(make: Callable[[compose.Email], bytes], messages: Sequence[compose.Email]) -> float:
     """CPU time a mail: the fastest of the rounds, for others may be at work on the machine."""
     return (
         min(

@@ -164,11 +164,11 @@ def message() -> bytes:
     """A mail as the campaign sends it to one of its contacts, for a server with 8BITMIME."""
     email_id = ids.new()
     person = {"nombre": "Ana", "empresa": "Transportes del Norte", "industria": "Logística"}
-    mail = compose.Message(
+    mail = compose.Email(
         email_id=email_id, message_id=f"{email_id.hex}@cadencia.example", to=people.address(50_000),
         to_name="Ana Ruiz 50000", template=TEMPLATE, variables={**person, **_VARIABLES}, kind="marketing",
     )  # fmt: skip
-    return sender_setup.composer().compose(mail, now=clock.now(), eight_bit=True)
+    return sender_setup.composer().compose(mail, now=clock.now(), eight_bit=True).data
 
 
 def _watch(count: int, within_s: float = 1_800) -> None:

@@ -194,7 +194,7 @@ class _Drain:
         def composed(slot: int) -> smtp.OutgoingMessage | None:
             email = group.emails[slot]
             try:
-                data, has_no_dots = self._sending.composer.made(email, now=now, eight_bit=eight_bit)
+                data, has_no_dots = self._sending.composer.compose(email, now=now, eight_bit=eight_bit)
             except compose.CannotCompose as error:
                 own[slot] = Rejected(Phase.CONNECT, 0, None, f"cannot be composed: {error}", dead_address=False)
                 return None

@@ -1,4 +1,4 @@
-"""From one row of the ledger to the bytes of one mail."""
+"""Compose an e-mail: from its template, variables and recipient to the bytes of the message."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,23 +7,24 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from engine.messages import headers, links, mime, prerendered
+from engine.messages.prerendered import Composed
 from engine.templates import compiling, templates
 from engine.tracking import tokens
 from errors import CadenciaError
 
-# Auto-Submitted (RFC 3834 section 5) keeps holiday responders quiet, whose replies would end the contact's sequence.
+# Auto-Submitted (RFC 3834 section 5) keeps holiday responders quiet: a reply would end the contact's sequence.
 _FIXED = "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
-_LEAVE = "List-Unsubscribe"
+_UNSUBSCRIBE = "List-Unsubscribe"
 _ONE_CLICK = "List-Unsubscribe-Post: List-Unsubscribe=One-Click"  # RFC 8058 section 3.1
 
 
 class CannotCompose(CadenciaError):
-    """This message can never be composed as it is; names template and variable, never a value."""
+    """The e-mail can never be composed as it is; names the template and the variable, never a value."""
 
 
 @dataclass(frozen=True, slots=True)
 class From:
-    """Who the mails come from (`address` or `Name <address>`), and where their links lead."""
+    """The sender (`address` or `Name <address>`), the reply address, and the base address of our own links."""
 
     mail_from: str
     reply_to: str | None
@@ -31,7 +32,7 @@ class From:
 
 
 class Composable(Protocol):
-    """What composing a mail takes; a sender's own row of it will do. `message_id` is bare, without angle brackets."""
+    """The fields of an e-mail that composing needs; `message_id` has no angle brackets."""
 
     @property
     def email_id(self) -> UUID: ...
@@ -49,8 +50,8 @@ class Composable(Protocol):
     def kind(self) -> str: ...
 
 
-class Message(NamedTuple):
-    """A mail to be composed, on its own; `kind` is marketing or transactional."""
+class Email(NamedTuple):
+    """An e-mail that no sender has claimed; `kind` is marketing or transactional."""
 
     email_id: UUID
     message_id: str
@@ -62,106 +63,107 @@ class Message(NamedTuple):
 
 
 class Composer:
-    """Composes mails; made once per process, safe to share between threads.
+    """Composes e-mails for one sender; made once per process, safe to share between threads.
 
-    ValueError at once if a sender's mailbox or the public address is none.
+    Raises ValueError at once if the sender, the reply address or the public address is invalid.
     """
 
     def __init__(self, library: templates.Library, signer: tokens.Signer, sender: From) -> None:
         self._library = library
         self._signer = signer
-        self._public_url = _home(sender.public_url)
+        self._public_url = _base_url(sender.public_url)
         self._from = _sender_field("From", sender.mail_from)
         self._fixed = _FIXED
         if sender.reply_to:
             self._fixed = f"{_sender_field('Reply-To', sender.reply_to)}\r\n{_FIXED}"
-        self._dated: tuple[datetime | None, str] = (None, "")
-        self._skeletons: dict[str, prerendered.Skeletons | None] = {}
+        self._last_date: tuple[datetime | None, str] = (None, "")
+        self._prerendered: dict[str, prerendered.PrerenderedTemplate | None] = {}
 
-    def compose(self, message: Composable, *, now: datetime, eight_bit: bool) -> bytes:
-        """The whole mail with CRLF line ends, not dot-stuffed, the same on every call but for its Date.
+    def compose(self, email: Composable, *, now: datetime, eight_bit: bool) -> Composed:
+        """Return the message with CRLF line ends, not dot-stuffed; the same on every call but for its Date.
 
-        `eight_bit`: the server takes 8BITMIME. CannotCompose if template and values make no mail.
+        `eight_bit`: the server supports 8BITMIME. Raise CannotCompose if the template fails on the variables.
         """
-        return self.made(message, now=now, eight_bit=eight_bit).data
-
-    def made(self, message: Composable, *, now: datetime, eight_bit: bool) -> prerendered.Filled:
-        """As `compose`, with what whoever sends it may want to know."""
         try:
-            try:
-                ready = self._skeletons[message.template]
-            except KeyError:
-                ready = self._prepare(message.template)
-            if ready is not None:
-                signed = self._signer.mail(message.email_id)
-                to = headers.address_field("To", message.to, message.to_name or "")
-                mail = prerendered.Mail(signed, to, self._date(now), headers.message_id_field(message.message_id))
-                unsubscribes = message.kind == "marketing"
-                filled = ready.fill(message.variables, mail, unsubscribes=unsubscribes, eight_bit=eight_bit)
-                if filled is not None:
-                    return filled
-            return prerendered.Filled(self.at_length(message, now=now, eight_bit=eight_bit), False)
+            message = self.fill(email, now=now, eight_bit=eight_bit)
+            if message is not None:
+                return message
+            return Composed(self.render(email, now=now, eight_bit=eight_bit), False)
         except (templates.UnknownTemplate, templates.CannotRender, compiling.BrokenTemplate, ValueError) as failure:
-            raise CannotCompose(self._told(message, failure)) from None
+            raise CannotCompose(self._reason(email, failure)) from None
 
-    def _prepare(self, name: str) -> prerendered.Skeletons | None:
-        template = self._library.get(name)
-        ready = prerendered.Skeletons(template, self._public_url, self._head) if template.is_regular else None
-        self._skeletons[name] = ready
-        return ready
+    def fill(self, email: Composable, *, now: datetime, eight_bit: bool) -> Composed | None:
+        """Return the message from its prerendered template; None if it must be rendered."""
+        try:
+            template = self._prerendered[email.template]
+        except KeyError:
+            template = self._prerender(email.template)
+        if template is None:
+            return None
+        signed = self._signer.mail(email.email_id)
+        to = headers.address_field("To", email.to, email.to_name or "")
+        message_id = headers.message_id_field(email.message_id)
+        fields = prerendered.EmailFields(signed, to, self._date(now), message_id)
+        return template.fill(email.variables, fields, unsubscribes=email.kind == "marketing", eight_bit=eight_bit)
 
-    def at_length(self, message: Composable, *, now: datetime, eight_bit: bool) -> bytes:
-        """The mail composed from its beginning, whatever the template does; raises what its parts raise."""
-        signed = self._signer.mail(message.email_id)
-        addresses = links.SignedLinks(signed, self._public_url, unsubscribes=message.kind == "marketing")
-        subject, html, text = self._library.get(message.template).encode(message.variables, addresses)
+    def render(self, email: Composable, *, now: datetime, eight_bit: bool) -> bytes:
+        """Return the message rendered in full, for any template; raise what the steps raise."""
+        signed = self._signer.mail(email.email_id)
+        addresses = links.SignedLinks(signed, self._public_url, unsubscribes=email.kind == "marketing")
+        subject, html, text = self._library.get(email.template).encode(email.variables, addresses)
         head = self._head(
-            headers.address_field("To", message.to, message.to_name or ""),
+            headers.address_field("To", email.to, email.to_name or ""),
             headers.text_field("Subject", subject),
             self._date(now),
-            headers.message_id_field(message.message_id),
+            headers.message_id_field(email.message_id),
             addresses.unsubscribe,
         ).encode()
         if not (eight_bit or head.isascii()):
             raise ValueError("To: its name before the @ is outside ASCII, which this relay cannot take")
         return mime.alternative(text, html, boundary=signed.boundary(), eight_bit=eight_bit, head=head)
 
+    def _prerender(self, name: str) -> prerendered.PrerenderedTemplate | None:
+        template = self._library.get(name)
+        simple = prerendered.PrerenderedTemplate(template, self._public_url, self._head) if template.is_simple else None
+        self._prerendered[name] = simple
+        return simple
+
     def _head(self, to: str, subject: str, date: str, message_id: str, unsubscribe: str) -> str:
-        leave = f"\r\n{_LEAVE}: <{unsubscribe}>\r\n{_ONE_CLICK}" if unsubscribe else ""
-        return f"{self._from}\r\n{to}\r\n{subject}\r\n{date}\r\n{message_id}{leave}\r\n{self._fixed}"
+        one_click = f"\r\n{_UNSUBSCRIBE}: <{unsubscribe}>\r\n{_ONE_CLICK}" if unsubscribe else ""
+        return f"{self._from}\r\n{to}\r\n{subject}\r\n{date}\r\n{message_id}{one_click}\r\n{self._fixed}"
 
     def _date(self, now: datetime) -> str:
-        """The Date field; the mails of a group share one `now`."""
-        known, field = self._dated
-        if known is not now:
+        """Return the Date line; the e-mails of a group share one `now`."""
+        last, field = self._last_date
+        if last is not now:
             field = headers.date_field(now)
-            self._dated = (now, field)
+            self._last_date = (now, field)
         return field
 
-    def _told(self, message: Composable, failure: Exception) -> str:
-        """Template, variable and fault; the slow way, for few messages ever fail."""
-        said = f"template {message.template!r}: "
+    def _reason(self, email: Composable, failure: Exception) -> str:
+        """Return the template, the variable and the fault; renders again, because few e-mails fail."""
+        prefix = f"template {email.template!r}: "
         if isinstance(failure, (templates.UnknownTemplate, compiling.BrokenTemplate)):
-            return said + str(failure)
-        faults = self._library.get(message.template).check(message.variables)
+            return prefix + str(failure)
+        faults = self._library.get(email.template).check(email.variables)
         if faults:
-            return said + "; ".join(f"{fault.field} {fault.message}" for fault in faults)
+            return prefix + "; ".join(f"{fault.field} {fault.message}" for fault in faults)
         if isinstance(failure, UnicodeError):
-            return said + "holds text that is no Unicode"
-        return said + str(failure)
+            return prefix + "holds text that is no Unicode"
+        return prefix + str(failure)
 
 
-def _home(public_url: str) -> str:
-    """The address that all of a mail's own links begin with; what the unsubscribe link adds has one length."""
+def _base_url(public_url: str) -> str:
+    """Return the base address of our own links; raise ValueError if List-Unsubscribe would exceed its line."""
     if not tokens.is_web(public_url):
         raise ValueError("public_url: an absolute http:// or https:// address is needed")
-    home = public_url.rstrip("/")
-    headers.url_field(_LEAVE, f"{home}/u/{'A' * tokens.SHORT_CHARS}")
-    return home
+    base = public_url.rstrip("/")
+    headers.url_field(_UNSUBSCRIBE, f"{base}/u/{'A' * tokens.SHORT_CHARS}")
+    return base
 
 
-def _sender_field(name: str, written: str) -> str:
+def _sender_field(name: str, mailbox: str) -> str:
     try:
-        return headers.address_field(name, *headers.mailbox(written))
+        return headers.address_field(name, *headers.mailbox(mailbox))
     except ValueError as fault:
         raise ValueError(f"{name}: {fault}") from None

@@ -1,9 +1,9 @@
-"""Mails put together from pieces: a template made out once with marks for all that differs, then only filled in.
+"""Prerendered messages: a simple template is rendered once with placeholders, and each e-mail only fills them.
 
-A regular template makes mails that are the same to the byte but for the places where something is printed. So it is
-composed once at length, with marks in those places, for each pattern of variables that are missing, empty, in ASCII or
-in more; every mail after that is the pieces between the marks, with its own words in their places. Where that is not
-sure to give the same bytes, nothing is given, and the mail is composed at length.
+The e-mails of a simple template (engine/templates/template_analysis.py) differ only in the values of its placeholders.
+So one message is rendered in full for each pattern of variables that are absent, empty, ASCII or not. Every further
+e-mail of the pattern joins the segments of that message with its own values. Where the result might differ from a full
+render, no message is returned and the caller renders the e-mail in full.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,27 +14,27 @@ from typing import Any, NamedTuple
 from markupsafe import escape
 
 from engine.messages import headers, mime, placeholders
-from engine.messages.placeholders import Irregular, Line, Link
+from engine.messages.placeholders import CannotPrerender, Line, Link
 from engine.templates import sandbox, templates, variables
 from engine.tracking import tokens
 
-_PATTERNS_MAX = 128  # of one template; a skeleton is as large as a mail
+PATTERNS_MAX = 128  # per template; the segments of a pattern are as large as a message
 
-# So much is expected of what is filled in; where more comes, every line is measured.
-_VALUES_OCTETS, _ADDRESS_OCTETS = 256, 300
+# The usual sizes at most; only where values are longer is every line measured.
+_VALUES_OCTETS, _TOKEN_OCTETS = 256, 300
 
-_SPECIAL = b"&<>'\""  # what HTML escapes
+_SPECIAL = b"&<>'\""  # escaped in HTML
 
-# The places of a mail are those of its variables in text, of its variables in HTML, then these, then its links.
+# The numbers of placeholders: the variables in text, the variables in HTML, then these, then the links.
 _OPENED, _UNSUBSCRIBE, _BOUNDARY, _TO, _SUBJECT, _DATE, _MESSAGE_ID = range(7)
 _OTHERS = 7
 
 Head = Callable[[str, str, str, str, str], str]
-"""The head of a mail, from its To, Subject, Date and Message-ID lines and its unsubscribe address, if it has one."""
+"""Returns the header of a message from its To, Subject, Date and Message-ID lines and its unsubscribe address."""
 
 
-class Mail(NamedTuple):
-    """What a mail has besides its variables; its fields are whole lines of the head."""
+class EmailFields(NamedTuple):
+    """The fields of an e-mail besides its variables; `to`, `date` and `message_id` are whole header lines."""
 
     signed: tokens.Mail
     to: str
@@ -42,15 +42,15 @@ class Mail(NamedTuple):
     message_id: str
 
 
-class Filled(NamedTuple):
-    """A mail, and whether it is known that none of its lines begins with a dot."""
+class Composed(NamedTuple):
+    """The bytes of a message; `has_no_dots` is True if no line is known to begin with a dot."""
 
     data: bytes
     has_no_dots: bool
 
 
-class Skeletons:
-    """Of one template and one sender; safe to share between threads."""
+class PrerenderedTemplate:
+    """The prerendered messages of one template and one sender; safe to share between threads."""
 
     def __init__(self, template: templates.Template, public_url: str, head: Head) -> None:
         self._template = template
@@ -58,107 +58,110 @@ class Skeletons:
         self._head = head
         required, self._optional = sorted(template.required), sorted(template.optional)
         self._names = (*required, *self._optional)
-        self._required = _picking(required)
-        self._made: dict[tuple[bool, ...], _Skeleton | None] = {}
+        self._required = _getter(required)
+        self._messages: dict[tuple[bool, ...], _PrerenderedMessage | None] = {}
 
-    def fill(self, given: Mapping[str, object], mail: Mail, *, unsubscribes: bool, eight_bit: bool) -> Filled | None:
-        """The mail; None where it has to be composed at length. ValueError if its subject is none."""
+    def fill(
+        self, values: Mapping[str, object], fields: EmailFields, *, unsubscribes: bool, eight_bit: bool
+    ) -> Composed | None:
+        """Return the message; None if it must be rendered in full. Raise ValueError for an invalid subject."""
         try:
-            values: Sequence[Any] = self._required(given)
+            texts: Sequence[Any] = self._required(values)
             if self._optional:
-                values = (*values, *[given.get(name, "") for name in self._optional])
-            joined = "".join(values)
+                texts = (*texts, *[values.get(name, "") for name in self._optional])
+            joined = "".join(texts)
         except (KeyError, TypeError):
             return None
-        if not (joined.isprintable() and variables.are_plain(given) and (eight_bit or mail.to.isascii())):
+        if not (joined.isprintable() and variables.are_plain(values) and (eight_bit or fields.to.isascii())):
             return None
         pattern = (
-            unsubscribes, eight_bit, *map(bool, values), *map(str.isascii, values),
-            *map(given.__contains__, self._optional),
+            unsubscribes, eight_bit, *map(bool, texts), *map(str.isascii, texts),
+            *map(values.__contains__, self._optional),
         )  # fmt: skip
         try:
-            skeleton = self._made[pattern]
+            message = self._messages[pattern]
         except KeyError:
-            skeleton = self._make(pattern)
-        return None if skeleton is None else skeleton.fill(values, mail)
+            message = self._add(pattern)
+        return None if message is None else message.fill(texts, fields)
 
-    def _make(self, pattern: tuple[bool, ...]) -> "_Skeleton | None":
-        if len(self._made) >= _PATTERNS_MAX:
+    def _add(self, pattern: tuple[bool, ...]) -> "_PrerenderedMessage | None":
+        if len(self._messages) >= PATTERNS_MAX:
             return None
         try:
-            made = self._skeleton(*pattern)
-        except (Irregular, templates.CannotRender, ValueError):
-            made = None
-        self._made[pattern] = made
-        return made
+            message = self._prerender(*pattern)
+        except (CannotPrerender, templates.CannotRender, ValueError):
+            message = None
+        self._messages[pattern] = message
+        return message
 
-    def _skeleton(self, unsubscribes: bool, eight_bit: bool, *of_values: bool) -> "_Skeleton":
+    def _prerender(self, unsubscribes: bool, eight_bit: bool, *of_values: bool) -> "_PrerenderedMessage":
         count = len(self._names)
-        given = self._marked(of_values[:count], of_values[count : 2 * count], of_values[2 * count :])
+        values = self._placeholders(of_values[:count], of_values[count : 2 * count], of_values[2 * count :])
         others = 2 * count
-        addresses = placeholders.PlaceholderLinks(
+        links = placeholders.PlaceholderLinks(
             self._public_url, opened=others + _OPENED, unsubscribe=others + _UNSUBSCRIBE if unsubscribes else None,
             first_link=others + _OTHERS,
         )  # fmt: skip
-        subject, html, text = self._template.encode(given, addresses)
-        html = placeholders.moved(html, count, count)
+        subject, html, text = self._template.encode(values, links)
+        html = placeholders.renumbered(html, count, count)
         for body in (text, html):
             placeholders.check_body(body, others, eight_bit=eight_bit)
-        boundary, *fields = (
-            placeholders.mark(others + field) for field in (_BOUNDARY, _TO, _SUBJECT, _DATE, _MESSAGE_ID)
+        boundary, to, subject_line, date, message_id = (
+            placeholders.placeholder(others + field) for field in (_BOUNDARY, _TO, _SUBJECT, _DATE, _MESSAGE_ID)
         )
-        to, about, date, message_id = fields
-        head = self._head(to, about, date, message_id, addresses.unsubscribe).encode()
-        whole = mime.alternative(text, html, boundary=boundary.encode(), eight_bit=eight_bit, head=head)
-        pieces, places = placeholders.split(whole)
-        in_subject, subject_places = placeholders.split(subject.encode())
+        head = self._head(to, subject_line, date, message_id, links.unsubscribe).encode()
+        message = mime.alternative(text, html, boundary=boundary.encode(), eight_bit=eight_bit, head=head)
+        segments, numbers = placeholders.split(message)
+        subject_segments, subject_numbers = placeholders.split(subject.encode())
         lines = (*placeholders.lines(text), *placeholders.lines(html))
-        return _Skeleton(
-            pieces=pieces,
-            places=_picking(places),
-            subject=[piece.decode() for piece in in_subject],
-            subject_places=_picking(subject_places),
-            destinations=[_destination(link) for link in addresses.links],
-            varying=tuple(
+        return _PrerenderedMessage(
+            segments=segments,
+            replacements=_getter(numbers),
+            subject=[segment.decode() for segment in subject_segments],
+            subject_replacements=_getter(subject_numbers),
+            destinations=[_destination(link) for link in links.links],
+            variable_links=tuple(
                 (at, number, begin, variable)
-                for at, (number, begin, variable) in enumerate(addresses.links)
+                for at, (number, begin, variable) in enumerate(links.links)
                 if variable is not None
             ),
-            octets_max=(sandbox.OUTPUT_BYTES_MAX - len(whole)) // len(places),
+            octets_max=(sandbox.OUTPUT_BYTES_MAX - len(message)) // len(numbers),
             lines=lines,
-            risky=tuple(line for line in lines if _may_be_long(line, others)),
-            with_dots=placeholders.where_dots_may_begin(whole, others),
+            long_lines=tuple(line for line in lines if _may_be_long(line, others)),
+            line_starts=placeholders.at_line_starts(message, others),
         )
 
-    def _marked(self, filled: Sequence[bool], ascii_only: Sequence[bool], given: Sequence[bool]) -> dict[str, object]:
-        """Variables made of marks."""
-        missing = {name for name, is_given in zip(self._optional, given, strict=True) if not is_given}
+    def _placeholders(
+        self, is_filled: Sequence[bool], is_ascii: Sequence[bool], is_present: Sequence[bool]
+    ) -> dict[str, object]:
+        """Return a placeholder or "" for each variable that is present."""
+        absent = {name for name, present in zip(self._optional, is_present, strict=True) if not present}
         return {
-            name: placeholders.mark(place, is_ascii=ascii_only[place]) if filled[place] else ""
-            for place, name in enumerate(self._names)
-            if name not in missing
+            name: placeholders.placeholder(number, is_ascii=is_ascii[number]) if is_filled[number] else ""
+            for number, name in enumerate(self._names)
+            if name not in absent
         }
 
 
 @dataclass(frozen=True, slots=True)
-class _Skeleton:
-    """The pieces of one pattern's mails; every second of `pieces` and of `subject` is filled in."""
+class _PrerenderedMessage:
+    """The message of one pattern; each second item of `segments` and `subject` is replaced for each e-mail."""
 
-    pieces: list[bytes]
-    places: Callable[[Sequence[bytes]], tuple[bytes, ...]]
+    segments: list[bytes]
+    replacements: Callable[[Sequence[bytes]], tuple[bytes, ...]]  # in the order of the segments
     subject: list[str]
-    subject_places: Callable[[Sequence[str]], tuple[str, ...]]
-    destinations: list[tokens.Destination]  # of its links, but for those that lead to what a variable says
-    varying: tuple[tuple[int, int, str, int], ...]  # which these are, and a `Link` each
+    subject_replacements: Callable[[Sequence[str]], tuple[str, ...]]
+    destinations: list[tokens.Destination]  # of the links; empty for one that ends in a variable
+    variable_links: tuple[tuple[int, int, str, int], ...]  # these: index in `destinations`, and the fields of `Link`
     octets_max: int  # of all values together
     lines: tuple[Line, ...]
-    risky: tuple[Line, ...]  # those that become too long with as much as is expected
-    with_dots: tuple[int, ...] | None  # the places that lines begin with; None where one begins with a dot anyway
+    long_lines: tuple[Line, ...]  # those that may become too long with values of usual size
+    line_starts: tuple[int, ...] | None  # variables that lines begin with; None if a line begins with a dot anyway
 
-    def fill(self, values: Sequence[str], mail: Mail) -> Filled | None:
-        """The mail of these values; None if a line of it becomes too long or a link leads nowhere."""
+    def fill(self, values: Sequence[str], fields: EmailFields) -> Composed | None:
+        """Return the message with these values; None if a line becomes too long or a target is no web address."""
         try:
-            clicks = mail.signed.all_clicked(self._destinations(values))
+            clicks = fields.signed.all_clicked(self._destinations(values))
         except ValueError:
             return None
         in_text = [value.encode() for value in values]
@@ -169,42 +172,42 @@ class _Skeleton:
         else:
             in_html = [escape(value).encode() for value in values]
             size = sum(map(len, in_html))
-        signed, to, date, message_id = mail
+        signed, to, date, message_id = fields
         filling = (
             *in_text, *in_html, signed.opened(), signed.unsubscribe(), signed.boundary(), to.encode(),
             headers.text_field("Subject", self._subject(values)).encode(), date.encode(), message_id.encode(), *clicks,
         )  # fmt: skip
         if size > self.octets_max or self._has_long_line(filling, size, clicks):
             return None
-        pieces = self.pieces.copy()
-        pieces[1::2] = self.places(filling)
-        return Filled(b"".join(pieces), self._has_no_dots(filling))
+        segments = self.segments.copy()
+        segments[1::2] = self.replacements(filling)
+        return Composed(b"".join(segments), self._has_no_dots(filling))
 
     def _destinations(self, values: Sequence[str]) -> Sequence[tokens.Destination]:
-        """Where its links lead; ValueError if one is no web address as it is."""
-        if not self.varying:
+        """Return the targets of the links; raise ValueError if one is not a web address as it is."""
+        if not self.variable_links:
             return self.destinations
         destinations = self.destinations.copy()
-        for at, number, begin, variable in self.varying:
+        for at, number, begin, variable in self.variable_links:
             destinations[at] = tokens.destination(number, begin + values[variable])
         return destinations
 
     def _subject(self, values: Sequence[str]) -> str:
-        words = self.subject.copy()
-        words[1::2] = self.subject_places(values)
-        return "".join(words)
+        segments = self.subject.copy()
+        segments[1::2] = self.subject_replacements(values)
+        return "".join(segments)
 
     def _has_long_line(self, filling: Sequence[bytes], size: int, clicks: Sequence[bytes]) -> bool:
-        is_usual = size <= _VALUES_OCTETS and (not clicks or max(map(len, clicks)) <= _ADDRESS_OCTETS)
-        for octets, places in self.risky if is_usual else self.lines:
-            if octets + sum(len(filling[place]) for place in places) > mime.LINE_OCTETS_MAX:
+        is_usual = size <= _VALUES_OCTETS and (not clicks or max(map(len, clicks)) <= _TOKEN_OCTETS)
+        for octets, numbers in self.long_lines if is_usual else self.lines:
+            if octets + sum(len(filling[number]) for number in numbers) > mime.LINE_OCTETS_MAX:
                 return True
         return False
 
     def _has_no_dots(self, filling: Sequence[bytes]) -> bool:
-        if not self.with_dots:
-            return self.with_dots is not None
-        return not any(filling[place].startswith(b".") for place in self.with_dots)
+        if not self.line_starts:
+            return self.line_starts is not None
+        return not any(filling[number].startswith(b".") for number in self.line_starts)
 
 
 def _destination(link: Link) -> tokens.Destination:
@@ -212,16 +215,16 @@ def _destination(link: Link) -> tokens.Destination:
 
 
 def _may_be_long(line: Line, variables: int) -> bool:
-    """Whether a line becomes too long if all is filled in that is expected at most."""
-    rooms = (_VALUES_OCTETS if place < variables else _ADDRESS_OCTETS for place in line.places)
-    return line.octets + sum(rooms) > mime.LINE_OCTETS_MAX
+    """Return True if values of usual size may make the line too long."""
+    sizes = (_VALUES_OCTETS if number < variables else _TOKEN_OCTETS for number in line.numbers)
+    return line.octets + sum(sizes) > mime.LINE_OCTETS_MAX
 
 
-def _picking(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
-    """What takes these out of a mapping or a sequence, always as a tuple."""
+def _getter(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return a function that takes the items at these keys, always as a tuple."""
     if not keys:
         return lambda _: ()
     if len(keys) == 1:
         only = keys[0]
-        return lambda of: (of[only],)
+        return lambda items: (items[only],)
     return itemgetter(*keys)

@@ -10,7 +10,7 @@ import jinja2
 from jinja2.exceptions import TemplateError, TemplateSyntaxError
 from markupsafe import escape
 
-from engine.templates import certain, links, regular, sandbox, sources, text, variables
+from engine.templates import links, sandbox, sources, template_analysis, text, variables
 from engine.templates.mask import Mask
 from engine.templates.sources import Segment
 from errors import CadenciaError
@@ -55,8 +55,8 @@ class Compiled:
 
     code: tuple[jinja2.Template, jinja2.Template, jinja2.Template]  # subject, HTML, text
     sources: Sources
-    shape: certain.Shape | None  # of a template that need not be tried out
-    is_regular: bool
+    safe_variables: template_analysis.SafeVariables | None
+    is_simple: bool
     in_links: tuple[frozenset[str], ...]  # the variables in each link's target
     required: frozenset[str]
     in_subject: frozenset[str]
@@ -108,8 +108,8 @@ def _compiled(folder: Path, hidden: str) -> Compiled:
     return Compiled(
         code=(subject, html, text),
         sources=sources,
-        shape=certain.shape(trees, targets, required),
-        is_regular=regular.is_regular(trees),
+        safe_variables=template_analysis.safe_variables(trees, targets, required),
+        is_simple=template_analysis.is_simple(trees),
         in_links=tuple(map(variables.named, targets)),
         required=required,
         in_subject=variables.named(trees[0]),

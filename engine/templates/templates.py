@@ -55,9 +55,9 @@ class Template:
         return self._compiled.sources.sample
 
     @property
-    def is_regular(self) -> bool:
-        """Whether its mails differ only in their variables' words and in which of these are there and not empty."""
-        return self._compiled.is_regular
+    def is_simple(self) -> bool:
+        """True if it only prints and tests variables, so that its e-mails can be prerendered."""
+        return self._compiled.is_simple
 
     @property
     def optional(self) -> frozenset[str]:
@@ -78,8 +78,8 @@ class Template:
 
         All missing ones are named at once. No fault: `encode` will succeed. Extra variables are allowed.
         """
-        shape = self._compiled.shape
-        if shape is not None and shape.takes(given):
+        safe = self._compiled.safe_variables
+        if safe is not None and safe.include(given):
             return []
         found = variables.faults(given, required=self.required, in_subject=self._compiled.in_subject)
         if found:

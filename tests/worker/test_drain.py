@@ -192,8 +192,8 @@ def test_letters_are_composed_a_few_ahead_and_no_more(inbox: Mailstore, monkeypa
         waiting.append(waiting[-1] - 1)
         completed(slot)
 
-    composed, completed = sending.composer.made, sending.recorder.complete
-    monkeypatch.setattr(sending.composer, "made", made)
+    composed, completed = sending.composer.compose, sending.recorder.complete
+    monkeypatch.setattr(sending.composer, "compose", made)
     monkeypatch.setattr(sending.recorder, "complete", complete)
     monkeypatch.setattr(rows, "_IN_A_ROW_BYTES", 20_000)
     monkeypatch.setattr(rows, "_MEANWHILE_BYTES", 5_000)

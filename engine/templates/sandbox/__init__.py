@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, Undefined, nodes
+from jinja2.compiler import CodeGenerator
 from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -33,7 +34,7 @@ class Environment(ImmutableSandboxedEnvironment):
     filters for `{% filter %}` alone that take and give what has been encoded already.
     """
 
-    code_generator_class = code_generator.Generator
+    code_generator_class: type[CodeGenerator] = code_generator.Generator
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def __init__(self, *, autoescape: bool, bytes_filters: Mapping[str, BytesFilter] | None = None) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.messages import headers
 
-READABLE = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Cn")), min_size=1, max_size=200)
+READABLE = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp", "Cn"]), min_size=1, max_size=200)
 BREAKS = ["a\nb", "a\rb", "a\r\nBcc: x@x.example", "\x00", "a\x0bb", "\x7f", "\x85", "\u2028", "\u2029", "\ud800"]
 
 

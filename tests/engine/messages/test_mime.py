@@ -10,19 +10,20 @@ from hypothesis import strategies as st
 from engine.messages import mime
 
 LINES = st.lists(
-    st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00\r\n"), max_size=120), max_size=12
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\r\n"), max_size=120), max_size=12
 )
 
 
-def parts(raw: bytes) -> list[email.message.EmailMessage]:
+def parts(raw: bytes) -> list[email.message.MIMEPart]:
     message = email.message_from_bytes(raw, policy=email.policy.default.clone(raise_on_defect=True))
     assert message.get_content_type() == "multipart/alternative"
-    found = list(message.iter_parts())  # type: ignore[attr-defined]
+    assert isinstance(message, email.message.EmailMessage)
+    found = list(message.iter_parts())
     assert [part.get_content_type() for part in found] == ["text/plain", "text/html"]
     return found
 
 
-def content(part: email.message.EmailMessage) -> str:
+def content(part: email.message.MIMEPart) -> str:
     payload = part.get_payload(decode=True)
     assert isinstance(payload, bytes)
     return payload.decode("utf-8")

@@ -1,8 +1,7 @@
-"""A mail that is put together from pieces is, to the byte, the mail composed from its beginning."""
+"""A prerendered message has the same bytes as one that is rendered in full."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from engine.messages import compose, prerendered
 from engine.templates import templates
 from engine.tracking import tokens
-from tests.engine.templates.test_plain_and_fast import written
+from tests.engine.templates.examples import SIMPLE, TESTS, template_folder
 
 SIGNER = tokens.Signer([b"a tracking key of the tests"])
 EMAIL = UUID("0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")
@@ -38,24 +37,20 @@ VARIABLES = st.fixed_dictionaries(
 )
 
 STATIC = st.text(st.sampled_from("ab.'\" é€\n"), max_size=20).map(lambda text: text.replace("<", "&lt;"))
-PRINTS = st.sampled_from(
-    ["{{ a }}", "{{ b }}", "{{ url }}", "{{ a }} {{ b }}", "{{ unsubscribe_url }}", "{{ maybe|default('<ñ>') }}",
-     "{{ maybe|default('y', true) }}", "{{ a if maybe is defined and maybe else '&' }}", "{{ maybe }}", "{{ b|d(7) }}"]
-)  # fmt: skip
+PRINTS = st.one_of(SIMPLE.map("{{{{ {} }}}}".format), st.sampled_from(["{{ url }}", "{{ a }} {{ b }}", "{{ b|d(7) }}"]))
 HREFS = st.sampled_from(
     ["{{ url }}", "{{ a }}", "https://b.example/?x=1&amp;y='", "https://c.example/?a=1&amp;u={{ a }}", "#x",
-     "https://c.example/?a=1&{{ b }}", "https://d.example/{{ b }}", "{{ unsubscribe_url }}", "mailto:x@x.example"]
+     "https://c.example/?a=1&{{ b }}", "https://d.example/{{ b }}", "{{ unsubscribe_url }}", "mailto:x@x.example",
+     "{{ maybe|default('https://e.example/?x=1&y=2') }}", "{{ url if a else 'https://f.example' }}",
+     "{% if a %}{{ url }}{% else %}https://g.example/{{ b }}{% endif %}", "{{ url or b }}"]
 )  # fmt: skip
 LEAVES = st.one_of(
     STATIC,
     PRINTS.map("<p>{}</p>\n".format),
-    st.tuples(PRINTS, PRINTS).map(lambda two: f"<b title='{two[0]}'>{two[1]}</b>"),
+    st.tuples(PRINTS, PRINTS).map(lambda two: f'<b title="{two[0]}">{two[1]}</b>'),
     HREFS.map(lambda href: f'<a href="{href}">x</a>'),
     st.just("\n.{{ b }}\n{{ a }}\n"),
     st.integers(900, 1_000).map(lambda size: "\n" + "z" * size + "{{ a }}\n"),
-)
-TESTS = st.sampled_from(
-    ["a", "not b", "a and not url", "unsubscribe_url", "b or url", "maybe is defined", "maybe is undefined or not a"]
 )
 NESTED = st.recursive(
     LEAVES,
@@ -67,68 +62,61 @@ NESTED = st.recursive(
 BODIES = st.lists(NESTED, max_size=5).map("".join)
 TEXTS = st.one_of(st.none(), st.lists(st.one_of(STATIC, PRINTS, HREFS)).map(" ".join))
 SUBJECTS = st.sampled_from(["S {{ b }}", "{% if a %}{{ a }}, {% endif %}x", "€ {{ a }} {{ b }}", "plain", "{{ a }}"])
-PEOPLE = st.sampled_from(
+RECIPIENTS = st.sampled_from(
     [("a@a.example", None), ("jos@é.example", "José"), ("josé@a.example", ""), ("a b", "x"), ("a@a.example", "A, \"B'")]
 )
 
 
-def message(variables: dict[str, Any], kind: str, person: tuple[str, str | None]) -> compose.Message:
-    return compose.Message(EMAIL, "1@cadencia.example", *person, "any", variables, kind)
+def email(
+    variables: dict[str, Any], kind: str = "marketing", recipient: tuple[str, str | None] = ("a@a.example", None)
+) -> compose.Email:
+    return compose.Email(EMAIL, "1@cadencia.example", *recipient, "any", variables, kind)
 
 
-def outcome(composed: Any, mail: compose.Message, *, eight_bit: bool) -> bytes | str:
+def composer_of(folder: Path, url: str = "https://us.example") -> compose.Composer:
+    library = templates.Library(folder, f"{url}/")
+    return compose.Composer(library, SIGNER, compose.From("Lucía <l@cadencia.example>", None, url))
+
+
+def outcome(composed: Any, one: compose.Email, *, eight_bit: bool) -> bytes | None:
     try:
-        return composed(mail, now=NOW, eight_bit=eight_bit)
-    except (compose.CannotCompose, templates.CannotRender, ValueError) as failure:
-        return type(failure).__name__
+        message = composed(one, now=NOW, eight_bit=eight_bit)
+    except (compose.CannotCompose, templates.CannotRender, ValueError):
+        return None
+    return message.data if isinstance(message, prerendered.Composed) else message
 
 
 @given(
-    BODIES, TEXTS, SUBJECTS, st.lists(VARIABLES, min_size=1, max_size=4), PEOPLE,
+    BODIES, TEXTS, SUBJECTS, st.lists(VARIABLES, min_size=1, max_size=6), RECIPIENTS,
     st.sampled_from(["marketing", "transactional"]), st.booleans(), st.sampled_from(["https://us.example", URL]),
 )  # fmt: skip
 @example("<p>x</p>", "x{{ a }}", "S", [{"a": "b "}, {"a": " "}], ("a@a.example", None), "marketing", True, URL)
 @example("{{ a }}", "{{ a }}", "S", [{"a": "é"}, {"a": "e"}], ("a@a.example", None), "marketing", True, URL)
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_any_mail_is_what_it_is_when_composed_at_length(
-    body: str, text: str | None, subject: str, each: list[dict[str, Any]], person: tuple[str, str | None],
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_prerendered_message_equals_the_rendered_one_for_any_template(
+    body: str, text: str | None, subject: str, several: list[dict[str, Any]], recipient: tuple[str, str | None],
     kind: str, eight_bit: bool, url: str,
 ) -> None:  # fmt: skip
-    with written(body, subject, text) as folder:
-        library = templates.Library(folder.parent, f"{url}/")
-        composer = compose.Composer(library, SIGNER, compose.From("Lucía <l@cadencia.example>", None, url))
-        for variables in [*each, *each]:  # the second time from skeletons that are there
-            mail = message(variables, kind, person)
-            filled = outcome(composer.compose, mail, eight_bit=eight_bit)
-            if isinstance(filled, bytes) and composer.made(mail, now=NOW, eight_bit=eight_bit).has_no_dots:
-                assert b"\n." not in filled
-            at_length = outcome(composer.at_length, mail, eight_bit=eight_bit)
-            assert filled == at_length or (isinstance(at_length, str) and filled == "CannotCompose")
-
-
-@contextmanager
-def only_filled() -> Iterator[None]:
-    """Fails where a mail is composed at length."""
-
-    def at_length(*_: object, **__: object) -> bytes:
-        raise AssertionError("composed at length")
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(compose.Composer, "at_length", at_length)
-        yield
+    with template_folder(body, subject, text) as folder:
+        composer = composer_of(folder.parent, url)
+        for variables in [*several, *several]:  # the second time from prerendered messages
+            one = email(variables, kind, recipient)
+            composed = outcome(composer.compose, one, eight_bit=eight_bit)
+            if composed and composer.compose(one, now=NOW, eight_bit=eight_bit).has_no_dots:
+                assert b"\n." not in composed
+            assert composed == outcome(composer.render, one, eight_bit=eight_bit)
 
 
 @pytest.mark.parametrize(
     ("folder", "name"),
     [(SHIPPED, name) for name in templates.Library(SHIPPED).names()] + [(BENCHED, "email_1_bench")],
 )
-def test_the_mails_of_our_own_templates_are_put_together(folder: Path, name: str) -> None:
-    library = templates.Library(folder)
-    composer = compose.Composer(library, SIGNER, compose.From("l@cadencia.example", None, "https://us.example"))
-    mail = message(dict(library.get(name).sample), "marketing", ("a@a.example", "Ana"))._replace(template=name)
-    with only_filled():
-        filled = composer.compose(mail, now=NOW, eight_bit=True)
-    assert filled == composer.at_length(mail, now=NOW, eight_bit=True)
+def test_the_templates_of_this_repository_are_prerendered(folder: Path, name: str) -> None:
+    composer = composer_of(folder)
+    one = email(dict(templates.Library(folder).get(name).sample))._replace(template=name)
+    message = composer.fill(one, now=NOW, eight_bit=True)
+    assert message is not None
+    assert message.data == composer.render(one, now=NOW, eight_bit=True)
 
 
 @pytest.mark.parametrize(
@@ -143,12 +131,11 @@ def test_the_mails_of_our_own_templates_are_put_together(folder: Path, name: str
         ("\x02{{ a }}\x03", {"a": "x"}),
     ],
 )
-def test_what_differs_in_more_than_its_places_is_composed_at_length(body: str, variables: dict[str, Any]) -> None:
-    with written(body, "S", None) as folder:
-        library = templates.Library(folder.parent)
-        composer = compose.Composer(library, SIGNER, compose.From("l@cadencia.example", None, "https://us.example"))
-        with pytest.raises(AssertionError, match="composed at length"), only_filled():
-            composer.compose(message(variables, "marketing", ("a@a.example", None)), now=NOW, eight_bit=True)
+def test_an_email_is_rendered_when_more_than_its_placeholders_differs(body: str, variables: dict[str, Any]) -> None:
+    with template_folder(body) as folder:
+        composer = composer_of(folder.parent)
+        assert composer.fill(email(variables), now=NOW, eight_bit=True) is None
+        assert composer.compose(email(variables), now=NOW, eight_bit=True).data
 
 
 @pytest.mark.parametrize(
@@ -160,26 +147,21 @@ def test_what_differs_in_more_than_its_places_is_composed_at_length(body: str, v
         ("x\n.{{ a }}", "b", False),
     ],
 )
-def test_a_mail_without_a_dot_at_the_start_of_a_line_is_vouched_for(body: str, value: str, has_no_dots: bool) -> None:
-    with written(body, "S", "x") as folder:
-        library = templates.Library(folder.parent)
-        composer = compose.Composer(library, SIGNER, compose.From("l@cadencia.example", None, "https://us.example"))
-        mail = message({"a": value}, "marketing", ("a@a.example", None))
-        with only_filled():
-            made = composer.made(mail, now=NOW, eight_bit=True)
-    assert made.has_no_dots is has_no_dots
-    assert (b"\n." in made.data) is not has_no_dots
+def test_a_message_says_when_no_line_begins_with_a_dot(body: str, value: str, has_no_dots: bool) -> None:
+    with template_folder(body, text="x") as folder:
+        message = composer_of(folder.parent).fill(email({"a": value}), now=NOW, eight_bit=True)
+    assert message is not None
+    assert message.has_no_dots is has_no_dots
+    assert (b"\n." in message.data) is not has_no_dots
 
 
-def test_no_more_skeletons_are_kept_than_patterns_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prerendered, "_PATTERNS_MAX", 1)
-    with written("<p>{{ a }}</p>", "S", None) as folder:
-        library = templates.Library(folder.parent)
-        composer = compose.Composer(library, SIGNER, compose.From("l@cadencia.example", None, "https://us.example"))
-        first, other = (message({"a": a}, "marketing", ("a@a.example", None)) for a in ("x", "é"))
-        composer.compose(first, now=NOW, eight_bit=True)
-        assert composer.compose(other, now=NOW, eight_bit=True) == composer.at_length(other, now=NOW, eight_bit=True)
-        with only_filled():
-            composer.compose(first, now=NOW, eight_bit=True)
-        with pytest.raises(AssertionError, match="composed at length"), only_filled():
-            composer.compose(other, now=NOW, eight_bit=True)
+def test_a_template_is_prerendered_for_a_limited_number_of_patterns() -> None:
+    names = "abcdefgh"  # present or empty: 256 patterns
+    with template_folder("".join(f"{{{{ {name} }}}}" for name in names)) as folder:
+        composer = composer_of(folder.parent)
+        emails = [email(dict(zip(names, values, strict=True))) for values in product(("x", ""), repeat=len(names))]
+        filled = [composer.fill(one, now=NOW, eight_bit=True) is not None for one in emails]
+        assert filled == [number < prerendered.PATTERNS_MAX for number in range(len(emails))]
+        assert composer.fill(emails[0], now=NOW, eight_bit=True) is not None
+        expected = composer.render(emails[-1], now=NOW, eight_bit=True)
+        assert composer.compose(emails[-1], now=NOW, eight_bit=True).data == expected

@@ -11,8 +11,8 @@ PAGE = "<!doctype html><html><head><style>{css}</style></head><body>{body}</body
 PIXEL = '<img src="https://us.example/o/pixel.gif" width="1" height="1" alt="" style="display:block;border:0;">'
 
 
-def html(template: compiling.Compiled | object, addresses: PlainLinks, **values: object) -> str:
-    rendered = template.render(values, addresses).html  # type: ignore[attr-defined]
+def html(template: templates.Template, addresses: PlainLinks, **values: object) -> str:
+    rendered = template.render(values, addresses).html
     before, _, _ = rendered.partition('<p style="font-size:12px')
     return before.partition("<body>")[2].removesuffix(PIXEL + "</body></html>")
 

@@ -33,8 +33,8 @@ def composed(tmp_path: Path, write: Write) -> Any:
             templates.Library(tmp_path), tokens.Signer([b"a tracking key of the tests"]), SENDER
         )
         fields = {"to": "juan@empresa.example", "to_name": None, "message_id": "1@cadencia.example", **row}
-        message = compose.Message(email_id=EMAIL, template="prueba", variables={"v": v}, kind="transactional", **fields)
-        return composer.compose(message, now=NOW, eight_bit=eight_bit)
+        message = compose.Email(email_id=EMAIL, template="prueba", variables={"v": v}, kind="transactional", **fields)
+        return composer.compose(message, now=NOW, eight_bit=eight_bit).data
 
     return made
 
@@ -66,9 +66,9 @@ def test_a_mail_over_a_megabyte_is_refused(composed: Any, body: str) -> None:
 
 @BOTH_WAYS
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
-def test_a_hundred_thousand_lines_arrive_as_lines(composed: Any, end: str, eight_bit: bool) -> None:
-    text, html = parts(composed("<pre>{{ v }}</pre>", f"año{end}" * 100_000, eight_bit=eight_bit))
-    assert html.count("año\r\n") == text.count("año\r\n") == 100_000
+def test_many_lines_arrive_as_lines(composed: Any, end: str, eight_bit: bool) -> None:
+    text, html = parts(composed("<pre>{{ v }}</pre>", f"año{end}" * 10_000, eight_bit=eight_bit))
+    assert html.count("año\r\n") == text.count("año\r\n") == 10_000
 
 
 @BOTH_WAYS
