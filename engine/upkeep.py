@@ -1,14 +1,15 @@
 """What keeps the ledger going and tidy: bells for forgotten work, doubts past their time, rows past their keeping."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 import settings
-from engine.delivery import in_doubt, outbox
+from engine.access import idempotency, token_status
+from engine.delivery import in_doubt, outbox, senders
 
-KEEP_GROUPS_DAYS = 7
+KEEP_GROUPS = timedelta(days=7)
 
 _UNAPPLIED = text("SELECT EXISTS (SELECT 1 FROM events WHERE applied_at IS NULL AND NOT held)")
 
@@ -30,22 +31,11 @@ def settle_doubts(session: Session, *, now: datetime) -> int:
     return again
 
 
-_TIDY = (
-    text("DELETE FROM idempotency_keys WHERE created_at < now() - make_interval(hours => :idempotency_hours)"),
-    text("DELETE FROM revoked_tokens WHERE expires_at < now()"),
-    text(
-        "DELETE FROM send_groups g WHERE g.state <> 'open' AND g.ended_at < now() - make_interval(days => :group_days) "
-        "AND NOT EXISTS (SELECT 1 FROM emails e WHERE e.claim = g.id AND e.status = 'in_doubt')"
-    ),
-    text(
-        "DELETE FROM senders s WHERE s.fenced_at < now() - make_interval(days => :group_days) AND NOT EXISTS "
-        "(SELECT 1 FROM send_groups g WHERE g.sender_id = s.id)"
-    ),
-)
-
-
 def tidy(session: Session) -> None:
-    """Delete what is past its keeping time; messages and contacts are never among it, events are `keeping.prune`'s."""
-    values = {"idempotency_hours": settings.current().idempotency_hours, "group_days": KEEP_GROUPS_DAYS}
-    for statement in _TIDY:
-        session.execute(statement, {name: values[name] for name in statement.compile().params})
+    """Delete rows past their retention: idempotency keys, revoked tokens, groups and senders.
+
+    E-mails and contacts are never deleted; `tracking.retention.prune` deletes events.
+    """
+    idempotency.prune(session, keep=timedelta(hours=settings.current().idempotency_hours))
+    token_status.prune(session)
+    senders.prune(session, keep=KEEP_GROUPS)

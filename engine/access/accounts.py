@@ -8,7 +8,7 @@ from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -86,9 +86,10 @@ def listing(session: Session) -> list[Profile]:
 
 def disable(session: Session, name: str, *, now: datetime) -> Profile:
     """Close the account: no new tokens, and the ones it has stop working. Safe to repeat; NotFound if unknown."""
-    account = _named(session, name)
-    account.disabled_at = account.disabled_at or now
-    session.flush()
+    closed = update(Account).where(Account.name == name).values(disabled_at=func.coalesce(Account.disabled_at, now))
+    account = session.scalar(closed.returning(Account))
+    if account is None:
+        raise NotFound("account: there is none of that name")
     return _profile(account)
 
 
@@ -106,13 +107,6 @@ def set_password(session: Session, name: str, password: str) -> Profile:
     if changed is None:
         raise NotFound("account: there is none of that name")
     return _profile(changed)
-
-
-def _named(session: Session, name: str) -> Account:
-    account = session.scalar(select(Account).where(Account.name == name).with_for_update())
-    if account is None:
-        raise NotFound("account: there is none of that name")
-    return account
 
 
 def _profile(account: Account) -> Profile:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -76,6 +76,11 @@ def remember(session: Session, done: Key, answer: Answer) -> None:
         .values(account_id=done.account_id, key=done.text, **row)
         .on_conflict_do_update(index_elements=["account_id", "key"], set_={**row, "created_at": func.now()})
     )
+
+
+def prune(session: Session, *, keep: timedelta) -> None:
+    """Delete the keys that are older than `keep`, by the database's clock."""
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < func.now() - keep))
 
 
 def lock(wanted: Key) -> int:

@@ -2,7 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,16 +12,42 @@ from sqlalchemy.orm import Session
 
 import settings
 from engine.analytics import rollups
-from engine.campaigns import campaigns, losses
-from engine.campaigns.losses import Losses
+from engine.campaigns import campaigns
 
 log = logging.getLogger("cadencia.campaigns")
 
 # A sudden fault shows in the last hours, one of a slow campaign in the last week.
 PERIODS = (timedelta(hours=2), timedelta(days=7))
 
+# Counts by the hour: of the hour in which a person resumed the campaign, what came before that is taken off again.
+_SINCE = text("""
+SELECT c.id, sum(s.sent + s.failed) - before.emails AS emails, sum(s.bounced) - before.bounced AS bounced,
+       sum(s.refused) - before.refused AS refused
+  FROM campaigns c
+ CROSS JOIN unnest(CAST(:since AS timestamptz[])) AS period (since)
+ CROSS JOIN LATERAL (SELECT date_trunc('hour', c.pardoned_at, 'UTC') AS hour) AS pardon
+ CROSS JOIN LATERAL (
+    SELECT coalesce(sum(sent + failed), 0) AS emails, coalesce(sum(bounced), 0) AS bounced,
+           coalesce(sum(refused), 0) AS refused
+      FROM jsonb_to_record(CASE WHEN pardon.hour >= period.since THEN c.pardoned END)
+           AS r (sent int, failed int, bounced int, refused int)) AS before
+  JOIN email_stats s ON s.campaign_id = c.id AND s.hour >= greatest(period.since, pardon.hour)
+ WHERE c.id = ANY(CAST(:ids AS uuid[])) AND c.state = 'running'
+ GROUP BY c.id, period.since, before.emails, before.bounced, before.refused
+ ORDER BY c.id, period.since DESC
+""")
 # Others that look at the same time leave it to the first.
 _HOLD = text("SELECT id FROM campaigns WHERE id = :id AND state = 'running' FOR NO KEY UPDATE SKIP LOCKED")
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """The bounces and refusals among the e-mails that a campaign settled in a period."""
+
+    campaign_id: UUID
+    emails: int
+    bounced: int
+    refused: int
 
 
 def check(session: Session, counts: Mapping[rollups.Key, Mapping[str, int]]) -> list[UUID]:
@@ -33,8 +60,17 @@ def check(session: Session, counts: Mapping[rollups.Key, Mapping[str, int]]) -> 
         return []
     newest = max(key.hour for key in counts)
     hours = [newest.replace(minute=0, second=0, microsecond=0) - period for period in PERIODS]
-    found = losses.since(session, doubtful, hours)
+    found = losses(session, doubtful, hours)
     return [each.campaign_id for each in found if _stop(session, each, newest)]
+
+
+def losses(session: Session, campaign_ids: Iterable[UUID], since: Sequence[datetime]) -> list[Losses]:
+    """Return the losses of each running campaign since each of these moments, to the hour, latest moment first.
+
+    Excludes what was settled before a person last resumed the campaign.
+    """
+    rows = session.execute(_SINCE, {"ids": list(campaign_ids), "since": list(since)})
+    return [Losses(*row) for row in rows]
 
 
 def _stop(session: Session, lost: Losses, now: datetime) -> bool:
@@ -59,7 +95,7 @@ def _by_campaign(counts: Mapping[rollups.Key, Mapping[str, int]]) -> Mapping[UUI
 
 def _reason(lost: Losses, *, of_at_least: int) -> str | None:
     """Which limit is passed, in words, even if all goes well up to so many mails; None when none is."""
-    return next(_reasons(lost, max(lost.mails, of_at_least)), None)
+    return next(_reasons(lost, max(lost.emails, of_at_least)), None)
 
 
 def _reasons(lost: Losses, mails: int) -> Iterator[str]:
@@ -69,4 +105,4 @@ def _reasons(lost: Losses, mails: int) -> Iterator[str]:
         ("refusal", lost.refused, configured.pause_refused_percent),
     ):
         if limit and count * 100 > limit * mails:
-            yield f"{name} rate {100 * count / max(lost.mails, 1):.1f} % of {lost.mails} mails, limit {limit:g} %"
+            yield f"{name} rate {100 * count / max(lost.emails, 1):.1f} % of {lost.emails} mails, limit {limit:g} %"

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from engine.audience import segments, zones
-from engine.campaigns import enrollments, losses, steps
+from engine.campaigns import enrollments, steps
 from engine.delivery import emails
 from engine.templates import templates
 from errors import Conflict, Fault, InvalidInput, NotFound
@@ -130,6 +130,17 @@ def pause(session: Session, campaign_id: UUID, reason: str, *, now: datetime) ->
     emails.park(session, campaign_id)
 
 
+_PARDON = text("""
+UPDATE campaigns c
+   SET pardoned_at = :now,
+       pardoned = (SELECT jsonb_build_object('sent', coalesce(sum(sent), 0), 'failed', coalesce(sum(failed), 0),
+                                             'bounced', coalesce(sum(bounced), 0), 'refused', coalesce(sum(refused), 0))
+                     FROM email_stats
+                    WHERE campaign_id = c.id AND hour >= date_trunc('hour', CAST(:now AS timestamptz), 'UTC'))
+ WHERE c.id = :campaign_id
+""")
+
+
 def resume(session: Session, campaign_id: UUID, *, now: datetime) -> None:
     """Go on with a paused campaign: what was queued is due now, and what its mails met before is pardoned.
 
@@ -137,7 +148,7 @@ def resume(session: Session, campaign_id: UUID, *, now: datetime) -> None:
     """
     _lock(session, campaign_id, "paused", to="resumed")
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="running", reason=None))
-    losses.pardon(session, campaign_id, now=now)
+    session.execute(_PARDON, {"campaign_id": campaign_id, "now": now})
     emails.unpark(session, campaign_id, now=now)
 
 

@@ -1,5 +1,6 @@
 """Who is sending: each process that sends has a row, and a fence that ends its right to write (rule R9b)."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import text
@@ -60,3 +61,19 @@ def overdue(session: Session, *, grace_s: float) -> list[UUID]:
         "ORDER BY g.sender_id"
     )
     return list(session.scalars(query, {"grace": grace_s}))
+
+
+_PRUNE_GROUPS = text(
+    "DELETE FROM send_groups g WHERE g.state <> 'open' AND g.ended_at < now() - :keep "
+    "AND NOT EXISTS (SELECT 1 FROM emails e WHERE e.claim = g.id AND e.status = 'in_doubt')"
+)
+_PRUNE = text(
+    "DELETE FROM senders s WHERE s.fenced_at < now() - :keep "
+    "AND NOT EXISTS (SELECT 1 FROM send_groups g WHERE g.sender_id = s.id)"
+)
+
+
+def prune(session: Session, *, keep: timedelta) -> None:
+    """Delete groups that ended longer ago than `keep`, except those of e-mails in doubt, and senders without groups."""
+    session.execute(_PRUNE_GROUPS, {"keep": keep})
+    session.execute(_PRUNE, {"keep": keep})

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from engine.access import accounts, bearer_tokens, sessions
+from engine.access import accounts, bearer_tokens, token_status
 from errors import Unauthenticated
 from models.session import Session, transaction
 from web import process
@@ -37,7 +37,9 @@ def refresh() -> Reply:
     """
     claims = auth.caller().claims
     with transaction() as session:
-        first = sessions.use_up(session, claims.token_id, account_id=claims.account_id, expires_at=claims.expires_at)
+        first = token_status.use_up(
+            session, claims.token_id, account_id=claims.account_id, expires_at=claims.expires_at
+        )
         if first:
             account = accounts.get(session, claims.account_id)
         else:
@@ -65,7 +67,7 @@ def _end_family(session: Session, claims: tokens.Claims) -> None:
     """Revoke all tokens of one login, for as long as any of them could be valid."""
     longest = timedelta(days=process.current().settings.refresh_days)
     until = max(claims.expires_at, datetime.now(UTC) + longest)
-    sessions.revoke(session, (claims.token_id, claims.family_id), account_id=claims.account_id, expires_at=until)
+    token_status.revoke(session, (claims.token_id, claims.family_id), account_id=claims.account_id, expires_at=until)
 
 
 def _pair(pair: bearer_tokens.Pair) -> TokenPair:

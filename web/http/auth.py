@@ -97,10 +97,10 @@ def _identify(kinds: tuple[str, ...]) -> Caller:
     claims = tokens.read(_bearer())
     if claims.kind not in kinds:
         raise Unauthenticated(f"token: is of the {claims.kind} kind; this takes {' or '.join(kinds)}")
-    standing = process.current().token_cache.of(claims.token_id, claims.family_id, claims.account_id)
-    if standing is None or standing.generation != claims.generation:
+    status = process.current().token_cache.of(claims.token_id, claims.family_id, claims.account_id)
+    if status is None or status.generation != claims.generation:
         raise Unauthenticated("token: revoked, or its account is closed")
-    return Caller(claims.account_id, _intersection(standing.scopes, claims.scopes), claims)
+    return Caller(claims.account_id, _intersection(status.scopes, claims.scopes), claims)
 
 
 def _intersection(account: frozenset[str], token: frozenset[str]) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from time import monotonic
 from uuid import UUID
 
-from engine.access import sessions
+from engine.access import token_status
 from models.session import transaction
 
 # Upper bound on how long a revoked token or a closed account still works in other processes.
@@ -12,20 +12,20 @@ _TOKENS_MAX = 10_000
 
 
 class TokenCache:
-    """Cache of `sessions.standing` for `cache_s` seconds; refusals are not cached."""
+    """Cache of `token_status.standing` for `cache_s` seconds; refusals are not cached."""
 
     def __init__(self, cache_s: float = CACHE_S) -> None:
         self.cache_s = cache_s
-        self._entries: dict[tuple[UUID, UUID, UUID], tuple[float, sessions.Standing]] = {}
+        self._entries: dict[tuple[UUID, UUID, UUID], tuple[float, token_status.TokenStatus]] = {}
 
-    def of(self, token_id: UUID, family_id: UUID, account_id: UUID) -> sessions.Standing | None:
+    def of(self, token_id: UUID, family_id: UUID, account_id: UUID) -> token_status.TokenStatus | None:
         """Return the status of the account behind this token; None if the token was revoked."""
         key = token_id, family_id, account_id
         expires, cached = self._entries.get(key, (0.0, None))
         if cached is not None and monotonic() < expires:
             return cached
         with transaction() as session:
-            found = sessions.standing(session, account_id, (token_id, family_id))
+            found = token_status.get(session, account_id, (token_id, family_id))
         if found is None:
             self._entries.pop(key, None)
             return None

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session
 
-from engine.campaigns import advance, auto_pause, campaigns, losses
+from engine.campaigns import advance, auto_pause, campaigns
 from engine.delivery import early_events, settle
 from engine.delivery.claim import Group
 from engine.delivery.outcomes import Deferred, Outcome, Phase, Rejected, Sent
@@ -82,7 +82,7 @@ def test_a_mail_that_is_to_be_tried_again_is_not_counted_yet(session: Session, r
     first, *_ = sequence.take(session, now=NOW, limit=200)
     finish(session, first, [DEAD] * 10 + [BUSY] * 190)
     assert standing(session, running) == ("running", None)
-    assert losses.since(session, [running], [NOW]) == [losses.Losses(running, 10, 10, 0)]
+    assert auto_pause.losses(session, [running], [NOW]) == [auto_pause.Losses(running, 10, 10, 0)]
 
 
 def test_a_few_mails_say_little_but_what_no_luck_could_mend_is_enough(session: Session, running: UUID) -> None:
@@ -100,7 +100,7 @@ def test_after_a_person_resumed_it_the_old_losses_do_not_count_again(session: Se
     campaigns.resume(session, running, now=NOW + MINUTE)
     finish(session, second, mixed(200, dead=8), minutes=2)
     assert standing(session, running) == ("running", None)
-    assert losses.since(session, [running], [NOW]) == [losses.Losses(running, 200, 8, 0)]
+    assert auto_pause.losses(session, [running], [NOW]) == [auto_pause.Losses(running, 200, 8, 0)]
     finish(session, third, mixed(200, dead=32), minutes=90)
     assert standing(session, running) == ("paused", "bounce rate 10.0 % of 400 mails, limit 5 %")  # (8 + 32) ÷ 400
 

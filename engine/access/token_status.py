@@ -1,6 +1,6 @@
-"""Whether a token still counts: revoked ones, refresh tokens that were used, accounts that were closed.
+"""Status of tokens: accounts that are closed, tokens that were revoked, refresh tokens that were used.
 
-Times here are real time, as in the tokens themselves, and never the product's.
+Times are real times, as in the tokens themselves, never product time.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import literal, select
+from sqlalchemy import delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -16,28 +16,31 @@ from models import Account, RevokedToken
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What an account's tokens of this generation may do now."""
+class TokenStatus:
+    """The scopes that tokens of this generation have now."""
 
     scopes: frozenset[str]
     generation: int
 
 
-def standing(session: Session, account_id: UUID, token_ids: Sequence[UUID]) -> Standing | None:
-    """The account's standing; None when it is gone or closed, or one of these tokens or families was revoked."""
+def get(session: Session, account_id: UUID, token_ids: Sequence[UUID]) -> TokenStatus | None:
+    """Return the status of the account's tokens.
+
+    None if the account is closed or does not exist, or if one of these tokens or families was revoked.
+    """
     revoked = select(literal(1)).where(RevokedToken.id.in_(token_ids)).exists()
     row = session.execute(
         select(Account.scopes, Account.generation).where(
             Account.id == account_id, Account.disabled_at.is_(None), ~revoked
         )
     ).one_or_none()
-    return row and Standing(frozenset(row.scopes), row.generation)
+    return row and TokenStatus(frozenset(row.scopes), row.generation)
 
 
 def use_up(session: Session, token_id: UUID, *, account_id: UUID, expires_at: datetime) -> bool:
-    """Mark a refresh token as used; False when it already was: somebody has a copy of it (RFC 9700, 4.14.2).
+    """Mark a refresh token as used. Return False if it already was, because somebody has a copy (RFC 9700, 4.14.2).
 
-    Of two calls at once one waits for the other and is told False.
+    Of two calls at once, the second waits for the first and returns False.
     """
     row = {"id": token_id, "account_id": account_id, "expires_at": expires_at}
     used = insert(RevokedToken).values(row).on_conflict_do_nothing().returning(RevokedToken.id)
@@ -45,6 +48,11 @@ def use_up(session: Session, token_id: UUID, *, account_id: UUID, expires_at: da
 
 
 def revoke(session: Session, token_ids: Sequence[UUID], *, account_id: UUID, expires_at: datetime) -> None:
-    """These tokens, or families of tokens, count no longer; kept until `expires_at`. Safe to repeat."""
+    """Revoke these tokens or families of tokens. The rows are kept until `expires_at`. Safe to repeat."""
     rows = [{"id": token_id, "account_id": account_id, "expires_at": expires_at} for token_id in token_ids]
     session.execute(insert(RevokedToken).on_conflict_do_nothing(), rows)
+
+
+def prune(session: Session) -> None:
+    """Delete revocations of tokens that have expired."""
+    session.execute(delete(RevokedToken).where(RevokedToken.expires_at < func.now()))
