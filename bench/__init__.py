@@ -1,1 +1,4 @@
-"""Benchmarks: each prints a table and, a line each, its figures as JSON; ratios within one run, never a lone time."""
+"""Benchmarks.
+
+Each prints a table and one JSON line per figure; figures are ratios within one run, never a lone time.
+"""

@@ -1,9 +1,9 @@
-"""Every benchmark in turn, then the table of their figures and a JSON line for each.
+"""Run all benchmarks, then print the table of figures and one JSON line per figure.
 
 python -m bench                     all of them, the short form
-python -m bench --long              all of them, five runs at a million contacts, too
+python -m bench --long              all of them, with five runs at a million contacts
 python -m bench campaign million    only these
-python -m bench --table             write the figures last measured here into docs/performance.md; measures nothing
+python -m bench --table             write the last figures of this machine into docs/performance.md; measure nothing
 """
 
 import argparse
@@ -19,14 +19,14 @@ from bench.report.progress import say
 
 @dataclass(frozen=True)
 class Part:
-    """One benchmark: its module, and what its long form is called with."""
+    """One benchmark: its module and the arguments of its long form."""
 
     name: str
     long: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:
-        """The module that is run."""
+        """Return the name of the module to run."""
         return f"bench.{self.name}"
 
 
@@ -43,25 +43,25 @@ PARTS = (
 
 
 def main() -> None:
-    """The command line; status 1 when a benchmark failed."""
+    """Run the command line; exit with status 1 if a benchmark failed."""
     options = _options()
     if options.table:
         page.write(page.kept())
         return
     chosen = [part for part in PARTS if part.name in (options.parts or [each.name for each in PARTS])]
-    told, failed = [], []
+    results, failed = [], []
     for number, part in enumerate(chosen, 1):
         say(f"[{number}/{len(chosen)}] {part.name}")
         lines, status = run(part, part.long if options.long else ())
-        told += lines
+        results += lines
         failed += [part.name] if status else []
-    show(told)
+    show(results)
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")
 
 
 def run(part: Part, arguments: Iterable[str]) -> tuple[list[str], int]:
-    """Run one benchmark; its figures' lines, which wait for the end, and its exit status."""
+    """Run one benchmark and return the JSON lines of its figures and its exit status."""
     lines: list[str] = []
     command = [sys.executable, "-m", part.module, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -75,11 +75,11 @@ def run(part: Part, arguments: Iterable[str]) -> tuple[list[str], int]:
 
 
 def show(lines: list[str]) -> None:
-    """The table, then the lines themselves; both kept for `--table`."""
-    told = [figure for line in lines if (figure := figures.read(line))]
-    page.keep(told)
-    if told:
-        print(f"\n{figures.machine()}\n\n{figures.table(told)}\n{figures.split(told)}")
+    """Print the table and the JSON lines, and store both for `--table`."""
+    results = [figure for line in lines if (figure := figures.read(line))]
+    page.keep(results)
+    if results:
+        print(f"\n{figures.machine()}\n\n{figures.table(results)}\n{figures.split(results)}")
     print("\n".join(lines), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What the API takes in, against an empty Flask view behind the same server: single sends, and batches of 500.
+"""Accepted sends and batches of 500 per second, against an empty Flask view behind the same server.
 
 python -m bench.api                the short form
 python -m bench.api --runs 9       more rounds
@@ -22,7 +22,7 @@ _MAIL = (
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One look at each, one after the other: empty views, sends and batched messages a second."""
+    """Rates of one round: empty views, single sends and batched e-mails per second."""
 
     empty: float
     single: float
@@ -30,12 +30,12 @@ class Round:
 
 
 def main() -> None:
-    """The command line: the table, then a JSON line for each figure."""
-    print("\n".join(told([Round(*each) for each in views.rounds(__doc__, asked_for)])), flush=True)
+    """Run the command line: print the table, then one JSON line per figure."""
+    print("\n".join(figure_lines([Round(*each) for each in views.rounds(__doc__, views_to_measure)])), flush=True)
 
 
-def asked_for(installation: Installation, server: Served) -> list[View]:
-    """Single sends, and batches, of the same mail to people of their own."""
+def views_to_measure(installation: Installation, server: Served) -> list[View]:
+    """Return the requests: single sends, and batches, of the same e-mail to different contacts."""
     token = caller(["send"])
     single, batch = installation.folder / "send.json", installation.folder / "batch.json"
     single.write_text(_MAIL)
@@ -46,8 +46,8 @@ def asked_for(installation: Installation, server: Served) -> list[View]:
     ]
 
 
-def told(rounds: list[Round]) -> list[str]:
-    """Both figures as JSON lines: the medians of the ratios of the rounds."""
+def figure_lines(rounds: list[Round]) -> list[str]:
+    """Return both figures as JSON lines: the medians of the ratios of the rounds."""
     facts = {
         "connections": CONNECTIONS,
         "empty_views_per_second": round(figures.middle([each.empty for each in rounds])),

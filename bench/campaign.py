@@ -1,8 +1,8 @@
-"""A campaign's messages per second: against smtp-source, against the usual way, and what each costs.
+"""Messages per second of a campaign, against smtp-source and against the naive way, and the CPU cost of each message.
 
 python -m bench.campaign                                         five runs of 100,000 messages each
-python -m bench.campaign --contacts 20000 --runs 1 --naive 0     a quick look
-python -m bench.campaign --group 250,500,1000 --connections 2,4  every combination in turn, to choose by
+python -m bench.campaign --contacts 20000 --runs 1 --naive 0     a quick run
+python -m bench.campaign --group 250,500,1000 --connections 2,4  every combination in turn, to choose settings
 """
 
 import argparse
@@ -23,7 +23,7 @@ from bench.trial import Receiver, Result, Tuning
 
 @dataclass(frozen=True)
 class Round:
-    """One run: the same campaign, smtp-source and the usual way, one after the other."""
+    """One run of each: the campaign, smtp-source and the naive way."""
 
     ours: Result
     source: postfix.Sent | None
@@ -31,7 +31,7 @@ class Round:
 
 
 def main() -> None:
-    """The command line: what was done, then a JSON line for each figure."""
+    """Run the command line: print progress, then one JSON line per figure."""
     options = _options()
     with (
         trial.receiving() as receiver,
@@ -44,12 +44,12 @@ def main() -> None:
             compare(bench, tunings, options.runs)
             return
         rounds = [bench.round(tunings[0], number, options.naive) for number in range(options.runs)]
-    print("\n".join(told(rounds, len(message))), flush=True)
+    print("\n".join(figure_lines(rounds, len(message))), flush=True)
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What all runs have in common."""
+    """Resources that all runs share."""
 
     installation: Installation
     receiver: Receiver
@@ -57,23 +57,23 @@ class Bench:
     contacts: int
 
     def round(self, tuning: Tuning, number: int, naive: int) -> Round:
-        """One run of each; smtp-source goes first in every other one, so that no drift favours either."""
+        """Run each once; smtp-source goes first in every other round, so that drift favours neither."""
         source = self.source() if number % 2 else None
         ours = self.ours(tuning)
         source = source or self.source()
         per_s = pace.messages_per_second(self.installation, naive) if naive else None
         if per_s:
-            say(f"usual way    {naive:>8} messages {per_s:>8.0f}/s")
+            say(f"naive way    {naive:>8} messages {per_s:>8.0f}/s")
         return Round(ours, source, per_s)
 
     def ours(self, tuning: Tuning) -> Result:
-        """The campaign."""
+        """Run the campaign."""
         result = trial.run(self.installation, self.receiver, self.contacts, tuning)
         say(str(result))
         return result
 
     def source(self) -> postfix.Sent | None:
-        """smtp-source, with a message of our campaign; None without it."""
+        """Run smtp-source with a message of our campaign; return None if it is not installed."""
         tools = postfix.find()
         if tools is None:
             return None
@@ -83,7 +83,7 @@ class Bench:
 
 
 def compare(bench: Bench, tunings: Sequence[Tuning], runs: int) -> None:
-    """Each tuning in turn, `runs` times over; the medians, fastest first."""
+    """Run each tuning in turn, `runs` times, and return the medians, fastest first."""
     results = [(tuning, bench.ours(tuning)) for _ in range(runs) for tuning in tunings]
     rows = []
     for tuning in tunings:
@@ -94,8 +94,8 @@ def compare(bench: Bench, tunings: Sequence[Tuning], runs: int) -> None:
         print(f"{per_s:>10.0f} {us:>7.1f}   {tuning}")
 
 
-def told(rounds: Sequence[Round], message_bytes: int) -> list[str]:
-    """The figures as JSON lines; those that could not be measured say why."""
+def figure_lines(rounds: Sequence[Round], message_bytes: int) -> list[str]:
+    """Return the figures as JSON lines; a figure that could not be measured gives its reason."""
     lines = [cost([each.ours for each in rounds]).line]
     pairs = [(each.ours.per_s, each.source.per_s) for each in rounds if each.source]
     if pairs:
@@ -111,7 +111,7 @@ def told(rounds: Sequence[Round], message_bytes: int) -> list[str]:
 
 
 def cost(results: Sequence[Result]) -> Figure:
-    """CPU a message without the receiver's, and how it is split, that included."""
+    """Return the CPU time of a message without the receiver's, and its split, with the receiver's."""
     split = {part: round(figures.middle([each.split_us[part] for each in results]), 1) for part in results[0].split_us}
     per_s = round(figures.middle([each.per_s for each in results]))
     facts = {"split": split, "messages": results[0].messages, "messages_per_second": per_s}
@@ -131,7 +131,7 @@ def _tunings(options: argparse.Namespace) -> list[Tuning]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--contacts", type=int, default=100_000, help="of one campaign (default: %(default)s)")
-    parser.add_argument("--naive", type=int, default=400, help="messages of the usual way (default: %(default)s)")
+    parser.add_argument("--naive", type=int, default=400, help="messages of the naive way (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="of each, in turn (default: %(default)s)")
     several = "; several with commas are compared"
     parser.add_argument("--group", type=_numbers, default=[None], help=f"messages a group{several}")

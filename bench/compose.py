@@ -1,7 +1,7 @@
-"""What it costs to compose a mail, against the standard library writing the same words as MIME.
+"""CPU time to compose a message, against the standard library writing the same words as MIME.
 
-Twice: of a template that only prints variables, whose mails are put together from pieces, and of one with a filter in
-it, which is rendered for each mail.
+Measures two templates: one that only prints variables, whose messages are prerendered, and one with a filter, which
+is rendered for each message.
 """
 
 import json
@@ -45,7 +45,7 @@ SENDER = compose.From(
 FIRST_NAMES = ("Juan", "Lucía", "Íñigo", "Ana", "Begoña", "Marc", "Noa")
 LAST_NAMES = ("Pérez", "Ferrer", "Ibáñez", "Prat", "Núñez")
 INDUSTRIES = ("Marketing", "Logística", "Software")
-MESSAGES = 2_000  # no two alike, so that nothing is found ready made which a campaign would have to make
+MESSAGES = 2_000  # all different, so that no cache helps more than in a campaign
 ROUNDS = 15
 
 
@@ -133,7 +133,7 @@ def _with_email_message(
 
 
 def _microseconds(make: Callable[[compose.Email], bytes], messages: Sequence[compose.Email]) -> float:
-    """CPU time a mail: the fastest of the rounds, for others may be at work on the machine."""
+    """Return the CPU time of a message, the minimum of the rounds, because other processes may be running."""
     return (
         min(
             timeit.repeat(

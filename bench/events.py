@@ -1,4 +1,4 @@
-"""Events applied in batches: against one task for each, with ten million stored, and how long a hit takes to show.
+"""Events applied per second in batches, against one task per event, and the lag from a hit to its flag.
 
 python -m bench.events            the short form: a million stored events, 15 seconds of hits
 python -m bench.events --long     ten million, 60 seconds
@@ -19,14 +19,14 @@ from bench.testbed.installation import Installation, installed, wait_until_idle
 from bench.testbed.served import work
 from engine import bell
 
-CHILDREN = 2  # of worker-events in the Procfile, and of the worker with a task for each event
+CHILDREN = 2  # child processes of worker-events in the Procfile, and of the worker with one task per event
 SMALL = 10_000
 _WARM_UP = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Events a second: one by one and in batches with few stored, in batches with many, and with few once more."""
+    """Events per second: one by one and in batches with few stored, in batches with many, and with few once more."""
 
     naive: float
     before: float
@@ -35,17 +35,20 @@ class Rates:
 
 
 def main() -> None:
-    """The command line: what was done, then a JSON line for each figure."""
+    """Run the command line: print progress, then one JSON line per figure."""
     options = _options()
     with installed(smtp_port=9, TRUSTED_PROXIES="1") as installation:
         rates = [rounds(installation, options) for _ in range(options.runs)]
         installation.empty()
         lags = [lag.measure(installation, options.seconds) for _ in range(options.runs)]
-    print("\n".join(told(rates, lags, options)), flush=True)
+    print("\n".join(figure_lines(rates, lags, options)), flush=True)
 
 
 def rounds(installation: Installation, options: argparse.Namespace) -> Rates:
-    """Each in turn, the few stored ones before and after the many, so that no drift passes for an effect of size."""
+    """Run each in turn.
+
+    The few stored ones before and after the many, so that drift is not taken for an effect of size.
+    """
     small = _made(installation, SMALL, options)
     naive, before = one_by_one(installation, small, options.naive), in_batches(installation, small, options.events)
     large = in_batches(installation, _made(installation, options.stored, options), options.events)
@@ -54,8 +57,8 @@ def rounds(installation: Installation, options: argparse.Namespace) -> Rates:
 
 
 def one_by_one(installation: Installation, stored: Backlog, events: int) -> float:
-    """Events a second with a task for each."""
-    from bench.naive import applying  # here, because it reads the installation's environment
+    """Return the events per second of one task per event."""
+    from bench.naive import applying  # imported here, because it reads the installation's environment
 
     stored.hit(events)
     installation.settle()
@@ -65,9 +68,9 @@ def one_by_one(installation: Installation, stored: Backlog, events: int) -> floa
 
 
 def in_batches(installation: Installation, stored: Backlog, events: int) -> float:
-    """Events a second as the product applies them, by the worker of the Procfile."""
+    """Return the events per second of the product's batches, applied by the worker of the Procfile."""
     work(installation, "worker-events")
-    for _ in range(2):  # each child's connections and caches
+    for _ in range(2):  # opens each child's connections and fills its caches
         stored.hit(_WARM_UP // 2)
         _ring_for_all()
         wait_until_idle(WAITING, within_s=60)
@@ -86,7 +89,7 @@ def in_batches(installation: Installation, stored: Backlog, events: int) -> floa
 
 
 def _ring_for_all() -> None:
-    """As the web server rings while hits come in: as often as there are children, and more."""
+    """Ring the bell as often as the web server does while hits come in: at least once per child process."""
     for _ in range(CHILDREN):
         bell.ring("events")
         time.sleep(2 * bell.COALESCE_S)
@@ -100,8 +103,8 @@ def _made(installation: Installation, stored: int, options: argparse.Namespace) 
     return made
 
 
-def told(rates: Sequence[Rates], lags: Sequence[Lags], options: argparse.Namespace) -> list[str]:
-    """The figures as JSON lines."""
+def figure_lines(rates: Sequence[Rates], lags: Sequence[Lags], options: argparse.Namespace) -> list[str]:
+    """Return the figures as JSON lines."""
     batches = figures.of(
         "events_batch_over_task_per_event",
         [(each.before + each.after) / 2 / each.naive for each in rates],

@@ -1,4 +1,4 @@
-"""Pixels and clicks, each stored before it is answered, against an empty Flask view behind the same server.
+"""Stored pixels and clicks per second, against an empty Flask view behind the same server.
 
 python -m bench.hits               the short form
 python -m bench.hits --runs 9      more rounds
@@ -20,7 +20,7 @@ from engine.tracking import tokens
 from models import ids
 from models.session import transaction
 
-MAILS = 50_000  # more than are asked for in a second: what one reader does within a second is one event
+MAILS = 50_000  # more than are requested in a second: hits of one reader within a second are one event
 _TARGET = "https://agenda.example/cadencia?utm_source=correo&utm_campaign=logistica"
 _CONTACT = text(
     "INSERT INTO contacts (id, email, email_index, created_at, updated_at) VALUES (:id, '', :index, now(), now())"
@@ -33,7 +33,7 @@ _MAILS = text("""
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One look at each, one after the other: empty views, pixels and clicks a second."""
+    """Rates of one round: empty views, pixels and clicks per second."""
 
     empty: float
     pixels: float
@@ -41,12 +41,12 @@ class Round:
 
 
 def main() -> None:
-    """The command line: the table, then a JSON line for each figure."""
-    print("\n".join(told([Round(*each) for each in views.rounds(__doc__, asked_for)])), flush=True)
+    """Run the command line: print the table, then one JSON line per figure."""
+    print("\n".join(figure_lines([Round(*each) for each in views.rounds(__doc__, views_to_measure)])), flush=True)
 
 
-def asked_for(installation: Installation, server: Served) -> list[View]:
-    """The pixels of many mails, and a link in each."""
+def views_to_measure(installation: Installation, server: Served) -> list[View]:
+    """Return the paths: the pixels of many e-mails, and a link in each."""
     made, signer = mails(), tokens.Signer(settings.current().tracking_ring)
     pixels, clicks = installation.folder / "pixels", installation.folder / "clicks"
     pixels.write_text("\n".join(f"/o/{signer.opened(each)}.gif" for each in made))
@@ -55,7 +55,7 @@ def asked_for(installation: Installation, server: Served) -> list[View]:
 
 
 def mails() -> list[UUID]:
-    """Sent mails, in the ledger."""
+    """Store sent e-mails and return their ids."""
     made, contact = [ids.new() for _ in range(MAILS)], ids.new()
     with transaction() as session:
         session.execute(_CONTACT, {"id": contact, "index": contact.bytes})
@@ -63,8 +63,8 @@ def mails() -> list[UUID]:
     return made
 
 
-def told(rounds: list[Round]) -> list[str]:
-    """Both figures as JSON lines: the medians of the ratios of the rounds."""
+def figure_lines(rounds: list[Round]) -> list[str]:
+    """Return both figures as JSON lines: the medians of the ratios of the rounds."""
     facts = {
         "connections": CONNECTIONS,
         "empty_views_per_second": round(figures.middle([each.empty for each in rounds])),

@@ -1,4 +1,4 @@
-"""From a hit to the flag that tells of it: a thousand readers a second through the real web server and workers."""
+"""Lag from a hit to its flag, at a thousand hits a second through the real web server and workers."""
 
 import time
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from models import arrays, ids
 from models.session import transaction
 
 RATE = 1_000
-_PROBE = 20  # one in so many mails is looked at
+_PROBE = 20  # one in this many e-mails is watched
 _LOOK_S = 0.05
 _WORKERS = ("worker-events", "beat")
 
@@ -40,12 +40,12 @@ SELECT m.id FROM emails m JOIN contacts c ON c.id = m.contact_id
 
 @dataclass(frozen=True, slots=True)
 class Lags:
-    """Seconds from the moment a hit was due until its mail and its contact told of it, sorted."""
+    """Sorted lags in seconds, from the moment a hit was due until e-mail and contact show it."""
 
     seconds: Sequence[float]
 
     def at(self, share: float) -> float:
-        """The lag that this share of the hits kept to."""
+        """Return the lag that this share of the hits did not exceed."""
         return self.seconds[min(len(self.seconds) - 1, int(len(self.seconds) * share))]
 
     def __str__(self) -> str:
@@ -53,13 +53,13 @@ class Lags:
 
 
 def measure(installation: Installation, seconds: int) -> Lags:
-    """A thousand hits a second for so long, on mails never hit before; fails unless every one is answered and told of.
+    """Send a thousand hits a second for this long to e-mails without hits; fail unless each is answered and applied.
 
-    Looked at from outside, as a report would: a hit is told of when mail and contact, committed, say so.
+    Measured from outside, as a report would see it: a hit is applied when e-mail and contact show it after a commit.
     """
     work(installation, *_WORKERS)
     with served(installation) as server:
-        _round(installation.folder, server.port, 2)  # connections open, statements prepared, caches warm
+        _round(installation.folder, server.port, 2)  # opens connections, prepares statements, warms caches
         lags = _round(installation.folder, server.port, seconds)
     installation.stop_workers()
     say(f"hit to flag   {RATE} hits/s for {seconds} s   {lags}")
@@ -73,18 +73,18 @@ def _round(folder: Path, port: int, seconds: int) -> Lags:
             session.execute(statement, {"ids": arrays.uuids(mails)})
     signer = tokens.Signer(settings.current().tracking_ring)
     pixels.write_text("\n".join(f"/o/{signer.opened(each)}.gif" for each in mails))
-    begins = time.time() + 1.5  # by then the readers have started
+    begins = time.time() + 1.5  # time for the readers to start
     process = readers.start(port, pixels, rate=RATE, at=begins)
     lags = _watch({mail: begins + number / RATE for number, mail in enumerate(mails) if number % _PROBE == 0})
-    heard = readers.heard(process)
-    if heard.refused:
-        raise RuntimeError(f"{heard.refused} of {heard.answers} hits were refused")
+    responses = readers.result(process)
+    if responses.refused:
+        raise RuntimeError(f"{responses.refused} of {responses.answers} hits were refused")
     return lags
 
 
 def _watch(due: dict[UUID, float], within_s: float = 60.0) -> Lags:
-    """Look for the flags of these mails, each from its moment on, until all are there."""
-    found: list[float] = []
+    """Poll the flags of these e-mails, each from its moment on, until all are set."""
+    lags: list[float] = []
     gives_up = max(due.values()) + within_s
     while due:
         now = time.time()
@@ -93,6 +93,6 @@ def _watch(due: dict[UUID, float], within_s: float = 60.0) -> Lags:
         with transaction() as session:
             asked = {"ids": arrays.uuids(mail for mail, moment in due.items() if moment <= now)}
             seen = list(session.scalars(_SEEN, asked))
-        found += [time.time() - due.pop(mail) for mail in seen]
+        lags += [time.time() - due.pop(mail) for mail in seen]
         time.sleep(_LOOK_S)
-    return Lags(sorted(found))
+    return Lags(sorted(lags))

@@ -1,10 +1,10 @@
-"""From a request to the mail server's 250: one person's mail while nothing else happens, and during a campaign.
+"""Latency from a request to the mail server's 250: single sends on an idle installation and during a campaign.
 
 python -m bench.latency                       five rounds
-python -m bench.latency --runs 1 --seconds 5  a quick look
+python -m bench.latency --runs 1 --seconds 5  a quick run
 
-Fifty sends a second, whatever becomes of those before them (an open loop); each is timed from the moment it was due to
-be asked for until the mail server had the whole mail.
+Sends fifty e-mails a second regardless of earlier ones (an open loop). Each is timed from the moment it was due until
+the mail server had the whole message.
 """
 
 import argparse
@@ -35,12 +35,12 @@ _WORKERS = ("worker-send", "worker-bulk", "worker-events", "beat")
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """Those of one look, in ms, sorted."""
+    """Sorted latencies of one measurement, in ms."""
 
     ms: list[float]
 
     def at(self, share: float) -> float:
-        """The latency that this share of the mails kept to."""
+        """Return the latency that this share of the e-mails did not exceed."""
         return self.ms[min(len(self.ms) - 1, int(len(self.ms) * share))]
 
     def __str__(self) -> str:
@@ -49,14 +49,14 @@ class Latencies:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A look at an idle installation, and one at the same during a campaign."""
+    """Latencies of an idle installation, and of the same one during a campaign."""
 
     idle: Latencies
     busy: Latencies
 
 
 def main() -> None:
-    """The command line: what was seen, then the figure as a JSON line."""
+    """Run the command line: print progress, then the figure as a JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5, help="rounds (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each look (default: %(default)s)")
@@ -67,15 +67,15 @@ def main() -> None:
         with sink.running(log) as receiver, installed(receiver.port) as installation, served(installation) as server:
             client = Client(server.port, caller(["send", "send:transactional"]), log)
             rounds = [look(installation, client, options.contacts, options.seconds) for _ in range(options.runs)]
-    print(told(rounds), flush=True)
+    print(figure_lines(rounds), flush=True)
 
 
 def look(installation: Installation, client: "Client", contacts: int, seconds: float) -> Round:
-    """One round, with workers started for it."""
+    """Run one round, with workers started for it."""
     campaign_id = trial.prepare(installation, contacts)
     trial.pause(campaign_id)
     work(installation, *_WORKERS)
-    client.measure(1.0)  # the first mails open connections and compile the template
+    client.measure(1.0)  # the first e-mails open connections and compile the template
     idle = client.measure(seconds)
     say(f"idle            {idle}")
     trial.resume(campaign_id)
@@ -89,8 +89,8 @@ def look(installation: Installation, client: "Client", contacts: int, seconds: f
     return Round(idle, busy)
 
 
-def told(rounds: list[Round]) -> str:
-    """The figure: p99 in a campaign over p50 idle, the median of the rounds."""
+def figure_lines(rounds: list[Round]) -> str:
+    """Return the figure: p99 in a campaign over p50 idle, the median of the rounds."""
     return figures.of(
         "transactional_p99_over_idle_p50",
         [each.busy.at(0.99) / each.idle.at(0.5) for each in rounds],
@@ -104,7 +104,7 @@ def told(rounds: list[Round]) -> str:
 
 
 class Client:
-    """Sends mails one by one over kept connections, and reads in the mail server's notes when each arrived."""
+    """Sends e-mails over persistent connections, and reads from the mail server's log when each arrived."""
 
     def __init__(self, port: int, token: str, log: Path) -> None:
         self._port = port
@@ -113,7 +113,7 @@ class Client:
         self._own = threading.local()
 
     def measure(self, seconds: float) -> Latencies:
-        """Fifty sends a second for so long; returns when the mail server has them all."""
+        """Send fifty e-mails a second for this long; return when the mail server has them all."""
         read = self._log.stat().st_size if self._log.exists() else 0
         asked: dict[str, float] = {}
         with ThreadPoolExecutor(32) as pool:
@@ -133,21 +133,21 @@ class Client:
         asked[json.loads(answer.read())["email_id"].removeprefix("email_")] = due
 
     def _arrivals(self, wanted: set[str], read: int, within_s: float = 60.0) -> dict[str, float]:
-        """When each of these mails arrived, from the notes behind the first `read` bytes."""
-        deadline, found, begun = time.monotonic() + within_s, dict[str, float](), b""
+        """Return the arrival time of each of these e-mails, from the log after the first `read` bytes."""
+        deadline, arrivals, begun = time.monotonic() + within_s, dict[str, float](), b""
         with self._log.open("rb") as notes:
             notes.seek(read)
-            while wanted - found.keys():
+            while wanted - arrivals.keys():
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"{len(wanted - found.keys())} mails did not arrive in {within_s:.0f} s")
+                    raise TimeoutError(f"{len(wanted - arrivals.keys())} e-mails did not arrive in {within_s:.0f} s")
                 time.sleep(0.05)
                 *lines, begun = (begun + notes.read()).split(b"\n")
-                found |= dict(_notes(lines))
-        return found
+                arrivals |= dict(_notes(lines))
+        return arrivals
 
 
 def _beats(seconds: float) -> Iterator[float]:
-    """The moments at which the next send is due, each when it has come."""
+    """Yield the moments at which sends are due, each when it has come."""
     began = time.monotonic()
     for number in range(int(seconds * RATE)):
         due = began + number / RATE

@@ -1,8 +1,8 @@
-"""What a thousand times as many contacts change: messages per second, and a sending process's memory.
+"""Effect of a thousand times as many contacts on messages per second and on a sender's memory.
 
 python -m bench.million                                     10,000, 100,000 and 1,000,000 contacts, once
 python -m bench.million --runs 5                            the long form
-python -m bench.million --small 1000 --middle 10000 --large 50000   to try it
+python -m bench.million --small 1000 --middle 10000 --large 50000   a quick run
 """
 
 import argparse
@@ -18,16 +18,16 @@ from bench.trial import Receiver, Result, Tuning
 
 
 def main() -> None:
-    """The command line: what was done, then a JSON line for each figure."""
+    """Run the command line: print progress, then one JSON line per figure."""
     options = _options()
     runs = []
     with trial.receiving() as receiver, installed(receiver.port) as installation:
         send = partial(_send, installation, receiver)
         for _ in range(options.runs):
-            # The middle one before and after, so that no drift of the machine passes for an effect of size.
+            # The middle one runs before and after, so that drift is not taken for an effect of size.
             sizes = (options.small, options.middle, options.large, options.middle)
             runs.append(Run(*map(send, sizes)))
-    print("\n".join(told(runs)), flush=True)
+    print("\n".join(figure_lines(runs)), flush=True)
 
 
 def _send(installation: Installation, receiver: Receiver, count: int) -> Result:
@@ -47,17 +47,17 @@ class Run:
 
     @property
     def speed(self) -> float:
-        """Messages per second at the large size, over those at the middle one."""
+        """Return messages per second at the large size, over those at the middle one."""
         return 2 * self.large.per_s / (self.before.per_s + self.after.per_s)
 
     @property
     def memory(self) -> float:
-        """A sending process's peak at the large size, over that at the small one."""
+        """Return a sender's peak memory at the large size, over that at the small one."""
         return self.large.peak_mib / self.small.peak_mib
 
 
-def told(runs: Sequence[Run]) -> list[str]:
-    """The figures as JSON lines."""
+def figure_lines(runs: Sequence[Run]) -> list[str]:
+    """Return the figures as JSON lines."""
     all_sizes = [[run.small, run.before, run.after, run.large] for run in runs]
     rates = [[round(result.per_s) for result in results] for results in all_sizes]
     peaks = [[round(result.peak_mib, 1) for result in results] for results in all_sizes]

@@ -1,9 +1,9 @@
-"""Where the time of a campaign goes: by process and library (perf), and by function in a sending process (py-spy).
+"""Profile of a campaign: by process and library (perf), and by function of a sender (py-spy).
 
 python -m bench.profile                        fifteen seconds in the middle of a campaign
 python -m bench.profile --seconds 30 --keep .  … and keep perf.data and sending.raw here
 
-perf is in Debian's package linux-perf, py-spy on PyPI; what is not installed is left out. Both need root's rights.
+perf is in Debian's package linux-perf, py-spy on PyPI; a missing one is left out. Both need root.
 """
 
 import argparse
@@ -21,14 +21,14 @@ from bench import trial
 from bench.testbed.installation import family, installed
 
 _OURS = re.compile(r"\((?:engine|models|worker)/")
-_IDLE = "Condition.wait "  # the bell's thread, which py-spy takes for busy
+_IDLE = "Condition.wait "  # the bell's thread, which py-spy counts as busy
 _SHOWN = 20
 _WARM_UP_S = 3.0
-_PER_SECOND = 20_000  # more than any machine we know sends in a second, so that the campaign outlasts the profile
+_PER_SECOND = 20_000  # more than any machine sends in a second, so that the campaign outlasts the profile
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     options = _options()
     folder = options.keep or Path(tempfile.mkdtemp(prefix="cadencia-profile-"))
     with trial.receiving() as receiver, installed(receiver.port) as installation:
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _busiest(pid: int) -> int:
-    """The child of that worker that has worked most: a sending process."""
+    """Return the child process of that worker with the most CPU time: a sender."""
     children = family(pid)[1:]
     return int(max(children, key=lambda child: sum(child.cpu_times()[:2])).pid)
 
@@ -63,11 +63,11 @@ def _py_spy(folder: Path, seconds: float, pid: int) -> subprocess.Popen[bytes] |
 
 
 def _started(name: str, *arguments: str) -> subprocess.Popen[bytes] | None:
-    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
-    if found is None:
+    program = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    if program is None:
         print(f"{name} is not installed: its part is left out", file=sys.stderr)
         return None
-    return subprocess.Popen([found, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _tell_perf(data: Path) -> None:
@@ -81,8 +81,8 @@ def _tell_perf(data: Path) -> None:
 
 def _report(data: Path, *options: str) -> None:
     command = ["perf", "report", "-i", str(data), "--stdio", "--no-children", "-q", "--percentage", "relative"]
-    told = subprocess.run([*command, *options], capture_output=True, text=True, check=False).stdout
-    print("\n".join([line.rstrip(" -") for line in told.splitlines() if line.strip()][:_SHOWN]))
+    output = subprocess.run([*command, *options], capture_output=True, text=True, check=False).stdout
+    print("\n".join([line.rstrip(" -") for line in output.splitlines() if line.strip()][:_SHOWN]))
 
 
 def _tell_py_spy(raw: Path) -> None:
@@ -96,7 +96,7 @@ def _tell_py_spy(raw: Path) -> None:
 
 
 def tally(stacks: Iterable[str]) -> tuple[Counter[str], Counter[str]]:
-    """Samples in which a function is on the stack, and in which it is on top, of lines like `outer;inner 7`."""
+    """Count the samples in which a function is on the stack, and on top of it, in lines such as `outer;inner 7`."""
     inside, itself = Counter[str](), Counter[str]()
     for line in stacks:
         frames, _, count = line.rpartition(" ")

@@ -1,9 +1,9 @@
-"""What a message costs to hand over: our SMTP client against smtplib, kept and anew, at the same sink.
+"""CPU time to hand over a message: our SMTP client against smtplib, with kept and new connections, at one sink.
 
 python -m bench.smtp_client [--count 20000] [--size 5000] [--profile]
 
-Prints a table and, last, one JSON line. CPU is that of the sending process; ratios are what carries over to
-another machine.
+Prints a table and, last, one JSON line. CPU time is that of the sending process; only ratios carry over to another
+machine.
 """
 
 import argparse
@@ -25,13 +25,13 @@ from engine.delivery.recorder import Recorder
 
 FROM = "rebotes@cadencia.example"
 GROUP = 250
-NOBODY = UUID(int=0)  # ids are written with the group, whatever they are
+NOBODY = UUID(int=0)  # any ids will do: they are written with the group
 LINE = b"Hola, Ana: un caso como el suyo, con cifras. https://cadencia.example/c/abc\r\n"
 
 
 @dataclass(frozen=True)
 class Result:
-    """One way of sending, measured."""
+    """One send of sending, measured."""
 
     name: str
     messages: int
@@ -41,7 +41,7 @@ class Result:
 
 
 def messages(count: int, size: int) -> Iterator[smtp.OutgoingMessage]:
-    """Messages of about `size` bytes, ready made but for their Message-ID."""
+    """Return messages of about `size` bytes, complete except for their Message-ID."""
     body = LINE * max(1, (size - 200) // len(LINE))
     for slot in range(count):
         head = b"Message-ID: <%d@cadencia.example>\r\nFrom: %b\r\nTo: <ana%d@example.com>\r\nSubject: Hola\r\n\r\n"
@@ -49,7 +49,7 @@ def messages(count: int, size: int) -> Iterator[smtp.OutgoingMessage]:
 
 
 def ours(port: int, batch: list[smtp.OutgoingMessage]) -> None:
-    """Four kept connections, pipelined, in groups, each message marked twice in the flight recorder."""
+    """Send over four persistent pipelined connections, in groups, each message marked twice in the flight recorder."""
     carrier = smtp.Transport(smtp.Relay.from_url(f"smtp://127.0.0.1:{port}"), smtp.Limits(connections=4))
     with tempfile.TemporaryDirectory() as folder:
         recorder = Recorder(Path(folder), uuid4(), GROUP)
@@ -63,27 +63,27 @@ def ours(port: int, batch: list[smtp.OutgoingMessage]) -> None:
 
 
 def smtplib_kept(port: int, batch: list[smtp.OutgoingMessage]) -> None:
-    """One smtplib connection for all."""
+    """Send over one smtplib connection."""
     with smtplib.SMTP("127.0.0.1", port) as client:
         for message in batch:
             client.sendmail(FROM, [message.recipient], message.data)
 
 
 def smtplib_anew(port: int, batch: list[smtp.OutgoingMessage]) -> None:
-    """An smtplib connection for each message."""
+    """Send over a new smtplib connection for each message."""
     for message in batch:
         with smtplib.SMTP("127.0.0.1", port) as client:
             client.sendmail(FROM, [message.recipient], message.data)
 
 
 def measure(
-    name: str, way: Callable[[int, list[smtp.OutgoingMessage]], None], batch: list[smtp.OutgoingMessage]
+    name: str, send: Callable[[int, list[smtp.OutgoingMessage]], None], batch: list[smtp.OutgoingMessage]
 ) -> Result:
-    """Send `batch` this way to a fresh sink, and count that all of it arrived."""
+    """Send `batch` this send to a new sink, and check that all of it arrived."""
     with sink.running() as receiver:
-        way(receiver.port, batch[:50])
+        send(receiver.port, batch[:50])
         sink_before, cpu, wall = receiver.cpu_s, time.process_time(), time.perf_counter()
-        way(receiver.port, batch)
+        send(receiver.port, batch)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         sink_s = receiver.cpu_s - sink_before
     assert receiver.count == len(batch) + 50, f"{receiver.count} of {len(batch) + 50} arrived"
@@ -92,7 +92,7 @@ def measure(
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20_000, help="messages for our client (a tenth for smtplib)")
     parser.add_argument("--size", type=int, default=5_000, help="bytes a message")
@@ -113,7 +113,7 @@ def main() -> None:
 
 
 def report(results: list[Result], size: int) -> None:
-    """A table for people and one line for programs."""
+    """Print a table for people and one line for programs."""
     base = results[0]
     print(f"{'client':<16}{'messages':>9}{'CPU µs':>9}{'per s':>9}{'sink µs':>9}{'ratio':>8}")
     for result in results:

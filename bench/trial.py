@@ -1,4 +1,4 @@
-"""One campaign, measured: prepared, started from a standstill, watched to its end, and counted in the ledger."""
+"""One measured campaign: prepared, started, watched to its end, and verified in the ledger."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -36,18 +36,18 @@ _DONE = text(
 
 
 class Receiver(Protocol):
-    """A mail server that takes everything, in a process of its own."""
+    """A mail server that accepts everything, in a separate process."""
 
     port: int
 
     @property
     def cpu_s(self) -> float:
-        """User and system time it has used."""
+        """Return its user and system time."""
 
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
-    """Postfix's smtp-sink where it is here, otherwise the benchmark's own."""
+    """Run postfix's smtp-sink if it is installed, else the benchmark's own sink."""
     tools = postfix.find()
     with postfix.receiving(tools, ports.free()) if tools else sink.running() as receiver:
         yield receiver
@@ -55,7 +55,7 @@ def receiving() -> Iterator[Receiver]:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What a campaign is sent with; None is what the settings say."""
+    """Settings of a campaign's senders; None leaves a setting as it is."""
 
     group: int | None = None
     senders: int = 3
@@ -63,7 +63,7 @@ class Tuning:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings that differ from the usual ones."""
+        """Return the settings that differ from the defaults."""
         asked = {"SEND_GROUP_SIZE": self.group, "SMTP_CONNECTIONS": self.connections}
         return {name: str(value) for name, value in asked.items() if value is not None}
 
@@ -74,7 +74,7 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Result:
-    """A campaign that was sent: how long it took and what each part used for a message, in microseconds."""
+    """A finished campaign: its duration, and the CPU time of each part per message, in microseconds."""
 
     messages: int
     took_s: float
@@ -83,12 +83,12 @@ class Result:
 
     @property
     def per_s(self) -> float:
-        """Messages per second, from the start to the last message in the ledger."""
+        """Return messages per second, from the start to the last message in the ledger."""
         return self.messages / self.took_s
 
     @property
     def us(self) -> float:
-        """CPU a message of all but the receiver."""
+        """Return the CPU time of a message without the receiver's."""
         return sum(us for part, us in self.split_us.items() if part != "sink")
 
     def __str__(self) -> str:
@@ -118,7 +118,7 @@ def run(installation: Installation, receiver: Receiver, count: int, tuning: Tuni
 
 
 def prepare(installation: Installation, count: int) -> UUID:
-    """A launched campaign of one step to `count` contacts, in an otherwise empty ledger; its id."""
+    """Launch a campaign of one step to `count` contacts in an otherwise empty ledger, and return its id."""
     installation.empty()
     people.copy(count)
     campaign_id = _launch("bench", people.INDUSTRY)
@@ -136,7 +136,7 @@ def _launch(name: str, industry: str) -> UUID:
 
 
 def _warm_up(within_s: float = 120) -> None:
-    """Send to the others first: templates compiled, connections open, as in workers that have run since yesterday."""
+    """Send to the other contacts first, so that templates are compiled and connections open."""
     deadline = time.monotonic() + within_s
     _launch("warm-up", people.OTHER_INDUSTRY)
     bell.ring("campaign")
@@ -147,13 +147,13 @@ def _warm_up(within_s: float = 120) -> None:
 
 
 def pause(campaign_id: UUID) -> None:
-    """Hold a campaign, so that beat cannot start it before the clock runs."""
+    """Pause a campaign, so that beat cannot start it before the measurement."""
     with transaction() as session:
         campaigns.pause(session, campaign_id, "the workers are being started", now=clock.now())
 
 
 def resume(campaign_id: UUID) -> None:
-    """Let a campaign go, and ring for it."""
+    """Resume a campaign and ring its bell."""
     with transaction() as session:
         campaigns.resume(session, campaign_id, now=clock.now())
     bell.ring("sequence")
@@ -161,7 +161,7 @@ def resume(campaign_id: UUID) -> None:
 
 
 def message() -> bytes:
-    """A mail as the campaign sends it to one of its contacts, for a server with 8BITMIME."""
+    """Return a message as the campaign sends it to one of its contacts, for a server with 8BITMIME."""
     email_id = ids.new()
     person = {"nombre": "Ana", "empresa": "Transportes del Norte", "industria": "Logística"}
     mail = compose.Email(
@@ -172,9 +172,9 @@ def message() -> bytes:
 
 
 def _watch(count: int, within_s: float = 1_800) -> None:
-    """Wait for the end; asked ever more often towards it, so that asking costs nothing and the end is sharp.
+    """Wait for the end; poll more often towards it, so that polling costs little and the end is exact.
 
-    Whether anybody is on the way reads all enrollments, so it is asked only when all is answered or nothing moves.
+    A look at the enrollments reads all of them, so it happens only when all is answered or nothing moves.
     """
     started, before = time.monotonic(), -1
     with progress.bar("messages settled", count) as bar:
@@ -196,7 +196,7 @@ def _asked(query: TextClause) -> int:
 
 
 def _verify(count: int) -> None:
-    """All were sent, with contacts and enrollments moved on: a rate of anything less would mean nothing."""
+    """Check that all were sent and that contacts and enrollments were updated: otherwise the rate means nothing."""
     with transaction() as session:
         done = session.execute(_DONE).one()
     assert set(done) == {count + people.OTHERS}, (

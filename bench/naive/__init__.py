@@ -1,1 +1,1 @@
-"""The usual way of sending, as a baseline."""
+"""The naive way of sending and of applying events, as baselines."""

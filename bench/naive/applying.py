@@ -1,6 +1,6 @@
-"""The usual way of applying events, as a baseline: one task with the id of each, in a transaction of its own.
+"""The naive way of applying events, as a baseline: one task per event id, each in its own transaction.
 
-The task does what a batch does, by the same function, on the product's broker and with its settings of Celery.
+The task applies its event by the product's function, on the product's broker and with its Celery settings.
 """
 
 import time
@@ -28,7 +28,7 @@ app.conf.update(
 _TAKE = text(f"""
 SELECT {pending.COLUMNS}
   FROM events WHERE id = :id AND applied_at IS NULL AND NOT held FOR NO KEY UPDATE
-""")  # noqa: S608  # built from the columns of an event alone
+""")  # noqa: S608  # built from the columns of an event only
 _WAITING = text("SELECT id FROM events WHERE applied_at IS NULL AND NOT held ORDER BY received_at, id")
 _LEFT = text("SELECT count(*) FROM events WHERE applied_at IS NULL AND NOT held")
 
@@ -45,9 +45,9 @@ def _apply(session: Session, event_id: str) -> int:
 
 
 def events_per_second(installation: Installation, children: int) -> float:
-    """All that wait, applied one by one; the clock runs for the nine tenths after the first.
+    """Apply all waiting events one by one; return the rate over the last nine tenths.
 
-    Every task is published before the worker is started: publishing costs the baseline nothing here.
+    Every task is published before the worker starts, so publishing costs the baseline nothing here.
     """
     with transaction() as session:
         waiting = [str(event_id) for event_id in session.scalars(_WAITING)]
@@ -64,7 +64,7 @@ def events_per_second(installation: Installation, children: int) -> float:
 
 
 def _wait_until_left(most: int) -> int:
-    """How many are left, once that is no more than `most`."""
+    """Return the number of events left, as soon as it is at most `most`."""
     while True:
         with transaction() as session:
             left = session.scalar(_LEFT) or 0

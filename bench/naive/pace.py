@@ -1,4 +1,4 @@
-"""Measures the usual way of `bench/naive/tasks.py`: a task and a connection for each message."""
+"""Speed of the naive way of `bench/naive/tasks.py`: one task and one connection per message."""
 
 import time
 
@@ -8,8 +8,8 @@ _BUSY = "SELECT EXISTS (SELECT 1 FROM naive_mails WHERE status <> 'sent')"
 
 
 def messages_per_second(installation: Installation, count: int) -> float:
-    """From the first task published to the last mail recorded."""
-    from bench.naive import tasks  # here, because it reads the installation's environment
+    """Return the rate from the first published task to the last recorded e-mail."""
+    from bench.naive import tasks  # imported here, because it reads the installation's environment
 
     mail_ids = tasks.prepare(count)
     installation.process(

@@ -1,4 +1,7 @@
-"""The usual way, as a baseline: one Celery task and one SMTP connection for each message, the campaign's own words."""
+"""The naive way of sending, as a baseline.
+
+One Celery task and one SMTP connection per message, with the campaign's words.
+"""
 
 import os
 import smtplib
@@ -24,11 +27,11 @@ _templates = jinja2.Environment(
 
 
 class Base(DeclarativeBase):
-    """The baseline's own table."""
+    """Base of the baseline's own table."""
 
 
 class Mail(Base):
-    """One mail: where it goes, and whether it went."""
+    """One e-mail of the baseline: its address and whether it was sent."""
 
     __tablename__ = "naive_mails"
 
@@ -69,7 +72,7 @@ def _compose(mail: Mail) -> EmailMessage:
 
 
 def prepare(count: int) -> list[str]:
-    """Fresh rows for `count` mails; their ids."""
+    """Insert new rows for `count` e-mails and return their ids."""
     Base.metadata.drop_all(_engine)
     Base.metadata.create_all(_engine)
     with Session(_engine) as session:

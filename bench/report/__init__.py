@@ -1,1 +1,1 @@
-"""What is said of a benchmark: its progress, its figures, the page they are written into."""
+"""Reports of benchmarks: progress, figures, and their page."""

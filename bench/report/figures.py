@@ -1,4 +1,4 @@
-"""Figures: what is to be reached, what was measured, and both as a table and as JSON lines."""
+"""Figures: their targets, the measured values, and both as a table and as JSON lines."""
 
 import json
 import os
@@ -12,14 +12,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Bar:
-    """What a figure should reach: at least or, for a cost, at most this much."""
+    """Target of a figure: at least, or for a cost at most, this value."""
 
     words: str
     value: float
     at_most: bool = False
 
     def is_reached(self, value: float) -> bool:
-        """Whether a measured value is good enough."""
+        """Return True if a measured value meets the target."""
         return value <= self.value if self.at_most else value >= self.value
 
     def __str__(self) -> str:
@@ -45,7 +45,7 @@ BARS = {
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure: the median of its runs, how far they lie apart, and the facts it was made of."""
+    """One figure: the median of its runs, their spread, and the facts behind it."""
 
     name: str
     value: float
@@ -55,29 +55,29 @@ class Figure:
 
     @property
     def line(self) -> str:
-        """The figure as one line of JSON."""
-        told = {"figure": self.name, "value": self.value, "bar": BARS[self.name].value, "spread": list(self.spread)}
-        return json.dumps({**told, "runs": self.runs, **self.facts}, ensure_ascii=False)
+        """Return the figure as one line of JSON."""
+        measured = {"figure": self.name, "value": self.value, "bar": BARS[self.name].value, "spread": list(self.spread)}
+        return json.dumps({**measured, "runs": self.runs, **self.facts}, ensure_ascii=False)
 
 
 def of(name: str, values: Sequence[float], *, digits: int = 3, **facts: Any) -> Figure:
-    """The figure that these runs give."""
+    """Return the figure of these runs."""
     spread = (round(min(values), digits), round(max(values), digits))
     return Figure(name, round(middle(values), digits), spread, len(values), {**facts, "machine": machine()})
 
 
 def middle(values: Sequence[float]) -> float:
-    """Their median."""
+    """Return the median of the runs."""
     return statistics.median(values)
 
 
 def skipped(name: str, why: str) -> str:
-    """A JSON line in place of a figure that could not be measured."""
+    """Return a JSON line for a figure that could not be measured."""
     return json.dumps({"figure": name, "value": None, "bar": BARS[name].value, "skipped": why})
 
 
 def machine() -> str:
-    """The class of this machine: processor, cores, memory, Python."""
+    """Return the class of this machine: processor, cores, memory, Python."""
     model = ""
     if (described := Path("/proc/cpuinfo")).exists():
         names = (line for line in described.read_text().splitlines() if line.startswith("model name"))
@@ -87,30 +87,33 @@ def machine() -> str:
 
 
 def read(line: str) -> dict[str, Any] | None:
-    """What a line of output tells of a figure; None for any other line."""
+    """Return the figure in a line of output; None for any other line."""
     if not line.startswith('{"figure"'):
         return None
-    told: dict[str, Any] = json.loads(line)
-    return told if told["figure"] in BARS else None
+    measured: dict[str, Any] = json.loads(line)
+    return measured if measured["figure"] in BARS else None
 
 
-def rows(told: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """The table's cells, a row for each figure in the order of `BARS`: words, median, spread, runs, bar, verdict."""
-    by_name = {each["figure"]: each for each in told}
+def rows(measured: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return the table's cells, one row per figure in the order of `BARS`.
+
+    Name, median, spread, runs, target, result.
+    """
+    by_name = {each["figure"]: each for each in measured}
     return [_row(bar, by_name[name]) for name, bar in BARS.items() if name in by_name]
 
 
-def _row(bar: Bar, told: Mapping[str, Any]) -> tuple[str, ...]:
-    if told["value"] is None:
-        return (bar.words, "–", "–", "–", str(bar), f"skipped: {told['skipped']}")
-    spread = " – ".join(f"{each:g}" for each in told.get("spread") or ())
-    verdict = "reached" if bar.is_reached(told["value"]) else "missed"
-    return (bar.words, f"{told['value']:g}", spread, str(told.get("runs", 1)), str(bar), verdict)
+def _row(bar: Bar, measured: Mapping[str, Any]) -> tuple[str, ...]:
+    if measured["value"] is None:
+        return (bar.words, "–", "–", "–", str(bar), f"skipped: {measured['skipped']}")
+    spread = " – ".join(f"{each:g}" for each in measured.get("spread") or ())
+    result = "reached" if bar.is_reached(measured["value"]) else "missed"
+    return (bar.words, f"{measured['value']:g}", spread, str(measured.get("runs", 1)), str(bar), result)
 
 
-def split(told: Iterable[Mapping[str, Any]]) -> str:
-    """Where the CPU of a message goes, in words; nothing when that was not measured."""
-    splits = [each["split"] for each in told if "split" in each]
+def split(measured: Iterable[Mapping[str, Any]]) -> str:
+    """Return the split of a message's CPU time as text; empty if it was not measured."""
+    splits = [each["split"] for each in measured if "split" in each]
     parts = [", ".join(f"{part} {us:g} µs" for part, us in each.items()) for each in splits]
     return "".join(f"\nCPU a message: {each}.\n" for each in parts)
 
@@ -118,15 +121,15 @@ def split(told: Iterable[Mapping[str, Any]]) -> str:
 HEADINGS = ("figure", "median", "spread", "runs", "to reach", "")
 
 
-def table(told: Iterable[Mapping[str, Any]]) -> str:
-    """The table for a terminal or a log."""
-    cells = [HEADINGS, *rows(told)]
+def table(measured: Iterable[Mapping[str, Any]]) -> str:
+    """Return the table for a terminal or a log."""
+    cells = [HEADINGS, *rows(measured)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
                      for row in cells)  # fmt: skip
 
 
-def markdown(told: Iterable[Mapping[str, Any]]) -> str:
-    """The table for a page."""
-    lines = [HEADINGS, ("---",) * len(HEADINGS), *rows(told)]
+def markdown(measured: Iterable[Mapping[str, Any]]) -> str:
+    """Return the table for a page."""
+    lines = [HEADINGS, ("---",) * len(HEADINGS), *rows(measured)]
     return "\n".join(f"| {' | '.join(line)} |".replace("|  |", "| |") for line in lines)

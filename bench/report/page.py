@@ -1,4 +1,4 @@
-"""Keeps what was measured on this machine, and writes its table into docs/performance.md."""
+"""Storage of the figures measured on this machine, and their table in docs/performance.md."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,13 @@ PAGE = _ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
-def keep(told: Sequence[Mapping[str, Any]]) -> None:
-    """Remember these figures, each in place of the one measured before it."""
+def keep(measured: Sequence[Mapping[str, Any]]) -> None:
+    """Store these figures, each in place of its previous value."""
     known = {each["figure"]: each for each in kept()}
     now = datetime.now(UTC).isoformat(timespec="seconds")
     known |= {
         each["figure"]: {"machine": figures.machine(), **each, "measured": now}
-        for each in told
+        for each in measured
         if each["value"] is not None
     }
     KEPT.parent.mkdir(exist_ok=True)
@@ -28,26 +28,26 @@ def keep(told: Sequence[Mapping[str, Any]]) -> None:
 
 
 def kept() -> list[dict[str, Any]]:
-    """The figures last measured here."""
+    """Return the last figures of this machine."""
     figures_kept: list[dict[str, Any]] = json.loads(KEPT.read_text()) if KEPT.exists() else []
     return figures_kept
 
 
-def write(told: Sequence[Mapping[str, Any]]) -> None:
-    """Put the table of these figures into the page; ends the program when there are none."""
-    if not told:
+def write(measured: Sequence[Mapping[str, Any]]) -> None:
+    """Write the table of these figures into the page; exit if there are none."""
+    if not measured:
         raise SystemExit("Nothing was measured here yet: run `make bench` first.")
-    PAGE.write_text(filled(PAGE.read_text("utf-8"), told), "utf-8")
+    PAGE.write_text(filled(PAGE.read_text("utf-8"), measured), "utf-8")
     print(f"written into {PAGE.relative_to(_ROOT)}")
 
 
-def filled(page: str, told: Sequence[Mapping[str, Any]]) -> str:
-    """The page with the table of these figures between its marks."""
+def filled(page: str, measured: Sequence[Mapping[str, Any]]) -> str:
+    """Return the page with the table of these figures between its marks."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"the page lacks its marks {BEGIN} and {END}")
-    days = sorted({each["measured"][:10] for each in told})
-    machines = sorted({each["machine"] for each in told})
+    days = sorted({each["measured"][:10] for each in measured})
+    machines = sorted({each["machine"] for each in measured})
     source = f"Measured {' to '.join(dict.fromkeys((days[0], days[-1])))} on {'; '.join(machines)}."
-    return f"{before}{begin}\n{source}\n\n{figures.markdown(told)}\n{figures.split(told)}{end}{after}"
+    return f"{before}{begin}\n{source}\n\n{figures.markdown(measured)}\n{figures.split(measured)}{end}{after}"

@@ -1,4 +1,4 @@
-"""How far a benchmark is: a bar on a terminal, plain lines in a log, both on standard error."""
+"""Progress of a benchmark on standard error: a bar on a terminal, plain lines in a log."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _COLUMNS = (TextColumn("{task.description:>28}"), BarColumn(), MofNCompleteColum
 
 
 class Bar:
-    """One piece of work of known size."""
+    """Progress of one piece of work of known size."""
 
     def __init__(self, words: str, total: int, console: Console, bars: Progress | None) -> None:
         self._words, self._total, self._console, self._bars = words, total, console, bars
@@ -20,7 +20,7 @@ class Bar:
         self._next_line = time.monotonic() + _LINE_EVERY_S
 
     def show(self, done: int) -> None:
-        """So much is done."""
+        """Show this much as done."""
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=done)
         elif time.monotonic() >= self._next_line:
@@ -30,7 +30,7 @@ class Bar:
 
 @contextmanager
 def bar(words: str, total: int) -> Iterator[Bar]:
-    """A bar for as long as the block lasts; where there is no terminal, a line every ten seconds."""
+    """Show a bar while the block runs; without a terminal, a line every ten seconds."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     if not console.is_terminal:
         yield Bar(words, total, console, None)
@@ -40,5 +40,5 @@ def bar(words: str, total: int) -> Iterator[Bar]:
 
 
 def say(words: str) -> None:
-    """One line."""
+    """Print one line."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(words, markup=False)

@@ -1,4 +1,4 @@
-"""A whole installation to be measured: durable PostgreSQL, Valkey, real workers, all on this machine."""
+"""A whole installation to measure: durable PostgreSQL, Valkey and real workers, all on this machine."""
 
 import os
 import secrets
@@ -33,7 +33,7 @@ _EMPTY = text(
 
 @dataclass
 class Installation:
-    """Its folder, its database server, and the worker processes that were started."""
+    """An installation: its folder, its database server, and the worker processes started in it."""
 
     folder: Path
     postgres: Postgres
@@ -42,21 +42,21 @@ class Installation:
     started: int = 0
 
     def worker(self, queues: str, concurrency: int) -> subprocess.Popen[bytes]:
-        """A Celery worker on these queues."""
+        """Start a Celery worker on these queues."""
         options = ["-Q", queues, "-c", str(concurrency), "-n", f"{queues}@%h", "--without-gossip", "--without-mingle"]
         return self.process("-m", "celery", "-A", "worker", "worker", *options)
 
     def sending(self, processes: int = 3) -> subprocess.Popen[bytes]:
-        """All that a campaign takes, beat included, which has the next mails queued; the worker that sends, ready."""
+        """Start everything a campaign needs, beat included; return the worker that sends, ready."""
         senders = self.worker("campaign", processes)
         self.worker("sequence", 1)
         self.process("-m", "celery", "-A", "worker", "beat", "-s", str(self.folder / "beat"))
-        self.started -= 1  # beat never says that it is ready
+        self.started -= 1  # beat never reports that it is ready
         self.wait_for_workers()
         return senders
 
     def process(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """A Python process of the installation, with the environment as it is now."""
+        """Start a Python process of the installation, with the current environment."""
         with (self.folder / "processes.log").open("ab") as output:
             worker = subprocess.Popen(
                 [sys.executable, *arguments], stdout=output, stderr=output, start_new_session=True
@@ -66,13 +66,13 @@ class Installation:
         return worker
 
     def wait_for_workers(self) -> None:
-        """Every worker has said that it is ready: what is measured afterwards is its work."""
+        """Wait until every worker is ready, so that only its work is measured."""
         log = self.folder / "processes.log"
         while log.read_text(errors="replace").count(" ready.") < self.started:
             time.sleep(0.1)
 
     def stop_workers(self) -> None:
-        """SIGTERM, and SIGKILL to what is left after ten seconds."""
+        """Send SIGTERM, and SIGKILL to what is left after ten seconds."""
         families = [family(worker.pid) for worker in self.workers]
         for worker in self.workers:
             worker.terminate()
@@ -81,24 +81,24 @@ class Installation:
                 worker.wait(10)
             except subprocess.TimeoutExpired:
                 for process in members:
-                    with suppress(psutil.NoSuchProcess):  # it may have ended by now
+                    with suppress(psutil.NoSuchProcess):  # it may have ended
                         process.kill()
                 worker.wait()
         self.workers.clear()
 
     def empty(self) -> None:
-        """Every table without its rows, and what that left behind cleaned up."""
+        """Delete the rows of every table and vacuum."""
         with transaction() as session:
             session.execute(_EMPTY)
 
     def settle(self) -> None:
-        """Let the database finish what it owes: statistics and a checkpoint."""
+        """Let the database update its statistics and write a checkpoint."""
         with database.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
             connection.execute(text("CHECKPOINT"))
 
     def cpu_s(self) -> dict[str, float]:
-        """User and system seconds used so far by each part, processes that have ended included."""
+        """Return the user and system seconds used by each part so far, including processes that have ended."""
         workers = [process for worker in self.workers for process in family(worker.pid)]
         return {
             "workers": _cpu_s(workers),
@@ -108,7 +108,7 @@ class Installation:
 
 
 def family(pid: int | None) -> list[psutil.Process]:
-    """A process and all its descendants that still live."""
+    """Return a process and all its living descendants."""
     try:
         parent = psutil.Process(pid)
         return [parent, *parent.children(recursive=True)]
@@ -117,12 +117,12 @@ def family(pid: int | None) -> list[psutil.Process]:
 
 
 def peak_mib(processes: list[psutil.Process]) -> float:
-    """The largest peak of resident memory among these processes, in MiB (VmHWM of proc(5))."""
+    """Return the largest peak of resident memory among these processes, in MiB (VmHWM of proc(5))."""
     return max(_high_water_kib(process.pid) for process in processes) / 1024
 
 
 def wait_until_idle(query: str, *, within_s: float) -> None:
-    """Wait until a query that tells whether there is work says no."""
+    """Wait until a query for waiting work returns false."""
     deadline = time.monotonic() + within_s
     while True:
         with transaction() as session:
@@ -135,7 +135,7 @@ def wait_until_idle(query: str, *, within_s: float) -> None:
 
 @contextmanager
 def installed(smtp_port: int, **settings_of: str) -> Iterator[Installation]:
-    """An installation that sends to `smtp_port`; all of it gone when the block ends."""
+    """Provide an installation that sends to `smtp_port`, and remove it when the block ends."""
     with tempfile.TemporaryDirectory(prefix="cadencia-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)
@@ -160,7 +160,7 @@ def installed(smtp_port: int, **settings_of: str) -> Iterator[Installation]:
 
 
 def _environment(installation: Installation, smtp_port: int) -> dict[str, str]:
-    """The product's templates and the benchmark's are in one folder, as an installation has its own beside ours."""
+    """Return its environment, with the product's templates and the benchmark's in one folder."""
     templates = installation.folder / "templates"
     templates.mkdir()
     for entry in (*_TEMPLATES.iterdir(), *_OWN_TEMPLATES.iterdir()):
@@ -181,7 +181,7 @@ def _environment(installation: Installation, smtp_port: int) -> dict[str, str]:
 
 @contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """These variables in the environment of this process, and so of those it starts meanwhile."""
+    """Set these variables in this process, and so in the processes it starts meanwhile."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -199,7 +199,7 @@ def _forget() -> None:
 
 
 def _cpu_s(processes: list[psutil.Process]) -> float:
-    """Their own time and that of the children they outlived: an autovacuum may begin and end within a run."""
+    """Return the CPU time of processes and of children they outlived: an autovacuum may begin and end within a run."""
     times = [process.cpu_times() for process in processes if process.is_running()]
     return float(sum(each.user + each.system + each.children_user + each.children_system for each in times))
 

@@ -1,10 +1,10 @@
-"""A closed loop of HTTP/1.1 requests over kept connections: each sends its next as soon as it has an answer.
+"""A closed loop of HTTP/1.1 requests over persistent connections: each sends the next request after its response.
 
 python -m bench.testbed.load --port 8000 --path / --seconds 2                  an empty GET
 python -m bench.testbed.load --port 8000 --path /x --body body.json --token …  a POST; each @@ becomes a new number
 
-Raw sockets and one epoll, so that the load itself takes little of the machine: some 20 µs of CPU a request. Prints one
-line of JSON: answers, those that were refused, seconds, the median and 99th percentile of their latency in ms.
+Uses raw sockets and one epoll, so that the load itself costs little CPU: some 20 µs a request. Prints one line of JSON:
+responses, refused ones, seconds, the median and the 99th percentile of their latency in ms.
 """
 
 import argparse
@@ -20,20 +20,20 @@ from itertools import count, cycle, repeat
 from pathlib import Path
 
 MARK = b"@@"
-_DIGITS = 10  # of a number that replaces a mark: bodies keep their length
+_DIGITS = 10  # digits of a number that replaces @@, so that bodies keep their length
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to ask for, again and again: an empty GET, or a POST of the JSON in a file."""
+    """The request to repeat: an empty GET, or a POST of the JSON in a file."""
 
     path: str
     body: Path | None = None
     token: str = ""
-    paths: Path | None = None  # a file of paths, asked for in turn in place of the one
+    paths: Path | None = None  # a file of paths, requested in turn instead of the one path
 
     def requests(self) -> Iterator[bytes]:
-        """The requests; the numbers in them start at the present microsecond, so no two runs share one."""
+        """Yield the requests; their numbers start at the current microsecond, so that no two runs share one."""
         if self.paths is not None:
             return cycle([_get(path) for path in self.paths.read_text().split()])
         if self.body is None:
@@ -53,8 +53,8 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What came back in the time given."""
+class Responses:
+    """Responses received in the given time."""
 
     answers: int
     refused: int
@@ -64,31 +64,31 @@ class Heard:
 
     @property
     def per_s(self) -> float:
-        """Answers a second."""
+        """Return the responses per second."""
         return self.answers / self.took_s
 
 
-def run(port: int, load: Load, *, seconds: float, connections: int = 32) -> Heard:
-    """A load in a process of its own, so that it shares no interpreter with anything measured."""
+def run(port: int, load: Load, *, seconds: float, connections: int = 32) -> Responses:
+    """Run a load in a separate process, so that it shares no interpreter with anything measured."""
     command = [sys.executable, "-m", "bench.testbed.load", "--port", str(port), "--path", load.path]
     command += ["--seconds", str(seconds), "--connections", str(connections)]
     command += ["--paths", str(load.paths)] if load.paths else []
     command += ["--body", str(load.body), "--token", load.token] if load.body else []
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return Heard(**json.loads(told))
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return Responses(**json.loads(output))
 
 
 @dataclass(slots=True)
 class _Drive:
-    """One load on its way: the connections, and what they have heard so far."""
+    """A running load: its connections and the responses so far."""
 
     requests: Iterator[bytes]
     refused: int = 0
     latencies: list[float] = field(default_factory=list)
     asked: dict[int, float] = field(default_factory=dict)
 
-    def run(self, port: int, *, seconds: float, connections: int) -> Heard:
-        """Keep so many requests in the air for so many seconds, then hear the last answers."""
+    def run(self, port: int, *, seconds: float, connections: int) -> Responses:
+        """Keep this many requests open for this many seconds, then wait for the last responses."""
         epoll, began = select.epoll(), time.perf_counter()
         sockets = {each.fileno(): each for each in (connected(port) for _ in range(connections))}
         for fileno, each in sockets.items():
@@ -99,8 +99,8 @@ class _Drive:
                 self._hear(fileno, sockets[fileno])
                 if time.perf_counter() - began < seconds:
                     self._ask(fileno, sockets[fileno])
-        # Until the last answer: nothing is left for the next load to wait behind.
-        return self._told(time.perf_counter() - began)
+        # Until the last response, so that no request is left for the next load to wait behind.
+        return self._result(time.perf_counter() - began)
 
     def _ask(self, fileno: int, connection: socket.socket) -> None:
         self.asked[fileno] = time.perf_counter()
@@ -110,10 +110,10 @@ class _Drive:
         self.refused += not answer(connection).startswith((b"HTTP/1.1 2", b"HTTP/1.1 302"))
         self.latencies.append(time.perf_counter() - self.asked.pop(fileno))
 
-    def _told(self, took_s: float) -> Heard:
+    def _result(self, took_s: float) -> Responses:
         ordered = sorted(self.latencies) or [0.0]
         p50, p99 = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]
-        return Heard(len(ordered), self.refused, took_s, round(p50 * 1e3, 2), round(p99 * 1e3, 2))
+        return Responses(len(ordered), self.refused, took_s, round(p50 * 1e3, 2), round(p99 * 1e3, 2))
 
 
 def _get(path: str) -> bytes:
@@ -121,14 +121,14 @@ def _get(path: str) -> bytes:
 
 
 def connected(port: int) -> socket.socket:
-    """A connection to a server on 127.0.0.1."""
+    """Connect to a server on 127.0.0.1."""
     connection = socket.create_connection(("127.0.0.1", port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 
 
 def answer(connection: socket.socket) -> bytes:
-    """One whole answer from a server."""
+    """Read one whole response from a server."""
     data = connection.recv(262_144)
     while True:
         head = data.find(b"\r\n\r\n")
@@ -144,7 +144,7 @@ def answer(connection: socket.socket) -> bytes:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, required=True, help="of a server on 127.0.0.1")
     parser.add_argument("--path", default="/", help="what to ask for (default: %(default)s)")
@@ -155,8 +155,8 @@ def main() -> None:
     parser.add_argument("--paths", type=Path, help="file of paths to ask for in turn")
     options = parser.parse_args()
     load = Load(options.path, options.body, options.token, options.paths)
-    heard = _Drive(load.requests()).run(options.port, seconds=options.seconds, connections=options.connections)
-    print(json.dumps(asdict(heard)))
+    responses = _Drive(load.requests()).run(options.port, seconds=options.seconds, connections=options.connections)
+    print(json.dumps(asdict(responses)))
 
 
 if __name__ == "__main__":

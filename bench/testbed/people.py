@@ -1,6 +1,6 @@
-"""Contacts by the million: made once, in a table of the benchmark's own, and copied from it for each run.
+"""Contacts by the million: generated once into the benchmark's own table, and copied from it for each run.
 
-Those numbered from 0 are whom a campaign is measured on; those below 0, of another industry, are for warming up.
+Contacts numbered from 0 are measured; those below 0, of another industry, are for warming up.
 """
 
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from models import session as database
 from models.session import transaction
 
 INDUSTRY, OTHER_INDUSTRY = "Logística", "Banca"
-OTHERS = 2_000  # eight groups: every sending process has some
+OTHERS = 2_000  # eight groups, so that every sender gets some
 
 _COLUMNS = "id, email, email_index, first_name, last_name, company, industry"
-# Not logged: what is measured begins with the contacts, and theirs is a table like any other.
+# Unlogged: the measured contacts are copied from here into a normal table.
 _MAKE = text(
     "CREATE UNLOGGED TABLE IF NOT EXISTS bench_people (number int PRIMARY KEY, id uuid, email text, email_index bytea, "
     "first_name text, last_name text, company text, industry text)"
@@ -27,19 +27,19 @@ _COPY = text(
 
 
 def copy(count: int) -> None:
-    """Make the first `count` people contacts, and the others; the table of contacts must be empty."""
+    """Copy the first `count` contacts and those for warming up; the table of contacts must be empty."""
     _make(count)
     with transaction() as session:
         session.execute(_COPY, {"count": count})
 
 
 def address(number: int) -> str:
-    """Where the person of that number is reached."""
+    """Return the address of the contact with this number."""
     return f"persona{number}@empresa{number % 997}.example"
 
 
 def _make(count: int) -> None:
-    """Make the people that are not there yet; the rows that `contacts.upsert` would make of them."""
+    """Generate the missing contacts, as `contacts.upsert` would store them."""
     with transaction() as session:
         session.execute(_MAKE)
         there = (session.scalar(text("SELECT count(*) FROM bench_people")) or 0) - OTHERS

@@ -1,8 +1,8 @@
-"""Postfix's smtp-source and smtp-sink, the programs in C that a campaign is measured against.
+"""Postfix's smtp-source and smtp-sink, the programs in C that a campaign is compared with.
 
 python -m bench.testbed.postfix     unpack them into var/postfix, unless this machine has them
 
-The package is unpacked, not installed: installing it would start a mail server and throw out another one.
+The package is unpacked, not installed: installing it would start a mail server and remove another one.
 """
 
 import os
@@ -30,13 +30,13 @@ _ADDRESSES = ("-f", "hola@cadencia.example", "-t", "persona50000@empresa1.exampl
 
 @dataclass(frozen=True)
 class Tools:
-    """Where the two programs are."""
+    """Paths of the two programs."""
 
     folder: Path
 
     @property
     def environment(self) -> dict[str, str]:
-        """What they need to find their libraries, when they were only unpacked."""
+        """Return the environment in which they find their libraries, if they were only unpacked."""
         if self.folder != UNPACKED / "usr/sbin":
             return dict(os.environ)
         return os.environ | {"LD_LIBRARY_PATH": str(UNPACKED / "usr/lib/postfix")}
@@ -44,36 +44,36 @@ class Tools:
 
 @dataclass
 class Receiver:
-    """A smtp-sink in a process of its own."""
+    """A smtp-sink in a separate process."""
 
     process: subprocess.Popen[bytes]
     port: int
 
     @property
     def cpu_s(self) -> float:
-        """User and system time it has used."""
+        """Return its user and system time."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What smtp-source made of its messages."""
+    """Result of smtp-source: messages and times."""
 
     per_s: float
     cpu_us: float
 
 
 def find() -> Tools | None:
-    """The programs, unpacked or installed; None when they are not here."""
+    """Return the programs, unpacked or installed; None if they are missing."""
     folders = [*_FOLDERS, *map(Path, os.get_exec_path())]
-    found = (each for each in folders if all(os.access(each / name, os.X_OK) for name in _NAMES))
-    return next(map(Tools, found), None)
+    candidates = (each for each in folders if all(os.access(each / name, os.X_OK) for name in _NAMES))
+    return next(map(Tools, candidates), None)
 
 
 @contextmanager
 def receiving(tools: Tools, port: int) -> Iterator[Receiver]:
-    """A smtp-sink on 127.0.0.1 for as long as the block lasts; it announces PIPELINING and 8BITMIME."""
+    """Run a smtp-sink on 127.0.0.1 while the block runs; it announces PIPELINING and 8BITMIME."""
     unprivileged = ["-u", "nobody"] if os.geteuid() == 0 else []
     command = [str(tools.folder / "smtp-sink"), *unprivileged, f"127.0.0.1:{port}", _BACKLOG]
     process = subprocess.Popen(command, env=tools.environment)
@@ -116,11 +116,11 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 class NotHere(Exception):
-    """The programs cannot be had on this machine as it is; says what to do about it."""
+    """The programs are not available on this machine; the message says what to do."""
 
 
 def main() -> None:
-    """The command line; no error when they cannot be had, because all but one figure do without them."""
+    """Run the command line; a missing program is no error, because only one figure needs it."""
     try:
         there = find() or _unpack()
         _complete(there)
@@ -148,7 +148,7 @@ def _download() -> bool:
 
 
 def _complete(tools: Tools) -> None:
-    """Install the libraries the two programs lack on this machine, if any; libraries alone start nothing."""
+    """Install the libraries that the two programs lack on this machine; libraries start nothing."""
     listed = subprocess.run(
         ["ldd", str(tools.folder / "smtp-source")], env=tools.environment, capture_output=True, text=True, check=True
     )
@@ -166,7 +166,7 @@ def _libraries() -> list[str]:
 
 
 def _as_root(*command: str) -> list[str]:
-    """A command for root; NotHere, saying which one, when this is another user without sudo."""
+    """Run a command as root; raise NotHere naming it if this user has no sudo."""
     if os.geteuid() == 0:
         return list(command)
     if shutil.which("sudo"):

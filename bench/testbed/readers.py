@@ -1,8 +1,8 @@
-"""An open loop of readers: each asks at its own moment, from an address of its own, whatever became of the others.
+"""An open loop of readers: each sends its request at its own moment, from its own address, regardless of the others.
 
 python -m bench.testbed.readers --port 8000 --paths FILE --rate 1000 --at 1764000000.0   start at this Unix time
 
-Prints one line of JSON: answers, those that were refused, the seconds after its moment at which the last was asked.
+Prints one line of JSON: responses, refused ones, and how many seconds late the last request was sent.
 """
 
 import argparse
@@ -22,8 +22,8 @@ _GOOD = (b"HTTP/1.1 2", b"HTTP/1.1 302")
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What came back."""
+class Responses:
+    """Responses received."""
 
     answers: int
     refused: int
@@ -31,21 +31,21 @@ class Heard:
 
 
 def start(port: int, paths: Path, *, rate: int, at: float) -> "subprocess.Popen[str]":
-    """The readers as a process of their own; `heard` says what became of them."""
+    """Start the readers in a separate process; `result` returns their result."""
     command = [sys.executable, "-m", "bench.testbed.readers", "--port", str(port), "--paths", str(paths)]
     command += ["--rate", str(rate), "--at", str(at)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def heard(process: "subprocess.Popen[str]") -> Heard:
-    """What came back, once all have their answers."""
-    told, _ = process.communicate()
-    return Heard(**json.loads(told))
+def result(process: "subprocess.Popen[str]") -> Responses:
+    """Return the responses, once all have arrived."""
+    output, _ = process.communicate()
+    return Responses(**json.loads(output))
 
 
 @dataclass(slots=True)
 class _Loop:
-    """Requests with their moments, connections that are free, and those that wait for an answer."""
+    """Requests with their moments, free connections, and connections that wait for a response."""
 
     requests: list[bytes]
     rate: int
@@ -56,8 +56,8 @@ class _Loop:
     refused: int = 0
     latest_s: float = 0.0
 
-    def run(self) -> Heard:
-        """Ask for all, each as soon as its moment has come and a connection is free."""
+    def run(self) -> Responses:
+        """Send all requests, each as soon as its moment has come and a connection is free."""
         epoll = select.epoll()
         for each in self.free:
             epoll.register(each.fileno(), select.EPOLLIN)
@@ -65,7 +65,7 @@ class _Loop:
             self._ask()
             for fileno, _ in epoll.poll(self._pause_s()):
                 self._hear(fileno)
-        return Heard(self.sent, self.refused, round(self.latest_s, 3))
+        return Responses(self.sent, self.refused, round(self.latest_s, 3))
 
     def _ask(self) -> None:
         while self.free and self.sent < len(self.requests) and (late_s := time.time() - self._due()) >= 0:
@@ -77,7 +77,7 @@ class _Loop:
 
     def _hear(self, fileno: int) -> None:
         connection = self.busy.pop(fileno, None)
-        if connection is None:  # one that was idle, and that the server therefore closed
+        if connection is None:  # an idle connection that the server closed
             self._lay_off(fileno)
             return
         self.refused += not answer(connection).startswith(_GOOD)
@@ -98,14 +98,14 @@ class _Loop:
 
 
 def _request(number: int, path: str) -> bytes:
-    """Through a proxy, which tells of the caller's address."""
+    """Return the request as a proxy would send it, with the caller's address."""
     caller = f"{1 + number % 99}.{number // 99 % 250}.{number // 24_750 % 250}.7"
     head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: {_AGENT}\r\nX-Forwarded-For: {caller}\r\n\r\n"
     return head.encode()
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, required=True, help="of a server on 127.0.0.1")
     parser.add_argument("--paths", type=Path, required=True, help="file of paths, a request for each")

@@ -1,4 +1,4 @@
-"""Processes of an installation as the Procfile starts them, the web server before all."""
+"""Processes of an installation, started by the lines of the Procfile, the web server above all."""
 
 import os
 import signal
@@ -29,14 +29,14 @@ class Served:
 
     @property
     def cpu_s(self) -> float:
-        """User and system time of all its processes."""
+        """Return the user and system time of all its processes."""
         times = [each.cpu_times() for each in family(self.process.pid)]
         return float(sum(each.user + each.system for each in times))
 
 
 @contextmanager
 def served(installation: Installation, app: str = "web:create_app", path: str = "/healthz") -> Iterator[Served]:
-    """The web server as the Procfile starts it, with this application; ready when `path` answers."""
+    """Run the Procfile's web server with this application; ready when `path` answers."""
     port = ports.free()
     process = _start(installation, command("web").replace("web:create_app", app), WEB_PORT=str(port))
     try:
@@ -48,15 +48,15 @@ def served(installation: Installation, app: str = "web:create_app", path: str = 
 
 
 def work(installation: Installation, *names: str) -> None:
-    """Start these workers of the Procfile, or beat; returns when the workers are ready."""
+    """Start these workers of the Procfile, or beat; return when the workers are ready."""
     for name in names:
         installation.workers.append(_start(installation, command(name)))
-        installation.started += name != "beat"  # which never says that it is ready
+        installation.started += name != "beat"  # beat never reports that it is ready
     installation.wait_for_workers()
 
 
 def caller(scopes: Sequence[str]) -> str:
-    """The token of a new account with these scopes."""
+    """Return the token of a new account with these scopes."""
     now = datetime.now(UTC)
     with transaction() as session:
         account = accounts.create(session, f"bench {now.isoformat()}", f"password of {now.isoformat()}", scopes=scopes)
@@ -64,7 +64,7 @@ def caller(scopes: Sequence[str]) -> str:
 
 
 def command(name: str) -> str:
-    """A line of the Procfile."""
+    """Return a line of the Procfile."""
     lines = (line.partition(":") for line in (ROOT / "Procfile").read_text().splitlines())
     return {key: value.strip() for key, _, value in lines}[name]
 

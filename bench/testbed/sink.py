@@ -1,11 +1,11 @@
-"""An SMTP server that takes everything and keeps nothing: what senders are measured against.
+"""An SMTP server that accepts everything and stores nothing: the receiver of the benchmarks.
 
 python -m bench.testbed.sink                       listen on a free port of 127.0.0.1, printed as the first line
 python -m bench.testbed.sink --port 2600           … on this one
 python -m bench.testbed.sink --log ids.txt         write each Message-ID before accepting its message
                                                    (--fsync: durably; --times: with the monotonic time in ns)
 
-One process, one thread, pipelining understood. SIGTERM ends it; the last line printed is its count.
+One process, one thread, with pipelining. SIGTERM ends it; the last line printed is its count.
 """
 
 import argparse
@@ -38,7 +38,7 @@ _MESSAGE_ID = re.compile(rb"(?im)^message-id:[ \t]*(\S+)")
 
 
 class Sink:
-    """The server itself; `count` messages were accepted so far."""
+    """The server; it has accepted `count` messages."""
 
     def __init__(self, port: int, log: Path | None, *, fsync: bool, times: bool) -> None:
         self.count = 0
@@ -59,7 +59,7 @@ class Sink:
                     key.data.turn()
 
     def take(self, message: bytes) -> bytes:
-        """Accept one message: noted first, where notes are kept, then answered."""
+        """Accept one message: write its id first, if ids are logged, then answer."""
         self.count += 1
         if self._log is not None:
             found = _MESSAGE_ID.search(message)
@@ -70,7 +70,7 @@ class Sink:
         return b"250 2.0.0 Ok: queued as %d\r\n" % self.count
 
     def drop(self, connection: socket.socket) -> None:
-        """Forget a connection."""
+        """Close a connection and forget it."""
         self._selector.unregister(connection)
         connection.close()
 
@@ -104,7 +104,7 @@ class _Visit:
                 self._connection.sendall(answers)
 
     def _answers(self) -> Iterator[bytes]:
-        """The answers to all that is in the buffer, together: what a pipelining server does."""
+        """Return the replies to everything in the buffer, as a pipelining server does."""
         while True:
             end = b"\r\n.\r\n" if self._in_body else b"\r\n"
             part, found, rest = self._buffer.partition(end)
@@ -122,7 +122,7 @@ class _Visit:
 
 @dataclass
 class Running:
-    """A sink in a process of its own."""
+    """A sink in a separate process."""
 
     process: subprocess.Popen[str]
     port: int
@@ -130,14 +130,14 @@ class Running:
 
     @property
     def cpu_s(self) -> float:
-        """User and system time it has used."""
+        """Return its user and system time."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
 def running(log: Path | None = None) -> Iterator[Running]:
-    """A sink in its own process, its notes with their moments; after the block, `count` is what it accepted."""
+    """Run a sink in a separate process, with its log and moments; `count` is set after the block."""
     command = [sys.executable, "-m", "bench.testbed.sink", *(["--log", str(log), "--times"] if log else [])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -151,7 +151,7 @@ def running(log: Path | None = None) -> Iterator[Running]:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0, help="where to listen (default: a free one)")
     parser.add_argument("--log", type=Path, help="file that gets the Message-ID of each message")

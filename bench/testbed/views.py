@@ -15,7 +15,7 @@ _WARM_UP_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view under load; each of its answers stands for `each` things done."""
+    """A view under load; each of its responses stands for `each` units of work."""
 
     name: str
     server: Served
@@ -23,24 +23,22 @@ class View:
     each: int = 1
 
     def measure(self, installation: Installation, seconds: float) -> float:
-        """Things done a second, with 32 connections; a line tells what they cost."""
+        """Return the units per second with 32 connections; print a line with their cost."""
         web_s, postgres_s = self.server.cpu_s, installation.cpu_s()["postgres"]
-        heard = load.run(self.server.port, self.load, seconds=seconds, connections=CONNECTIONS)
-        if heard.refused or not heard.answers:
-            raise RuntimeError(f"{self.name}: {heard.refused} of {heard.answers} requests were refused")
-        done = heard.answers * self.each
+        responses = load.run(self.server.port, self.load, seconds=seconds, connections=CONNECTIONS)
+        if responses.refused or not responses.answers:
+            raise RuntimeError(f"{self.name}: {responses.refused} of {responses.answers} requests were refused")
+        done = responses.answers * self.each
         web_us = (self.server.cpu_s - web_s) / done * 1e6
         postgres_us = (installation.cpu_s()["postgres"] - postgres_s) / done * 1e6
-        print(
-            f"{self.name:<7}{done / heard.took_s:9.0f}/s   CPU us each: web {web_us:5.0f}, postgres {postgres_us:5.0f}"
-            f"   p50 {heard.p50_ms:7.1f} ms, p99 {heard.p99_ms:7.1f} ms",
-            flush=True,
-        )
-        return done / heard.took_s
+        cost = f"CPU us each: web {web_us:5.0f}, postgres {postgres_us:5.0f}"
+        latency = f"p50 {responses.p50_ms:7.1f} ms, p99 {responses.p99_ms:7.1f} ms"
+        print(f"{self.name:<7}{done / responses.took_s:9.0f}/s   {cost}   {latency}", flush=True)
+        return done / responses.took_s
 
 
 def rounds(about: str | None, ours: Callable[[Installation, Served], Sequence[View]]) -> list[tuple[float, ...]]:
-    """What the command line asks for: rounds, each of the empty view and then ours in turn, things done a second."""
+    """Run the rounds of the command line: in each the empty view, then ours in turn, in units per second."""
     options = _options(about)
     with (
         installed(smtp_port=9) as installation,
@@ -48,7 +46,7 @@ def rounds(about: str | None, ours: Callable[[Installation, Served], Sequence[Vi
         served(installation, "bench.testbed.empty:create_app", "/") as empty,
     ):
         views = [View("empty", empty, Load("/")), *ours(installation, server)]
-        _look(installation, views, _WARM_UP_S)  # and a ledger that was never analyzed is read in full
+        _look(installation, views, _WARM_UP_S)  # because tables without statistics are read in full
         installation.settle()
         return [_look(installation, views, options.seconds) for _ in range(options.runs)]
 

@@ -22,7 +22,7 @@ def test_batches_are_over_the_mean_of_both_looks_and_a_lag_is_that_of_99_in_100(
     options = argparse.Namespace(stored=1_000, seconds=1)
     rates = Rates(naive=10, before=900, large=640, after=700)
     lags = Lags([float(number) for number in range(100)])
-    batches, stored, shown = map(json.loads, events.told([rates], [lags], options))
+    batches, stored, shown = map(json.loads, events.figure_lines([rates], [lags], options))
     assert batches["value"] == 80 and stored["value"] == 0.8 and stored["messages"] == [10_000, 1_000]
     assert shown["value"] == 99 and shown["p50_s"] == 50
 
@@ -47,6 +47,6 @@ def test_readers_ask_for_all_each_at_its_moment(tmp_path: Path) -> None:
     (tmp_path / "paths").write_text("\n".join(f"/o/{number}.gif" for number in range(100)))
     with server(200) as (port, bodies):
         begins = time.time() + 1
-        heard = readers.heard(readers.start(port, tmp_path / "paths", rate=200, at=begins))
+        heard = readers.result(readers.start(port, tmp_path / "paths", rate=200, at=begins))
         assert time.time() - begins >= 99 / 200
     assert (heard.answers, heard.refused, len(bodies)) == (100, 0, 100)

@@ -14,6 +14,6 @@ def sent(messages: int, per_s: float, peak_mib: float) -> Result:
 
 def test_speed_is_over_the_mean_of_both_middle_campaigns_and_memory_over_the_small_one() -> None:
     run = million.Run(sent(10, 5, 100), sent(100, 12, 105), sent(1000, 9, 108), sent(100, 8, 120))
-    speed, memory = map(json.loads, million.told([run]))
+    speed, memory = map(json.loads, million.figure_lines([run]))
     assert speed["value"] == pytest.approx(9 / 10) and memory["value"] == pytest.approx(1.08)
     assert speed["messages"] == [10, 100, 100, 1000] and speed["messages_per_second"] == [[5, 12, 8, 9]]
