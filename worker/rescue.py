@@ -1,4 +1,4 @@
-"""Taking over what dead senders left, by their recorders or, where there is none, after their lease."""
+"""Recover the groups of dead senders: by their recorders, or after their lease if there is no recorder."""
 
 import logging
 from collections import Counter
@@ -14,22 +14,24 @@ from models.session import Session, retrying, transaction
 
 log = logging.getLogger(__name__)
 
-GRACE_S = 30.0  # past the end of a lease, before anyone but the sender's own host touches its messages
+GRACE_S = 30.0  # after the end of a lease, before another host recovers the group
 
 
 def orphans(mine: Path | None = None) -> int:
-    """Sort the group in hand of every dead sender of this host; returns how many senders. Safe to run twice
-    at once: the recorder's lock lets one process at a time sort it, and sorting twice changes nothing."""
-    rescued = 0
+    """Recover the group of each dead sender of this host, and return their number. `mine` is the caller's recorder.
+
+    Safe to run twice at once: a recorder's lock admits one process at a time, and recovering twice changes nothing.
+    """
+    recovered = 0
     for orphan in recorder.orphans(settings.current().recorder_dir, mine=mine):
         _recover(recorder.sender_of(orphan.path), orphan.recording)
         orphan.remove()
-        rescued += 1
-    return rescued
+        recovered += 1
+    return recovered
 
 
 def lost() -> int:
-    """Put in doubt what senders without a recorder here left open past lease and grace; returns how many."""
+    """Recover senders that have no recorder here, after lease and grace, and return their number."""
     folder = settings.current().recorder_dir
     here = {recorder.sender_of(path) for path in folder.glob("*.rec")} if folder.exists() else set()
     with transaction() as session:
@@ -40,16 +42,16 @@ def lost() -> int:
 
 
 def _recover(sender_id: UUID, recording: Recording | None) -> None:
-    """Fence first, in a commit of its own: it waits for a commit of the dead process that may still be running."""
+    """Fence the sender in a commit of its own, which waits for its last commit, and then settle its groups."""
     with transaction() as session:
         senders.fence(session, sender_id)
-    counts = retrying(lambda session: _sort(session, sender_id, recording))
-    told = " ".join(f"{status}={count}" for status, count in sorted(counts.items())) or "nothing=0"
-    log.warning("sender_recovered sender=%s recorder=%s %s", sender_id, recording is not None, told)
+    counts = retrying(lambda session: _recover_groups(session, sender_id, recording))
+    summary = " ".join(f"{status}={count}" for status, count in sorted(counts.items())) or "nothing=0"
+    log.warning("sender_recovered sender=%s recorder=%s %s", sender_id, recording is not None, summary)
 
 
-def _sort(session: Session, sender_id: UUID, recording: Recording | None) -> Counter[str]:
+def _recover_groups(session: Session, sender_id: UUID, recording: Recording | None) -> Counter[str]:
     now = clock.now()
-    settled = recovery.sort(session, sender_id, recording, now=now, moment=clock.at)
+    settled = recovery.recover(session, sender_id, recording, now=now, moment=clock.at)
     advance.settled(session, settled, now=now)
-    return Counter(mail.status for mail in settled)
+    return Counter(email.status for email in settled)

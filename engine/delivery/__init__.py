@@ -1,1 +1,1 @@
-"""The e-mail platform, sending side: the ledger of messages and the SMTP client."""
+"""Delivery: the outbox, claiming and settling e-mails, recovery after crashes, relays and the SMTP client."""

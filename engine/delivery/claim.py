@@ -193,7 +193,7 @@ def expect_rows(result: Any, rows: int, group_id: UUID) -> None:
     """Raise Fenced unless the statement changed that many rows: others have taken over part of the group."""
     changed = int(result.rowcount)
     if changed != rows:
-        raise Fenced(f"group {group_id}: {rows} rows were ours, {changed} still are; it was given to others")
+        raise Fenced(f"group {group_id}: {rows} rows were ours, {changed} still are; others have taken over the rest")
 
 
 class _Campaign(NamedTuple):

@@ -29,8 +29,8 @@ SELECT v.id, n.contact_id, n.id, 'sending', :now, g.id, s.template, s.subject, g
 ON CONFLICT (id) DO NOTHING
 """)
 _UNKNOWN = text("""
-SELECT count(*) FROM unnest(CAST(:ids AS uuid[])) AS given (id)
-WHERE NOT EXISTS (SELECT FROM emails WHERE emails.id = given.id)
+SELECT count(*) FROM unnest(CAST(:ids AS uuid[])) AS asked (id)
+WHERE NOT EXISTS (SELECT FROM emails WHERE emails.id = asked.id)
 """)
 
 

@@ -1,4 +1,4 @@
-"""Messages in doubt: handed over whole, never answered. Evidence settles them, then the lane's policy (R11)."""
+"""E-mails in doubt: their whole body was sent and no reply was read. Evidence or the lane's policy ends it (R11)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MAX_RESENDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """One message in doubt, as a person sees it."""
+    """An e-mail in doubt, as shown to a person."""
 
     email_id: UUID
     lane: str
@@ -33,7 +33,7 @@ _PROVE = text(
 
 
 def pending(session: Session, *, limit: int = 1000) -> list[Doubt]:
-    """The messages in doubt, oldest first."""
+    """Return the e-mails in doubt, oldest first."""
     query = text(
         "SELECT e.id, e.lane, e.template, g.ended_at, e.attempts, e.response FROM emails e "
         "LEFT JOIN send_groups g ON g.id = e.claim WHERE e.status = 'in_doubt' ORDER BY e.id LIMIT :limit"
@@ -43,16 +43,16 @@ def pending(session: Session, *, limit: int = 1000) -> list[Doubt]:
 
 
 def prove(session: Session, email_ids: Sequence[UUID], *, now: datetime, reason: str = "evidence") -> list[Settled]:
-    """Those of `email_ids` that are in doubt were sent after all; returns them for the sequence to go on.
+    """Record those of `email_ids` that are in doubt as sent, and return them so that their sequences continue.
 
-    `sent_at` becomes `now`: the true moment is not known, and the next step must not come too early.
+    `sent_at` becomes `now`: the true moment is unknown, and the next step must not be due too early.
     """
     rows = session.execute(_PROVE, {"ids": list(email_ids), "now": now, "reason": reason})
     return [_settled(row, "sent", now) for row in rows]
 
 
 def resend(session: Session, email_ids: Sequence[UUID], *, now: datetime) -> int:
-    """Queue messages in doubt once more, under the same Message-ID; returns how many were still in doubt."""
+    """Queue e-mails in doubt again, with the same Message-ID. Return how many were still in doubt."""
     update = text(
         "UPDATE emails SET status = 'queued', due_at = :now, reason = 'sent again after doubt', claim = NULL "
         "WHERE id = ANY(:ids) AND status = 'in_doubt' RETURNING id"
@@ -61,7 +61,7 @@ def resend(session: Session, email_ids: Sequence[UUID], *, now: datetime) -> int
 
 
 def overdue(session: Session, lane: str, *, after_s: float, limit: int = 1000) -> list[UUID]:
-    """Messages of `lane` whose doubt no evidence settled in `after_s` seconds, and that may be sent again."""
+    """Return e-mails of `lane` that are in doubt for more than `after_s` seconds and may be sent again."""
     query = text(
         "SELECT e.id FROM emails e JOIN send_groups g ON g.id = e.claim "
         "WHERE e.status = 'in_doubt' AND e.lane = :lane AND e.attempts <= :most "

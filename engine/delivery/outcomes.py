@@ -1,4 +1,4 @@
-"""What became of one message: the values a send gives back and the ledger settles by."""
+"""Outcomes of a send attempt: the values that the SMTP client returns and `transitions` maps to statuses."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 
 class Phase(IntEnum):
-    """Which step of the SMTP dialogue a reply answers."""
+    """The step of the SMTP dialogue that a reply answers."""
 
-    ANSWER = 0  # the reply to the final dot: the one that decides about a whole message
+    ANSWER = 0  # the reply to the final dot, which decides about the message
     MAIL = 1
     RCPT = 2
     DATA = 3
@@ -16,10 +16,10 @@ class Phase(IntEnum):
 
 
 class Sent(NamedTuple):
-    """The server took the message over: it is its own to deliver now.
+    """The server accepted the message.
 
-    `at_ms` is when the reply was read (unix ms); 0 when nobody knows. A tuple, made in half the time of a frozen
-    dataclass: nearly every message ends as one.
+    `at_ms` is when the reply was read (unix ms), 0 if that is unknown. Nearly every e-mail ends with this, so it is a
+    tuple: creating one takes half the time of a frozen dataclass (measured).
     """
 
     response: str
@@ -28,7 +28,7 @@ class Sent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """A temporary refusal: the attempt counts, a later one may succeed."""
+    """The server refused the message for now: the attempt counts, a later one may succeed."""
 
     phase: Phase
     code: int
@@ -39,9 +39,9 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A final refusal; with `dead_address` nobody lives there and the address is to be suppressed.
+    """The message was refused for good; `dead_address` means that the mailbox does not exist: suppress it.
 
-    `at_ms` is 0 where the refusal is our own: the message never reached a server.
+    `at_ms` is 0 if the refusal is our own and no server saw the message.
     """
 
     phase: Phase
@@ -54,16 +54,16 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """The whole body was handed over and no reply came: it may have been accepted or not."""
+    """The whole body was sent and no reply was read: the server may have accepted the message or not."""
 
     response: str
 
 
 @dataclass(frozen=True, slots=True)
 class Untried:
-    """No decision was reached and none can have been: give it back, no attempt is charged.
+    """The server cannot have decided: the e-mail is queued again and no attempt is counted.
 
-    `response` is empty for a message that never was on a connection, and else says how that one ended.
+    `response` says how the connection ended; it is empty if the message never was on a connection.
     """
 
     response: str
@@ -71,7 +71,7 @@ class Untried:
 
 @dataclass(frozen=True, slots=True)
 class Paced:
-    """Not tried, because it came too early for a limit: it is due again in `wait_s` seconds, uncharged."""
+    """Not tried because of a rate limit: due again in `wait_s` seconds, and no attempt is counted."""
 
     wait_s: float
 

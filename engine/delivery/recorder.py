@@ -1,7 +1,7 @@
-"""The flight recorder: a small memory-mapped file that tells, after kill -9, what a sender had already sent.
+"""The recorder: a small memory-mapped file that says, after kill -9, which e-mails of a group had been sent.
 
-One file per sending process (rule R9 in docs/reliability.md). Marks go to the page cache and outlive the process;
-nothing is synced, because a machine that dies takes the boot id with it and all is then in doubt anyway.
+One file per sending process (R9 in docs/reliability.md). Marks are in the page cache, so they survive the process.
+Nothing is synced: after a reboot the boot id differs, and everything that was started is in doubt anyway.
 """
 
 import fcntl
@@ -20,12 +20,12 @@ from errors import Fenced
 
 _MAGIC = b"CADREC03"
 _HEADER = struct.Struct("<8s16s16sIII")  # magic, boot id, sender, pid, slots, slot size
-_GROUP = struct.Struct("<16sI")  # the group in hand and how many messages it has
-_RELAY = struct.Struct("<255p")  # over which one it goes
+_GROUP = struct.Struct("<16sI")  # the current group and the number of its e-mails
+_RELAY = struct.Struct("<255p")  # the relay that the group uses
 _GROUP_AT, _VALID_AT, _RELAY_AT, _HEADER_SIZE = 64, 84, 128, 4096
 
-# A slot: the id of its message (16), the state (1), 3 unused, the answer (108). The state stands apart from what one
-# packing overwrites: no byte of it may change before the mark does.
+# A slot: the id of its e-mail (16), the state (1), 3 unused, the answer (108). The state is apart from the answer, so
+# that packing an answer cannot overwrite it: it changes last, in one byte.
 _ANSWER = struct.Struct("<QHBB96s")  # unix ms, code, phase, length of the reply, reply
 _REPLY_MAX = 96
 _SLOT_SIZE, _STATE_AT, _ANSWER_AT = 128, 16, 20
@@ -35,21 +35,21 @@ _SUFFIX = ".rec"
 
 
 class Mark(IntEnum):
-    """How far a message got."""
+    """The progress of an e-mail."""
 
-    NOTHING = 0  # no body was complete: it never left
-    COMPLETE = 2  # the body may be with the server; only its reply would tell
+    NOTHING = 0  # its body was not sent completely
+    COMPLETE = 2  # the server may have the whole body; only its reply tells
     ANSWERED = 3  # the server's reply was read
 
 
-# What is called for each message: looking a member or a method up costs as much as the mark.
+# Looked up once, because they are used for each e-mail: looking up an enum member or a method costs as much as a mark.
 _COMPLETE, _ANSWERED = int(Mark.COMPLETE), int(Mark.ANSWERED)
 _pack_answer = _ANSWER.pack_into
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What the recorder knows of one message."""
+    """The recorded state of one e-mail."""
 
     mark: Mark
     phase: int
@@ -60,7 +60,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A dead sender's file: its group in hand (None when no group had begun), that group's messages and its relay."""
+    """The content of a dead sender's file: its last group (None if none had begun), the group's e-mails and relay."""
 
     sender_id: UUID
     group_id: UUID | None
@@ -69,7 +69,7 @@ class Recording:
 
 
 def _boot_id() -> bytes:
-    """Changes at every boot of the machine; zeros where the system does not tell."""
+    """Return an id that changes at every boot; zeros if the system has none."""
     try:
         return UUID(Path("/proc/sys/kernel/random/boot_id").read_text().strip()).bytes
     except OSError:
@@ -77,12 +77,12 @@ def _boot_id() -> bytes:
 
 
 def boot_s() -> float:
-    """Seconds since the machine started, sleep included: a lease ends while its process is stopped, too."""
+    """Return the seconds since boot, including suspend: a lease also ends while its process is stopped."""
     return clock_gettime(CLOCK_BOOTTIME)
 
 
 class Recorder:
-    """This process's recorder; made after the fork and before the first claim."""
+    """The recorder of this process. Create it after the fork and before the first claim."""
 
     def __init__(self, folder: Path, sender_id: UUID, slots: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -90,10 +90,10 @@ class Recorder:
         self.slots = slots
         draft = self.path.with_suffix(".tmp")
         size = _HEADER_SIZE + slots * _SLOT_SIZE
-        # Descriptor and map stay open for life: closing any descriptor of a file drops its POSIX lock, and the map
-        # holds one of its own.
+        # Descriptor and map stay open until the end: closing any descriptor of a file drops its POSIX lock, and the
+        # map has a descriptor of its own.
         self._descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        os.posix_fallocate(self._descriptor, 0, size)  # a hole on a full disk would be a SIGBUS later
+        os.posix_fallocate(self._descriptor, 0, size)  # on a full disk, a hole would cause a SIGBUS later
         fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not flock: a fork would inherit it
         self._map = mmap.mmap(self._descriptor, size)
         _HEADER.pack_into(self._map, 0, _MAGIC, _boot_id(), sender_id.bytes, os.getpid(), slots, _SLOT_SIZE)
@@ -101,11 +101,11 @@ class Recorder:
         self._lease_ends = inf
 
     def lease(self, ends: float) -> None:
-        """Until when the group in hand is ours: a moment of `boot_s`, taken before the ledger was asked for it."""
+        """Set when the current group's lease ends, in seconds of `boot_s` read before the database granted it."""
         self._lease_ends = ends
 
     def begin(self, group_id: UUID, email_ids: Sequence[UUID], relay: str = "") -> None:
-        """Take a group in hand, to go over `relay`: after its start was committed, before its first MAIL FROM."""
+        """Begin a group that uses `relay`, after its start was committed and before its first MAIL FROM."""
         if len(email_ids) > self.slots:
             raise ValueError(f"a group of {len(email_ids)} does not fit into {self.slots} slots")
         self._map[_VALID_AT] = 0
@@ -116,30 +116,30 @@ class Recorder:
         self._map[_VALID_AT] = 1
 
     def complete(self, slot: int) -> None:
-        """The next write can carry this message's final dot. Raises Fenced when the lease is over: it may not, then."""
+        """Mark that the next write may contain this e-mail's final dot. Raises Fenced if the lease is over."""
         if clock_gettime(CLOCK_BOOTTIME) > self._lease_ends:
-            raise Fenced("the lease of the group in hand is over: it may have been given to others")
+            raise Fenced("the lease of the group is over: others may have taken it over")
         self._map[_SLOT_SIZE * slot + _FIRST_STATE_AT] = _COMPLETE
 
     def answered(self, slot: int, code: int, reply: bytes, ms: int, phase: int) -> None:
-        """The server decided about this message. The mark itself comes last, in one byte."""
+        """Record the server's reply for this e-mail. The mark itself changes last, in one byte."""
         start = _SLOT_SIZE * slot + _HEADER_SIZE
         _pack_answer(self._map, start + _ANSWER_AT, ms, code, phase, min(len(reply), _REPLY_MAX), reply)
         self._map[start + _STATE_AT] = _ANSWERED
 
     def abandon(self) -> None:
-        """Let go of the file but leave it: whoever finds it sorts what it tells, as after a death."""
+        """Release the file but keep it: it is recovered like the file of a dead process."""
         self._map.close()
         os.close(self._descriptor)
 
     def close(self) -> None:
-        """Everything in hand is settled: the file goes."""
+        """Remove the file. Call when the last group is settled."""
         self.path.unlink(missing_ok=True)
         self.abandon()
 
 
 class Orphan:
-    """The file of a sender that is no more; locked by us until `release`."""
+    """The file of a dead sender, locked by this process until `release`."""
 
     def __init__(self, path: Path, descriptor: int, content: bytes) -> None:
         self.path = path
@@ -147,18 +147,18 @@ class Orphan:
         self.recording = _read(content)
 
     def remove(self) -> None:
-        """What it told is in the ledger now."""
+        """Remove the file. Call after the commit of its recovery."""
         self.path.unlink(missing_ok=True)
 
     def release(self) -> None:
-        """Give up the lock; another process may look at it."""
+        """Release the lock."""
         os.close(self._descriptor)
 
 
 def orphans(folder: Path, *, mine: Path | None = None) -> Iterator[Orphan]:
-    """The files in `folder` whose owner is dead: its lock can be had (never judged by pid: pids come again).
+    """Yield the files in `folder` whose owner is dead: its lock is free (pids do not count, they are reused).
 
-    `mine` is never opened: closing a second descriptor would drop the lock this process holds on it.
+    `mine` is never opened: closing a second descriptor would drop this process's lock on it.
     """
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         if path == mine or (orphan := _adopt(path)) is None:
@@ -176,16 +176,16 @@ def _adopt(path: Path) -> Orphan | None:
         return None
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if path.exists():  # else another process has just sorted and removed it
+        if path.exists():  # otherwise another process has just recovered and removed it
             return Orphan(path, descriptor, os.pread(descriptor, os.fstat(descriptor).st_size, 0))
     except OSError:
-        pass  # its owner lives
+        pass  # its owner is alive
     os.close(descriptor)
     return None
 
 
 def _read(content: bytes) -> Recording | None:
-    """What a file tells; None when it is not ours to read or from before a reboot: then all is in doubt."""
+    """Return the content of a file; None for another version or from before a reboot: then everything is in doubt."""
     if len(content) < _HEADER_SIZE:
         return None
     magic, boot, sender, _pid, _slots, slot_size = _HEADER.unpack_from(content)
@@ -206,5 +206,5 @@ def _slot(content: bytes, start: int) -> Slot:
 
 
 def sender_of(path: Path) -> UUID:
-    """The sender a recorder file belongs to, by its name."""
+    """Return the id of the sender that owns a recorder file, from its name."""
     return UUID(path.stem)

@@ -48,7 +48,7 @@ class _Left(NamedTuple):
     address: str
 
 
-def sort(
+def recover(
     session: Session,
     sender_id: UUID,
     recording: Recording | None,

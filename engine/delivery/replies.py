@@ -1,4 +1,4 @@
-"""What a server's reply means for a letter: one pure function, and the removal of addresses from its words."""
+"""Classify a mail server's reply as an outcome, and remove addresses from its text. Pure."""
 
 import re
 
@@ -6,12 +6,12 @@ from engine.delivery.outcomes import Deferred, Phase, Rejected, Sent, Untried
 
 MAX_RESPONSE_CHARS = 500
 
-# Nobody lives there, and no retry will change it (RFC 3463 section 3.2; RFC 7505 for 5.1.10, the null MX).
+# The mailbox does not exist and a retry cannot help (RFC 3463 section 3.2; RFC 7505 for 5.1.10, the null MX).
 _DEAD = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
-# The relay refuses *us*, whoever the recipient is (RFC 4954 section 6): a matter for the pool.
+# The relay refuses *us*, for any recipient (RFC 4954 section 6): the pool reacts to it.
 _UNAUTHENTICATED = frozenset({530, 534, 535, 538})
 
-# "550 5.1.1 …", "550-5.1.1 …", and the older "(#5.1.1)" and "#5.1.1" of qmail and its heirs.
+# "550 5.1.1 …", "550-5.1.1 …", and the older "(#5.1.1)" and "#5.1.1" of qmail and its successors.
 _STATUS = re.compile(r"(?:^\s*|#)([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _FULL = re.compile(
     r"(?:mail ?box|inbox|account|user|maildir)\b.{0,40}\b(?:full|over ?quota|over (?:its|their|the) )"
@@ -19,7 +19,7 @@ _FULL = re.compile(
     r"|storage allocation|disk full",
     re.IGNORECASE,
 )
-_NOBODY = re.compile(
+_NO_SUCH_USER = re.compile(
     r"(?:no such|unknown|invalid|non-?existent) (?:user|recipient|mailbox|local part|address)"
     r"|(?:user|recipient|mailbox|account)(?: is)? (?:unknown|not known|not found)"
     r"|(?:user|recipient|mailbox|account|address)\b.{0,60}(?:does(?: not|n't) (?:exist|have)|no longer exists?)"
@@ -39,10 +39,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 def classify(
     phase: Phase, code: int, text: str, *, recipient: str = "", at_ms: int = 0
 ) -> Sent | Deferred | Rejected | Untried:
-    """What this reply decides about the one recipient of its transaction (R15); pure.
+    """Return the outcome that this reply means for the one recipient of its transaction (R15).
 
-    `text` is the reply's words, with or without the code in front, lines joined by newlines; the outcome
-    keeps them redacted. Connection-level replies never touch a recipient: they give the letter back.
+    `text` is the text of the reply, with or without the code in front, lines joined by newlines; the outcome contains
+    it redacted. A reply about the connection never counts against a recipient: the outcome is Untried.
     Raises ValueError for a code that decides nothing in this phase (250 to RCPT, 354).
     """
     words = _words(code, text)
@@ -60,15 +60,15 @@ def classify(
 
 
 def enhanced_status(words: str) -> str | None:
-    """The RFC 3463 status of a reply ("5.1.1"), wherever the server put it; None when there is none."""
-    found = _STATUS.search(words)
-    return found.group(1) if found else None
+    """Return the RFC 3463 status of a reply ("5.1.1"), wherever the server put it; None if there is none."""
+    match = _STATUS.search(words)
+    return match.group(1) if match else None
 
 
 def redact(text: str, recipient: str = "") -> str:
-    """A server's words on one line, without addresses and control characters, at most 500 characters.
+    """Return a server's text on one line, without addresses and control characters, at most 500 characters.
 
-    The recipient's local part goes as well: "unknown user ana.ruiz" names her as surely as her address.
+    The recipient's local part is removed as well: "unknown user ana.ruiz" identifies her as her address does.
     """
     clean = _CONTROL.sub(" ", text)
     local, at, _ = recipient.rpartition("@")
@@ -82,7 +82,7 @@ def redact(text: str, recipient: str = "") -> str:
 
 
 def _words(code: int, text: str) -> str:
-    """The lines of a reply as one, without the code that starts each and with the status said once."""
+    """Join the lines of a reply, without the code that starts each line, and with the status only once."""
     lines = [re.sub(rf"^{code}[ -]?", "", line.strip()) for line in text.splitlines()]
     status = enhanced_status(lines[0]) if lines else None
     if status and len(lines) > 1:
@@ -91,26 +91,26 @@ def _words(code: int, text: str) -> str:
 
 
 def _is_about_the_connection(phase: Phase, code: int) -> bool:
-    """A 421 counts against a letter from RCPT on: one that a server hangs up on is not tried for ever."""
+    """Return True if the reply concerns the connection. From RCPT on, a 421 counts as an attempt, so retries end."""
     return phase is Phase.CONNECT or code in _UNAUTHENTICATED or (phase is Phase.MAIL and code == 421)
 
 
 def _mailbox_is_full(phase: Phase, status: str | None, words: str) -> bool:
-    """A full mailbox may be emptied: servers say so with 5yz codes, we try again all the same."""
+    """Return True for a full mailbox: servers report it with 5yz codes, but a retry may help."""
     if phase not in (Phase.RCPT, Phase.ANSWER):
         return False
     if status in ("5.2.2", "4.2.2"):
         return True
-    vague = status is None or status.startswith("5.0.") or status == "5.2.0"
-    return vague and _FULL.search(words) is not None
+    is_vague = status is None or status.startswith("5.0.") or status == "5.2.0"
+    return is_vague and _FULL.search(words) is not None
 
 
 def _is_dead(phase: Phase, code: int, status: str | None, words: str) -> bool:
-    """Suppressing is for good, so it takes a clear word: by status, by phrase, or by code at RCPT."""
+    """Return True if the reply says clearly, by status, phrase or code at RCPT, that the mailbox does not exist."""
     if phase not in (Phase.RCPT, Phase.ANSWER):
         return False
     if status in _DEAD:
         return True
-    if phase is Phase.RCPT and _NOBODY.search(words) and "sender" not in words.lower():
+    if phase is Phase.RCPT and _NO_SUCH_USER.search(words) and "sender" not in words.lower():
         return True
     return phase is Phase.RCPT and status is None and code in (550, 551, 553) and not _POLICY.search(words)

@@ -1,4 +1,4 @@
-"""Who is sending: each process that sends has a row, and a fence that ends its right to write (rule R9b)."""
+"""Senders: a row for each process that sends, and the fence that ends its right to write (R9b)."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -11,15 +11,16 @@ from models import ids
 
 
 def register(session: Session, host: str, pid: int) -> UUID:
-    """A new sender on `host`; its id names its recorder too."""
+    """Insert a sender on `host` and return its id, which also names its recorder."""
     sender_id = ids.new()
     insert = text("INSERT INTO senders (id, host, pid) VALUES (:id, :host, :pid)")
     session.execute(insert, {"id": sender_id, "host": host, "pid": pid})
     return sender_id
 
 
-# A sender touches rows by their keys alone. In mid-campaign the statistics lag behind, and a plan that reads a whole
-# table would cost 20 ms a group, so it may have none. Plans are kept: making one costs as much as running it.
+# A sender reads rows by their keys only. During a campaign the statistics are out of date, and a plan with a sequential
+# scan would cost 20 ms a group (measured), so such plans are disabled. Generic plans are kept, because planning costs
+# as much as executing.
 _HOLD = text("""
     SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
            set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true),
@@ -29,32 +30,32 @@ _HOLD = text("""
 
 
 def hold(session: Session, sender_id: UUID) -> None:
-    """First statement of every transaction in which a sender writes; raises Fenced when it may not any more.
+    """Lock the sender's row for the transaction, or raise Fenced. Call it first in every transaction of a sender.
 
-    The shared lock makes a recoverer's fence wait for a COMMIT that the database is still finishing, even when
-    the process that asked for it is dead (measured: without it 250 messages were stranded).
+    With this shared lock, recovery's fence waits for a COMMIT that the database is still finishing, even if the
+    process that requested it is dead (measured: without it 250 e-mails were stranded).
     """
     if session.execute(_HOLD, {"id": sender_id}).first() is None:
-        raise Fenced(f"sender {sender_id} was fenced: its work has been given to others")
+        raise Fenced(f"sender {sender_id} was fenced: others have taken over its groups")
 
 
 def replan(session: Session) -> None:
-    """Forget the plans of this connection: the next ones are made for the tables as they are by then.
+    """Discard the connection's prepared plans, so that the next ones suit the current sizes of the tables.
 
-    A plan made for a table of a few rows reads all of it for each row of another, and it stays when the table fills
-    (measured: a claim of 150 mails ran for 15 s). So this is for the beginning of each drain.
+    A plan made while a table has a few rows scans all of it for each row of another table, and it stays in use when the
+    table grows (measured: a claim of 150 e-mails took 15 s). Call it at the start of each drain.
     """
     session.execute(text("DISCARD PLANS"))
 
 
 def fence(session: Session, sender_id: UUID) -> None:
-    """End a sender's right to write. To be committed before its groups are read; safe to repeat."""
+    """End a sender's right to write. Commit before reading its groups. Safe to repeat."""
     update = text("UPDATE senders SET fenced_at = coalesce(fenced_at, now()) WHERE id = :id")
     session.execute(update, {"id": sender_id})
 
 
 def overdue(session: Session, *, grace_s: float) -> list[UUID]:
-    """Senders with open groups whose lease ran out more than `grace_s` seconds ago, by the database's clock."""
+    """Return the senders whose open groups' lease ended more than `grace_s` seconds ago, by the database's clock."""
     query = text(
         "SELECT DISTINCT g.sender_id FROM send_groups g "
         "WHERE g.state = 'open' AND g.leased_until < now() - make_interval(secs => :grace) "

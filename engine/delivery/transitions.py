@@ -1,4 +1,4 @@
-"""From what became of a letter to what the ledger says of it; pure decisions, no statements."""
+"""Map the outcome of a send attempt to the e-mail's next state. Pure: no statements, no clock."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -9,13 +9,13 @@ from uuid import UUID
 import settings
 from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Paced, Rejected, Sent, Untried
 
-# A letter in hand when its connection broke, and no decision had been reached: a poisoned one must not spin.
-# Where refusals are tried again sooner than that, so is this.
+# The pause of an e-mail whose connection broke before the server decided, so that an e-mail which breaks connections is
+# not tried in a loop. The first back-off is used instead if it is shorter.
 BROKEN_PAUSE = timedelta(minutes=1)
 
 
 class Attempted(Protocol):
-    """What a decision needs to know of a message."""
+    """The fields of an e-mail that a transition depends on: of one in a group, or of one that a dead sender left."""
 
     @property
     def email_id(self) -> UUID: ...
@@ -33,14 +33,14 @@ class Attempted(Protocol):
     def attempts(self) -> int: ...
     @property
     def tried_since(self) -> datetime:
-        """From when its time for retries counts: its acceptance, or the end of its reader's or its campaign's pause."""
+        """Return the start of its time for retries: its acceptance, or the end of its contact's or campaign's pause."""
         ...
 
 
 class Settled(NamedTuple):
-    """One message's new state; `status` is its word in the ledger, `attempts` how many to charge it.
+    """The next state of an e-mail; `attempts` is how many attempts to add.
 
-    A campaign's mail that was given back before anything became of it has no row (`has_row`): its step is due again.
+    An e-mail of a campaign's step that was given back untried has no row (`has_row`): its step is due again.
     """
 
     email_id: UUID
@@ -63,24 +63,24 @@ class Settled(NamedTuple):
 Moment = Callable[[int], datetime]
 
 
-def decide(message: Attempted, outcome: Outcome, *, now: datetime, moment: Moment | None = None) -> Settled:
-    """The message's next state in the drawing of docs/architecture.md; `moment` is product time at a unix ms."""
-    if isinstance(outcome, Sent):  # nearly all of them
+def decide(email: Attempted, outcome: Outcome, *, now: datetime, moment: Moment | None = None) -> Settled:
+    """Return the e-mail's next state (drawn in docs/architecture.md); `moment` returns product time for a unix ms."""
+    if isinstance(outcome, Sent):  # first, because nearly all are
         at = moment(outcome.at_ms) if moment and outcome.at_ms else now
         return Settled(
-            message.email_id, message.contact_id, message.campaign_id, message.enrollment_id, message.step,
-            message.variant, "sent", at, at, None, outcome.response, None, 1,
+            email.email_id, email.contact_id, email.campaign_id, email.enrollment_id, email.step,
+            email.variant, "sent", at, at, None, outcome.response, None, 1,
         )  # fmt: skip
     return Settled(
-        message.email_id, message.contact_id, message.campaign_id, message.enrollment_id, message.step,
-        message.variant, **_refusal(message, outcome, now), at=now,
+        email.email_id, email.contact_id, email.campaign_id, email.enrollment_id, email.step,
+        email.variant, **_refusal(email, outcome, now), at=now,
     )  # fmt: skip
 
 
-def _refusal(message: Attempted, outcome: Outcome, now: datetime) -> dict[str, Any]:
+def _refusal(email: Attempted, outcome: Outcome, now: datetime) -> dict[str, Any]:
     match outcome:
         case Deferred(response=response):
-            return _deferred(message, response, now)
+            return _deferred(email, response, now)
         case Rejected(response=response, dead_address=dead):
             reason = "hard_bounce" if dead else "refused"
             return {"status": "failed", "response": response, "reason": reason, "attempts": 1, "dead_address": dead}
@@ -95,17 +95,17 @@ def _refusal(message: Attempted, outcome: Outcome, now: datetime) -> dict[str, A
     raise TypeError(f"{type(outcome).__name__} is no outcome of a send")
 
 
-def _deferred(message: Attempted, response: str, now: datetime) -> dict[str, Any]:
-    """Queued again after the back-off, or failed when that would be past the time for retries (R17)."""
-    due_at = now + back_off(message.attempts + 1)
+def _deferred(email: Attempted, response: str, now: datetime) -> dict[str, Any]:
+    """Return the queued state after the back-off, or the failed state if the time for retries ends before (R17)."""
+    due_at = now + back_off(email.attempts + 1)
     keep_trying = timedelta(hours=settings.current().retry_for_hours)
-    if due_at > message.tried_since + keep_trying:
+    if due_at > email.tried_since + keep_trying:
         return {"status": "failed", "response": response, "reason": "expired", "attempts": 1}
     return {"status": "queued", "response": response, "reason": "deferred", "due_at": due_at, "attempts": 1}
 
 
 def back_off(attempts: int) -> timedelta:
-    """How long to wait after the `attempts`-th try: the plan of the settings, its last entry for ever, ± 20 %."""
+    """Return the wait after this many attempts, ± 20 %; the last entry of `retry_minutes` applies to all later ones."""
     plan = settings.current().retry_minutes
     minutes = plan[min(attempts, len(plan)) - 1]
     return timedelta(minutes=minutes * uniform(0.8, 1.2))  # noqa: S311  # jitter, not a secret

@@ -1,4 +1,4 @@
-"""The flight recorder tells, after a death, what had left; and only after a death."""
+"""The recorder of a dead process says which e-mails had been sent; that of a living one is not read."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ EMAILS = [uuid4() for _ in range(4)]
 
 
 def read_after_death(folder: Path, sender: UUID, marks: str) -> Recording | None:
-    """What the recorder of a child process tells after kill -9; `marks` says what the child did before."""
+    """Return the recording of a child process after kill -9; `marks` says which marks the child made."""
     child = os.fork()
     if child == 0:
         recording = Recorder(folder, sender, 8)
@@ -49,7 +49,7 @@ def test_marks_survive_kill_9(tmp_path: Path) -> None:
     assert answered.reply == b"2.0.0 Ok: queued as 12345"
 
 
-def test_no_group_is_told_before_one_began(tmp_path: Path) -> None:
+def test_a_new_recorder_has_no_group(tmp_path: Path) -> None:
     sender = uuid4()
     recording = read_after_death(tmp_path, sender, "")
     assert recording == Recording(sender, None, {})
@@ -84,7 +84,7 @@ def test_a_fork_does_not_keep_the_lock_of_its_parent(tmp_path: Path) -> None:
     os.kill(int((tmp_path / "grandchild").read_text()), signal.SIGKILL)
 
 
-def test_own_recorder_keeps_its_lock_when_orphans_are_sought(tmp_path: Path) -> None:
+def test_own_recorder_keeps_its_lock_when_orphans_are_searched(tmp_path: Path) -> None:
     mine = Recorder(tmp_path, uuid4(), 8)
     assert list(recorder.orphans(tmp_path, mine=mine.path)) == []
     child = os.fork()
@@ -100,7 +100,7 @@ def test_own_recorder_keeps_its_lock_when_orphans_are_sought(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_from_before_a_reboot_tells_nothing(tmp_path: Path) -> None:
+def test_a_file_from_before_a_reboot_is_ignored(tmp_path: Path) -> None:
     mine = Recorder(tmp_path, uuid4(), 8)
     mine.begin(GROUP, EMAILS)
     mine.abandon()
@@ -128,7 +128,7 @@ def test_a_reply_longer_than_a_slot_is_cut(tmp_path: Path) -> None:
     assert orphan.recording.slots[EMAILS[1]].mark is Mark.NOTHING
 
 
-def test_no_dot_may_follow_when_the_lease_is_over(tmp_path: Path) -> None:
+def test_complete_is_refused_when_the_lease_is_over(tmp_path: Path) -> None:
     mine = Recorder(tmp_path, uuid4(), 4)
     mine.begin(GROUP, EMAILS)
     mine.lease(recorder.boot_s() + 60)

@@ -1,4 +1,4 @@
-"""What a dead sender left is sorted by its recorder, and what no recorder tells is in doubt."""
+"""The groups of a dead sender are settled by its recorder; without one, started e-mails are in doubt."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -31,14 +31,14 @@ def left_behind(session: Session, count: int, *, started: bool = True) -> tuple[
     return sender, group
 
 
-def sort(session: Session, sender: UUID, recording: Recording | None) -> list[str]:
-    settled = recovery.sort(
+def recover(session: Session, sender: UUID, recording: Recording | None) -> list[str]:
+    settled = recovery.recover(
         session, sender, recording, now=NOW, moment=lambda ms: datetime.fromtimestamp(ms / 1000, UTC)
     )
-    return [mail.status for mail in settled]
+    return [email.status for email in settled]
 
 
-def test_each_mark_decides_about_its_message(session: Session) -> None:
+def test_each_mark_decides_about_its_email(session: Session) -> None:
     sender, group = left_behind(session, 5)
     email_ids = [email.email_id for email in group.emails]
     marks = [
@@ -48,7 +48,9 @@ def test_each_mark_decides_about_its_message(session: Session) -> None:
         slot(Mark.COMPLETE),
         slot(Mark.NOTHING),
     ]
-    sort(session, sender, Recording(sender, group.id, dict(zip(email_ids, marks, strict=True)), "mail.example.com:587"))
+    recover(
+        session, sender, Recording(sender, group.id, dict(zip(email_ids, marks, strict=True)), "mail.example.com:587")
+    )
     assert orders.statuses(session, email_ids) == ["sent", "failed", "queued", "in_doubt", "queued"]
     assert outbox.details(session, email_ids[0]).sent_at == REPLIED_AT
     details = [outbox.details(session, email_id) for email_id in email_ids]
@@ -60,23 +62,23 @@ def test_a_group_that_never_began_is_given_back_whole(session: Session) -> None:
     sender, group = left_behind(session, 3)
     email_ids = [email.email_id for email in group.emails]
     before = {email_id: slot(Mark.ANSWERED, 250, b"ok") for email_id in email_ids}
-    assert sort(session, sender, Recording(sender, ids.new(), before)) == ["queued"] * 3
+    assert recover(session, sender, Recording(sender, ids.new(), before)) == ["queued"] * 3
     assert orders.statuses(session, email_ids) == ["queued"] * 3
 
 
-def test_without_a_recorder_all_that_was_started_is_in_doubt(session: Session) -> None:
+def test_without_a_recorder_a_started_group_is_in_doubt(session: Session) -> None:
     sender, group = left_behind(session, 3)
-    assert sort(session, sender, None) == ["in_doubt"] * 3
+    assert recover(session, sender, None) == ["in_doubt"] * 3
     assert len(in_doubt.pending(session)) == len(group.emails)
 
 
-def test_without_a_recorder_what_was_only_claimed_is_given_back(session: Session) -> None:
+def test_without_a_recorder_a_claimed_group_is_given_back(session: Session) -> None:
     sender, _ = left_behind(session, 3, started=False)
-    assert sort(session, sender, None) == ["queued"] * 3
+    assert recover(session, sender, None) == ["queued"] * 3
 
 
 @pytest.mark.parametrize(("resumed_h_ago", "outcome"), [(None, "failed"), (1, "queued"), (80, "failed")])
-def test_days_in_which_its_campaign_was_paused_do_not_count_as_tried(
+def test_a_pause_of_the_campaign_does_not_count_as_time_for_retries(
     session: Session, resumed_h_ago: int | None, outcome: str
 ) -> None:
     accepted_at = NOW - timedelta(hours=90)
@@ -89,28 +91,28 @@ def test_days_in_which_its_campaign_was_paused_do_not_count_as_tried(
     group = claim.claim(session, Claimant(sender, "campaign", 60, is_connected=True), limit=1, now=NOW)
     assert group is not None
     answered = {mail.id: slot(Mark.ANSWERED, 451, b"4.3.0 later", phase=2)}
-    assert sort(session, sender, Recording(sender, group.id, answered)) == [outcome]
+    assert recover(session, sender, Recording(sender, group.id, answered)) == [outcome]
 
 
-def test_sorting_twice_changes_nothing(session: Session) -> None:
+def test_recovering_twice_changes_nothing(session: Session) -> None:
     sender, _ = left_behind(session, 3)
-    assert sort(session, sender, None) == ["in_doubt"] * 3
-    assert sort(session, sender, None) == []
+    assert recover(session, sender, None) == ["in_doubt"] * 3
+    assert recover(session, sender, None) == []
 
 
-def test_evidence_settles_a_doubt_as_sent(session: Session) -> None:
+def test_evidence_ends_doubt_as_sent(session: Session) -> None:
     sender, group = left_behind(session, 2)
-    sort(session, sender, None)
+    recover(session, sender, None)
     email_ids = [email.email_id for email in group.emails]
-    proved = in_doubt.prove(session, email_ids[:1], now=NOW)
-    assert [mail.email_id for mail in proved] == email_ids[:1]
+    settled = in_doubt.prove(session, email_ids[:1], now=NOW)
+    assert [email.email_id for email in settled] == email_ids[:1]
     assert orders.statuses(session, email_ids) == ["sent", "in_doubt"]
     assert in_doubt.prove(session, email_ids[:1], now=NOW) == []
 
 
-def test_a_doubt_sent_again_keeps_its_message_id(session: Session) -> None:
+def test_an_email_sent_again_after_doubt_keeps_its_message_id(session: Session) -> None:
     sender, group = left_behind(session, 1)
-    sort(session, sender, None)
+    recover(session, sender, None)
     email_id = group.emails[0].email_id
     assert in_doubt.resend(session, [email_id], now=NOW) == 1
     again = claim.claim(session, Claimant(sender, "transactional", 60, is_connected=True), limit=1, now=NOW)
@@ -118,11 +120,11 @@ def test_a_doubt_sent_again_keeps_its_message_id(session: Session) -> None:
     assert again.emails[0].message_id == group.emails[0].message_id
 
 
-@pytest.mark.parametrize(("after_s", "found"), [(0.0, 1), (3600.0, 0)])
+@pytest.mark.parametrize(("after_s", "count"), [(0.0, 1), (3600.0, 0)])
 @pytest.mark.usefixtures("ledger")
-def test_a_doubt_is_overdue_after_its_time(after_s: float, found: int) -> None:
+def test_doubt_is_overdue_after_its_time(after_s: float, count: int) -> None:
     with transaction() as session:
         sender, _ = left_behind(session, 1)
-        sort(session, sender, None)
+        recover(session, sender, None)
     with transaction() as session:  # the database's clock moves on between transactions only
-        assert len(in_doubt.overdue(session, "transactional", after_s=after_s)) == found
+        assert len(in_doubt.overdue(session, "transactional", after_s=after_s)) == count

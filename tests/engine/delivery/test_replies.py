@@ -1,4 +1,4 @@
-"""What real servers say, and what it means for a letter (R15)."""
+"""Replies of real servers and the outcomes they mean (R15)."""
 
 import pytest
 
@@ -19,7 +19,7 @@ REPLIES = [
     (A, 250, "ok 1732435200 qp 12345", None, SENT),  # qmail
     (A, 250, "2.6.0 <x@y> [InternalId=123] Queued mail for delivery", None, SENT),  # Exchange
     (A, 250, "2.5.0 Message accepted for delivery", None, SENT),
-    # Nobody lives there.
+    # The mailbox does not exist.
     (R, 550, "5.1.1 <ana.ruiz@example.com>: Recipient address rejected: User unknown", "5.1.1", DEAD),  # Postfix
     (
         R,
@@ -140,7 +140,7 @@ def meaning(outcome):
 
 
 @pytest.mark.parametrize(("phase", "code", "words", "status", "expected"), REPLIES)
-def test_reply_means_what_its_server_meant(phase, code, words, status, expected):
+def test_classify_agrees_with_the_table_of_real_replies(phase, code, words, status, expected):
     outcome = replies.classify(phase, code, words, recipient=TO, at_ms=7)
     assert meaning(outcome) == expected
     if isinstance(outcome, Deferred | Rejected):
@@ -149,23 +149,23 @@ def test_reply_means_what_its_server_meant(phase, code, words, status, expected)
     assert "ana.ruiz" not in outcome.response
 
 
-def test_table_holds_enough_replies_to_mean_something():
+def test_the_table_has_enough_replies():
     assert len(REPLIES) >= 60
 
 
 @pytest.mark.parametrize(("phase", "code"), [(R, 250), (D, 354), (A, 354), (M, 220), (A, 600), (R, 199)])
-def test_reply_is_no_verdict_when_its_code_decides_nothing(phase, code):
+def test_classify_refuses_a_code_that_decides_nothing(phase, code):
     with pytest.raises(ValueError, match="decides nothing"):
         replies.classify(phase, code, "whatever")
 
 
-def test_code_in_front_makes_no_difference():
+def test_a_code_in_front_makes_no_difference():
     bare = replies.classify(R, 550, "5.1.1 no such user")
     assert replies.classify(R, 550, "550 5.1.1 no such user") == bare
     assert replies.classify(R, 550, "550-5.1.1 no\n550 5.1.1 such user") == bare
 
 
-def test_mark_cut_short_by_the_recorder_means_the_same():
+def test_a_reply_cut_short_by_the_recorder_has_the_same_outcome():
     words = "550 5.1.1 <[address]>: Recipient address rejected: User unknown in virtual mailbox table"
     assert replies.classify(R, 550, words[:40]).dead_address
 
@@ -185,5 +185,5 @@ def test_mark_cut_short_by_the_recorder_means_the_same():
         ('"ana ruiz"@x.example no', '"ana ruiz"@x.example', "[address] no"),
     ],
 )
-def test_words_name_nobody_once_redacted(words, recipient, expected):
+def test_redacted_text_contains_no_address(words, recipient, expected):
     assert replies.redact(words, recipient) == expected

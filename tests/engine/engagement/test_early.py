@@ -136,7 +136,7 @@ def test_a_dead_senders_group_is_sorted_by_its_recorder_without_rows(session: Se
     }
     sender = session.scalar(text("SELECT sender_id FROM send_groups"))
     assert isinstance(sender, UUID)
-    settled = recovery.sort(
+    settled = recovery.recover(
         session,
         sender,
         Recording(sender, group.id, slots),
@@ -160,5 +160,5 @@ def test_without_a_recorder_only_what_was_started_is_in_doubt(session: Session, 
     session.execute(text("UPDATE send_groups SET is_started = :started"), {"started": started})
     sender = session.scalar(text("SELECT sender_id FROM send_groups"))
     assert isinstance(sender, UUID)
-    settled = recovery.sort(session, sender, None, now=NOW, moment=lambda _: NOW)
+    settled = recovery.recover(session, sender, None, now=NOW, moment=lambda _: NOW)
     assert [mail.status for mail in settled] == [status] * 3
