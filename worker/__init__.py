@@ -1,4 +1,4 @@
-"""Celery in, engine out: tasks open transactions and order calls; decisions live in the engine."""
+"""Celery workers: tasks open transactions and call the engine, which makes the decisions."""
 
 from worker.app import app
 

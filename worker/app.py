@@ -10,41 +10,41 @@ from engine import logs
 from models import session
 from worker import process, sender_setup
 
-app = Celery("cadencia", include=[f"worker.tasks.{room}" for room in ("sending", "followups", "events", "upkeep")])
+app = Celery("cadencia", include=[f"worker.tasks.{module}" for module in ("sending", "followups", "events", "upkeep")])
 app.config_from_object("celery_config")
 
-# One line per task received and done would drown the lines about mails; Flower shows tasks.
-_TALKATIVE = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
+# A line for each task received and done would hide the lines about e-mails. Flower shows the tasks.
+_VERBOSE = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
 
 
 @signals.setup_logging.connect(weak=False)
 def set_up_logging(**_: Any) -> None:
-    """Log as all of Cadencia does, instead of Celery's own way."""
+    """Log as the rest of Cadencia does, instead of Celery's own format."""
     configured = settings.current()
     logs.install(configured.log_file, configured.log_level)
-    for name in _TALKATIVE:
+    for name in _VERBOSE:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @signals.celeryd_init.connect(weak=False)
-def check_the_relays(**_: Any) -> None:
-    """A worker ends at once, not at its first mail, when it could send none."""
+def check_relays(**_: Any) -> None:
+    """End a worker at its start if its relays are configured wrongly, instead of at its first e-mail."""
     sender_setup.check()
 
 
 @signals.worker_process_init.connect(weak=False)
-def forget_the_parent(**_: Any) -> None:
-    """A forked child uses none of its parent's connections (R21)."""
+def drop_connections(**_: Any) -> None:
+    """Drop the parent's connections in a forked child (R21)."""
     session.after_fork()
 
 
 @signals.worker_shutting_down.connect(weak=False)
 def ask_children_to_stop(**_: Any) -> None:
-    """At a warm shutdown: finish the group in hand, take no other (R18)."""
-    process.ask_to_stop()
+    """Ask children to finish their group and claim no other, at a warm shutdown (R18)."""
+    process.stop.set()
 
 
 @signals.worker_process_shutdown.connect(weak=False)
 def close_sender(**_: Any) -> None:
-    """A child that ends in order leaves no recorder behind."""
+    """Remove the recorder of a child that ends in order."""
     process.close()

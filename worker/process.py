@@ -1,4 +1,4 @@
-"""What a sending process owns, all of it made after the fork: its row in the ledger, recorder, relay, composer."""
+"""State of a worker process, created after the fork: its sender, the stop flag, garbage collection, scheduling."""
 
 import gc
 import logging
@@ -21,61 +21,71 @@ from worker import rescue, sender_setup
 
 log = logging.getLogger(__name__)
 
-_TIDY_S = 5.0
+_COLLECT_EVERY_S = 5.0
 _COLLECT_AFTER = 50_000  # new objects
-GROUP_FIRST = 100  # messages in a sender's first group
-
-# Raised by the parent at a warm shutdown and seen by its forked children, which get no SIGTERM of their own (R18).
-_stop_flag = mmap.mmap(-1, 1)
+GROUP_FIRST = 100  # e-mails in a sender's first group
 
 
-def ask_to_stop() -> None:
-    """Tell every child of this worker to finish the group in hand and take no other."""
-    _stop_flag[0] = 1
+class SharedFlag:
+    """A flag in memory that a process shares with the children it forks afterwards."""
+
+    def __init__(self) -> None:
+        self._byte = mmap.mmap(-1, 1)
+
+    def set(self) -> None:
+        """Set the flag in all processes."""
+        self._byte[0] = 1
+
+    def clear(self) -> None:
+        """Clear the flag in all processes."""
+        self._byte[0] = 0
+
+    def is_set(self) -> bool:
+        """Return True if any of the processes has set the flag."""
+        return bool(self._byte[0])
 
 
-def is_stopping() -> bool:
-    """Whether this worker was asked to stop."""
-    return bool(_stop_flag[0])
+# Set by the parent at a warm shutdown: its children get no SIGTERM, finish their group and claim no other (R18).
+stop = SharedFlag()
 
 
 @dataclass(slots=True)
-class Sending:
-    """One sender: a row in the ledger, a recorder, kept connections, compiled templates."""
+class Sender:
+    """A sender: its row's id, its recorder, its open connections and its compiled templates."""
 
     sender_id: UUID
     recorder: Recorder
     transport: Relays
     composer: compose.Composer
-    group_size: int  # how many messages to take in hand, as fast as they leave
-    relay_rests_until: float = 0.0  # monotonic seconds: after a refusal the relay is left alone (R16)
+    group_size: int  # how many e-mails to claim at once; adapted to how fast they are sent
+    relay_retry_at: float = 0.0  # monotonic seconds; no connect before, after the relay was unavailable (R16)
 
     def abandon(self) -> None:
-        """Give up this sender after an error, leaving its recorder to be sorted like a dead process's."""
+        """Drop this sender after an error, and leave its recorder to be recovered like that of a dead process."""
         self.transport.abort()
         self.recorder.abandon()
 
     def close(self) -> None:
-        """End a sender that has nothing in hand."""
+        """Close a sender that has no open group."""
         self.transport.close()
         self.recorder.close()
 
 
-_current: Sending | None = None
-_tidied_at = 0.0
+_current: Sender | None = None
+_collected_at = 0.0
 
 
-def current() -> Sending:
-    """This process's sender, made at first use; what dead senders of this host left is sorted before."""
+def current() -> Sender:
+    """Return this process's sender. The first call recovers the dead senders of this host and creates it."""
     global _current  # one per process is the point
     if _current is None:
         rescue.orphans()
-        _current = _open()
+        _current = open_sender()
     return _current
 
 
 def retire() -> None:
-    """Abandon this process's sender: after a database error nobody can say which of its writes were kept (R9g)."""
+    """Abandon this process's sender after an error: it is unknown which of its writes were committed (R9g)."""
     global _current
     retired, _current = _current, None
     if retired is not None:
@@ -84,7 +94,7 @@ def retire() -> None:
 
 
 def close() -> None:
-    """Close this process's sender at a clean exit."""
+    """Close this process's sender, at a clean exit."""
     global _current
     closed, _current = _current, None
     if closed is not None:
@@ -92,31 +102,32 @@ def close() -> None:
 
 
 def own_recorder() -> Path | None:
-    """The recorder file of this process, which it must not open a second time."""
+    """Return the path of this process's recorder, which it must not open a second time; None without a sender."""
     return _current.recorder.path if _current else None
 
 
-def _open() -> Sending:
+def open_sender() -> Sender:
+    """Create a sender: its row, its recorder, its transport and its composer."""
     configured = settings.current()
     with transaction() as session:
         sender_id = senders.register(session, socket.gethostname(), os.getpid())
     recorder = Recorder(configured.recorder_dir, sender_id, configured.send_group_size)
-    sending = Sending(
+    sender = Sender(
         sender_id,
         recorder,
         sender_setup.transport(),
         sender_setup.composer(),
         min(GROUP_FIRST, configured.send_group_size),
     )
-    collect_seldom()
-    return sending
+    tune_garbage_collector()
+    return sender
 
 
-def collect_seldom() -> None:
-    """Let the garbage collector leave alone what stays, and look at the rest after more than a group's worth.
+def tune_garbage_collector() -> None:
+    """Exclude the objects that exist now from garbage collection, and collect only after more than a group's worth.
 
-    A group, or a batch of events, is thousands of objects that live until it is settled and hold no cycles: looking
-    through them again and again cost 7 µs a message. Call `tidy` between them. Only the first call does anything.
+    The objects of a group, or of a batch of events, live until it is settled and contain no cycles. Scanning them
+    repeatedly cost 7 µs an e-mail (measured). Call `collect_garbage` between groups. Later calls do nothing.
     """
     if gc.get_threshold()[0] == _COLLECT_AFTER:
         return
@@ -125,24 +136,23 @@ def collect_seldom() -> None:
     gc.set_threshold(_COLLECT_AFTER, 20, 100)
 
 
-def tidy() -> None:
-    """What the collector would do unasked, at most every five seconds: to be called between groups, not within one."""
-    global _tidied_at
-    if monotonic() - _tidied_at > _TIDY_S:
+def collect_garbage() -> None:
+    """Collect garbage, at most every five seconds. Call it between groups, not within one."""
+    global _collected_at
+    if monotonic() - _collected_at > _COLLECT_EVERY_S:
         gc.collect()
-        _tidied_at = monotonic()
+        _collected_at = monotonic()
 
 
-def yield_to_others(wanted: bool) -> None:
-    """Be a batch job for the scheduler, where it knows such (Linux): one that interrupts nobody when it wakes.
+def set_batch_scheduling(enabled: bool) -> None:
+    """Switch this process to SCHED_BATCH, or back to normal scheduling. Linux only; elsewhere it does nothing.
 
-    Not `wanted`: be an ordinary process again.
-    A sender is woken by each answer of its mail server. Interrupting that for it, again and again, cost both of them
-    several µs a message, and all that is urgent its place.
+    Each reply of the mail server wakes a sender. A batch process does not preempt others when it wakes: preempting the
+    mail server each time cost both of them several µs an e-mail (measured), and delayed urgent processes.
     """
     if not hasattr(os, "SCHED_BATCH"):
         return
-    policy = os.SCHED_BATCH if wanted else os.SCHED_OTHER
-    with suppress(OSError):  # a container may forbid it
+    policy = os.SCHED_BATCH if enabled else os.SCHED_OTHER
+    with suppress(OSError):  # a container may forbid this
         if os.sched_getscheduler(0) != policy:
             os.sched_setscheduler(0, policy, os.sched_param(0))

@@ -1,4 +1,4 @@
-"""From the settings to what makes and carries messages: the composer and the transport."""
+"""Create what a sender needs from the settings: the composer and the transport."""
 
 import sys
 from base64 import urlsafe_b64decode
@@ -18,7 +18,7 @@ from models.session import transaction
 
 
 def composer() -> compose.Composer:
-    """The composer of this process; its templates are compiled once, at their first use."""
+    """Return a composer; it compiles each template once, at its first use."""
     configured = settings.current()
     keys = [urlsafe_b64decode(key.get_secret_value()) for key in configured.tracking_keys]
     sender = compose.From(configured.mail_from, configured.reply_to, configured.public_url)
@@ -27,16 +27,16 @@ def composer() -> compose.Composer:
 
 
 def transport() -> Relays:
-    """The way to the relays; opens its connections when they are needed. Raises InvalidInput."""
+    """Return the transport to the relays, which connects when needed. Raises InvalidInput for wrong settings."""
     return balancer.create(Calendar(lambda: clock.now().date(), _sent_on))
 
 
 def check() -> None:
-    """End a process whose relays or limits are set wrongly, with status 2 and each fault on a plain line."""
+    """Exit with status 2 if relays or limits are configured wrongly, with one line for each fault."""
     try:
         config.check()
-    except InvalidInput as refused:
-        lines = "\n".join(f"{fault.field.upper()}: {fault.message}" for fault in refused.faults)
+    except InvalidInput as error:
+        lines = "\n".join(f"{fault.field.upper()}: {fault.message}" for fault in error.faults)
         print(f"Cadencia cannot start:\n{lines}", file=sys.stderr)
         raise SystemExit(2) from None
 
@@ -47,5 +47,5 @@ def _sent_on(day: date) -> int:
 
 
 def envelope_sender() -> str:
-    """The address in MAIL FROM: where bounces go."""
+    """Return the address for MAIL FROM, which receives bounces."""
     return parseaddr(settings.current().mail_from)[1]

@@ -1,4 +1,4 @@
-"""What a reader asked for, seen from the inbox: mail that was queued or due before is drained into it, or is not."""
+"""Consent changes, seen from the inbox: which of the e-mails that were queued or due before are still sent."""
 
 import email
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that only moves when told."""
 
     def __init__(self) -> None:
         self.moment = NOW
@@ -34,11 +34,11 @@ class Clock:
     def at(self, _: int, /) -> datetime:
         return self.moment
 
-    def pass_by(self, span: timedelta, *, each: timedelta) -> None:
-        """Let time pass, and drain both lanes at every step of it."""
+    def advance(self, span: timedelta, *, step: timedelta) -> None:
+        """Advance in steps, and drain both lanes after each."""
         until = self.moment + span
         while self.moment < until:
-            self.moment += each
+            self.moment += step
             drain_both(self)
 
 
@@ -53,7 +53,7 @@ def drain_both(clock: Clock) -> None:
 
 
 def launched(prefix: str = "contacto") -> UUID:
-    """The contact of a campaign whose first step is due."""
+    """Launch a campaign whose first step is due, and return its contact."""
     with transaction() as session:
         (contact_id,) = sequence.people(session, 1, prefix=prefix)
         campaigns.launch(session, sequence.create(session), now=NOW)
@@ -61,73 +61,75 @@ def launched(prefix: str = "contacto") -> UUID:
 
 
 def queued(clock: Clock, to: str, **changes: object) -> UUID:
-    """A single mail to this address, ordered now."""
+    """Queue a single e-mail to this address."""
     with transaction() as session:
         (email_id,) = orders.queue(session, now=clock.now(), to=to, **changes)
     return email_id
 
 
-def mails() -> list[tuple[str, str, str | None, str]]:
-    """Of every mail in the ledger, in the order of their acceptance: lane, status, reason, template."""
+def emails() -> list[tuple[str, str, str | None, str]]:
+    """Return lane, status, reason and template of every e-mail, in the order of acceptance."""
     query = text("SELECT lane, status, reason, template FROM emails ORDER BY accepted_at, lane")
     with transaction() as session:
         return [(row.lane, row.status, row.reason, row.template) for row in session.execute(query)]
 
 
 def latest(back: int = 0) -> UUID:
-    """The newest mail of the campaign, or one so many before it."""
+    """Return the id of the campaign's newest e-mail, or of one that many before it."""
     query = text("SELECT id FROM emails WHERE lane = 'campaign' ORDER BY accepted_at DESC OFFSET :back LIMIT 1")
     with transaction() as session:
-        found = session.scalar(query, {"back": back})
-    assert isinstance(found, UUID)
-    return found
+        email_id = session.scalar(query, {"back": back})
+    assert isinstance(email_id, UUID)
+    return email_id
 
 
 def arrived(inbox: Mailstore) -> list[UUID | None]:
-    """The mails that arrived, in order."""
+    """Return the ids of the e-mails that arrived, in order."""
     parsed = [email.message_from_bytes(mail.raw, policy=policy.default) for mail in inbox.since(0)]
     return [ids.parse(str(message["Message-ID"])[1:33]) for message in parsed]
 
 
-def sound() -> bool:
+def is_consistent() -> bool:
     with transaction() as session:
         return audit.read(session).findings == ()
 
 
-def test_after_an_unsubscribe_nothing_that_was_queued_or_due_arrives(inbox: Mailstore, clock: Clock) -> None:
+def test_after_an_unsubscribe_nothing_queued_or_due_is_sent(inbox: Mailstore, clock: Clock) -> None:
     contact_id = launched("ocupado")
-    drain_both(clock)  # the mailbox is busy: step 1 is queued again
+    drain_both(clock)  # the mailbox is busy, so step 1 is queued again
     queued(clock, "ocupado0@empresa.example")
     clock.moment += MINUTE
     with transaction() as session:
         consent.grant(session, consent.wish("unsubscribed", latest(), now=clock.now(), one_click=True))
-    clock.pass_by(12 * DAY, each=DAY)
+    clock.advance(12 * DAY, step=DAY)
     assert arrived(inbox) == []
-    assert sorted(mails()) == [
+    assert sorted(emails()) == [
         ("campaign", "cancelled", "unsubscribed", "email_1_roi"),
         ("transactional", "cancelled", "unsubscribed", "email_1_roi"),
     ]
     with transaction() as session:
         (journey,) = explain.why(session, contact_id, now=clock.now())
-    assert "unsubscribed" in journey.sentence and sound()
+    assert "unsubscribed" in journey.sentence and is_consistent()
 
 
-def test_after_a_suppression_alone_the_next_step_does_not_arrive(inbox: Mailstore, clock: Clock) -> None:
+def test_after_a_suppression_alone_the_next_step_is_not_sent(inbox: Mailstore, clock: Clock) -> None:
     contact_id = launched()
     drain_both(clock)
     queued(clock, "contacto0@empresa.example")
     suppress = "INSERT INTO suppressions (email_index, reason) SELECT email_index, 'unsubscribed' FROM contacts"
     with transaction() as session:
         session.execute(text(suppress))
-    clock.pass_by(12 * DAY, each=DAY)
+    clock.advance(12 * DAY, step=DAY)
     assert len(arrived(inbox)) == 1
-    assert sorted(mails())[1:] == [("transactional", "cancelled", "unsubscribed", "email_1_roi")]
+    assert sorted(emails())[1:] == [("transactional", "cancelled", "unsubscribed", "email_1_roi")]
     with transaction() as session:
         (journey,) = explain.why(session, contact_id, now=clock.now())
-    assert (journey.stop_reason, sound()) == ("unsubscribed", True)
+    assert (journey.stop_reason, is_consistent()) == ("unsubscribed", True)
 
 
-def test_a_pause_holds_marketing_mail_alone_and_the_sequence_goes_on_in_order(inbox: Mailstore, clock: Clock) -> None:
+def test_a_pause_delays_only_marketing_emails_and_keeps_the_order_of_the_sequence(
+    inbox: Mailstore, clock: Clock
+) -> None:
     launched()
     drain_both(clock)
     offer = queued(clock, "contacto0@empresa.example")
@@ -135,33 +137,35 @@ def test_a_pause_holds_marketing_mail_alone_and_the_sequence_goes_on_in_order(in
     first = latest()
     with transaction() as session:
         consent.grant(session, consent.wish("paused", first, now=clock.now()))
-    clock.pass_by(29 * DAY, each=DAY)
-    assert arrived(inbox) == [first, receipt] and sound()
-    clock.pass_by(9 * DAY, each=DAY)
+    clock.advance(29 * DAY, step=DAY)
+    assert arrived(inbox) == [first, receipt] and is_consistent()
+    clock.advance(9 * DAY, step=DAY)
     assert set(arrived(inbox)[2:4]) == {offer, latest(back=1)} and arrived(inbox)[4:] == [latest()]
-    campaign = [(status, template) for lane, status, _, template in mails() if lane == "campaign"]
-    assert campaign == [("sent", template) for template in sequence.TEMPLATES] and sound()
+    campaign = [(status, template) for lane, status, _, template in emails() if lane == "campaign"]
+    assert campaign == [("sent", template) for template in sequence.TEMPLATES] and is_consistent()
 
 
-def test_a_mail_that_a_pause_held_has_all_its_tries_afterwards(inbox: Mailstore, clock: Clock) -> None:
-    launched("ocupado")  # refused twice for a while
+def test_an_email_delayed_by_a_pause_has_its_full_time_for_retries(inbox: Mailstore, clock: Clock) -> None:
+    launched("ocupado")  # deferred twice at first
     drain_both(clock)
     with transaction() as session:
         consent.grant(session, consent.wish("paused", latest(), now=clock.now()))
-    clock.pass_by(30 * DAY, each=3 * DAY)
-    assert mails() == [("campaign", "queued", "deferred", "email_1_roi")]
-    clock.pass_by(DAY, each=4 * HOUR)
-    assert mails() == [("campaign", "sent", None, "email_1_roi")]
-    assert len(arrived(inbox)) == 1 and sound()
+    clock.advance(30 * DAY, step=3 * DAY)
+    assert emails() == [("campaign", "queued", "deferred", "email_1_roi")]
+    clock.advance(DAY, step=4 * HOUR)
+    assert emails() == [("campaign", "sent", None, "email_1_roi")]
+    assert len(arrived(inbox)) == 1 and is_consistent()
 
 
-def test_a_mail_that_a_pause_held_has_all_its_tries_when_it_is_taken_back(inbox: Mailstore, clock: Clock) -> None:
+def test_an_email_delayed_by_a_pause_has_its_full_time_for_retries_when_the_pause_is_undone(
+    inbox: Mailstore, clock: Clock
+) -> None:
     launched("ocupado")
     drain_both(clock)
     with transaction() as session:
         consent.grant(session, consent.wish("paused", latest(), now=clock.now()))
-    clock.pass_by(20 * DAY, each=4 * DAY)
+    clock.advance(20 * DAY, step=4 * DAY)
     with transaction() as session:
         consent.grant(session, consent.wish("resumed", latest(), now=clock.now()))
-    clock.pass_by(DAY, each=4 * HOUR)
-    assert mails() == [("campaign", "sent", None, "email_1_roi")] and sound()
+    clock.advance(DAY, step=4 * HOUR)
+    assert emails() == [("campaign", "sent", None, "email_1_roi")] and is_consistent()

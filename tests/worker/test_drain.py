@@ -1,4 +1,4 @@
-"""Draining a lane into a real mail server: each mail once, and the ledger agrees."""
+"""Draining a lane into a real mail server: each e-mail arrives once, and the database agrees."""
 
 import email
 import logging
@@ -6,7 +6,9 @@ import os
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from email import policy
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -14,8 +16,11 @@ from sqlalchemy import text
 import settings
 from engine import clock
 from engine.audience import addresses
-from engine.delivery import audit, outbox
-from engine.delivery.smtp import prefetch as rows
+from engine.delivery import audit, claim, outbox
+from engine.delivery.claim import Claimant
+from engine.delivery.recorder import Recorder
+from engine.delivery.smtp import prefetch
+from engine.messages import compose, variables
 from local.mail.mailstore import Mailstore
 from models import ids
 from models.session import transaction
@@ -38,22 +43,22 @@ def statuses(email_ids: list[orders.UUID]) -> list[str]:
 
 
 def arrived(inbox: Mailstore) -> Counter[str]:
-    """How often each Message-ID arrived."""
+    """Count how often each Message-ID arrived."""
     parsed = [email.message_from_bytes(mail.raw, policy=policy.default) for mail in inbox.since(0)]
     return Counter(message["Message-ID"] for message in parsed)
 
 
-def test_every_mail_arrives_once_and_is_recorded_as_sent(inbox: Mailstore) -> None:
+def test_every_email_arrives_once_and_is_recorded_as_sent(inbox: Mailstore) -> None:
     email_ids = queue(60)
     assert drain.drain(LANE) is False
     assert statuses(email_ids) == ["sent"] * 60
     assert arrived(inbox) == Counter({f"<{outbox.message_id(email_id)}>": 1 for email_id in email_ids})
     with transaction() as session:
-        account = audit.run(session)
-        assert (account.findings, account.statuses) == ((), {"sent": 60})
+        report = audit.run(session)
+        assert (report.findings, report.statuses) == ((), {"sent": 60})
 
 
-def test_the_mail_says_what_was_ordered(inbox: Mailstore) -> None:
+def test_the_message_contains_its_variables(inbox: Mailstore) -> None:
     queue(variables={"nombre": "Lucía", "industria": "Logística", "link_calendly": "https://cal.example/x"})
     drain.drain(LANE)
     (mail,) = inbox.since(0)
@@ -74,7 +79,7 @@ def test_a_dead_address_fails_and_is_suppressed(inbox: Mailstore) -> None:
         assert session.scalar(text("SELECT email_followup_status FROM contacts")) == "bounced"
 
 
-def test_a_person_whose_address_is_outside_ascii_gets_the_mail(inbox: Mailstore) -> None:
+def test_a_non_ascii_address_receives_its_email(inbox: Mailstore) -> None:
     email_ids = queue(to="begoña.núñez@empresa.example") + queue(to=addresses.normalise("iñaki@ñandú.example"))
     drain.drain(LANE)
     assert statuses(email_ids) == ["sent", "sent"]
@@ -85,7 +90,7 @@ def test_a_person_whose_address_is_outside_ascii_gets_the_mail(inbox: Mailstore)
         assert message["To"].addresses[0].addr_spec == recipient
 
 
-def test_a_relay_without_smtputf8_fails_such_a_mail_with_the_reason_and_no_suppression(ledger: str) -> None:
+def test_without_smtputf8_a_non_ascii_address_fails_with_a_reason_and_is_not_suppressed(ledger: str) -> None:
     with Server(features=("PIPELINING", "8BITMIME")).running() as server, environment(SMTP_URL=server.url):
         email_ids = queue(to="begoña@empresa.example") + queue(to="ana@empresa.example")
         drain.drain(LANE)
@@ -99,7 +104,7 @@ def test_a_relay_without_smtputf8_fails_such_a_mail_with_the_reason_and_no_suppr
     assert not any("bego" in command for command in server.commands)
 
 
-def test_what_a_server_says_of_a_name_outside_ascii_is_kept_without_it(ledger: str) -> None:
+def test_a_non_ascii_address_is_redacted_from_a_reply(ledger: str) -> None:
     words = "550 5.1.1 user begoña unknown".encode()
     with (
         Server(lambda event, _: words if event == "RCPT" else None).running() as server,
@@ -121,24 +126,20 @@ def test_a_busy_mailbox_is_tried_again_later(inbox: Mailstore) -> None:
     assert details.due_at > clock.now()
 
 
-def test_a_mail_that_cannot_be_composed_fails_with_its_reason(inbox: Mailstore) -> None:
+def test_an_email_that_cannot_be_composed_fails_with_its_reason(inbox: Mailstore) -> None:
     bad, good = queue(2)
     with transaction() as session:
-        session.execute(text("UPDATE emails SET variables = :none WHERE id = :id"), {"id": bad, "none": sealed({})})
+        session.execute(
+            text("UPDATE emails SET variables = :none WHERE id = :id"), {"id": bad, "none": variables.seal({})}
+        )
     drain.drain(LANE)
     assert statuses([bad, good]) == ["failed", "sent"]
     with transaction() as session:
         assert "email_1_roi" in (outbox.details(session, bad).response or "")
 
 
-def sealed(variables: dict[str, object]) -> str:
-    from engine.messages import variables as sealing
-
-    return sealing.seal(variables)
-
-
 @pytest.mark.usefixtures("ledger")
-def test_a_relay_that_is_down_leaves_everything_queued_and_uncharged() -> None:
+def test_an_unavailable_relay_leaves_everything_queued_without_an_attempt() -> None:
     email_ids = queue(3)
     assert drain.drain(LANE) is False
     assert statuses(email_ids) == ["queued"] * 3
@@ -148,7 +149,7 @@ def test_a_relay_that_is_down_leaves_everything_queued_and_uncharged() -> None:
     process.close()
 
 
-def test_the_log_names_mails_by_id_and_nobody_by_address(inbox: Mailstore, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_contains_ids_and_no_addresses(inbox: Mailstore, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         sent, refused = queue(1)[0], queue(1, to="rebota.2@empresa.example")[0]
         drain.drain(LANE)
@@ -157,7 +158,7 @@ def test_the_log_names_mails_by_id_and_nobody_by_address(inbox: Mailstore, caplo
     assert "@" not in caplog.text.replace("user@host", "")
 
 
-def test_a_sender_that_was_fenced_stops_and_its_work_goes_on_elsewhere(inbox: Mailstore) -> None:
+def test_a_fenced_sender_stops_and_another_continues(inbox: Mailstore) -> None:
     email_ids = queue(1)
     drain.drain(LANE)
     with transaction() as session:
@@ -165,7 +166,7 @@ def test_a_sender_that_was_fenced_stops_and_its_work_goes_on_elsewhere(inbox: Ma
     more = queue(1)
     with pytest.raises(Exception, match="fenced"):
         drain.drain(LANE)
-    drain.drain(LANE)  # under a new name
+    drain.drain(LANE)  # with a new sender
     assert statuses([*email_ids, *more]) == ["sent", "sent"]
     with transaction() as session:
         assert session.scalar(text("SELECT count(*) FROM senders")) == 2
@@ -179,57 +180,81 @@ def test_the_drain_ends_with_its_time_slice(inbox: Mailstore) -> None:
             assert audit.run(session).statuses == {"queued": 35, "sent": 25}
 
 
-def test_letters_are_composed_a_few_ahead_and_no_more(inbox: Mailstore, monkeypatch: pytest.MonkeyPatch) -> None:
-    email_ids = queue(60)
-    sending = process.current()
-    waiting: list[int] = [0]  # composed and not yet on their way, after each step
+class CountingComposer(compose.Composer):
+    """A composer that counts its messages until they are sent."""
 
-    def made(*args: object, **options: object) -> object:
-        waiting.append(waiting[-1] + 1)
-        return composed(*args, **options)
+    def __init__(self, composer: compose.Composer) -> None:
+        self.waiting = 0
+        self.waiting_most = 0
+        self._composer = composer
 
-    def complete(slot: int) -> None:
-        waiting.append(waiting[-1] - 1)
-        completed(slot)
-
-    composed, completed = sending.composer.compose, sending.recorder.complete
-    monkeypatch.setattr(sending.composer, "compose", made)
-    monkeypatch.setattr(sending.recorder, "complete", complete)
-    monkeypatch.setattr(rows, "_IN_A_ROW_BYTES", 20_000)
-    monkeypatch.setattr(rows, "_MEANWHILE_BYTES", 5_000)
-    monkeypatch.setattr(rows, "_AHEAD_BYTES", 20_000)
-    drain.drain(LANE)
-    assert statuses(email_ids) == ["sent"] * 60
-    assert waiting[-1] == 0
-    size = max(len(mail.raw) for mail in inbox.since(0))
-    ahead = 25_000 // (size - 100) + 1  # what makes them enough is composed, too
-    assert 2 < max(waiting) <= ahead + settings.current().smtp_connections
+    def compose(self, *args: Any, **options: Any) -> Any:
+        self.waiting += 1
+        self.waiting_most = max(self.waiting_most, self.waiting)
+        return self._composer.compose(*args, **options)
 
 
-def test_a_stop_leaves_the_rest_of_a_group_whose_server_is_slow(ledger: str, monkeypatch: pytest.MonkeyPatch) -> None:
+class CountingRecorder(Recorder):
+    """A recorder that counts the messages sent."""
+
+    composer: CountingComposer
+
+    def complete(self, slot: int) -> None:
+        self.composer.waiting -= 1
+        super().complete(slot)
+
+
+def counting_sender(group_size: int) -> tuple[process.Sender, CountingComposer]:
+    """Create a sender whose composed and unsent messages are counted."""
+    sender = process.open_sender()
+    sender.recorder.close()
+    recorder = CountingRecorder(settings.current().recorder_dir, sender.sender_id, group_size)
+    recorder.composer = CountingComposer(sender.composer)
+    return replace(sender, composer=recorder.composer, recorder=recorder, group_size=group_size), recorder.composer
+
+
+def test_messages_are_prefetched_within_a_limit(inbox: Mailstore) -> None:
+    count = 400
+    email_ids = queue(count)
+    with environment(SEND_GROUP_SIZE=str(count)):
+        sender, composer = counting_sender(count)
+        drain.Drain(sender, LANE).run()
+        sender.close()
+    assert statuses(email_ids) == ["sent"] * count
+    assert composer.waiting == 0
+    size = max(len(mail.raw) for mail in inbox.since(0)) - 100  # without the headers of the mail server
+    most = (prefetch._AHEAD_BYTES + prefetch._IN_A_ROW_BYTES) // size + 1 + settings.current().smtp_connections
+    assert 2 < composer.waiting_most <= most < count
+
+
+def test_a_stop_gives_back_the_rest_of_a_slow_group(ledger: str) -> None:
     def slow(event: str, _: object) -> None:
         if event == "DOT":
             time.sleep(0.1)
 
-    monkeypatch.setattr(drain, "_FINISH_S", 0.5)
     with Server(slow).running() as server, environment(SMTP_URL=server.url, SMTP_CONNECTIONS="2"):
         email_ids = queue(100)
+        timer = threading.Timer(0.5, process.stop.set)
         began = time.monotonic()
-        monkeypatch.setattr(process, "is_stopping", lambda: time.monotonic() > began + 0.5)
-        assert drain.drain(LANE) is False
-        took = time.monotonic() - began
+        timer.start()
+        try:
+            assert drain.drain(LANE) is False
+        finally:
+            timer.join()
+            process.stop.clear()
+        took_s = time.monotonic() - began
         process.close()
-    told = Counter(statuses(email_ids))
-    assert set(told) == {"sent", "queued"}
-    assert told["sent"] == len(server.accepted) >= 8
-    assert 1.0 <= took < 3.5  # all 100 take 5
+    counts = Counter(statuses(email_ids))
+    assert set(counts) == {"sent", "queued"}
+    assert counts["sent"] == len(server.accepted) >= 8
+    assert 2.5 <= took_s < 4.5  # 0.5 until the stop and 2 after it; all 100 take 5
     with transaction() as session:
         assert audit.run(session).findings == ()
-        assert session.scalar(text("SELECT sum(attempts) FROM emails")) == told["sent"]
+        assert session.scalar(text("SELECT sum(attempts) FROM emails")) == counts["sent"]
 
 
-@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Linux alone has batch scheduling")
-def test_a_sender_of_campaigns_interrupts_nobody_and_one_of_urgent_mail_may(inbox: Mailstore) -> None:
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has batch scheduling")
+def test_only_the_campaign_lane_uses_batch_scheduling(inbox: Mailstore) -> None:
     policies = []
     for lane in ("campaign", "transactional"):
         drain.drain(lane)
@@ -237,22 +262,22 @@ def test_a_sender_of_campaigns_interrupts_nobody_and_one_of_urgent_mail_may(inbo
     assert policies == [os.SCHED_BATCH, os.SCHED_OTHER]
 
 
-def test_orphans_are_sorted_before_the_first_send(inbox: Mailstore) -> None:
+def test_orphans_are_recovered_before_the_first_send(inbox: Mailstore) -> None:
     email_ids = queue(10)
-    sending = process.current()
+    sender = process.current()
     with transaction() as session:
-        drain._Drain(sending, LANE)._claim(session, clock.now(), 10)
-    process.retire()  # as a death would: the recorder stays, its lock is free
+        claim.claim(session, Claimant(sender.sender_id, LANE, 60, is_connected=False), limit=10, now=clock.now())
+    process.retire()  # as after a death: the recorder stays and its lock is free
     assert statuses(email_ids) == ["claimed"] * 10
     assert rescue.orphans() == 1
     assert statuses(email_ids) == ["queued"] * 10
 
 
-def test_two_processes_worth_of_drains_share_the_work(inbox: Mailstore) -> None:
-    """Threads stand for processes here: each has its own sender, connections and recorder."""
+def test_concurrent_drains_share_the_work(inbox: Mailstore) -> None:
+    """Threads take the place of processes: each has a sender, connections and a recorder of its own."""
     email_ids = queue(100)
-    senders = [process._open() for _ in range(2)]
-    threads = [threading.Thread(target=drain._Drain(sender, LANE).run) for sender in senders]
+    senders = [process.open_sender() for _ in range(2)]
+    threads = [threading.Thread(target=drain.Drain(sender, LANE).run) for sender in senders]
     for thread in threads:
         thread.start()
     for thread in threads:

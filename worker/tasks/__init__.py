@@ -1,1 +1,1 @@
-"""Tasks, by what they work on."""
+"""Celery tasks, one module for each purpose."""

@@ -1,4 +1,4 @@
-"""The sequence's clockwork: calls the senders when the time of a step has come."""
+"""Ring for the campaign steps that are due."""
 
 import logging
 from time import monotonic
@@ -14,9 +14,9 @@ log = logging.getLogger("cadencia.followups")
 
 @app.task(name="followups.call_due")
 def call_due() -> None:
-    """Put off what may not go out now, ring for what may, finish campaigns that are through.
+    """Postpone steps outside their window, ring if a step is due, and finish campaigns that have nothing left to send.
 
-    Twice at once: each page locks its enrollments and steps over those of the other, and a ring too many costs nothing.
+    Twice at once: each locks its enrollments and skips those of the other; an extra ring costs nothing.
     """
     slice_ends = monotonic() + settings.current().drain_slice_s
     while monotonic() < slice_ends and retrying(lambda session: due.postpone(session, now=clock.now())):

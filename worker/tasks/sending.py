@@ -1,4 +1,4 @@
-"""Delivering what is due, lane by lane."""
+"""Send the e-mails that are due, by lane."""
 
 from engine import bell
 from worker import drain
@@ -6,18 +6,18 @@ from worker.app import app
 
 
 def _deliver(lane: str) -> None:
-    """Drain a lane for one time slice and ring again when more is waiting, so that workers come and go freely."""
+    """Drain a lane for one time slice, and ring again if more is waiting, so that workers can start and stop freely."""
     if drain.drain(lane):
         bell.ring(lane)
 
 
 @app.task(name="sending.deliver_transactional")
 def deliver_transactional() -> None:
-    """Send due mails of the transactional lane. Twice at once: each takes other messages (SKIP LOCKED)."""
+    """Send due e-mails of the transactional lane. Twice at once: each claims other e-mails (SKIP LOCKED)."""
     _deliver("transactional")
 
 
 @app.task(name="sending.deliver_campaign")
 def deliver_campaign() -> None:
-    """Send due mails of the campaign lane. Twice at once: each takes other messages (SKIP LOCKED)."""
+    """Send due e-mails of the campaign lane. Twice at once: each claims other e-mails (SKIP LOCKED)."""
     _deliver("campaign")

@@ -1,22 +1,22 @@
-"""The task drains what waits, however often it runs."""
+"""The task applies all waiting events, however often it runs."""
 
 import threading
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import text
 
-from engine import bell, clock
+from engine import clock
 from engine.delivery import early_events
 from engine.tracking.events import Arrival
 from models.session import transaction
+from tests import bells
 from tests.conftest import environment
 from tests.mails import mail
 from worker.tasks import events as tasks
 
 
 def report(opens: int) -> None:
-    """Events of one mail, by as many seconds."""
+    """Report that many opens of one e-mail, a second apart."""
     with transaction() as session:
         email_id, now = mail(session).id, clock.now()
         moments = [now - timedelta(seconds=second) for second in range(opens)]
@@ -28,19 +28,17 @@ def waiting() -> int:
         return session.execute(text("SELECT count(*) FROM events WHERE applied_at IS NULL")).scalar_one()
 
 
-def test_apply_drains_all_batches(ledger: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "BATCH", 10)
+def test_apply_drains_all_batches(ledger: str) -> None:
     report(35)
-    tasks.apply()
+    tasks.apply_batches(10)
     assert waiting() == 0
     tasks.apply()
 
 
-def test_apply_shares_the_work_when_it_runs_twice_at_once(ledger: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "BATCH", 10)
+def test_apply_shares_the_work_when_it_runs_twice_at_once(ledger: str) -> None:
     for _ in range(4):
         report(50)
-    runs = [threading.Thread(target=tasks.apply) for _ in range(2)]
+    runs = [threading.Thread(target=tasks.apply_batches, args=(10,)) for _ in range(2)]
     for run in runs:
         run.start()
     for run in runs:
@@ -50,12 +48,10 @@ def test_apply_shares_the_work_when_it_runs_twice_at_once(ledger: str, monkeypat
         assert session.execute(text("SELECT sum(opened) FROM email_stats")).scalar_one() == 4
 
 
-def test_apply_stops_and_rings_again_when_its_time_is_over(ledger: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    rung: list[str] = []
-    monkeypatch.setattr(bell, "ring", rung.append)
-    monkeypatch.setattr(tasks, "BATCH", 10)
+def test_apply_stops_and_rings_again_when_its_time_is_over(ledger: str, broker: str) -> None:
     for _ in range(35):
         report(1)
+    heard = bells.listen(broker)
     with environment(DRAIN_SLICE_S="0.000001"):
-        tasks.apply()
-    assert (waiting(), rung) == (25, ["events"])
+        tasks.apply_batches(10)
+    assert (waiting(), heard()) == (25, ["events"])
