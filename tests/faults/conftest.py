@@ -1,4 +1,4 @@
-"""What a scenario gets: a place of its own on servers it may kill; and the summary of all of them."""
+"""Fixtures of the fault scenarios: an installation on servers that may be killed, and the summary of all runs."""
 
 import json
 from collections import Counter
@@ -14,15 +14,15 @@ from local import ports
 from models import migrations
 from tests import processes
 from tests.conftest import environment
-from tests.faults import accounts, place
+from tests.faults import comparison, scenarios
 from tests.faults.extent import TIMEOUT_S
-from tests.faults.place import Place, Servers
+from tests.faults.scenarios import Scenario, Servers
 
 _numbers = count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here kills something, and takes its time in the long form."""
+    """Mark these tests, which kill processes and take long in the long form."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.fault)
@@ -31,8 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
-    """Servers of this test process alone, with a migrated template database to clone."""
-    with place.serving() as started:
+    """Servers of this test process only, with a migrated template database to clone."""
+    with scenarios.serving() as started:
         started.postgres.create("template")
         with environment(DATABASE_URL=started.postgres.url("template")):
             migrations.upgrade()
@@ -40,49 +40,49 @@ def servers() -> Iterator[Servers]:
 
 
 @pytest.fixture
-def here(servers: Servers, tmp_path: Path) -> Iterator[Place]:
-    """A fresh ledger and an empty broker, with this process pointed at them; a relay may be started."""
+def scenario(servers: Servers, tmp_path: Path) -> Iterator[Scenario]:
+    """An empty database and broker, which this process uses, and a port for a relay."""
     name = f"faults_{next(_numbers)}"
     with psycopg.connect(servers.postgres.url("postgres"), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template")
     servers.flush()
     port = ports.free()
     with (
-        environment(**place.environment(tmp_path, servers, name, port)),
+        environment(**scenarios.environment(tmp_path, servers, name, port)),
         processes.running(tmp_path / "processes.log") as started,
     ):
-        yield Place(tmp_path, servers, started, port)
+        yield Scenario(tmp_path, servers, started, port)
     servers.postgres.drop(name)
 
 
 @pytest.fixture
-def audited(here: Place, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Any:
-    """Audits the run and refuses what no run may have: a message lost or mailed twice, or more doubt than in flight."""
+def audited(scenario: Scenario, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Any:
+    """A function that checks the run: nothing lost, nothing sent twice, no more in doubt than was in flight."""
 
-    def audit(*, in_doubt_max: int = accounts.IN_FLIGHT_MAX) -> accounts.Verdict:
-        verdict = here.judge(request.node.name.removeprefix("test_"))
-        record_property("verdict", verdict.as_json())
-        accounts.check(verdict, in_doubt_max=in_doubt_max)
-        return verdict
+    def audit(*, in_doubt_max: int = comparison.IN_FLIGHT_MAX) -> comparison.Report:
+        report = scenario.compare(request.node.name.removeprefix("test_"))
+        record_property("report", report.as_json())
+        comparison.check(report, in_doubt_max=in_doubt_max)
+        return report
 
     return audit
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Kills, faults by kind and the audit: of every scenario and in total."""
+    """Print kills, faults and results of every scenario and in total."""
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
-    told = [
+    results = [
         json.loads(str(value))
         for report in reports
         for name, value in getattr(report, "user_properties", ())
-        if name == "verdict" and report.when == "call"
+        if name == "report" and report.when == "call"
     ]
-    if told:
+    if results:
         terminalreporter.section("audit of the fault scenarios")
-        for line in accounts.table([_verdict(each) for each in told]):
+        for line in comparison.table([_report(each) for each in results]):
             terminalreporter.write_line(line)
 
 
-def _verdict(told: dict[str, Any]) -> accounts.Verdict:
-    counted = {name: Counter(told.pop(name)) for name in ("kills", "faults", "statuses")}
-    return accounts.Verdict(**told, **counted)
+def _report(fields: dict[str, Any]) -> comparison.Report:
+    counted = {name: Counter(fields.pop(name)) for name in ("kills", "faults", "statuses")}
+    return comparison.Report(**fields, **counted)

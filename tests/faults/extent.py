@@ -1,4 +1,4 @@
-"""How much of each scenario is run: the short form with all tests, the long one by `make faults`."""
+"""The size of each scenario: the short form runs with the test suite, the long form by `make faults`."""
 
 import os
 
@@ -6,10 +6,10 @@ IS_LONG = os.environ.get("FAULTS") == "long"
 SEED = int(os.environ.get("FAULTS_SEED", "11"))
 TIMEOUT_S = 900 if IS_LONG else 120
 LANES = ["transactional", "campaign"]
-# Where the lanes differ little, the short form takes one.
+# For these tests the lanes hardly differ, so the short form uses one.
 LANES_OF_LONG = LANES if IS_LONG else ["campaign"]
 
 
 def extent(short: int, long: int) -> int:
-    """How many, in the form that is being run."""
+    """Return the size for the form that is run."""
     return long if IS_LONG else short

@@ -1,4 +1,4 @@
-"""What a machine does to its processes: clocks that jump, disks that are full, a sleep longer than any lease."""
+"""Faults of a machine: clocks that jump, full disks, and a sleep longer than the lease."""
 
 import os
 import signal
@@ -12,91 +12,90 @@ from sqlalchemy import text
 from models.session import transaction
 from tests import processes
 from tests.conftest import environment
-from tests.faults.accounts import Verdict
+from tests.faults.comparison import Report
 from tests.faults.extent import extent
-from tests.faults.place import ENVIRONMENT, Place
+from tests.faults.scenarios import ENVIRONMENT, Scenario
 
 MONDAY = datetime(2026, 11, 2, 9, tzinfo=UTC)
 PEOPLE = extent(100, 400)
 
 
-def test_clocks_that_jump(here: Place, audited: Callable[[], Verdict]) -> None:
-    """Back a day in the middle of step 1, on four days for step 2, back ten days, on forty: each step once."""
-    here.relay("--delay-s", "0.02")
+def test_clocks_that_jump(scenario: Scenario, audited: Callable[[], Report]) -> None:
+    """Back a day during step 1, forward four days for step 2, back ten, forward forty: each step is sent once."""
+    scenario.relay("--delay-s", "0.02")
     with environment(**clock_at(MONDAY)):
-        here.launch(PEOPLE, days=(0, 3, 4))
-    run_at(here, MONDAY, until_taken=PEOPLE // 3)
-    run_at(here, MONDAY - timedelta(days=1), for_s=1.0)
-    run_at(here, MONDAY + timedelta(hours=1), until_taken=PEOPLE)
-    run_at(here, MONDAY + timedelta(days=4), until_taken=2 * PEOPLE)
-    run_at(here, MONDAY - timedelta(days=6), for_s=1.0)
-    assert here.log.count("taken") == 2 * PEOPLE  # nothing comes early
-    run_at(here, MONDAY + timedelta(days=40), until_taken=3 * PEOPLE)
+        scenario.launch(PEOPLE, days=(0, 3, 4))
+    run_at(scenario, MONDAY, until_accepted=PEOPLE // 3)
+    run_at(scenario, MONDAY - timedelta(days=1), for_s=1.0)
+    run_at(scenario, MONDAY + timedelta(hours=1), until_accepted=PEOPLE)
+    run_at(scenario, MONDAY + timedelta(days=4), until_accepted=2 * PEOPLE)
+    run_at(scenario, MONDAY - timedelta(days=6), for_s=1.0)
+    assert scenario.log.count("accepted") == 2 * PEOPLE  # nothing is sent early
+    run_at(scenario, MONDAY + timedelta(days=40), until_accepted=3 * PEOPLE)
     assert audited().statuses == {"sent": 3 * PEOPLE}
 
 
-def test_no_log_can_be_written(here: Place, audited: Callable[[], Verdict]) -> None:
-    """The disk is full: neither the file nor the console takes a line, and every mail goes out and is recorded."""
-    here.relay()
+def test_no_log_can_be_written(scenario: Scenario, audited: Callable[[], Report]) -> None:
+    """The disk is full: neither log file nor console can be written, but every e-mail is sent and recorded."""
+    scenario.relay()
     with environment(LOG_FILE="/dev/full"):
-        here.strange_worker("transactional", "--mute")
-        here.keeper()
-        here.queue("transactional", extent(200, 2000))
-        here.until_settled()
-    assert audited().statuses == {"sent": here.mails}
-    assert "empresa.example" not in here.processes.log.read_text()  # what could not be logged is not told elsewhere
+        scenario.wrapped_worker("transactional", "--mute")
+        scenario.keeper()
+        scenario.queue("transactional", extent(200, 2000))
+        scenario.until_settled()
+    assert audited().statuses == {"sent": scenario.emails}
+    assert "empresa.example" not in scenario.processes.log.read_text()  # a failed log line is not written elsewhere
 
 
-def test_no_recorder_can_be_made(here: Place, audited: Callable[[], Verdict]) -> None:
-    """Without its recorder a process sends nothing; the mails wait, and no attempt is charged."""
+def test_no_recorder_can_be_created(scenario: Scenario, audited: Callable[[], Report]) -> None:
+    """Without a recorder a process sends nothing; the e-mails wait without an attempt."""
     recorders = Path(os.environ["RECORDER_DIR"])
     recorders.touch()
-    here.relay()
-    here.processes.worker("transactional")
-    here.keeper()
-    here.queue("transactional", 100)
-    processes.until(lambda: "FileExistsError" in here.processes.log.read_text(), "the recorder was missed")
+    scenario.relay()
+    scenario.processes.worker("transactional")
+    scenario.keeper()
+    scenario.queue("transactional", 100)
+    processes.until(lambda: "FileExistsError" in scenario.processes.log.read_text(), "a recorder could not be created")
     with transaction() as session:
-        assert (
-            session.scalar(text("SELECT count(*) FROM emails WHERE status = 'queued' AND attempts = 0")) == here.mails
-        )
+        untried = session.scalar(text("SELECT count(*) FROM emails WHERE status = 'queued' AND attempts = 0"))
+    assert untried == scenario.emails
     recorders.unlink()
-    here.until_settled()
-    assert audited().statuses == {"sent": here.mails}
+    scenario.until_settled()
+    assert audited().statuses == {"sent": scenario.emails}
 
 
-def test_a_sender_that_slept_past_its_lease(here: Place, audited: Callable[..., Verdict]) -> None:
-    """Another host takes its group over; awake again, it lets no more dots follow, and gives up."""
-    here.relay("--delay-s", "0.02")
+def test_a_sender_that_slept_past_its_lease(scenario: Scenario, audited: Callable[..., Report]) -> None:
+    """Another host recovers its group. When the sender is awake again, it sends nothing more and gives up."""
+    scenario.relay("--delay-s", "0.02")
     with environment(LEASE_S="2"):
-        sleeper = here.processes.worker("transactional")
-        here.queue("transactional", 400)
-        here.until_taken(40)
+        sleeper = scenario.processes.worker("transactional")
+        scenario.queue("transactional", 400)
+        scenario.until_accepted(40)
         (child,) = processes.pool_children(sleeper)
         child.send_signal(signal.SIGSTOP)
-        with environment(RECORDER_DIR=str(here.folder / "another host")):
-            here.strange_worker("transactional,sequence,events", "--grace-s", "0.5", beat=True)
-            here.until_settled()
-    asleep = here.log.count("taken")
+        with environment(RECORDER_DIR=str(scenario.folder / "another host")):
+            scenario.wrapped_worker("transactional,sequence,events", "--grace-s", "0.5", beat=True)
+            scenario.until_settled()
+    asleep = scenario.log.count("accepted")
     child.send_signal(signal.SIGCONT)
-    processes.until(lambda: "sender_retired" in here.processes.log.read_text(), "the sleeper gives up")
-    assert here.log.count("taken") == asleep
-    here.queue("transactional", 50)
-    here.until_settled()
-    verdict = audited(in_doubt_max=int(ENVIRONMENT["SEND_GROUP_SIZE"]))  # nobody else can read its recorder
-    assert verdict.statuses["in_doubt"] == sum(verdict.doubts) > 0
+    processes.until(lambda: "sender_retired" in scenario.processes.log.read_text(), "the sleeper gives up")
+    assert scenario.log.count("accepted") == asleep
+    scenario.queue("transactional", 50)
+    scenario.until_settled()
+    report = audited(in_doubt_max=int(ENVIRONMENT["SEND_GROUP_SIZE"]))  # the other host cannot read its recorder
+    assert report.statuses["in_doubt"] == sum(report.doubts) > 0
 
 
-def run_at(here: Place, product_time: datetime, *, until_taken: int = 0, for_s: float = 0.0) -> None:
-    """Run the whole of the sequence from this moment on; whoever comes next need not wait until it has stopped."""
+def run_at(scenario: Scenario, product_time: datetime, *, until_accepted: int = 0, for_s: float = 0.0) -> None:
+    """Run a worker at this product time; it may still be stopping when the function returns."""
     with environment(**clock_at(product_time)):
-        worker = here.all_in_one()
-        here.until_taken(until_taken)
+        worker = scenario.all_in_one()
+        scenario.until_accepted(until_accepted)
         time.sleep(for_s)
         worker.terminate()
 
 
 def clock_at(product_time: datetime) -> dict[str, str]:
-    """A product clock that shows this time now: at rate 2 it is as far behind its epoch's mirror as it should be."""
+    """Return the settings of a product clock that shows this time now, and runs at rate 2."""
     epoch = 2 * (datetime.now(UTC) - product_time) + product_time
     return {"CLOCK_RATE": "2", "CLOCK_EPOCH": epoch.isoformat()}

@@ -1,4 +1,4 @@
-"""A relay that does all that relays do: tarpits, refuses, hangs up at any moment, takes mail and never says so."""
+"""A relay with every fault: it delays, refuses, disconnects at any moment, and accepts messages without a reply."""
 
 import random
 import time
@@ -6,29 +6,29 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.accounts import IN_FLIGHT_MAX, Verdict
+from tests.faults.comparison import IN_FLIGHT_MAX, Report
 from tests.faults.extent import LANES, SEED, extent
-from tests.faults.place import ENVIRONMENT, Place
 from tests.faults.relay import FAULTS
+from tests.faults.scenarios import ENVIRONMENT, Scenario
 
-MAILS = extent(300, 4000)
+EMAILS = extent(300, 4000)
 KILLS = extent(2, 20)
 
 
 @pytest.mark.parametrize("lane", LANES)
-def test_a_relay_that_does_it_all(here: Place, audited: Callable[..., Verdict], lane: str) -> None:
-    """Children are killed on top of it. Only what got no reply may be in doubt; only what was refused may fail."""
+def test_a_relay_with_every_fault(scenario: Scenario, audited: Callable[..., Report], lane: str) -> None:
+    """Children are killed meanwhile. Only e-mails without a reply may be in doubt; only refused ones may fail."""
     chance = random.Random(SEED)
-    here.relay("--rate", "0.02", "--faults", ",".join(FAULTS), "--seed", str(SEED))
-    worker = here.processes.worker(lane, concurrency=2)
-    here.keeper()
-    here.queue(lane, MAILS)
+    scenario.relay("--rate", "0.02", "--faults", ",".join(FAULTS), "--seed", str(SEED))
+    worker = scenario.processes.worker(lane, concurrency=2)
+    scenario.keeper()
+    scenario.queue(lane, EMAILS)
     for _ in range(KILLS):
-        here.until_more_is_taken(5)
+        scenario.until_more_accepted(5)
         time.sleep(chance.uniform(0.0, 0.3))
-        here.kill_child(worker, chance)
-    here.until_settled(within_s=extent(90, 600))
-    verdict = audited(in_doubt_max=int(ENVIRONMENT["SEND_GROUP_SIZE"]))  # the relay's own are among a dead sender's
+        scenario.kill_child(worker, chance)
+    scenario.until_settled(within_s=extent(90, 600))
+    report = audited(in_doubt_max=int(ENVIRONMENT["SEND_GROUP_SIZE"]))  # a dead sender also has those of the relay
     in_flight = KILLS * IN_FLIGHT_MAX
-    assert verdict.statuses["in_doubt"] <= here.log.unanswered.total() + in_flight
-    assert 0 <= here.log.faults["550@RCPT"] - verdict.statuses["failed"] <= in_flight
+    assert report.statuses["in_doubt"] <= scenario.log.unanswered.total() + in_flight
+    assert 0 <= scenario.log.faults["550@RCPT"] - report.statuses["failed"] <= in_flight

@@ -1,6 +1,6 @@
-"""The real application in a web server that dies by SIGKILL after a commit, where it is about to ring.
+"""The real application in a web server that kills itself after a commit, when it is about to ring.
 
-FATAL_RINGS names a file; a web process that comes to ring adds a line to it and is gone.
+FATAL_RINGS is the path of a file. A web process that rings adds a line to it and dies by SIGKILL.
 """
 
 import os
@@ -14,7 +14,7 @@ from engine import bell
 
 
 def create_app() -> Flask:
-    """What granian serves."""
+    """Return the application for granian."""
     rings = Path(os.environ["FATAL_RINGS"])
 
     def die(queue: str) -> None:

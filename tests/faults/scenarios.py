@@ -1,4 +1,4 @@
-"""Where things are killed: durable servers, a relay, real processes, and what a scenario does with them."""
+"""A scenario: durable servers, a relay and real processes, and functions to load, watch and kill them."""
 
 import random
 import secrets
@@ -23,18 +23,18 @@ from local.postgres import Postgres
 from local.valkey import Valkey
 from models.session import transaction
 from tests import orders, processes, sequence
-from tests.faults import accounts
+from tests.faults import comparison
 from tests.faults.relay import Log
 from tests.processes import Processes
 
-# As in production but for the waiting: leases, ticks and back-offs are short, and doubt is held in both lanes.
+# As in production, but with short ticks and back-offs, and e-mails in doubt are held in both lanes.
 ENVIRONMENT = {
     "BELL_ENABLED": "true",
     "TICK_S": "0.3",
     "DRAIN_SLICE_S": "2",
     "SEND_GROUP_SIZE": "25",
     "RETRY_MINUTES": "0.005",
-    "SMTP_CONNECTIONS": str(accounts.IN_FLIGHT_MAX),
+    "SMTP_CONNECTIONS": str(comparison.IN_FLIGHT_MAX),
     "SMTP_CONNECT_TIMEOUT_S": "5",
     "SMTP_COMMAND_TIMEOUT_S": "15",
     "SMTP_DOT_TIMEOUT_S": "15",
@@ -42,7 +42,7 @@ ENVIRONMENT = {
     "IN_DOUBT_TRANSACTIONAL": "hold",
     "PAUSE_BOUNCE_PERCENT": "0",
     "PAUSE_REFUSED_PERCENT": "0",
-    "PYTHONFAULTHANDLER": "1",  # SIGABRT makes a process tell where it hangs
+    "PYTHONFAULTHANDLER": "1",  # on SIGABRT a process prints its stacks
 }
 
 _BUSY = text("""
@@ -53,10 +53,10 @@ SELECT EXISTS (SELECT 1 FROM emails WHERE status IN ('queued', 'claimed', 'sendi
                 WHERE e.enrollment_id = n.id AND e.step = n.next_step AND e.status = 'in_doubt')))
 """)
 
-_IN_THE_WAY = {
+_DIAGNOSTICS = {
     "statuses": text("SELECT status, count(*), min(due_at) AS due_at, now() FROM emails GROUP BY status"),
     "group": text("""
-SELECT g.id, g.sender_id, s.pid, s.fenced_at, g.is_started, cardinality(g.members) AS mails, g.started_at,
+SELECT g.id, g.sender_id, s.pid, s.fenced_at, g.is_started, cardinality(g.members) AS emails, g.started_at,
        g.leased_until
   FROM send_groups g JOIN senders s ON s.id = g.sender_id WHERE g.state = 'open'"""),
     "connection": text("""
@@ -67,52 +67,52 @@ SELECT pid, state, wait_event_type, wait_event, now() - state_change AS since, l
 
 @dataclass
 class Servers:
-    """One durable PostgreSQL and one Valkey, killed and started again as scenarios want it."""
+    """One durable PostgreSQL and one Valkey, which scenarios kill and start again."""
 
     postgres: Postgres
     valkey: Valkey
 
     def flush(self) -> None:
-        """FLUSHALL: the broker forgets everything."""
+        """Delete everything in the broker (FLUSHALL)."""
         with redis.Redis.from_url(self.valkey.url) as client:
             client.flushall()
 
     def answers(self) -> bool:
-        """Whether the database can be asked."""
+        """Return True if the database answers."""
         with suppress(psycopg.OperationalError):
             return bool(self.query("SELECT 1"))
         return False
 
     def query(self, statement: str) -> list[tuple[object, ...]]:
-        """The rows of a statement, as the owner of the server."""
+        """Return the rows of a statement, run as the owner of the server."""
         with psycopg.connect(self.postgres.url("postgres"), autocommit=True) as connection:
             return connection.execute(statement.encode()).fetchall()
 
 
 @dataclass
-class Place:
-    """One scenario's ledger, broker, relay and processes; `kills` counts what was killed."""
+class Scenario:
+    """The database, broker, relay and processes of one test; `kills` counts what was killed."""
 
     folder: Path
     servers: Servers
     processes: Processes
     relay_port: int
     kills: Counter[str] = field(default_factory=Counter)
-    mails: int = 0
+    emails: int = 0
 
     def relay(self, *options: str) -> subprocess.Popen[bytes]:
-        """Start the relay; returns when it listens."""
+        """Start the relay and wait until it listens."""
         arguments = ["--port", str(self.relay_port), "--log", str(self.folder / "relay.log"), *options]
         relay = self.processes.start("-m", "tests.faults.relay", *arguments)
         processes.until(lambda: not ports.is_free(self.relay_port), "the relay listens")
         return relay
 
     def keeper(self) -> subprocess.Popen[bytes]:
-        """The worker that sweeps, with beat inside."""
+        """Start the worker that sweeps, with beat inside."""
         return self.processes.worker("sequence,events", *self._beat())
 
     def all_in_one(self) -> subprocess.Popen[bytes]:
-        """A worker for the whole of a sequence; returns when it is ready."""
+        """Start a worker for all queues of a sequence, and wait until it is ready."""
         ready = self.ready
         worker = self.processes.worker("sequence,campaign,events", *self._beat())
         processes.until(lambda: self.ready > ready, "the worker is ready")
@@ -120,17 +120,17 @@ class Place:
 
     @property
     def ready(self) -> int:
-        """How many workers have said that they are ready."""
+        """Return the number of workers that have logged that they are ready."""
         log = self.folder / "log"
         return log.read_text().count(" ready.") if log.exists() else 0
 
     def points(self, plan: list[tuple[int, str]], queue: str, *options: str) -> subprocess.Popen[bytes]:
-        """A worker whose children die where the plan says."""
+        """Start a worker whose children die at the points of the plan."""
         self.plan.write_text("".join(f"{times} {point}\n" for times, point in plan))
-        return self.strange_worker(queue, "--plan", str(self.plan), *options)
+        return self.wrapped_worker(queue, "--plan", str(self.plan), *options)
 
-    def strange_worker(self, queue: str, *options: str, beat: bool = False) -> subprocess.Popen[bytes]:
-        """A worker of tests/faults/worker.py, with these options of that."""
+    def wrapped_worker(self, queue: str, *options: str, beat: bool = False) -> subprocess.Popen[bytes]:
+        """Start the worker of tests/faults/worker.py with these options."""
         usual = ["-Q", queue, "-c", "2", "-n", f"{queue.replace(',', '-')}@%h", *(self._beat() if beat else [])]
         return self.processes.start("-m", "tests.faults.worker", *options, "--", *usual)
 
@@ -144,60 +144,60 @@ class Place:
 
     @property
     def log(self) -> Log:
-        """What the relay did so far."""
+        """Return the log of the relay."""
         return Log.read(self.folder / "relay.log")
 
     def queue(self, lane: str, count: int) -> None:
-        """Mails to `count` people: single sends, or a campaign of one step."""
+        """Queue e-mails to `count` contacts: single sends, or a campaign of one step."""
         if lane == "campaign":
             self.launch(count)
             return
         with transaction() as session:
             orders.queue(session, count, now=clock.now())
-        self.mails += count
+        self.emails += count
         bell.ring("transactional")
 
     def launch(self, count: int, *, days: tuple[int, ...] = (0,)) -> None:
-        """A running campaign to `count` contacts, its steps so many days apart."""
+        """Launch a campaign to `count` contacts, with this many days before each step."""
         now = clock.now()
         with transaction() as session:
             sequence.people(session, count)
             campaign = campaigns.create(session, sequence.draft(days=days), library=sequence.library(), now=now)
             campaigns.launch(session, campaign, now=now)
-        self.mails += count * len(days)
+        self.emails += count * len(days)
         bell.ring("sequence")
         bell.ring("campaign")
 
-    def until_taken(self, count: int) -> None:
-        """Wait until the relay has taken this many."""
-        self._until(lambda: self.log.count("taken") >= count, f"{count} mails are taken")
+    def until_accepted(self, count: int) -> None:
+        """Wait until the relay has accepted this many e-mails."""
+        self._until(lambda: self.log.count("accepted") >= count, f"{count} e-mails are accepted")
 
-    def until_more_is_taken(self, count: int) -> None:
-        """Wait until the relay has taken so many more, or all there are."""
-        self.until_taken(min(self.log.count("taken") + count, self.mails))
+    def until_more_accepted(self, count: int) -> None:
+        """Wait until the relay has accepted this many more, or all of them."""
+        self.until_accepted(min(self.log.count("accepted") + count, self.emails))
 
     def until_settled(self, *, within_s: float = 60.0) -> None:
-        """Wait until nothing is queued, in hand or due."""
-        self._until(lambda: not self.is_busy(), "every mail has its end", within_s=within_s, every_s=0.2)
+        """Wait until nothing is queued, claimed or due."""
+        self._until(lambda: not self.is_busy(), "every e-mail has ended", within_s=within_s, every_s=0.2)
 
     def _until(self, holds: Callable[[], object], claim: str, **how: float) -> None:
         try:
             processes.until(holds, claim, **how)
         except AssertionError:
-            self._tell_why_not()
+            self._print_diagnostics()
             raise
 
-    def _tell_why_not(self) -> None:
-        """What is in hand, whom the database waits for, and where every process is; the last go to their log."""
+    def _print_diagnostics(self) -> None:
+        """Print open groups and connections, and let every process write its stacks to the log."""
         with transaction() as session:
-            for what, query in _IN_THE_WAY.items():
+            for what, query in _DIAGNOSTICS.items():
                 for row in session.execute(query).mappings():
                     print(what, dict(row))
         print("recorders", sorted(path.name for path in (self.folder / "recorders").glob("*")))
         self.processes.tell_where()
 
     def is_busy(self) -> bool:
-        """Whether anything is on its way; also while the database cannot say."""
+        """Return True if anything is in flight, or if the database is unavailable."""
         try:
             with transaction() as session:
                 return bool(session.scalar(_BUSY))
@@ -205,17 +205,17 @@ class Place:
             return True
 
     def kill(self, name: str, process: psutil.Process | subprocess.Popen[bytes]) -> None:
-        """SIGKILL in the middle of the work, and count it."""
-        assert self.is_busy(), f"all is done: to kill this {name} proves nothing"
+        """Kill the process (SIGKILL) while there is work, and count it."""
+        assert self.is_busy(), f"nothing is in flight: killing this {name} would prove nothing"
         process.kill()
         self.kills[name] += 1
 
     def kill_child(self, worker: subprocess.Popen[bytes], chance: random.Random) -> None:
-        """SIGKILL to one of the processes that do a worker's tasks."""
+        """Kill one of the children that run a worker's tasks (SIGKILL)."""
 
         def killed() -> bool:
             children = processes.pool_children(worker)
-            with suppress(psutil.NoSuchProcess):  # it died of something else just now: another one
+            with suppress(psutil.NoSuchProcess):  # it has just died: try another one
                 if children:
                     self.kill("child", chance.choice(children))
                     return True
@@ -223,14 +223,14 @@ class Place:
 
         processes.until(killed, "a child could be killed")
 
-    def judge(self, scenario: str) -> accounts.Verdict:
-        """The audit of this run, every mail having its end."""
-        return accounts.judge(scenario, self.log, mails=self.mails, kills=self.kills)
+    def compare(self, scenario: str) -> comparison.Report:
+        """Compare the relay's log with the database, after every e-mail has ended."""
+        return comparison.compare(scenario, self.log, emails=self.emails, kills=self.kills)
 
 
 @contextmanager
 def serving() -> Iterator[Servers]:
-    """A durable PostgreSQL and a Valkey; gone, data and all, when the block ends."""
+    """Start a durable PostgreSQL and a Valkey; remove them and their data at the end of the block."""
     with tempfile.TemporaryDirectory(prefix="cadencia-faults-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # started by root, PostgreSQL runs as another account
@@ -247,7 +247,7 @@ def serving() -> Iterator[Servers]:
 
 
 def environment(folder: Path, servers: Servers, database_name: str, relay_port: int) -> dict[str, str]:
-    """What the processes of a scenario find in their environment."""
+    """Return the environment of a scenario's processes."""
     return ENVIRONMENT | {
         "DATABASE_URL": servers.postgres.url(database_name),
         "CELERY_BROKER_URL": servers.valkey.url,
