@@ -66,7 +66,7 @@ def main() -> None:
     ours = _microseconds(compose_it, messages)
     rendered = _microseconds(compose_it, filtered)
     ascii_only = _microseconds(lambda message: composer.compose(message, now=now, eight_bit=False).data, messages)
-    addresses = links.SignedLinks(signer.mail(messages[0].email_id), SENDER.public_url, unsubscribes=True)
+    addresses = links.SignedLinks(signer.email(messages[0].email_id), SENDER.public_url, unsubscribes=True)
     words = library.get("bench").render(messages[0].variables, addresses)
     theirs = _microseconds(lambda message: _with_email_message(message, words, addresses, now), messages[:100])
 

@@ -17,7 +17,7 @@ class Event(Base):
     """One thing that happened to an e-mail. Stored once (`dedupe_key`), applied once (`applied_at`).
 
     Its id says when it happened, so the primary key serves whoever asks for a span of time: one index less that every
-    pixel would pay for. `source` and `reasons` of a hit are the verdict on it, `event_data` what was observed.
+    pixel would pay for. `source` and `reasons` of a hit are its classification, `event_data` is what was observed.
 
     `held`: it speaks of a mail that is not recorded as sent yet; recording the mail releases it.
     """

@@ -10,7 +10,7 @@ from engine.tracking import bots, tokens
 from settings import Settings
 from web.http.token_cache import TokenCache
 from web.ingest.group_commit import Ingest
-from web.ingest.send_batcher import Intake
+from web.ingest.send_batcher import SendBatcher
 
 _NAME = "cadencia"
 
@@ -24,7 +24,7 @@ class Process:
     signer: tokens.Signer
     observer: bots.Observer
     token_cache: TokenCache
-    intake: Intake
+    send_batcher: SendBatcher
     ingest: Ingest
     wait_slots: threading.BoundedSemaphore
 
@@ -37,7 +37,7 @@ def install(app: Flask, settings: Settings) -> None:
         signer=tokens.Signer(settings.tracking_ring),
         observer=bots.Observer(settings.index_key.get_secret_value().encode(), settings.event_addresses),
         token_cache=TokenCache(),
-        intake=Intake(),
+        send_batcher=SendBatcher(),
         ingest=Ingest(settings),
         # At most a third of the threads may wait for a mail server, so that the others stay free for requests.
         wait_slots=threading.BoundedSemaphore(max(1, settings.web_threads // 3)),

@@ -14,7 +14,7 @@ from bench.testbed.installation import Installation, wait_until_idle
 from engine import clock
 from engine.engagement import reactions
 from engine.tracking import pending
-from engine.tracking.pending import Taken
+from engine.tracking.pending import PendingEvent
 from models.session import retrying, transaction
 
 QUEUE = "one-by-one"
@@ -40,8 +40,8 @@ def apply_one(event_id: str) -> None:
 
 
 def _apply(session: Session, event_id: str) -> int:
-    taken = [Taken._make(row) for row in session.execute(_TAKE, {"id": event_id}).all()]
-    return reactions.apply_taken(session, taken, now=clock.now())
+    taken = [PendingEvent._make(row) for row in session.execute(_TAKE, {"id": event_id}).all()]
+    return reactions.apply_locked(session, taken, now=clock.now())
 
 
 def events_per_second(installation: Installation, children: int) -> float:

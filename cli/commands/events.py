@@ -14,7 +14,7 @@ from errors import InvalidInput
 
 if TYPE_CHECKING:
     from engine.engagement.reclassify import Page
-    from engine.tracking.bots import Observer, Verdict, sequences
+    from engine.tracking.bots import Classification, Observer, sequences
 
 PAGE = 1_000
 _MOMENT = click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"))
@@ -51,7 +51,7 @@ def classify(file: TextIO, is_json: bool) -> None:
 
     pairs: list[tuple[str, str]] = []
     for sequence in _read(file):
-        classifications = sequence.judged()
+        classifications = sequence.classified()
         pairs += [(label, each.source) for label, each in zip(sequence.labels, classifications, strict=True) if label]
         for line in _lines(sequence, classifications, is_json=is_json):
             click.echo(line)
@@ -141,7 +141,7 @@ def _observer() -> "Observer":
     return Observer(settings.current().index_key.get_secret_value().encode(), settings.current().event_addresses)
 
 
-def _lines(sequence: "sequences.Sequence", classifications: "list[Verdict]", *, is_json: bool) -> Iterator[str]:
+def _lines(sequence: "sequences.Sequence", classifications: "list[Classification]", *, is_json: bool) -> Iterator[str]:
     if is_json:
         hits = [{"classification": each.source, "reasons": list(each.reasons)} for each in classifications]
         yield json.dumps({"name": sequence.name, "hits": hits})

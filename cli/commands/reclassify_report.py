@@ -19,9 +19,9 @@ class Report:
     def add(self, page: "Page") -> None:
         """Add the counts of a page."""
         self._events += page.events
-        self._emails += page.mails
+        self._emails += page.emails
         self._contacts += page.contacts
-        self._changes += page.verdicts
+        self._changes += page.classifications
         self._rules += page.rules
 
     def lines(self) -> Iterator[str]:

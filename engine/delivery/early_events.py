@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 import settings
 from engine.tracking import events
-from engine.tracking.events import Arrival, Entry
+from engine.tracking.events import Entry, IncomingEvent
 from errors import NotFound
 from models import arrays, ids
 
@@ -34,17 +34,17 @@ WHERE NOT EXISTS (SELECT FROM emails WHERE emails.id = asked.id)
 """)
 
 
-def record(session: Session, arrivals: Sequence[Arrival], *, now: datetime) -> list[bool]:
-    """Store the events and return, for each in the order of `arrivals`, True if it was new.
+def record(session: Session, incoming: Sequence[IncomingEvent], *, now: datetime) -> list[bool]:
+    """Store the events and return, for each in the order of `incoming`, True if it was new.
 
     A timestamp after `now` becomes `now`, and the original one is kept in `event_data`. Raises InvalidInput for an
     unknown type or source and for a timestamp without a time zone; NotFound if an e-mail does not exist. Commit, then
     ring "events".
     """
-    entries = [events.entry(arrival, now=now) for arrival in arrivals]
+    entries = [events.prepare(event, now=now) for event in incoming]
     new = store(session, entries, now=now)
     if len(new) < len(entries):
-        _refuse_unknown(session, {arrival.email_id for arrival in arrivals})
+        _refuse_unknown(session, {event.email_id for event in incoming})
     return [_remove(new, each.dedupe_key) for each in entries]
 
 
@@ -89,7 +89,7 @@ def _refuse_unknown(session: Session, email_ids: set[UUID]) -> None:
 
 
 def _remove(new: set[bytes], key: bytes) -> bool:
-    """Remove the key and return True if it was there: of arrivals that share a key, only the first is new."""
+    """Remove the key and return True if it was there: of events that share a key, only the first is new."""
     if key not in new:
         return False
     new.remove(key)

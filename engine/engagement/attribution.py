@@ -1,4 +1,4 @@
-"""Deriving: what all hits of a mail together say of it, judged and written under the lock of its row."""
+"""Attribution: classify all hits of an e-mail under the lock of its row, and derive its first opens and clicks."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,143 +13,148 @@ from engine.analytics import rollups
 from engine.delivery import emails
 from engine.delivery.emails import Email
 from engine.tracking import bursts, hit_history, pending
-from engine.tracking.bots import Verdict
-from engine.tracking.bursts import Crowds, Place
-from engine.tracking.hit_history import History, Reaction
-from engine.tracking.pending import Taken
+from engine.tracking.bots import Classification
+from engine.tracking.bursts import Bursts, Place
+from engine.tracking.hit_history import History, Interaction
+from engine.tracking.pending import PendingEvent
 
 Moments = dict[str, datetime]
-Change = tuple[Reaction, Reaction]  # the verdict before, and now
+Change = tuple[Interaction, Interaction]  # with the old and the new classification
 _UNREAD = History([], is_whole=False)
 
 
 @dataclass(slots=True)
 class Batch:
-    """Locked mails, and what is known of the events that are to be derived together.
+    """Locked e-mails and their events, to be processed together.
 
-    `own` are the events in hand; `unfinished` those of them that must be looked at once more, `judged` those whose
-    verdict was written already.
+    `own` maps the locked events to their e-mails. Of these, `unfinished` must be processed once more, and `classified`
+    have been written.
     """
 
-    mails: list[Email]
-    crowds: Crowds
+    emails: list[Email]
+    bursts: Bursts
     own: dict[UUID, UUID]
     unfinished: frozenset[UUID] = frozenset()
-    judged: frozenset[UUID] = frozenset()
+    classified: frozenset[UUID] = frozenset()
     changes: list[Change] = field(default_factory=list)
 
 
-def lock(session: Session, events: Sequence[Taken], *, widen: bool = True) -> Batch:
-    """The mails of these events locked, and with `widen` those, too, whose hits a crowd now tells as a machine's.
+def lock(session: Session, events: Sequence[PendingEvent], *, widen: bool = True) -> Batch:
+    """Lock the e-mails of these events; with `widen` also those with hits that now turn out to be part of a burst.
 
-    Crowds are counted under the lock: whoever stores a later hit of the same crowd sees ours when it is taken. Mails
-    of a crowd that others hold are not waited for: our event of that crowd stays unfinished and is taken again.
+    Bursts are counted under the lock, so that whoever applies a later hit of a burst sees ours. E-mails of a burst that
+    others have locked are not waited for: our event of that burst remains unfinished and is processed again.
     """
     if not events:
-        return Batch([], Crowds(), {})
-    mails = emails.lock(session, {event.email_id for event in events})
+        return Batch([], Bursts(), {})
+    locked = emails.lock(session, {event.email_id for event in events})
     places = {event.id: place for event in events if (place := _place(event))}
-    found = bursts.count(session, places.values())
+    counted = bursts.count(session, places.values())
     own = {event.id: event.email_id for event in events if event.event_type in ("opened", "clicked")}
-    batch = Batch(mails, found, own)
-    if widen and found.unmarked:
+    batch = Batch(locked, counted, own)
+    if widen and counted.unclassified:
         _widen(session, batch, places)
     return batch
 
 
 def _widen(session: Session, batch: Batch, places: dict[UUID, Place]) -> None:
-    locked = {mail.id for mail in batch.mails}
-    wanted = {place: batch.crowds.unmarked.get(place, frozenset()) - locked for place in places.values()}
-    more = emails.lock_free(session, set().union(*wanted.values()))
-    batch.mails = batch.mails + more
-    locked |= {mail.id for mail in more}
-    missed = {place for place, mails in wanted.items() if mails - locked}
-    batch.unfinished = frozenset(event_id for event_id, place in places.items() if place in missed)
+    locked = {email.id for email in batch.emails}
+    others = {place: batch.bursts.unclassified.get(place, frozenset()) - locked for place in places.values()}
+    more = emails.lock_free(session, set().union(*others.values()))
+    batch.emails = batch.emails + more
+    locked |= {email.id for email in more}
+    incomplete = {place for place, email_ids in others.items() if email_ids - locked}
+    batch.unfinished = frozenset(event_id for event_id, place in places.items() if place in incomplete)
 
 
-def judge(session: Session, batch: Batch, *, now: datetime) -> list[tuple[Email, Moments]]:
-    """Judge the hits of all mails of the batch and write the verdicts; each mail with the moments of its hits.
+def classify(session: Session, batch: Batch, *, now: datetime) -> list[tuple[Email, Moments]]:
+    """Classify the hits of all e-mails of the batch and write it; return each e-mail with its first opens and clicks.
 
-    Where some of a mail's hits may have been pruned its moments only move back.
+    If some hits of an e-mail may have been pruned, its moments can only become earlier.
     """
-    read = {*batch.own.values(), *set().union(*batch.crowds.unmarked.values())}
-    email_ids = [mail.id for mail in batch.mails if mail.id in read]
-    loaded = dict(zip(email_ids, hit_history.load(session, email_ids, batch.own, batch.crowds.hits), strict=True))
+    affected = {*batch.own.values(), *set().union(*batch.bursts.unclassified.values())}
+    email_ids = [email.id for email in batch.emails if email.id in affected]
+    loaded = dict(zip(email_ids, hit_history.load(session, email_ids, batch.own, batch.bursts.hits), strict=True))
     since = hit_history.horizon(session)
-    judged = [_judged(batch, mail, loaded.get(mail.id, _UNREAD)) for mail in batch.mails]
+    classified = [_classified(batch, email, loaded.get(email.id, _UNREAD)) for email in batch.emails]
     _write(session, batch, now)
-    stored = hit_history.stored(session, [each.mail.id for each in judged if each.is_turned and each.is_kept(since)])
-    return [(each.mail, each.moments(stored, since)) for each in judged]
+    reread = [each.email.id for each in classified if each.is_flipped and each.is_kept(since)]
+    stored = hit_history.stored_moments(session, reread)
+    return [(each.email, each.moments(stored, since)) for each in classified]
 
 
-def _judged(batch: Batch, mail: Email, history: History) -> "_Judged":
-    after = hit_history.judge(history.reactions, sent_at=mail.sent_at, crowds=batch.crowds.counts)
-    changes = hit_history.changed(history.reactions, after)
+def _classified(batch: Batch, email: Email, history: History) -> "_ClassifiedEmail":
+    after = hit_history.classify(history.interactions, sent_at=email.sent_at, bursts=batch.bursts.counts)
+    changes = hit_history.changed(history.interactions, after)
     batch.changes += changes
-    is_turned = not history.is_whole and any(map(_is_turned, changes))
-    return _Judged(mail, after, history.is_whole, is_turned)
+    is_flipped = not history.is_whole and any(map(_is_flipped, changes))
+    return _ClassifiedEmail(email, after, history.is_whole, is_flipped)
 
 
-def _is_turned(change: Change) -> bool:
-    """Whether what counted as a machine's does not any more, or the other way round."""
+def _is_flipped(change: Change) -> bool:
+    """Return True if an applied hit changes from machine to something else, or back."""
     old, new = change
     return old.is_applied and (old.source == "machine") is not (new.source == "machine")
 
 
-class _Judged(NamedTuple):
-    """A mail with its reactions as judged. Unless they are all there are, the mail's own moments tell of the others;
-    but where a verdict turned, one of its moments may be that hit's.
+class _ClassifiedEmail(NamedTuple):
+    """An e-mail with its loaded interactions after classification.
+
+    Unless all of them are loaded, the e-mail's stored moments stand for the others; but if a hit is flipped, one of
+    those moments may be that hit's.
     """
 
-    mail: Email
-    reactions: list[Reaction]
+    email: Email
+    interactions: list[Interaction]
     is_whole: bool
-    is_turned: bool
+    is_flipped: bool
 
     def is_kept(self, since: datetime) -> bool:
-        return self.mail.accepted_at >= since
+        return self.email.accepted_at >= since
 
     def moments(self, stored: Mapping[UUID, Moments], since: datetime) -> Moments:
-        derived = hit_history.moments(self.reactions)
+        derived = hit_history.moments(self.interactions)
         if self.is_whole and self.is_kept(since):
             return derived
-        known = {kind: at for kind, at in self.mail.moments.items() if kind in hit_history.KINDS}
-        known = stored.get(self.mail.id, known)
+        known = {kind: at for kind, at in self.email.moments.items() if kind in hit_history.KINDS}
+        known = stored.get(self.email.id, known)
         return known | {kind: min(at, known.get(kind, at)) for kind, at in derived.items()}
 
 
-def with_moments(mail: Email, derived: Moments) -> Email:
-    """The mail with these moments of its opens and clicks, and those of everything else as they were."""
-    others = {kind: at for kind, at in mail.moments.items() if kind not in hit_history.KINDS}
-    return mail._replace(moments=others | derived)
+def with_moments(email: Email, derived: Moments) -> Email:
+    """Return the e-mail with its open and click moments replaced; its other moments stay."""
+    others = {kind: at for kind, at in email.moments.items() if kind not in hit_history.KINDS}
+    return email._replace(moments=others | derived)
 
 
 def counts(before: Iterable[Email], after: Iterable[Email]) -> dict[rollups.Key, Counter[str]]:
-    """A mail counts once for each kind, in the hour of its moment; another moment moves the count, none takes it."""
-    found: dict[rollups.Key, Counter[str]] = defaultdict(Counter)
+    """Return the changes of the hourly counts: an e-mail counts once per kind, in the hour of its moment."""
+    changes: dict[rollups.Key, Counter[str]] = defaultdict(Counter)
     for old, new in zip(before, after, strict=True):
         if old.moments == new.moments:
             continue
         for kind in old.moments.keys() | new.moments.keys():
             was, now = old.moments.get(kind), new.moments.get(kind)
             if was != now:
-                _count(found, new, kind, now, 1)
-                _count(found, new, kind, was, -1)
-    return found
+                _count(changes, new, kind, now, 1)
+                _count(changes, new, kind, was, -1)
+    return changes
 
 
-def _count(found: dict[rollups.Key, Counter[str]], mail: Email, kind: str, at: datetime | None, by: int) -> None:
+def _count(changes: dict[rollups.Key, Counter[str]], email: Email, kind: str, at: datetime | None, by: int) -> None:
     if at is not None:
-        found[rollups.Key(mail.campaign_id, mail.step, mail.variant, at)][kind] += by
+        changes[rollups.Key(email.campaign_id, email.step, email.variant, at)][kind] += by
 
 
-def _place(event: Taken) -> Place | None:
+def _place(event: PendingEvent) -> Place | None:
     return bursts.place(event.network, event.prefix, event.timestamp)
 
 
 def _write(session: Session, batch: Batch, now: datetime) -> None:
-    """Verdicts on what is applied already or ours to apply; on others, whoever takes them writes it."""
+    """Write the classifications of applied events and of our own; those of pending ones are left to their appliers."""
     ours = batch.own.keys() - batch.unfinished
     changes = [new for _, new in batch.changes if new.is_applied or new.hit.id in ours]
-    pending.judged(session, [Verdict(new.hit.id, new.source, new.reasons) for new in changes], now=now)
-    batch.judged = frozenset(new.hit.id for new in changes)
+    pending.write_classifications(
+        session, [Classification(new.hit.id, new.source, new.reasons) for new in changes], now=now
+    )
+    batch.classified = frozenset(new.hit.id for new in changes)

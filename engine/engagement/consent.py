@@ -1,4 +1,4 @@
-"""Consent: a reader takes it back from any mail with one press, pauses it, and may give it again."""
+"""Consent changes that a reader makes on the unsubscribe page: unsubscribe, pause, and the undoing of either."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from engine.audience.preferences import Noted
 from engine.campaigns import enrollments, stops
 from engine.delivery import early_events, emails
 from engine.tracking import events, pending
-from engine.tracking.events import Arrival, Entry
+from engine.tracking.events import Entry, IncomingEvent
 from errors import NotFound
 from models import ids
 
@@ -23,86 +23,85 @@ _NOTES = {
     "paused": preferences.note_pause,
     "resumed": preferences.note_pause,
 }
-WISHES = tuple(_NOTES)
+KINDS = tuple(_NOTES)
 
 
-def wish(kind: str, email_id: UUID, *, now: datetime, one_click: bool = False) -> Entry:
-    """What the reader of this e-mail asks for, one of `WISHES`; it can be kept in a spool until it can be granted.
+def change(kind: str, email_id: UUID, *, now: datetime, one_click: bool = False) -> Entry:
+    """Return a consent change of this e-mail's reader, as an entry that can be applied or spooled.
 
-    `unsubscribed`: no more marketing mail. `resubscribed` takes that back; sequences that it ended stay ended, a dead
-    address and a complaint stay suppressed. `paused`: no marketing mail for 30 days, queued and due ones included;
-    sequences go on afterwards, a pause that runs is not made longer. `resumed`: what waited for its end is due now.
+    `kind` is one of `KINDS`. `unsubscribed`: no more marketing e-mails. `resubscribed` undoes that, except that stopped
+    sequences, dead addresses and complaints remain. `paused`: no marketing e-mails for 30 days, queued and due ones
+    included; sequences continue afterwards, and a running pause is not extended. `resumed` ends the pause now.
     """
     if kind == "unsubscribed":
-        how, source = ("one-click", "unknown") if one_click else ("page", "human")
-        return events.entry(Arrival(email_id, kind, now, {"by": how}, source), now=now)
+        by, source = ("one-click", "unknown") if one_click else ("page", "human")
+        return events.prepare(IncomingEvent(email_id, kind, now, {"by": by}, source), now=now)
     return Entry(ids.at(now), email_id, kind, "{}", now, "human", b"", now)
 
 
-def grant(session: Session, wished: Entry) -> None:
-    """Do what the reader asks for now: in force when the transaction is, not when an event is applied.
+def apply(session: Session, change: Entry) -> None:
+    """Apply the change at once: it takes effect with the commit, before the event is applied.
 
-    Safe to repeat. NotFound when the e-mail does not exist. Commit, then ring "events".
+    Safe to repeat. NotFound if the e-mail does not exist. Commit, then ring "events".
     """
-    contact_id, _ = _hear(session, wished)
-    _record(session, wished)
-    _GRANTS[wished.event_type](session, contact_id, wished)
+    contact_id, _ = _note(session, change)
+    _record(session, change)
+    _APPLY[change.event_type](session, contact_id, change)
 
 
-def catch_up(session: Session, wished: Entry) -> None:
-    """As `grant`, of what was asked for while the ledger was away; nothing when the reader said something else of it
-    since, wherever that came in: the last word wins, by its time."""
-    contact_id, is_last_word = _hear(session, wished)
-    _record(session, wished)
-    if is_last_word:
-        _GRANTS[wished.event_type](session, contact_id, wished)
-    elif wished.event_type == "unsubscribed":
-        pending.finish_unsubscribes(session, contact_id, now=wished.timestamp)
+def apply_pending(session: Session, change: Entry) -> None:
+    """Apply a change that was spooled, unless the reader has made a later one of the same subject: the latest wins."""
+    contact_id, is_latest = _note(session, change)
+    _record(session, change)
+    if is_latest:
+        _APPLY[change.event_type](session, contact_id, change)
+    elif change.event_type == "unsubscribed":
+        pending.finish_unsubscribes(session, contact_id, now=change.timestamp)
 
 
-def _hear(session: Session, wished: Entry) -> Noted:
-    """Lock the reader and note the request; return the reader, and whether no later request of its subject is known."""
-    note = _NOTES[wished.event_type]
-    noted = note(session, wished.email_id, wished.timestamp)
+def _note(session: Session, change: Entry) -> Noted:
+    """Lock the contact and note the change; return the contact, and True if no later change of the subject is known."""
+    note = _NOTES[change.event_type]
+    noted = note(session, change.email_id, change.timestamp)
     if noted is None:
-        early_events.admit(session, [wished.email_id], now=wished.timestamp)
-        noted = note(session, wished.email_id, wished.timestamp)
+        early_events.admit(session, [change.email_id], now=change.timestamp)
+        noted = note(session, change.email_id, change.timestamp)
     if noted is None:
         raise NotFound("email: there is no such e-mail")
     return noted
 
 
-def _record(session: Session, wished: Entry) -> None:
-    if wished.event_type == "unsubscribed":
-        early_events.store(session, [wished], now=wished.timestamp)
+def _record(session: Session, change: Entry) -> None:
+    if change.event_type == "unsubscribed":
+        early_events.store(session, [change], now=change.timestamp)
 
 
-def _withdraw(session: Session, contact_id: UUID, wished: Entry) -> None:
-    now = wished.timestamp
-    suppressions.add(session, [contact_id], "unsubscribed", now=now, email_id=wished.email_id)
+def _withdraw(session: Session, contact_id: UUID, change: Entry) -> None:
+    now = change.timestamp
+    suppressions.add(session, [contact_id], "unsubscribed", now=now, email_id=change.email_id)
     stops.stop(session, [contact_id], "unsubscribed", now=now)
 
 
-def _restore(session: Session, contact_id: UUID, wished: Entry) -> None:
-    pending.finish_unsubscribes(session, contact_id, now=wished.timestamp)
+def _restore(session: Session, contact_id: UUID, change: Entry) -> None:
+    pending.finish_unsubscribes(session, contact_id, now=change.timestamp)
     if suppressions.lift(session, contact_id):
         contact_flags.restore_status(session, contact_id)
 
 
-def _pause(session: Session, contact_id: UUID, wished: Entry) -> None:
-    now = wished.timestamp
+def _pause(session: Session, contact_id: UUID, change: Entry) -> None:
+    now = change.timestamp
     preferences.pause(session, contact_id, until=now + PAUSE, now=now)
 
 
-def _resume(session: Session, contact_id: UUID, wished: Entry) -> None:
-    now = wished.timestamp
+def _resume(session: Session, contact_id: UUID, change: Entry) -> None:
+    now = change.timestamp
     paused_until = preferences.end_pause(session, contact_id, now=now)
     if paused_until is not None:
         emails.end_pause(session, contact_id, paused_until, now=now)
         enrollments.end_pause(session, contact_id, paused_until, now=now)
 
 
-_GRANTS: Mapping[str, Callable[[Session, UUID, Entry], None]] = {
+_APPLY: Mapping[str, Callable[[Session, UUID, Entry], None]] = {
     "unsubscribed": _withdraw,
     "resubscribed": _restore,
     "paused": _pause,

@@ -1,4 +1,4 @@
-"""Reactions: what the opens, clicks, conversions, replies and complaints that came in change."""
+"""Apply events: opens, clicks, conversions, replies, bounces and complaints change e-mails, contacts and sequences."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,16 +17,16 @@ from engine.delivery import emails, in_doubt
 from engine.delivery.emails import Email
 from engine.engagement import attribution
 from engine.tracking import hit_history, pending
-from engine.tracking.pending import Taken
+from engine.tracking.pending import PendingEvent
 
 SUPPRESSES = {"unsubscribed": "unsubscribed", "bounced": "hard_bounce", "complained": "complaint"}
-# What only somebody who has the mail, or a server that had it, can have caused shows that it was sent (rule R11).
+# Events that only a recipient or a receiving server can cause prove that the e-mail was sent (rule R11).
 PROVES_SENDING = {"opened", "clicked", "replied", "auto_replied", "unsubscribed", "bounced", "complained"}
-# These become the status of a mail that was sent, the later one winning; until then the status is its sender's.
+# These become the status of a sent e-mail, the later in this list winning; before, the sender owns the status.
 SETS_STATUS = ("bounced", "complained")
 AFTERWARDS = ("sent", *SETS_STATUS)
-ON_ITS_WAY = ("claimed", "sending")
-# Moments that only ever move back, and those of opens and clicks that flags tell of, which verdicts may take away.
+UNSETTLED = ("claimed", "sending")
+# Moments that can only become earlier; and the kinds with flags, which a new classification may remove.
 _MERGED = frozenset(emails.KINDS) - frozenset(hit_history.KINDS)
 _FLAGGED = frozenset(("opened", "clicked"))
 
@@ -34,8 +34,8 @@ _FLAGGED = frozenset(("opened", "clicked"))
 Moments = Mapping[UUID, Mapping[str, datetime]]
 
 
-class _Deed(NamedTuple):
-    """One kind of event on one mail, as its contact's doing."""
+class _Action(NamedTuple):
+    """The first event of a kind of an e-mail, as an action of its contact."""
 
     kind: str
     step: int | None
@@ -43,133 +43,134 @@ class _Deed(NamedTuple):
 
 
 def apply(session: Session, *, now: datetime, limit: int = 1000) -> int:
-    """Apply up to `limit` events, the first received first, and as many more that wait of the same mails.
+    """Apply up to `limit` pending events, oldest first, and up to as many more of the same e-mails.
 
-    Returns how many were taken, fewer than `limit` at the end.
-
-    A dozen statements, however many events. Events may come late, twice or in any order: the tables end the same.
-    Two at once share the events between them; they lock mails, then contacts, then rollups, each in the order of
-    their keys. A deadlock with others undoes all of it, and it may run again.
+    Returns their number; fewer than `limit` means that none is left. About a dozen statements for any number of events.
+    Events may arrive late, twice or in any order: the tables end the same. Concurrent calls share the events; they lock
+    e-mails, then contacts, then rollups, each in the order of their keys. After a deadlock the transaction may be
+    repeated.
     """
-    return apply_taken(session, pending.take(session, limit=limit), now=now)
+    return apply_locked(session, pending.lock(session, limit=limit), now=now)
 
 
-def apply_taken(session: Session, taken: Sequence[Taken], *, now: datetime) -> int:
-    """Apply events whose rows this transaction has locked, as `apply` does; how many they are."""
-    moving = [event for event in taken if _moves(event)]
-    batch = attribution.lock(session, moving)
-    if batch.mails:
-        _react(session, moving, batch, now)
-    too_early = _too_early(batch.mails, moving)
-    pending.put_back(session, too_early)
-    seen_to = batch.judged.union(batch.unfinished, too_early)
-    pending.finish(session, [event.id for event in taken if event.id not in seen_to], now=now)
-    return len(taken)
+def apply_locked(session: Session, events: Sequence[PendingEvent], *, now: datetime) -> int:
+    """Apply events that this transaction has locked, as `apply` does; return their number."""
+    relevant = [event for event in events if _is_relevant(event)]
+    batch = attribution.lock(session, relevant)
+    if batch.emails:
+        _react(session, relevant, batch, now)
+    premature = _premature(batch.emails, relevant)
+    pending.hold(session, premature)
+    done = batch.classified.union(batch.unfinished, premature)
+    pending.finish(session, [event.id for event in events if event.id not in done], now=now)
+    return len(events)
 
 
-def _react(session: Session, moving: Sequence[Taken], batch: attribution.Batch, now: datetime) -> None:
-    came = _earliest(moving)
-    batch.mails = _proved(session, batch.mails, came, now)
-    after = [_after(mail, moments, came[mail.id]) for mail, moments in attribution.judge(session, batch, now=now)]
-    emails.record_events(session, [new for old, new in zip(batch.mails, after, strict=True) if new != old])
-    contact_flags.recompute(session, _unseen(batch.mails, after), now=now)
-    deeds = _by_contact(batch.mails, after, came)
-    contact_flags.add(session, _summaries(deeds), now=now)
-    _suppress(session, deeds, now)
-    stops.stop_for(session, _causes(deeds), now=now)
-    counts = attribution.counts(batch.mails, after)
+def _react(session: Session, events: Sequence[PendingEvent], batch: attribution.Batch, now: datetime) -> None:
+    earliest = _earliest(events)
+    before = batch.emails = _proved(session, batch.emails, earliest, now)
+    derived = attribution.classify(session, batch, now=now)
+    after = [_after(email, moments, earliest[email.id]) for email, moments in derived]
+    emails.record_events(session, [new for old, new in zip(before, after, strict=True) if new != old])
+    contact_flags.recompute(session, _with_lost_flags(before, after), now=now)
+    actions = _by_contact(before, after, earliest)
+    contact_flags.add(session, _summaries(actions), now=now)
+    _suppress(session, actions, now)
+    stops.stop_for(session, _causes(actions), now=now)
+    counts = attribution.counts(before, after)
     rollups.add(session, counts)
     auto_pause.check(session, counts)
 
 
-def _moves(event: Taken) -> bool:
-    """Whether it can change anything: a machine's report does not, nor does a mailbox that is only full.
+def _is_relevant(event: PendingEvent) -> bool:
+    """Return False for an event that changes nothing: one reported by a machine, or the bounce of a full mailbox.
 
-    An automatic answer does, though a machine wrote it: it shows that the mail arrived. So do opens and clicks,
-    whoever made them.
+    An automatic reply is relevant, as it proves that the e-mail arrived; opens and clicks are, whatever their source.
     """
     if event.event_type == "bounced":
         return event.hard and event.source != "machine"
     return event.source != "machine" or event.event_type in ("auto_replied", "opened", "clicked")
 
 
-def _earliest(moving: Iterable[Taken]) -> Moments:
-    """By mail, the earliest moment of each kind of event."""
-    came: dict[UUID, dict[str, datetime]] = defaultdict(dict)
-    for event in moving:
-        moments = came[event.email_id]
+def _earliest(events: Iterable[PendingEvent]) -> Moments:
+    """Return the earliest moment of each kind of event, by e-mail."""
+    earliest: dict[UUID, dict[str, datetime]] = defaultdict(dict)
+    for event in events:
+        moments = earliest[event.email_id]
         moments[event.event_type] = min(event.timestamp, moments.get(event.event_type, event.timestamp))
-    return came
+    return earliest
 
 
-def _proved(session: Session, mails: Sequence[Email], came: Moments, now: datetime) -> list[Email]:
-    """The mails, those in doubt recorded as sent if something shows that they were."""
-    doubted = [mail.id for mail in mails if mail.status == "in_doubt" and came[mail.id].keys() & PROVES_SENDING]
-    if not doubted:
-        return list(mails)
-    proved = in_doubt.prove(session, doubted, now=now)
+def _proved(session: Session, locked: Sequence[Email], earliest: Moments, now: datetime) -> list[Email]:
+    """Record e-mails in doubt as sent if an event proves it; return all e-mails."""
+    doubtful = [
+        email.id for email in locked if email.status == "in_doubt" and earliest[email.id].keys() & PROVES_SENDING
+    ]
+    if not doubtful:
+        return list(locked)
+    proved = in_doubt.prove(session, doubtful, now=now)
     advance.settled(session, proved, now=now)
-    sent = {mail.email_id for mail in proved}
-    return [mail._replace(status="sent", sent_at=now) if mail.id in sent else mail for mail in mails]
+    sent = {email.email_id for email in proved}
+    return [email._replace(status="sent", sent_at=now) if email.id in sent else email for email in locked]
 
 
-def _after(mail: Email, derived: Mapping[str, datetime], came: Mapping[str, datetime]) -> Email:
-    """The mail with what came: each moment the earliest known, the status the worst that befell it."""
-    known = mail.moments
+def _after(email: Email, derived: Mapping[str, datetime], earliest: Mapping[str, datetime]) -> Email:
+    """Return the e-mail after its events: the earliest moment of each kind, and the most severe status."""
+    known = email.moments
     moments = {**{kind: at for kind, at in known.items() if kind in _MERGED}, **derived}
-    for kind in came.keys() & _MERGED:
-        moments[kind] = min(came[kind], known.get(kind, came[kind]))
-    if mail.status not in AFTERWARDS:
-        return mail._replace(moments=moments)
+    for kind in earliest.keys() & _MERGED:
+        moments[kind] = min(earliest[kind], known.get(kind, earliest[kind]))
+    if email.status not in AFTERWARDS:
+        return email._replace(moments=moments)
     status = next(status for status in reversed(AFTERWARDS) if status in moments or status == "sent")
-    return mail._replace(status=status, moments=moments)
+    return email._replace(status=status, moments=moments)
 
 
-def _too_early(mails: Iterable[Email], moving: Iterable[Taken]) -> list[UUID]:
-    """Bounces and complaints that overtook the record of the sending: they set the mail's status once it is sent."""
-    going = {mail.id for mail in mails if mail.status in ON_ITS_WAY}
-    return [event.id for event in moving if event.email_id in going and event.event_type in SETS_STATUS]
+def _premature(locked: Iterable[Email], events: Iterable[PendingEvent]) -> list[UUID]:
+    """Return bounces and complaints of e-mails not yet recorded as sent; they set the status once they are."""
+    unsettled = {email.id for email in locked if email.status in UNSETTLED}
+    return [event.id for event in events if event.email_id in unsettled and event.event_type in SETS_STATUS]
 
 
-def _unseen(before: Iterable[Email], after: Iterable[Email]) -> set[UUID]:
-    """The contacts who, as it turns out, did not open or click something that they seemed to."""
+def _with_lost_flags(before: Iterable[Email], after: Iterable[Email]) -> set[UUID]:
+    """Return the contacts of e-mails that no longer count as opened or clicked."""
     pairs = [(old, new) for old, new in zip(before, after, strict=True) if new.step]
     return {new.contact_id for old, new in pairs if old.moments.keys() & _FLAGGED - new.moments.keys()}
 
 
-def _by_contact(before: Iterable[Email], after: Iterable[Email], came: Moments) -> dict[UUID, list[_Deed]]:
-    """What is new of each contact: opens and clicks not known before, and every other event that came."""
-    deeds: dict[UUID, list[_Deed]] = defaultdict(list)
-    for old, mail in zip(before, after, strict=True):
-        seen = [kind for kind in _FLAGGED if kind in mail.moments and kind not in old.moments]
-        did = [_Deed(kind, mail.step, mail.moments[kind]) for kind in seen]
-        did += [_Deed(kind, mail.step, at) for kind, at in came[mail.id].items() if kind not in _FLAGGED]
-        if did:
-            deeds[mail.contact_id] += did
-    return deeds
+def _by_contact(before: Iterable[Email], after: Iterable[Email], earliest: Moments) -> dict[UUID, list[_Action]]:
+    """Return the new actions by contact: opens and clicks not known before, and all other events."""
+    actions: dict[UUID, list[_Action]] = defaultdict(list)
+    for old, email in zip(before, after, strict=True):
+        new = [kind for kind in _FLAGGED if kind in email.moments and kind not in old.moments]
+        own = [_Action(kind, email.step, email.moments[kind]) for kind in new]
+        own += [_Action(kind, email.step, at) for kind, at in earliest[email.id].items() if kind not in _FLAGGED]
+        if own:
+            actions[email.contact_id] += own
+    return actions
 
 
-def _summaries(deeds: Mapping[UUID, Iterable[_Deed]]) -> dict[UUID, Changes]:
-    return {contact_id: summary for contact_id, did in deeds.items() if (summary := _summary(did)) != Changes()}
+def _summaries(actions: Mapping[UUID, Iterable[_Action]]) -> dict[UUID, Changes]:
+    return {contact_id: summary for contact_id, own in actions.items() if (summary := _summary(own)) != Changes()}
 
 
-def _summary(deeds: Iterable[_Deed]) -> Changes:
-    seen = {f"email_{deed.step}_{deed.kind}" for deed in deeds if deed.kind in _FLAGGED and deed.step}
-    converted_at = min((deed.at for deed in deeds if deed.kind == "converted"), default=None)
-    endings = [deed.kind for deed in deeds if deed.kind in stops.CAUSES]
-    return Changes(frozenset(seen), converted_at, max(endings, key=contact_flags.STATUSES.index, default=None))
+def _summary(actions: Iterable[_Action]) -> Changes:
+    flags = {f"email_{action.step}_{action.kind}" for action in actions if action.kind in _FLAGGED and action.step}
+    converted_at = min((action.at for action in actions if action.kind == "converted"), default=None)
+    endings = [action.kind for action in actions if action.kind in stops.CAUSES]
+    return Changes(frozenset(flags), converted_at, max(endings, key=contact_flags.STATUSES.index, default=None))
 
 
-def _suppress(session: Session, deeds: Mapping[UUID, Iterable[_Deed]], now: datetime) -> None:
+def _suppress(session: Session, actions: Mapping[UUID, Iterable[_Action]], now: datetime) -> None:
     for kind, reason in SUPPRESSES.items():
-        contact_ids = [contact_id for contact_id, did in deeds.items() if any(deed.kind == kind for deed in did)]
+        contact_ids = [contact_id for contact_id, own in actions.items() if any(action.kind == kind for action in own)]
         if contact_ids:
             suppressions.add(session, contact_ids, reason, now=now)
 
 
-def _causes(deeds: Mapping[UUID, Iterable[_Deed]]) -> dict[UUID, Cause]:
+def _causes(actions: Mapping[UUID, Iterable[_Action]]) -> dict[UUID, Cause]:
     causes = {
-        contact_id: [Cause(deed.at, deed.kind) for deed in did if deed.kind in stops.CAUSES]
-        for contact_id, did in deeds.items()
+        contact_id: [Cause(action.at, action.kind) for action in own if action.kind in stops.CAUSES]
+        for contact_id, own in actions.items()
     }
-    return {contact_id: min(found) for contact_id, found in causes.items() if found}
+    return {contact_id: min(own) for contact_id, own in causes.items() if own}

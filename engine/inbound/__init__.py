@@ -1,1 +1,1 @@
-"""What comes back by mail: replies (and, in time, bounces)."""
+"""Incoming mail: replies and automatic answers."""

@@ -133,7 +133,7 @@ def _drain(file: spool.File, run: Run, now: datetime) -> int:
 
 
 def _store(entries: Sequence[Entry], run: Run, now: datetime) -> None:
-    for is_consent, group in groupby(entries, key=lambda entry: entry.event_type in consent.WISHES):
+    for is_consent, group in groupby(entries, key=lambda entry: entry.event_type in consent.KINDS):
         if is_consent:
             for entry in group:
                 _apply(entry, run)
@@ -148,7 +148,7 @@ def _marked_late(entries: Sequence[Entry], run: Run) -> Sequence[Entry]:
 
 def _apply(change: Entry, run: Run) -> None:
     try:
-        run(lambda session: consent.catch_up(session, change))
+        run(lambda session: consent.apply_pending(session, change))
     except NotFound:
         log.warning("consent_of_unknown_email kind=%s", change.event_type)
     bell.ring("events")

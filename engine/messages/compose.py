@@ -100,7 +100,7 @@ class Composer:
             template = self._prerender(email.template)
         if template is None:
             return None
-        signed = self._signer.mail(email.email_id)
+        signed = self._signer.email(email.email_id)
         to = headers.address_field("To", email.to, email.to_name or "")
         message_id = headers.message_id_field(email.message_id)
         fields = prerendered.EmailFields(signed, to, self._date(now), message_id)
@@ -108,7 +108,7 @@ class Composer:
 
     def render(self, email: Composable, *, now: datetime, eight_bit: bool) -> bytes:
         """Return the message rendered in full, for any template; raise what the steps raise."""
-        signed = self._signer.mail(email.email_id)
+        signed = self._signer.email(email.email_id)
         addresses = links.SignedLinks(signed, self._public_url, unsubscribes=email.kind == "marketing")
         subject, html, text = self._library.get(email.template).encode(email.variables, addresses)
         head = self._head(

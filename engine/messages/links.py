@@ -9,7 +9,7 @@ class SignedLinks:
 
     __slots__ = ("_mail", "_public_url", "_signed", "pixel", "unsubscribe")
 
-    def __init__(self, mail: tokens.Mail, public_url: str, *, unsubscribes: bool) -> None:
+    def __init__(self, mail: tokens.EmailTokens, public_url: str, *, unsubscribes: bool) -> None:
         self._mail = mail
         self._public_url = public_url
         self._signed: dict[tuple[int, str], str] = {}

@@ -36,7 +36,7 @@ Head = Callable[[str, str, str, str, str], str]
 class EmailFields(NamedTuple):
     """The fields of an e-mail besides its variables; `to`, `date` and `message_id` are whole header lines."""
 
-    signed: tokens.Mail
+    signed: tokens.EmailTokens
     to: str
     date: str
     message_id: str

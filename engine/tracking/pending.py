@@ -1,4 +1,4 @@
-"""Events that wait to be applied: taken in batches, each event by one worker at a time."""
+"""Pending events: locked in batches to be applied, each by one worker at a time."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -8,23 +8,23 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.tracking.bots import Verdict
+from engine.tracking.bots import Classification
 from models import arrays
 
-# What a Taken is read from.
+# The columns of a PendingEvent.
 COLUMNS = """id, email_id, event_type, timestamp, source, coalesce(event_data -> 'hard' = 'true', false),
        coalesce(event_data ->> 'network', ''), coalesce(event_data ->> 'prefix', '')"""
 
-# Only locked here and written once, at the end: every new version of an event costs an entry in each of its indexes.
-_TAKE = text(f"""
+# Locks only; each event is written once, at the end, as a new row version costs an entry in each index.
+_LOCK = text(f"""
 SELECT {COLUMNS}
   FROM events WHERE applied_at IS NULL AND NOT held
  ORDER BY received_at, id LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
 """)  # noqa: S608  # built from the columns above alone
 
-# What else waits of the same mails comes along: a mail is judged once instead of twice, and two appliers at once do not
-# wait for each other's mails all the time. IS FALSE: by a hash, as in crowds.
-_TAKE_ALONG = text(f"""
+# Further pending events of the same e-mails: each e-mail is classified once instead of twice, and concurrent appliers
+# wait less for each other's e-mails. IS FALSE makes the planner use a hash, as in bursts.py.
+_LOCK_MORE = text(f"""
 SELECT {COLUMNS}
   FROM events WHERE email_id = ANY(CAST(:email_ids AS uuid[])) AND applied_at IS NULL AND NOT held
    AND (id IN (SELECT unnest(CAST(:ids AS uuid[])))) IS FALSE
@@ -34,7 +34,7 @@ SELECT {COLUMNS}
 _FINISH = text("""
 UPDATE events SET applied_at = :now WHERE id = ANY(CAST(:ids AS uuid[]))
 """)
-_JUDGED = text("""
+_CLASSIFY = text("""
 UPDATE events SET source = v.source, reasons = string_to_array(v.reasons, ','),
                   applied_at = coalesce(applied_at, :now)
   FROM unnest(CAST(:ids AS uuid[]), CAST(:sources AS text[]), CAST(:reasons AS text[])) AS v (id, source, reasons)
@@ -45,11 +45,11 @@ UPDATE events SET applied_at = :now FROM emails
  WHERE emails.contact_id = :contact_id AND events.email_id = emails.id
    AND event_type = 'unsubscribed' AND applied_at IS NULL
 """)
-_PUT_BACK = text("UPDATE events SET held = true WHERE id = ANY(CAST(:ids AS uuid[]))")
+_HOLD = text("UPDATE events SET held = true WHERE id = ANY(CAST(:ids AS uuid[]))")
 
 
-class Taken(NamedTuple):
-    """An event to be applied in this transaction; `hard` says of a bounce that nobody lives there."""
+class PendingEvent(NamedTuple):
+    """An event that this transaction has locked, to apply it. `hard`: a bounce because the address does not exist."""
 
     id: UUID
     email_id: UUID
@@ -61,22 +61,21 @@ class Taken(NamedTuple):
     prefix: str = ""
 
 
-def take(session: Session, *, limit: int) -> list[Taken]:
-    """Up to `limit` unapplied events, the first received first, and as many more that wait of the same mails.
+def lock(session: Session, *, limit: int) -> list[PendingEvent]:
+    """Lock and return up to `limit` pending events, oldest first, and up to as many more of the same e-mails.
 
-    They are locked until the transaction ends, to be finished or put back in it; events taken by others are stepped
-    over, never waited for.
+    They stay locked until the transaction ends, which must finish or hold them. Skips events that others have locked.
     """
-    first = [Taken._make(row) for row in session.execute(_TAKE, {"limit": limit})]
+    first = [PendingEvent._make(row) for row in session.execute(_LOCK, {"limit": limit})]
     if not first:
         return first
     email_ids, event_ids = {event.email_id for event in first}, [event.id for event in first]
-    asked = {"email_ids": arrays.uuids(email_ids), "ids": arrays.uuids(event_ids), "limit": limit}
-    return first + [Taken._make(row) for row in session.execute(_TAKE_ALONG, asked)]
+    values = {"email_ids": arrays.uuids(email_ids), "ids": arrays.uuids(event_ids), "limit": limit}
+    return first + [PendingEvent._make(row) for row in session.execute(_LOCK_MORE, values)]
 
 
 def finish(session: Session, event_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Note these events, taken in this transaction, as applied at `now`."""
+    """Mark these events, which this transaction has locked, as applied at `now`."""
     if event_ids:
         session.execute(_FINISH, {"ids": arrays.uuids(event_ids), "now": now})
 
@@ -86,23 +85,23 @@ def finish_unsubscribes(session: Session, contact_id: UUID, *, now: datetime) ->
     session.execute(_FINISH_UNSUBSCRIBES, {"contact_id": contact_id, "now": now})
 
 
-def judged(session: Session, verdicts: Iterable[Verdict], *, now: datetime) -> None:
-    """Write verdicts on hits that were applied, or that were taken in this transaction and are so now.
+def write_classifications(session: Session, classifications: Iterable[Classification], *, now: datetime) -> None:
+    """Write the classifications of applied hits, and of hits that this transaction has locked, which become applied.
 
-    The rows of their mails are locked by this transaction: nobody else writes verdicts on them meanwhile.
+    This transaction holds the rows of their e-mails, so no other one writes classifications of the same hits.
     """
-    ordered = sorted(verdicts, key=lambda verdict: verdict.id.int)
+    ordered = sorted(classifications, key=lambda each: each.id.int)
     if ordered:
         values = {
-            "ids": arrays.uuids(verdict.id for verdict in ordered),
-            "sources": arrays.words(verdict.source for verdict in ordered),
-            "reasons": arrays.words(",".join(verdict.reasons) for verdict in ordered),
+            "ids": arrays.uuids(each.id for each in ordered),
+            "sources": arrays.words(each.source for each in ordered),
+            "reasons": arrays.words(",".join(each.reasons) for each in ordered),
             "now": now,
         }
-        session.execute(_JUDGED, values)
+        session.execute(_CLASSIFY, values)
 
 
-def put_back(session: Session, event_ids: Sequence[UUID]) -> None:
-    """Let events taken in this transaction wait for the sending of their mails, to be applied once more then."""
+def hold(session: Session, event_ids: Sequence[UUID]) -> None:
+    """Hold these events, which this transaction has locked, until their e-mails are recorded as sent."""
     if event_ids:
-        session.execute(_PUT_BACK, {"ids": arrays.uuids(event_ids)})
+        session.execute(_HOLD, {"ids": arrays.uuids(event_ids)})

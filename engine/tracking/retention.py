@@ -1,4 +1,4 @@
-"""Keeping: how long raw events stay; what was made of them outlives them."""
+"""Retention of raw events. Counts, flags and scores that were derived from them are kept."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from engine.tracking import hit_history
 from models import ids
 
-# Of a mail accepted since the horizon no event is missing, for none of it can have been received before.
+# No event of an e-mail accepted since the horizon is missing, as none can have been received before.
 _SET = text("""
 INSERT INTO horizons AS was (name, since) VALUES (:name, :since)
 ON CONFLICT (name) DO UPDATE SET since = excluded.since WHERE was.since < excluded.since
@@ -24,20 +24,20 @@ DELETE FROM events USING old WHERE events.id = old.id
 
 
 def since(now: datetime, months: int) -> datetime:
-    """The beginning of the month that lies so many months before the present one: whole months are kept."""
+    """Return the start of the month `months` before that of `now`: whole months are kept."""
     year, month = divmod(now.year * 12 + now.month - 1 - months, 12)
     return datetime(year, month + 1, 1, tzinfo=UTC)
 
 
 def set_horizon(session: Session, moment: datetime) -> None:
-    """Say that events from before `moment` may be gone; never says less. Commit before the first `prune`."""
+    """Record that events before `moment` may be gone; never moves back. Commit before the first `prune`."""
     session.execute(_SET, {"name": hit_history.HORIZON, "since": moment})
 
 
 def prune(session: Session, *, limit: int = 5_000) -> int:
-    """Delete up to `limit` events from before the horizon, the oldest first; how many there were, 0 at the end.
+    """Delete up to `limit` events from before the horizon, oldest first; return their number, 0 at the end.
 
-    What was received since, however old it is, and what waits to be applied stay. Safe to run twice at once.
+    Keeps events that were received since, however old they are, and pending ones. Safe to run twice at once.
     """
     moment = hit_history.horizon(session)
     if moment <= ids.EPOCH:

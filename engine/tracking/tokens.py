@@ -1,4 +1,4 @@
-"""Signed tokens for the three public addresses of a mail: /o/<token>.gif, /c/<token>, /u/<token>."""
+"""Signed tokens of the three public addresses of an e-mail: /o/<token>.gif, /c/<token>, /u/<token>."""
 
 import hmac
 import re
@@ -14,14 +14,14 @@ from errors import NotFound
 
 # A token is url-safe base64 without padding of
 #     key id (1) · e-mail id (16) · [link (2, big-endian) · target (the rest)] · tag (16)
-# The tag is keyed BLAKE2b (RFC 7693) over all that stands before it. The kind of token is not written into it, yet no
-# kind can be passed off as another: a click has a personalisation of its own, and of one hash over the e-mail's id, 48
-# bytes long, the first third is the tag of the pixel, the second that of the unsubscribe page; the last is in no token.
+# The tag is keyed BLAKE2b (RFC 7693) of the bytes before it. A token does not contain its kind, but cannot be used as
+# another kind: a click has its own personalisation, and one 48-byte hash of the e-mail's id gives the tag of the pixel
+# (first third) and of the unsubscribe page (second third); the last third is in no token.
 KEY_BYTES_MIN = 16
 TARGET_CHARS_MAX = 2_048
 LINK_MAX = 0xFFFF
-HONEYPOT = LINK_MAX  # the number of the link that no reader sees
-SHORT_CHARS = 44  # of a token without a target
+HONEYPOT = LINK_MAX  # the number of the hidden link
+SHORT_CHARS = 44  # the length of a token without a target
 
 _TAG = 16
 _TARGET_AT = 19
@@ -35,12 +35,12 @@ Destination = bytes  # a link's number and target, as a token holds them
 
 
 class InvalidToken(NotFound):
-    """The token was altered, cut short, made up, or signed with a key no longer held."""
+    """The token was altered, truncated, forged, or signed with a key that is no longer in the ring."""
 
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """What a click token says: which link of which e-mail, and where it leads."""
+    """The content of a click token: e-mail, link number and target."""
 
     email_id: UUID
     link: int
@@ -48,13 +48,13 @@ class Click:
 
 
 def is_web(target: str) -> bool:
-    """Whether `target` is an absolute http(s) address in printable ASCII: safe as a redirect's Location as it is."""
+    """Return True if `target` is an absolute http(s) address in printable ASCII, so safe as a Location header."""
     return len(target) <= TARGET_CHARS_MAX and _is_web(target) is not None
 
 
-@lru_cache(maxsize=256)  # most links of a campaign lead all its readers to the same places
+@lru_cache(maxsize=256)  # most links of a campaign have the same targets for all readers
 def destination(link: int, target: str) -> Destination:
-    """What a click token says of link and target; ValueError unless `target` is http(s) (see `is_web`)."""
+    """Return link and target as a click token holds them; ValueError unless `target` is http(s) (see `is_web`)."""
     if len(target) > TARGET_CHARS_MAX or not _is_web(target):
         raise ValueError("click target: not an absolute http(s) address in printable ASCII")
     if not 0 <= link <= LINK_MAX:
@@ -63,10 +63,10 @@ def destination(link: int, target: str) -> Destination:
 
 
 class Signer:
-    """Makes and reads tokens with a ring of keys: the first signs, all of them verify.
+    """Signs and verifies tokens with a ring of keys: the first signs, all verify.
 
-    A key has 16 bytes or more. Every read raises InvalidToken on anything this ring did not sign, so that a forged
-    token looks like one for a mail that does not exist.
+    A key has at least 16 bytes. Every read raises InvalidToken for a token that this ring did not sign, so that a
+    forged token looks like one of an e-mail that does not exist.
     """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
@@ -78,28 +78,28 @@ class Signer:
         for key in ring:
             self._ring.setdefault(key.id, []).append(key)
 
-    def mail(self, email_id: UUID) -> "Mail":
-        """What signs the tokens of one e-mail."""
-        return Mail(self._first, email_id)
+    def email(self, email_id: UUID) -> "EmailTokens":
+        """Return the signer of one e-mail's tokens."""
+        return EmailTokens(self._first, email_id)
 
     def opened(self, email_id: UUID) -> str:
-        """A token for the pixel of one e-mail; 44 characters."""
-        return self.mail(email_id).opened().decode("ascii")
+        """Return the token of an e-mail's pixel; 44 characters."""
+        return self.email(email_id).opened().decode("ascii")
 
     def clicked(self, email_id: UUID, link: int, target: str) -> str:
-        """A token that carries link number and target; ValueError unless `target` is http(s) (see `is_web`)."""
-        return self.mail(email_id).clicked(destination(link, target)).decode("ascii")
+        """Return the token of a link; ValueError unless `target` is http(s) (see `is_web`)."""
+        return self.email(email_id).clicked(destination(link, target)).decode("ascii")
 
     def unsubscribe(self, email_id: UUID) -> str:
         """A token for the unsubscribe page of one e-mail; 44 characters."""
-        return self.mail(email_id).unsubscribe().decode("ascii")
+        return self.email(email_id).unsubscribe().decode("ascii")
 
     def read_opened(self, token: str) -> UUID:
-        """The e-mail whose pixel this is, or InvalidToken."""
+        """Return the e-mail of a pixel token, or raise InvalidToken."""
         return _email_id(self._verified(_OPENED, token))
 
     def read_clicked(self, token: str) -> Click:
-        """The click this token stands for, or InvalidToken; the target is http(s)."""
+        """Return the content of a click token, or raise InvalidToken; the target is http(s)."""
         body = self._verified(_CLICKED, token)
         target = body[_TARGET_AT:].decode("ascii", "replace")
         if not is_web(target):
@@ -107,7 +107,7 @@ class Signer:
         return Click(UUID(bytes=body[1:17]), int.from_bytes(body[17:_TARGET_AT], "big"), target)
 
     def read_unsubscribe(self, token: str) -> UUID:
-        """The e-mail whose unsubscribe link this is, or InvalidToken."""
+        """Return the e-mail of an unsubscribe token, or raise InvalidToken."""
         return _email_id(self._verified(_UNSUBSCRIBE, token))
 
     def _verified(self, kind: int, token: str) -> bytes:
@@ -119,47 +119,47 @@ class Signer:
         raise InvalidToken("token: not one of ours")
 
 
-class Mail:
+class EmailTokens:
     """Signs the tokens of one e-mail with one key; they are ASCII."""
 
-    __slots__ = ("_begin", "_clicks", "_written")
+    __slots__ = ("_clicks", "_encoded", "_start")
 
     def __init__(self, key: "_Key", email_id: UUID) -> None:
-        self._begin = begin = key.prefix + email_id.bytes
+        self._start = start = key.prefix + email_id.bytes
         self._clicks = key.clicks
-        proofs = _digest(key.proofs, begin)
-        # 33 bytes are 44 characters to the last bit: what stands in a row is written as each would be alone.
-        self._written = _encoded(begin + proofs[:_TAG] + begin + proofs[_TAG:])
+        proofs = _digest(key.proofs, start)
+        # 33 bytes are exactly 44 characters, so tokens encoded together equal tokens encoded one by one.
+        self._encoded = _encoded(start + proofs[:_TAG] + start + proofs[_TAG:])
 
     def opened(self) -> bytes:
-        """A token for the pixel; 44 characters."""
-        return self._written[:SHORT_CHARS]
+        """Return the token of the pixel; 44 characters."""
+        return self._encoded[:SHORT_CHARS]
 
-    def clicked(self, to: Destination) -> bytes:
-        """A token for one link."""
-        return self.all_clicked((to,))[0]
+    def clicked(self, link: Destination) -> bytes:
+        """Return the token of one link."""
+        return self.all_clicked((link,))[0]
 
-    def all_clicked(self, to: Sequence[Destination]) -> list[bytes]:
-        """A token for each of these links."""
-        begin, keyed, made = self._begin, self._clicks.copy, []
-        for destined in to:
-            body = begin + destined
+    def all_clicked(self, links: Sequence[Destination]) -> list[bytes]:
+        """Return the token of each of these links."""
+        start, keyed, signed = self._start, self._clicks.copy, []
+        for link in links:
+            body = start + link
             hashed = keyed()
             hashed.update(body)
-            made.append(b2a_base64(body + hashed.digest(), newline=False).translate(_TO_URL).rstrip(b"="))
-        return made
+            signed.append(b2a_base64(body + hashed.digest(), newline=False).translate(_TO_URL).rstrip(b"="))
+        return signed
 
     def unsubscribe(self) -> bytes:
-        """A token for the unsubscribe page; 44 characters."""
-        return self._written[SHORT_CHARS : 2 * SHORT_CHARS]
+        """Return the token of the unsubscribe page; 44 characters."""
+        return self._encoded[SHORT_CHARS : 2 * SHORT_CHARS]
 
     def boundary(self) -> bytes:
-        """22 characters that nobody without the key can know beforehand and no token tells: they part a mail's body."""
-        return self._written[2 * SHORT_CHARS :]
+        """Return 22 characters for a MIME boundary; without the key they cannot be predicted or read from a token."""
+        return self._encoded[2 * SHORT_CHARS :]
 
 
 class _Key:
-    """One key, made ready once: its id and two keyed hashes to copy."""
+    """A prepared key: its id and two keyed hashes to copy."""
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) < KEY_BYTES_MIN:
@@ -171,7 +171,7 @@ class _Key:
         self.proofs = blake2b(key=derived[1:], digest_size=3 * _TAG, person=b"cadencia mail")
 
     def tag(self, kind: int, body: bytes) -> bytes:
-        """What proves that this key signed `body` as a token of this kind."""
+        """Return the tag of `body` as a token of this kind."""
         if kind == _CLICKED:
             return _digest(self.clicks, body)
         proofs = _digest(self.proofs, body)
@@ -195,12 +195,12 @@ def _encoded(raw: bytes) -> bytes:
 
 
 def _decoded(token: str) -> bytes:
-    """The bytes of a token in its one canonical spelling; any other spelling of the same bytes is refused."""
+    """Return the bytes of a token; InvalidToken for any but the canonical encoding of the same bytes."""
     try:
-        spelled = token.encode("ascii")
-        raw = a2b_base64(spelled.translate(_FROM_URL) + b"==")
+        ascii_bytes = token.encode("ascii")
+        raw = a2b_base64(ascii_bytes.translate(_FROM_URL) + b"==")
     except (UnicodeEncodeError, Base64Error):
         raise InvalidToken("token: not url-safe base64") from None
-    if len(raw) < _SHORT or _encoded(raw) != spelled:
+    if len(raw) < _SHORT or _encoded(raw) != ascii_bytes:
         raise InvalidToken("token: not url-safe base64")
     return raw

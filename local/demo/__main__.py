@@ -106,7 +106,7 @@ def _run(contacts: Path, state: Path) -> int:
             shutil.rmtree(state / left, ignore_errors=True)
         store = Mailstore(state / "inbox")
         ports = int(stack.environment["SMTP_PORT"]), int(stack.environment["INBOX_PORT"])
-        answers = Replies(REPLY_TO, replies.take_in)
+        answers = Replies(REPLY_TO, replies.record)
         with Inbox(store, ports=ports, rules=DEMO_RULES, replies=answers):
             return _Demonstration(stack, store, progress, ended).run(contacts)
 

@@ -5,9 +5,9 @@ from engine.inbound import replies
 from models.session import transaction
 
 
-def take_in(raw: bytes) -> None:
+def record(raw: bytes) -> None:
     """Record one reply. What it raises lets the mail server say "try again later", so that none is lost."""
     with transaction() as session:
-        reply = replies.take_in(session, raw, now=clock.now())
+        reply = replies.record(session, raw, now=clock.now())
     if reply is not None:
         bell.ring("events")

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from engine.ingest import spool
 from engine.tracking import events
-from engine.tracking.events import Arrival
+from engine.tracking.events import IncomingEvent
 from models import ids
 from models.session import transaction
 from tests.cli.conftest import Run
@@ -78,7 +78,7 @@ def test_an_invalid_line_is_reported_with_its_number_and_field(classify: Run, li
 
 def test_spool_lists_the_files_and_drain_stores_them(run: Run, tmp_path: Path) -> None:
     with transaction() as session:
-        entry = events.entry(Arrival(mail(session).id, "opened"), now=NOW)
+        entry = events.prepare(IncomingEvent(mail(session).id, "opened"), now=NOW)
     path = left_by_another(tmp_path / "carried", spool.encoded(entry))
     spool_command = partial(run, "events", "spool", "--dir", str(path.parent))
     assert spool_command().stdout == f"{path}\t{len(spool.encoded(entry))} bytes\n"
@@ -89,7 +89,9 @@ def test_spool_lists_the_files_and_drain_stores_them(run: Run, tmp_path: Path) -
 
 
 def test_drain_keeps_the_file_while_the_database_is_unavailable(cadencia: Run, tmp_path: Path) -> None:
-    path = left_by_another(tmp_path / "carried", spool.encoded(events.entry(Arrival(ids.new(), "opened"), now=NOW)))
+    path = left_by_another(
+        tmp_path / "carried", spool.encoded(events.prepare(IncomingEvent(ids.new(), "opened"), now=NOW))
+    )
     gone = "postgresql://cadencia:x@127.0.0.1:9/gone"
     with environment(DATABASE_URL=gone, LOG_FILE=str(tmp_path / "log")):
         refused = cadencia("events", "spool", "--dir", str(path.parent), "--drain", status=1)

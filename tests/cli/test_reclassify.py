@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from engine.delivery import early_events
 from engine.engagement import reactions
-from engine.tracking.events import Arrival
+from engine.tracking.events import IncomingEvent
 from models import Email
 from models.session import transaction
 from tests.cli.conftest import Run
@@ -20,7 +20,7 @@ def taken_for_a_person() -> Mail:
     """A mail whose click by a machine was once thought a person's."""
     with transaction() as session:
         sent = mail(session)
-        early_events.record(session, [Arrival(sent.id, "clicked", NOW - timedelta(minutes=5), SEEN)], now=NOW)
+        early_events.record(session, [IncomingEvent(sent.id, "clicked", NOW - timedelta(minutes=5), SEEN)], now=NOW)
         reactions.apply(session, now=NOW)
         session.execute(text("UPDATE events SET source = 'human', reasons = '{}'"))
         session.execute(text("UPDATE emails SET clicked_at = machine_clicked_at, machine_clicked_at = NULL"))

@@ -12,7 +12,7 @@ from engine import upkeep
 from engine.delivery import claim, early_events, in_doubt, recovery
 from engine.delivery.claim import Claimant
 from engine.engagement import reactions
-from engine.tracking.events import Arrival
+from engine.tracking.events import IncomingEvent
 from models import ids
 from models.session import transaction
 from tests import orders
@@ -57,7 +57,7 @@ def test_a_mail_is_rung_for_however_long_it_has_waited(session: Session) -> None
 
 def test_events_are_rung_for_until_they_are_applied(session: Session) -> None:
     [email_id] = orders.queue(session, now=NOW + timedelta(days=1))
-    early_events.record(session, [Arrival(email_id, "converted", NOW)], now=NOW)
+    early_events.record(session, [IncomingEvent(email_id, "converted", NOW)], now=NOW)
     assert upkeep.bells(session, now=NOW) == ["events"]
     reactions.apply(session, now=NOW)
     assert upkeep.bells(session, now=NOW) == []
@@ -65,7 +65,7 @@ def test_events_are_rung_for_until_they_are_applied(session: Session) -> None:
 
 def test_an_event_that_waits_for_its_mail_rings_no_bell(session: Session) -> None:
     [email_id] = orders.queue(session, now=NOW + timedelta(days=1))
-    early_events.record(session, [Arrival(email_id, "opened", NOW)], now=NOW)
+    early_events.record(session, [IncomingEvent(email_id, "opened", NOW)], now=NOW)
     assert upkeep.bells(session, now=NOW) == []
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from engine.campaigns import campaigns, due
 from engine.delivery import audit, early_events
 from engine.engagement import reactions
-from engine.tracking.events import Arrival
+from engine.tracking.events import IncomingEvent
 from local.mail.mailstore import Mailstore, Stored
 from models import ids
 from models.session import transaction
@@ -96,14 +96,14 @@ class Recipients:
         with transaction() as session:
             early_events.record(session, arrivals, now=now)
 
-    def _reactions(self, person: str, email_id: UUID, now: datetime) -> Iterator[Arrival]:
+    def _reactions(self, person: str, email_id: UUID, now: datetime) -> Iterator[IncomingEvent]:
         if self._chance.random() < 0.5:
-            yield Arrival(email_id, "opened", now, source="human")
+            yield IncomingEvent(email_id, "opened", now, source="human")
         if self._chance.random() < 0.2:
-            yield Arrival(email_id, "clicked", now, source="human")
+            yield IncomingEvent(email_id, "clicked", now, source="human")
         last_word = self._chance.choices(["converted", "unsubscribed", "replied", None], [6, 4, 4, 86])[0]
         if last_word:
-            yield Arrival(email_id, last_word, now, source="human")
+            yield IncomingEvent(email_id, last_word, now, source="human")
             self._ended[person] = now
         if last_word == "converted":
             self.converted.add(person)

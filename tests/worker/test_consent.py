@@ -100,7 +100,7 @@ def test_after_an_unsubscribe_nothing_queued_or_due_is_sent(inbox: Mailstore, cl
     queued(clock, "ocupado0@empresa.example")
     clock.moment += MINUTE
     with transaction() as session:
-        consent.grant(session, consent.wish("unsubscribed", latest(), now=clock.now(), one_click=True))
+        consent.apply(session, consent.change("unsubscribed", latest(), now=clock.now(), one_click=True))
     clock.advance(12 * DAY, step=DAY)
     assert arrived(inbox) == []
     assert sorted(emails()) == [
@@ -136,7 +136,7 @@ def test_a_pause_delays_only_marketing_emails_and_keeps_the_order_of_the_sequenc
     receipt = queued(clock, "contacto0@empresa.example", kind="transactional")
     first = latest()
     with transaction() as session:
-        consent.grant(session, consent.wish("paused", first, now=clock.now()))
+        consent.apply(session, consent.change("paused", first, now=clock.now()))
     clock.advance(29 * DAY, step=DAY)
     assert arrived(inbox) == [first, receipt] and is_consistent()
     clock.advance(9 * DAY, step=DAY)
@@ -149,7 +149,7 @@ def test_an_email_delayed_by_a_pause_has_its_full_time_for_retries(inbox: Mailst
     launched("ocupado")  # deferred twice at first
     drain_both(clock)
     with transaction() as session:
-        consent.grant(session, consent.wish("paused", latest(), now=clock.now()))
+        consent.apply(session, consent.change("paused", latest(), now=clock.now()))
     clock.advance(30 * DAY, step=3 * DAY)
     assert emails() == [("campaign", "queued", "deferred", "email_1_roi")]
     clock.advance(DAY, step=4 * HOUR)
@@ -163,9 +163,9 @@ def test_an_email_delayed_by_a_pause_has_its_full_time_for_retries_when_the_paus
     launched("ocupado")
     drain_both(clock)
     with transaction() as session:
-        consent.grant(session, consent.wish("paused", latest(), now=clock.now()))
+        consent.apply(session, consent.change("paused", latest(), now=clock.now()))
     clock.advance(20 * DAY, step=4 * DAY)
     with transaction() as session:
-        consent.grant(session, consent.wish("resumed", latest(), now=clock.now()))
+        consent.apply(session, consent.change("resumed", latest(), now=clock.now()))
     clock.advance(DAY, step=4 * HOUR)
     assert emails() == [("campaign", "sent", None, "email_1_roi")] and is_consistent()

@@ -15,7 +15,7 @@ from engine import clock
 from engine.engagement import consent
 from engine.ingest import spool
 from engine.tracking import events
-from engine.tracking.events import Arrival, Entry
+from engine.tracking.events import Entry, IncomingEvent
 from errors import Unavailable
 from local.mail.mailstore import Mailstore
 from models import ids
@@ -53,7 +53,7 @@ def spooled(entry: Entry, suffix: str = spool.CONSENT_SUFFIX) -> Path:
 
 
 def unsubscribe(email_id: UUID) -> Entry:
-    return consent.wish("unsubscribed", email_id, now=clock.now())
+    return consent.change("unsubscribed", email_id, now=clock.now())
 
 
 @contextmanager
@@ -102,8 +102,8 @@ def test_nothing_is_sent_while_a_consent_change_waits_and_the_database_is_unavai
 
 
 def test_a_sweep_drains_the_spools_of_dead_processes_without_a_web_process(email_id: UUID) -> None:
-    hit = events.entry(Arrival(email_id, "opened"), now=clock.now())
-    reported = events.entry(Arrival(email_id, "converted"), now=clock.now())
+    hit = events.prepare(IncomingEvent(email_id, "opened"), now=clock.now())
+    reported = events.prepare(IncomingEvent(email_id, "converted"), now=clock.now())
     entries = {spool.CONSENT_SUFFIX: unsubscribe(email_id), spool.SUFFIX: hit, spool.REPORTS_SUFFIX: reported}
     paths = [spooled(entry, suffix) for suffix, entry in entries.items()]
     upkeep.sweep()
@@ -115,7 +115,7 @@ def test_a_sweep_drains_the_spools_of_dead_processes_without_a_web_process(email
 
 
 def test_a_sweep_leaves_the_spool_of_a_living_process_alone(email_id: UUID) -> None:
-    path = spooled(events.entry(Arrival(email_id, "opened"), now=clock.now()), spool.SUFFIX)
+    path = spooled(events.prepare(IncomingEvent(email_id, "opened"), now=clock.now()), spool.SUFFIX)
     with locked(path):
         upkeep.sweep()
         assert path.exists()

@@ -16,7 +16,7 @@ from web.http import idempotency, prefer_wait
 from web.http.auth import needs
 from web.http.bodies import at_most
 from web.http.routes import Api, Reply
-from web.ingest.send_batcher import Taken
+from web.ingest.send_batcher import StoredEmail
 from web.schemas import emails as shapes
 from web.schemas.problems import FieldFault
 
@@ -37,7 +37,7 @@ def send(header: shapes.WaitingHeaders, body: shapes.Send) -> Reply:
     request = ordering.request(body)
     key = idempotency.read(header.idempotency_key)
     if key is None:
-        accepted = _accepted(process.current().intake.take(request))
+        accepted = _accepted(process.current().send_batcher.store(request))
     else:
         done = idempotency.do(key, lambda session: _accept(session, request), status=202)
         if done.model is None:
@@ -85,10 +85,10 @@ def follow(path: shapes.EmailPath) -> Reply:
 def _accept(session: Session, request: SendRequest) -> shapes.Accepted:
     now = clock.now()
     [email_id] = outbox.add(session, [request], now=now)
-    return _accepted(Taken(email_id, now))
+    return _accepted(StoredEmail(email_id, now))
 
 
-def _accepted(taken: Taken) -> shapes.Accepted:
+def _accepted(taken: StoredEmail) -> shapes.Accepted:
     return shapes.Accepted(status="success", email_id=ids.public(taken.email_id), sent_at=taken.accepted_at)
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from engine import bell
 from engine.ingest import reports
 from engine.tracking import events
-from engine.tracking.events import Arrival, Entry
+from engine.tracking.events import Entry, IncomingEvent
 from errors import Fault, InvalidInput, NotFound, Unavailable
 from models import ids
 from web import process
@@ -91,7 +91,7 @@ def _read(given: Any, under: str, now: datetime) -> Entry | list[Fault]:
         return [Fault(under + UNKNOWN.field, UNKNOWN.message)]
     # Apart from what we observe ourselves, so that nobody can report an observation of ours.
     data = {"reported": told.event_data} if told.event_data else {}
-    return events.entry(Arrival(email_id, told.event_type, told.timestamp, data), now=now)
+    return events.prepare(IncomingEvent(email_id, told.event_type, told.timestamp, data), now=now)
 
 
 def _told(index: int, entry: Entry, outcome: Outcome) -> Result:

@@ -14,7 +14,7 @@ from engine import clock
 from engine.ingest import drain
 from engine.ingest.spool import CONSENT_SUFFIX, REPORTS_SUFFIX, Spool
 from engine.tracking import events
-from engine.tracking.events import Arrival, Entry
+from engine.tracking.events import Entry, IncomingEvent
 from errors import Unavailable
 from models.session import Session, retrying
 from settings import Settings
@@ -49,12 +49,12 @@ class Ingest:
         """The number of bytes in this process's spools that are not drained yet."""
         return self._consent.size_bytes + self._hits.size_bytes + self._reports.size_bytes
 
-    def store(self, hit: Arrival, response: DeferredResponse | None = None) -> None:
+    def store(self, hit: IncomingEvent, response: DeferredResponse | None = None) -> None:
         """Store a hit on disk, or in the database when the disk fails; one that neither takes is counted and logged.
 
         It is stored when `response` is sent, or, without one, when this returns.
         """
-        entry = events.entry(hit, now=clock.now())
+        entry = events.prepare(hit, now=clock.now())
         if response is None:
             self._store([entry])
         else:

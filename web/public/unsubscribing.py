@@ -62,10 +62,10 @@ def resume(token: str) -> Response:
 def _done(kind: str, token: str, *, one_click: bool = False, **links: Any) -> Response:
     """Grant the reader's wish, now or as soon as it can be, and tell which: the page of its kind."""
     email_id = _email_of(token)
-    wished = consent.wish(kind, email_id, now=clock.now(), one_click=one_click)
+    wished = consent.change(kind, email_id, now=clock.now(), one_click=one_click)
     ingest = process.current().ingest
     try:
-        ingest.run(lambda session: consent.grant(session, wished))
+        ingest.run(lambda session: consent.apply(session, wished))
     except Unavailable:
         ingest.spool_consent(wished)
         return page(kind, languages.of_browser(), waits=True, **links)

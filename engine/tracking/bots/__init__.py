@@ -1,10 +1,21 @@
-"""Hits told apart: what a reader did, what a scanner or a proxy did, and what nobody can say.
+"""Bot detection: hits are classified as human, machine or unknown.
 
-`Observer` says what of a request is kept; `judge` gives a verdict on all hits of one mail, by the rules in `rules`.
+`Observer` extracts what is stored of a request; `classify` applies the rules in `rules` to all hits of one e-mail.
 """
 
-from engine.tracking.bots.classify import COMPANY_MAX, judge
-from engine.tracking.bots.hits import HONEYPOT, Hit, Verdict, bucket, is_hit
+from engine.tracking.bots.classifier import NEIGHBOURS_MAX, classify
+from engine.tracking.bots.hits import HONEYPOT, Classification, Hit, bucket, is_hit
 from engine.tracking.bots.observer import KEEPS, Keep, Observer
 
-__all__ = ["COMPANY_MAX", "HONEYPOT", "KEEPS", "Hit", "Keep", "Observer", "Verdict", "bucket", "is_hit", "judge"]
+__all__ = [
+    "HONEYPOT",
+    "KEEPS",
+    "NEIGHBOURS_MAX",
+    "Classification",
+    "Hit",
+    "Keep",
+    "Observer",
+    "bucket",
+    "classify",
+    "is_hit",
+]

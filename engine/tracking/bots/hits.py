@@ -1,4 +1,4 @@
-"""A hit: one request for a mail's pixel or link as it was observed, and the verdict on it."""
+"""Hits: observed requests for the pixel or a link of an e-mail, and their classification."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,8 +11,8 @@ BUCKET_S = 10
 HONEYPOT = tokens.HONEYPOT
 
 
-class Verdict(NamedTuple):
-    """Who is behind a hit, `human`, `machine` or `unknown`, and the names of the rules that say so."""
+class Classification(NamedTuple):
+    """The source of a hit, `human`, `machine` or `unknown`, and the names of the rules that apply to it."""
 
     id: UUID
     source: str
@@ -20,9 +20,9 @@ class Verdict(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """One request for a pixel (`opened`) or a link (`clicked`), as `Observer.observe` keeps it.
+    """A request for a pixel (`opened`) or a link (`clicked`), as `Observer.observe` describes it.
 
-    `network` is a class of `networks` or "other"; `prefix` and `purpose` are empty where nothing is known.
+    `network` is a class of `networks` or "other"; `prefix` and `purpose` are empty if unknown.
     """
 
     id: UUID
@@ -37,7 +37,7 @@ class Hit(NamedTuple):
 
     @classmethod
     def of(cls, event_id: UUID, kind: str, at: datetime, data: Mapping[str, Any]) -> Self:
-        """The hit that a row of `events` holds."""
+        """Return the hit of a row of `events`."""
         get = data.get
         return cls(
             event_id,
@@ -53,10 +53,10 @@ class Hit(NamedTuple):
 
 
 def is_hit(kind: str, data: Mapping[str, Any]) -> bool:
-    """Whether an event is a request that was observed, and so is judged; reports by the API and replies are not."""
+    """Return True if the event is an observed request, so can be classified; not one reported through the API."""
     return kind in ("opened", "clicked") and "method" in data
 
 
 def bucket(at: datetime) -> int:
-    """The ten seconds that a moment falls in, counted from 1970."""
+    """Return the number of the ten-second interval, counted from 1970, that contains this moment."""
     return int(at.timestamp()) // BUCKET_S

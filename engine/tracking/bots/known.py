@@ -1,4 +1,4 @@
-"""What is known of networks and agents: `known.toml`, read once."""
+"""Known networks and user agents: `known.toml`, read once."""
 
 import tomllib
 from dataclasses import dataclass
@@ -9,27 +9,27 @@ from pathlib import Path
 _FILE = Path(__file__).with_name("known.toml")
 
 KINDS = {
-    "reader": "a mail program or browser of a person",
-    "image-proxy": "fetches a picture when a person opens the mail, in the person's stead",
-    "preloader": "fetches pictures whether or not anybody opens the mail",
-    "relay": "carries the requests of people, and hides where they are",
-    "private": "no network of the internet",
-    "hosting": "rents out computers: scanners run there, and the exits of VPNs",
-    "scanner": "looks for harm in mails before people get them",
-    "preview": "makes the preview of a link in a chat or a network",
+    "reader": "a person's mail program or browser",
+    "image-proxy": "fetches a picture on behalf of a person who opens the e-mail",
+    "preloader": "fetches pictures even if nobody opens the e-mail",
+    "relay": "forwards people's requests and hides their addresses",
+    "private": "a private network",
+    "hosting": "rented servers, which scanners and VPN exits use",
+    "scanner": "checks e-mails for threats before delivery",
+    "preview": "makes link previews for chats and social networks",
     "crawler": "reads the web for a search engine or an index",
-    "monitor": "looks whether pages answer",
-    "library": "asks for pages from programs",
-    "app-library": "asks for pages from programs, some of which people hold in their hands",
-    "headless": "a browser that nobody looks at",
+    "monitor": "checks that pages are reachable",
+    "library": "an HTTP library of programs",
+    "app-library": "an HTTP library of programs that includes apps used by people",
+    "headless": "a browser without a screen",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One class of networks (`matches` are ranges) or agents (parts of the agent), and where that is known from.
+    """A class of networks (`matches` are ranges) or user agents (`matches` are substrings), with the source.
 
-    `seen` is the day on which it was looked up there; without one it is general knowledge, and weighs less.
+    `seen` is the day on which the source was looked up; an entry without one is general knowledge and weighs less.
     """
 
     name: str
@@ -47,17 +47,17 @@ def _read() -> dict[str, list[dict[str, object]]]:
 
 @lru_cache(maxsize=1)
 def networks() -> tuple[Entry, ...]:
-    """Every class of networks, in the order of the file."""
-    return tuple(_entry(told, "ranges") for told in _read()["network"])
+    """Return every class of networks, in the order of the file."""
+    return tuple(_entry(table, "ranges") for table in _read()["network"])
 
 
 @lru_cache(maxsize=1)
 def agents() -> tuple[Entry, ...]:
-    """Every class of agents, in the order of the file: the first that matches counts."""
-    return tuple(_entry(told, "parts") for told in _read()["agent"])
+    """Return every class of user agents, in the order of the file: the first match counts."""
+    return tuple(_entry(table, "parts") for table in _read()["agent"])
 
 
-def _entry(told: dict[str, object], matches: str) -> Entry:
-    given = {**told, "matches": tuple(told[matches])}  # type: ignore[arg-type]
-    del given[matches]
-    return Entry(**given)  # type: ignore[arg-type]
+def _entry(table: dict[str, object], matches: str) -> Entry:
+    fields = {**table, "matches": tuple(table[matches])}  # type: ignore[arg-type]
+    del fields[matches]
+    return Entry(**fields)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Which class of networks an address belongs to, and the prefix that stands for its neighbourhood."""
+"""Classes of networks by address, and the network prefix of an address."""
 
 from bisect import bisect_right
 from functools import lru_cache
@@ -22,7 +22,7 @@ class _Ranges(NamedTuple):
 
 
 def classify(address: Address) -> str:
-    """The class of networks that an address belongs to, by `known.toml`; "other" when it is in none."""
+    """Return the class of networks that contains the address, by `known.toml`, else "other"."""
     ranges = _ranges(address.version)
     number = int(address)
     place = bisect_right(ranges.firsts, number) - 1
@@ -30,28 +30,28 @@ def classify(address: Address) -> str:
 
 
 def kind(name: str) -> str:
-    """What a class of networks is (a key of `known.KINDS`); empty for one that is not known, or not any more."""
+    """Return the kind of a class of networks (a key of `known.KINDS`); empty for a class that is not listed."""
     entry = _entries().get(name)
     return entry.kind if entry else ""
 
 
 def was_looked_up(name: str) -> bool:
-    """Whether what is said of this class of networks was looked up."""
+    """Return True if the entry of this class of networks was looked up."""
     entry = _entries().get(name)
     return entry is not None and entry.seen is not None
 
 
 def parsed(address: str) -> Address | None:
-    """The address a request came from, or None if it is none; IPv4 inside of IPv6 is IPv4."""
+    """Return the parsed address, or None if it is invalid; an IPv4-mapped IPv6 address becomes IPv4."""
     try:
-        found = ip_address(address)
+        value = ip_address(address)
     except ValueError:
         return None
-    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
+    return value.ipv4_mapped or value if isinstance(value, IPv6Address) else value
 
 
 def prefix(address: Address) -> Network:
-    """The neighbourhood of an address: its /24 or its /48."""
+    """Return the /24 (IPv4) or /48 (IPv6) network of an address."""
     if isinstance(address, IPv4Address):
         return IPv4Network((int(address), 24), strict=False)
     return IPv6Network((int(address), 48), strict=False)
@@ -64,10 +64,10 @@ def _entries() -> dict[str, known.Entry]:
 
 @lru_cache(maxsize=2)
 def _ranges(version: int) -> _Ranges:
-    found = sorted(
+    ranges = sorted(
         (int(network[0]), int(network[-1]), entry.name)
         for entry in known.networks()
         for network in map(ip_network, entry.matches)
         if network.version == version
     )
-    return _Ranges([one[0] for one in found], [one[1] for one in found], [one[2] for one in found])
+    return _Ranges([each[0] for each in ranges], [each[1] for each in ranges], [each[2] for each in ranges])

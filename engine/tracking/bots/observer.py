@@ -1,4 +1,4 @@
-"""What of a request is kept: enough to judge it, and to judge it again, and never the address itself."""
+"""Extract from a request what its classification needs, now and again later; never the address itself."""
 
 from functools import lru_cache
 from hashlib import blake2b
@@ -10,17 +10,17 @@ AGENT_CHARS_MAX = 300
 PURPOSE_CHARS_MAX = 40
 METHOD_CHARS_MAX = 10
 _PREFIX_BYTES = 8
-_ADDRESSES_KEPT = 8_192
+_ADDRESSES_CACHED = 8_192
 
 Keep = Literal["hashed", "truncated", "none"]
 KEEPS: tuple[Keep, ...] = get_args(Keep)
 
 
 class Observer:
-    """Made once per process with a secret and what may be kept of addresses; safe to share between threads.
+    """Describes requests; made once per process, safe to share between threads.
 
-    `hashed`: the class of the network, and a keyed hash of the /24 or /48. `truncated`: that prefix in clear.
-    `none`: the class alone; rules that look for one network at many mails are blind then.
+    `keep` says what is stored of an address. `hashed`: the class of the network and a keyed hash of the /24 or /48;
+    `truncated`: the class and that prefix in clear; `none`: only the class, so that bursts cannot be detected.
     """
 
     def __init__(self, secret: bytes, keep: Keep) -> None:
@@ -30,21 +30,21 @@ class Observer:
             person=b"cadencia prefix",
         )
         self._keep = keep
-        self._place = lru_cache(maxsize=_ADDRESSES_KEPT)(self._placed)
+        self._place = lru_cache(maxsize=_ADDRESSES_CACHED)(self._placed)
 
     def observe(self, *, method: str, address: str | None, agent: str | None, purpose: str | None) -> dict[str, str]:
-        """What goes into `event_data` of a hit; a click's `link` comes on top of it."""
-        kept = {"method": method[:METHOD_CHARS_MAX], "agent": _plain(agent, AGENT_CHARS_MAX)}
-        kept["network"], prefix = self._place(address or "")
+        """Return `event_data` of a hit; for a click the caller adds `link`."""
+        data = {"method": method[:METHOD_CHARS_MAX], "agent": _plain(agent, AGENT_CHARS_MAX)}
+        data["network"], prefix = self._place(address or "")
         if prefix:
-            kept["prefix"] = prefix
+            data["prefix"] = prefix
         if purpose:
-            kept["purpose"] = _plain(purpose, PURPOSE_CHARS_MAX)
-        return kept
+            data["purpose"] = _plain(purpose, PURPOSE_CHARS_MAX)
+        return data
 
-    def _placed(self, written: str) -> tuple[str, str]:
-        """The class of the network and what may be kept of the prefix."""
-        address = networks.parsed(written)
+    def _placed(self, text: str) -> tuple[str, str]:
+        """Return the class of the network and the prefix as it may be stored."""
+        address = networks.parsed(text)
         if address is None:
             return networks.OTHER, ""
         name = networks.classify(address)
@@ -59,8 +59,8 @@ class Observer:
         return hashed.hexdigest()
 
 
-def _plain(written: str | None, chars: int) -> str:
-    """Text that PostgreSQL takes: no NUL, no lone surrogate, no more than so many characters."""
-    if not written:
+def _plain(text: str | None, chars: int) -> str:
+    """Return text that PostgreSQL can store: without NUL and lone surrogates, truncated to `chars`."""
+    if not text:
         return ""
-    return written[:chars].replace("\0", "").encode("utf-8", "replace").decode()
+    return text[:chars].replace("\0", "").encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""What one hit says by itself, whenever it came and whatever came beside it."""
+"""Rules about one hit alone, without its time and its neighbours."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -24,42 +24,42 @@ _SHARED = frozenset({"image-proxy", "preloader", "relay"})
 
 
 class Traits(NamedTuple):
-    """The rules that a hit meets by itself, and what else is asked of it."""
+    """The rules that apply to a hit alone, and other properties of it."""
 
     rules: tuple[Rule, ...]
-    weight: float  # of the machine's rules
-    is_proxy: bool  # a mailbox provider fetches pictures for people
-    is_personal: bool  # a browser or mail program, as people hold in their hands
-    is_shared: bool  # so many people come from this network that a crowd says nothing
+    weight: float  # the sum of the machine rules
+    is_proxy: bool  # a mailbox provider that fetches pictures for people
+    is_personal: bool  # a browser or mail program
+    is_shared: bool  # used by so many people that a burst means nothing
 
 
 def is_shared(network: str) -> bool:
-    """Whether so many people come from networks of this class that a crowd says nothing."""
+    """Return True if networks of this class are used by so many people that a burst means nothing."""
     return networks.kind(network) in _SHARED
 
 
 def of(hit: Hit) -> Traits:
-    """What the hit says by itself."""
+    """Return the traits of the hit."""
     return _of(hit.kind, hit.method, hit.agent, hit.network, hit.purpose, hit.link == HONEYPOT)
 
 
 @lru_cache(maxsize=8_192)
-def _of(*told: object) -> Traits:
-    kind, method, agent, network, purpose, is_honeypot = told
-    met = tuple(_met(str(kind), str(method), str(agent), str(network), str(purpose)))
+def _of(*properties: object) -> Traits:
+    kind, method, agent, network, purpose, is_honeypot = properties
+    matching = tuple(_matching(str(kind), str(method), str(agent), str(network), str(purpose)))
     if is_honeypot:
-        met = (*met, rules.HONEYPOT)
+        matching = (*matching, rules.HONEYPOT)
     program, place = agents.classify(str(agent)), networks.kind(str(network))
     return Traits(
-        rules=met,
-        weight=sum(rule.weight for rule in met),
+        rules=matching,
+        weight=sum(rule.weight for rule in matching),
         is_proxy=program == "image-proxy",
         is_personal=program in (agents.BROWSER, "reader"),
         is_shared=place in _SHARED,
     )
 
 
-def _met(kind: str, method: str, agent: str, network: str, purpose: str) -> Iterator[Rule]:
+def _matching(kind: str, method: str, agent: str, network: str, purpose: str) -> Iterator[Rule]:
     program = agents.classify(agent)
     if method == "HEAD":
         yield rules.HEAD

@@ -13,7 +13,7 @@ from engine.delivery import early_events, settle
 from engine.delivery.claim import Group
 from engine.delivery.outcomes import Deferred, Outcome, Phase, Rejected, Sent
 from engine.engagement import reactions
-from engine.tracking.events import Arrival
+from engine.tracking.events import IncomingEvent
 from models.session import transaction
 from tests import sequence
 from tests.conftest import environment
@@ -155,7 +155,7 @@ def test_a_group_without_losses_is_not_looked_into(session: Session, running: UU
 def test_bounces_that_come_back_later_count_too(session: Session, running: UUID) -> None:
     first, *_ = sequence.take(session, now=NOW, limit=200)
     finish(session, first, mixed(200))
-    back = [Arrival(email.email_id, "bounced", NOW + MINUTE, {"hard": True}) for email in first.emails[:11]]
+    back = [IncomingEvent(email.email_id, "bounced", NOW + MINUTE, {"hard": True}) for email in first.emails[:11]]
     early_events.record(session, back[:10], now=NOW + MINUTE)
     reactions.apply(session, now=NOW + MINUTE)
     assert standing(session, running) == ("running", None)

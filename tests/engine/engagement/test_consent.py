@@ -43,7 +43,7 @@ def _mail(session: Session, email_id: UUID) -> tuple[object, ...]:
 
 
 def _withdraw(session: Session, email_id: UUID) -> None:
-    consent.grant(session, consent.wish("unsubscribed", email_id, now=SOON, one_click=True))
+    consent.apply(session, consent.change("unsubscribed", email_id, now=SOON, one_click=True))
 
 
 def _suppress(session: Session, email_id: UUID) -> None:
@@ -87,7 +87,7 @@ def test_a_due_step_is_not_sent_after_an_unsubscribe(session: Session, stop: Cal
 
 def test_a_pause_puts_off_a_queued_marketing_mail_and_no_transactional_one(session: Session) -> None:
     marketing, transactional = _single(session), _single(session, kind="transactional")
-    consent.grant(session, consent.wish("paused", marketing, now=NOW))
+    consent.apply(session, consent.change("paused", marketing, now=NOW))
     assert _taken(session) == [transactional]
     assert _mail(session, marketing) == ("queued", "paused")
     assert session.scalar(text("SELECT due_at FROM emails WHERE id = :id"), {"id": marketing}) == NOW + consent.PAUSE
@@ -96,7 +96,7 @@ def test_a_pause_puts_off_a_queued_marketing_mail_and_no_transactional_one(sessi
 
 def test_a_suppression_wins_over_a_pause(session: Session) -> None:
     email_id = _single(session)
-    consent.grant(session, consent.wish("paused", email_id, now=NOW))
+    consent.apply(session, consent.change("paused", email_id, now=NOW))
     _suppress(session, email_id)
     assert _taken(session) == []
     assert _mail(session, email_id) == ("cancelled", "unsubscribed")
@@ -105,7 +105,7 @@ def test_a_suppression_wins_over_a_pause(session: Session) -> None:
 def test_a_sequence_goes_on_after_a_pause_where_it_was(session: Session) -> None:
     contact_id = _launched(session)
     (first,) = sequence.send_due(session, now=NOW)
-    consent.grant(session, consent.wish("paused", first.email_id, now=SOON))
+    consent.apply(session, consent.change("paused", first.email_id, now=SOON))
     assert sequence.mails(sequence.take(session, now=NOW + timedelta(days=4))) == []
     (journey,) = explain.why(session, contact_id, now=NOW + timedelta(days=4))
     assert journey.sentence == (
@@ -120,7 +120,7 @@ def test_a_sequence_goes_on_after_a_pause_where_it_was(session: Session) -> None
 def test_a_deferred_mail_waits_for_the_end_of_the_pause_and_is_sent_once(session: Session) -> None:
     _launched(session)
     (deferred,) = sequence.send_due(session, sequence.DEFERRED, now=NOW)
-    consent.grant(session, consent.wish("paused", deferred.email_id, now=SOON))
+    consent.apply(session, consent.change("paused", deferred.email_id, now=SOON))
     assert sequence.mails(sequence.take(session, now=NOW + timedelta(days=1))) == []
     (sent,) = sequence.send_due(session, now=PAST)
     assert (sent.email_id, _mail(session, sent.email_id)) == (deferred.email_id, ("sent", None))
@@ -131,12 +131,12 @@ def test_a_pause_is_not_made_longer_and_can_be_taken_back(session: Session) -> N
     (first,) = sequence.send_due(session, now=NOW)
     single = _single(session, to="contacto0@empresa.example")
     for moment in (SOON, SOON + timedelta(days=4)):
-        consent.grant(session, consent.wish("paused", first.email_id, now=moment))
+        consent.apply(session, consent.change("paused", first.email_id, now=moment))
     assert session.scalar(text("SELECT paused_until FROM contacts")) == SOON + consent.PAUSE
     later = NOW + timedelta(days=5)
     assert _taken(session) == [] and sequence.mails(sequence.take(session, now=later)) == []
     for _ in range(2):
-        consent.grant(session, consent.wish("resumed", first.email_id, now=later))
+        consent.apply(session, consent.change("resumed", first.email_id, now=later))
     assert sorted(mail.email_id for mail in sequence.send_due(session, now=later) if mail.step == 2)
     assert _mail(session, single)[0] == "queued"  # of the other lane
     assert session.scalar(text("SELECT due_at FROM emails WHERE id = :id"), {"id": single}) == later
@@ -163,7 +163,7 @@ def test_a_word_that_comes_in_late_does_not_outweigh_a_later_one(
     """In any order; a pause and an unsubscribing are no words on the same thing."""
     email_id = _single(session)
     for kind, said_at in words:
-        consent.catch_up(session, consent.wish(kind, email_id, now=said_at))
+        consent.apply_pending(session, consent.change(kind, email_id, now=said_at))
     reactions.apply(session, now=C)
     assert list(session.scalars(text("SELECT reason FROM suppressions"))) == reasons
     assert session.scalar(text("SELECT coalesce(paused_until > :now, false) FROM contacts"), {"now": C}) == pauses
@@ -171,14 +171,14 @@ def test_a_word_that_comes_in_late_does_not_outweigh_a_later_one(
 
 def test_what_is_asked_for_now_is_done_whatever_the_clock_of_another_host_said(session: Session) -> None:
     email_id = _single(session)
-    consent.grant(session, consent.wish("unsubscribed", email_id, now=B))
-    consent.grant(session, consent.wish("resubscribed", email_id, now=A))
+    consent.apply(session, consent.change("unsubscribed", email_id, now=B))
+    consent.apply(session, consent.change("resubscribed", email_id, now=A))
     assert session.scalar(text("SELECT count(*) FROM suppressions")) == 0
 
 
 def test_an_undo_from_another_mail_of_the_reader_holds_as_well(session: Session) -> None:
     first, second = _single(session), _single(session)
-    consent.grant(session, consent.wish("unsubscribed", first, now=A))
-    consent.grant(session, consent.wish("resubscribed", second, now=B))
+    consent.apply(session, consent.change("unsubscribed", first, now=A))
+    consent.apply(session, consent.change("resubscribed", second, now=B))
     reactions.apply(session, now=C)
     assert session.scalar(text("SELECT count(*) FROM suppressions")) == 0

@@ -15,7 +15,7 @@ from engine.delivery.claim import Group
 from engine.delivery.outcomes import Paced
 from engine.delivery.recorder import Mark, Recording, Slot
 from engine.engagement import consent, reactions
-from engine.tracking.events import Arrival
+from engine.tracking.events import IncomingEvent
 from errors import NotFound
 from models import ids
 from models.session import transaction
@@ -41,8 +41,8 @@ def row(session: Session, email_id: UUID) -> tuple[object, ...]:
 def test_an_open_before_the_settling_is_held_and_counts_after_it(session: Session) -> None:
     group = in_hand(session, 2)
     first, second = (email.email_id for email in group.emails)
-    assert early_events.record(session, [Arrival(first, "opened", SOON)], now=SOON) == [True]
-    assert early_events.record(session, [Arrival(first, "opened", SOON)], now=SOON) == [False]
+    assert early_events.record(session, [IncomingEvent(first, "opened", SOON)], now=SOON) == [True]
+    assert early_events.record(session, [IncomingEvent(first, "opened", SOON)], now=SOON) == [False]
     assert row(session, first) == ("sending", None, group.id)
     reactions.apply(session, now=SOON)
     assert row(session, first)[1] is None
@@ -60,14 +60,14 @@ def test_an_event_of_a_mail_nobody_has_in_hand_is_refused(session: Session) -> N
     assert email.enrollment_id is not None
     for stranger in (ids.of_step(email.enrollment_id, 2), ids.new()):
         with pytest.raises(NotFound):
-            early_events.record(session, [Arrival(stranger, "opened", SOON)], now=SOON)
+            early_events.record(session, [IncomingEvent(stranger, "opened", SOON)], now=SOON)
     assert session.scalar(text("SELECT count(*) FROM emails")) == 0
 
 
 def test_an_unsubscribing_before_the_settling_is_in_force_at_once(session: Session) -> None:
     group = in_hand(session)
     (email,) = group.emails
-    consent.grant(session, consent.wish("unsubscribed", email.email_id, now=SOON, one_click=True))
+    consent.apply(session, consent.change("unsubscribed", email.email_id, now=SOON, one_click=True))
     assert suppressions.suppressed(session, [email.contact_id]) == {email.contact_id: "unsubscribed"}
     sequence.record(session, [group], now=SOON)
     reactions.apply(session, now=SOON)
@@ -80,7 +80,7 @@ def test_an_unsubscribing_before_the_settling_is_in_force_at_once(session: Sessi
 def test_a_mail_that_is_given_back_after_an_early_event_waits_in_its_row(session: Session) -> None:
     group = in_hand(session)
     (email,) = group.emails
-    early_events.record(session, [Arrival(email.email_id, "opened", SOON)], now=SOON)
+    early_events.record(session, [IncomingEvent(email.email_id, "opened", SOON)], now=SOON)
     sequence.record(session, [group], sequence.GIVEN_BACK, now=SOON)
     assert row(session, email.email_id) == ("queued", None, None)
     assert session.scalar(text("SELECT state FROM enrollments")) == "waiting"
@@ -95,7 +95,7 @@ def test_a_mail_that_came_too_early_for_a_limit_is_due_at_its_turn_though_an_eve
 ) -> None:
     group = in_hand(session)
     (email,) = group.emails
-    early_events.record(session, [Arrival(email.email_id, "opened", SOON)], now=SOON)
+    early_events.record(session, [IncomingEvent(email.email_id, "opened", SOON)], now=SOON)
     sequence.record(session, [group], Paced(90.0), now=SOON)
     due = session.execute(text("SELECT status, due_at FROM emails")).one()
     assert tuple(due) == ("queued", SOON + timedelta(seconds=90))
@@ -109,7 +109,7 @@ def test_an_event_that_comes_while_its_group_is_settled_is_neither_lost_nor_too_
 
     def record() -> None:
         with transaction() as other:
-            early_events.record(other, [Arrival(email.email_id, "opened", SOON)], now=SOON)
+            early_events.record(other, [IncomingEvent(email.email_id, "opened", SOON)], now=SOON)
         recorded.set()
 
     with transaction() as session:

@@ -19,7 +19,7 @@ from engine.delivery.transitions import Settled
 from engine.engagement import reactions
 from engine.tracking import bots, events
 from engine.tracking.bots import sequences
-from engine.tracking.events import Arrival
+from engine.tracking.events import IncomingEvent
 from models.event import SOURCES, TYPES
 from models.session import retrying, transaction
 from tests.engine.tracking.bots.test_sequences import read
@@ -67,10 +67,10 @@ def make_mails(session: Session, random: Random, *, contacts: int) -> list[Mail]
     return mails
 
 
-def make_arrivals(mails: list[Mail], random: Random, *, number: int) -> list[Arrival]:
+def make_arrivals(mails: list[Mail], random: Random, *, number: int) -> list[IncomingEvent]:
     """Events of every kind within three hours, crowded enough for several to hit one mail."""
     return [
-        Arrival(
+        IncomingEvent(
             random.choice(mails).id,
             random.choice(TYPES),
             NOW - timedelta(minutes=random.randint(0, 180)),
@@ -87,14 +87,14 @@ SEEN = ("method", "agent", "network", "prefix", "purpose", "link")
 CROWD_AT = NOW.replace(microsecond=0) - timedelta(minutes=40)
 
 
-def make_hits(mails: list[Mail], random: Random, *, number: int) -> list[Arrival]:
+def make_hits(mails: list[Mail], random: Random, *, number: int) -> list[IncomingEvent]:
     """Readers, scanners and proxies, several to a mail; and a crowd that looks at most mails within ten seconds."""
     hits = [_hit(random.choice(mails), _moment(random), random, random.choice("abc")) for _ in range(number)]
     hits += [_hit(one, CROWD_AT + timedelta(seconds=random.uniform(0, 9.9)), random, "crowd") for one in mails]
     return unique(hits)
 
 
-def unique(arrivals: list[Arrival]) -> list[Arrival]:
+def unique(arrivals: list[IncomingEvent]) -> list[IncomingEvent]:
     """Without those that are the same event: which of them comes first decides its moment within the second."""
     return list({events.dedupe_key(arrival, NOW): arrival for arrival in arrivals}.values())
 
@@ -105,13 +105,13 @@ def _moment(random: Random) -> Any:
     return NOW - timedelta(hours=1) + timedelta(seconds=seconds)
 
 
-def _hit(of: Mail, at: Any, random: Random, prefix: str) -> Arrival:
+def _hit(of: Mail, at: Any, random: Random, prefix: str) -> IncomingEvent:
     kind = random.choice(("opened", "clicked"))
     seen = {"method": random.choice(("GET", "GET", "GET", "HEAD")), "agent": random.choice(AGENTS), "network": "other"}
-    return Arrival(of.id, kind, at, {**seen, "prefix": prefix, "link": random.randint(1, 4)})
+    return IncomingEvent(of.id, kind, at, {**seen, "prefix": prefix, "link": random.randint(1, 4)})
 
 
-def make_sequences(session: Session, seed: int) -> list[Arrival]:
+def make_sequences(session: Session, seed: int) -> list[IncomingEvent]:
     """What people and machines do, as told by the table of sequences: a part of it, each on a mail of its own; Apple's
     preloading always.
     """
@@ -119,18 +119,18 @@ def make_sequences(session: Session, seed: int) -> list[Arrival]:
     return unique([arrival for sequence in told for arrival in _lived(mail(session).id, sequence)])
 
 
-def _lived(mail_id: UUID, sequence: sequences.Sequence) -> list[Arrival]:
+def _lived(mail_id: UUID, sequence: sequences.Sequence) -> list[IncomingEvent]:
     """The hits of a sequence, counted from the sending of that mail an hour ago; what would lie ahead is left out."""
     sent_at = sequence.sent_at or sequence.hits[0].at
     moments = [NOW - timedelta(hours=1) + (hit.at - sent_at) for hit in sequence.hits]
     return [
-        Arrival(mail_id, hit.kind, at, {name: getattr(hit, name) for name in SEEN})
+        IncomingEvent(mail_id, hit.kind, at, {name: getattr(hit, name) for name in SEEN})
         for hit, at in zip(sequence.hits, moments, strict=True)
         if at <= NOW
     ]
 
 
-def happen(session: Session, arrivals: list[Arrival], random: Random) -> None:
+def happen(session: Session, arrivals: list[IncomingEvent], random: Random) -> None:
     """Report and apply in turns, a few at a time."""
     left = list(arrivals)
     while left:
@@ -148,7 +148,7 @@ def happen(session: Session, arrivals: list[Arrival], random: Random) -> None:
 def test_apply_ends_in_the_same_tables_whatever_the_order_and_the_repeats(
     session: Session, seed: int, company: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bots, "COMPANY_MAX", company)
+    monkeypatch.setattr(bots, "NEIGHBOURS_MAX", company)
     random = Random(seed)
     mails = make_mails(session, random, contacts=32)
     arrivals = make_arrivals(mails, random, number=100) + make_hits(mails, random, number=200)
@@ -157,7 +157,7 @@ def test_apply_ends_in_the_same_tables_whatever_the_order_and_the_repeats(
         text("UPDATE contacts SET updated_at = :now"), {"now": NOW}
     )  # what was taken back shows in it alone
 
-    def outcome(shuffled: list[Arrival]) -> dict[str, list[tuple[Any, ...]]]:
+    def outcome(shuffled: list[IncomingEvent]) -> dict[str, list[tuple[Any, ...]]]:
         undo = session.begin_nested()
         happen(session, shuffled, random)
         told = ledger_of(session)
@@ -209,7 +209,7 @@ def test_two_that_apply_at_once_do_not_wait_for_each_others_mails(ledger: str) -
         came = [(mails[0], "opened", 3), (mails[1], "opened", 2), (mails[0], "clicked", 1)]
         for each, kind, minutes_ago in came:
             moment = NOW - timedelta(minutes=minutes_ago)
-            early_events.record(session, [Arrival(each.id, kind, moment)], now=moment)
+            early_events.record(session, [IncomingEvent(each.id, kind, moment)], now=moment)
     with transaction() as one, transaction() as other:
         other.execute(text("SET LOCAL lock_timeout = '3s'"))
         assert reactions.apply(one, now=NOW, limit=1) == 2
@@ -237,7 +237,9 @@ def test_apply_never_waits_in_a_circle_with_the_settling_of_the_next_mails(ledge
     with transaction() as session:
         first = [mail(session) for _ in range(150)]
         going = [mail(session, contact_id=each.contact_id, step=2, status="sending") for each in first]
-        opens = [Arrival(each.id, "opened", NOW - timedelta(seconds=second)) for second in range(8) for each in first]
+        opens = [
+            IncomingEvent(each.id, "opened", NOW - timedelta(seconds=second)) for second in range(8) for each in first
+        ]
         early_events.record(session, random.sample(opens, len(opens)), now=NOW)
 
     def settle(_: int) -> None:

@@ -13,7 +13,7 @@ from engine.analytics import rollups
 from engine.delivery import early_events
 from engine.engagement import reactions, reclassify
 from engine.tracking import retention
-from engine.tracking.events import Arrival
+from engine.tracking.events import IncomingEvent
 from models.session import retrying, transaction
 from tests.engine.engagement.test_reactions_in_any_order import ledger_of, make_arrivals, make_hits, make_mails
 from tests.mails import NOW, mail
@@ -42,8 +42,8 @@ def rejudge(session: Session, *, limit: int = 40, write: bool = True) -> tuple[C
     judge = reclassify.page if write else reclassify.preview
     while page := judge(session, after, UNTIL, now=NOW, limit=limit):
         after = page.last
-        verdicts += page.verdicts
-        mails += page.mails
+        verdicts += page.classifications
+        mails += page.emails
         contacts += page.contacts
     hours = reclassify.hours(session, SINCE, UNTIL) if write else ()
     return verdicts, mails, contacts, sum(rollups.recount(session, hour) for hour in hours)
@@ -107,7 +107,7 @@ def test_size_counts_the_events_of_the_span(ledger: str) -> None:
     with transaction() as session:
         sent = mail(session)
         moments = (SINCE - timedelta(seconds=1), SINCE, NOW, UNTIL)
-        early_events.record(session, [Arrival(sent.id, "opened", moment) for moment in moments], now=UNTIL)
+        early_events.record(session, [IncomingEvent(sent.id, "opened", moment) for moment in moments], now=UNTIL)
         assert reclassify.size(session, SINCE, UNTIL) == 2
 
 

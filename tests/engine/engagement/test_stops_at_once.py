@@ -14,7 +14,7 @@ from engine.delivery import audit, claim, early_events
 from engine.delivery.claim import Claimant, Group
 from engine.delivery.outcomes import Outcome
 from engine.engagement import reactions
-from engine.tracking.events import Arrival
+from engine.tracking.events import IncomingEvent
 from models.session import transaction
 from tests import orders, sequence
 from tests.sequence import NOW
@@ -48,7 +48,7 @@ def happened(event: str, email_id: UUID) -> None:
     """The contact did this after the mail of that id, and it is applied."""
     with transaction() as session:
         session.execute(text("SET LOCAL lock_timeout = '1s'"))
-        early_events.record(session, [Arrival(email_id, event, LATER)], now=LATER)
+        early_events.record(session, [IncomingEvent(email_id, event, LATER)], now=LATER)
         assert reactions.apply(session, now=LATER) == 1
 
 

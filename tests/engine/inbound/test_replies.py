@@ -31,14 +31,14 @@ def letter(*headers: str, body: str = "Me interesa.") -> bytes:
 def test_take_in_records_a_reply_to_the_mail_it_answers(session: Session) -> None:
     sent = mail(session)
     raw = letter(f"In-Reply-To: {name(sent)}")
-    assert replies.take_in(session, raw, now=NOW) == Reply(sent.id, "replied", is_new=True)
+    assert replies.record(session, raw, now=NOW) == Reply(sent.id, "replied", is_new=True)
     [event] = session.scalars(select(Event)).all()
     assert (event.email_id, event.event_type, event.timestamp, event.source) == (sent.id, "replied", NOW, "human")
 
 
 def test_take_in_keeps_nothing_of_what_was_written(session: Session) -> None:
     sent = mail(session)
-    replies.take_in(session, letter(f"In-Reply-To: {name(sent)}"), now=NOW)
+    replies.record(session, letter(f"In-Reply-To: {name(sent)}"), now=NOW)
     kept = str([vars(event) for event in session.scalars(select(Event))])
     assert not re.search(r"ana|empresa|interesa|answer@", kept, re.IGNORECASE)
 
@@ -49,7 +49,7 @@ def test_take_in_records_a_mail_once_when_it_is_delivered_twice(session: Session
     raw = letter(f"In-Reply-To: {name(sent)}")
     if headers:
         raw = re.sub(rb"Message-ID: \S+", headers[0].encode(), raw)
-    assert [replies.take_in(session, raw, now=NOW).is_new for _ in range(2)] == [True, False]  # type: ignore[union-attr]
+    assert [replies.record(session, raw, now=NOW).is_new for _ in range(2)] == [True, False]  # type: ignore[union-attr]
 
 
 def test_take_in_prefers_what_is_replied_to_and_then_the_newest_reference(session: Session) -> None:
@@ -57,7 +57,7 @@ def test_take_in_prefers_what_is_replied_to_and_then_the_newest_reference(sessio
     references = f"References: {name(first)}\n {name(second)} <other@empresa.example>"
     unknown = f"In-Reply-To: <{ids.new().hex}@cadencia.example>"
     answered = [
-        replies.take_in(session, letter(*headers), now=NOW)
+        replies.record(session, letter(*headers), now=NOW)
         for headers in [(references, f"In-Reply-To: {name(third)}"), (references,), (references, unknown)]
     ]
     assert [reply and reply.email_id for reply in answered] == [third.id, second.id, second.id]
@@ -66,7 +66,7 @@ def test_take_in_prefers_what_is_replied_to_and_then_the_newest_reference(sessio
 def test_take_in_reads_an_id_that_was_written_in_capitals_or_under_another_domain(session: Session) -> None:
     sent = mail(session)
     raw = letter(f"In-Reply-To: < {sent.id.hex.upper()}@old.example>")
-    assert replies.take_in(session, raw, now=NOW) == Reply(sent.id, "replied", is_new=True)
+    assert replies.record(session, raw, now=NOW) == Reply(sent.id, "replied", is_new=True)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_take_in_reads_an_id_that_was_written_in_capitals_or_under_another_domai
 )
 def test_take_in_leaves_a_mail_alone_when_it_answers_none_of_ours(session: Session, headers: tuple[str, ...]) -> None:
     mail(session)
-    assert replies.take_in(session, letter(*headers), now=NOW) is None
+    assert replies.record(session, letter(*headers), now=NOW) is None
     assert session.scalars(select(Event)).all() == []
 
 
@@ -89,13 +89,13 @@ def test_take_in_leaves_a_report_alone(session: Session, kind: str) -> None:
     sent = mail(session)
     header = f'Content-Type: multipart/report; report-type={kind}; boundary="b"'
     raw = re.sub(rb"Content-Type: text/plain; charset=utf-8", header.encode(), letter(f"In-Reply-To: {name(sent)}"))
-    assert replies.take_in(session, raw, now=NOW) is None
+    assert replies.record(session, raw, now=NOW) is None
 
 
 def test_take_in_tells_a_machines_answer_from_a_persons(session: Session) -> None:
     sent = mail(session)
     raw = letter(f"In-Reply-To: {name(sent)}", "Auto-Submitted: auto-replied")
-    assert replies.take_in(session, raw, now=NOW) == Reply(sent.id, "auto_replied", is_new=True)
+    assert replies.record(session, raw, now=NOW) == Reply(sent.id, "auto_replied", is_new=True)
     assert session.scalars(select(Event.source)).all() == ["machine"]
 
 
@@ -111,5 +111,5 @@ def test_take_in_takes_any_bytes(session: Session) -> None:
         for _ in range(random.randint(1, 12)):
             mangled[random.randrange(len(mangled))] = random.randrange(256)
         noise.append(bytes(mangled[: random.randrange(len(mangled))]))
-    answered = [replies.take_in(session, raw, now=NOW) for raw in noise]
+    answered = [replies.record(session, raw, now=NOW) for raw in noise]
     assert {reply.email_id for reply in answered if reply} == {sent.id}

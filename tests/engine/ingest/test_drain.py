@@ -10,7 +10,7 @@ from sqlalchemy import text
 from engine.engagement import consent, reactions
 from engine.ingest import drain, spool
 from engine.tracking import events
-from engine.tracking.events import Arrival
+from engine.tracking.events import IncomingEvent
 from errors import Unavailable
 from models import ids
 from models.session import retrying, transaction
@@ -27,7 +27,7 @@ def hits(count: int) -> list[events.Entry]:
     with transaction() as session:
         email_id = mail(session).id
     data = [{"method": "GET", "agent": str(number)} for number in range(count)]
-    return [events.entry(Arrival(email_id, "opened", data=each), now=NOW) for each in data]
+    return [events.prepare(IncomingEvent(email_id, "opened", data=each), now=NOW) for each in data]
 
 
 def stored() -> list[bytes]:
@@ -51,7 +51,7 @@ def test_a_file_read_twice_stores_each_event_once(ledger: str, tmp_path: Path) -
 
 
 def test_unknown_mails_and_corrupt_lines_do_not_hold_up_the_others(ledger: str, tmp_path: Path) -> None:
-    kept, stranger = hits(2), events.entry(Arrival(ids.new(), "opened"), now=NOW)
+    kept, stranger = hits(2), events.prepare(IncomingEvent(ids.new(), "opened"), now=NOW)
     lines = [spool.encoded(kept[0]), b"rubbish\n", spool.encoded(stranger), spool.encoded(kept[1]), b"0000 1"]
     folder = tmp_path / "spool"
     path = left_by_another(folder, b"".join(lines))
@@ -74,7 +74,7 @@ def test_a_file_stays_while_the_ledger_is_away(ledger: str, tmp_path: Path) -> N
 def test_an_unsubscribing_that_was_spooled_stops_the_reader(ledger: str, tmp_path: Path) -> None:
     with transaction() as session:
         email_id = mail(session).id
-    entry = consent.wish("unsubscribed", email_id, now=NOW)
+    entry = consent.change("unsubscribed", email_id, now=NOW)
     left_by_another(tmp_path / "spool", spool.encoded(entry))
     drained(tmp_path / "spool")
     with transaction() as session:
@@ -86,7 +86,10 @@ def test_the_last_word_holds_whichever_process_kept_it(ledger: str, tmp_path: Pa
     """Two processes kept a word each; their files are taken in in either order, and once more."""
     with transaction() as session:
         email_id = mail(session).id
-    words = [consent.wish("unsubscribed", email_id, now=NOW), consent.wish("resubscribed", email_id, now=NOW + HOUR)]
+    words = [
+        consent.change("unsubscribed", email_id, now=NOW),
+        consent.change("resubscribed", email_id, now=NOW + HOUR),
+    ]
     for entry in 2 * (words[::-1] if is_undo_first else words):
         left_by_another(tmp_path / "spool", spool.encoded(entry))
         drained(tmp_path / "spool")
@@ -99,7 +102,7 @@ def test_what_readers_asked_for_waits_behind_no_hits(ledger: str, tmp_path: Path
     folder, kept = tmp_path / "spool", hits(1)
     own = [spool.Spool(folder, 10_000), spool.Spool(folder, 10_000, spool.CONSENT_SUFFIX)]
     own[0].add(kept)
-    own[1].add([consent.wish("paused", kept[0].email_id, now=NOW)])
+    own[1].add([consent.change("paused", kept[0].email_id, now=NOW)])
     left_by_another(folder, spool.encoded(kept[0]))
     left_by_another(folder, spool.encoded(kept[0])).rename(folder / "last.consent")
     for each in own:
@@ -115,7 +118,7 @@ def suppressions() -> list[str]:
 
 def test_a_consent_change_is_applied_from_the_file_of_a_living_process(ledger: str, tmp_path: Path) -> None:
     """By another process than its owner, which applies it once more when it drains the file."""
-    entry = consent.wish("unsubscribed", hits(1)[0].email_id, now=NOW)
+    entry = consent.change("unsubscribed", hits(1)[0].email_id, now=NOW)
     left_by_another(tmp_path, spool.encoded(entry)).rename(tmp_path / "living.consent")
     for _ in range(2):
         drain.consent_changes(tmp_path, run=retrying)
@@ -126,14 +129,14 @@ def test_a_consent_change_is_applied_from_the_file_of_a_living_process(ledger: s
 
 def test_a_consent_change_of_an_unknown_email_does_not_hold_up_the_others(ledger: str, tmp_path: Path) -> None:
     email_ids = [ids.new(), hits(1)[0].email_id]
-    lines = [spool.encoded(consent.wish("unsubscribed", email_id, now=NOW)) for email_id in email_ids]
+    lines = [spool.encoded(consent.change("unsubscribed", email_id, now=NOW)) for email_id in email_ids]
     left_by_another(tmp_path, b"".join(lines)).rename(tmp_path / "file.consent")
     drain.consent_changes(tmp_path, run=retrying)
     assert suppressions() == ["unsubscribed"]
 
 
 def test_consent_files_of_earlier_versions_are_drained(ledger: str, tmp_path: Path) -> None:
-    entry = consent.wish("unsubscribed", hits(1)[0].email_id, now=NOW)
+    entry = consent.change("unsubscribed", hits(1)[0].email_id, now=NOW)
     left_by_another(tmp_path, spool.encoded(entry)).rename(tmp_path / "file.wishes")
     assert drained(tmp_path) == 1
     assert suppressions() == ["unsubscribed"]

@@ -10,7 +10,7 @@ import pytest
 from engine.ingest import spool
 from engine.ingest.spool import Spool, SpoolFull
 from engine.tracking import events
-from engine.tracking.events import Arrival, Entry
+from engine.tracking.events import Entry, IncomingEvent
 from models import ids
 from tests.mails import NOW
 
@@ -19,7 +19,7 @@ LIMIT = 1_000_000
 
 def entries(count: int) -> list[Entry]:
     data = {"link": 1, "method": "GET", "agent": 'a "reader"\n\\ ñ', "network": "other"}
-    return [events.entry(Arrival(ids.new(), "clicked", data=data), now=NOW) for _ in range(count)]
+    return [events.prepare(IncomingEvent(ids.new(), "clicked", data=data), now=NOW) for _ in range(count)]
 
 
 def contents(folder: Path) -> list[Entry]:

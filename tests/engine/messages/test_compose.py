@@ -107,7 +107,7 @@ def test_a_mail_is_pure_ascii_when_the_server_takes_no_8bit() -> None:
 def test_the_boundary_stands_between_the_parts_alone() -> None:
     for kind in ("marketing", "transactional"):
         raw = COMPOSER.compose(message(kind=kind), now=NOW, eight_bit=True).data
-        boundary = SIGNER.mail(EMAIL).boundary()
+        boundary = SIGNER.email(EMAIL).boundary()
         assert parsed(raw).get_boundary() == f"=_{boundary.decode()}"
         assert raw.count(boundary) == 1 + 3
 
@@ -116,7 +116,7 @@ def test_the_boundary_stands_between_the_parts_alone() -> None:
 def test_no_template_can_learn_the_boundary(write: Write, name: str) -> None:
     template = write(f"{{{{ {name} }}}}")
     with pytest.raises(templates.CannotRender):
-        template.encode({}, links.SignedLinks(SIGNER.mail(EMAIL), "https://a.example", unsubscribes=True))
+        template.encode({}, links.SignedLinks(SIGNER.email(EMAIL), "https://a.example", unsubscribes=True))
 
 
 @pytest.mark.parametrize("name", LIBRARY.names())

@@ -29,10 +29,10 @@ def test_a_target_is_never_followed_when_it_is_no_web_address(write: Write, targ
 
 def test_a_mail_signs_what_it_links_to() -> None:
     signer, email = tokens.Signer([b"k" * 32]), UUID(int=7)
-    mail = links.SignedLinks(signer.mail(email), "https://us.example/mail", unsubscribes=True)
+    mail = links.SignedLinks(signer.email(email), "https://us.example/mail", unsubscribes=True)
     clicked = mail.clicked(2, "https://a.example")
     assert clicked == mail.clicked(2, "https://a.example")
     assert signer.read_clicked(clicked.removeprefix("https://us.example/mail/c/")).target == "https://a.example"
     assert signer.read_opened(mail.pixel.removeprefix("https://us.example/mail/o/").removesuffix(".gif")) == email
     assert signer.read_unsubscribe(mail.unsubscribe.removeprefix("https://us.example/mail/u/")) == email
-    assert links.SignedLinks(signer.mail(email), "https://us.example", unsubscribes=False).unsubscribe == ""
+    assert links.SignedLinks(signer.email(email), "https://us.example", unsubscribes=False).unsubscribe == ""

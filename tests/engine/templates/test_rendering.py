@@ -69,7 +69,7 @@ BODIES = st.lists(st.recursive(LEAVES, nested, max_leaves=6), max_size=5).map("\
 
 
 def signed_links() -> links.SignedLinks:
-    return links.SignedLinks(SIGNER.mail(EMAIL), SENDER.public_url, unsubscribes=True)
+    return links.SignedLinks(SIGNER.email(EMAIL), SENDER.public_url, unsubscribes=True)
 
 
 @given(

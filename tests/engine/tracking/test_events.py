@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from engine.delivery import early_events
 from engine.tracking import events
-from engine.tracking.events import Arrival
+from engine.tracking.events import IncomingEvent
 from errors import InvalidInput, NotFound
 from models import Event, ids
 from models.session import transaction
@@ -24,7 +24,9 @@ def stored(session: Session, email_id: UUID) -> list[Event]:
 def test_record_stores_an_event_as_it_was_reported(session: Session) -> None:
     email_id = mail(session).id
     link = {"link": 2, "url": "https://cadencia.example/roi"}
-    assert early_events.record(session, [Arrival(email_id, "clicked", NOW - HOUR, link, "human")], now=NOW) == [True]
+    assert early_events.record(session, [IncomingEvent(email_id, "clicked", NOW - HOUR, link, "human")], now=NOW) == [
+        True
+    ]
     [event] = stored(session, email_id)
     assert (event.event_type, event.source, event.event_data) == ("clicked", "human", link)
     assert (event.timestamp, event.received_at, event.applied_at, event.held) == (NOW - HOUR, NOW, None, False)
@@ -32,7 +34,7 @@ def test_record_stores_an_event_as_it_was_reported(session: Session) -> None:
 
 def test_record_takes_the_moment_of_receipt_when_none_is_given(session: Session) -> None:
     email_id = mail(session).id
-    early_events.record(session, [Arrival(email_id, "opened")], now=NOW)
+    early_events.record(session, [IncomingEvent(email_id, "opened")], now=NOW)
     assert [event.timestamp for event in stored(session, email_id)] == [NOW]
 
 
@@ -42,8 +44,8 @@ def test_record_stores_nothing_when_nothing_arrived(session: Session) -> None:
 
 def test_record_stores_the_same_event_once_when_it_comes_again(session: Session) -> None:
     email_id = mail(session).id
-    opened = Arrival(email_id, "opened", NOW - HOUR)
-    in_the_same_second = Arrival(email_id, "opened", NOW - HOUR + timedelta(milliseconds=999))
+    opened = IncomingEvent(email_id, "opened", NOW - HOUR)
+    in_the_same_second = IncomingEvent(email_id, "opened", NOW - HOUR + timedelta(milliseconds=999))
     assert early_events.record(session, [opened, in_the_same_second, opened], now=NOW) == [True, False, False]
     assert early_events.record(session, [opened], now=NOW + HOUR) == [False]
     assert len(stored(session, email_id)) == 1
@@ -62,22 +64,22 @@ def test_record_stores_the_same_event_once_when_it_comes_again(session: Session)
 def test_record_tells_events_apart_when_they_differ(session: Session, other: dict[str, object]) -> None:
     email_id = mail(session).id
     one = {"event_type": "clicked", "timestamp": NOW - HOUR, "data": {"link": 1}}
-    arrivals = [Arrival(email_id, **fields) for fields in (one, one | other)]  # type: ignore[arg-type]
+    arrivals = [IncomingEvent(email_id, **fields) for fields in (one, one | other)]  # type: ignore[arg-type]
     assert early_events.record(session, arrivals, now=NOW) == [True, True]
 
 
 def test_record_knows_an_event_by_its_key_when_its_moment_differs(session: Session) -> None:
     email_id = mail(session).id
-    arrivals = [Arrival(email_id, "replied", moment, key="<1@empresa.example>") for moment in (NOW, NOW - HOUR)]
+    arrivals = [IncomingEvent(email_id, "replied", moment, key="<1@empresa.example>") for moment in (NOW, NOW - HOUR)]
     assert early_events.record(session, arrivals, now=NOW) == [True, False]
 
 
 def test_record_clamps_a_timestamp_when_it_lies_in_the_future(session: Session) -> None:
     email_id = mail(session).id
-    early_events.record(session, [Arrival(email_id, "opened", NOW + HOUR)], now=NOW)
-    assert early_events.record(session, [Arrival(email_id, "opened", NOW + HOUR)], now=NOW + timedelta(minutes=1)) == [
-        False
-    ]
+    early_events.record(session, [IncomingEvent(email_id, "opened", NOW + HOUR)], now=NOW)
+    assert early_events.record(
+        session, [IncomingEvent(email_id, "opened", NOW + HOUR)], now=NOW + timedelta(minutes=1)
+    ) == [False]
     [event] = stored(session, email_id)
     assert event.timestamp == NOW
     assert datetime.fromisoformat(event.event_data["claimed_timestamp"]) == NOW + HOUR
@@ -86,26 +88,26 @@ def test_record_clamps_a_timestamp_when_it_lies_in_the_future(session: Session) 
 def test_record_refuses_a_timestamp_when_it_has_no_zone(session: Session) -> None:
     naive = NOW.replace(tzinfo=None)
     with pytest.raises(InvalidInput, match=r"timestamp: has no time zone.*2024-01-15T10:05:00Z"):
-        early_events.record(session, [Arrival(mail(session).id, "opened", naive)], now=NOW)
+        early_events.record(session, [IncomingEvent(mail(session).id, "opened", naive)], now=NOW)
 
 
 @pytest.mark.parametrize(("fields", "fault"), [(("read",), "event_type"), (("opened", NOW, {}, "robot"), "source")])
 def test_record_refuses_an_event_when_a_word_is_unknown(session: Session, fields: tuple[str], fault: str) -> None:
     with pytest.raises(InvalidInput, match=f"{fault}: unknown; one of .* is expected"):
-        early_events.record(session, [Arrival(mail(session).id, *fields)], now=NOW)
+        early_events.record(session, [IncomingEvent(mail(session).id, *fields)], now=NOW)
 
 
 def test_record_stores_nothing_when_one_mail_is_unknown(ledger: str) -> None:
     with transaction() as session:
         email_id = mail(session).id
     with pytest.raises(NotFound, match="email_id: 1 of 2 e-mails do not exist"), transaction() as session:
-        early_events.record(session, [Arrival(email_id, "opened"), Arrival(ids.new(), "opened")], now=NOW)
+        early_events.record(session, [IncomingEvent(email_id, "opened"), IncomingEvent(ids.new(), "opened")], now=NOW)
     with transaction() as session:
         assert stored(session, email_id) == []
 
 
 def test_store_leaves_unknown_mails_out(session: Session) -> None:
-    given = [events.entry(Arrival(each, "opened"), now=NOW) for each in (ids.new(), mail(session).id)]
+    given = [events.prepare(IncomingEvent(each, "opened"), now=NOW) for each in (ids.new(), mail(session).id)]
     assert early_events.store(session, given, now=NOW) == {given[1].dedupe_key}
 
 
@@ -113,20 +115,20 @@ def test_store_leaves_unknown_mails_out(session: Session) -> None:
 def test_record_holds_what_needs_a_sending_when_there_was_none(session: Session, status: str) -> None:
     email_id = mail(session, status=status, sent_at=None).id
     kinds = ["opened", "clicked", "converted", "unsubscribed", "replied", "complained"]
-    early_events.record(session, [Arrival(email_id, kind) for kind in kinds], now=NOW)
+    early_events.record(session, [IncomingEvent(email_id, kind) for kind in kinds], now=NOW)
     assert {event.event_type for event in stored(session, email_id) if event.held} == {"opened", "clicked"}
 
 
 @pytest.mark.parametrize("status", ["sent", "in_doubt", "bounced", "complained"])
 def test_record_holds_nothing_when_the_mail_was_sent(session: Session, status: str) -> None:
     email_id = mail(session, status=status).id
-    early_events.record(session, [Arrival(email_id, "opened")], now=NOW)
+    early_events.record(session, [IncomingEvent(email_id, "opened")], now=NOW)
     assert [event.held for event in stored(session, email_id)] == [False]
 
 
 def test_release_frees_held_events_when_the_mail_was_sent(session: Session) -> None:
     sent, still = mail(session, status="sending"), mail(session, status="sending")
-    arrivals = [Arrival(sent.id, "opened"), Arrival(sent.id, "clicked"), Arrival(still.id, "opened")]
+    arrivals = [IncomingEvent(sent.id, "opened"), IncomingEvent(sent.id, "clicked"), IncomingEvent(still.id, "opened")]
     early_events.record(session, arrivals, now=NOW)
     session.execute(text("UPDATE emails SET status = 'sent' WHERE id = :id"), {"id": sent.id})
     assert events.release(session, [sent.id, still.id]) == 2
@@ -153,4 +155,4 @@ def test_record_waits_for_the_settling_when_it_comes_in_its_middle(ledger: str) 
 
 def _report_open(email_id: UUID) -> None:
     with transaction() as session:
-        early_events.record(session, [Arrival(email_id, "opened")], now=NOW)
+        early_events.record(session, [IncomingEvent(email_id, "opened")], now=NOW)

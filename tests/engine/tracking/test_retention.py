@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from engine.delivery import early_events
 from engine.engagement import reactions
 from engine.tracking import retention
-from engine.tracking.events import Arrival
+from engine.tracking.events import IncomingEvent
 from models import Email
 from models.session import transaction
 from tests.conftest import environment
@@ -21,7 +21,7 @@ SEEN = {"method": "GET", "agent": "Mozilla/5.0 (X11; Linux x86_64) Gecko/2010010
 
 
 def opened(session: Session, of: Mail, at: datetime, *, received_at: datetime | None = None) -> None:
-    early_events.record(session, [Arrival(of.id, "opened", at, SEEN)], now=received_at or at)
+    early_events.record(session, [IncomingEvent(of.id, "opened", at, SEEN)], now=received_at or at)
 
 
 def count(session: Session) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from engine.campaigns import campaigns
 from engine.delivery import early_events
 from engine.engagement import reactions
-from engine.tracking.events import Arrival
+from engine.tracking.events import IncomingEvent
 from local.demo import reconcile
 from local.mail.mailstore import Mailstore
 from models import ids
@@ -63,7 +63,7 @@ def react(message_id: str, event_type: str) -> None:
     email_id = ids.parse(message_id[1:33])
     assert email_id is not None
     with transaction() as session:
-        early_events.record(session, [Arrival(email_id, event_type, NOW, source="human")], now=NOW)
+        early_events.record(session, [IncomingEvent(email_id, event_type, NOW, source="human")], now=NOW)
     with transaction() as session:
         reactions.apply(session, now=NOW)
 

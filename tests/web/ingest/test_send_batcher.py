@@ -13,7 +13,7 @@ from models import Email
 from models import session as database
 from models.session import transaction
 from tests.conftest import environment
-from web.ingest.send_batcher import Intake, Taken
+from web.ingest.send_batcher import SendBatcher, StoredEmail
 
 
 def order(number: int, **changes: str) -> SendRequest:
@@ -28,36 +28,36 @@ def rows() -> dict[str, str]:
 
 
 def test_a_lone_call_is_stored_before_it_returns(ledger: str) -> None:
-    taken = Intake().take(order(1))
-    assert rows() == {taken.email_id.hex: "Hola"}
+    stored = SendBatcher().store(order(1))
+    assert rows() == {stored.email_id.hex: "Hola"}
 
 
 def test_every_call_gets_the_id_of_its_own_mail_in_fewer_commits_than_calls(ledger: str) -> None:
-    intake, commits = Intake(), []
+    batcher, commits = SendBatcher(), []
     event.listen(database.engine(), "commit", lambda _: commits.append(1))
     start = threading.Barrier(24)
 
-    def call(number: int) -> list[tuple[Taken, str]]:
+    def call(number: int) -> list[tuple[StoredEmail, str]]:
         start.wait()
-        return [(intake.take(order(number, subject=f"{number}/{turn}")), f"{number}/{turn}") for turn in range(20)]
+        return [(batcher.store(order(number, subject=f"{number}/{turn}")), f"{number}/{turn}") for turn in range(20)]
 
     with ThreadPoolExecutor(24) as pool:
         answers = [answer for mine in pool.map(call, range(24)) for answer in mine]
-    assert rows() == {taken.email_id.hex: subject for taken, subject in answers}
+    assert rows() == {stored.email_id.hex: subject for stored, subject in answers}
     assert len(answers) == 480
     assert len(commits) < 240
 
 
 def test_the_fault_of_one_is_not_that_of_those_beside_it(ledger: str) -> None:
     """What the ledger itself refuses, which no order that was checked holds: a template's name of 60 letters."""
-    intake, start = Intake(), threading.Barrier(12)
+    batcher, start = SendBatcher(), threading.Barrier(12)
 
     def call(number: int) -> bool:
         start.wait()
         for turn in range(10):
             bad = number == 0 and turn % 3 == 0
             try:
-                intake.take(order(number, template="x" * 60 if bad else "email_1_roi"))
+                batcher.store(order(number, template="x" * 60 if bad else "email_1_roi"))
             except DataError as error:
                 assert bad and "too long" in str(error)
             else:
@@ -69,14 +69,14 @@ def test_the_fault_of_one_is_not_that_of_those_beside_it(ledger: str) -> None:
     assert len(rows()) == 12 * 10 - 4
 
 
-def test_all_are_told_when_the_ledger_is_away_and_the_next_are_taken_when_it_is_back(ledger: str) -> None:
-    intake = Intake()
+def test_all_are_told_when_the_ledger_is_away_and_the_next_are_stored_when_it_is_back(ledger: str) -> None:
+    batcher = SendBatcher()
 
     def call(number: int) -> str:
         with pytest.raises(Unavailable) as told:
-            intake.take(order(number))
+            batcher.store(order(number))
         return str(told.value)
 
     with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"), ThreadPoolExecutor(8) as pool:
         assert set(pool.map(call, range(8))) == {"database: not reachable"}
-    assert intake.take(order(1)).email_id.hex in rows()
+    assert batcher.store(order(1)).email_id.hex in rows()

@@ -111,7 +111,7 @@ def test_hits_of_one_second_are_one_unless_someone_else_made_them(
     now = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
     seen = {"method": "GET", "agent": "a", "network": "other", "prefix": "0" * 16}
     others = [{**seen, name: "b"} for name in seen]
-    arrivals = [events.Arrival(email_id, "opened", now, data) for data in (seen, seen, *others)]
+    arrivals = [events.IncomingEvent(email_id, "opened", now, data) for data in (seen, seen, *others)]
     with transaction() as session:
         assert early_events.record(session, arrivals, now=now) == [True, False, True, True, True, True]
 

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from engine import clock
 from engine.delivery import early_events
-from engine.tracking.events import Arrival
+from engine.tracking.events import IncomingEvent
 from models.session import transaction
 from tests import bells
 from tests.conftest import environment
@@ -20,7 +20,7 @@ def report(opens: int) -> None:
     with transaction() as session:
         email_id, now = mail(session).id, clock.now()
         moments = [now - timedelta(seconds=second) for second in range(opens)]
-        early_events.record(session, [Arrival(email_id, "opened", moment) for moment in moments], now=now)
+        early_events.record(session, [IncomingEvent(email_id, "opened", moment) for moment in moments], now=now)
 
 
 def waiting() -> int:

@@ -1,4 +1,4 @@
-"""What is known is told with its source and date, contradicts itself nowhere, and is found fast."""
+"""Entries of known.toml have a source and a date, do not contradict each other, and classify their examples."""
 
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_network
@@ -19,49 +19,49 @@ ENTRIES = [*known.networks(), *known.agents()]
 DOCUMENT = (Path(__file__).parents[4] / "docs" / "tracking.md").read_text("utf-8")
 
 
-def test_every_entry_says_where_it_was_looked_up_and_when_or_that_it_was_not() -> None:
+def test_every_entry_has_a_source_and_a_date_or_is_general_knowledge() -> None:
     assert len(ENTRIES) > 50
     for entry in ENTRIES:
         assert entry.kind in known.KINDS and entry.matches and len(entry.source) > 10
         assert (entry.seen is None) == (entry.confidence == "general knowledge")
         assert entry.seen is None or (entry.confidence == "looked up" and entry.seen >= date(2026, 11, 24))
-    for told in (known.networks(), known.agents()):
-        assert len({entry.name for entry in told}) == len(told)
+    for entries in (known.networks(), known.agents()):
+        assert len({entry.name for entry in entries}) == len(entries)
 
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_ranges_do_not_overlap(version: int) -> None:
-    found = [(ip_network(match), entry.name) for entry in known.networks() for match in entry.matches]
-    found = sorted((one for one in found if one[0].version == version), key=lambda one: int(one[0][0]))
-    assert [(one, other) for one, other in pairwise(found) if one[0].overlaps(other[0])] == []
+    ranges = [(ip_network(match), entry.name) for entry in known.networks() for match in entry.matches]
+    ranges = sorted((one for one in ranges if one[0].version == version), key=lambda one: int(one[0][0]))
+    assert [(one, other) for one, other in pairwise(ranges) if one[0].overlaps(other[0])] == []
 
 
-def test_every_rule_and_kind_is_in_the_document() -> None:
+def test_every_rule_and_kind_is_documented() -> None:
     assert [name for name in (*(rule.name for rule in rules.ALL), *known.KINDS) if f"`{name}`" not in DOCUMENT] == []
     assert len({rule.name for rule in rules.ALL}) == len(rules.ALL) > 25
     assert all(rule.weight > 0 and rule.why and rule.says in ("human", "machine") for rule in rules.ALL)
 
 
-def test_what_was_not_looked_up_never_makes_a_machine_alone() -> None:
+def test_an_entry_that_was_not_looked_up_never_suffices_for_a_machine() -> None:
     unchecked = [entry for entry in ENTRIES if entry.seen is None]
     assert len(unchecked) > 20
     for entry in unchecked:
         agent, network = ("", entry.name) if entry in known.networks() else (_agent(entry), "other")
         hit = bots.Hit(UUID(int=1), "clicked", SENT + timedelta(hours=1), 0, agent=agent or CHROME, network=network)
-        [verdict] = bots.judge([hit], sent_at=SENT, crowds={})
-        assert verdict.source != "machine", (entry.name, verdict)
+        [classification] = bots.classify([hit], sent_at=SENT, bursts={})
+        assert classification.source != "machine", (entry.name, classification)
 
 
 def _agent(entry: known.Entry) -> str:
-    """An agent that only this entry tells anything of."""
+    """Return an agent that only this entry matches."""
     part = entry.matches[0]
     return part.removeprefix("^").removesuffix("$") + ("" if part.endswith("$") else "1.0")
 
 
-def test_what_was_not_looked_up_still_counts_beside_other_signs() -> None:
+def test_an_entry_that_was_not_looked_up_counts_beside_other_rules() -> None:
     hit = bots.Hit(UUID(int=1), "clicked", SENT + timedelta(seconds=5), 0, agent=CHROME, network="symantec-cloud")
-    [verdict] = bots.judge([hit], sent_at=SENT, crowds={})
-    assert verdict == (hit.id, "machine", ("unchecked-network", "fast"))
+    [classification] = bots.classify([hit], sent_at=SENT, bursts={})
+    assert classification == (hit.id, "machine", ("unchecked-network", "fast"))
 
 
 def test_speed_alone_is_no_proof() -> None:
@@ -78,8 +78,8 @@ def test_speed_alone_is_no_proof() -> None:
     ],
 )  # fmt: skip
 def test_an_address_is_in_the_class_of_its_range(address: str, name: str) -> None:
-    found = networks.parsed(address)
-    assert found is not None and networks.classify(found) == name
+    parsed = networks.parsed(address)
+    assert parsed is not None and networks.classify(parsed) == name
 
 
 @pytest.mark.parametrize(

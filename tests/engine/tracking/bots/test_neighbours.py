@@ -1,4 +1,4 @@
-"""What hits say of each other: told from indexes, and the same as by holding each against each."""
+"""The indexed rules about neighbours give the same as comparing each hit with each."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -41,15 +41,15 @@ HITS = st.lists(
 
 
 def each_by_each(hit: Hit, hits: list[Hit]) -> Iterator[Rule]:
-    """The rules by their words, however long it takes."""
+    """Yield the rules by their definition, in quadratic time."""
     own, place = traits.of(hit), (hit.network, hit.prefix)
     others = [(one, abs((one.at - hit.at).total_seconds())) for one in hits if one is not hit]
     scans = [(one, gap) for one, gap in others if traits.of(one).weight >= rules.MACHINE_FROM]
     clicks = [(one, gap) for one, gap in others if one.kind == "clicked"]
     if hit.kind == "clicked":
-        at_once = len({hit.link, *(one.link for one, gap in clicks if gap <= 1)})
-        if at_once > 1:
-            yield rules.LINKS_AT_ONCE if at_once > 3 else rules.SOME_LINKS
+        together = len({hit.link, *(one.link for one, gap in clicks if gap <= 1)})
+        if together > 1:
+            yield rules.LINKS_AT_ONCE if together > 3 else rules.SOME_LINKS
         if len({hit.link, *(one.link for one, gap in clicks if gap <= 60)}) >= 4:
             yield rules.SWEEP
     if any(gap <= 1 and one.kind != hit.kind and (one.network, one.prefix) == place for one, gap in others):
@@ -73,6 +73,6 @@ def each_by_each(hit: Hit, hits: list[Hit]) -> Iterator[Rule]:
 
 
 @given(HITS)
-def test_company_says_what_holding_each_against_each_does(hits: list[Hit]) -> None:
-    together = neighbours.Company(hits)
-    assert [list(together.of(hit)) for hit in hits] == [list(each_by_each(hit, hits)) for hit in hits]
+def test_indexed_rules_equal_a_comparison_of_each_with_each(hits: list[Hit]) -> None:
+    indexed = neighbours.Neighbours(hits)
+    assert [list(indexed.rules_of(hit)) for hit in hits] == [list(each_by_each(hit, hits)) for hit in hits]

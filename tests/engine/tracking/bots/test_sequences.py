@@ -1,6 +1,6 @@
-"""Labelled sequences of hits: what people and machines do, as documented or as their ways make it likely.
+"""Labelled sequences of hits of people and machines, from documentation or from plausible behaviour.
 
-The labels tell the truth, not what the rules can see. `-s` prints the confusion matrix.
+A label is the true source, which the rules may be unable to detect. `-s` prints the confusion matrix.
 """
 
 import json
@@ -17,11 +17,11 @@ from engine.tracking.bots import sequences
 FILES = sorted((Path(__file__).parent / "sequences").glob("*.jsonl"))
 OBSERVER = bots.Observer(b"k" * 32, "hashed")
 
-# Where rules and labels disagree and nothing that is observed could mend it, as (sequence, hit).
-TAKEN_FOR_MACHINES = {
+# Known errors that no observed property could avoid, as (sequence, hit).
+HUMANS_AS_MACHINES = {
     ("fast, and by a VPN", 0),
 }
-MOVES_FLAGS_THOUGH_A_MACHINE = {
+MACHINES_THAT_SET_FLAGS = {
     ("a patient scanner with one link", 0),
     ("a gateway without a name follows its three links", 0),
     ("a gateway without a name follows its three links", 1),
@@ -37,57 +37,57 @@ def read(observer: bots.Observer = OBSERVER) -> Iterator[sequences.Sequence]:
 
 
 def wrong(label: str, observer: bots.Observer = OBSERVER) -> set[tuple[str, int]]:
-    """The hits with this label that are treated as the other kind: what is unknown moves flags as a human does."""
-    found = set()
+    """Return the misclassified hits with this label; unknown counts as human, as it sets flags, too."""
+    errors = set()
     for sequence in read(observer):
-        for number, verdict in enumerate(sequence.judged()):
-            if sequence.labels[number] == label and (verdict.source == "machine") != (label == "machine"):
-                found.add((sequence.name, number))
-    return found
+        for number, each in enumerate(sequence.classified()):
+            if sequence.labels[number] == label and (each.source == "machine") != (label == "machine"):
+                errors.add((sequence.name, number))
+    return errors
 
 
-def test_the_table_is_large_and_says_why() -> None:
-    told = [json.loads(line) for file in FILES for line in file.read_text("utf-8").splitlines()]
-    assert len(told) >= 80 and len({one["name"] for one in told}) == len(told)
-    assert all(one["why"] for one in told)
+def test_sequences_are_many_and_state_their_reason() -> None:
+    lines = [json.loads(line) for file in FILES for line in file.read_text("utf-8").splitlines()]
+    assert len(lines) >= 80 and len({line["name"] for line in lines}) == len(lines)
+    assert all(line["why"] for line in lines)
     assert all(all(sequence.labels) for sequence in read())
 
 
-def test_no_reader_is_taken_for_a_machine_but_those_known() -> None:
-    assert wrong("human") == TAKEN_FOR_MACHINES
+def test_no_human_is_classified_as_a_machine_except_known_errors() -> None:
+    assert wrong("human") == HUMANS_AS_MACHINES
 
 
-def test_no_machine_moves_flags_but_those_known() -> None:
-    assert wrong("machine") == MOVES_FLAGS_THOUGH_A_MACHINE
+def test_no_machine_sets_flags_except_known_errors() -> None:
+    assert wrong("machine") == MACHINES_THAT_SET_FLAGS
 
 
-def test_verdicts_agree_with_labels() -> None:
+def test_classifications_agree_with_labels() -> None:
     pairs = [
-        (label, verdict.source)
+        (label, each.source)
         for sequence in read()
-        for label, verdict in zip(sequence.labels, sequence.judged(), strict=True)
+        for label, each in zip(sequence.labels, sequence.classified(), strict=True)
     ]
     print(f"\n{sequences.confusion(pairs)}\n{len(pairs)} hits in {len(list(read()))} sequences")
     assert sum(label == source for label, source in pairs) / len(pairs) > 0.85
     assert sum((label == "machine") == (source == "machine") for label, source in pairs) / len(pairs) > 0.95
 
 
-def test_a_prefix_in_clear_gives_the_same_verdicts_as_its_hash() -> None:
-    in_clear = [sequence.judged() for sequence in read(bots.Observer(b"", "truncated"))]
-    assert in_clear == [sequence.judged() for sequence in read()]
+def test_a_prefix_in_clear_gives_the_same_classifications_as_its_hash() -> None:
+    in_clear = [sequence.classified() for sequence in read(bots.Observer(b"", "truncated"))]
+    assert in_clear == [sequence.classified() for sequence in read()]
 
 
-def test_without_prefixes_only_what_needs_them_is_missed() -> None:
+def test_without_prefixes_only_bursts_are_missed() -> None:
     blind = bots.Observer(b"", "none")
-    missed = {name for name, _ in wrong("machine", blind) - MOVES_FLAGS_THOUGH_A_MACHINE}
+    missed = {name for name, _ in wrong("machine", blind) - MACHINES_THAT_SET_FLAGS}
     assert missed == {"a gateway without a name empties its queue", "a gateway without a name, late"}
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_order_and_repeats_change_nothing(seed: int) -> None:
+def test_order_and_repetition_change_nothing(seed: int) -> None:
     chance = random.Random(seed)
     for sequence in read():
         hits = list(sequence.hits) * 2
         chance.shuffle(hits)
-        told = {(one.id, one.source, one.reasons) for one in replace(sequence, hits=tuple(hits)).judged()}
-        assert told == {(one.id, one.source, one.reasons) for one in sequence.judged()}
+        shuffled = {(one.id, one.source, one.reasons) for one in replace(sequence, hits=tuple(hits)).classified()}
+        assert shuffled == {(one.id, one.source, one.reasons) for one in sequence.classified()}
