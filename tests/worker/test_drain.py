@@ -19,7 +19,7 @@ from engine.audience import addresses
 from engine.delivery import audit, claim, outbox
 from engine.delivery.claim import Claimant
 from engine.delivery.recorder import Recorder
-from engine.delivery.smtp import prefetch
+from engine.delivery.smtp.prefetch import PrefetchSizes
 from engine.messages import compose, variables
 from local.mail.mailstore import Mailstore
 from models import ids
@@ -223,7 +223,8 @@ def test_messages_are_prefetched_within_a_limit(inbox: Mailstore) -> None:
     assert statuses(email_ids) == ["sent"] * count
     assert composer.waiting == 0
     size = max(len(mail.raw) for mail in inbox.since(0)) - 100  # without the headers of the mail server
-    most = (prefetch._AHEAD_BYTES + prefetch._IN_A_ROW_BYTES) // size + 1 + settings.current().smtp_connections
+    sizes = PrefetchSizes()
+    most = (sizes.limit + sizes.block) // size + 1 + settings.current().smtp_connections
     assert 2 < composer.waiting_most <= most < count
 
 

@@ -1,46 +1,26 @@
-"""One send: messages handed out to connections as these get free, until every message has its outcome."""
+"""The event loop of one send: distributes messages to connections until every message has its outcome."""
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable
 
-from engine.delivery import replies
-from engine.delivery.outcomes import Outcome, Phase, Sent, Untried
-from engine.delivery.smtp.envelope import Envelope, OutgoingMessage
-from engine.delivery.smtp.handshake import Opening
+from engine.delivery.outcomes import Outcome
+from engine.delivery.smtp.handshake import Handshake
+from engine.delivery.smtp.message_queue import MessageQueue
 from engine.delivery.smtp.pool import Pool
-from engine.delivery.smtp.prefetch import Prefetch
 from engine.delivery.smtp.relay import RelayUnavailable
-from engine.delivery.smtp.reply_parser import is_plain
 from engine.delivery.smtp.session import Session
-from engine.delivery.smtp.wire import Lost
+from engine.delivery.smtp.wire import ConnectionLost
 
-_TRIES = 3  # of one message within a batch, and of the relay before a batch gives up
+_MAX_FAILURES = 3  # of the relay in a row, before a batch gives up
 _SWEEP_S = 0.5
-_HELD_S = 0.005  # how soon to ask again for a message when none may go
-_ANSWER = Phase.ANSWER  # looking a member up costs as much as a call
-
-
-class Log(Protocol):
-    """The flight recorder, as the wire sees it. What it raises ends the batch on the spot."""
-
-    def complete(self, slot: int) -> None:
-        """Called once for a message, before the write that can carry its final dot."""
-
-    def answered(self, slot: int, code: int, reply: bytes, ms: int, phase: int) -> None:
-        """Called once for a message, when the reply that decides about it has been read.
-
-        `reply` holds no address; `ms` is unix time in milliseconds.
-        """
 
 
 class StopSending(Exception):
-    """Raised by a `tick` that wants its batch to end now: what is unanswered comes back in doubt."""
+    """Raised by a `tick` to end its batch now: messages without a reply are then in doubt."""
 
 
 class Interrupted(Exception):
-    """The messages ended in an error, which is the cause; `outcomes` holds all that were taken before it."""
+    """Composing raised an error, which is the cause; `outcomes` holds the messages composed before it."""
 
     def __init__(self, outcomes: dict[int, Outcome]) -> None:
         super().__init__(f"composing failed after {len(outcomes)} messages")
@@ -48,241 +28,123 @@ class Interrupted(Exception):
 
 
 class Batch:
-    """The desk of one send: hands out messages, collects outcomes, watches the clock."""
+    """Sends the messages of one queue over the connections of a pool."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        envelope: Envelope,
-        log: Log,
-        *,
-        tick: Callable[[], object] | None = None,
-        pace: Callable[[], float] | None = None,
-    ) -> None:
-        self.envelope = envelope
+    def __init__(self, pool: Pool, queue: MessageQueue, tick: Callable[[], object] | None = None) -> None:
         self._pool = pool
-        self._messages: Iterator[OutgoingMessage | None] = iter(())
-        self.complete = log.complete  # as a session asks it: before the write that may carry a final dot
-        self._answered = log.answered
+        self._queue = queue
         self._tick = tick
-        self._pace = pace
-        self._ahead: Prefetch | None = None
-        self._held_until = 0.0  # no message may be taken before
-        self._outcomes: dict[int, Outcome] = {}
-        self._waiting: deque[OutgoingMessage] = deque()  # taken from `messages`, and on no connection now
-        self._tries: Counter[int] = Counter()
-        self._has_ended = False  # `messages` gave all it has
-        self._is_held = False  # `messages` has none that may go just now
-        self._error: Exception | None = None
-        self._is_staffed = False  # every free connection is at work, every wanted one on its way
         limits = pool.limits
         self._sweep_s = min(_SWEEP_S, limits.pause_s, limits.command_timeout_s / 2, limits.dot_timeout_s / 2)
-        self._next_sweep = self._wake_at = time.monotonic() + self._sweep_s
+        self._next_sweep = queue.wake_at = time.monotonic() + self._sweep_s
 
-    def run(self, messages: Iterable[OutgoingMessage | None]) -> dict[int, Outcome]:
-        """Send `messages`; every one of them has its outcome then. Raises Interrupted. To be called once."""
-        self._messages = iter(messages)
-        self._ahead = messages if isinstance(messages, Prefetch) else None
+    def run(self) -> dict[int, Outcome]:
+        """Send all messages and return the outcome of each, by slot. Call this once. Raises Interrupted."""
         try:
             return self._run()
         finally:
-            # A connection that ended keeps its last desk until the garbage is collected, many batches later.
-            self._messages, self._outcomes, self._tick, self._ahead = iter(()), {}, None, None
+            self._queue.clear()
 
     def _run(self) -> dict[int, Outcome]:
+        queue, pool = self._queue, self._pool
         try:
-            self._look_ahead(self._pool.limits.connections if self._pace is None else 1)
-            while self._is_staffed or self._staff():
-                self._turn()
+            queue.fill(1 if queue.is_paced else pool.limits.connections)
+            while queue.is_distributed or self._distribute():
+                self._poll()
         except StopSending:
             self._stop()
         except BaseException:
-            self._pool.abort()
+            pool.abort()
             raise
-        self._pool.abandon_openings()
-        if any(session.has_proved_itself for session in self._pool.sessions):
-            self._pool.works()
-        if self._error is not None:
-            raise Interrupted(self._outcomes) from self._error
-        return self._outcomes
+        pool.abandon_handshakes()
+        if any(session.has_worked for session in pool.sessions):
+            pool.record_success()
+        if queue.error is not None:
+            raise Interrupted(queue.outcomes) from queue.error
+        return queue.outcomes
 
-    # What a session asks of its desk.
-
-    def take(self) -> OutgoingMessage | None:
-        """The next message; None when there is none now."""
-        if not self._waiting and self._pace is None and (message := self._fetch()) is not None:
-            return message
-        if (self._waiting or self._look_ahead(1)) and (self._pace is None or self._may_take(self._pace)):
-            return self._waiting.popleft()
-        self._is_staffed = False
-        return None
-
-    def accept(self, message: OutgoingMessage, text: bytes) -> None:
-        """Mark and keep that the server took a message; `text` is its plain words."""
-        at_ms = time.time_ns() // 1_000_000
-        self._answered(message.slot, 250, text, at_ms, _ANSWER)
-        self._outcomes[message.slot] = Sent(text.decode("ascii"), at_ms)
-
-    def decide(self, message: OutgoingMessage, phase: Phase, code: int, text: bytes) -> bool:
-        """Mark and keep what a reply means for a message; False when it is about the connection alone."""
-        if code == 250 and is_plain(text):
-            self.accept(message, text)
-            return True
-        at_ms = time.time_ns() // 1_000_000
-        words = text.decode("utf-8", "replace")  # what names a recipient outside ASCII is to be found in it
-        outcome = replies.classify(phase, code, words, recipient=message.recipient, at_ms=at_ms)
-        if isinstance(outcome, Untried):
-            return False
-        self._answered(message.slot, code, outcome.response.encode("ascii", "replace"), at_ms, phase)
-        self._outcomes[message.slot] = outcome
-        return True
-
-    def settle(self, message: OutgoingMessage, outcome: Outcome) -> None:
-        """What became of a message, where no reply says it."""
-        self._outcomes[message.slot] = outcome
-
-    def give_back(self, message: OutgoingMessage, why: str) -> None:
-        """This message was not tried: another connection may take it, but not for ever."""
-        self._tries[message.slot] += 1
-        if self._tries[message.slot] < _TRIES and self._error is None:
-            self._waiting.appendleft(message)
-        else:
-            self._outcomes[message.slot] = Untried(why)
-
-    # The loop.
-
-    def _turn(self) -> None:
-        """Wait for the wires, at most until there is something else to do, and let each do what it can."""
-        readiness, ahead = self._pool.readiness, self._ahead
-        if ahead is not None and ahead.wants_more:
+    def _poll(self) -> None:
+        """Wait for network events, at most until `wake_at`, and handle them. Compose messages instead of waiting."""
+        queue, readiness = self._queue, self._pool.readiness
+        prefetch = queue.prefetch
+        if prefetch is not None and prefetch.wants_more:
             ready = readiness.poll(0)
             if not ready:
-                self._meanwhile(ahead)
+                queue.compose_ahead(prefetch)
         else:
-            ready = readiness.poll(max(0.0, self._wake_at - time.monotonic()))
+            ready = readiness.poll(max(0.0, queue.wake_at - time.monotonic()))
         for fd, mask in ready:
             wire = readiness.wires[fd]
             try:
-                wire.turn(mask)
-            except (Lost, RelayUnavailable) as error:
+                wire.handle(mask)
+            except (ConnectionLost, RelayUnavailable) as error:
                 self._lost(wire.owner, error)
-        if self._pool.openings:
-            self._is_staffed = False
-        if time.monotonic() >= self._wake_at:
+        if self._pool.handshakes:
+            queue.is_distributed = False
+        if time.monotonic() >= queue.wake_at:
             self._wake()
 
-    def _meanwhile(self, ahead: Prefetch) -> None:
-        """All connections wait for answers: time to compose a little."""
-        try:
-            ahead.compose_more()
-        except Exception as error:  # noqa: BLE001  # as in `_fetch`
-            self._break_off(error)
-
     def _wake(self) -> None:
-        """The clock says that there is something to do: a sweep, or a message that may be taken now."""
-        self._is_staffed = False
+        """Distribute again, because a message may leave now or the time of a sweep has come."""
+        self._queue.is_distributed = False
         if time.monotonic() >= self._next_sweep:
             self._sweep()
-        self._wake_at = self._next_sweep
-
-    def _may_take(self, pace: Callable[[], float]) -> bool:
-        """Whether a message may be taken now; the pace is not asked again before the time it gave."""
-        now = time.monotonic()
-        if now >= self._held_until:
-            self._held_until = now + pace()
-        if now >= self._held_until:
-            return True
-        self._wake_at = min(self._wake_at, self._held_until)
-        return False
+        self._queue.wake_at = self._next_sweep
 
     def _sweep(self) -> None:
-        """What is done about once a second: the caller's tick, late replies, connections to try again."""
+        """Call the caller's tick, and end connections whose reply is late. Runs about twice a second."""
         if self._tick is not None:
             self._tick()
         now = time.monotonic()
         self._next_sweep = now + self._sweep_s
-        owners: list[Session | Opening] = [*self._pool.sessions, *self._pool.openings]
+        owners: list[Session | Handshake] = [*self._pool.sessions, *self._pool.handshakes]
         for owner in owners:
             if owner.is_overdue(now):
-                late = Lost("no answer in time")
+                late = ConnectionLost("no answer in time")
                 late.__cause__ = TimeoutError()
                 self._lost(owner, late)
 
-    def _staff(self) -> bool:
-        """Put free connections to work, open wanted ones; whether there is anything left to wait for."""
-        self._is_staffed = True
-        self._is_held = False
-        pool = self._pool
-        for opening in pool.openings[:]:
-            pool.admit(opening)
+    def _distribute(self) -> bool:
+        """Give messages to idle sessions and open missing connections. Return True if there is anything to wait for."""
+        queue, pool = self._queue, self._pool
+        queue.is_distributed = True
+        queue.is_held = False
+        for handshake in pool.handshakes[:]:
+            pool.admit(handshake)
         for session in pool.sessions[:]:
-            if session.is_idle and self._look_ahead(1):
-                self._begin(session)
-        if self._look_ahead(1) and not any(session.is_idle for session in pool.sessions):  # idle now: held by the pace
-            self._grow()
-        is_working = bool(pool.openings) or any(session.is_busy for session in pool.sessions)
-        if self._waiting and not is_working and pool.failures >= _TRIES:
-            self._give_up(str(pool.last_failure))
-        return is_working or bool(self._waiting) or self._is_held
+            if session.is_idle and queue.fill(1):
+                self._start(session)
+        if queue.fill(1) and not any(session.is_idle for session in pool.sessions):  # an idle one is held by the pace
+            self._open_connections()
+        is_working = bool(pool.handshakes) or any(session.is_busy for session in pool.sessions)
+        if queue.waiting and not is_working and pool.failures >= _MAX_FAILURES:
+            queue.give_up(str(pool.last_failure))
+        return is_working or bool(queue.waiting) or queue.is_held
 
-    def _begin(self, session: Session) -> None:
+    def _start(self, session: Session) -> None:
         try:
-            session.begin(self)
-        except Lost as error:
+            session.start(self._queue)
+        except ConnectionLost as error:
             self._lost(session, error)
 
-    def _grow(self) -> None:
-        """Open a connection for each message that waits, as far as the relay may be asked."""
-        while len(self._waiting) > len(self._pool.openings) and self._pool.may_start():
+    def _open_connections(self) -> None:
+        """Open a connection for each waiting message, as far as the pool allows it."""
+        while len(self._queue.waiting) > len(self._pool.handshakes) and self._pool.may_connect():
             try:
-                self._pool.start()
+                self._pool.connect()
             except RelayUnavailable as error:
-                self._pool.failed(error)
+                self._pool.record_failure(error)
 
-    def _lost(self, owner: Session | Opening, error: Lost | RelayUnavailable) -> None:
-        self._is_staffed = False
+    def _lost(self, owner: Session | Handshake, error: ConnectionLost | RelayUnavailable) -> None:
+        self._queue.is_distributed = False
         try:
             self._pool.lost(owner, error)
         except RelayUnavailable as failure:
-            self._pool.failed(failure)
-
-    def _look_ahead(self, count: int) -> bool:
-        """Take messages until `count` of them wait; whether any does."""
-        while len(self._waiting) < count and (message := self._fetch()) is not None:
-            self._waiting.append(message)
-        return bool(self._waiting)
-
-    def _fetch(self) -> OutgoingMessage | None:
-        """The next of the messages; None when none may go just now, and once they have ended, well or not."""
-        if self._has_ended:
-            return None
-        try:
-            for message in self._messages:
-                if message is None:
-                    self._is_held = True
-                    self._wake_at = min(self._wake_at, time.monotonic() + _HELD_S)
-                return message
-        except Exception as error:  # noqa: BLE001  # whatever composing raised: those in flight come first
-            self._break_off(error)
-        self._has_ended = True
-        return None
-
-    def _break_off(self, error: Exception) -> None:
-        """Composing failed: no message follows."""
-        self._error = error
-        self._has_ended = True
-        self._ahead = None
-        self._give_up("composing failed")
-
-    def _give_up(self, why: str) -> None:
-        """Every message that is on no connection goes back untried; why, if it ever was on one."""
-        while self._look_ahead(1):
-            slot = self._waiting.popleft().slot
-            self._outcomes[slot] = Untried(why if self._tries[slot] else "")
+            self._pool.record_failure(failure)
 
     def _stop(self) -> None:
         for session in self._pool.sessions[:]:
             if session.is_busy:
                 session.lost("stopped")
-                self._pool.forget(session)
-        self._give_up("stopped")
+                self._pool.discard(session)
+        self._queue.give_up("stopped")

@@ -1,45 +1,45 @@
-"""The kept connections to one relay: opened when wanted, closed when stale, left alone after failures."""
+"""The connections to one relay: opened on demand, kept for reuse, closed when idle, with a back-off after failures."""
 
 import time
 from dataclasses import replace
 
-from engine.delivery.smtp.handshake import Features, Opening
+from engine.delivery.smtp.handshake import Features, Handshake
 from engine.delivery.smtp.readiness import Readiness
 from engine.delivery.smtp.relay import Address, Limits, Reason, Relay, RelayUnavailable
 from engine.delivery.smtp.session import Session
-from engine.delivery.smtp.wire import Lost
+from engine.delivery.smtp.wire import ConnectionLost
 
-_LONGEST_PAUSE = 30  # times the first one
-_GOODBYE_S = 2.0
-_ADDRESSES_S = 60.0
+_MAX_PAUSE_FACTOR = 30  # of the first pause
+_QUIT_TIMEOUT_S = 2.0
+_RESOLVE_EVERY_S = 60.0
 
 
 class Pool:
-    """Connections on their way (`openings`) and open ones (`sessions`), watched together.
+    """Connections being opened (`handshakes`) and open ones (`sessions`) of one relay.
 
-    After a failure the relay is left alone for 1 s, then 2, 4 … 30 s, and tried by one connection at a
-    time, until a message is decided again (R16).
+    After a failure it connects again after 1 s, then 2, 4 … 30 s, one connection at a time, until the relay decides
+    about a message again (R16).
     """
 
     def __init__(self, relay: Relay, limits: Limits) -> None:
         self.limits = limits
         self.readiness = Readiness()
         self.sessions: list[Session] = []
-        self.openings: list[Opening] = []
+        self.handshakes: list[Handshake] = []
         self.features = Features()
         self.failures = 0  # in a row
         self.last_failure: RelayUnavailable | None = None
         self._paused_until = 0.0
-        self._crowded_until = 0.0
+        self._full_until = 0.0
         self._relay = relay
         self._addresses: list[Address] = []
         self._addresses_until = 0.0
         if relay.ca_file is not None:
-            relay.tls_context()  # a file that cannot be read is known now, not in the middle of a batch
+            relay.tls_context()  # so that an unreadable file is an error now, not in the middle of a batch
 
     def open(self) -> None:
-        """Have at least one open connection. Waits for it; raises RelayUnavailable."""
-        self.reap()
+        """Ensure one open connection, and wait for it. Raises RelayUnavailable."""
+        self.close_idle()
         if any(session.is_idle for session in self.sessions):
             return
         pause_s = self._paused_until - time.monotonic()
@@ -47,169 +47,169 @@ class Pool:
             why = self.last_failure.reason if self.last_failure else ""
             raise RelayUnavailable(Reason.PAUSED, why, retry_after_s=pause_s)
         try:
-            self.start()
+            self.connect()
             while not self.sessions:
-                self._wait_for_opening()
+                self._wait_for_handshake()
         except RelayUnavailable as error:
-            error.retry_after_s = self.failed(error)
+            error.retry_after_s = self.record_failure(error)
             raise
         finally:
-            self.abandon_openings()
+            self.abandon_handshakes()
 
-    def start(self) -> None:
-        """Set one more connection on its way. Raises RelayUnavailable when it fails at once."""
-        opening = Opening(
+    def connect(self) -> None:
+        """Start to open one more connection. Raises RelayUnavailable if that fails at once."""
+        handshake = Handshake(
             self._relay,
             self.readiness,
             addresses=self._resolve(),
             timeout_s=self.limits.connect_timeout_s,
         )
-        self.openings.append(opening)
+        self.handshakes.append(handshake)
 
-    def admit(self, opening: Opening) -> Session | None:
-        """The session an opening has become, once it takes mail."""
-        if opening.features is None:
+    def admit(self, handshake: Handshake) -> Session | None:
+        """Return the session of a finished handshake, None for an unfinished one."""
+        if handshake.features is None:
             return None
-        self.openings.remove(opening)
-        self.features = opening.features
-        session = Session(opening.wire, opening.features, self.limits)
+        self.handshakes.remove(handshake)
+        self.features = handshake.features
+        session = Session(handshake.wire, handshake.features, self.limits)
         self.sessions.append(session)
         return session
 
-    def may_start(self) -> bool:
-        """Whether another connection may be tried: in a bad time not before its pause, and one alone."""
+    def may_connect(self) -> bool:
+        """Return True if another connection may be opened; after a failure only after the pause, and only one."""
         now = time.monotonic()
-        if self.failures and (self.openings or now < self._paused_until):
+        if self.failures and (self.handshakes or now < self._paused_until):
             return False
-        if self.sessions and now < self._crowded_until:
+        if self.sessions and now < self._full_until:
             return False
-        staying = sum(not session.is_leaving for session in self.sessions)
-        return staying + len(self.openings) < self.limits.connections
+        remaining = sum(not session.is_quitting for session in self.sessions)
+        return remaining + len(self.handshakes) < self.limits.connections
 
-    def lost(self, owner: Session | Opening, error: Lost | RelayUnavailable) -> None:
-        """A connection ended with `error`: let it say what that means. Raises RelayUnavailable."""
-        if isinstance(owner, Opening):
-            self._lost_opening(owner, error)
+    def lost(self, owner: Session | Handshake, error: ConnectionLost | RelayUnavailable) -> None:
+        """Handle the loss of a connection. Raises RelayUnavailable if it means that the relay cannot be used."""
+        if isinstance(owner, Handshake):
+            self._lost_handshake(owner, error)
             return
-        self._hear_out(owner, error)
-        self.forget(owner)
-        if owner.has_proved_itself:
-            self.works()
-        elif not owner.is_leaving:
+        self._read_final_reply(owner, error)
+        self.discard(owner)
+        if owner.has_worked:
+            self.record_success()
+        elif not owner.is_quitting:
             raise RelayUnavailable(Reason.DROPPED, str(error)) from error
 
-    def failed(self, error: RelayUnavailable) -> float:
-        """Note a failure of the relay; the seconds it is left alone for."""
-        if any(session.has_proved_itself for session in self.sessions):
-            # It works, but takes no more connections of ours than it has.
-            self._crowded_until = time.monotonic() + self.limits.pause_s * _LONGEST_PAUSE
+    def record_failure(self, error: RelayUnavailable) -> float:
+        """Record a failure of the relay. Return the seconds until it may be tried again."""
+        if any(session.has_worked for session in self.sessions):
+            # The relay works, but accepts no further connection from us.
+            self._full_until = time.monotonic() + self.limits.pause_s * _MAX_PAUSE_FACTOR
             return 0.0
-        pause_s = self.limits.pause_s * min(1 << self.failures, _LONGEST_PAUSE)
+        pause_s = self.limits.pause_s * min(1 << self.failures, _MAX_PAUSE_FACTOR)
         self.failures += 1
         self.last_failure = error
         self._paused_until = time.monotonic() + pause_s
         return pause_s
 
-    def works(self) -> None:
-        """Note that the relay does its work."""
+    def record_success(self) -> None:
+        """Record that the relay works, which ends the back-off."""
         self.failures = 0
         self._paused_until = 0.0
 
-    def reap(self) -> None:
-        """Close idle connections that are past their time, and those their server has closed or spoken on."""
-        self._drop_spoken()
+    def close_idle(self) -> None:
+        """Close connections that were idle too long, and those that the server closed or sent something on."""
+        self._discard_readable()
         oldest = time.monotonic() - self.limits.idle_s
-        for session in [session for session in self.sessions if session.is_leaving]:
-            self.forget(session)
-        self._say_goodbye([session for session in self.sessions if session.last_used < oldest])
+        for session in [session for session in self.sessions if session.is_quitting]:
+            self.discard(session)
+        self._quit([session for session in self.sessions if session.last_used < oldest])
 
     def limit_connections(self, connections: int) -> None:
-        """Have at most so many connections from now on; idle ones that are too many are closed."""
+        """Use at most so many connections from now on, and close idle ones beyond that."""
         if connections != self.limits.connections:
             self.limits = replace(self.limits, connections=connections)
-            self._say_goodbye([session for session in self.sessions if session.is_idle][connections:])
+            self._quit([session for session in self.sessions if session.is_idle][connections:])
 
-    def forget(self, session: Session) -> None:
-        """This session is over."""
+    def discard(self, session: Session) -> None:
+        """Close a session and remove it."""
         session.wire.close()
         if session in self.sessions:
             self.sessions.remove(session)
 
-    def abandon_openings(self) -> None:
-        """Give up every connection that is still on its way."""
-        for opening in self.openings:
-            opening.wire.close()
-        self.openings.clear()
+    def abandon_handshakes(self) -> None:
+        """Close every connection that is still being opened."""
+        for handshake in self.handshakes:
+            handshake.wire.close()
+        self.handshakes.clear()
 
     def abort(self) -> None:
-        """Close everything at once, in whatever state."""
-        self.abandon_openings()
+        """Close everything at once, in any state."""
+        self.abandon_handshakes()
         for session in list(self.sessions):
-            self.forget(session)
+            self.discard(session)
 
     def close(self) -> None:
-        """Say QUIT on every idle connection, wait a moment for the answers, close all."""
-        self.abandon_openings()
-        self._say_goodbye([session for session in self.sessions if session.is_idle])
+        """Send QUIT on every idle connection, wait up to 2 s for the replies, and close all."""
+        self.abandon_handshakes()
+        self._quit([session for session in self.sessions if session.is_idle])
         self.abort()
 
-    def _lost_opening(self, opening: Opening, error: Lost | RelayUnavailable) -> None:
-        """Let it dial its next address; where there is none, it is over. Raises RelayUnavailable."""
+    def _lost_handshake(self, handshake: Handshake, error: ConnectionLost | RelayUnavailable) -> None:
+        """Let a handshake try its next address, or end it if there is none. Raises RelayUnavailable."""
         try:
             if isinstance(error, RelayUnavailable):
                 raise error
-            opening.lost(error)
+            handshake.lost(error)
         except RelayUnavailable:
-            opening.wire.close()
-            self.openings.remove(opening)
+            handshake.wire.close()
+            self.handshakes.remove(handshake)
             raise
 
-    def _hear_out(self, session: Session, error: Lost | RelayUnavailable) -> None:
-        """Use what the server said before the connection broke, then settle the messages on it."""
+    def _read_final_reply(self, session: Session, error: ConnectionLost | RelayUnavailable) -> None:
+        """Handle the last replies of a broken connection, then record the outcomes of its messages."""
         why = str(error)
-        if isinstance(error.__cause__, OSError) and (words := session.wire.last_words()):
+        if isinstance(error.__cause__, OSError) and (data := session.wire.read_rest()):
             try:
-                session.arrived(words)
-            except Lost as farewell:
-                why = str(farewell)
+                session.received(data)
+            except ConnectionLost as closed:
+                why = str(closed)
         session.lost(why)
 
     def _resolve(self) -> list[Address]:
-        """The relay's addresses; looking them up blocks, so it is done once a minute at most."""
+        """Return the relay's addresses. The lookup blocks, so it is repeated once a minute at most."""
         now = time.monotonic()
         if now >= self._addresses_until:
             self._addresses = self._relay.addresses()
-            self._addresses_until = now + _ADDRESSES_S
+            self._addresses_until = now + _RESOLVE_EVERY_S
         return self._addresses
 
-    def _wait_for_opening(self) -> None:
+    def _wait_for_handshake(self) -> None:
         for wire, mask in self.readiness.wait(0.25):
-            opening = wire.owner
+            handshake = wire.owner
             try:
-                wire.turn(mask)
-            except (Lost, RelayUnavailable) as error:
-                self.lost(opening, error)
+                wire.handle(mask)
+            except (ConnectionLost, RelayUnavailable) as error:
+                self.lost(handshake, error)
             else:
-                self.admit(opening)
-        for opening in self.openings:
-            if opening.is_overdue(time.monotonic()):
+                self.admit(handshake)
+        for handshake in self.handshakes:
+            if handshake.is_overdue(time.monotonic()):
                 raise RelayUnavailable(Reason.TIMEOUT)
 
-    def _say_goodbye(self, leaving: list[Session]) -> None:
-        for session in leaving:
+    def _quit(self, quitting: list[Session]) -> None:
+        for session in quitting:
             try:
                 session.quit()
-            except Lost:
-                self.forget(session)
-        deadline = time.monotonic() + _GOODBYE_S
-        while any(session.wire.is_open for session in leaving) and time.monotonic() < deadline:
-            self._drop_spoken(wait_s=0.1)
-        for session in leaving:
-            self.forget(session)
+            except ConnectionLost:
+                self.discard(session)
+        deadline = time.monotonic() + _QUIT_TIMEOUT_S
+        while any(session.wire.is_open for session in quitting) and time.monotonic() < deadline:
+            self._discard_readable(wait_s=0.1)
+        for session in quitting:
+            self.discard(session)
 
-    def _drop_spoken(self, *, wait_s: float = 0.0) -> None:
-        """Drop every connection the server spoke on (or closed) while none of ours was awaiting a word."""
+    def _discard_readable(self, *, wait_s: float = 0.0) -> None:
+        """Discard every connection that the server closed, or sent something on, while no reply was expected."""
         for wire, _ in self.readiness.wait(wait_s):
             for session in self.sessions[:]:
                 if session.wire is wire:
-                    self.forget(session)
+                    self.discard(session)

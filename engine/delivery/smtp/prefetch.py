@@ -1,70 +1,84 @@
-"""Messages composed ahead of the connections that take them."""
+"""Prefetch of messages: composed in blocks, ahead of the connections that take them."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from engine.delivery.smtp.envelope import OutgoingMessage
 
-# Messages are composed a few in a row: in turn with the sending of each, one drives the other from the caches, and a
-# sending process takes a tenth longer (measured against PostgreSQL's time in the same runs).
-_IN_A_ROW_BYTES = 262_144
-# While all connections wait for their answers a shorter row is composed, for an answer may come at any moment; and no
-# more than a few thousandths of a second's work, for what is composed and not sent was for nothing.
-_MEANWHILE_BYTES = 20_000
-_AHEAD_BYTES = 1_048_576
+
+@dataclass(frozen=True, slots=True)
+class PrefetchSizes:
+    """How many bytes are composed at once.
+
+    Composing one message at a time, in turn with sending, makes each evict the other from the processor's caches: a
+    sending process then takes a tenth longer (measured against PostgreSQL's time in the same runs). While all
+    connections wait for replies a smaller block is composed, because a reply may arrive at any moment. The limit is a
+    few milliseconds of work, because what is composed and not sent is lost.
+    """
+
+    block: int = 262_144
+    block_while_waiting: int = 20_000
+    limit: int = 1_048_576
 
 
 class Prefetch:
-    """Messages in the order of `turns`, iterated once; `compose` returns None for a message that cannot be sent.
+    """Messages in the order of `slots`, iterated once; `compose` returns None for a message that cannot be sent.
 
-    None among the turns says that it is nobody's just now, and so it does among the messages.
+    None among the slots means that no message may leave just now; it is passed on as None.
     """
 
-    def __init__(self, turns: Iterable[int | None], compose: Callable[[int], OutgoingMessage | None]) -> None:
-        self._turns = iter(turns)
+    def __init__(
+        self,
+        slots: Iterable[int | None],
+        compose: Callable[[int], OutgoingMessage | None],
+        sizes: PrefetchSizes = PrefetchSizes(),
+    ) -> None:
+        self._slots = iter(slots)
         self._compose = compose
+        self._sizes = sizes
         self._ready: deque[OutgoingMessage | None] = deque()
-        self._bytes = 0  # of those
-        # Turns that depend on the moment are taken when a connection asks, and not before.
-        self._may_run_ahead = isinstance(turns, Sequence)
+        self._ready_bytes = 0
+        # An order that depends on the moment must be asked only when a connection takes a message.
+        self._may_run_ahead = isinstance(slots, Sequence)
 
     @property
     def wants_more(self) -> bool:
-        """Whether there is something to gain by composing more, before anybody asks for it."""
-        return self._may_run_ahead and self._bytes < _AHEAD_BYTES
+        """Return True if composing more messages now, before a connection asks for them, is useful."""
+        return self._may_run_ahead and self._ready_bytes < self._sizes.limit
 
     def __iter__(self) -> Iterator[OutgoingMessage | None]:
-        """The messages as they are asked for; None while none may go."""
-        ready = self._ready
-        while ready or self._row(_IN_A_ROW_BYTES):
+        """Yield the messages as connections ask for them; None while none may leave."""
+        ready, block = self._ready, self._sizes.block
+        while ready or self._compose_block(block):
             message = ready.popleft()
             if message is not None:
-                self._bytes -= len(message.data)
+                self._ready_bytes -= len(message.data)
             yield message
 
     def compose_more(self) -> None:
-        """Compose a few; to be called when there is nothing else to do and `wants_more`."""
-        self._row(_MEANWHILE_BYTES)
+        """Compose a few messages. Call this when there is nothing else to do and `wants_more` is True."""
+        self._compose_block(self._sizes.block_while_waiting)
 
     def end(self) -> None:
-        """Give no more messages: those that nobody has taken stay as they were."""
-        self._turns = iter(())
+        """Yield no more messages; those that no connection has taken stay unsent."""
+        self._slots = iter(())
         self._ready.clear()
-        self._bytes, self._may_run_ahead = 0, False
+        self._ready_bytes, self._may_run_ahead = 0, False
 
-    def _row(self, most: int) -> bool:
-        """Compose messages of about `most` bytes; whether there is anything to give now."""
+    def _compose_block(self, max_bytes: int) -> bool:
+        """Compose messages of about `max_bytes`. Return True if there is anything to yield."""
         ready, compose, size = self._ready, self._compose, 0
-        for slot in self._turns:
+        for slot in self._slots:
             if slot is None:
                 ready.append(None)
                 break
             if message := compose(slot):
                 ready.append(message)
                 size += len(message.data)
-                if size >= most:
+                if size >= max_bytes:
                     break
         else:
             self._may_run_ahead = False
-        self._bytes += size
+        self._ready_bytes += size
         return bool(ready)

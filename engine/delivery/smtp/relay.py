@@ -1,4 +1,4 @@
-"""The mail server we hand messages to: where it is, how it is secured, how hard it may be used."""
+"""A mail server: its address and security from a URL, the limits of its use, and why it is unavailable."""
 
 import ipaddress
 import re
@@ -22,7 +22,7 @@ _OPTIONS = frozenset({"starttls", "auth", "ca", "helo"})
 
 
 class Reason(StrEnum):
-    """Why a relay could not be used; each names a different thing to mend."""
+    """Why a relay could not be used; each reason has a different remedy."""
 
     RESOLVE = "its name does not resolve"
     CONNECT = "no connection"
@@ -35,15 +35,14 @@ class Reason(StrEnum):
     CERTIFICATE = "its certificate was not accepted"
     AUTH = "it refused the credentials"
     AUTH_UNSAFE = "credentials may not be sent in clear"
-    GARBAGE = "it does not speak SMTP"
+    NOT_SMTP = "it does not speak SMTP"
     PAUSED = "it failed a moment ago"
 
 
 class RelayUnavailable(Unavailable):
-    """The relay cannot be used now: no message is to blame, none was tried.
+    """The relay cannot be used now. No message was tried, so none is charged an attempt.
 
-    `reason` says what failed, `code` is the server's (None where it said nothing); `retry_after_s` is how
-    long to leave it alone.
+    `code` is that of the server's reply, None without one. `retry_after_s` is how long to wait before a new try.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class RelayUnavailable(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one relay is used, and how long it is waited for (RFC 5321 section 4.5.3.2)."""
+    """Limits of the connections to one relay, and timeouts (RFC 5321 section 4.5.3.2)."""
 
     connections: int = 4
     messages_per_connection: int = 1_000
@@ -65,12 +64,12 @@ class Limits:
     connect_timeout_s: float = 30.0
     command_timeout_s: float = 300.0
     dot_timeout_s: float = 600.0
-    pause_s: float = 1.0  # after a failure of the relay; twice as long after the next, thirty times at most
+    pause_s: float = 1.0  # after a failure of the relay; doubled after each further one, up to thirty times
 
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """One mail server, as its URL tells; the password never shows in a repr or an error."""
+    """The address of one mail server, from a URL. The password never appears in a repr or an error."""
 
     host: str
     port: int
@@ -85,11 +84,11 @@ class Relay:
 
     @classmethod
     def from_url(cls, url: str) -> "Relay":
-        """Read `smtp://user:password@host:port?starttls=required|optional|off`, `smtps://…` or `lmtp://…`.
+        """Parse `smtp://user:password@host:port?starttls=required|optional|off`, `smtps://…` or `lmtp://…`.
 
-        Without `starttls`, TLS is required, except on this machine. Further options: `ca=/path.pem` (trust
-        this authority alone), `helo=our.name`, `auth=plaintext` (credentials in clear, loopback only).
-        Raises InvalidInput naming the part at fault.
+        Without `starttls`, TLS is required, except on this machine. Further options: `ca=/path.pem` (trust only this
+        authority), `helo=our.name`, `auth=plaintext` (credentials in clear, loopback only). Raises InvalidInput that
+        names the wrong part.
         """
         try:
             parts = urlsplit(url)
@@ -117,20 +116,20 @@ class Relay:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the relay is this machine, so that nothing crosses a network."""
+        """Return True if the relay is this machine, so that nothing crosses a network."""
         return _is_loopback(self.host)
 
     def tls_context(self) -> ssl.SSLContext:
-        """A context that checks the certificate and the name in it; made once a process."""
+        """Return the context that verifies the certificate and its name; created once for each process."""
         return _tls_context(self.ca_file)
 
     def addresses(self) -> list[Address]:
-        """Every socket address of the host, in the order to try; raises RelayUnavailable. Blocks on DNS."""
+        """Return the socket addresses of the host, in the order to try. Blocks on DNS. Raises RelayUnavailable."""
         try:
-            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            addresses = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise RelayUnavailable(Reason.RESOLVE, str(error.strerror)) from error
-        return [(family, address) for family, _, _, _, address in found]
+        return [(family, address) for family, _, _, _, address in addresses]
 
     def _checked(self) -> "Relay":
         if self.plaintext_auth and not self.is_loopback:
@@ -148,21 +147,21 @@ class _Options(TypedDict):
 
 
 def _options(query: str, host: str) -> _Options:
-    given = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
-    if unknown := given.keys() - _OPTIONS:
+    options = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+    if unknown := options.keys() - _OPTIONS:
         raise _fault("options", f"unknown option {min(unknown)!r}: expected {', '.join(sorted(_OPTIONS))}")
-    starttls = given.get("starttls", "optional" if _is_loopback(host) else "required")
+    starttls = options.get("starttls", "optional" if _is_loopback(host) else "required")
     if starttls not in _STARTTLS:
         raise _fault("starttls", "expected required, optional or off")
-    if given.get("auth", "plaintext") != "plaintext":
+    if options.get("auth", "plaintext") != "plaintext":
         raise _fault("auth", "expected plaintext, or leave it out")
-    helo = given.get("helo") or None
+    helo = options.get("helo") or None
     if helo and not re.fullmatch(r"[\w.:\[\]-]+", helo, re.ASCII):
         raise _fault("helo", "expected a host name in ASCII")
-    ca = given.get("ca")
+    ca = options.get("ca")
     return {
         "starttls": _STARTTLS[starttls],
-        "plaintext_auth": "auth" in given,
+        "plaintext_auth": "auth" in options,
         "ca_file": Path(ca) if ca else None,
         "helo": helo,
     }

@@ -1,68 +1,68 @@
-"""Whole replies out of a stream of bytes, one at a time (RFC 5321 section 4.2)."""
+"""Parsing of SMTP replies from a stream of bytes (RFC 5321 section 4.2)."""
 
 import re
 from collections.abc import Iterator
 
 _CODES = frozenset(b"%d" % code for code in range(200, 600))
-# The start of a reply that is one line, as nearly all are: one look-up tells that it is in order.
+# The start of a reply of one line, as nearly all are: one lookup validates it.
 _SINGLE = {b"%d%b" % (code, mark): code for code in range(200, 600) for mark in (b" ", b"\r", b"")}
-# RFC 5321 allows 512 octets a line; servers that say more are heard, servers that never stop are not.
+# RFC 5321 allows 512 octets a line. Longer lines are accepted, endless ones are not.
 _MAX_LINE = 4_096
 _MAX_LINES = 128
-# 500 characters and no "@": what can be kept as it is (replies.redact).
+# 500 characters without "@": a text that can be stored unchanged (replies.redact).
 _PLAIN = rb"250 [ -?A-~]{0,496}"
 _plain = re.compile(_PLAIN).fullmatch
-# Finds a plain answer to a body and the three go-aheads of the next envelope, no more and no less; the answer is its
-# group 1. A Reader finds the same four replies, in five times the time.
-smooth_round = re.compile(rb"(%b)\r\n250 .*\n250 .*\n354 .*\n" % _PLAIN).fullmatch
+# Matches exactly a plain 250 to a body (group 1) and the three positive replies to the next message's commands.
+# A ReplyParser finds the same four replies in five times the time.
+match_accepted_round = re.compile(rb"(%b)\r\n250 .*\n250 .*\n354 .*\n" % _PLAIN).fullmatch
 
 
-class Garbage(Exception):
-    """What came is no SMTP reply: the two sides no longer agree about where they are."""
+class InvalidReply(Exception):
+    """The server sent something that is no SMTP reply, or a reply to nothing: the dialogue cannot go on."""
 
 
-class Reader:
-    """Takes bytes as they come, in any pieces; gives each reply as (code, text).
+class ReplyParser:
+    """Takes bytes in pieces of any size and yields each reply as (code, text).
 
-    The text has the code in front and, for a reply of several lines, newlines between them.
+    The text begins with the code. The lines of a reply are separated by newlines.
     """
 
-    __slots__ = ("_begun", "_rest")
+    __slots__ = ("_lines", "_rest")
 
     def __init__(self) -> None:
         self._rest = b""
-        self._begun: list[bytes] = []
+        self._lines: list[bytes] = []  # of an incomplete reply
 
     @property
     def is_between_replies(self) -> bool:
-        """Whether everything that came in has been given out."""
-        return not self._rest and not self._begun
+        """Return True if all received bytes have been yielded."""
+        return not self._rest and not self._lines
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """The replies that `data` completes, lazily: those before the fault come first. Raises Garbage."""
+        """Yield the replies that `data` completes, lazily. Raises InvalidReply after the valid ones."""
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
             code = _SINGLE.get(line[:4])
-            if code is not None and not self._begun:
+            if code is not None and not self._lines:
                 yield code, line.rstrip(b"\r")
                 continue
             if code is None and (line[:3] not in _CODES or line[3:4] != b"-"):
-                raise Garbage("not an SMTP reply")
-            self._begin(line)
+                raise InvalidReply("not an SMTP reply")
+            self._add_line(line)
             if code is not None:
-                text = b"\n".join(self._begun)
-                self._begun = []
+                text = b"\n".join(self._lines)
+                self._lines = []
                 yield code, text
         if len(self._rest) > _MAX_LINE:
-            raise Garbage("a reply line that does not end")
+            raise InvalidReply("a reply line that does not end")
 
-    def _begin(self, line: bytes) -> None:
-        self._begun.append(line.rstrip(b"\r"))
-        if len(self._begun) > _MAX_LINES:
-            raise Garbage("a reply that does not end")
+    def _add_line(self, line: bytes) -> None:
+        self._lines.append(line.rstrip(b"\r"))
+        if len(self._lines) > _MAX_LINES:
+            raise InvalidReply("a reply that does not end")
 
 
 def is_plain(text: bytes) -> bool:
-    """Whether a 250 is one line without "@" or control characters, short enough to be kept as it is."""
+    """Return True for a 250 of one line, without "@" or control characters, short enough to be stored unchanged."""
     return _plain(text) is not None

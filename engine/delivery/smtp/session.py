@@ -1,11 +1,11 @@
-"""One open connection at work: which command waits for which reply, and which messages hang on it.
+"""One open connection: the state machine that matches replies to commands and messages.
 
-With PIPELINING (RFC 2920) the body of a message and the envelope of the next one leave in one write:
+With PIPELINING (RFC 2920) the body of a message and the commands of the next one leave in one write:
 
     [MAIL RCPT DATA] → 250 250 354 → [body . MAIL RCPT DATA] → 250 250 250 354 → [body . …
 
-At most one body is in flight. Every reply is used the moment its line is read. While all goes well a connection
-cruises: the four replies of a round mean what they meant last time, and are taken together.
+At most one body is in flight. Every reply is handled as soon as its line was read. Fast path: four positive replies in
+the expected order are handled together, without the state machine.
 """
 
 import time
@@ -13,41 +13,41 @@ from collections.abc import Callable
 
 from engine.delivery import replies
 from engine.delivery.outcomes import Phase
-from engine.delivery.smtp.data_transfer import Flight
-from engine.delivery.smtp.desk import Desk
+from engine.delivery.smtp.data_transfer import DataTransfer
 from engine.delivery.smtp.envelope import CannotSend, OutgoingMessage
 from engine.delivery.smtp.handshake import Features
+from engine.delivery.smtp.message_queue import MessageQueue
 from engine.delivery.smtp.relay import Limits
-from engine.delivery.smtp.reply_parser import Garbage, Reader, smooth_round
-from engine.delivery.smtp.wire import Lost, Wire
+from engine.delivery.smtp.reply_parser import InvalidReply, ReplyParser, match_accepted_round
+from engine.delivery.smtp.wire import ConnectionLost, Wire
 
-CLOSING = 421  # RFC 5321 section 3.8: the server is closing, whatever was asked
-_GOODBYE_S = 2.0
+CLOSING = 421  # RFC 5321 section 3.8: the server closes the connection, whatever the command was
+_QUIT_TIMEOUT_S = 2.0
 
 
 class Session:
-    """The state machine of one connection; owner of its wire. Raises Lost when it is of no more use."""
+    """The state machine of one connection; owner of its wire. Raises ConnectionLost when it cannot be used any more."""
 
     __slots__ = (
         "_current",
         "_deadline",
-        "_desk",
-        "_flight",
-        "_has_moved",
-        "_is_cruising",
-        "_is_dirty",
-        "_left",
+        "_expects_accepted_round",
+        "_has_progressed",
+        "_last_unsent",
         "_limits",
+        "_needs_reset",
         "_on_reply",
+        "_parser",
         "_pipelines",
-        "_reader",
+        "_queue",
         "_refused",
-        "_seen_unsent",
-        "_unsaid",
+        "_remaining",
+        "_transfer",
+        "_unsent_commands",
         "features",
-        "has_proved_itself",
+        "has_worked",
         "is_idle",
-        "is_leaving",
+        "is_quitting",
         "last_used",
         "wire",
     )
@@ -56,237 +56,239 @@ class Session:
         wire.owner = self
         self.wire = wire
         self.features = features
-        self.is_idle = True  # a message can be given to it
-        self.is_leaving = False  # QUIT was said on it
+        self.is_idle = True  # ready to take a message
+        self.is_quitting = False  # QUIT was sent
         self.last_used = time.monotonic()
-        self.has_proved_itself = False  # a message got past MAIL over it
+        self.has_worked = False  # the server has decided about a message, after its MAIL
         self._limits = limits
         self._pipelines = features.pipelining
-        self._reader = Reader()
-        self._on_reply: Callable[[int, bytes], None] = self._on_surprise  # what the next reply answers
-        self._desk: Desk
-        self._left = limits.messages_per_connection
-        self._current: OutgoingMessage | None = None  # its envelope is being said
-        self._unsaid: list[bytes] = []  # of its commands, where they may not be pipelined
-        self._refused = False  # the current message has its answer; its other replies are still to come
-        self._is_dirty = False  # a transaction is open on the server's side
-        self._flight = Flight(wire)  # the body that awaits its answer
-        self._is_cruising = False  # a body and the next envelope have left whole; no reply to them was read yet
-        self._has_moved = True  # a word was said or heard since the last look at the clock
-        self._seen_unsent = 0
+        self._parser = ReplyParser()
+        self._on_reply: Callable[[int, bytes], None] = self._on_unexpected  # handles the next reply
+        self._queue: MessageQueue
+        self._remaining = limits.messages_per_connection
+        self._current: OutgoingMessage | None = None  # its commands are being sent
+        self._unsent_commands: list[bytes] = []  # of the current message, without pipelining
+        self._refused = False  # the current message has its outcome; further replies to its commands follow
+        self._needs_reset = False  # the server has an open transaction
+        self._transfer = DataTransfer(wire)  # of the body that awaits its reply
+        self._expects_accepted_round = False  # a body and the next commands have left, no reply was read yet
+        self._has_progressed = True  # since the clock was read last
+        self._last_unsent = 0
         self._deadline = 0.0
 
     @property
     def is_busy(self) -> bool:
-        """Whether messages are on it."""
-        return not self.is_idle and not self.is_leaving
+        """Return True if it is sending messages."""
+        return not self.is_idle and not self.is_quitting
 
-    def begin(self, desk: Desk) -> None:
-        """Take messages from `desk` until it has no more. Raises Lost."""
-        self._desk = desk
-        self._next()
-        self._has_moved = True
+    def start(self, queue: MessageQueue) -> None:
+        """Send messages from `queue` until it has no more. Raises ConnectionLost."""
+        self._queue = queue
+        self._start_transaction()
+        self._has_progressed = True
 
     def quit(self) -> None:
-        """Say goodbye; the connection is of no more use once the reply is here. Raises Lost."""
-        self.is_idle, self.is_leaving = False, True
-        self._on_reply = self._on_surprise
+        """Send QUIT. The connection cannot be used any more after its reply. Raises ConnectionLost."""
+        self.is_idle, self.is_quitting = False, True
+        self._on_reply = self._on_unexpected
         self.wire.write(b"QUIT\r\n")
-        self._has_moved = True
+        self._has_progressed = True
 
     def connected(self) -> None:
-        """It stood before the session began."""
+        """Do nothing: a session begins after its connection was made."""
 
-    def arrived(self, data: bytes) -> None:
-        """Use every reply in `data`, in order. Raises Lost."""
-        if self._is_cruising:
-            if (found := smooth_round(data)) is not None:
-                self._cruise(found[1])
+    def received(self, data: bytes) -> None:
+        """Handle every reply in `data`, in order. Raises ConnectionLost."""
+        if self._expects_accepted_round:
+            if (match := match_accepted_round(data)) is not None:
+                self._continue_round(match[1])
                 return
-            self._is_cruising = False
+            self._expects_accepted_round = False
         if not data:
-            raise Lost("the relay closed the connection")
+            raise ConnectionLost("the relay closed the connection")
         try:
-            for code, text in self._reader.feed(data):
+            for code, text in self._parser.feed(data):
                 self._on_reply(code, text)
-        except Garbage as error:
-            raise Lost(str(error)) from error
-        self._has_moved = True
+        except InvalidReply as error:
+            raise ConnectionLost(str(error)) from error
+        self._has_progressed = True
 
-    def _cruise(self, answer: bytes) -> None:
-        """The body in flight was accepted; the next one, which is awaited, takes its place."""
-        message = self._flight.message
-        assert message is not None  # noqa: S101  # cruising begins with a body
-        self._desk.accept(message, answer)
-        self.has_proved_itself = self._has_moved = True
+    def _continue_round(self, answer: bytes) -> None:
+        """Record that the body in flight was accepted, and send the next one, which the server awaits."""
+        message = self._transfer.message
+        assert message is not None  # noqa: S101  # a round begins with a body
+        self._queue.accept(message, answer)
+        self.has_worked = self._has_progressed = True
         self._send_body()
 
     def flushed(self) -> None:
-        """What was written has left: the tail of a long body may follow. Raises Lost."""
-        self._flight.go_on()
-        self._has_moved = True
+        """Write the tail of a long body once everything before it has left. Raises ConnectionLost."""
+        self._transfer.resume()
+        self._has_progressed = True
 
     def is_overdue(self, now: float) -> bool:
-        """Whether the awaited reply is late (RFC 5321 section 4.5.3.2); a body still moving is not.
+        """Return True if the awaited reply is late (RFC 5321 section 4.5.3.2). A body that still moves is not late.
 
-        Time is counted from the first call after the last movement: looking at the clock each time costs more.
+        The time counts from the first call after the last progress, which saves reading the clock for each reply.
         """
-        if self._has_moved or self.wire.unsent != self._seen_unsent:
-            self._has_moved = False
-            self._seen_unsent = self.wire.unsent
-            self._deadline = now + self._patience_s()
+        if self._has_progressed or self.wire.unsent != self._last_unsent:
+            self._has_progressed = False
+            self._last_unsent = self.wire.unsent
+            self._deadline = now + self._timeout_s()
         return not self.is_idle and now > self._deadline
 
     def lost(self, why: str) -> None:
-        """The connection is gone: say what that makes of the messages on it."""
+        """Close, and record the outcomes of the messages on this connection."""
         self.wire.close()
         current, self._current = self._current, None
         if current is not None and not self._refused:
-            self._desk.give_back(current, why)
-        message, outcome = self._flight.message, self._flight.fate(why)
-        self._flight.land()
+            self._queue.give_back(current, why)
+        message, outcome = self._transfer.message, self._transfer.outcome_if_lost(why)
+        self._transfer.finish()
         if message is None:
             return
         if outcome is None:
-            self._desk.give_back(message, why)
+            self._queue.give_back(message, why)
         else:
-            self._desk.settle(message, outcome)
+            self._queue.settle(message, outcome)
 
-    def _patience_s(self) -> float:
-        if self._flight.message is not None and not self.wire.unsent:
+    def _timeout_s(self) -> float:
+        if self._transfer.message is not None and not self.wire.unsent:
             return self._limits.dot_timeout_s
-        return _GOODBYE_S if self.is_leaving else self._limits.command_timeout_s
+        return _QUIT_TIMEOUT_S if self.is_quitting else self._limits.command_timeout_s
 
-    def _take(self) -> bytes:
-        """Make the next message that fits this connection the current one. Return its commands, b"" for none."""
+    def _next_commands(self) -> bytes:
+        """Make the next message that this connection can carry the current one. Return its commands, b"" for none."""
         self._current = None
         self._refused = False
-        while self._left:
-            message = self._desk.take()
+        while self._remaining:
+            message = self._queue.take()
             if message is None:
                 break
             try:
-                self._current, commands = self._desk.envelope.seal(message, self.features)
+                self._current, commands = self._queue.envelope.prepare(message, self.features)
             except CannotSend as refusal:
-                self._desk.settle(message, refusal.outcome)
+                self._queue.settle(message, refusal.outcome)
                 continue
-            self._left -= 1
+            self._remaining -= 1
             return commands.encode()
         return b""
 
-    def _next(self) -> None:
-        """Begin the next transaction, or rest."""
-        if commands := self._take():
+    def _start_transaction(self) -> None:
+        """Send the commands of the next message, or become idle, or quit at the message limit."""
+        if commands := self._next_commands():
             self.is_idle = False
-            self._on_reply = self._on_rset if self._is_dirty else self._on_mail
-            self._say_first(b"RSET\r\n" + commands if self._is_dirty else commands)
-        elif not self._left:
+            self._on_reply = self._on_rset if self._needs_reset else self._on_mail
+            self._send_commands(b"RSET\r\n" + commands if self._needs_reset else commands)
+        elif not self._remaining:
             self.quit()
         else:
             self.is_idle = True
-            self._on_reply = self._on_surprise
+            self._on_reply = self._on_unexpected
             self.last_used = time.monotonic()
 
-    def _say_first(self, commands: bytes) -> None:
-        """Say all commands of a transaction where they may be pipelined, else the first alone."""
+    def _send_commands(self, commands: bytes) -> None:
+        """Send all commands of a transaction if the server pipelines, otherwise the first one."""
         if self._pipelines:
             self.wire.write(commands)
         else:
-            self._unsaid = commands.splitlines(keepends=True)
-            self._say_next()
+            self._unsent_commands = commands.splitlines(keepends=True)
+            self._send_next_command()
 
-    def _say_next(self) -> None:
-        """Say the next command, where it is not out already."""
+    def _send_next_command(self) -> None:
+        """Send the next command unless it was pipelined."""
         if not self._pipelines:
-            self.wire.write(self._unsaid.pop(0))
+            self.wire.write(self._unsent_commands.pop(0))
 
-    def _on_surprise(self, _code: int, text: bytes) -> None:
-        """Nothing was asked: 421, then, or the farewell."""
-        raise _told(text)
+    def _on_unexpected(self, _code: int, text: bytes) -> None:
+        """End the connection after a reply to no command, such as 421, or after the reply to QUIT."""
+        raise _closed(text)
 
     def _on_rset(self, code: int, text: bytes) -> None:
         if code != 250:
-            raise _told(text)
-        self._is_dirty = False
+            raise _closed(text)
+        self._needs_reset = False
         self._on_reply = self._on_mail
-        self._say_next()
+        self._send_next_command()
 
     def _on_mail(self, code: int, text: bytes) -> None:
         self._check(Phase.MAIL, code, text)
         if self._refused and not self._pipelines:
-            self._next()
+            self._start_transaction()
         else:
             self._on_reply = self._on_rcpt
-            self._say_next()
+            self._send_next_command()
 
     def _on_rcpt(self, code: int, text: bytes) -> None:
         self._check(Phase.RCPT, code, text)
         if self._refused and not self._pipelines:
-            self._is_dirty = True
-            self._next()
+            self._needs_reset = True
+            self._start_transaction()
         else:
             self._on_reply = self._on_data
-            self._say_next()
+            self._send_next_command()
 
     def _on_data(self, code: int, text: bytes) -> None:
         if code == 354 and self._refused:
-            # RFC 2920 section 3.1: DATA was granted without a recipient; a lone dot ends it.
+            # RFC 2920 section 3.1: the server accepted DATA without a recipient; a lone dot ends it.
             self.wire.write(b".\r\n")
             self._on_reply = self._on_empty_dot
-            self._is_dirty = True
-            if self.features.is_lmtp:  # which answers by recipient, and here there is none (RFC 2033)
-                raise Lost("DATA was granted without a recipient")
+            self._needs_reset = True
+            if self.features.is_lmtp:  # RFC 2033: it replies once for each recipient, here not at all
+                raise ConnectionLost("DATA was accepted without a recipient")
         elif code == 354:
             self._send_body()
         else:
             self._check(Phase.DATA, code, text)
-            self._is_dirty = True
-            self._next()
+            self._needs_reset = True
+            self._start_transaction()
 
     def _on_dot(self, code: int, text: bytes) -> None:
-        message, has_landed = self._flight.message, self._flight.has_landed
-        if message is None or 300 <= code < 400 or (code < 400 and not has_landed):
-            raise Garbage("a reply that fits nothing that was said")
-        self._flight.land()
-        self._desk.decide(message, Phase.ANSWER, code, text)
-        self.has_proved_itself |= code != CLOSING
-        if code == CLOSING or not has_landed:
-            raise _told(text)  # refused in mid-body: the rest of it would be taken for commands
+        message, is_complete = self._transfer.message, self._transfer.is_complete
+        if message is None or 300 <= code < 400 or (code < 400 and not is_complete):
+            raise InvalidReply("a reply that matches no command")
+        self._transfer.finish()
+        self._queue.decide(message, Phase.ANSWER, code, text)
+        self.has_worked |= code != CLOSING
+        if code == CLOSING or not is_complete:
+            raise _closed(text)  # refused in mid-body: the server would read the rest as commands
         if self._current is None:
-            self._next()
+            self._start_transaction()
         else:
             self._on_reply = self._on_mail
 
     def _on_empty_dot(self, code: int, text: bytes) -> None:
-        """The answer to a lone dot says nothing that matters, but goodbye."""
+        """Ignore the reply to a lone dot, unless the server closes the connection."""
         if code == CLOSING:
-            raise _told(text)
-        self._next()
+            raise _closed(text)
+        self._start_transaction()
 
     def _check(self, phase: Phase, code: int, text: bytes) -> None:
-        """Note a refusal of the current message; only the first one says why."""
+        """Record a refusal of the current message; only the first reply counts."""
         if self._refused or (200 <= code < 300 and phase is not Phase.DATA):
             return
         if code < 400 or self._current is None:
-            raise Garbage("a reply that fits nothing that was said")
-        # Some servers count messages by connection and say 4yz to MAIL when theirs are used up.
-        is_used_up = phase is Phase.MAIL and code < 500 and self.has_proved_itself
-        if is_used_up or not self._desk.decide(self._current, phase, code, text):
-            raise _told(text)
+            raise InvalidReply("a reply that matches no command")
+        # Some servers limit the messages of a connection and reply 4yz to MAIL when the limit is reached.
+        is_at_limit = phase is Phase.MAIL and code < 500 and self.has_worked
+        if is_at_limit or not self._queue.decide(self._current, phase, code, text):
+            raise _closed(text)
         self._refused = True
         if code == CLOSING:
-            raise _told(text)
-        self.has_proved_itself |= phase is not Phase.MAIL
+            raise _closed(text)
+        self.has_worked |= phase is not Phase.MAIL
 
     def _send_body(self) -> None:
-        """Write the current message's body and, where pipelined, the next one's envelope behind it."""
+        """Write the body of the current message, followed by the next message's commands if the server pipelines."""
         message = self._current
-        assert message is not None  # noqa: S101  # DATA is said for a message
+        assert message is not None  # noqa: S101  # DATA is sent for a message
         self._current = None
-        behind = self._take() if self._pipelines else b""
+        following = self._next_commands() if self._pipelines else b""
         self._on_reply = self._on_dot
-        self._is_cruising = self._flight.depart(message, self._desk.complete, behind) and behind != b""
+        self._expects_accepted_round = (
+            self._transfer.start(message, self._queue.complete, following) and following != b""
+        )
 
 
-def _told(text: bytes) -> Lost:
-    return Lost(replies.redact(text.decode("ascii", "replace")))
+def _closed(text: bytes) -> ConnectionLost:
+    return ConnectionLost(replies.redact(text.decode("ascii", "replace")))

@@ -1,4 +1,4 @@
-"""One non-blocking connection, in clear or under TLS: writes never block, reads never wait."""
+"""One non-blocking connection, in clear or under TLS."""
 
 import errno
 import socket
@@ -8,39 +8,39 @@ from typing import Protocol
 from engine.delivery.smtp.readiness import BROKEN, READ, WRITE, Readiness
 from engine.delivery.smtp.relay import Address
 
-_TALKATIVE = READ | BROKEN
-_CHUNK = 4_096  # replies are short, and the kernel's copy is cut to size at each read
-# A TLS record holds 16 KB; handing OpenSSL one at a time tells exactly which bytes are on their way.
+_READABLE = READ | BROKEN
+_CHUNK = 4_096  # replies are short, and each read allocates this size first
+# A TLS record holds 16 KB. Writing one at a time tells exactly which bytes have left.
 _RECORD = 16_384
 
 
-class Lost(Exception):
-    """The connection is of no more use; the cause, where there is one, says why."""
+class ConnectionLost(Exception):
+    """The connection cannot be used any more; the cause, if there is one, is the error of the socket."""
 
 
 class Owner(Protocol):
-    """Who speaks over a wire."""
+    """The user of a wire, a handshake or a session."""
 
     def connected(self) -> None:
-        """The connection stands (and TLS with it, if that was asked for)."""
+        """Handle that the connection is set up, including TLS if it was requested."""
 
-    def arrived(self, data: bytes) -> None:
-        """Take what came in; b"" is the end of the stream."""
+    def received(self, data: bytes) -> None:
+        """Handle received data; b"" is the end of the stream."""
 
     def flushed(self) -> None:
-        """What had to wait has all been handed to the kernel."""
+        """Handle that the kernel has taken all data that had to wait."""
 
 
 class Wire:
-    """A socket whose readiness is watched; `turn` does what that allows and calls the owner.
+    """A socket watched for readiness; `handle` reads and writes what is possible and calls the owner.
 
-    `unsent` is how many of the written bytes the kernel has not taken yet.
+    `unsent` is the number of written bytes that the kernel has not taken yet.
     """
 
-    __slots__ = ("_fd", "_handshaking", "_mask", "_out", "_readiness", "_sock", "_tls", "owner", "unsent")
+    __slots__ = ("_fd", "_is_connecting", "_mask", "_out", "_readiness", "_sock", "_tls", "owner", "unsent")
 
     def __init__(self, readiness: Readiness, address: Address, owner: Owner) -> None:
-        """Start connecting; `owner.connected` follows. Raises Lost when that fails at once."""
+        """Start to connect; `owner.connected` follows. Raises ConnectionLost if that fails at once."""
         self.owner = owner
         self.unsent = 0
         self._readiness = readiness
@@ -48,47 +48,47 @@ class Wire:
         self._fd = self._sock.fileno()
         self._out = memoryview(b"")
         self._tls: ssl.SSLSocket | None = None
-        self._handshaking = True
+        self._is_connecting = True
         self._mask = WRITE
         self._sock.setblocking(False)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        failed = self._sock.connect_ex(address[1])
-        if failed not in (0, errno.EINPROGRESS):
+        record_failure = self._sock.connect_ex(address[1])
+        if record_failure not in (0, errno.EINPROGRESS):
             self._sock.close()
-            raise Lost from OSError(failed, errno.errorcode.get(failed, "cannot connect"))
+            raise ConnectionLost from OSError(record_failure, errno.errorcode.get(record_failure, "cannot connect"))
         readiness.add(self._fd, WRITE, self)
 
     @property
     def is_secure(self) -> bool:
-        """Whether TLS is in place."""
+        """Return True if TLS is used."""
         return self._tls is not None
 
     @property
     def is_open(self) -> bool:
-        """False once closed."""
+        """Return False once closed."""
         return self._fd >= 0
 
     @property
     def local_address(self) -> str:
-        """Our own end, for an EHLO by address literal (RFC 5321 section 4.1.3)."""
+        """Return our own address, for an EHLO with an address literal (RFC 5321 section 4.1.3)."""
         return str(self._sock.getsockname()[0])
 
-    def turn(self, mask: int) -> None:
-        """Do what the readiness in `mask` allows. Raises Lost when the connection broke."""
-        if self._handshaking:
-            self._shake_hands()
+    def handle(self, mask: int) -> None:
+        """Read and write as the events in `mask` allow. Raises ConnectionLost."""
+        if self._is_connecting:
+            self._continue_handshake()
             return
-        # Reading comes first: a server that gives up in mid-body says why before it closes.
+        # Reading comes first, because a server that gives up in mid-body replies before it closes.
         if self._tls is not None:
             self._receive_all()
-        elif mask & _TALKATIVE:
+        elif mask & _READABLE:
             try:
                 data = self._sock.recv(_CHUNK)
             except BlockingIOError:
                 return
             except OSError as error:
-                raise Lost from error
-            self.owner.arrived(data)
+                raise ConnectionLost from error
+            self.owner.received(data)
         if self.unsent and self.is_open:
             self._send()
             if not self.unsent:
@@ -96,11 +96,11 @@ class Wire:
                 self.owner.flushed()
 
     def write(self, data: bytes) -> None:
-        """Send `data`: now what the kernel takes, the rest from `turn`. Raises Lost."""
+        """Send `data`: now what the kernel takes, the rest later from `handle`. Raises ConnectionLost."""
         if self.unsent:
-            self._keep(memoryview(b"".join((self._out, data))))
+            self._set_unsent(memoryview(b"".join((self._out, data))))
         elif self._tls is not None:
-            self._keep(memoryview(data))
+            self._set_unsent(memoryview(data))
             self._send()
         else:
             try:
@@ -108,34 +108,34 @@ class Wire:
             except BlockingIOError:
                 sent = 0
             except OSError as error:
-                raise Lost from error
+                raise ConnectionLost from error
             if sent < len(data):
-                self._keep(memoryview(data)[sent:])
+                self._set_unsent(memoryview(data)[sent:])
                 self._watch(READ | WRITE)
 
-    def last_words(self) -> bytes:
-        """What the other side had said before the connection broke; never raises."""
+    def read_rest(self) -> bytes:
+        """Return what the server sent before the connection broke. Never raises."""
         try:
             return self._sock.recv(_CHUNK)
         except OSError:
             return b""
 
     def start_tls(self, context: ssl.SSLContext, host: str) -> None:
-        """Turn to TLS; `owner.connected` follows, or Lost from `turn`."""
+        """Start TLS; `owner.connected` follows, or ConnectionLost from `handle`."""
         self._sock = self._tls = context.wrap_socket(self._sock, server_hostname=host, do_handshake_on_connect=False)
-        self._handshaking = True
+        self._is_connecting = True
         self._watch(WRITE)
 
     def close(self) -> None:
-        """Be watched no more and close; safe to call twice."""
+        """Stop watching and close. Safe to call twice."""
         if self._fd >= 0:
             self._readiness.remove(self._fd)
             self._sock.close()
             self._fd = -1
 
-    def _shake_hands(self) -> None:
-        if failed := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            raise Lost from OSError(failed, errno.errorcode.get(failed, "cannot connect"))
+    def _continue_handshake(self) -> None:
+        if record_failure := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise ConnectionLost from OSError(record_failure, errno.errorcode.get(record_failure, "cannot connect"))
         try:
             if self._tls is not None:
                 self._tls.do_handshake()
@@ -144,15 +144,15 @@ class Wire:
         except ssl.SSLWantWriteError:
             self._watch(WRITE)
         except OSError as error:
-            raise Lost from error
+            raise ConnectionLost from error
         else:
-            self._handshaking = False
+            self._is_connecting = False
             self._watch(READ)
             self.owner.connected()
 
     def _receive_all(self) -> None:
-        """Claimant over everything there is, for the kernel cannot see what OpenSSL holds back."""
-        while self._fd >= 0 and not self._handshaking:
+        """Read everything there is, because the kernel does not see what OpenSSL has buffered."""
+        while self._fd >= 0 and not self._is_connecting:
             try:
                 data = self._sock.recv(_CHUNK)
             except (BlockingIOError, ssl.SSLWantReadError):
@@ -161,8 +161,8 @@ class Wire:
                 self._watch(READ | WRITE)
                 return
             except OSError as error:
-                raise Lost from error
-            self.owner.arrived(data)
+                raise ConnectionLost from error
+            self.owner.received(data)
             if not data:
                 return
 
@@ -170,15 +170,15 @@ class Wire:
         try:
             while self._out:
                 sent = self._sock.send(self._out[:_RECORD] if self._tls is not None else self._out)
-                self._keep(self._out[sent:])
+                self._set_unsent(self._out[sent:])
         except (BlockingIOError, ssl.SSLWantWriteError):
             self._watch(READ | WRITE)
         except ssl.SSLWantReadError:
-            self._watch(READ)  # not for WRITE as well: it would be ready at once, for ever
+            self._watch(READ)  # not for WRITE as well, which would be ready all the time
         except OSError as error:
-            raise Lost from error
+            raise ConnectionLost from error
 
-    def _keep(self, rest: memoryview) -> None:
+    def _set_unsent(self, rest: memoryview) -> None:
         self._out = rest
         self.unsent = len(rest)
 

@@ -136,7 +136,7 @@ def test_right_to_left_and_combining_characters_arrive_untouched(composed: Any, 
 @BOTH_WAYS
 def test_lines_that_begin_with_dots_reach_the_other_side(composed: Any, eight_bit: bool) -> None:
     raw = composed("<p>\n{{ v }}\n</p>\n", ".\n..\n.x\n.\r\nQUIT\r\n.", eight_bit=eight_bit)
-    wire = envelope.transparent(raw)
+    wire = envelope.dot_stuffed(raw)
     assert wire.endswith(b"\r\n.\r\n")
     lines = wire.removesuffix(b".\r\n").split(b"\r\n")
     assert b"." not in lines
@@ -149,11 +149,11 @@ def test_an_international_address_is_written_as_it_is_and_asks_for_smtputf8(comp
     raw = composed("<p>Hola</p>", to="josé@ñandú.example", to_name="José Núñez")
     assert "\r\nTo: =?utf-8?b?Sm9zw6kgTsO6w7Fleg==?= <josé@xn--and-6ma2c.example>\r\n".encode() in raw
     message = envelope.OutgoingMessage(0, "josé@ñandú.example", raw)
-    _, commands = envelope.Envelope("a@a.example").seal(message, UNICODE_RELAY)
+    _, commands = envelope.Envelope("a@a.example").prepare(message, UNICODE_RELAY)
     assert commands.startswith("MAIL FROM:<a@a.example> BODY=8BITMIME SMTPUTF8\r\n")
     assert "\r\nRCPT TO:<josé@xn--and-6ma2c.example>\r\n" in commands
     with pytest.raises(envelope.CannotSend) as refused:
-        envelope.Envelope("a@a.example").seal(message, Features(eight_bit=True))
+        envelope.Envelope("a@a.example").prepare(message, Features(eight_bit=True))
     assert isinstance(refused.value.outcome, Rejected)
     assert refused.value.outcome.status == "5.6.7"
 
@@ -161,7 +161,7 @@ def test_an_international_address_is_written_as_it_is_and_asks_for_smtputf8(comp
 def test_an_international_domain_needs_nothing_of_the_relay(composed: Any) -> None:
     raw = composed("<p>Hola</p>", to="jose@ñandú.example", eight_bit=False)
     assert read(raw)["To"].addresses[0].addr_spec == "jose@xn--and-6ma2c.example"
-    _, commands = envelope.Envelope("a@a.example").seal(
+    _, commands = envelope.Envelope("a@a.example").prepare(
         envelope.OutgoingMessage(0, "jose@ñandú.example", raw), Features()
     )
     assert commands.startswith("MAIL FROM:<a@a.example>\r\nRCPT TO:<jose@xn--and-6ma2c.example>\r\n")

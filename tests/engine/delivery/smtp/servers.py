@@ -1,4 +1,4 @@
-"""A scriptable SMTP server on a real socket: every reply can be replaced, delayed, torn apart or withheld."""
+"""A scriptable SMTP server on a real socket: every reply can be replaced, delayed, split or withheld."""
 
 import contextlib
 import re
@@ -58,6 +58,18 @@ Rule = Callable[[str, Visit], "bytes | Drop | Hang | None"]
 
 def usual(event: str, visit: Visit) -> None:
     """A server without faults."""
+
+
+def fault(
+    event: str, answer: bytes | Drop | Hang, *, message: int | None = None, connection: int | None = None
+) -> Rule:
+    """A rule with one fault: at this event, of this message, on this connection."""
+
+    def rule(seen: str, visit: Visit) -> bytes | Drop | Hang | None:
+        matches = seen == event and message in (None, visit.message) and connection in (None, visit.connection)
+        return answer if matches else None
+
+    return rule
 
 
 class Server:

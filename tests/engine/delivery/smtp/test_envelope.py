@@ -1,11 +1,19 @@
 """What a message looks like on the wire."""
 
+from collections import Counter
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.delivery import smtp
-from engine.delivery.smtp.envelope import Envelope, transparent
+from engine.delivery.outcomes import Rejected, Sent, Untried
+from engine.delivery.smtp.envelope import Envelope, dot_stuffed
 from engine.delivery.smtp.handshake import Features
+from tests.engine.delivery.smtp.senders_side import FROM, Marks, message, messages, send, transport
+from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Server
+
+BOTH = pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
 
 PIECES = st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"a", "ñ".encode(), b"\r\n.\r\n", b"\x85", b"\x0b\x0c\x1c"])
 BODIES = st.lists(PIECES, max_size=12).map(b"".join)
@@ -14,9 +22,9 @@ BODIES = st.lists(PIECES, max_size=12).map(b"".join)
 FEATURES = Features(eight_bit=True, has_size=True)
 
 
-def sealed(envelope, body):
+def prepared(envelope, body):
     """The body as it may leave."""
-    message, commands = envelope.seal(smtp.OutgoingMessage(0, "ana@example.com", body), FEATURES)
+    message, commands = envelope.prepare(smtp.OutgoingMessage(0, "ana@example.com", body), FEATURES)
     needs = "" if body.isascii() else " BODY=8BITMIME"
     assert commands == f"MAIL FROM:<> SIZE={len(message.data)}{needs}\r\nRCPT TO:<ana@example.com>\r\nDATA\r\n"
     return message.data
@@ -26,15 +34,98 @@ def sealed(envelope, body):
 def test_seal_leaves_crlf_alone_and_mends_all_else(bodies):
     envelope = Envelope("")
     for body in bodies:
-        assert sealed(envelope, body) == body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+        assert prepared(envelope, body) == body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
 
 
 @given(BODIES)
 def test_body_comes_back_when_a_server_undoes_the_dots(body):
-    data = sealed(Envelope(""), body)
-    sent = transparent(data, b"MAIL FROM:<>\r\n")
+    data = prepared(Envelope(""), body)
+    sent = dot_stuffed(data, b"MAIL FROM:<>\r\n")
     assert sent.endswith(b"\r\n.\r\nMAIL FROM:<>\r\n") or sent == b"\r\n.\r\nMAIL FROM:<>\r\n"
     lines = sent.removesuffix(b".\r\nMAIL FROM:<>\r\n").split(b"\r\n")[:-1]
     assert b"." not in lines
     whole = data if data.endswith(b"\r\n") else data + b"\r\n"
     assert b"".join(line.removeprefix(b".") + b"\r\n" for line in lines) == whole
+
+
+def test_dots_are_doubled_and_a_missing_line_end_is_added_when_the_body_needs_it():
+    odd = [
+        smtp.OutgoingMessage(0, "a@example.com", b".\r\n.\r\n..x\r\nend"),
+        smtp.OutgoingMessage(1, "a@example.com", b""),
+    ]
+    with Server().running() as server:
+        outcomes, _ = send(server.url, odd)
+    assert all(isinstance(outcome, Sent) for outcome in outcomes.values())
+    assert [mail.data for mail in server.accepted] == [b".\r\n.\r\n..x\r\nend\r\n", b"\r\n"]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "smuggled", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r\n.\n", b"\r\r\n.\r\r\n"]
+)
+def test_nothing_can_be_smuggled_when_a_body_holds_bare_line_ends(smuggled, features):
+    body = b"before" + smuggled + b"MAIL FROM:<x@example.com>\r\nRCPT TO:<y@example.com>\r\nDATA\r\nafter\r"
+    with Server(features=features).running() as server:
+        outcomes, _ = send(server.url, [message(0, body=body), message(1)])
+    assert Counter(map(type, outcomes.values())) == {Sent: 2}
+    assert [mail.recipient for mail in server.accepted] == ["ana0@example.com", "ana1@example.com"]
+    arrived = server.accepted[0].data
+    assert arrived.replace(b"\r\n", b"").count(b"\r") == arrived.replace(b"\r\n", b"").count(b"\n") == 0
+    assert b"\r\n".join(arrived.splitlines()) + b"\r\n" == arrived
+    assert arrived.splitlines() == message(0, body=body).data.splitlines()
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    ["a@b.example>\r\nRCPT TO:<c@d.example", "a\n@b.example", "a\x00@b.example", "a b@c.example", "a@b@c", "@", ""],
+)
+def test_message_is_refused_here_when_its_address_could_break_the_command(recipient):
+    with Server().running() as server:
+        outcomes, marks = send(server.url, [smtp.OutgoingMessage(0, recipient, b"x\r\n"), message(1)])
+    assert isinstance(outcomes[0], Rejected)
+    assert outcomes[0].at_ms == 0
+    assert len(recipient) < 2 or recipient not in outcomes[0].response
+    assert isinstance(outcomes[1], Sent)
+    assert len(server.accepted) == 1
+    assert 0 not in marks.answers
+
+
+def test_sender_is_refused_when_it_could_break_the_command():
+    with Server().running() as server, pytest.raises(ValueError, match="address"):
+        transport(server.url).send(messages(1), "a@b.example> SIZE=1\r\nRCPT TO:<x@y", Marks())
+
+
+def test_parameters_of_mail_tell_what_the_message_needs():
+    batch = [
+        message(0),
+        message(1, body="¿Hablamos?\r\n".encode()),
+        message(2, "ana@peña.example"),
+        message(3, "begoña@example.com"),
+    ]
+    with Server().running() as server:
+        outcomes, _ = send(server.url, batch)
+    assert all(isinstance(outcome, Sent) for outcome in outcomes.values())
+    mails = [command for command in server.commands if command.startswith("MAIL")]
+    assert [mail.split(" ", 2)[2:] for mail in mails] == [
+        [f"SIZE={len(sent.data)}" + extra]
+        for sent, extra in zip(batch, ["", " BODY=8BITMIME", "", " SMTPUTF8"], strict=True)
+    ]
+    assert "RCPT TO:<ana@xn--pea-8ma.example>" in server.commands
+
+
+def test_message_stays_here_when_the_server_cannot_take_it():
+    batch = [
+        message(0, body=b"x" * 500 + b"\r\n"),
+        message(1, body="¿Hablamos?\r\n".encode()),
+        message(2, "begoña@example.com"),
+    ]
+    with Server(features=("PIPELINING", "SIZE 400")).running() as server:
+        carrier = transport(server.url)
+        carrier.open()
+        assert not carrier.eight_bit
+        assert not carrier.smtputf8
+        outcomes = carrier.send(batch, FROM, Marks())
+        carrier.close()
+    assert [type(outcomes[slot]) for slot in range(3)] == [Rejected, Untried, Rejected]
+    assert outcomes[0].status == "5.3.4"
+    assert not outcomes[2].dead_address

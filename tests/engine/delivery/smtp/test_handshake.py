@@ -66,7 +66,7 @@ def with_login(server, options="", scheme="smtp"):
         ("BANNER", Drop(), Reason.DROPPED, None),
         ("BANNER", Drop(reset=True), Reason.DROPPED, None),
         ("BANNER", Hang(), Reason.TIMEOUT, None),
-        ("BANNER", b"SSH-2.0-OpenSSH_9.9", Reason.GARBAGE, None),
+        ("BANNER", b"SSH-2.0-OpenSSH_9.9", Reason.NOT_SMTP, None),
         ("EHLO", b"550 5.7.1 who are you?", Reason.HELLO, 550),
         ("EHLO", Drop(), Reason.DROPPED, None),
     ],

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,12 +11,12 @@ from hypothesis import strategies as st
 
 from engine.delivery import smtp
 from engine.delivery.outcomes import InDoubt, Sent, Untried
-from engine.delivery.smtp import prefetch
-from engine.delivery.smtp.prefetch import Prefetch
+from engine.delivery.smtp.prefetch import Prefetch, PrefetchSizes
 from tests.engine.delivery.smtp.senders_side import FROM, Marks, message_id, transport
 from tests.engine.delivery.smtp.servers import Hang, Rule, Server, Visit
 
 SIZE = 100
+SMALL = PrefetchSizes(block=5 * SIZE, block_while_waiting=2 * SIZE, limit=8 * SIZE)
 
 
 class Composing:
@@ -65,13 +66,6 @@ def hang_at_the_dot_of(message: int) -> Rule:
     return lambda event, visit: Hang() if event == "DOT" and visit.message == message else None
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prefetch, "_IN_A_ROW_BYTES", 5 * SIZE)
-    monkeypatch.setattr(prefetch, "_MEANWHILE_BYTES", 2 * SIZE)
-    monkeypatch.setattr(prefetch, "_AHEAD_BYTES", 8 * SIZE)
-
-
 def slots(messages: Iterator[smtp.OutgoingMessage | None]) -> list[int | None]:
     return [None if message is None else message.slot for message in messages]
 
@@ -81,7 +75,7 @@ def test_each_message_comes_once_and_in_turn_however_much_is_composed_meanwhile(
     count: int, refused: set[int], meanwhile: list[bool]
 ) -> None:
     composing = Composing(tuple(refused))
-    messages = Prefetch(range(count), composing)
+    messages = Prefetch(range(count), composing, SMALL)
     given_out, seen = iter(messages), []
     for is_meanwhile in meanwhile:
         if not is_meanwhile:
@@ -96,7 +90,7 @@ def test_each_message_comes_once_and_in_turn_however_much_is_composed_meanwhile(
 
 def test_a_row_is_composed_when_a_message_is_asked_for_and_none_is_ready() -> None:
     composing = Composing()
-    messages = iter(Prefetch(range(12), composing))
+    messages = iter(Prefetch(range(12), composing, SMALL))
     next(messages)
     assert len(composing.asked) == 5
     assert slots(next(messages) for _ in range(4)) == [1, 2, 3, 4]
@@ -105,7 +99,7 @@ def test_a_row_is_composed_when_a_message_is_asked_for_and_none_is_ready() -> No
 
 def test_meanwhile_a_shorter_row_is_composed_up_to_the_bound() -> None:
     composing = Composing()
-    messages = Prefetch(range(100), composing)
+    messages = Prefetch(range(100), composing, SMALL)
     rows = []
     while messages.wants_more:
         messages.compose_more()
@@ -125,7 +119,7 @@ def test_turns_that_depend_on_the_moment_are_taken_when_a_message_is_asked_for()
         yield 1
 
     composing = Composing()
-    messages = Prefetch(turns(), composing)
+    messages = Prefetch(turns(), composing, SMALL)
     assert not messages.wants_more
     given_out = iter(messages)
     first = next(given_out)
@@ -138,7 +132,7 @@ def test_turns_that_depend_on_the_moment_are_taken_when_a_message_is_asked_for()
 
 def test_no_message_comes_once_they_were_ended() -> None:
     composing = Composing()
-    messages = Prefetch(range(100), composing)
+    messages = Prefetch(range(100), composing, SMALL)
     given_out = iter(messages)
     next(given_out)
     messages.compose_more()
@@ -153,7 +147,7 @@ def test_messages_are_composed_while_an_answer_is_awaited_and_then_waiting_costs
     with Server(hang_at_the_dot_of(1)).running() as server:
         carrier = transport(server.url, smtp.Limits(connections=1))
         began, used = time.monotonic(), time.process_time()
-        outcomes = carrier.send(Prefetch(range(30), composing), FROM, Marks(), tick=stop_after(0.8))
+        outcomes = carrier.send(Prefetch(range(30), composing, SMALL), FROM, Marks(), tick=stop_after(0.8))
         used = time.process_time() - used
         carrier.close()
     assert Counter(map(type, outcomes.values())) == {InDoubt: 1, Untried: 29}
@@ -163,11 +157,11 @@ def test_messages_are_composed_while_an_answer_is_awaited_and_then_waiting_costs
     assert used < 0.2
 
 
-def test_answers_come_before_messages_that_are_not_wanted_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prefetch, "_AHEAD_BYTES", 10**9)
+def test_answers_come_before_messages_that_are_not_wanted_yet() -> None:
+    unlimited = replace(SMALL, limit=10**9)
     with Server().running() as server:
         carrier = transport(server.url, smtp.Limits(connections=4))
-        outcomes = carrier.send(Prefetch(range(200), Composing()), FROM, Marks())
+        outcomes = carrier.send(Prefetch(range(200), Composing(), unlimited), FROM, Marks())
         carrier.close()
     assert Counter(map(type, outcomes.values())) == {Sent: 200}
     assert len({mail.message_id for mail in server.accepted}) == len(server.accepted) == 200
@@ -179,7 +173,7 @@ def test_messages_in_flight_are_finished_when_composing_fails_meanwhile(fails_at
         carrier = transport(server.url, smtp.Limits(connections=1))
         carrier.open()
         with pytest.raises(smtp.Interrupted) as stopped:
-            carrier.send(Prefetch(range(30), Composing(fails_at=fails_at)), FROM, Marks())
+            carrier.send(Prefetch(range(30), Composing(fails_at=fails_at), SMALL), FROM, Marks())
         carrier.close()
     assert isinstance(stopped.value.__cause__, ZeroDivisionError)
     sent = {message_id(slot) for slot, outcome in stopped.value.outcomes.items() if isinstance(outcome, Sent)}

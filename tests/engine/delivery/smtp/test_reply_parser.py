@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.delivery.smtp.reply_parser import Garbage, Reader, smooth_round
+from engine.delivery.smtp.reply_parser import InvalidReply, ReplyParser, match_accepted_round
 
 STREAM = b"220 hello\r\n250-a\r\n250-b\r\n250 c\r\n550\r\n354 go\n"
 REPLIES = [(220, b"220 hello"), (250, b"250-a\n250-b\n250 c"), (550, b"550"), (354, b"354 go")]
@@ -14,11 +14,11 @@ REPLIES = [(220, b"220 hello"), (250, b"250-a\n250-b\n250 c"), (550, b"550"), (3
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=12))
 def test_replies_are_the_same_however_the_stream_is_cut(cuts):
-    reader = Reader()
+    parser = ReplyParser()
     edges = [0, *sorted(cuts), len(STREAM)]
     pieces = [STREAM[start:end] for start, end in pairwise(edges)]
-    assert [reply for piece in pieces for reply in reader.feed(piece)] == REPLIES
-    assert reader.is_between_replies
+    assert [reply for piece in pieces for reply in parser.feed(piece)] == REPLIES
+    assert parser.is_between_replies
 
 
 @pytest.mark.parametrize(
@@ -26,17 +26,17 @@ def test_replies_are_the_same_however_the_stream_is_cut(cuts):
 )
 def test_noise_is_called_garbage_after_the_replies_before_it(noise):
     found = []
-    with pytest.raises(Garbage):
-        found.extend(Reader().feed(b"250 fine\r\n" + noise))
-    reader = Reader().feed(b"250 fine\r\n" + noise)
-    assert next(reader) == (250, b"250 fine")
+    with pytest.raises(InvalidReply):
+        found.extend(ReplyParser().feed(b"250 fine\r\n" + noise))
+    parser = ReplyParser().feed(b"250 fine\r\n" + noise)
+    assert next(parser) == (250, b"250 fine")
 
 
 def test_endless_reply_is_called_garbage():
-    with pytest.raises(Garbage):
-        list(Reader().feed(b"250 " + b"x" * 5_000))
-    with pytest.raises(Garbage):
-        list(Reader().feed(b"250-x\r\n" * 200))
+    with pytest.raises(InvalidReply):
+        list(ReplyParser().feed(b"250 " + b"x" * 5_000))
+    with pytest.raises(InvalidReply):
+        list(ReplyParser().feed(b"250-x\r\n" * 200))
 
 
 GOOD = [b"250 2.1.0 Ok\r\n", b"250 Ok\n", b"354 go\r\n", b"250-more\r\n", b"250\r\n", b"251 forwards\r\n"]
@@ -46,15 +46,15 @@ LINES = st.sampled_from([*GOOD, *BAD])
 
 @given(st.lists(LINES, max_size=6).map(b"".join) | st.binary(max_size=40))
 def test_smooth_round_is_what_a_reader_finds_in_it(data):
-    found = smooth_round(data)
+    found = match_accepted_round(data)
     if found is not None:
-        reader = Reader()
-        replies = list(reader.feed(data))
+        parser = ReplyParser()
+        replies = list(parser.feed(data))
         assert [code for code, _ in replies] == [250, 250, 250, 354]
         assert replies[0] == (250, found[1])
-        assert reader.is_between_replies
+        assert parser.is_between_replies
 
 
 def test_smooth_round_is_seen_as_such():
-    found = smooth_round(b"250 2.0.0 Ok: queued as 7\r\n250 Ok\r\n250 Ok\r\n354 go\r\n")
+    found = match_accepted_round(b"250 2.0.0 Ok: queued as 7\r\n250 Ok\r\n250 Ok\r\n354 go\r\n")
     assert found[1] == b"250 2.0.0 Ok: queued as 7"

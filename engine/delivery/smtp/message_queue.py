@@ -1,0 +1,163 @@
+"""The messages of one send: which one is next, and the outcome of each."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from math import inf
+from typing import Protocol
+
+from engine.delivery import replies
+from engine.delivery.outcomes import Outcome, Phase, Sent, Untried
+from engine.delivery.smtp.envelope import Envelope, OutgoingMessage
+from engine.delivery.smtp.prefetch import Prefetch
+from engine.delivery.smtp.reply_parser import is_plain
+
+_MAX_TRIES = 3  # of one message within a batch
+_HELD_S = 0.005  # how soon to ask again for a message when none may leave
+_ANSWER = Phase.ANSWER  # a local name, because looking up a member of an enumeration costs as much as a call
+
+
+class Log(Protocol):
+    """The flight recorder, as this package uses it. An exception from it ends the batch at once."""
+
+    def complete(self, slot: int) -> None:
+        """Record that the next write can carry the message's final dot. Called once for a message."""
+
+    def answered(self, slot: int, code: int, reply: bytes, ms: int, phase: int) -> None:
+        """Record the reply that decides about a message. Called once for a message, when the reply was read.
+
+        `reply` holds no address; `ms` is unix time in milliseconds.
+        """
+
+
+class MessageQueue:
+    """Gives messages to sessions and collects their outcomes, by slot. Used for one batch.
+
+    `is_distributed`: every free session has work and every wanted connection is being opened. `wake_at`: monotonic
+    time at which the batch has something to do even without network events.
+    """
+
+    def __init__(
+        self,
+        messages: Iterable[OutgoingMessage | None],
+        envelope: Envelope,
+        log: Log,
+        *,
+        pace: Callable[[], float] | None = None,
+    ) -> None:
+        self.envelope = envelope
+        self.complete = log.complete
+        self.prefetch: Prefetch | None = messages if isinstance(messages, Prefetch) else None
+        self.outcomes: dict[int, Outcome] = {}
+        self.waiting: deque[OutgoingMessage] = deque()  # fetched, and on no connection now
+        self.error: Exception | None = None  # raised by composing
+        self.is_distributed = False
+        self.is_held = False  # `messages` has none that may leave just now
+        self.wake_at = inf
+        self._messages: Iterator[OutgoingMessage | None] = iter(messages)
+        self._answered = log.answered
+        self._pace = pace
+        self._paced_until = 0.0  # no message may leave before
+        self._tries: Counter[int] = Counter()
+        self._has_ended = False  # `messages` is exhausted
+
+    @property
+    def is_paced(self) -> bool:
+        """Return True if a pace decides when messages may leave."""
+        return self._pace is not None
+
+    def take(self) -> OutgoingMessage | None:
+        """Return the next message, None if there is none now."""
+        if not self.waiting and self._pace is None and (message := self._fetch()) is not None:
+            return message
+        if (self.waiting or self.fill(1)) and (self._pace is None or self._may_leave(self._pace)):
+            return self.waiting.popleft()
+        self.is_distributed = False
+        return None
+
+    def accept(self, message: OutgoingMessage, text: bytes) -> None:
+        """Record that the server accepted a message; `text` is its plain reply."""
+        at_ms = time.time_ns() // 1_000_000
+        self._answered(message.slot, 250, text, at_ms, _ANSWER)
+        self.outcomes[message.slot] = Sent(text.decode("ascii"), at_ms)
+
+    def decide(self, message: OutgoingMessage, phase: Phase, code: int, text: bytes) -> bool:
+        """Record the outcome that a reply gives a message. Return False if it concerns the connection alone."""
+        if code == 250 and is_plain(text):
+            self.accept(message, text)
+            return True
+        at_ms = time.time_ns() // 1_000_000
+        words = text.decode("utf-8", "replace")  # so that a recipient outside ASCII is found in it and redacted
+        outcome = replies.classify(phase, code, words, recipient=message.recipient, at_ms=at_ms)
+        if isinstance(outcome, Untried):
+            return False
+        self._answered(message.slot, code, outcome.response.encode("ascii", "replace"), at_ms, phase)
+        self.outcomes[message.slot] = outcome
+        return True
+
+    def settle(self, message: OutgoingMessage, outcome: Outcome) -> None:
+        """Record an outcome that no reply gave."""
+        self.outcomes[message.slot] = outcome
+
+    def give_back(self, message: OutgoingMessage, why: str) -> None:
+        """Return a message that was not tried, for another connection; after three times it is Untried."""
+        self._tries[message.slot] += 1
+        if self._tries[message.slot] < _MAX_TRIES and self.error is None:
+            self.waiting.appendleft(message)
+        else:
+            self.outcomes[message.slot] = Untried(why)
+
+    def fill(self, count: int) -> bool:
+        """Fetch messages until `count` of them wait. Return True if any waits."""
+        while len(self.waiting) < count and (message := self._fetch()) is not None:
+            self.waiting.append(message)
+        return bool(self.waiting)
+
+    def compose_ahead(self, prefetch: Prefetch) -> None:
+        """Compose a few messages while all connections wait for replies."""
+        try:
+            prefetch.compose_more()
+        except Exception as error:  # noqa: BLE001  # as in `_fetch`
+            self._break_off(error)
+
+    def give_up(self, why: str) -> None:
+        """Make every message that is on no connection Untried, with `why` if it ever was on one."""
+        while self.fill(1):
+            slot = self.waiting.popleft().slot
+            self.outcomes[slot] = Untried(why if self._tries[slot] else "")
+
+    def clear(self) -> None:
+        """Drop references to messages and outcomes: a closed session keeps its queue until garbage collection."""
+        self._messages, self.outcomes, self.prefetch = iter(()), {}, None
+
+    def _fetch(self) -> OutgoingMessage | None:
+        """Return the next of the messages; None if none may leave now, or if they have ended or failed."""
+        if self._has_ended:
+            return None
+        try:
+            for message in self._messages:
+                if message is None:
+                    self.is_held = True
+                    self.wake_at = min(self.wake_at, time.monotonic() + _HELD_S)
+                return message
+        except Exception as error:  # noqa: BLE001  # composing may raise anything; messages in flight are finished first
+            self._break_off(error)
+        self._has_ended = True
+        return None
+
+    def _may_leave(self, pace: Callable[[], float]) -> bool:
+        """Ask the pace if a message may leave now, but not before the time that it gave last."""
+        now = time.monotonic()
+        if now >= self._paced_until:
+            self._paced_until = now + pace()
+        if now >= self._paced_until:
+            return True
+        self.wake_at = min(self.wake_at, self._paced_until)
+        return False
+
+    def _break_off(self, error: Exception) -> None:
+        """End the messages after composing failed."""
+        self.error = error
+        self._has_ended = True
+        self.prefetch = None
+        self.give_up("composing failed")
