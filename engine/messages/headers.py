@@ -32,22 +32,22 @@ class Mailbox(NamedTuple):
     name: str = ""
 
 
-def mailbox(written: str) -> Mailbox:
+def mailbox(text: str) -> Mailbox:
     """The mailbox in `Name <address>` or `address`; ValueError if it is neither."""
-    name, address = parseaddr(written)
-    if CONTROL.search(written) or not _ADDRESS.fullmatch(address):
+    name, address = parseaddr(text)
+    if CONTROL.search(text) or not _ADDRESS.fullmatch(address):
         raise ValueError("is no mailbox: address or Name <address> is needed")
     return Mailbox(address, name)
 
 
-def address_field(name: str, address: str, shown: str = "") -> str:
+def address_field(name: str, address: str, display_name: str = "") -> str:
     """A From, To or Reply-To line of one mailbox; ValueError for what is no single address.
 
     A domain outside ASCII becomes punycode; a local part outside ASCII stands as it is, for SMTPUTF8 (RFC 6532).
     """
     if not _ADDRESS.fullmatch(address):
         address = _international(name, address)
-    words = _clean(name, shown).split()
+    words = _clean(name, display_name).split()
     if not words:
         return f"{name}: {address}"
     phrase = _phrase(" ".join(words), len(name) + 2)
@@ -62,13 +62,13 @@ def _ends_with_room(line: str) -> bool:
 def _international(name: str, address: str) -> str:
     local, _, domain = address.rpartition("@")
     try:
-        written = f"{local}@{idna.encode(domain, uts46=True).decode('ascii')}"
+        text = f"{local}@{idna.encode(domain, uts46=True).decode('ascii')}"
     except idna.IDNAError:
         raise ValueError(f"{name}: is not one plain address") from None
-    octets = len(written.encode("utf-8", "replace"))
-    if not _INTERNATIONAL.fullmatch(written) or not written.isprintable() or octets > ADDRESS_OCTETS_MAX:
+    octets = len(text.encode("utf-8", "replace"))
+    if not _INTERNATIONAL.fullmatch(text) or not text.isprintable() or octets > ADDRESS_OCTETS_MAX:
         raise ValueError(f"{name}: is not one plain address")
-    return written
+    return text
 
 
 def text_field(name: str, value: str) -> str:
@@ -113,13 +113,13 @@ def _clean(name: str, value: str) -> str:
     return value
 
 
-def _phrase(shown: str, room_taken: int) -> str:
-    if shown.isascii() and "=?" not in shown and len(shown) + room_taken < LINE_CHARS:
-        if _ATOMS.fullmatch(shown):
-            return shown
-        escaped = shown.replace("\\", "\\\\").replace('"', '\\"')
+def _phrase(display_name: str, used: int) -> str:
+    if display_name.isascii() and "=?" not in display_name and len(display_name) + used < LINE_CHARS:
+        if _ATOMS.fullmatch(display_name):
+            return display_name
+        escaped = display_name.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
-    return _encoded(shown, room_taken)
+    return _encoded(display_name, used)
 
 
 def _folded(name: str, words: Sequence[str]) -> str:
@@ -135,10 +135,10 @@ def _folded(name: str, words: Sequence[str]) -> str:
     return "\r\n ".join(lines)
 
 
-def _encoded(text: str, room_taken: int) -> str:
+def _encoded(text: str, used: int) -> str:
     """Encoded words of whole characters (RFC 2047 section 5), one to a line, none longer than its line allows."""
     data = text.encode("utf-8")
-    room = max((LINE_CHARS - room_taken - _WORD_CHARS) // 4 * 3, 4)
+    room = max((LINE_CHARS - used - _WORD_CHARS) // 4 * 3, 4)
     words = ""
     at = 0
     while len(data) - at > room:

@@ -18,13 +18,13 @@ def alternative(text: bytes, html: bytes, *, boundary: bytes, eight_bit: bool, h
     of them: it is not looked for. `eight_bit`: the server takes 8BITMIME (RFC 6152); without it, or where a line is
     longer than 998 octets, a part goes as quoted-printable or base64.
     """
-    between = b"=_" + boundary
+    separator = b"=_" + boundary
     text_as, plain = _encoded(text, eight_bit)
     html_as, rich = _encoded(html, eight_bit)
     return b"".join((
-        head, b'Content-Type: multipart/alternative; boundary="', between, b'"\r\n\r\n--',
-        between, b"\r\n", _PLAIN[text_as], plain, b"\r\n--",
-        between, b"\r\n", _RICH[html_as], rich, b"\r\n--", between, b"--\r\n",
+        head, b'Content-Type: multipart/alternative; boundary="', separator, b'"\r\n\r\n--',
+        separator, b"\r\n", _PLAIN[text_as], plain, b"\r\n--",
+        separator, b"\r\n", _RICH[html_as], rich, b"\r\n--", separator, b"--\r\n",
     ))  # fmt: skip
 
 

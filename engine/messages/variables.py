@@ -15,7 +15,7 @@ def seal(variables: Mapping[str, Any]) -> str:
 
 
 # What a contact's columns are called in templates.
-_NOTHING_KNOWN = dict.fromkeys(("nombre", "apellido", "empresa", "cargo", "industria"), "")
+_EMPTY = dict.fromkeys(("nombre", "apellido", "empresa", "cargo", "industria"), "")
 
 
 def of(row: Row[Any], campaign: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -23,27 +23,27 @@ def of(row: Row[Any], campaign: Mapping[str, Any]) -> Mapping[str, Any]:
     if row.variables is not None:
         sealed: Mapping[str, Any] = json.loads(vault.current().decrypt(row.variables))
         return sealed
-    person = (row.first_name, row.last_name, row.company, row.role, row.industry)
-    return of_contact(person, row.attributes, campaign)
+    contact = (row.first_name, row.last_name, row.company, row.role, row.industry)
+    return of_contact(contact, row.attributes, campaign)
 
 
 def of_contact(
-    person: Sequence[str | None], attributes: Mapping[str, Any] | None, campaign: Mapping[str, Any]
+    contact: Sequence[str | None], attributes: Mapping[str, Any] | None, campaign: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """The variables of a campaign's mail; `person` is first and last name, company, role and industry.
+    """The variables of a campaign's mail; `contact` is first and last name, company, role and industry.
 
     What the contact's columns say wins over the campaign's variables, and those over its attributes.
     """
-    known = {**_NOTHING_KNOWN, **attributes, **campaign} if attributes else {**_NOTHING_KNOWN, **campaign}
-    first, last, company, role, industry = person
+    values = {**_EMPTY, **attributes, **campaign} if attributes else {**_EMPTY, **campaign}
+    first, last, company, role, industry = contact
     if first:
-        known["nombre"] = first
+        values["nombre"] = first
     if last:
-        known["apellido"] = last
+        values["apellido"] = last
     if company:
-        known["empresa"] = company
+        values["empresa"] = company
     if role:
-        known["cargo"] = role
+        values["cargo"] = role
     if industry:
-        known["industria"] = industry
-    return known
+        values["industria"] = industry
+    return values

@@ -45,7 +45,7 @@ class Sources:
     html: str
     text: str
     targets: tuple[str, ...]  # of its links
-    words: frozenset[str]  # every name in its code
+    identifiers: frozenset[str]  # every name in its code
     sample: Mapping[str, object]
 
 
@@ -63,13 +63,13 @@ class Compiled:
     names: tuple[str, ...]  # every variable, ours included
 
 
-def compile_folder(folder: Path, hidden: str = "") -> Compiled:
+def compile_folder(folder: Path, hidden_url: str = "") -> Compiled:
     """The template in `folder`; BrokenTemplate if a file is missing, is no Jinja, or does what no mail can.
 
-    `hidden` is where the HTML's hidden link leads, which scanners alone follow; empty: there is none.
+    `hidden_url` is where the HTML's hidden link leads, which scanners alone follow; empty: there is none.
     """
     try:
-        return _compiled(folder, hidden)
+        return _compiled(folder, hidden_url)
     except TemplateError as error:
         place = f"{error.filename or 'body'} line {error.lineno}" if isinstance(error, TemplateSyntaxError) else "body"
         raise BrokenTemplate(f"template {folder.name!r}, {place}: {error.message}") from error
@@ -77,7 +77,7 @@ def compile_folder(folder: Path, hidden: str = "") -> Compiled:
         raise BrokenTemplate(f"template {folder.name!r}: {error}") from error
 
 
-def sources_in(folder: Path, hidden: str = "") -> Sources:
+def sources_in(folder: Path, hidden_url: str = "") -> Sources:
     """The template in `folder` as Jinja, with a hidden link as in `compile_folder`.
 
     Raises what Jinja, the file system or the JSON of its sample raises.
@@ -87,22 +87,22 @@ def sources_in(folder: Path, hidden: str = "") -> Sources:
     subject = _subject(folder)
     html = tracker.in_html(_inlined(folder, mask))
     text = _text(folder, mask, tracker, html)
-    words = {word.strip("'\"") for code in mask.codes for word in code.words}
+    identifiers = {word.strip("'\"") for code in mask.codes for word in code.words}
     return Sources(
         subject=subject,
-        html=_at_end(mask.restore(html), _PIXEL + _honeypot(hidden)),
+        html=_append(mask.restore(html), _PIXEL + _honeypot(hidden_url)),
         text=mask.restore(text),
-        targets=tuple(tracker.keys),
-        words=variables.named(TEXT.parse(subject)).union(words),
+        targets=tuple(tracker.targets),
+        identifiers=variables.named(TEXT.parse(subject)).union(identifiers),
         sample=json.loads(_read(folder, "sample.json")),
     )
 
 
-def _compiled(folder: Path, hidden: str) -> Compiled:
-    sources = sources_in(folder, hidden)
-    written = ((TEXT, sources.subject), (HTML, sources.html), (TEXT, sources.text))
-    trees = [environment.parse(source) for environment, source in written]
-    subject, html, text = (environment.from_string(source) for environment, source in written)
+def _compiled(folder: Path, hidden_url: str) -> Compiled:
+    sources = sources_in(folder, hidden_url)
+    parts = ((TEXT, sources.subject), (HTML, sources.html), (TEXT, sources.text))
+    trees = [environment.parse(source) for environment, source in parts]
+    subject, html, text = (environment.from_string(source) for environment, source in parts)
     targets = [TEXT.parse(target) for target in sources.targets]
     required = frozenset().union(*map(variables.required, trees)) - _OURS
     return Compiled(
@@ -129,9 +129,9 @@ def _inlined(folder: Path, mask: Mask) -> str:
     segments = _segments(folder, "body.html")
     html = mask.hide_in_html(segments)
     if not _unsubscribes(segments):
-        html = _at_end(html, mask.hide_in_html(_snippet(_UNSUBSCRIBE_HTML)))
+        html = _append(html, mask.hide_in_html(_snippet(_UNSUBSCRIBE_HTML)))
     html = _CSS.inline(html)
-    if not mask.kept(html):
+    if not mask.is_complete(html):
         raise ValueError("body.html: code was lost in inlining the CSS; in a style it may only stand for a value")
     return html
 
@@ -141,14 +141,14 @@ def _text(folder: Path, mask: Mask, tracker: links.Tracker, html: str) -> str:
     if not (folder / "body.txt").exists():
         return text.of_html(mask, html)
     segments = _segments(folder, "body.txt")
-    written = mask.hide_in_text(segments)
+    masked = mask.hide_in_text(segments)
     if not _unsubscribes(segments):
-        written += mask.hide_in_text(_snippet(_UNSUBSCRIBE_TEXT))
-    return text.tidy(mask, tracker.in_text(written))
+        masked += mask.hide_in_text(_snippet(_UNSUBSCRIBE_TEXT))
+    return text.tidy(mask, tracker.in_text(masked))
 
 
-def _honeypot(hidden: str) -> str:
-    return _HONEYPOT % links.tracked(links.HONEYPOT, str(escape(hidden))) if hidden else ""
+def _honeypot(hidden_url: str) -> str:
+    return _HONEYPOT % links.tracked(links.HONEYPOT, str(escape(hidden_url))) if hidden_url else ""
 
 
 def _segments(folder: Path, filename: str) -> list[Segment]:
@@ -163,7 +163,7 @@ def _unsubscribes(segments: list[Segment]) -> bool:
     return any(links.UNSUBSCRIBE in segment.words for segment in segments)
 
 
-def _at_end(html: str, snippet: str) -> str:
+def _append(html: str, snippet: str) -> str:
     before, end, after = html.rpartition("</body>")
     return before + snippet + end + after if end else html + snippet
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from jinja2.exceptions import TemplateSyntaxError
 from markupsafe import escape
 
-from engine.templates.mask import CLOSE, MARK, OPEN, Mask
+from engine.templates.mask import CLOSE, OPEN, PLACEHOLDER, Mask
 from engine.templates.sandbox.printing import RenderContext
 from engine.templates.sources import Segment
 from engine.tracking import tokens
@@ -26,7 +26,9 @@ _HREF = re.compile(r' href="([^"]*)"')
 _NO_TRACK = ' data-no-track=""'
 _WEB = ("http://", "https://")
 _HARMLESS = ("mailto:", "tel:", "sms:", "#")
-_URL_IN_TEXT = re.compile(f'{MARK.pattern}|https?://(?:[^\\s<>"{OPEN}{CLOSE}]|{MARK.pattern})+', re.IGNORECASE)
+_URL_IN_TEXT = re.compile(
+    f'{PLACEHOLDER.pattern}|https?://(?:[^\\s<>"{OPEN}{CLOSE}]|{PLACEHOLDER.pattern})+', re.IGNORECASE
+)
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _END_OF_SENTENCE = ".,;:!?)'"
 _SAFE_IN_URL = "/%:@!$&'()*+,;=~?#[]-._"
@@ -48,11 +50,11 @@ class Links(Protocol):
 
 
 class Tracker:
-    """Puts tracking around the links of one template; a link's number is its place in `keys`."""
+    """Puts tracking around the links of one template; a link's number is its place in `targets`."""
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
-        self.keys: list[str] = []  # each link's target as Jinja source
+        self.targets: list[str] = []  # each link's target as Jinja source
 
     def in_html(self, html: str) -> str:
         """The masked HTML with every `<a href>` to a web address tracked, save those marked data-no-track.
@@ -78,29 +80,29 @@ class Tracker:
             raise TemplateSyntaxError(f"href {href!r}: leads nowhere from a mail, http(s) or mailto is needed", 1)
         if OPEN not in href and web_target(unescape(href)) is None:
             raise TemplateSyntaxError(f"href {href!r}: is no web address", 1)
-        self.keys.append(unescape(self._mask.restore(href)))
-        return self._wrapped(href, len(self.keys) - 1)
+        self.targets.append(unescape(self._mask.restore(href)))
+        return self._wrapped(href, len(self.targets) - 1)
 
     def _url(self, match: re.Match[str]) -> str:
         url = self._without_tail(match[0])
-        key = self._mask.restore(url)
-        if not url or self._unsubscribes(url) or (url.startswith(OPEN) and key not in self.keys):
+        target = self._mask.restore(url)
+        if not url or self._unsubscribes(url) or (url.startswith(OPEN) and target not in self.targets):
             return match[0]
-        if key not in self.keys:
-            self.keys.append(key)
-        return self._wrapped(url, self.keys.index(key)) + match[0][len(url) :]
+        if target not in self.targets:
+            self.targets.append(target)
+        return self._wrapped(url, self.targets.index(target)) + match[0][len(url) :]
 
     def _without_tail(self, url: str) -> str:
         """The address without what follows it in a sentence: a full stop, or a statement."""
-        for mark in MARK.finditer(url):
-            if self._mask.codes[int(mark[1])].kind == "statement":
-                url = url[: mark.start()]
+        for placeholder in PLACEHOLDER.finditer(url):
+            if self._mask.codes[int(placeholder[1])].kind == "statement":
+                url = url[: placeholder.start()]
                 break
         return url.rstrip(_END_OF_SENTENCE)
 
     def _unsubscribes(self, href: str) -> bool:
-        mark = MARK.match(href)
-        return mark is not None and self._mask.codes[int(mark[1])].words[:1] == (UNSUBSCRIBE,)
+        placeholder = PLACEHOLDER.match(href)
+        return placeholder is not None and self._mask.codes[int(placeholder[1])].words[:1] == (UNSUBSCRIBE,)
 
     def _wrapped(self, href: str, link: int) -> str:
         begin = self._mask.add(Segment("statement", f"{{% filter {CLICKED}({link}) %}}"))

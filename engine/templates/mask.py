@@ -11,7 +11,7 @@ from engine.templates.sources import Segment
 # Private-use characters (Unicode 23.5): legal in HTML, meaningless in mails, and left alone by parsers. Between tags
 # a mark stands in a comment, because a parser moves stray text out of a table but leaves comments where they are.
 OPEN, CLOSE = "\ue000", "\ue001"
-MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
+PLACEHOLDER = re.compile(f"{OPEN}(\\d+){CLOSE}")
 
 _COMMENT = f"<!--{OPEN}c%d{CLOSE}-->"
 _ANY = re.compile(f"<!--{OPEN}c(\\d+){CLOSE}-->|{OPEN}(\\d+){CLOSE}|\\{{(?=[{{%#]|(?:<!--)?{OPEN})")
@@ -40,41 +40,41 @@ class Mask:
 
     def hide_in_text(self, segments: Sequence[Segment]) -> str:
         """The segments as one plain text with marks for code."""
-        return "".join(_clean(one) if one.kind == "text" else self.add(one) for one in segments)
+        return "".join(_checked(one) if one.kind == "text" else self.add(one) for one in segments)
 
     def hide_in_html(self, segments: Sequence[Segment]) -> str:
         """The segments as one HTML document with marks for code; TemplateSyntaxError where code splits a tag."""
         html, scanner = "", _Scanner()
         for segment in segments:
             if segment.kind == "text":
-                scanner.read(_clean(segment))
+                scanner.read(_checked(segment))
                 html += segment.source
                 continue
             if scanner.state == "tag" and not html.endswith("="):
                 _refuse(segment, "code inside a tag may only stand in an attribute's value")
             if html.endswith(("<", "</")):
                 _refuse(segment, "a tag's name cannot come from code")
-            mark = self.add(segment)
-            html += _COMMENT % (len(self.codes) - 1) if scanner.state == "text" else mark
+            placeholder = self.add(segment)
+            html += _COMMENT % (len(self.codes) - 1) if scanner.state == "text" else placeholder
         return html
 
     def restore(self, masked: str) -> str:
         """The Jinja source of a masked text; braces that were text all along stay text."""
         return _ANY.sub(self._code, masked)
 
-    def kept(self, masked: str) -> bool:
+    def is_complete(self, masked: str) -> bool:
         """Whether every mark is still there, once."""
-        numbers = sorted(int(found[1] or found[2]) for found in _ANY.finditer(masked) if found[1] or found[2])
+        numbers = sorted(int(match[1] or match[2]) for match in _ANY.finditer(masked) if match[1] or match[2])
         return numbers == list(range(len(self.codes)))
+
+    @staticmethod
+    def without_comments(masked_html: str) -> str:
+        """The masked HTML with its marks as text, for tools that drop comments."""
+        return _COMMENTED.sub(f"{OPEN}\\1{CLOSE}", masked_html)
 
     def _code(self, match: re.Match[str]) -> str:
         number = match[1] or match[2]
         return self.codes[int(number)].source if number else "{{ '{' }}"
-
-
-def plain(masked_html: str) -> str:
-    """The masked HTML with its marks as text, for tools that drop comments."""
-    return _COMMENTED.sub(f"{OPEN}\\1{CLOSE}", masked_html)
 
 
 @dataclass
@@ -102,11 +102,11 @@ class _Scanner:
             self.state = "tag" if self.state in ("'", '"') else "text"
 
 
-def _clean(segment: Segment) -> str:
+def _checked(segment: Segment) -> str:
     if OPEN in segment.source or CLOSE in segment.source:
         _refuse(segment, "the characters U+E000 and U+E001 have no place here")
     return segment.source
 
 
-def _refuse(segment: Segment, why: str) -> None:
-    raise TemplateSyntaxError(why, segment.line)
+def _refuse(segment: Segment, reason: str) -> None:
+    raise TemplateSyntaxError(reason, segment.line)

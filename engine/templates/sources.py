@@ -46,12 +46,12 @@ def _filled(
     environment: Environment, read: Read, filename: str, blocks: Mapping[str, Segments], depth: int
 ) -> list[Segment]:
     segments = list(_segments(environment, read(filename), filename))
-    heirs = [segment for segment in segments if segment.verb == "extends"]
-    if not heirs:
+    extends = [segment for segment in segments if segment.verb == "extends"]
+    if not extends:
         return _expanded(segments, blocks, filename)
-    parent = _parent(heirs[0], filename)
+    parent = _parent(extends[0], filename)
     if depth == 0:
-        raise TemplateSyntaxError(f"extends: more than {DEPTH_MAX} layouts", heirs[0].line, None, filename)
+        raise TemplateSyntaxError(f"extends: more than {DEPTH_MAX} layouts", extends[0].line, None, filename)
     own = _blocks(segments, filename)
     merged = {**own, **{name: _with_super(blocks[name], own.get(name)) for name in blocks}}
     return _filled(environment, read, parent, merged, depth - 1)
@@ -66,18 +66,18 @@ def _parent(extends: Segment, filename: str) -> str:
 
 def _blocks(segments: Segments, filename: str) -> dict[str, Segments]:
     """The blocks of a file that extends another, by name."""
-    found: dict[str, Segments] = {}
+    blocks: dict[str, Segments] = {}
     at = 0
     while at < len(segments):
         segment = segments[at]
         if segment.verb == "block":
             end = _end(segments, at, filename)
-            found[segment.words[1]] = segments[at + 1 : end]
+            blocks[segment.words[1]] = segments[at + 1 : end]
             at = end
         elif segment.verb != "extends" and segment.source.strip():
             raise TemplateSyntaxError("only blocks may stand beside extends", segment.line, None, filename)
         at += 1
-    return found
+    return blocks
 
 
 def _expanded(segments: Segments, blocks: Mapping[str, Segments], filename: str) -> list[Segment]:
@@ -128,8 +128,8 @@ def _segments(environment: Environment, source: str, filename: str) -> Iterator[
             inner, kind = [], _BEGINS[part]
         elif part in _ENDS and kind is not None:
             words = tuple(word for word in inner if not word.isspace())
-            marks = ("{{", "}}") if kind == "expression" else ("{%", "%}")
-            yield Segment(kind, f"{marks[0]} {''.join(inner).strip()} {marks[1]}", words, line)
+            delimiters = ("{{", "}}") if kind == "expression" else ("{%", "%}")
+            yield Segment(kind, f"{delimiters[0]} {''.join(inner).strip()} {delimiters[1]}", words, line)
             kind = None
         elif kind is not None:
             inner.append(value)

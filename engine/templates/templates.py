@@ -68,40 +68,40 @@ class Template:
     def language(self) -> str | None:
         """The language its HTML says to be in, as a tag like `es` or `en-GB`; None if it says none."""
         try:
-            found = _LANGUAGE.search(self.encode(self.sample, _Probe())[1])
+            match = _LANGUAGE.search(self.encode(self.sample, _TrialLinks())[1])
         except CannotRender:
             return None
-        return found[1].decode() if found else None
+        return match[1].decode() if match else None
 
-    def check(self, given: Mapping[str, object]) -> list[Fault]:
+    def check(self, values: Mapping[str, object]) -> list[Fault]:
         """Everything that keeps these variables from being rendered, in fields like `variables.nombre`.
 
         All missing ones are named at once. No fault: `encode` will succeed. Extra variables are allowed.
         """
         safe = self._compiled.safe_variables
-        if safe is not None and safe.include(given):
+        if safe is not None and safe.include(values):
             return []
-        found = variables.faults(given, required=self.required, in_subject=self._compiled.in_subject)
-        if found:
-            return found
-        probe = _Probe()
+        faults = variables.faults(values, required=self.required, in_subject=self._compiled.in_subject)
+        if faults:
+            return faults
+        trial = _TrialLinks()
         try:
-            self.encode(given, probe)
+            self.encode(values, trial)
         except CannotRender as failure:
             return [Fault("variables", str(failure))]
-        return [self._misled(link) for link in sorted(probe.misled)]
+        return [self._invalid_target(link) for link in sorted(trial.invalid_links)]
 
-    def render(self, given: Mapping[str, object], addresses: links.Links) -> Rendered:
+    def render(self, values: Mapping[str, object], addresses: links.Links) -> Rendered:
         """The mail in words; CannotRender if template and values make none."""
-        subject, html, text = self.encode(given, addresses)
+        subject, html, text = self.encode(values, addresses)
         return Rendered(subject, html.decode(), text.decode())
 
-    def encode(self, given: Mapping[str, object], addresses: links.Links) -> tuple[str, bytes, bytes]:
+    def encode(self, values: Mapping[str, object], addresses: links.Links) -> tuple[str, bytes, bytes]:
         """Subject, HTML and text, the bodies in UTF-8 for MIME; CannotRender if template and values make none."""
-        if not variables.are_plain(given):
+        if not variables.are_plain(values):
             raise CannotRender("holds values that are no plain data: text, numbers, lists and objects are taken")
         context = {
-            **given,
+            **values,
             links.UNSUBSCRIBE: addresses.unsubscribe,
             links.PIXEL: addresses.pixel,
             links.NAME: addresses,
@@ -109,49 +109,49 @@ class Template:
         try:
             subject, html, text = sandbox.render(self._compiled.code, context, self._compiled.names)
         except sandbox.FAILURES as failure:
-            raise CannotRender(self._told(failure)) from None
+            raise CannotRender(self._reason(failure)) from None
         return subject.decode(), html, text.lstrip(b"\r\n").rstrip() + b"\r\n"
 
-    def _told(self, failure: Exception) -> str:
+    def _reason(self, failure: Exception) -> str:
         """Why rendering failed, in words of the template alone: messages of Python may quote values."""
         if isinstance(failure, UndefinedError) and (missing := _MISSING.search(failure.message or "")):
             name = missing[1] or missing[2]
-            if name in self._compiled.sources.words:
+            if name in self._compiled.sources.identifiers:
                 return f"lack {name!r}, which the template needs"
         if isinstance(failure, SecurityError):
             return f"cannot be rendered: {failure.message}"
         return f"cannot be rendered by this template ({type(failure).__name__})"
 
-    def _misled(self, link: int) -> Fault:
+    def _invalid_target(self, link: int) -> Fault:
         names = sorted(self._compiled.in_links[link])
         field = f"variables.{names[0]}" if len(names) == 1 else "variables"
         return Fault(field, "is the target of a link: an absolute http:// or https:// address is needed")
 
 
-class _Probe:
+class _TrialLinks:
     """Addresses for a trial rendering; remembers the links that lead nowhere."""
 
-    pixel = "https://probe.invalid/o"
-    unsubscribe = "https://probe.invalid/u"
+    pixel = "https://trial.invalid/o"
+    unsubscribe = "https://trial.invalid/u"
 
     def __init__(self) -> None:
-        self.misled: set[int] = set()
+        self.invalid_links: set[int] = set()
 
     def clicked(self, link: int, target: str) -> str:
         if links.web_target(target) is None and not links.is_harmless(target):
-            self.misled.add(link)
-        return "https://probe.invalid/c"
+            self.invalid_links.add(link)
+        return "https://trial.invalid/c"
 
 
 class Library:
     """The templates in one folder, compiled at first use and kept for the life of the process.
 
-    Each mail has a link to `hidden` that no reader sees, if one is given.
+    Each mail has a link to `hidden_url` that no reader sees, if one is given.
     """
 
-    def __init__(self, folder: Path, hidden: str = "") -> None:
+    def __init__(self, folder: Path, hidden_url: str = "") -> None:
         self._folder = folder
-        self._hidden = hidden
+        self._hidden_url = hidden_url
         self._compiled: dict[str, Template] = {}
 
     def names(self) -> list[str]:
@@ -173,4 +173,4 @@ class Library:
         names = self.names()
         if name not in names:
             raise UnknownTemplate.of("template", f"is not known; there are {', '.join(names) or 'none'}")
-        return Template(name, compiling.compile_folder(self._folder / name, self._hidden))
+        return Template(name, compiling.compile_folder(self._folder / name, self._hidden_url))

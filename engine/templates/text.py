@@ -8,8 +8,7 @@ from inscriptis.html_engine import Inscriptis
 from inscriptis.model.config import ParserConfig
 from lxml import html as parser
 
-from engine.templates import mask as masks
-from engine.templates.mask import MARK, OPEN, Mask
+from engine.templates.mask import OPEN, PLACEHOLDER, Mask
 
 _PARTS = ("table", "tbody", "thead", "tfoot", "tr", "td", "th")
 # A table with code between its cells is no grid until it is rendered: its rows are lines.
@@ -22,7 +21,7 @@ def of_html(mask: Mask, html: str) -> str:
 
     Addresses stand in angle brackets, RFC 3986 appendix C; what CSS hides is left out.
     """
-    tree = parser.document_fromstring(masks.plain(html))
+    tree = parser.document_fromstring(mask.without_comments(html))
     for element in list(tree.iter("*")):
         if _HIDDEN.search(element.get("style", "")):
             element.drop_tree()
@@ -40,16 +39,16 @@ def of_html(mask: Mask, html: str) -> str:
 def tidy(mask: Mask, text: str) -> str:
     """The text with one blank line at most, and no line that holds only statements: they join the line after."""
     lines: list[str] = []
-    held = ""
+    statements = ""
     for line in (one.rstrip() for one in text.split("\n")):
         if line and _only_statements(mask, line):
-            held += line.strip()
+            statements += line.strip()
         elif line or (lines and lines[-1]):
-            lines.append(held + line)
-            held = ""
+            lines.append(statements + line)
+            statements = ""
     while lines and not lines[-1]:
         lines.pop()
-    return "\n".join(lines).lstrip("\n") + held + "\n"
+    return "\n".join(lines).lstrip("\n") + statements + "\n"
 
 
 def _parts(table: parser.HtmlElement) -> Iterator[parser.HtmlElement]:
@@ -79,13 +78,13 @@ def _spell_out(anchor: parser.HtmlElement) -> None:
     if not address or address.startswith("#") or words == address:
         return
     last = anchor[-1] if len(anchor) else None
-    spelled = f" <{address}>" if words else address
+    address_text = f" <{address}>" if words else address
     if last is None:
-        anchor.text = (anchor.text or "").rstrip() + spelled
+        anchor.text = (anchor.text or "").rstrip() + address_text
     else:
-        last.tail = (last.tail or "").rstrip() + spelled
+        last.tail = (last.tail or "").rstrip() + address_text
 
 
 def _only_statements(mask: Mask, line: str) -> bool:
-    numbers = [int(number) for number in MARK.findall(line)]
-    return not MARK.sub("", line).strip() and all(mask.codes[number].kind == "statement" for number in numbers)
+    numbers = [int(number) for number in PLACEHOLDER.findall(line)]
+    return not PLACEHOLDER.sub("", line).strip() and all(mask.codes[number].kind == "statement" for number in numbers)

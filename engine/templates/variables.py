@@ -11,7 +11,7 @@ from errors import Fault
 JSON_BYTES_MAX = 65_536
 DEPTH_MAX = 32
 
-_NEVER = re.compile("[\x00\ud800-\udfff]")
+_FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 _NOT_IN_SUBJECT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _JSON_BYTES_A_CHAR = 6  # at most: a control character in a name; eight marks of a pair count as two characters
 _SCALARS = frozenset({str, int, float, bool, type(None)})
@@ -25,25 +25,25 @@ def named(tree: nodes.Template) -> frozenset[str]:
 
 def required(tree: nodes.Template) -> frozenset[str]:
     """The variables the template cannot do without: named somewhere without `default` or `is defined` about it."""
-    return frozenset(_bare(tree, _NOTHING)) & named(tree)
+    return frozenset(_unguarded(tree, _NOTHING)) & named(tree)
 
 
 def faults(variables: Mapping[str, object], *, required: Collection[str], in_subject: Collection[str]) -> list[Fault]:
     """What is wrong with the variables as data: all that are missing, and each value that no mail can hold."""
-    found = [
+    problems = [
         Fault(f"variables.{name}", "is missing: the template needs it")
         for name in sorted(required)
         if name not in variables
     ]
     if short_chars(variables) is not None:
-        return found
+        return problems
     for name, value in variables.items():
-        problem = _problem(value, _NOT_IN_SUBJECT if name in in_subject else _NEVER)
+        problem = _problem(value, _NOT_IN_SUBJECT if name in in_subject else _FORBIDDEN)
         if problem:
-            found.append(Fault(f"variables.{name}", problem))
-    if not found and _json_bytes(variables) > JSON_BYTES_MAX:
-        found.append(Fault("variables", f"are too long: at most {JSON_BYTES_MAX} bytes of JSON are taken"))
-    return found
+            problems.append(Fault(f"variables.{name}", problem))
+    if not problems and _json_bytes(variables) > JSON_BYTES_MAX:
+        problems.append(Fault("variables", f"are too long: at most {JSON_BYTES_MAX} bytes of JSON are taken"))
+    return problems
 
 
 def short_chars(variables: Mapping[str, object]) -> int | None:
@@ -72,7 +72,7 @@ def is_plain(value: object, depth: int = DEPTH_MAX) -> bool:
     if depth == 0:
         return False
     if type(value) in (list, tuple):
-        return all(is_plain(item, depth - 1) for item in value)  # type: ignore[attr-defined]  # told by its type
+        return all(is_plain(item, depth - 1) for item in value)  # type: ignore[attr-defined]  # its type is checked
     if type(value) is dict:
         return all(type(key) is str and is_plain(item, depth - 1) for key, item in value.items())
     return False
@@ -105,7 +105,7 @@ def _json_bytes(variables: Mapping[str, object]) -> int:
     return len(json.dumps(dict(variables), ensure_ascii=False).encode("utf-8", "replace"))
 
 
-def _bare(node: nodes.Node, defined: frozenset[str]) -> Iterator[str]:
+def _unguarded(node: nodes.Node, defined: frozenset[str]) -> Iterator[str]:
     """The names used under `node` where they may be missing and that would be an error."""
     if isinstance(node, nodes.Name):
         if node.ctx == "load" and node.name not in defined:
@@ -115,36 +115,36 @@ def _bare(node: nodes.Node, defined: frozenset[str]) -> Iterator[str]:
     elif isinstance(node, nodes.Test) and node.name in ("defined", "undefined"):
         yield from _each(_unless_name(node.node), defined)
     elif isinstance(node, nodes.If):
-        yield from _bare(node.test, defined)
-        yield from _each(node.body, defined | _proved(node.test, True))
-        yield from _each([*node.elif_, *node.else_], defined | _proved(node.test, False))
+        yield from _unguarded(node.test, defined)
+        yield from _each(node.body, defined | _defined_if(node.test, True))
+        yield from _each([*node.elif_, *node.else_], defined | _defined_if(node.test, False))
     elif isinstance(node, nodes.CondExpr):
-        yield from _bare(node.test, defined)
-        yield from _bare(node.expr1, defined | _proved(node.test, True))
-        yield from _each([node.expr2] if node.expr2 else [], defined | _proved(node.test, False))
+        yield from _unguarded(node.test, defined)
+        yield from _unguarded(node.expr1, defined | _defined_if(node.test, True))
+        yield from _each([node.expr2] if node.expr2 else [], defined | _defined_if(node.test, False))
     elif isinstance(node, (nodes.And, nodes.Or)):
-        yield from _bare(node.left, defined)
-        yield from _bare(node.right, defined | _proved(node.left, isinstance(node, nodes.And)))
+        yield from _unguarded(node.left, defined)
+        yield from _unguarded(node.right, defined | _defined_if(node.left, isinstance(node, nodes.And)))
     else:
         yield from _each(node.iter_child_nodes(), defined)
 
 
 def _each(children: Iterable[nodes.Node], defined: frozenset[str]) -> Iterator[str]:
     for child in children:
-        yield from _bare(child, defined)
+        yield from _unguarded(child, defined)
 
 
 def _unless_name(node: nodes.Node | None) -> list[nodes.Node]:
     return [] if node is None or isinstance(node, nodes.Name) else [node]
 
 
-def _proved(test: nodes.Node, outcome: bool) -> frozenset[str]:
+def _defined_if(test: nodes.Node, outcome: bool) -> frozenset[str]:
     """The names that are defined when `test` came out as `outcome`."""
     if isinstance(test, nodes.Not):
-        return _proved(test.node, not outcome)
+        return _defined_if(test.node, not outcome)
     if (isinstance(test, nodes.And) and outcome) or (isinstance(test, nodes.Or) and not outcome):
-        return _proved(test.left, outcome) | _proved(test.right, outcome)
+        return _defined_if(test.left, outcome) | _defined_if(test.right, outcome)
     if isinstance(test, nodes.Test) and isinstance(test.node, nodes.Name):
-        proving = "defined" if outcome else "undefined"
-        return frozenset({test.node.name}) if test.name == proving else _NOTHING
+        expected = "defined" if outcome else "undefined"
+        return frozenset({test.node.name}) if test.name == expected else _NOTHING
     return _NOTHING
