@@ -1,1 +1,1 @@
-"""The e-mail platform, writing side: templates, tracked links, MIME."""
+"""From an e-mail to the bytes of its message: compose, prerendered messages, header fields, MIME."""

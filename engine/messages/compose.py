@@ -119,7 +119,7 @@ class Composer:
             addresses.unsubscribe,
         ).encode()
         if not (eight_bit or head.isascii()):
-            raise ValueError("To: its name before the @ is outside ASCII, which this relay cannot take")
+            raise ValueError("To: the local part is not ASCII, which this relay does not support")
         return mime.alternative(text, html, boundary=signed.boundary(), eight_bit=eight_bit, head=head)
 
     def _prerender(self, name: str) -> prerendered.PrerenderedTemplate | None:
@@ -149,7 +149,7 @@ class Composer:
         if faults:
             return prefix + "; ".join(f"{fault.field} {fault.message}" for fault in faults)
         if isinstance(failure, UnicodeError):
-            return prefix + "holds text that is no Unicode"
+            return prefix + "contains invalid Unicode"
         return prefix + str(failure)
 
 

@@ -1,4 +1,4 @@
-"""The header fields of a mail, written by us: encoded, folded, and closed to injection (rule R28)."""
+"""Write header fields: encoded, folded, and safe from injection (rule R28)."""
 
 import re
 from binascii import b2a_base64
@@ -26,24 +26,24 @@ _ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~ -]*", re.ASCII)
 
 
 class Mailbox(NamedTuple):
-    """An address and the name shown with it."""
+    """An address and its display name."""
 
     address: str
     name: str = ""
 
 
 def mailbox(text: str) -> Mailbox:
-    """The mailbox in `Name <address>` or `address`; ValueError if it is neither."""
+    """Return the mailbox in `Name <address>` or `address`; raise ValueError if it is neither."""
     name, address = parseaddr(text)
     if CONTROL.search(text) or not _ADDRESS.fullmatch(address):
-        raise ValueError("is no mailbox: address or Name <address> is needed")
+        raise ValueError("is not a mailbox: address or Name <address> is needed")
     return Mailbox(address, name)
 
 
 def address_field(name: str, address: str, display_name: str = "") -> str:
-    """A From, To or Reply-To line of one mailbox; ValueError for what is no single address.
+    """Return a From, To or Reply-To line of one mailbox; raise ValueError if it is not a single address.
 
-    A domain outside ASCII becomes punycode; a local part outside ASCII stands as it is, for SMTPUTF8 (RFC 6532).
+    A domain outside ASCII becomes punycode; a local part outside ASCII is kept, for SMTPUTF8 (RFC 6532).
     """
     if not _ADDRESS.fullmatch(address):
         address = _international(name, address)
@@ -72,9 +72,9 @@ def _international(name: str, address: str) -> str:
 
 
 def text_field(name: str, value: str) -> str:
-    """A line of free text such as Subject, encoded and folded as it needs (RFC 2047, RFC 5322 section 2.2.3).
+    """Return a line of free text such as Subject, encoded and folded as needed (RFC 2047, RFC 5322 section 2.2.3).
 
-    White space becomes single spaces. ValueError if a control character is in it.
+    White space becomes single spaces. Raise ValueError for a control character.
     """
     words = _clean(name, value).split()
     line = f"{name}: {' '.join(words)}"
@@ -84,21 +84,21 @@ def text_field(name: str, value: str) -> str:
 
 
 def message_id_field(message_id: str) -> str:
-    """The Message-ID line of a bare `left@right`."""
+    """Return the Message-ID line of a `left@right` without angle brackets."""
     if len(message_id) > 250 or not _MESSAGE_ID.fullmatch(message_id):
-        raise ValueError("Message-ID: is no left@right in ASCII")
+        raise ValueError("Message-ID: is not left@right in ASCII")
     return f"Message-ID: <{message_id}>"
 
 
 def url_field(name: str, url: str) -> str:
-    """A line with one <url>, to the byte: never encoded, never folded."""
+    """Return a line with one <url>, never encoded or folded."""
     if not url.isascii() or " " in url or not url.isprintable() or len(url) + len(name) + 4 > LINE_CHARS_MAX:
-        raise ValueError(f"{name}: is no address in printable ASCII that fits one line")
+        raise ValueError(f"{name}: is not an address in printable ASCII that fits one line")
     return f"{name}: <{url}>"
 
 
 def date_field(now: datetime) -> str:
-    """The Date line, in UTC."""
+    """Return the Date line, in UTC."""
     return _date(int(now.timestamp()))
 
 
@@ -109,7 +109,7 @@ def _date(second: int) -> str:
 
 def _clean(name: str, value: str) -> str:
     if not value.isprintable() and CONTROL.search(value):
-        raise ValueError(f"{name}: holds a line break or control character")
+        raise ValueError(f"{name}: contains a line break or control character")
     return value
 
 
@@ -123,7 +123,7 @@ def _phrase(display_name: str, used: int) -> str:
 
 
 def _folded(name: str, words: Sequence[str]) -> str:
-    """ASCII words folded between them; encoded after all if one of them fills a line."""
+    """Return the line folded between its ASCII words; encoded if a word fills a line."""
     lines = [f"{name}: {words[0]}"]
     for word in words[1:]:
         if len(lines[-1]) + len(word) + 2 <= LINE_CHARS:
@@ -136,7 +136,7 @@ def _folded(name: str, words: Sequence[str]) -> str:
 
 
 def _encoded(text: str, used: int) -> str:
-    """Encoded words of whole characters (RFC 2047 section 5), one to a line, none longer than its line allows."""
+    """Return encoded words of whole characters (RFC 2047 section 5), one per line, each within its line."""
     data = text.encode("utf-8")
     room = max((LINE_CHARS - used - _WORD_CHARS) // 4 * 3, 4)
     words = ""

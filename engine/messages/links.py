@@ -1,11 +1,11 @@
-"""The signed addresses of one mail that lead back to us."""
+"""The signed tracking addresses of one e-mail."""
 
 from engine.templates import links
 from engine.tracking import tokens
 
 
 class SignedLinks:
-    """The signed addresses of one mail; a link that stands in it twice is signed once."""
+    """The signed addresses of one e-mail; a link that occurs twice is signed once."""
 
     __slots__ = ("_mail", "_public_url", "_signed", "pixel", "unsubscribe")
 
@@ -17,7 +17,7 @@ class SignedLinks:
         self.unsubscribe = f"{public_url}/u/{mail.unsubscribe().decode()}" if unsubscribes else ""
 
     def clicked(self, link: int, target: str) -> str:
-        """The tracked address; a harmless target as it is; "#" for one that must not be followed."""
+        """Return the tracked address, a harmless target unchanged, or "#" for an invalid target."""
         address = self._signed.get((link, target))
         if address is None:
             try:
@@ -28,7 +28,7 @@ class SignedLinks:
         return address
 
     def _repaired(self, link: int, target: str) -> str:
-        """The address for a target that is not in printable ASCII, or no web address at all."""
+        """Return the address for a target that is not a web address in printable ASCII."""
         web = links.web_target(target)
         if web is not None:
             return self._tracked(link, web)

@@ -1,4 +1,4 @@
-"""The body of a mail: multipart/alternative of text and HTML, encoded only as far as the way there needs."""
+"""Write the body of a message: multipart/alternative of text and HTML, encoded only if the transport needs it."""
 
 from binascii import b2a_base64, b2a_qp
 
@@ -12,11 +12,11 @@ _PLAIN, _RICH = ({name: _PART % (subtype, name) for name in _ENCODINGS} for subt
 
 
 def alternative(text: bytes, html: bytes, *, boundary: bytes, eight_bit: bool, head: bytes = b"") -> bytes:
-    """`head`, the Content-Type field and the body after it.
+    """Return `head`, the Content-Type field and the body.
 
-    `text` and `html` are what templates render: UTF-8, lines that end in CRLF, no NUL. `boundary` must stand in neither
-    of them: it is not looked for. `eight_bit`: the server takes 8BITMIME (RFC 6152); without it, or where a line is
-    longer than 998 octets, a part goes as quoted-printable or base64.
+    `text` and `html` are UTF-8 with CRLF line ends and no NUL. They must not contain `boundary`, which is not checked.
+    `eight_bit`: the server supports 8BITMIME (RFC 6152). Without it, or if a line is longer than 998 octets, a part is
+    encoded as quoted-printable or base64.
     """
     separator = b"=_" + boundary
     text_as, plain = _encoded(text, eight_bit)
@@ -29,7 +29,7 @@ def alternative(text: bytes, html: bytes, *, boundary: bytes, eight_bit: bool, h
 
 
 def has_long_line(data: bytes) -> bool:
-    """Whether a line of `data` has more than 998 octets; leaps from line end to line end, as far as is allowed."""
+    """Return True if a line has more than 998 octets; searches only for the last line end within each 998."""
     at = 0
     while len(data) - at > LINE_OCTETS_MAX:
         at = data.rfind(b"\r\n", at, at + LINE_OCTETS_MAX + 2) + 2
@@ -44,7 +44,7 @@ def _encoded(data: bytes, eight_bit: bool) -> tuple[bytes, bytes]:
             return b"7bit", data
         if eight_bit:
             return b"8bit", data
-    # Quoted-printable writes three octets for one, base64 four for three: they meet at a sixth of non-ASCII.
+    # Quoted-printable turns one octet into three, base64 three into four: equal at one sixth of non-ASCII octets.
     if len(data.translate(None, _ASCII)) * 6 > len(data):
         return b"base64", _base64(data)
     return b"quoted-printable", b2a_qp(data + b"\r\n")[:-2]  # without a CRLF in it, it breaks lines with a bare LF

@@ -1,4 +1,4 @@
-"""The variables of a mail: those it was sent with, or those of its contact and campaign."""
+"""The variables of an e-mail: those of its send request, or those of its contact and campaign."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,16 +10,16 @@ from models import vault
 
 
 def seal(variables: Mapping[str, Any]) -> str:
-    """Variables as the ledger keeps them: JSON, encrypted."""
+    """Return the variables as they are stored: JSON, encrypted."""
     return vault.current().encrypt(json.dumps(variables, ensure_ascii=False, separators=(",", ":")))
 
 
-# What a contact's columns are called in templates.
+# The names of a contact's columns in templates.
 _EMPTY = dict.fromkeys(("nombre", "apellido", "empresa", "cargo", "industria"), "")
 
 
 def of(row: Row[Any], campaign: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The variables of a claimed row: its own when it has some, else its contact's and its campaign's."""
+    """Return the variables of a claimed row: its own if it has any, else those of its contact and campaign."""
     if row.variables is not None:
         sealed: Mapping[str, Any] = json.loads(vault.current().decrypt(row.variables))
         return sealed
@@ -30,9 +30,9 @@ def of(row: Row[Any], campaign: Mapping[str, Any]) -> Mapping[str, Any]:
 def of_contact(
     contact: Sequence[str | None], attributes: Mapping[str, Any] | None, campaign: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """The variables of a campaign's mail; `contact` is first and last name, company, role and industry.
+    """Return the variables of a campaign's e-mail; `contact` is first and last name, company, role and industry.
 
-    What the contact's columns say wins over the campaign's variables, and those over its attributes.
+    The contact's columns take precedence over the campaign's variables, and these over the contact's attributes.
     """
     values = {**_EMPTY, **attributes, **campaign} if attributes else {**_EMPTY, **campaign}
     first, last, company, role, industry = contact

@@ -1,4 +1,4 @@
-"""From a template's folder to code: layout filled in, CSS inlined, links tracked, text made; once per process."""
+"""Compile the folder of a template: fill the layout, inline the CSS, track the links, derive the text."""
 
 import json
 from collections.abc import Mapping
@@ -34,24 +34,24 @@ _OURS = frozenset({links.UNSUBSCRIBE, links.PIXEL})
 
 
 class BrokenTemplate(CadenciaError):
-    """A template on disk cannot be used; names the template, the file and what is wrong there."""
+    """A template on disk cannot be used; names the template, the file and the fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """A template as Jinja, with all in it that a mail needs, and what is known of it before any mail."""
+    """The complete Jinja sources of a template, with tracking and unsubscribe line, and its sample."""
 
     subject: str
     html: str
     text: str
-    targets: tuple[str, ...]  # of its links
-    identifiers: frozenset[str]  # every name in its code
+    targets: tuple[str, ...]  # of the links
+    identifiers: frozenset[str]  # every name in the code
     sample: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A template as code."""
+    """A compiled template and the results of its analysis."""
 
     code: tuple[jinja2.Template, jinja2.Template, jinja2.Template]  # subject, HTML, text
     sources: Sources
@@ -60,13 +60,13 @@ class Compiled:
     in_links: tuple[frozenset[str], ...]  # the variables in each link's target
     required: frozenset[str]
     in_subject: frozenset[str]
-    names: tuple[str, ...]  # every variable, ours included
+    names: tuple[str, ...]  # of every variable, also those that we add
 
 
 def compile_folder(folder: Path, hidden_url: str = "") -> Compiled:
-    """The template in `folder`; BrokenTemplate if a file is missing, is no Jinja, or does what no mail can.
+    """Return the compiled template; raise BrokenTemplate if a file is missing or invalid.
 
-    `hidden_url` is where the HTML's hidden link leads, which scanners alone follow; empty: there is none.
+    `hidden_url` is the target of a hidden link in the HTML, which only scanners follow; no link if it is empty.
     """
     try:
         return _compiled(folder, hidden_url)
@@ -78,9 +78,9 @@ def compile_folder(folder: Path, hidden_url: str = "") -> Compiled:
 
 
 def sources_in(folder: Path, hidden_url: str = "") -> Sources:
-    """The template in `folder` as Jinja, with a hidden link as in `compile_folder`.
+    """Return the Jinja sources, with a hidden link as in `compile_folder`.
 
-    Raises what Jinja, the file system or the JSON of its sample raises.
+    Raise what Jinja, the file system or the JSON parser raises.
     """
     mask = Mask()
     tracker = links.Tracker(mask)
@@ -125,7 +125,7 @@ def _subject(folder: Path) -> str:
 
 
 def _inlined(folder: Path, mask: Mask) -> str:
-    """The masked HTML with its CSS in the elements, its media queries kept, and an unsubscribe line."""
+    """Return the masked HTML with its CSS in the elements, its media queries kept, and an unsubscribe line."""
     segments = _segments(folder, "body.html")
     html = mask.hide_in_html(segments)
     if not _unsubscribes(segments):
@@ -137,7 +137,7 @@ def _inlined(folder: Path, mask: Mask) -> str:
 
 
 def _text(folder: Path, mask: Mask, tracker: links.Tracker, html: str) -> str:
-    """The masked text: the one written in body.txt, or else the one the HTML gives."""
+    """Return the masked text: that of body.txt, or else one derived from the HTML."""
     if not (folder / "body.txt").exists():
         return text.of_html(mask, html)
     segments = _segments(folder, "body.txt")
@@ -169,7 +169,7 @@ def _append(html: str, snippet: str) -> str:
 
 
 def _read(folder: Path, name: str) -> str:
-    """A file of the template, or the one the templates share."""
+    """Return a file of the template, or else the shared file of that name."""
     if Path(name).name != name:
         raise ValueError(f"{name}: only files of the template and its parent folder can be used")
     own = folder / name

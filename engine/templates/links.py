@@ -1,4 +1,4 @@
-"""The links of a mail: found when a template is compiled, signed when a mail is rendered."""
+"""Find the links of a template when it is compiled, and replace their targets when it is rendered."""
 
 import re
 from functools import lru_cache
@@ -20,7 +20,7 @@ PIXEL = "_pixel"
 UNSUBSCRIBE = "unsubscribe_url"
 HONEYPOT = tokens.HONEYPOT
 
-# What the CSS inliner writes: every attribute in double quotes.
+# The CSS inliner writes every attribute in double quotes.
 _ANCHOR = re.compile(r'<a((?: [^\s=>"]+="[^"]*")*)>')
 _HREF = re.compile(r' href="([^"]*)"')
 _NO_TRACK = ' data-no-track=""'
@@ -35,36 +35,36 @@ _SAFE_IN_URL = "/%:@!$&'()*+,;=~?#[]-._"
 
 
 class Links(Protocol):
-    """The addresses of one mail that lead back to us."""
+    """The tracking addresses of one e-mail, which lead to our own server."""
 
     @property
     def pixel(self) -> str:
-        """The picture whose loading says that the mail was opened."""
+        """The address of the tracking pixel."""
 
     @property
     def unsubscribe(self) -> str:
-        """The unsubscribe context; empty in a mail without an unsubscribe line."""
+        """The address of the unsubscribe page; empty in an e-mail without an unsubscribe line."""
 
     def clicked(self, link: int, target: str) -> str:
-        """The address that leads to `target` by way of us."""
+        """Return the tracked address that redirects to `target`."""
 
 
 class Tracker:
-    """Puts tracking around the links of one template; a link's number is its place in `targets`."""
+    """Wraps the links of one template in the `_clicked` filter; a link's number is its index in `targets`."""
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
         self.targets: list[str] = []  # each link's target as Jinja source
 
     def in_html(self, html: str) -> str:
-        """The masked HTML with every `<a href>` to a web address tracked, save those marked data-no-track.
+        """Return the masked HTML with every `<a href>` to a web address tracked, except those with data-no-track.
 
-        TemplateSyntaxError for a fixed target that leads nowhere from a mail.
+        Raise TemplateSyntaxError for a fixed target that an e-mail cannot link to.
         """
         return _ANCHOR.sub(self._anchor, html)
 
     def in_text(self, text: str) -> str:
-        """The masked text with its web addresses tracked; those of the HTML keep their numbers."""
+        """Return the masked text with its web addresses tracked; those of the HTML keep their numbers."""
         return _URL_IN_TEXT.sub(self._url, text)
 
     def _anchor(self, match: re.Match[str]) -> str:
@@ -77,9 +77,9 @@ class Tracker:
         if href in ("", "#") or fixed.startswith(_HARMLESS) or self._unsubscribes(href):
             return href
         if fixed and not fixed.startswith(_WEB):
-            raise TemplateSyntaxError(f"href {href!r}: leads nowhere from a mail, http(s) or mailto is needed", 1)
+            raise TemplateSyntaxError(f"href {href!r}: an e-mail cannot link to it: http(s) or mailto is needed", 1)
         if OPEN not in href and web_target(unescape(href)) is None:
-            raise TemplateSyntaxError(f"href {href!r}: is no web address", 1)
+            raise TemplateSyntaxError(f"href {href!r}: is not a web address", 1)
         self.targets.append(unescape(self._mask.restore(href)))
         return self._wrapped(href, len(self.targets) - 1)
 
@@ -93,7 +93,7 @@ class Tracker:
         return self._wrapped(url, self.targets.index(target)) + match[0][len(url) :]
 
     def _without_tail(self, url: str) -> str:
-        """The address without what follows it in a sentence: a full stop, or a statement."""
+        """Return the address without the full stop or statement that follows it in a sentence."""
         for placeholder in PLACEHOLDER.finditer(url):
             if self._mask.codes[int(placeholder[1])].kind == "statement":
                 url = url[: placeholder.start()]
@@ -110,12 +110,12 @@ class Tracker:
 
 
 def tracked(link: int, href: str) -> str:
-    """The Jinja that stands for the mail's own address of a link; `href` is its target, escaped as in an attribute."""
+    """Return the Jinja code for the tracked address of a link; `href` is its target, escaped as in an attribute."""
     return f"{{% filter {CLICKED}({link}) %}}{href}{{% endfilter %}}"
 
 
 def clicked(context: RenderContext, href: bytes, link: int) -> bytes:
-    """What stands in the mail for a link's target `href`: the mail's own address for it, escaped as the target was."""
+    """Return the tracked address for a link's target `href`, escaped if the target is."""
     links: Links = context.parent[NAME]
     written = href.decode()
     if not context.eval_ctx.autoescape:
@@ -125,7 +125,7 @@ def clicked(context: RenderContext, href: bytes, link: int) -> bytes:
 
 
 def web_target(written: str) -> str | None:
-    """The address in printable ASCII (RFC 3987 section 3.1), or None unless it is absolute http(s)."""
+    """Return the address in printable ASCII (RFC 3987 section 3.1); None unless it is absolute http(s)."""
     target = written.strip()
     if tokens.is_web(target):
         return target
@@ -141,7 +141,7 @@ def web_target(written: str) -> str | None:
 
 
 def is_harmless(target: str) -> bool:
-    """Whether `target` may stand in a mail untracked: a mail address, a telephone number, a place in the mail."""
+    """Return True if the target needs no tracking: an e-mail address, a telephone number, an anchor."""
     return target.strip().lower().startswith(_HARMLESS) and not _CONTROL.search(target)
 
 

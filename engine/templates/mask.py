@@ -1,4 +1,4 @@
-"""Jinja code hidden from HTML tools behind marks that survive parsing, and put back afterwards."""
+"""Replace Jinja code by placeholders that HTML tools keep, and put it back afterwards."""
 
 import re
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from jinja2.exceptions import TemplateSyntaxError
 
 from engine.templates.sources import Segment
 
-# Private-use characters (Unicode 23.5): legal in HTML, meaningless in mails, and left alone by parsers. Between tags
-# a mark stands in a comment, because a parser moves stray text out of a table but leaves comments where they are.
+# Private-use characters (Unicode 23.5): legal in HTML, unused in e-mails, and kept by parsers. Between tags a
+# placeholder is a comment, because a parser moves stray text out of a table but keeps comments where they are.
 OPEN, CLOSE = "\ue000", "\ue001"
 PLACEHOLDER = re.compile(f"{OPEN}(\\d+){CLOSE}")
 
@@ -29,21 +29,21 @@ _LEAVES = {
 
 @dataclass
 class Mask:
-    """The code hidden so far; a mark is a number in this list."""
+    """The code that was replaced; a placeholder is an index in this list."""
 
     codes: list[Segment] = field(default_factory=list)
 
     def add(self, code: Segment) -> str:
-        """A mark for this code, as it stands in attributes and plain text."""
+        """Return the placeholder for this code, in its form for attributes and plain text."""
         self.codes.append(code)
         return f"{OPEN}{len(self.codes) - 1}{CLOSE}"
 
     def hide_in_text(self, segments: Sequence[Segment]) -> str:
-        """The segments as one plain text with marks for code."""
+        """Return the segments as one plain text with placeholders for code."""
         return "".join(_checked(one) if one.kind == "text" else self.add(one) for one in segments)
 
     def hide_in_html(self, segments: Sequence[Segment]) -> str:
-        """The segments as one HTML document with marks for code; TemplateSyntaxError where code splits a tag."""
+        """Return one HTML document with placeholders for code; raise TemplateSyntaxError where code splits a tag."""
         html, scanner = "", _Scanner()
         for segment in segments:
             if segment.kind == "text":
@@ -59,17 +59,17 @@ class Mask:
         return html
 
     def restore(self, masked: str) -> str:
-        """The Jinja source of a masked text; braces that were text all along stay text."""
+        """Return the Jinja source of a masked text; braces in the text stay text."""
         return _ANY.sub(self._code, masked)
 
     def is_complete(self, masked: str) -> bool:
-        """Whether every mark is still there, once."""
+        """Return True if every placeholder is there exactly once."""
         numbers = sorted(int(match[1] or match[2]) for match in _ANY.finditer(masked) if match[1] or match[2])
         return numbers == list(range(len(self.codes)))
 
     @staticmethod
     def without_comments(masked_html: str) -> str:
-        """The masked HTML with its marks as text, for tools that drop comments."""
+        """Return the masked HTML with its placeholders as text, for tools that drop comments."""
         return _COMMENTED.sub(f"{OPEN}\\1{CLOSE}", masked_html)
 
     def _code(self, match: re.Match[str]) -> str:
@@ -79,7 +79,7 @@ class Mask:
 
 @dataclass
 class _Scanner:
-    """Where in an HTML document we are: in text, a tag, a quoted value, a comment, or a raw element."""
+    """The position in an HTML document: in text, a tag, a quoted value, a comment, or a raw element."""
 
     state: str = "text"
     _then: str = "text"

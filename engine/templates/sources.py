@@ -1,4 +1,4 @@
-"""Template sources as written: cut into text and code, and a layout's blocks filled in."""
+"""Split template sources into text and code, and fill the blocks of layouts."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _SUPER = ("super", "(", ")")
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a source: plain text, or one `{{ expression }}` or `{% statement %}` and the words in it."""
+    """A part of a source: plain text, or one `{{ expression }}` or `{% statement %}` with its words."""
 
     kind: Literal["text", "expression", "statement"]
     source: str
@@ -25,7 +25,7 @@ class Segment:
 
     @property
     def verb(self) -> str:
-        """What a statement does ("if", "block", …); empty for the rest."""
+        """The keyword of a statement ("if", "block", …); empty for text and expressions."""
         return self.words[0] if self.kind == "statement" and self.words else ""
 
 
@@ -34,10 +34,10 @@ Read = Callable[[str], str]
 
 
 def flatten(environment: Environment, read: Read, filename: str) -> list[Segment]:
-    """The segments of one file with `{% extends %}`, `{% block %}` and `super()` resolved.
+    """Return the segments of one file with `{% extends %}`, `{% block %}` and `super()` resolved.
 
-    `read` gives a file's source by name. Comments are gone and only blocks may stand in a file that extends another;
-    TemplateSyntaxError where the source is no Jinja.
+    `read` returns a file's source by name. Comments are dropped. Raise TemplateSyntaxError if the source is not valid
+    Jinja, or if a file that extends another has more than blocks.
     """
     return _filled(environment, read, filename, {}, DEPTH_MAX)
 
@@ -65,7 +65,7 @@ def _parent(extends: Segment, filename: str) -> str:
 
 
 def _blocks(segments: Segments, filename: str) -> dict[str, Segments]:
-    """The blocks of a file that extends another, by name."""
+    """Return the blocks of a file that extends another, by name."""
     blocks: dict[str, Segments] = {}
     at = 0
     while at < len(segments):
@@ -81,7 +81,7 @@ def _blocks(segments: Segments, filename: str) -> dict[str, Segments]:
 
 
 def _expanded(segments: Segments, blocks: Mapping[str, Segments], filename: str) -> list[Segment]:
-    """The segments with each block replaced by what fills it, or else by its own content."""
+    """Return the segments with each block replaced by its override, or else by its own content."""
     expanded: list[Segment] = []
     at = 0
     while at < len(segments):
@@ -99,7 +99,7 @@ def _expanded(segments: Segments, blocks: Mapping[str, Segments], filename: str)
 
 
 def _with_super(segments: Segments, inherited: Segments | None) -> list[Segment]:
-    """The segments with `{{ super() }}` replaced by what was inherited, where that is known."""
+    """Return the segments with `{{ super() }}` replaced by the inherited content, if it is known."""
     result: list[Segment] = []
     for segment in segments:
         if segment.words == _SUPER and inherited is not None:

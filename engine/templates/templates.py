@@ -1,4 +1,4 @@
-"""The mail templates of a folder, each compiled once per process into something quick to check and to render."""
+"""The e-mail templates of a folder, compiled once per process: check variables, render e-mails."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _MISSING = re.compile(r"'(\w+)' is undefined|has no (?:attribute|element) '(\w+)
 
 
 class UnknownTemplate(InvalidInput):
-    """There is no template of that name; the message lists the names there are."""
+    """There is no template of that name; the message lists the existing names."""
 
 
 class CannotRender(CadenciaError):
@@ -25,7 +25,7 @@ class CannotRender(CadenciaError):
 
 
 class Rendered(NamedTuple):
-    """One mail's words as a person would read them, their lines ended by CRLF."""
+    """The subject and the bodies of one e-mail, with CRLF line ends."""
 
     subject: str
     html: str
@@ -41,17 +41,17 @@ class Template:
 
     @property
     def subject_source(self) -> str:
-        """The subject as written, not rendered: what the ledger stores; at most 255 characters."""
+        """The source of the subject, which is stored with the e-mail; at most 255 characters."""
         return self._compiled.sources.subject
 
     @property
     def required(self) -> frozenset[str]:
-        """The variables that must be given."""
+        """The names of the variables that must be present."""
         return self._compiled.required
 
     @property
     def sample(self) -> Mapping[str, object]:
-        """Realistic variables to try the template with."""
+        """Realistic variables for a preview."""
         return self._compiled.sources.sample
 
     @property
@@ -61,12 +61,12 @@ class Template:
 
     @property
     def optional(self) -> frozenset[str]:
-        """The variables that it uses where they are given."""
+        """The names of the variables that may be absent."""
         return frozenset(self._compiled.names) - self.required - {links.UNSUBSCRIBE, links.PIXEL}
 
     @cached_property
     def language(self) -> str | None:
-        """The language its HTML says to be in, as a tag like `es` or `en-GB`; None if it says none."""
+        """The language of its HTML, as a tag like `es` or `en-GB`; None if there is no `lang` attribute."""
         try:
             match = _LANGUAGE.search(self.encode(self.sample, _TrialLinks())[1])
         except CannotRender:
@@ -74,9 +74,9 @@ class Template:
         return match[1].decode() if match else None
 
     def check(self, values: Mapping[str, object]) -> list[Fault]:
-        """Everything that keeps these variables from being rendered, in fields like `variables.nombre`.
+        """Return the faults that prevent a render with these variables, in fields like `variables.nombre`.
 
-        All missing ones are named at once. No fault: `encode` will succeed. Extra variables are allowed.
+        All missing variables are listed at once. Without a fault, `encode` will succeed. Extra variables are allowed.
         """
         safe = self._compiled.safe_variables
         if safe is not None and safe.include(values):
@@ -92,14 +92,14 @@ class Template:
         return [self._invalid_target(link) for link in sorted(trial.invalid_links)]
 
     def render(self, values: Mapping[str, object], addresses: links.Links) -> Rendered:
-        """The mail in words; CannotRender if template and values make none."""
+        """Return the rendered e-mail; raise CannotRender if the template fails on these values."""
         subject, html, text = self.encode(values, addresses)
         return Rendered(subject, html.decode(), text.decode())
 
     def encode(self, values: Mapping[str, object], addresses: links.Links) -> tuple[str, bytes, bytes]:
-        """Subject, HTML and text, the bodies in UTF-8 for MIME; CannotRender if template and values make none."""
+        """Return subject, HTML and text, the bodies in UTF-8; raise CannotRender if the template fails on them."""
         if not variables.are_plain(values):
-            raise CannotRender("holds values that are no plain data: text, numbers, lists and objects are taken")
+            raise CannotRender("contains values that are not text, numbers, booleans, lists or objects")
         context = {
             **values,
             links.UNSUBSCRIBE: addresses.unsubscribe,
@@ -113,7 +113,7 @@ class Template:
         return subject.decode(), html, text.lstrip(b"\r\n").rstrip() + b"\r\n"
 
     def _reason(self, failure: Exception) -> str:
-        """Why rendering failed, in words of the template alone: messages of Python may quote values."""
+        """Return the reason without values, which messages of Python may quote: only names from the template."""
         if isinstance(failure, UndefinedError) and (missing := _MISSING.search(failure.message or "")):
             name = missing[1] or missing[2]
             if name in self._compiled.sources.identifiers:
@@ -129,7 +129,7 @@ class Template:
 
 
 class _TrialLinks:
-    """Addresses for a trial rendering; remembers the links that lead nowhere."""
+    """Addresses for a trial render; collects the numbers of links whose target is invalid."""
 
     pixel = "https://trial.invalid/o"
     unsubscribe = "https://trial.invalid/u"
@@ -146,7 +146,7 @@ class _TrialLinks:
 class Library:
     """The templates in one folder, compiled at first use and kept for the life of the process.
 
-    Each mail has a link to `hidden_url` that no reader sees, if one is given.
+    With a `hidden_url`, the HTML of every e-mail has a hidden link to it.
     """
 
     def __init__(self, folder: Path, hidden_url: str = "") -> None:
@@ -155,7 +155,7 @@ class Library:
         self._compiled: dict[str, Template] = {}
 
     def names(self) -> list[str]:
-        """The names of all templates, sorted."""
+        """Return the names of all templates, sorted."""
         return sorted(
             entry.name
             for entry in self._folder.iterdir()
@@ -163,7 +163,7 @@ class Library:
         )
 
     def get(self, name: str) -> Template:
-        """The compiled template; UnknownTemplate, or compiling.BrokenTemplate if its files are at fault."""
+        """Return the template; raise UnknownTemplate, or compiling.BrokenTemplate if its files are invalid."""
         template = self._compiled.get(name)
         if template is None:
             template = self._compiled[name] = self._compile(name)

@@ -1,4 +1,4 @@
-"""The plain text of a mail, made from its HTML when the template is compiled."""
+"""Derive the plain text of a template from its HTML when it is compiled."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,15 +11,15 @@ from lxml import html as parser
 from engine.templates.mask import OPEN, PLACEHOLDER, Mask
 
 _PARTS = ("table", "tbody", "thead", "tfoot", "tr", "td", "th")
-# A table with code between its cells is no grid until it is rendered: its rows are lines.
+# A table with code between its cells has no fixed grid: its rows become lines.
 _IN_LINES = {**dict.fromkeys(_PARTS, "div"), "td": "span", "th": "span"}
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 
 
 def of_html(mask: Mask, html: str) -> str:
-    """The masked HTML as masked text: tables of layout are paragraphs, a link is followed by its <address>.
+    """Return the masked HTML as masked text: layout tables become paragraphs, a link is followed by its <address>.
 
-    Addresses stand in angle brackets, RFC 3986 appendix C; what CSS hides is left out.
+    Addresses are in angle brackets (RFC 3986 appendix C); elements hidden by CSS are omitted.
     """
     tree = parser.document_fromstring(mask.without_comments(html))
     for element in list(tree.iter("*")):
@@ -37,7 +37,7 @@ def of_html(mask: Mask, html: str) -> str:
 
 
 def tidy(mask: Mask, text: str) -> str:
-    """The text with one blank line at most, and no line that holds only statements: they join the line after."""
+    """Return the text without double blank lines; a line of only statements is joined to the next line."""
     lines: list[str] = []
     statements = ""
     for line in (one.rstrip() for one in text.split("\n")):
@@ -52,14 +52,14 @@ def tidy(mask: Mask, text: str) -> str:
 
 
 def _parts(table: parser.HtmlElement) -> Iterator[parser.HtmlElement]:
-    """The table and its sections, rows and cells, without those of tables within it."""
+    """Yield the table and its sections, rows and cells, without those of nested tables."""
     for part in table.iter(*_PARTS):
         if part is table or (part.tag != "table" and next(part.iterancestors("table"), None) is table):
             yield part
 
 
 def _between(part: parser.HtmlElement) -> Iterator[str]:
-    """The text around what is in the part, where no cell holds it."""
+    """Yield the text that lies directly in the part, unless it is a cell."""
     if part.tag not in ("td", "th"):
         yield part.text or ""
         yield from (child.tail or "" for child in part)

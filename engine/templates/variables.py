@@ -1,4 +1,4 @@
-"""The variables of a template: which ones it needs, and what keeps given ones from being used."""
+"""The variables of a template: find the required ones, and check values before a render."""
 
 import json
 import re
@@ -13,23 +13,23 @@ DEPTH_MAX = 32
 
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 _NOT_IN_SUBJECT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_JSON_BYTES_A_CHAR = 6  # at most: a control character in a name; eight marks of a pair count as two characters
+_JSON_BYTES_A_CHAR = 6  # at most: a control character in a name; the punctuation of a pair counts as two
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _NOTHING: frozenset[str] = frozenset()
 
 
 def named(tree: nodes.Template) -> frozenset[str]:
-    """Every variable the template takes from outside."""
+    """Return the names of all variables that the template does not set itself."""
     return frozenset(meta.find_undeclared_variables(tree))
 
 
 def required(tree: nodes.Template) -> frozenset[str]:
-    """The variables the template cannot do without: named somewhere without `default` or `is defined` about it."""
+    """Return the variables that must be present: used at least once without a guard (`default` or `is defined`)."""
     return frozenset(_unguarded(tree, _NOTHING)) & named(tree)
 
 
 def faults(variables: Mapping[str, object], *, required: Collection[str], in_subject: Collection[str]) -> list[Fault]:
-    """What is wrong with the variables as data: all that are missing, and each value that no mail can hold."""
+    """Return a fault for each missing variable and each value that no e-mail can contain."""
     problems = [
         Fault(f"variables.{name}", "is missing: the template needs it")
         for name in sorted(required)
@@ -42,14 +42,14 @@ def faults(variables: Mapping[str, object], *, required: Collection[str], in_sub
         if problem:
             problems.append(Fault(f"variables.{name}", problem))
     if not problems and _json_bytes(variables) > JSON_BYTES_MAX:
-        problems.append(Fault("variables", f"are too long: at most {JSON_BYTES_MAX} bytes of JSON are taken"))
+        problems.append(Fault("variables", f"are too long: at most {JSON_BYTES_MAX} bytes of JSON are accepted"))
     return problems
 
 
 def short_chars(variables: Mapping[str, object]) -> int | None:
-    """The characters in all values and names, if every value is a printable text and they are few; else None.
+    """Return the number of characters in names and values if all values are printable text and short; else None.
 
-    Such have no fault, as nearly all have none.
+    Such variables have no fault, so that most need no closer look.
     """
     chars = 0
     for name, value in variables.items():
@@ -60,13 +60,13 @@ def short_chars(variables: Mapping[str, object]) -> int | None:
 
 
 def are_plain(variables: Mapping[str, object]) -> bool:
-    """Whether a template may see all of these values."""
+    """Return True if all values are plain data."""
     values = variables.values()
     return _SCALARS.issuperset(map(type, values)) or all(map(is_plain, values))
 
 
 def is_plain(value: object, depth: int = DEPTH_MAX) -> bool:
-    """Whether a template may see the value: text, number, boolean, none, or lists and objects of such."""
+    """Return True for a text, number, boolean or none, and for lists and objects of these."""
     if type(value) in _SCALARS:
         return True
     if depth == 0:
@@ -84,12 +84,12 @@ def _problem(value: object, forbidden: re.Pattern[str]) -> str | None:
     if not any(forbidden.search(text) for text in _texts(value)):
         return None
     if forbidden is _NOT_IN_SUBJECT:
-        return "stands in the subject and holds a line break or control character: send it without"
-    return "holds a NUL or half a surrogate pair: send valid text"
+        return "appears in the subject and contains a line break or control character: send it without"
+    return "contains a NUL or half a surrogate pair: send valid text"
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Every text in a plain value, keys included."""
+    """Yield every text in a plain value, including keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -106,7 +106,7 @@ def _json_bytes(variables: Mapping[str, object]) -> int:
 
 
 def _unguarded(node: nodes.Node, defined: frozenset[str]) -> Iterator[str]:
-    """The names used under `node` where they may be missing and that would be an error."""
+    """Yield the names used under `node` that would be an error if absent; those in `defined` are present."""
     if isinstance(node, nodes.Name):
         if node.ctx == "load" and node.name not in defined:
             yield node.name
@@ -139,7 +139,7 @@ def _unless_name(node: nodes.Node | None) -> list[nodes.Node]:
 
 
 def _defined_if(test: nodes.Node, outcome: bool) -> frozenset[str]:
-    """The names that are defined when `test` came out as `outcome`."""
+    """Return the names that are certainly defined if the result of `test` is `outcome`."""
     if isinstance(test, nodes.Not):
         return _defined_if(test.node, not outcome)
     if (isinstance(test, nodes.And) and outcome) or (isinstance(test, nodes.Or) and not outcome):

@@ -1,4 +1,4 @@
-"""Jinja2 with its claws cut: plain values in, a bounded amount of text out, in bounded time (rule R31)."""
+"""A Jinja2 sandbox: plain values in, a bounded amount of text out, in bounded time (rule R31)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,10 +14,10 @@ from engine.templates.sandbox.code_generator import BytesFilter
 
 SOURCE_BYTES_MAX = 262_144
 OUTPUT_BYTES_MAX = 1_000_000
-PIECES_UNMEASURED = 500  # so many may be put together before their length is known
+PIECES_UNMEASURED = 500  # more than these are measured before they are joined
 
 FAILURES = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
-"""Everything a rendering can raise, whatever the template and the values."""
+"""Everything that rendering can raise, for any template and values."""
 
 _METHODS: Mapping[type, frozenset[str]] = {
     LoopContext: frozenset({"changed", "cycle"}),
@@ -30,8 +30,8 @@ _METHODS: Mapping[type, frozenset[str]] = {
 class Environment(ImmutableSandboxedEnvironment):
     """Compiles template sources; `autoescape` is on for HTML and off for text.
 
-    Static text leaves with CRLF line ends, so that a mail needs no second pass over it. `bytes_filters` are the
-    filters for `{% filter %}` alone that take and give what has been encoded already.
+    Line ends of static text are CRLF, so that the output needs no second pass. `bytes_filters` are only for
+    `{% filter %}`; they take and return encoded text.
     """
 
     code_generator_class: type[CodeGenerator] = code_generator.Generator
@@ -62,28 +62,28 @@ class Environment(ImmutableSandboxedEnvironment):
         return rewritten
 
     def is_safe_callable(self, obj: Any) -> bool:
-        """Only `range`, `loop.cycle`, `loop.changed` and harmless methods of strings and dicts."""
+        """Return True for `range`, `loop.cycle`, `loop.changed` and harmless methods of strings and dicts."""
         if obj is bounds.short_range or isinstance(obj, Undefined):
-            return True  # an undefined name says so itself when it is called
+            return True  # calling an undefined name raises the error that names it
         owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
         return any(isinstance(owner, kind) and name in methods for kind, methods in _METHODS.items())
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
-        """The call's result, if it is a safe one; the message never shows the object."""
+        """Return the result of a safe call; raise SecurityError for any other, without the object in its message."""
         if not __self.is_safe_callable(__obj):
             raise SecurityError(f"a {type(__obj).__name__} may not be called here")
         return super().call(__context, __obj, *args, **kwargs)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """The operators that can make much out of little: measured before and paid for after."""
+        """Return the result of an operator that can produce much from little; check the operands, charge the result."""
         bounds.check_operation(operator, left, right)
         return context.charge(super().call_binop(context, operator, left, right))
 
 
 def render(templates: Sequence[Template], values: dict[str, Any], names: Iterable[str] = ()) -> list[bytes]:
-    """What each of `templates` makes of `values`, which are plain data, as UTF-8; raises one of FAILURES.
+    """Return the output of each template in UTF-8; raise one of FAILURES.
 
-    `names` are those that the templates use, as far as that is known.
+    `values` are plain data. `names` are the variables that the templates use; naming them only saves time.
     """
     text, html = printing.encoded_variables(values, names)
     return [_rendered(template, values, html if template.environment.autoescape else text) for template in templates]

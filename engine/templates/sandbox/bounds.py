@@ -1,4 +1,4 @@
-"""What keeps a template within bounds: paid loops, measured operators, refused constructs."""
+"""Bounds on templates: loops are charged, operators checked, unwanted constructs refused."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -22,23 +22,23 @@ _WIDE_FORMAT = re.compile(r"%[^%a-zA-Z]*(\d{3}|\*)")
 
 
 class Rewriter(NodeTransformer):
-    """Rewrites a parsed template so that it pays for its loops; TemplateSyntaxError for what has no place in one."""
+    """Rewrites a parsed template so that its loops are charged; raises TemplateSyntaxError for refused constructs."""
 
     def __init__(self, environment: Environment, name: str | None, filename: str | None) -> None:
         self._environment = environment
         self._place = (name, filename)
 
     def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> Any:
-        """The node that takes this one's place."""
+        """Return the node that replaces this one."""
         if isinstance(node, _REFUSED):
             raise TemplateSyntaxError(f"{type(node).__name__}: has no place here", node.lineno, *self._place)
         if isinstance(node, nodes.Name) and node.ctx != "load" and node.name.startswith("_"):
-            raise TemplateSyntaxError("names with a leading underscore are taken", node.lineno, *self._place)
+            raise TemplateSyntaxError("names with a leading underscore are reserved", node.lineno, *self._place)
         replaced = super().visit(node, *args, **kwargs)
         return _REWRITES[type(node)](self, replaced) if type(node) in _REWRITES else replaced
 
     def loop(self, node: nodes.For) -> nodes.Node:
-        """A loop that pays for its rounds before it starts, for static text and for each thing printed."""
+        """Charge a loop before it starts: for its rounds, static text and printed expressions."""
         if node.recursive:
             raise TemplateSyntaxError("recursive loops have no place here", node.lineno, *self._place)
         static = sum(len(text.data) for text in node.find_all(nodes.TemplateData))
@@ -48,11 +48,11 @@ class Rewriter(NodeTransformer):
         return node
 
     def concatenation(self, node: nodes.Concat) -> nodes.Node:
-        """`a ~ b`, measured."""
+        """Replace `a ~ b` by the `join` filter, which checks the length."""
         return self._through("join", nodes.List(node.nodes, lineno=node.lineno))
 
     def subscript(self, node: nodes.Getitem) -> nodes.Node:
-        """`a[b]` where b is no list: Jinja prints the whole of a missing key in its message."""
+        """Refuse lists as keys in `a[b]`: the message for a missing key contains the whole key."""
         if not isinstance(node.arg, (nodes.Const, nodes.Slice)):
             node.arg = self._through("_scalar", node.arg)
         return node
@@ -71,14 +71,14 @@ _REWRITES: Mapping[type, Callable[[Rewriter, Any], nodes.Node]] = {
 
 @pass_context
 def rounds(context: printing.RenderContext, values: Any, price: int) -> Any:
-    """What a loop runs over, paid for before it starts."""
+    """Return the items of a loop after charging all its rounds."""
     items = values if hasattr(values, "__len__") else list(islice(values, printing.UNITS_MAX // price + 1))
     context.spend(len(items) * price)
     return items
 
 
 def short_range(*bounds: int) -> range:
-    """`range`, of at most RANGE_MAX numbers."""
+    """Return `range(*bounds)`; raise SecurityError for more than RANGE_MAX numbers."""
     numbers = range(*bounds)
     if len(numbers) > RANGE_MAX:
         raise SecurityError(f"range: more than {RANGE_MAX} numbers")
@@ -86,7 +86,7 @@ def short_range(*bounds: int) -> range:
 
 
 def check_operation(operator: str, left: Any, right: Any) -> None:
-    """SecurityError if `left operator right` could make something out of proportion."""
+    """Raise SecurityError if the result of `left operator right` could be far larger than its operands."""
     if isinstance(left, (list, tuple)) or (isinstance(right, (list, tuple)) and operator != "%"):
         raise SecurityError(f"{operator}: not for lists")
     if operator == "%" and isinstance(left, str):

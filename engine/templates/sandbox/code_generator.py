@@ -1,4 +1,4 @@
-"""The Python code of a template: Jinja's own, but for its output, which leaves as tuples of bytes."""
+"""Generate the Python code of a template: Jinja's own, except that output is yielded as tuples of bytes."""
 
 from collections.abc import Callable, Iterable, Sequence, Set
 
@@ -9,32 +9,33 @@ from markupsafe import escape
 BytesFilter = Callable[..., bytes]
 Printed = tuple[Node, Frame]
 
-# Names that Jinja itself gives a meaning, whatever the mail's variables are called.
+# Names that Jinja reserves, even if a variable has the same name.
 RESERVED_NAMES = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
 
 
 class Generator(CodeGenerator):
     """Writes `yield (b"static", variables["name"], …)` where Jinja yields its strings one by one.
 
-    Static text is encoded here, once; a variable is looked up among the words of its mail; any other expression is
-    Jinja's own code, encoded. Text captured by `{% set %}` or `{% filter %}` stays text until it is printed.
+    Static text is encoded once, at compile time. A variable is looked up among the encoded variables of the render. Any
+    other expression is Jinja's own code, encoded. Text captured by `{% set %}` or `{% filter %}` is encoded when it is
+    printed.
     """
 
     def visit_Template(self, node: Template, frame: Frame | None = None) -> None:  # noqa: N802  # Jinja's name
-        """The whole module."""
+        """Write the whole module."""
         bound = RESERVED_NAMES.union(name.name for name in node.find_all(Name) if name.ctx != "load")
         for output in node.find_all(Output):
             output.nodes = [_as_variable(child, bound) for child in output.nodes]
         super().visit_Template(node, frame)
 
     def write_commons(self) -> None:
-        """What every root function begins with."""
+        """Write the beginning of a root function."""
         super().write_commons()
         self.writeline("variables = context.variables")
         self.writeline("encode = context.encode")
 
     def blockvisit(self, nodes: Iterable[Node], frame: Frame) -> None:
-        """The nodes one after the other; those that print with no statement between them leave in one tuple."""
+        """Write the nodes; those that print with no statement between them are yielded in one tuple."""
         if frame.buffer is not None:
             super().blockvisit(nodes, frame)
             return
@@ -52,7 +53,7 @@ class Generator(CodeGenerator):
         self._write_run(run)
 
     def visit_FilterBlock(self, node: FilterBlock, frame: Frame) -> None:  # noqa: N802  # Jinja's name
-        """A filter over captured text; what it gives has been escaped, as the text was, but may break lines anew."""
+        """Write a filter over captured, escaped text; its result is not escaped again, but gets CRLF line ends."""
         inner = self._inner(node, frame)
         self.buffer(inner)
         self.blockvisit(node.body, inner)
@@ -69,7 +70,7 @@ class Generator(CodeGenerator):
         self.leave_frame(inner)
 
     def _inner(self, node: FilterBlock, frame: Frame) -> Frame:
-        """The frame inside the filter's tags, with its names looked up."""
+        """Return the frame inside the filter's tags, with its names resolved."""
         inner = frame.inner()
         inner.symbols.analyze_node(node)
         self.enter_frame(inner)
@@ -126,7 +127,7 @@ class Generator(CodeGenerator):
 
 
 class _Variable:
-    """A variable of the mail, in a place where it is printed; where text is captured, Jinja writes this as it is."""
+    """A variable that is printed; where text is captured, Jinja writes its `repr` into the code."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -146,7 +147,7 @@ def _only_prints(node: FilterBlock) -> bool:
 
 
 def _fixed(node: Node, frame: Frame) -> str | None:
-    """The text that stands there in every mail, if this is such."""
+    """Return the text that every render prints for this node; None if it varies."""
     if isinstance(node, TemplateData):
         return node.data
     if isinstance(node, Const) and type(node.value) is str and not {"\r", "\n", "\0"} & set(node.value):

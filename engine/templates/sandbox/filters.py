@@ -1,4 +1,4 @@
-"""The filters a template may use: bounded in what they make, and never handed a list where a text is meant."""
+"""The filters that templates may use: their output is bounded, and those for text refuse lists."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +22,7 @@ _STOCK = (
 
 @pass_context
 def finalize(context: RenderContext, value: Any) -> str:
-    """What `{{ value }}` prints, paid for by its length."""
+    """Return the text that `{{ value }}` prints, after charging its length."""
     text = printing.printed(value)
     context.spend(len(text))
     return text
@@ -30,7 +30,7 @@ def finalize(context: RenderContext, value: Any) -> str:
 
 @pass_context
 def joined(context: RenderContext, values: Iterable[Any], separator: str = "") -> str:
-    """The values one after the other; where one of them is markup, the others are escaped."""
+    """Return the values joined; if one of them is markup, the others are escaped."""
     texts = [soft_str(scalar(value)) for value in values]
     printing.check_length(sum(map(len, texts)) + len(separator) * len(texts))
     joint = escape(separator) if any(isinstance(text, Markup) for text in texts) else separator
@@ -55,7 +55,7 @@ def _truncate(value: Any, length: int = 80, end: str = "…") -> str:
 
 
 def _percent_encoded(text: str) -> str:
-    """As urllib.parse.quote does with nothing safe but RFC 3986's unreserved characters, at half its price."""
+    """Return what urllib.parse.quote does with only RFC 3986's unreserved characters safe, in half the time."""
     return "".join(map(_PERCENT.__getitem__, text.encode()))
 
 

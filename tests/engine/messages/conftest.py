@@ -1,4 +1,4 @@
-"""Fixtures of the templates' tests, used here as well."""
+"""The fixtures of the tests of templates."""
 
 from tests.engine.templates.conftest import addresses, write
 

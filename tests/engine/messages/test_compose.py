@@ -1,4 +1,4 @@
-"""A composed mail is one any mail program reads, and says what its row said."""
+"""A composed message is valid and contains the fields of its e-mail."""
 
 import email
 import email.policy
@@ -54,7 +54,7 @@ def part(raw: bytes, kind: str) -> str:
     return payload.decode("utf-8")
 
 
-def test_a_mail_says_who_what_and_when() -> None:
+def test_a_message_has_its_header_fields() -> None:
     raw = COMPOSER.compose(message(), now=NOW, eight_bit=True).data
     mail = parsed(raw)
     assert mail["From"] == "Lucía Ferrer <lucia@cadencia.example>"
@@ -68,7 +68,7 @@ def test_a_mail_says_who_what_and_when() -> None:
     assert len(mail.keys()) == len(set(mail.keys()))
 
 
-def test_a_marketing_mail_can_be_unsubscribed_from_with_one_click() -> None:
+def test_a_marketing_email_has_one_click_unsubscribe() -> None:
     raw = COMPOSER.compose(message(), now=NOW, eight_bit=True).data
     url = f"https://mail.cadencia.example/u/{SIGNER.unsubscribe(EMAIL)}"
     assert f"\r\nList-Unsubscribe: <{url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n".encode() in raw
@@ -76,13 +76,13 @@ def test_a_marketing_mail_can_be_unsubscribed_from_with_one_click() -> None:
     assert url in part(raw, "html")
 
 
-def test_a_transactional_mail_has_nothing_to_unsubscribe_from() -> None:
+def test_a_transactional_email_has_no_unsubscribe_address() -> None:
     raw = COMPOSER.compose(message(kind="transactional"), now=NOW, eight_bit=True).data
     assert parsed(raw)["List-Unsubscribe"] is None
     assert "/u/" not in part(raw, "html") + part(raw, "plain")
 
 
-def test_links_and_pixel_lead_back_to_this_mail() -> None:
+def test_links_and_pixel_identify_the_email() -> None:
     raw = COMPOSER.compose(message(), now=NOW, eight_bit=True).data
     for body in (part(raw, "html"), part(raw, "plain")):
         token = body.partition("https://mail.cadencia.example/c/")[2].partition('"')[0].partition(">")[0]
@@ -91,12 +91,12 @@ def test_links_and_pixel_lead_back_to_this_mail() -> None:
     assert SIGNER.read_opened(pixel) == EMAIL
 
 
-def test_a_mail_is_the_same_to_the_byte_when_it_is_composed_again() -> None:
+def test_composing_twice_gives_the_same_bytes() -> None:
     first, second = (COMPOSER.compose(message(), now=NOW, eight_bit=True).data for _ in range(2))
     assert first == second
 
 
-def test_a_mail_is_pure_ascii_when_the_server_takes_no_8bit() -> None:
+def test_a_message_is_ascii_when_the_server_does_not_support_8bitmime() -> None:
     eight, seven = (COMPOSER.compose(message(), now=NOW, eight_bit=flag).data for flag in (True, False))
     assert seven.isascii()
     assert not eight.isascii()
@@ -104,7 +104,7 @@ def test_a_mail_is_pure_ascii_when_the_server_takes_no_8bit() -> None:
         assert part(seven, kind) == part(eight, kind)
 
 
-def test_the_boundary_stands_between_the_parts_alone() -> None:
+def test_the_boundary_occurs_only_between_the_parts() -> None:
     for kind in ("marketing", "transactional"):
         raw = COMPOSER.compose(message(kind=kind), now=NOW, eight_bit=True).data
         boundary = SIGNER.email(EMAIL).boundary()
@@ -113,7 +113,7 @@ def test_the_boundary_stands_between_the_parts_alone() -> None:
 
 
 @pytest.mark.parametrize("name", ["_links._mail", "_links._mail.boundary()", "_links.boundary", "_mail"])
-def test_no_template_can_learn_the_boundary(write: Write, name: str) -> None:
+def test_no_template_can_read_the_boundary(write: Write, name: str) -> None:
     template = write(f"{{{{ {name} }}}}")
     with pytest.raises(templates.CannotRender):
         template.encode({}, links.SignedLinks(SIGNER.email(EMAIL), "https://a.example", unsubscribes=True))
@@ -130,7 +130,7 @@ def test_every_template_composes_with_its_sample(name: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reason"),
     [
         ({"template": "email_9"}, "email_9.*email_1_roi"),
         ({"variables": {"nombre": "a"}}, "email_1_roi.*variables.industria.*variables.link_calendly"),
@@ -142,18 +142,18 @@ def test_every_template_composes_with_its_sample(name: str, kind: str) -> None:
         ({"variables": VARIABLES | {"empresa": object()}}, "variables.empresa"),
         ({"to": "secreto@x.example, b@x.example"}, "To: is not one"),
         ({"to": "secreto@ñ .example"}, "To: is not one"),
-        ({"to_name": "secreto\r\nBcc: x@x.example"}, "To: holds a line break"),
+        ({"to_name": "secreto\r\nBcc: x@x.example"}, "To: contains a line break"),
         ({"message_id": "<secreto@x>"}, "Message-ID"),
     ],
 )
-def test_a_message_that_makes_no_mail_says_why_and_no_value(changes: dict[str, Any], told: str) -> None:
-    with pytest.raises(compose.CannotCompose, match=told) as refused:
+def test_an_email_that_cannot_be_composed_gives_a_reason_without_values(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(compose.CannotCompose, match=reason) as refused:
         COMPOSER.compose(message(**changes), now=NOW, eight_bit=True)
     assert "secreto" not in str(refused.value)
     assert isinstance(refused.value, errors.CadenciaError)
 
 
-def test_a_link_that_leads_nowhere_is_dead_and_the_mail_goes() -> None:
+def test_an_invalid_link_is_dropped_and_the_email_is_composed() -> None:
     raw = COMPOSER.compose(
         message(variables=VARIABLES | {"link_calendly": "javascript:alert(1)"}), now=NOW, eight_bit=True
     ).data
@@ -171,7 +171,7 @@ def test_a_link_that_leads_nowhere_is_dead_and_the_mail_goes() -> None:
         compose.From("a@a.example\nBcc: b@b.example", None, "https://a.example"),
     ],
 )
-def test_a_sender_is_refused_at_once_when_it_is_none(sender: compose.From) -> None:
+def test_an_invalid_sender_is_refused_at_once(sender: compose.From) -> None:
     with pytest.raises(ValueError, match=r"From|Reply-To|public_url|List-Unsubscribe"):
         compose.Composer(LIBRARY, SIGNER, sender)
 
@@ -197,7 +197,7 @@ PLACES = st.one_of(
     st.booleans(),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_any_template_and_values_make_a_mail_that_reads_back(
+def test_any_template_and_values_read_back_from_the_message(
     places: list[str], values: dict[str, str], subject: str, eight_bit: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -227,7 +227,7 @@ def test_any_template_and_values_make_a_mail_that_reads_back(
     assert html.count("/c/") >= sum("<a " in place for place in places)
 
 
-def test_the_samples_use_reserved_names_only() -> None:
+def test_the_samples_use_only_reserved_domains() -> None:
     for name in LIBRARY.names():
         sample = json.dumps(dict(LIBRARY.get(name).sample))
         assert sample.count("://") == sample.count(".example/")

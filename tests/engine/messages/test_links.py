@@ -1,4 +1,4 @@
-"""The signed addresses of a mail lead back to us, and none leads where it must not."""
+"""The addresses of an e-mail are signed, and an invalid target is never linked."""
 
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from tests.engine.templates.conftest import Write
         ("mailto:a@a.example", True), ("TEL:+34", True),
     ],
 )  # fmt: skip
-def test_a_target_is_never_followed_when_it_is_no_web_address(write: Write, target: str, harmless: bool) -> None:
+def test_a_target_is_dropped_when_it_is_not_a_web_address(write: Write, target: str, harmless: bool) -> None:
     template = write('<a href="{{ v }}">a</a>')
     email = UUID(int=7)
     mail = links.SignedLinks(tokens.Signer([b"k" * 32]).mail(email), "https://us.example", unsubscribes=False)
@@ -27,7 +27,7 @@ def test_a_target_is_never_followed_when_it_is_no_web_address(write: Write, targ
     assert [fault.field for fault in faults] == ([] if harmless else ["variables.v"])
 
 
-def test_a_mail_signs_what_it_links_to() -> None:
+def test_the_addresses_of_an_email_are_signed() -> None:
     signer, email = tokens.Signer([b"k" * 32]), UUID(int=7)
     mail = links.SignedLinks(signer.email(email), "https://us.example/mail", unsubscribes=True)
     clicked = mail.clicked(2, "https://a.example")

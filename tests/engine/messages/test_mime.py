@@ -1,4 +1,4 @@
-"""A body arrives as it left, whatever the way there can carry."""
+"""A body reads back as it was written, with and without 8BITMIME."""
 
 import email
 import email.policy
@@ -18,9 +18,9 @@ def parts(raw: bytes) -> list[email.message.MIMEPart]:
     message = email.message_from_bytes(raw, policy=email.policy.default.clone(raise_on_defect=True))
     assert message.get_content_type() == "multipart/alternative"
     assert isinstance(message, email.message.EmailMessage)
-    found = list(message.iter_parts())
-    assert [part.get_content_type() for part in found] == ["text/plain", "text/html"]
-    return found
+    bodies = list(message.iter_parts())
+    assert [part.get_content_type() for part in bodies] == ["text/plain", "text/html"]
+    return bodies
 
 
 def content(part: email.message.MIMEPart) -> str:
@@ -61,7 +61,7 @@ def test_any_body_comes_back_as_it_went(text: list[str], html: list[str], eight_
         ("", True, "7bit"),
     ],
 )
-def test_a_part_is_encoded_only_as_far_as_it_must_be(words: str, eight_bit: bool, encoding: str) -> None:
+def test_a_part_is_encoded_only_when_it_must_be(words: str, eight_bit: bool, encoding: str) -> None:
     raw = mime.alternative(words.encode(), words.encode(), boundary=b"n1", eight_bit=eight_bit)
     assert [part["Content-Transfer-Encoding"] for part in parts(raw)] == [encoding, encoding]
     assert [content(part).rstrip("\r\n") for part in parts(raw)] == [words.rstrip("\r\n")] * 2
@@ -70,6 +70,6 @@ def test_a_part_is_encoded_only_as_far_as_it_must_be(words: str, eight_bit: bool
 
 @given(st.lists(st.integers(0, 1_500), max_size=8))
 @settings(max_examples=100, deadline=None)
-def test_long_lines_are_found_wherever_they_are(lengths: list[int]) -> None:
+def test_a_long_line_is_detected_at_any_position(lengths: list[int]) -> None:
     data = b"\r\n".join(b"x" * length for length in lengths)
     assert mime.has_long_line(data) == any(length > 998 for length in lengths)

@@ -1,4 +1,4 @@
-"""Templates written by the test that uses them."""
+"""Fixtures that write a template and provide readable tracking addresses."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Write = Callable[..., templates.Template]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes one template (and what it extends) into a folder of its own, and compiles it."""
+    """Return a function that writes a template, and the layout it extends, and compiles it."""
 
     def written(
         body: str,
@@ -41,7 +41,7 @@ def write(tmp_path: Path) -> Write:
 
 
 class PlainLinks:
-    """Addresses that can be read in a test: what is tracked says its number and its target."""
+    """Readable addresses: a tracked one contains the number and the target of its link."""
 
     pixel = "https://us.example/o/pixel.gif"
     unsubscribe = "https://us.example/u/token"

@@ -1,4 +1,4 @@
-"""What a template's files become: layout filled in, CSS inlined, code left as it was."""
+"""Compiling fills the layout, inlines the CSS and keeps the code."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def html(template: templates.Template, addresses: PlainLinks, **values: object) 
     return before.partition("<body>")[2].removesuffix(PIXEL + "</body></html>")
 
 
-def test_a_hidden_link_is_in_the_html_alone_and_only_when_wanted(
+def test_a_hidden_link_is_only_in_the_html_and_only_if_configured(
     write: Write, tmp_path: Path, addresses: PlainLinks
 ) -> None:
     plain = write("<html><body>x</body></html>", text="y").render({}, addresses)
@@ -67,9 +67,9 @@ def test_a_layout_may_extend_another(write: Write, tmp_path: Path, addresses: Pl
         ("<p>\ue000</p>", "U[+]E000"),
         ("{% include 'x' %}", "Include"),
         ("{{ a|nofilter }}", "nofilter"),
-        ("<a href='javascript:alert(1)'>x</a>", "leads nowhere"),
-        ("<a href='/inicio'>x</a>", "leads nowhere"),
-        ("<a href='https://'>x</a>", "no web address"),
+        ("<a href='javascript:alert(1)'>x</a>", "cannot link"),
+        ("<a href='/inicio'>x</a>", "cannot link"),
+        ("<a href='https://'>x</a>", "not a web address"),
     ],
 )
 def test_a_template_is_refused_when_it_is_broken(write: Write, body: str, complaint: str) -> None:
@@ -79,12 +79,12 @@ def test_a_template_is_refused_when_it_is_broken(write: Write, body: str, compla
 
 
 @pytest.mark.parametrize("subject", ["", " \n ", "x" * 256, "{{ a"])
-def test_a_subject_is_refused_when_the_ledger_cannot_keep_it(write: Write, subject: str) -> None:
+def test_a_subject_is_refused_when_it_cannot_be_stored(write: Write, subject: str) -> None:
     with pytest.raises(compiling.BrokenTemplate):
         write("<p>x</p>", subject=subject)
 
 
-def test_css_goes_into_the_elements_and_media_queries_stay(write: Write, addresses: PlainLinks) -> None:
+def test_css_is_inlined_and_media_queries_stay(write: Write, addresses: PlainLinks) -> None:
     css = ".a { color: red } @media (prefers-color-scheme: dark) { .a { color: white !important } }"
     rendered = write(PAGE.format(css=css, body='<p class="a">{{ x }}</p>')).render({"x": 1}, addresses).html
     assert '<p class="a" style="color: red;">1</p>' in rendered
@@ -115,9 +115,7 @@ def test_css_goes_into_the_elements_and_media_queries_stay(write: Write, address
         ("€ ñ &lt; &amp; &nbsp;", "€ ñ &lt; &amp; &nbsp;"),
     ],
 )
-def test_code_stays_where_it_was_when_css_is_inlined(
-    write: Write, addresses: PlainLinks, body: str, result: str
-) -> None:
+def test_code_stays_in_place_when_css_is_inlined(write: Write, addresses: PlainLinks, body: str, result: str) -> None:
     template = write(PAGE.format(css="", body=body))
     assert html(template, addresses, color="red", t="", a=1) == result
 
@@ -131,11 +129,11 @@ def test_an_unsubscribe_line_is_added_when_the_template_has_none(write: Write, a
     assert "baja" not in rendered.html + rendered.text
 
 
-def test_no_second_line_is_added_when_the_template_has_one(write: Write, addresses: PlainLinks) -> None:
+def test_no_unsubscribe_line_is_added_when_the_template_has_one(write: Write, addresses: PlainLinks) -> None:
     rendered = write('<a href="{{ unsubscribe_url }}">Baja</a>').render({}, addresses)
     assert rendered.html.count("/u/token") == 1
     assert rendered.text == "Baja <https://us.example/u/token>\r\n"
 
 
-def test_the_pixel_stands_last_in_the_body(write: Write, addresses: PlainLinks) -> None:
+def test_the_pixel_is_last_in_the_body(write: Write, addresses: PlainLinks) -> None:
     assert write("<p>x</p>").render({}, addresses).html.endswith(PIXEL + "</body></html>")

@@ -1,4 +1,4 @@
-"""Every link that leads out of a mail leads by way of us, and none leads where it must not."""
+"""Links to the web are tracked, and their targets become ASCII."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def hrefs(html: str) -> list[str]:
         ('<a href="{{ v }}" data-no-track>a</a>', "https://v.example/?a=1&amp;b=ñ"),
     ],
 )  # fmt: skip
-def test_a_link_is_tracked_when_it_leads_to_the_web(
+def test_a_link_is_tracked_when_its_target_is_a_web_address(
     write: Write, addresses: PlainLinks, anchor: str, href: str
 ) -> None:
     rendered = write(anchor).render({"v": "https://v.example/?a=1&b=ñ"}, addresses)
@@ -35,7 +35,7 @@ def test_a_link_is_tracked_when_it_leads_to_the_web(
     assert "data-no-track" not in rendered.html
 
 
-def test_the_text_has_the_same_addresses_when_it_is_made_from_html(write: Write, addresses: PlainLinks) -> None:
+def test_the_text_has_the_addresses_of_the_html_it_is_derived_from(write: Write, addresses: PlainLinks) -> None:
     body = (
         '<p><a href="https://a.example/?x=1&amp;y=2">Uno</a>. <a href="{{ v }}"><b>Dos</b></a> '
         '<a href="{{ v }}">{{ v }}</a></p>'

@@ -1,4 +1,4 @@
-"""Templates print what they should, and no template takes the process down."""
+"""Templates print what they should, and no template exhausts or escapes the sandbox."""
 
 import time
 
@@ -42,7 +42,7 @@ def test_templates_print_when_they_stay_within_bounds(source: str, output: str) 
     assert rendered(source) == output
 
 
-def test_text_is_not_escaped_when_it_is_text() -> None:
+def test_variables_are_not_escaped_in_text() -> None:
     assert rendered("{{ x }} {{ x|e }} {{ x ~ '&' }}", TEXT) == "Ju<an Ju<an Ju<an&"
 
 
@@ -81,8 +81,8 @@ BOMBS = [
 
 
 @pytest.mark.parametrize("source", BOMBS, ids=range(len(BOMBS)))
-def test_a_bomb_ends_early_when_it_is_rendered(source: str) -> None:
-    began = time.process_time()  # what others do on the machine is not the template's doing
+def test_a_bomb_is_stopped_early(source: str) -> None:
+    began = time.process_time()  # CPU time, because other processes share the machine
     with pytest.raises(sandbox.FAILURES):
         rendered(source)
     assert time.process_time() - began < 2
@@ -103,7 +103,7 @@ ESCAPES = [
 
 
 @pytest.mark.parametrize("source", ESCAPES)
-def test_a_way_out_of_the_sandbox_is_shut(source: str) -> None:
+def test_an_escape_from_the_sandbox_is_refused(source: str) -> None:
     with pytest.raises(sandbox.FAILURES):
         rendered(source)
     assert VALUES["words"] == ["uno", "dos"]
@@ -114,7 +114,7 @@ def test_a_source_is_refused_when_it_is_too_long() -> None:
         HTML.from_string("a" * (sandbox.SOURCE_BYTES_MAX + 1))
 
 
-def test_a_missing_name_says_so_when_it_is_used_in_any_way() -> None:
+def test_any_use_of_a_missing_variable_names_it() -> None:
     for source in (
         "{{ z }}",
         "{{ z.a }}",

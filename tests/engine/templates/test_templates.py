@@ -1,4 +1,4 @@
-"""The library finds its templates; the three mails of the product read well."""
+"""The library finds its templates; the three shipped templates read well."""
 
 import threading
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_the_library_lists_its_templates_sorted() -> None:
 @pytest.mark.parametrize(
     "name", ["", "nope", "../email_1_roi", "_layout.html", "email_1_roi/", "EMAIL_1_ROI", "a" * 51]
 )
-def test_an_unknown_template_is_refused_with_the_names_there_are(name: str) -> None:
+def test_an_unknown_template_is_refused_with_the_existing_names(name: str) -> None:
     with pytest.raises(templates.UnknownTemplate, match="email_1_roi, email_2_caso") as refused:
         LIBRARY.get(name)
     assert isinstance(refused.value, errors.InvalidInput)
@@ -42,12 +42,12 @@ def test_a_template_without_a_sample_is_refused(tmp_path: Path) -> None:
         templates.Library(tmp_path).get("a")
 
 
-def test_a_subject_keeps_its_source_on_one_line(write: Write) -> None:
+def test_the_source_of_a_subject_is_one_line(write: Write) -> None:
     assert write("x", subject="Hola,\n  {{ a }}\n").subject_source == "Hola, {{ a }}"
 
 
 @pytest.mark.parametrize("name", THREE)
-def test_the_three_mails_need_the_same_three_variables(name: str) -> None:
+def test_the_shipped_templates_require_the_same_three_variables(name: str) -> None:
     template = LIBRARY.get(name)
     assert template.required == {"nombre", "industria", "link_calendly"}
     assert template.check(template.sample) == []
@@ -55,7 +55,9 @@ def test_the_three_mails_need_the_same_three_variables(name: str) -> None:
 
 @pytest.mark.parametrize("name", THREE)
 @pytest.mark.parametrize("nothing", ["", None])
-def test_the_three_mails_read_well_when_little_is_known(name: str, nothing: str | None, addresses: PlainLinks) -> None:
+def test_the_shipped_templates_read_well_when_variables_are_empty(
+    name: str, nothing: str | None, addresses: PlainLinks
+) -> None:
     known = {"nombre": nothing, "industria": nothing, "link_calendly": "https://agenda.example/x"}
     assert LIBRARY.get(name).check(known) == []
     rendered = LIBRARY.get(name).render(known, addresses)
@@ -66,7 +68,7 @@ def test_the_three_mails_read_well_when_little_is_known(name: str, nothing: str 
 
 
 @pytest.mark.parametrize("name", THREE)
-def test_the_three_mails_are_light_and_dark_and_fetch_nothing(name: str, addresses: PlainLinks) -> None:
+def test_the_shipped_templates_are_light_and_dark_and_fetch_nothing(name: str, addresses: PlainLinks) -> None:
     template = LIBRARY.get(name)
     html = template.render(template.sample, addresses).html
     assert "@media (prefers-color-scheme: dark)" in html

@@ -1,4 +1,4 @@
-"""The text part reads like a letter."""
+"""The text part is derived from the HTML, or rendered from body.txt."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_html_becomes_text_when_there_is_no_body_txt(write: Write, addresses: Pl
     assert write(body).render({"x": "X & Y"}, addresses).text == text.replace("\n", "\r\n") + "\r\n"
 
 
-def test_a_written_text_is_taken_as_it_is(write: Write, addresses: PlainLinks) -> None:
+def test_a_body_txt_keeps_its_layout(write: Write, addresses: PlainLinks) -> None:
     addresses.unsubscribe = ""
     text = "Hola, {{ x }}:\n\n{% if x %}\nSí.\n{% endif %}\n\n    sangrado <b>\n\n\n"
     rendered = write("<p>otra cosa</p>", text=text).render({"x": "X & Y"}, addresses).text

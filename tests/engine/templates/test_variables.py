@@ -1,4 +1,4 @@
-"""A template knows what it needs, and what it is given is judged before anything is stored."""
+"""A template knows its required variables, and values are checked before anything is stored."""
 
 import pytest
 from hypothesis import given
@@ -46,14 +46,14 @@ def test_all_missing_variables_are_named_at_once(write: Write) -> None:
 @pytest.mark.parametrize(
     "breaks", ["a\nb", "a\rb", "a\r\nBcc: x@x.example", "a\x00", "\x7f", "\x85", "\u2028", "\ud800"]
 )
-def test_a_line_break_is_refused_when_it_would_stand_in_the_subject(write: Write, breaks: str) -> None:
+def test_a_line_break_is_refused_in_a_variable_of_the_subject(write: Write, breaks: str) -> None:
     template = write("<p>{{ a }}{{ b }}</p>", subject="{{ a }}")
     assert [fault.split(":")[0] for fault in faults(template, a=breaks, b="x\ny")] == ["variables.a"]
     assert [fault.split(":")[0] for fault in faults(template, a=["x", {breaks: 1}], b=1)] == ["variables.a"]
 
 
 @pytest.mark.parametrize("value", ["a\x00b", "\ud800", ["\udfff"], {"k\x00": 1}, object(), {1: 2}, {1, 2}, b"x"])
-def test_a_value_is_refused_when_no_mail_can_hold_it(write: Write, addresses: PlainLinks, value: object) -> None:
+def test_a_value_is_refused_when_no_email_can_contain_it(write: Write, addresses: PlainLinks, value: object) -> None:
     assert [fault.split(":")[0] for fault in faults(write("{{ a }}"), a="x", extra=value)] == ["variables.extra"]
 
 
@@ -73,7 +73,7 @@ def test_variables_are_refused_when_they_are_too_long_together(write: Write) -> 
     assert [fault.split(":")[0] for fault in faults(template, a="ñ" * 20_000, b="ñ" * 20_000)] == ["variables"]
 
 
-def test_a_trial_finds_what_looking_cannot(write: Write) -> None:
+def test_a_trial_render_finds_faults_that_the_analysis_cannot(write: Write) -> None:
     template = write("{{ a.b.c }}{{ n + 1 }}")
     assert faults(template, a={"b": {"c": 1}}, n=1) == []
     assert faults(template, a={"b": {}}, n=1) == ["variables: lack 'c', which the template needs"]
@@ -89,14 +89,14 @@ def test_extra_variables_are_allowed(write: Write) -> None:
 
 
 @given(st.dictionaries(st.text(max_size=9), st.text(max_size=9), max_size=4), st.text(max_size=9))
-def test_short_texts_have_the_faults_that_a_look_at_each_finds(texts: dict[str, str], named: str) -> None:
+def test_the_shortcut_for_short_texts_finds_the_same_faults(texts: dict[str, str], named: str) -> None:
     asked = {"required": [named], "in_subject": [*texts][:1]}
-    looked_at = {**texts, named + "…": 1}  # a number among them has each looked at
-    assert variables.faults(texts, **asked) == variables.faults(looked_at, **asked)
+    checked = {**texts, named + "…": 1}  # a number disables the shortcut
+    assert variables.faults(texts, **asked) == variables.faults(checked, **asked)
 
 
 @pytest.mark.parametrize("pair", [("\x01" * 10_922, ""), ("n", '"' * 32_764), ("n", "\U0001f600" * 16_382)])
-def test_texts_are_too_long_by_what_they_take_as_json(pair: tuple[str, str]) -> None:
+def test_texts_are_too_long_by_their_size_as_json(pair: tuple[str, str]) -> None:
     name, value = pair
     [fault] = variables.faults({name: value}, required=(), in_subject=())
     assert "too long" in fault.message
@@ -104,6 +104,6 @@ def test_texts_are_too_long_by_what_they_take_as_json(pair: tuple[str, str]) -> 
     assert variables.faults(shorter, required=(), in_subject=()) == []
 
 
-def test_many_empty_texts_count_too() -> None:
+def test_names_of_empty_texts_count_for_the_size() -> None:
     names = {f"{number:04d}": "" for number in range(5_500)}  # 12 bytes each, 66,000 in all
     assert len(variables.faults(names, required=(), in_subject=())) == 1
