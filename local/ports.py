@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 
 HOST = "127.0.0.1"
-_TRIED = 100
 
 
 def free() -> int:
@@ -50,14 +49,14 @@ def reserve(port: int) -> bool:
     return True
 
 
-def choose(name: str, preferred: int) -> int:
+def choose(name: str, preferred: int, *, attempts: int = 100) -> int:
     """The preferred port, or the next free one above it with a line on standard error saying so.
 
-    Raises OSError when none of the hundred ports from `preferred` on is free.
+    Raises OSError when none of the `attempts` ports from `preferred` on is free.
     """
-    for port in range(preferred, min(preferred + _TRIED, 65_536)):
+    for port in range(preferred, min(preferred + attempts, 65_536)):
         if is_free(port) and reserve(port):
             if port != preferred:
                 print(f"{name}: port {preferred} is taken, using {port}.", file=sys.stderr)
             return port
-    raise OSError(f"{name}: ports {preferred} to {preferred + _TRIED - 1} are all taken; free one of them")
+    raise OSError(f"{name}: ports {preferred} to {preferred + attempts - 1} are all taken; free one of them")

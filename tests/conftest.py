@@ -5,6 +5,7 @@ They import what they need when they are first used, so that a test of pure code
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,9 +31,9 @@ _numbers = count(1)
 def pytest_configure(config: pytest.Config) -> None:
     """Give the run a temporary folder of its own; test processes of xdist share their controller's."""
     if not hasattr(config, "workerinput"):
-        context = scratch.folder()
-        context.__enter__()
-        config.add_cleanup(lambda: context.__exit__(None, None, None))
+        run = ExitStack()
+        run.enter_context(scratch.folder())
+        config.add_cleanup(run.close)
 
 
 @pytest.fixture(scope="session")

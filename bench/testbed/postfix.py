@@ -64,10 +64,10 @@ class Sent:
     cpu_us: float
 
 
-def find() -> Tools | None:
+def find(folders: Sequence[Path] = _FOLDERS) -> Tools | None:
     """Return the programs, unpacked or installed; None if they are missing."""
-    folders = [*_FOLDERS, *map(Path, os.get_exec_path())]
-    candidates = (each for each in folders if all(os.access(each / name, os.X_OK) for name in _NAMES))
+    searched = [*folders, *map(Path, os.get_exec_path())]
+    candidates = (each for each in searched if all(os.access(each / name, os.X_OK) for name in _NAMES))
     return next(map(Tools, candidates), None)
 
 

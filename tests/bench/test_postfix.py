@@ -13,9 +13,8 @@ def test_what_is_missing_names_the_package_and_the_command() -> None:
 
 
 def test_an_empty_machine_has_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postfix, "_FOLDERS", ())
     monkeypatch.setenv("PATH", "/nowhere")
-    assert postfix.find() is None
+    assert postfix.find(folders=()) is None
 
 
 def test_smtp_source_hands_its_messages_to_smtp_sink() -> None:

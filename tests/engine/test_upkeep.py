@@ -25,7 +25,7 @@ def doubted(session: Session, lane: str = "transactional", *, minutes_ago: int =
     [email_id] = orders.queue(session, lane=lane)
     sender = orders.sender(session)
     claim.claim(session, Claimant(sender, lane, 60, is_connected=True), limit=1, now=NOW)
-    recovery.sort(session, sender, None, now=NOW, moment=lambda _: NOW)
+    recovery.recover(session, sender, None, now=NOW, moment=lambda _: NOW)
     age(session, "UPDATE send_groups SET ended_at = now() - make_interval(mins => :units)", minutes_ago)
     return email_id
 

@@ -84,5 +84,5 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 def _report(fields: dict[str, Any]) -> comparison.Report:
-    counted = {name: Counter(fields.pop(name)) for name in ("kills", "faults", "statuses")}
+    counted: dict[str, Any] = {name: Counter(fields.pop(name)) for name in ("kills", "faults", "statuses")}
     return comparison.Report(**fields, **counted)

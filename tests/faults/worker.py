@@ -121,8 +121,8 @@ def mark_late() -> None:
         complete(self, slot)
         answered(self, slot, *reply)
 
-    Recorder.complete = lambda _self, _slot: None  # type: ignore[method-assign]
-    Recorder.answered = answered_late  # type: ignore[method-assign]
+    Recorder.complete = lambda _self, _slot: None  # type: ignore[method-assign,assignment]
+    Recorder.answered = answered_late  # type: ignore[method-assign,assignment]
 
 
 def main() -> None:

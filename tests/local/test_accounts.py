@@ -15,13 +15,13 @@ def _mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-def test_only_root_changes_the_account_when_a_service_starts(tmp_path):
+def test_only_root_changes_the_account_when_a_service_starts(tmp_path: Path) -> None:
     account = accounts.for_service(tmp_path)
     assert (account is None) == (os.geteuid() != 0)
     assert account is None or account.pw_uid != 0
 
 
-def test_the_way_is_passable_but_not_readable_when_opened(tmp_path, caplog):
+def test_the_way_is_passable_but_not_readable_when_opened(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     closed, passable = tmp_path / "closed", tmp_path / "closed" / "passable"
     passable.mkdir(parents=True)
     closed.chmod(0o700)
@@ -31,7 +31,7 @@ def test_the_way_is_passable_but_not_readable_when_opened(tmp_path, caplog):
     assert f"folder_opened path={closed}: nobody may now pass through it" in caplog.messages
 
 
-def test_nothing_changes_when_the_folders_are_the_accounts_own(tmp_path):
+def test_nothing_changes_when_the_folders_are_the_accounts_own(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir(mode=0o700)
     accounts.open_way(folder / "data", pwd.getpwuid(os.geteuid()))
@@ -39,7 +39,7 @@ def test_nothing_changes_when_the_folders_are_the_accounts_own(tmp_path):
 
 
 @pytest.mark.parametrize(("before", "after"), [(0o700, 0o705), (0o600, 0o604), (0o755, 0o755)])
-def test_an_installation_is_readable_when_opened(tmp_path, before, after):
+def test_an_installation_is_readable_when_opened(tmp_path: Path, before: int, after: int) -> None:
     program = tmp_path / "bin" / "program"
     program.parent.mkdir(mode=0o700)
     program.touch()

@@ -27,6 +27,7 @@ def _orphan(folder: Path, code: str = _PARENT) -> tuple[subprocess.Popen[str], i
     parent = subprocess.Popen(
         [sys.executable, "-c", code, str(folder), str(ports.free())], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
+    assert parent.stdout is not None
     pid = int(parent.stdout.readline())
     parent.kill()
     parent.wait()
@@ -43,12 +44,12 @@ def _ends(pid: int, *, within_s: float) -> bool:
     return False
 
 
-def test_the_server_ends_when_its_parent_is_killed(tmp_path):
+def test_the_server_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     _, pid = _orphan(tmp_path / "valkey")
     assert _ends(pid, within_s=5)
 
 
-def test_start_takes_the_folder_over_when_an_orphan_lives_on_it(tmp_path):
+def test_start_takes_the_folder_over_when_an_orphan_lives_on_it(tmp_path: Path) -> None:
     threaded = _PARENT.replace(
         "server.start()", "import threading; t = threading.Thread(target=server.start); t.start(); t.join()"
     )

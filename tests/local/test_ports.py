@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,33 +11,32 @@ from local import ports
 
 
 @pytest.fixture
-def taken() -> int:
+def taken() -> Iterator[int]:
     """A port somebody listens on."""
     with socket.create_server((ports.HOST, 0)) as server:
         yield server.getsockname()[1]
 
 
-def test_the_preferred_port_is_chosen_when_free(capsys):
+def test_the_preferred_port_is_chosen_when_free(capsys: pytest.CaptureFixture[str]) -> None:
     wanted = ports.free()
     assert ports.choose("web", wanted) == wanted
     assert capsys.readouterr().err == ""
 
 
-def test_the_next_free_port_is_chosen_and_told_when_taken(taken, capsys):
+def test_the_next_free_port_is_chosen_and_told_when_taken(taken: int, capsys: pytest.CaptureFixture[str]) -> None:
     chosen = ports.choose("web", taken)
     assert chosen > taken
     assert capsys.readouterr().err == f"web: port {taken} is taken, using {chosen}.\n"
 
 
-def test_an_error_names_the_ports_when_none_is_free(monkeypatch):
-    monkeypatch.setattr(ports, "_TRIED", 1)
+def test_an_error_names_the_ports_when_none_is_free() -> None:
     with socket.create_server((ports.HOST, 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(OSError, match=f"web: ports {port} to {port} are all taken"):
-            ports.choose("web", port)
+            ports.choose("web", port, attempts=1)
 
 
-def test_two_that_choose_at_the_same_time_do_not_get_the_same_port(capsys):
+def test_two_that_choose_at_the_same_time_do_not_get_the_same_port(capsys: pytest.CaptureFixture[str]) -> None:
     wanted = ports.free()
     assert ports.choose("web", wanted) == wanted  # and nobody listens there yet
     other = [sys.executable, "-c", f"from local import ports; print(ports.choose('web', {wanted}))"]
@@ -45,6 +45,6 @@ def test_two_that_choose_at_the_same_time_do_not_get_the_same_port(capsys):
     assert chosen.stderr.startswith(f"web: port {wanted} is taken")
 
 
-def test_the_same_process_may_choose_its_port_again():
+def test_the_same_process_may_choose_its_port_again() -> None:
     wanted = ports.free()
     assert [ports.choose("web", wanted), ports.choose("web", wanted)] == [wanted, wanted]

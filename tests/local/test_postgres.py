@@ -29,10 +29,11 @@ def _connected(server: Postgres, database: str = "postgres") -> psycopg.Connecti
 
 def _shown(server: Postgres, setting: str) -> str:
     with _connected(server) as connection:
-        return connection.execute("select current_setting(%s)", [setting]).fetchone()[0]
+        [value] = connection.execute("select current_setting(%s)", [setting]).fetchone() or ()
+    return str(value)
 
 
-def test_cluster_is_durable_utf8_and_local_when_made(server):
+def test_cluster_is_durable_utf8_and_local_when_made(server: Postgres) -> None:
     shown = {
         name: _shown(server, name)
         for name in ("fsync", "synchronous_commit", "server_encoding", "listen_addresses", "TimeZone")
@@ -46,13 +47,13 @@ def test_cluster_is_durable_utf8_and_local_when_made(server):
     }
 
 
-def test_a_wrong_password_is_refused_when_connecting(server):
+def test_a_wrong_password_is_refused_when_connecting(server: Postgres) -> None:
     url = server.url("postgres").replace("a%20pass", "another%20pass")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(url)
 
 
-def test_create_does_nothing_when_the_database_exists(server):
+def test_create_does_nothing_when_the_database_exists(server: Postgres) -> None:
     server.create("one of mine")
     with _connected(server, "one of mine") as connection:
         connection.execute("create table kept (id int)")
@@ -61,7 +62,7 @@ def test_create_does_nothing_when_the_database_exists(server):
         assert connection.execute("select count(*) from kept").fetchone() == (0,)
 
 
-def test_committed_rows_are_there_when_killed_and_started_again(server):
+def test_committed_rows_are_there_when_killed_and_started_again(server: Postgres) -> None:
     with _connected(server) as connection:
         connection.execute("create table survived (id int)")
     busy = _connected(server)
@@ -74,14 +75,15 @@ def test_committed_rows_are_there_when_killed_and_started_again(server):
         assert connection.execute("select count(*) from survived").fetchone() == (1000,)
 
 
-def test_it_starts_again_when_only_the_postmaster_was_killed(server):
+def test_it_starts_again_when_only_the_postmaster_was_killed(server: Postgres) -> None:
+    assert server.pid is not None
     os.kill(server.pid, 9)
     server.kill()
     server.start()
     assert _shown(server, "port") == str(server.port)
 
 
-def test_stop_is_quick_and_repeatable_when_a_client_is_connected(server):
+def test_stop_is_quick_and_repeatable_when_a_client_is_connected(server: Postgres) -> None:
     client = _connected(server)
     server.stop()
     server.stop()
@@ -91,14 +93,14 @@ def test_stop_is_quick_and_repeatable_when_a_client_is_connected(server):
         client.execute("select 1")
 
 
-def test_a_second_server_is_refused_when_the_folder_is_in_use(server, tmp_path):
+def test_a_second_server_is_refused_when_the_folder_is_in_use(server: Postgres, tmp_path: Path) -> None:
     second = Postgres(server._child.folder, ports.free(), "a pass/word @ all")
     with pytest.raises(errors.Unavailable, match="in use by another running Cadencia"):
         second.start()
     assert _shown(server, "port") == str(server.port)
 
 
-def test_start_says_so_when_the_password_is_not_the_clusters(server):
+def test_start_says_so_when_the_password_is_not_the_clusters(server: Postgres) -> None:
     server.stop()
     stranger = Postgres(server._child.folder, server.port, "another")
     with pytest.raises(errors.Unavailable, match="made with another password"):
@@ -106,7 +108,7 @@ def test_start_says_so_when_the_password_is_not_the_clusters(server):
     server.start()
 
 
-def test_start_gives_the_reason_when_a_setting_is_wrong(server):
+def test_start_gives_the_reason_when_a_setting_is_wrong(server: Postgres) -> None:
     server.stop()
     mistaken = Postgres(server._child.folder, server.port, "x", settings={"shared_buffers": "plenty"})
     with pytest.raises(errors.Unavailable, match="shared_buffers"):
@@ -114,7 +116,7 @@ def test_start_gives_the_reason_when_a_setting_is_wrong(server):
     server.start()
 
 
-def test_no_column_value_reaches_the_log_when_a_row_is_refused(server):
+def test_no_column_value_reaches_the_log_when_a_row_is_refused(server: Postgres) -> None:
     with _connected(server) as connection:
         connection.execute("create table unique_names (name text unique)")
         connection.execute("insert into unique_names values (%s)", ["canary@example.com"])
@@ -126,4 +128,4 @@ def test_no_column_value_reaches_the_log_when_a_row_is_refused(server):
 
 
 def _runs(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return bool(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)

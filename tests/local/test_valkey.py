@@ -1,6 +1,7 @@
 """The embedded Valkey: started, stopped, killed, and what it keeps."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -14,7 +15,7 @@ from local.valkey import Valkey
 
 
 @pytest.fixture
-def server(tmp_path) -> Iterator[Valkey]:
+def server(tmp_path: Path) -> Iterator[Valkey]:
     """A server on a fresh folder."""
     server = Valkey(tmp_path / "valkey", ports.free(), "pass/word @ all")
     server.start()
@@ -26,7 +27,7 @@ def _client(server: Valkey) -> redis.Redis:
     return redis.Redis.from_url(server.url, decode_responses=True)
 
 
-def test_it_keeps_queues_rather_than_evicting_them_when_started(server):
+def test_it_keeps_queues_rather_than_evicting_them_when_started(server: Valkey) -> None:
     with _client(server) as client:
         names = ("appendonly", "appendfsync", "maxmemory-policy", "maxmemory", "bind")
         shown = {name: client.config_get(name)[name] for name in names}
@@ -39,17 +40,17 @@ def test_it_keeps_queues_rather_than_evicting_them_when_started(server):
     }
 
 
-def test_a_client_is_refused_when_it_has_no_password(server):
+def test_a_client_is_refused_when_it_has_no_password(server: Valkey) -> None:
     with redis.Redis(port=server.port, retry=Retry(NoBackoff(), 0)) as client, pytest.raises(redis.AuthenticationError):
         client.get("anything")
 
 
-def test_the_password_is_not_on_the_command_line_when_running(server):
+def test_the_password_is_not_on_the_command_line_when_running(server: Valkey) -> None:
     assert "pass/word" not in " ".join(psutil.Process(server.pid).cmdline())
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_what_was_written_is_there_when_ended_and_started_again(server, end):
+def test_what_was_written_is_there_when_ended_and_started_again(server: Valkey, end: str) -> None:
     with _client(server) as client:
         client.lpush("queue", *range(100))
     getattr(server, end)()
@@ -59,17 +60,17 @@ def test_what_was_written_is_there_when_ended_and_started_again(server, end):
         assert client.llen("queue") == 100
 
 
-def test_start_gives_the_reason_when_the_port_is_taken(server, tmp_path):
+def test_start_gives_the_reason_when_the_port_is_taken(server: Valkey, tmp_path: Path) -> None:
     second = Valkey(tmp_path / "second", server.port, "password")
     with pytest.raises(errors.Unavailable, match="Address already in use"):
         second.start()
 
 
-def test_start_is_refused_when_the_folder_is_in_use(server, tmp_path):
+def test_start_is_refused_when_the_folder_is_in_use(server: Valkey, tmp_path: Path) -> None:
     with pytest.raises(errors.Unavailable, match="in use"):
         Valkey(tmp_path / "valkey", ports.free(), "password").start()
 
 
-def test_a_password_that_would_change_the_configuration_is_refused_when_given(tmp_path):
+def test_a_password_that_would_change_the_configuration_is_refused_when_given(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="password"):
         Valkey(tmp_path / "valkey", ports.free(), 'x"\nprotected-mode no')

@@ -85,7 +85,7 @@ def test_modules_are_imported_and_not_their_functions() -> None:
     for name, tree in repository.sources("web", "worker", "cli").items():
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("engine."):
-                module = ROOT / Path(*node.module.split("."))  # type: ignore[union-attr]
+                module = ROOT / Path(*node.module.split("."))
                 for alias in node.names:
                     is_module = (module / alias.name).is_dir() or (module / f"{alias.name}.py").exists()
                     if not is_module and not alias.name[0].isupper():

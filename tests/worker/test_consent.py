@@ -3,6 +3,7 @@
 import email
 from datetime import datetime, timedelta
 from email import policy
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -60,7 +61,7 @@ def launched(prefix: str = "contacto") -> UUID:
     return contact_id
 
 
-def queued(clock: Clock, to: str, **changes: object) -> UUID:
+def queued(clock: Clock, to: str, **changes: Any) -> UUID:
     """Queue a single e-mail to this address."""
     with transaction() as session:
         (email_id,) = orders.queue(session, now=clock.now(), to=to, **changes)

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import replace
 from email import policy
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -32,12 +33,12 @@ from worker import drain, process, rescue
 LANE = "transactional"
 
 
-def queue(count: int = 1, **changes: object) -> list[orders.UUID]:
+def queue(count: int = 1, **changes: object) -> list[UUID]:
     with transaction() as session:
         return orders.queue(session, count, now=clock.now(), **changes)
 
 
-def statuses(email_ids: list[orders.UUID]) -> list[str]:
+def statuses(email_ids: list[UUID]) -> list[str]:
     with transaction() as session:
         return orders.statuses(session, email_ids)
 

@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import AbstractContextManager
 from itertools import pairwise
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -26,7 +27,7 @@ from worker import drain, process
 ROOT = Path(__file__).parents[2]
 
 
-def queue(count: int, **changes: object) -> list[orders.UUID]:
+def queue(count: int, **changes: object) -> list[UUID]:
     with transaction() as session:
         return orders.queue(session, count, now=clock.now(), **changes)
 

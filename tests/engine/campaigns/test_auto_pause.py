@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session
 
+from engine.analytics import rollups
 from engine.campaigns import advance, auto_pause, campaigns
 from engine.delivery import early_events, settle
 from engine.delivery.claim import Group
@@ -137,8 +138,8 @@ def test_two_senders_that_see_it_at_once_pause_it_once(session: Session, running
     session.commit()
     with transaction() as one, transaction() as two:
         campaigns.pause(one, running, "somebody was first", now=NOW)
-        key = advance.rollups.Key(running, 1, None, NOW)
-        advance.rollups.add(two, {key: {"sent": 100, "bounced": 300}})
+        key = rollups.Key(running, 1, None, NOW)
+        rollups.add(two, {key: {"sent": 100, "bounced": 300}})
         assert auto_pause.check(two, {key: {"bounced": 300}}) == []  # and does not wait for the other
     with transaction() as after:
         assert standing(after, running) == ("paused", "somebody was first")
@@ -146,8 +147,8 @@ def test_two_senders_that_see_it_at_once_pause_it_once(session: Session, running
 
 def test_a_group_without_losses_is_not_looked_into(session: Session, running: UUID) -> None:
     """The counts of the group decide whether the rollups are read; here they say more than the rollups."""
-    key = advance.rollups.Key(running, 1, None, NOW)
-    advance.rollups.add(session, {key: {"sent": 1_000, "bounced": 900}})
+    key = rollups.Key(running, 1, None, NOW)
+    rollups.add(session, {key: {"sent": 1_000, "bounced": 900}})
     assert auto_pause.check(session, {key: {"sent": 250, "failed": 12, "bounced": 12}}) == []  # 4.6 %
     assert auto_pause.check(session, {key: {"sent": 250, "failed": 14, "bounced": 14}}) == [running]  # 5.3 %
 

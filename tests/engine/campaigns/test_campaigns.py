@@ -122,7 +122,7 @@ def test_states_change_only_as_drawn(session: Session) -> None:
         lambda: campaigns.resume(session, campaign_id, now=NOW),
     ):
         with pytest.raises(Conflict, match="draft"):
-            refused()
+            refused()  # type: ignore[no-untyped-call]  # mypy infers no type for a tuple of lambdas
     campaigns.launch(session, campaign_id, now=NOW)
     for refused in (
         lambda: campaigns.launch(session, campaign_id, now=NOW),

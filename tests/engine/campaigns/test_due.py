@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from engine.audience import suppressions
 from engine.campaigns import campaigns, due, stops
 from engine.delivery import audit, claim, outbox, senders
-from engine.delivery.outcomes import Outcome
+from engine.delivery.outcomes import Outcome, Untried
 from models import ids
 from models.session import retrying, transaction
 from tests import sequence
@@ -96,7 +96,7 @@ def test_a_deferred_mail_is_tried_again_under_its_own_name_and_then_the_sequence
 
 def test_what_was_given_back_with_its_connection_broken_is_due_a_minute_later(session: Session) -> None:
     _launched(session, 1)
-    sequence.send_due(session, sequence.Untried("connection lost"), now=NOW)
+    sequence.send_due(session, Untried("connection lost"), now=NOW)
     assert sequence.take(session, now=NOW + timedelta(seconds=59)) == []
     assert len(sequence.send_due(session, now=NOW + timedelta(seconds=60))) == 1
 
@@ -223,7 +223,7 @@ def _drain(together: Barrier, now: datetime, outcome: Outcome) -> None:
             claim.claim(session, claimant, limit=20, now=now) or agenda.claim(session, claimant, limit=20, now=now)
         )
     ):
-        retrying(lambda session, group=group: sequence.record(session, [group], outcome, now=now))
+        retrying(lambda session, group=group: sequence.record(session, [group], outcome, now=now))  # type: ignore[misc]
 
 
 @pytest.fixture
@@ -237,7 +237,14 @@ def without_brakes(ledger: str) -> Iterator[None]:
 def test_two_at_once_send_exactly_one_mail_a_step_while_contacts_come_and_go() -> None:
     """200 contacts over a virtual month; seeded sends, failures, deferrals, stops and pauses; two senders each day."""
     chance = random.Random(20261102)
-    outcomes = [sequence.SENT, sequence.SENT, sequence.SENT, sequence.REFUSED, sequence.DEFERRED, sequence.GIVEN_BACK]
+    outcomes: list[Outcome] = [
+        sequence.SENT,
+        sequence.SENT,
+        sequence.SENT,
+        sequence.REFUSED,
+        sequence.DEFERRED,
+        sequence.GIVEN_BACK,
+    ]
     with transaction() as session:
         people = sequence.people(session, 200)
         campaign_id = sequence.create(session, days=(0, 3, 4), window_start_min=480, window_end_min=1200)

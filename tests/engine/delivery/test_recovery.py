@@ -1,6 +1,7 @@
 """The groups of a dead sender are settled by its recorder; without one, started e-mails are in doubt."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -85,7 +86,7 @@ def test_a_pause_of_the_campaign_does_not_count_as_time_for_retries(
     campaign_id = mails.campaign(session)
     if resumed_h_ago is not None:
         session.execute(text("UPDATE campaigns SET pardoned_at = :at"), {"at": NOW - timedelta(hours=resumed_h_ago)})
-    waiting = {"status": "queued", "sent_at": None, "due_at": NOW, "accepted_at": accepted_at}
+    waiting: dict[str, Any] = {"status": "queued", "sent_at": None, "due_at": NOW, "accepted_at": accepted_at}
     mail = mails.campaign_mail(session, campaign_id, **waiting)
     sender = orders.sender(session)
     group = claim.claim(session, Claimant(sender, "campaign", 60, is_connected=True), limit=1, now=NOW)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -25,7 +26,7 @@ def _launched(session: Session) -> UUID:
     return contact_id
 
 
-def _single(session: Session, **changes: object) -> UUID:
+def _single(session: Session, **changes: Any) -> UUID:
     (email_id,) = orders.queue(session, now=NOW, **changes)
     return email_id
 

@@ -127,18 +127,18 @@ def test_page_may_run_twice_at_once_while_events_come_in(ledger: str) -> None:
 
     def come_in(part: int) -> None:
         for at in range(part, len(arrivals), 40):
-            retrying(lambda session, few=arrivals[at : at + 20]: early_events.record(session, few, now=NOW))
+            retrying(lambda session, few=arrivals[at : at + 20]: early_events.record(session, few, now=NOW))  # type: ignore[misc]
             retrying(lambda session: reactions.apply(session, now=NOW, limit=25))
 
     def judge_again(_: int) -> None:
         for _ in range(3):
             after = reclassify.start(SINCE)
-            while page := retrying(lambda session, at=after: reclassify.page(session, at, UNTIL, now=NOW, limit=40)):
+            while page := retrying(lambda session, at=after: reclassify.page(session, at, UNTIL, now=NOW, limit=40)):  # type: ignore[misc]
                 after = page.last
             with transaction() as session:
                 hours = list(reclassify.hours(session, SINCE, UNTIL))
             for hour in hours:
-                retrying(lambda session, which=hour: rollups.recount(session, which))
+                retrying(lambda session, which=hour: rollups.recount(session, which))  # type: ignore[misc]
 
     with ThreadPoolExecutor(4) as pool:
         for run in [pool.submit(*each) for each in ((come_in, 0), (come_in, 20), (judge_again, 0), (judge_again, 1))]:

@@ -60,7 +60,7 @@ def test_a_corrupt_record_is_told_and_what_stands_behind_it_is_read() -> None:
 def test_a_full_disk_keeps_none_of_it_and_says_so(tmp_path: Path) -> None:
     own = Spool(tmp_path, LIMIT)
     own.add(entries(1))
-    os.dup2(os.open("/dev/full", os.O_RDWR), own._file._descriptor)  # type: ignore[union-attr]  # the disk, not the code
+    os.dup2(os.open("/dev/full", os.O_RDWR), own._file._descriptor)  # the disk, not the code
     with pytest.raises(OSError):
         own.add(entries(1))
     own.add(entries(1))  # into a new file

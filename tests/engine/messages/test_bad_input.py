@@ -47,7 +47,7 @@ def read(raw: bytes) -> EmailMessage:
 
 
 def parts(raw: bytes) -> list[str]:
-    return [part.get_payload(decode=True).decode() for part in read(raw).iter_parts()]  # type: ignore[union-attr]
+    return [part.get_payload(decode=True).decode() for part in read(raw).iter_parts()]
 
 
 @pytest.mark.parametrize(

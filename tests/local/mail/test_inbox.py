@@ -15,7 +15,7 @@ from local.mail.inbox import Inbox
 from local.mail.mailstore import Mailstore
 from local.mail.receiver import DEMO_RULES, Replies
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SENDER = "hola@cadencia.example"
 MESSAGE = b"Subject: Hola\r\nMessage-ID: <1@cadencia.example>\r\n\r\n.una l\xc3\xadnea\r\n..dos\r\n"
 
@@ -27,7 +27,7 @@ def replies() -> list[bytes]:
 
 
 @pytest.fixture
-def inbox(tmp_path, replies) -> Iterator[Inbox]:
+def inbox(tmp_path: Path, replies: list[bytes]) -> Iterator[Inbox]:
     """A running inbox with the demo's refusals."""
     store = Mailstore(tmp_path / "inbox")
 
@@ -41,7 +41,7 @@ def inbox(tmp_path, replies) -> Iterator[Inbox]:
 
 
 @pytest.fixture
-def client(inbox) -> Iterator[smtplib.SMTP]:
+def client(inbox: Inbox) -> Iterator[smtplib.SMTP]:
     """A connected client."""
     with smtplib.SMTP("127.0.0.1", inbox.smtp_port, timeout=10) as client:
         yield client
@@ -51,26 +51,26 @@ def _kept(inbox: Inbox) -> list[tuple[str, ...]]:
     return [message.recipients for message in inbox.store.since(0)]
 
 
-def test_a_message_is_kept_as_sent_when_accepted(inbox, client):
+def test_a_message_is_kept_as_sent_when_accepted(inbox: Inbox, client: smtplib.SMTP) -> None:
     client.sendmail(SENDER, ["ana@example.com"], MESSAGE, ["BODY=8BITMIME"])
     [message] = inbox.store.since(0)
     assert (message.sender, message.recipients, message.raw) == (SENDER, ("ana@example.com",), MESSAGE)
 
 
-def test_it_announces_what_it_does_when_greeted(client):
+def test_it_announces_what_it_does_when_greeted(client: smtplib.SMTP) -> None:
     client.ehlo()
     assert {"size", "8bitmime", "smtputf8", "pipelining"} <= set(client.esmtp_features)
     assert not {"starttls", "auth", "chunking"} & set(client.esmtp_features)
 
 
-def test_an_address_beyond_ascii_is_taken_when_smtputf8_is_used(inbox, client):
+def test_an_address_beyond_ascii_is_taken_when_smtputf8_is_used(inbox: Inbox, client: smtplib.SMTP) -> None:
     client.ehlo()
     client.command_encoding = "utf-8"
     client.sendmail(SENDER, ["íñigo@example.com"], MESSAGE, ["SMTPUTF8", "BODY=8BITMIME"])
     assert _kept(inbox) == [("íñigo@example.com",)]
 
 
-def test_a_dead_mailbox_is_refused_when_the_rules_say_so(inbox, client):
+def test_a_dead_mailbox_is_refused_when_the_rules_say_so(inbox: Inbox, client: smtplib.SMTP) -> None:
     for _ in range(3):
         with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
             client.sendmail(SENDER, ["Rebota.perez@example.com"], MESSAGE)
@@ -78,7 +78,7 @@ def test_a_dead_mailbox_is_refused_when_the_rules_say_so(inbox, client):
     assert _kept(inbox) == []
 
 
-def test_a_busy_mailbox_accepts_when_tried_a_third_time(inbox, client):
+def test_a_busy_mailbox_accepts_when_tried_a_third_time(inbox: Inbox, client: smtplib.SMTP) -> None:
     client.ehlo()
     codes = []
     for address in ("ocupado.1@example.com", "ocupado.2@example.com"):
@@ -89,20 +89,24 @@ def test_a_busy_mailbox_accepts_when_tried_a_third_time(inbox, client):
     assert codes == [451, 451, 250] * 2
 
 
-def test_nothing_is_refused_when_no_rules_are_given(tmp_path):
+def test_nothing_is_refused_when_no_rules_are_given(tmp_path: Path) -> None:
     with Inbox(Mailstore(tmp_path)) as inbox, smtplib.SMTP("127.0.0.1", inbox.smtp_port) as client:
         client.sendmail(SENDER, ["rebota@example.com"], MESSAGE)
         assert _kept(inbox) == [("rebota@example.com",)]
 
 
 @pytest.mark.parametrize("address", ["hola@cadencia.example", "HOLA+7f3a@Cadencia.example"])
-def test_a_reply_is_handed_over_and_not_kept_when_sent_to_the_reply_address(inbox, client, replies, address):
+def test_a_reply_is_handed_over_and_not_kept_when_sent_to_the_reply_address(
+    inbox: Inbox, client: smtplib.SMTP, replies: list[bytes], address: str
+) -> None:
     client.sendmail("", [address], MESSAGE)
     assert replies == [MESSAGE]
     assert _kept(inbox) == []
 
 
-def test_the_sender_is_told_to_come_back_when_a_reply_cannot_be_taken(client, caplog):
+def test_the_sender_is_told_to_come_back_when_a_reply_cannot_be_taken(
+    client: smtplib.SMTP, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(smtplib.SMTPDataError) as refused:
         client.sendmail("ana@example.com", ["hola@cadencia.example"], b"Subject: fail\r\n\r\n")
     assert refused.value.smtp_code == 451
@@ -110,7 +114,7 @@ def test_the_sender_is_told_to_come_back_when_a_reply_cannot_be_taken(client, ca
     client.sendmail("ana@example.com", ["blas@example.com"], MESSAGE)  # the connection goes on
 
 
-def test_every_command_is_answered_in_order_when_pipelined(inbox):
+def test_every_command_is_answered_in_order_when_pipelined(inbox: Inbox) -> None:
     body = b"Subject: x\r\n\r\nhola\r\n.\r\n"
     good, bad = (f"MAIL FROM:<{SENDER}>\r\nRCPT TO:<{to}@example.com>\r\n".encode() for to in ("ana", "rebota"))
     with socket.create_connection(("127.0.0.1", inbox.smtp_port), timeout=10) as wire:
@@ -125,7 +129,7 @@ def test_every_command_is_answered_in_order_when_pipelined(inbox):
     assert len(_kept(inbox)) == 2
 
 
-def test_every_message_is_kept_once_when_several_connections_send(inbox):
+def test_every_message_is_kept_once_when_several_connections_send(inbox: Inbox) -> None:
     def send(start: int) -> None:
         with smtplib.SMTP("127.0.0.1", inbox.smtp_port) as client:
             for number in range(start, start + 25):
@@ -136,13 +140,13 @@ def test_every_message_is_kept_once_when_several_connections_send(inbox):
     assert sorted(_kept(inbox)) == sorted((f"{number}@example.com",) for number in range(100))
 
 
-def test_the_page_lists_the_message_when_it_came_by_smtp(inbox, client):
+def test_the_page_lists_the_message_when_it_came_by_smtp(inbox: Inbox, client: smtplib.SMTP) -> None:
     client.sendmail(SENDER, ["ana@example.com"], MESSAGE)
     with urllib.request.urlopen(f"http://127.0.0.1:{inbox.http_port}/", timeout=10) as page:
         assert "ana@example.com" in page.read().decode()
 
 
-def test_the_command_serves_until_told_to_end_when_run(tmp_path):
+def test_the_command_serves_until_told_to_end_when_run(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
@@ -155,6 +159,7 @@ def test_the_command_serves_until_told_to_end_when_run(tmp_path):
         str(tmp_path),
     ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         line = process.stdout.readline()
         port = int(line.split()[1].rpartition(":")[2])
         with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
@@ -164,7 +169,7 @@ def test_the_command_serves_until_told_to_end_when_run(tmp_path):
     assert len(list(tmp_path.glob("*.eml"))) == 1
 
 
-def test_the_command_explains_itself_when_asked_or_misused():
+def test_the_command_explains_itself_when_asked_or_misused() -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "local.mail.inbox", *arguments]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

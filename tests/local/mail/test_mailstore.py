@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ RAW = b"Subject: Hola\r\n\r\n.\xc3\xb1\r\nReceived: not a trace line\r\n"
 
 
 @pytest.fixture
-def store(tmp_path) -> Mailstore:
+def store(tmp_path: Path) -> Mailstore:
     """An empty inbox."""
     return Mailstore(tmp_path / "inbox")
 
@@ -21,26 +22,26 @@ def _add(store: Mailstore, *recipients: str, raw: bytes = RAW) -> int:
     return store.add(raw, sender="hola@cadencia.example", recipients=recipients, received_at=NOON)
 
 
-def test_a_message_comes_back_byte_for_byte_when_read(store):
+def test_a_message_comes_back_byte_for_byte_when_read(store: Mailstore) -> None:
     number = _add(store, "ana@example.com", "íñigo@example.com")
     expected = Stored(number, "hola@cadencia.example", ("ana@example.com", "íñigo@example.com"), NOON, RAW)
     assert store.read(number) == expected
     assert [path.name for path in store.folder.iterdir()] == ["00000001.eml"]
 
 
-def test_the_envelope_sender_may_be_empty_when_it_is_a_bounce(store):
+def test_the_envelope_sender_may_be_empty_when_it_is_a_bounce(store: Mailstore) -> None:
     number = store.add(RAW, sender="", recipients=["ana@example.com"], received_at=NOON)
     assert store.read(number).sender == ""
 
 
-def test_numbers_go_on_when_opened_again(store):
+def test_numbers_go_on_when_opened_again(store: Mailstore) -> None:
     _add(store, "a@example.com")
     reopened = Mailstore(store.folder)
     assert reopened.last == 1
     assert _add(reopened, "b@example.com") == 2
 
 
-def test_a_reader_sees_what_a_writer_adds_when_it_follows(store):
+def test_a_reader_sees_what_a_writer_adds_when_it_follows(store: Mailstore) -> None:
     reader = Mailstore(store.folder)
     _add(store, "a@example.com")
     _add(store, "b@example.com")
@@ -48,7 +49,7 @@ def test_a_reader_sees_what_a_writer_adds_when_it_follows(store):
     assert list(reader.since(2)) == []
 
 
-def test_messages_come_newest_first_and_by_recipient_when_listed(store):
+def test_messages_come_newest_first_and_by_recipient_when_listed(store: Mailstore) -> None:
     for address in ("ana@a.example", "blas@b.example", "ANA@c.example"):
         _add(store, address)
     assert [message.number for message in store.latest()] == [3, 2, 1]
@@ -56,7 +57,7 @@ def test_messages_come_newest_first_and_by_recipient_when_listed(store):
     assert [message.number for message in store.latest(recipient="ana@")] == [3, 1]
 
 
-def test_the_others_are_listed_when_one_file_is_removed(store):
+def test_the_others_are_listed_when_one_file_is_removed(store: Mailstore) -> None:
     for _ in range(3):
         _add(store, "a@example.com")
     (store.folder / "00000002.eml").unlink()
@@ -64,7 +65,7 @@ def test_the_others_are_listed_when_one_file_is_removed(store):
     assert [message.number for message in store.latest()] == [3, 1]
 
 
-def test_no_message_is_overwritten_when_several_writers_add(store):
+def test_no_message_is_overwritten_when_several_writers_add(store: Mailstore) -> None:
     writers = [Mailstore(store.folder) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         numbers = list(pool.map(lambda n: _add(writers[n % 4], f"{n}@example.com"), range(100)))
@@ -73,7 +74,7 @@ def test_no_message_is_overwritten_when_several_writers_add(store):
     assert len(list(store.folder.iterdir())) == 100
 
 
-def test_a_strange_file_is_named_when_read(store):
+def test_a_strange_file_is_named_when_read(store: Mailstore) -> None:
     (store.folder / "00000001.eml").write_bytes(b"Subject: from elsewhere\r\n\r\n")
     with pytest.raises(ValueError, match="message 1: not a file of this inbox"):
         store.read(1)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -16,13 +17,13 @@ HTML = '<!doctype html>\n<html><body><a href="https://example.com/">Verás</a><s
 
 
 @pytest.fixture
-def store(tmp_path) -> Mailstore:
+def store(tmp_path: Path) -> Mailstore:
     """An empty inbox."""
     return Mailstore(tmp_path)
 
 
 @pytest.fixture
-def page(store) -> FlaskClient:
+def page(store: Mailstore) -> FlaskClient:
     """A browser on its page."""
     return webmail.create_app(store).test_client()
 
@@ -42,11 +43,11 @@ def _add(store: Mailstore, raw: bytes, to: str = "ana@example.com") -> int:
     return store.add(raw, sender="hola@cadencia.example", recipients=[to], received_at=NOON)
 
 
-def test_the_page_says_so_when_the_inbox_is_empty(page):
+def test_the_page_says_so_when_the_inbox_is_empty(page: FlaskClient) -> None:
     assert "No mail yet" in page.get("/").text
 
 
-def test_the_list_has_the_newest_fifty_and_a_way_on_when_there_are_more(store, page):
+def test_the_list_has_the_newest_fifty_and_a_way_on_when_there_are_more(store: Mailstore, page: FlaskClient) -> None:
     for number in range(1, 61):
         _add(store, _mail(f"Mail {number}."))
     first = page.get("/").text
@@ -60,7 +61,7 @@ def test_the_list_has_the_newest_fifty_and_a_way_on_when_there_are_more(store, p
     assert "Older" not in second
 
 
-def test_the_list_has_only_that_recipient_when_searched(store, page):
+def test_the_list_has_only_that_recipient_when_searched(store: Mailstore, page: FlaskClient) -> None:
     _add(store, _mail("For Ana"), to="ana@example.com")
     _add(store, _mail("For Blas"), to="blas@example.com")
     found = page.get("/?to=ANA").text
@@ -69,7 +70,7 @@ def test_the_list_has_only_that_recipient_when_searched(store, page):
     assert "No such message" in page.get("/?to=carla").text
 
 
-def test_a_message_shows_its_fields_and_a_sandboxed_frame_when_it_has_html(store, page):
+def test_a_message_shows_its_fields_and_a_sandboxed_frame_when_it_has_html(store: Mailstore, page: FlaskClient) -> None:
     text = page.get(f"/messages/{_add(store, _mail())}").text
     assert "¿Hablamos, Íñigo?" in text
     assert "hola@cadencia.example → ana@example.com" in text
@@ -77,7 +78,7 @@ def test_a_message_shows_its_fields_and_a_sandboxed_frame_when_it_has_html(store
     assert 'src="/messages/1/body"' in text
 
 
-def test_the_mail_can_do_nothing_when_shown(store, page):
+def test_the_mail_can_do_nothing_when_shown(store: Mailstore, page: FlaskClient) -> None:
     answer = page.get(f"/messages/{_add(store, _mail())}/body")
     policy = answer.headers["Content-Security-Policy"]
     assert policy.startswith("sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'")
@@ -93,39 +94,39 @@ def test_the_mail_can_do_nothing_when_shown(store, page):
     ("view", "shown"),
     [("text", "Una línea de texto"), ("headers", "Message-ID: &lt;1@cadencia.example&gt;"), ("source", "multipart/")],
 )
-def test_each_view_shows_its_part_when_chosen(store, page, view, shown):
+def test_each_view_shows_its_part_when_chosen(store: Mailstore, page: FlaskClient, view: str, shown: str) -> None:
     assert shown in page.get(f"/messages/{_add(store, _mail())}?view={view}").text
 
 
-def test_the_text_is_shown_when_there_is_no_html(store, page):
+def test_the_text_is_shown_when_there_is_no_html(store: Mailstore, page: FlaskClient) -> None:
     number = _add(store, _mail(html=""))
     assert "Una línea de texto" in page.get(f"/messages/{number}").text
     assert page.get(f"/messages/{number}/body").status_code == 404
 
 
-def test_markup_is_shown_as_text_when_it_is_in_a_subject(store, page):
+def test_markup_is_shown_as_text_when_it_is_in_a_subject(store: Mailstore, page: FlaskClient) -> None:
     number = _add(store, b"Subject: <script>alert(1)</script>\r\n\r\nhola\r\n")
     for path in ("/", f"/messages/{number}", f"/messages/{number}?view=headers"):
         assert "<script>" not in page.get(path).text
         assert "&lt;script&gt;" in page.get(path).text
 
 
-def test_the_bytes_are_those_that_came_when_downloaded(store, page):
+def test_the_bytes_are_those_that_came_when_downloaded(store: Mailstore, page: FlaskClient) -> None:
     raw = _mail()
     answer = page.get(f"/messages/{_add(store, raw)}.eml")
     assert (answer.mimetype, answer.data) == ("message/rfc822", raw)
 
 
 @pytest.mark.parametrize("path", ["/messages/1", "/messages/1/body", "/messages/1.eml"])
-def test_the_answer_is_404_when_there_is_no_such_message(page, path):
+def test_the_answer_is_404_when_there_is_no_such_message(page: FlaskClient, path: str) -> None:
     assert page.get(path).status_code == 404
 
 
-def test_a_strange_host_is_refused_when_asked_for(page):
+def test_a_strange_host_is_refused_when_asked_for(page: FlaskClient) -> None:
     assert page.get("/", headers={"Host": "rebound.example"}).status_code == 400
 
 
-def test_every_page_forbids_scripts_when_served(store, page):
+def test_every_page_forbids_scripts_when_served(store: Mailstore, page: FlaskClient) -> None:
     _add(store, _mail())
     for path in ("/", "/messages/1", "/static/inbox.css"):
         headers = page.get(path).headers
@@ -146,12 +147,12 @@ def test_every_page_forbids_scripts_when_served(store, page):
         b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!",
     ],
 )
-def test_a_broken_message_is_shown_all_the_same(store, page, raw):
+def test_a_broken_message_is_shown_all_the_same(store: Mailstore, page: FlaskClient, raw: bytes) -> None:
     number = _add(store, raw)
     for view in webmail.VIEWS:
         assert page.get(f"/messages/{number}?view={view}").status_code == 200
     assert page.get("/").status_code == 200
 
 
-def test_a_raw_utf8_subject_is_readable_when_shown():
+def test_a_raw_utf8_subject_is_readable_when_shown() -> None:
     assert reading.subject("Subject: ¿Qué tal?\r\n\r\n".encode()) == "¿Qué tal?"

@@ -169,6 +169,7 @@ def test_a_thousand_are_taken_and_no_more(client: FlaskClient, email_id: str) ->
     moments = [f"2024-01-15T{n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}Z" for n in range(1_000)]
     events = [event(email_id, timestamp=moment) for moment in moments]
     assert many(client, {"events": events})["stored"] == 1_000
+    wrong: object
     for wrong in ([*events, events[0]], []):
         assert client.post(URL, json={"events": wrong}).status_code == 422
         assert client.post(URL, json=wrong).status_code == 422
@@ -198,6 +199,7 @@ def test_details_are_kept_apart_from_what_we_observe(client: FlaskClient, email_
     details = {"method": "GET", "plan": "pro", "price": 12.5, "first": True}
     assert client.post(URL, json=event(email_id, event_data=details)).status_code == 202
     assert stored()[0].event_data == {"reported": details, "late": True}
+    wrong: object
     for wrong in ({"a": "x" * 201}, {"": 1}, {"a": {}}, {f"k{n}": n for n in range(21)}, "text"):
         assert client.post(URL, json=event(email_id, event_data=wrong)).status_code == 422, wrong
 

@@ -71,17 +71,17 @@ def authorization(app: Flask, account: Profile, path: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {pair.refresh if path.endswith('/refresh') else pair.access}"}
 
 
-def operations(app: Flask) -> list[APIOperation]:
+def operations(app: Flask) -> list[APIOperation[Any, Any, Any, Any]]:
     """All that the description tells of."""
     return [found.ok() for found in schemathesis.openapi.from_wsgi("/openapi.json", app).get_all_operations()]
 
 
-def calls(operation: APIOperation) -> st.SearchStrategy[Case]:
+def calls(operation: APIOperation[Any, Any, Any, Any]) -> st.SearchStrategy[Case[Any]]:
     """Calls that the description allows, and calls that it does not."""
     return st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in GenerationMode))
 
 
-def example(app: Flask, operation: APIOperation) -> dict[str, Any]:
+def example(app: Flask, operation: APIOperation[Any, Any, Any, Any]) -> dict[str, Any]:
     """The body that the description shows, if it shows one."""
     body = operation.definition.raw.get("requestBody", {}).get("content", {}).get("application/json")
     if body is None:
@@ -92,7 +92,7 @@ def example(app: Flask, operation: APIOperation) -> dict[str, Any]:
     return shown
 
 
-def nearly(case: Case, shown: Mapping[str, Any], choice: int) -> None:
+def nearly(case: Case[Any], shown: Mapping[str, Any], choice: int) -> None:
     """Change the call to what at most one thing is wrong with: a body made up from nothing is refused at the door."""
     if isinstance(case.body, dict) and shown:
         names = sorted(case.body, key=str)[choice:][:1]  # none of them when `choice` is past the end
@@ -101,7 +101,9 @@ def nearly(case: Case, shown: Mapping[str, Any], choice: int) -> None:
         case.body = CSV + str(case.body).encode("utf-8", "surrogatepass")
 
 
-def hold(app: Flask, operation: APIOperation, make: Callable[[Case, int | None], None]) -> Counter[int]:
+def hold(
+    app: Flask, operation: APIOperation[Any, Any, Any, Any], make: Callable[[Any, int | None], None]
+) -> Counter[int]:
     """Make all calls of an operation, each changed by `make` as drawn; how often each status was answered."""
     answered: Counter[int] = Counter()
 
@@ -114,7 +116,7 @@ def hold(app: Flask, operation: APIOperation, make: Callable[[Case, int | None],
         suppress_health_check=list(HealthCheck),
     )
     @given(case=calls(operation), choice=st.none() | st.integers(0, 9))
-    def check(case: Case, choice: int | None) -> None:
+    def check(case: Case[Any], choice: int | None) -> None:
         make(case, choice)
         response = case.call()
         answered[response.status_code] += 1
@@ -135,11 +137,11 @@ def test_a_caller_with_a_token_gets_what_is_described(
     for operation in operations(app):
         shown = example(app, operation)
 
-        def make(case: Case, choice: int | None) -> None:
+        def make(case: Case[Any], choice: int | None) -> None:
             if choice is not None:
                 case.path_parameters = {name: known[name] for name in case.path_parameters}
                 nearly(case, shown, choice)  # noqa: B023  # called within this round
-            case.headers = {**case.headers, **authorization(app, caller, case.path)}
+            case.headers.update(authorization(app, caller, case.path))
 
         if resource in (operation.tags or ()):
             answered = hold(app, operation, make)

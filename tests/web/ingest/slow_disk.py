@@ -21,5 +21,5 @@ def create_app() -> Flask:
             time.sleep(0.01)
         add(spool, entries)
 
-    Spool.add = wait_and_add  # type: ignore[method-assign]
+    Spool.add = wait_and_add  # type: ignore[method-assign,assignment]  # another method of Spool
     return web.create_app()

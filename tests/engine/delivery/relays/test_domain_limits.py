@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import redis
@@ -228,7 +229,8 @@ def test_while_redis_is_away_each_process_keeps_to_its_share() -> None:
 
 
 def test_who_finds_no_connection_comes_again_by_how_long_messages_last(broker: str) -> None:
-    process, outcomes = Process(broker, "gmail.com?connections=2"), {}
+    process = Process(broker, "gmail.com?connections=2")
+    outcomes: dict[int, Any] = {}
     admission = process.admission(at_gmail(1000), outcomes)
     passed = [slot for slot in admission if slot is not None]
     waits = [paced.wait_s for paced in admission.close().values() if isinstance(paced, Paced)]
