@@ -21,7 +21,7 @@ from tests.engine.templates.conftest import Write
 def test_a_target_is_dropped_when_it_is_not_a_web_address(write: Write, target: str, harmless: bool) -> None:
     template = write('<a href="{{ v }}">a</a>')
     email = UUID(int=7)
-    mail = links.SignedLinks(tokens.Signer([b"k" * 32]).mail(email), "https://us.example", unsubscribes=False)
+    mail = links.SignedLinks(tokens.Signer([b"k" * 32]).email(email), "https://us.example", unsubscribes=False)
     assert f'href="{target if harmless else "#"}"' in template.render({"v": target}, mail).html
     faults = template.check({"v": target})
     assert [fault.field for fault in faults] == ([] if harmless else ["variables.v"])

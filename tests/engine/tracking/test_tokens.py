@@ -55,7 +55,7 @@ def test_a_boundary_is_the_mails_own_and_in_no_token() -> None:
     boundary = SIGNER.email(EMAIL).boundary()
     assert len(boundary) == 22
     assert boundary == SIGNER.email(EMAIL).boundary() != SIGNER.email(UUID(int=1)).boundary()
-    assert boundary != tokens.Signer([OLD]).mail(EMAIL).boundary()
+    assert boundary != tokens.Signer([OLD]).email(EMAIL).boundary()
     secret = base64.urlsafe_b64decode(boundary + b"==")
     assert not any(secret in base64.urlsafe_b64decode(token + "==") for token in all_three())
 
