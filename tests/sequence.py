@@ -17,6 +17,7 @@ from engine.campaigns.steps import StepDraft
 from engine.delivery import claim, senders, settle
 from engine.delivery.claim import Claimant, ClaimedEmail, Group
 from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Phase, Rejected, Sent, Untried
+from engine.delivery.settle import OpenGroup
 from engine.delivery.transitions import Settled
 from engine.templates.templates import Library
 
@@ -77,7 +78,7 @@ def record(session: Session, taken: Sequence[Group], outcome: Outcome = SENT, *,
     settled: list[Settled] = []
     for group in taken:
         results = [(email, outcome) for email in group.emails]
-        settled += settle.settle(session, group.id, results, step=group.step, now=now)
+        settled += settle.settle(session, OpenGroup(group.id, group.step), results, now=now)
     advance.settled(session, settled, now=now)
     return settled
 

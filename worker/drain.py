@@ -11,6 +11,7 @@ from engine.campaigns import advance, due
 from engine.clock import Clock
 from engine.delivery import claim, recorder, senders, settle
 from engine.delivery.claim import Claimant, Group
+from engine.delivery.settle import OpenGroup
 from engine.delivery.transitions import Settled
 from models import ids
 from models.session import Session, retrying
@@ -128,8 +129,8 @@ class Drain:
         return group
 
     def _settle(self, session: Session, group: Group, results: Results, now: datetime) -> list[Settled]:
-        relay, moment = self._group_sender.relay, _cached(self._time.at)
-        settled = settle.settle(session, group.id, results, step=group.step, relay=relay, now=now, moment=moment)
+        sent = OpenGroup(group.id, group.step, self._group_sender.relay)
+        settled = settle.settle(session, sent, results, now=now, moment=_cached(self._time.at))
         advance.carried(session, settled, now=now)
         return settled
 

@@ -12,6 +12,7 @@ from engine.delivery import replies, settle
 from engine.delivery.claim import GroupStep
 from engine.delivery.outcomes import InDoubt, Outcome, Phase, Untried
 from engine.delivery.recorder import Mark, Recording
+from engine.delivery.settle import OpenGroup
 from engine.delivery.transitions import Settled
 from models import ids, vault
 
@@ -66,9 +67,8 @@ def recover(
         left = _without_rows(session, group.id, step) if step else _with_rows(session, group.id)
         results = [(email, _outcome(email, group, recording)) for email in left]
         relay = recording.relay if recording is not None and recording.group_id == group.id else None
-        settled += settle.settle(
-            session, group.id, results, step=step, relay=relay, state="recovered", now=now, moment=moment
-        )
+        open_group = OpenGroup(group.id, step, relay, is_recovered=True)
+        settled += settle.settle(session, open_group, results, now=now, moment=moment)
     return settled
 
 

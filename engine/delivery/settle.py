@@ -5,6 +5,7 @@ gets none: its step is due again.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -61,54 +62,57 @@ _CLOSE = text(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class OpenGroup:
+    """A group to be settled: with a `step` its e-mails have no rows yet; `relay` sent them."""
+
+    id: UUID
+    step: GroupStep | None = None
+    relay: str | None = None
+    is_recovered: bool = False
+
+
 def settle(
     session: Session,
-    group_id: UUID,
+    group: OpenGroup,
     results: Sequence[tuple[transitions.Attempted, Outcome]],
     *,
-    step: GroupStep | None = None,
-    relay: str | None = None,
-    state: str = "settled",
     now: datetime,
     moment: Callable[[int], datetime] | None = None,
 ) -> list[Settled]:
-    """Record the outcome of every e-mail of a group, sent over `relay`, and close the group.
+    """Record the outcome of every e-mail of a group, close the group, and return the next states.
 
-    With a `step` this inserts the rows of the e-mails. `moment` returns product time for a unix time in ms; without it
-    everything was sent at `now`. Raises Fenced if any row is not the group's any more: roll back, then.
+    `moment` returns product time for a unix time in ms; without it everything was sent at `now`. Raises Fenced if any
+    row is not the group's any more: roll back, then.
     """
     settled = [transitions.decide(email, outcome, now=now, moment=moment) for email, outcome in results]
-    if step is not None:
-        settled = _insert(session, group_id, step, settled, relay)
+    if group.step is not None:
+        settled = _insert(session, group, group.step, settled)
     elif settled:
-        _update(session, group_id, settled, relay)
-    _close(session, group_id, settled, state)
+        _update(session, group, settled)
+    _close(session, group, settled)
     return settled
 
 
-def _insert(
-    session: Session, group_id: UUID, step: GroupStep, settled: Sequence[Settled], relay: str | None
-) -> list[Settled]:
+def _insert(session: Session, group: OpenGroup, step: GroupStep, settled: Sequence[Settled]) -> list[Settled]:
     tried = [email for email in settled if email.attempts]
     if tried:
-        _insert_rows(session, group_id, step, tried, relay)
+        _insert_rows(session, group, step, tried)
     if len(tried) == len(settled):
         return tried
-    return tried + _give_back(session, group_id, [email for email in settled if not email.attempts])
+    return tried + _give_back(session, group.id, [email for email in settled if not email.attempts])
 
 
-def _insert_rows(
-    session: Session, group_id: UUID, step: GroupStep, tried: Sequence[Settled], relay: str | None
-) -> None:
+def _insert_rows(session: Session, group: OpenGroup, step: GroupStep, tried: Sequence[Settled]) -> None:
     values = {
-        "group": group_id,
+        "group": group.id,
         "campaign": step.campaign_id,
         "step": step.step,
         "template": step.template,
         "subject": step.subject,
         "claimed_at": step.claimed_at,
         "at_domain": f"@{settings.current().message_domain}",
-        "relay": relay,
+        "relay": group.relay,
         "ids": arrays.uuids([email.email_id for email in tried]),
         "contacts": arrays.uuids([email.contact_id for email in tried]),
         "enrollments": arrays.uuids([email.enrollment_id for email in tried if email.enrollment_id]),
@@ -118,7 +122,7 @@ def _insert_rows(
         "responses": arrays.words([email.response for email in tried]),
         "reasons": arrays.words([email.reason for email in tried]),
     }
-    claim.expect_rows(session.execute(_INSERT, values), len(tried), group_id)
+    claim.expect_rows(session.execute(_INSERT, values), len(tried), group.id)
 
 
 def _give_back(session: Session, group_id: UUID, untried: Sequence[Settled]) -> list[Settled]:
@@ -136,10 +140,10 @@ def _give_back(session: Session, group_id: UUID, untried: Sequence[Settled]) -> 
     return [email._replace(has_row=email.email_id in with_row) for email in untried]
 
 
-def _update(session: Session, group_id: UUID, settled: Sequence[Settled], relay: str | None) -> None:
+def _update(session: Session, group: OpenGroup, settled: Sequence[Settled]) -> None:
     values = {
-        "group": group_id,
-        "relay": relay,
+        "group": group.id,
+        "relay": group.relay,
         "ids": arrays.uuids([email.email_id for email in settled]),
         "statuses": arrays.words([email.status for email in settled]),
         "sent": arrays.moments([email.sent_at for email in settled]),
@@ -148,11 +152,12 @@ def _update(session: Session, group_id: UUID, settled: Sequence[Settled], relay:
         "reasons": arrays.words([email.reason for email in settled]),
         "attempts": [email.attempts for email in settled],
     }
-    claim.expect_rows(session.execute(_UPDATE, values), len(settled), group_id)
+    claim.expect_rows(session.execute(_UPDATE, values), len(settled), group.id)
 
 
-def _close(session: Session, group_id: UUID, settled: Sequence[Settled], state: str) -> None:
+def _close(session: Session, group: OpenGroup, settled: Sequence[Settled]) -> None:
     given_back = sum(email.status == "queued" and not email.attempts for email in settled)
     in_doubt = sum(email.status == "in_doubt" for email in settled)
     counts = {"answered": len(settled) - given_back - in_doubt, "given_back": given_back, "in_doubt": in_doubt}
-    claim.expect_rows(session.execute(_CLOSE, {"group": group_id, "state": state, **counts}), 1, group_id)
+    state = "recovered" if group.is_recovered else "settled"
+    claim.expect_rows(session.execute(_CLOSE, {"group": group.id, "state": state, **counts}), 1, group.id)

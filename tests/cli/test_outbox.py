@@ -11,6 +11,7 @@ from engine.delivery.claim import Claimant
 from engine.delivery.outcomes import Sent
 from engine.delivery.relays import redis_store, status
 from engine.delivery.relays.status import RelayStatus, StatusBoard
+from engine.delivery.settle import OpenGroup
 from models import ids
 from models.session import transaction
 from tests import orders
@@ -34,7 +35,7 @@ def carry(relay: str) -> None:
             group = claim.claim(session, claimant, limit=count, now=clock.now())
             assert group is not None
             results = [(email, Sent("250 ok")) for email in group.emails]
-            settle.settle(session, group.id, results, relay=relay, now=clock.now() - ago)
+            settle.settle(session, OpenGroup(group.id, relay=relay), results, now=clock.now() - ago)
 
 
 def test_relays_are_listed_with_their_limits_and_how_senders_stand_with_them(relays: Run, broker: str) -> None:

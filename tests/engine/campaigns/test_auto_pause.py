@@ -13,6 +13,7 @@ from engine.campaigns import advance, auto_pause, campaigns
 from engine.delivery import early_events, settle
 from engine.delivery.claim import Group
 from engine.delivery.outcomes import Deferred, Outcome, Phase, Rejected, Sent
+from engine.delivery.settle import OpenGroup
 from engine.engagement import reactions
 from engine.tracking.events import IncomingEvent
 from models.session import transaction
@@ -39,7 +40,7 @@ def running(session: Session) -> UUID:
 def finish(session: Session, group: Group, outcomes: Sequence[Outcome], *, minutes: int = 0) -> None:
     now = NOW + minutes * MINUTE
     results = list(zip(group.emails, outcomes, strict=True))
-    settled = settle.settle(session, group.id, results, step=group.step, now=now)
+    settled = settle.settle(session, OpenGroup(group.id, group.step), results, now=now)
     advance.settled(session, settled, now=now)
 
 

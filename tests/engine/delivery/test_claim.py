@@ -14,6 +14,7 @@ from engine.audience import suppressions
 from engine.delivery import claim, outbox, senders, settle
 from engine.delivery.claim import Claimant, Group
 from engine.delivery.outcomes import Sent
+from engine.delivery.settle import OpenGroup
 from errors import Fenced
 from models.session import transaction
 from tests import orders
@@ -137,7 +138,7 @@ def test_renew_extends_the_lease_of_an_open_group_only(session: Session) -> None
     claim.renew(session, group.id, lease_s=600)
     left = session.scalar(text("SELECT extract(epoch FROM leased_until - now()) FROM send_groups"))
     assert left == 600
-    settle.settle(session, group.id, [(group.emails[0], Sent("250 ok"))], now=NOW)
+    settle.settle(session, OpenGroup(group.id), [(group.emails[0], Sent("250 ok"))], now=NOW)
     with pytest.raises(Fenced):
         claim.renew(session, group.id, lease_s=600)
 

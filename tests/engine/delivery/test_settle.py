@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from engine.delivery import claim, outbox, settle
 from engine.delivery.claim import Claimant, Group
 from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Paced, Phase, Rejected, Sent, Untried
+from engine.delivery.settle import OpenGroup
 from errors import Fenced
 from tests import orders
 from tests.conftest import environment
@@ -27,7 +28,7 @@ def settle_all(session: Session, outcomes: list[Outcome]) -> list[UUID]:
     orders.queue(session, len(outcomes))
     group = take(session, orders.sender(session))
     assert group is not None
-    settle.settle(session, group.id, list(zip(group.emails, outcomes, strict=True)), now=NOW)
+    settle.settle(session, OpenGroup(group.id), list(zip(group.emails, outcomes, strict=True)), now=NOW)
     return [email.email_id for email in group.emails]
 
 
@@ -68,7 +69,7 @@ def test_settle_records_the_relay_of_the_last_attempt(session: Session) -> None:
         )
         assert group is not None
         results = [(group.emails[0], outcome)]
-        settle.settle(session, group.id, results, relay=relay, now=NOW)
+        settle.settle(session, OpenGroup(group.id, relay=relay), results, now=NOW)
     rows = session.execute(text("SELECT attempts, relay FROM emails ORDER BY attempts")).all()
     assert [tuple(row) for row in rows] == [(0, None), (1, "one:587")]
 
@@ -100,7 +101,9 @@ def test_an_email_deferred_past_its_time_fails_as_expired(session: Session) -> N
     orders.queue(session, now=NOW - timedelta(hours=73))
     group = take(session, orders.sender(session))
     assert group is not None
-    settle.settle(session, group.id, [(group.emails[0], Deferred(Phase.RCPT, 451, None, "451 later"))], now=NOW)
+    settle.settle(
+        session, OpenGroup(group.id), [(group.emails[0], Deferred(Phase.RCPT, 451, None, "451 later"))], now=NOW
+    )
     details = outbox.details(session, group.emails[0].email_id)
     assert (details.status, details.reason) == ("failed", "expired")
 
@@ -110,7 +113,7 @@ def test_message_id_is_the_same_on_every_attempt(session: Session) -> None:
     sender = orders.sender(session)
     first = take(session, sender)
     assert first is not None
-    settle.settle(session, first.id, [(first.emails[0], Untried(""))], now=NOW)
+    settle.settle(session, OpenGroup(first.id), [(first.emails[0], Untried(""))], now=NOW)
     second = take(session, sender)
     assert second is not None
     assert second.emails[0].message_id == first.emails[0].message_id
@@ -122,6 +125,6 @@ def test_settling_twice_is_refused(session: Session) -> None:
     group = take(session, orders.sender(session))
     assert group is not None
     results: list[tuple[claim.ClaimedEmail, Outcome]] = [(group.emails[0], Sent("250 ok"))]
-    settle.settle(session, group.id, results, now=NOW)
+    settle.settle(session, OpenGroup(group.id), results, now=NOW)
     with pytest.raises(Fenced, match="taken over the rest"):
-        settle.settle(session, group.id, results, now=NOW)
+        settle.settle(session, OpenGroup(group.id), results, now=NOW)
