@@ -14,7 +14,7 @@ from engine.delivery.relays.status import RelayStatus, StatusBoard
 from engine.delivery.settle import OpenGroup
 from models import ids
 from models.session import transaction
-from tests import orders
+from tests import sends
 from tests.cli.conftest import Run
 from tests.conftest import environment
 from tests.engine.delivery.smtp.servers import PIPELINING, Server
@@ -30,8 +30,8 @@ def carry(relay: str) -> None:
     """Two mails that this relay took, and one that it took two days ago."""
     with transaction() as session:
         for count, ago in ((2, timedelta(0)), (1, timedelta(days=2))):
-            orders.queue(session, count, now=clock.now() - ago)
-            claimant = Claimant(orders.sender(session), "transactional", 60, is_connected=True)
+            sends.queue(session, count, now=clock.now() - ago)
+            claimant = Claimant(sends.sender(session), "transactional", 60, is_connected=True)
             group = claim.claim(session, claimant, limit=count, now=clock.now())
             assert group is not None
             results = [(email, Sent("250 ok")) for email in group.emails]

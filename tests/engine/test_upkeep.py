@@ -15,15 +15,15 @@ from engine.engagement import reactions
 from engine.tracking.events import IncomingEvent
 from models import ids
 from models.session import transaction
-from tests import orders
+from tests import sends
 from tests.conftest import environment
-from tests.orders import NOW
+from tests.sends import NOW
 
 
 def doubted(session: Session, lane: str = "transactional", *, minutes_ago: int = 20) -> UUID:
     """A mail of this lane that has been in doubt for so long, by the database's clock."""
-    [email_id] = orders.queue(session, lane=lane)
-    sender = orders.sender(session)
+    [email_id] = sends.queue(session, lane=lane)
+    sender = sends.sender(session)
     claim.claim(session, Claimant(sender, lane, 60, is_connected=True), limit=1, now=NOW)
     recovery.recover(session, sender, None, now=NOW, moment=lambda _: NOW)
     age(session, "UPDATE send_groups SET ended_at = now() - make_interval(mins => :units)", minutes_ago)
@@ -39,24 +39,24 @@ def count(session: Session, table: str) -> Any:
 
 
 def test_nothing_is_rung_for_when_nothing_waits(session: Session) -> None:
-    orders.queue(session, now=NOW + timedelta(seconds=1))
+    sends.queue(session, now=NOW + timedelta(seconds=1))
     assert upkeep.bells(session, now=NOW) == []
 
 
 def test_each_lane_is_rung_for_when_something_of_it_is_due(session: Session) -> None:
-    orders.queue(session, lane="campaign")
+    sends.queue(session, lane="campaign")
     assert upkeep.bells(session, now=NOW) == ["campaign"]
-    orders.queue(session, lane="transactional")
+    sends.queue(session, lane="transactional")
     assert sorted(upkeep.bells(session, now=NOW)) == ["campaign", "transactional"]
 
 
 def test_a_mail_is_rung_for_however_long_it_has_waited(session: Session) -> None:
-    orders.queue(session)
+    sends.queue(session)
     assert upkeep.bells(session, now=NOW + timedelta(days=3_650)) == ["transactional"]
 
 
 def test_events_are_rung_for_until_they_are_applied(session: Session) -> None:
-    [email_id] = orders.queue(session, now=NOW + timedelta(days=1))
+    [email_id] = sends.queue(session, now=NOW + timedelta(days=1))
     early_events.record(session, [IncomingEvent(email_id, "converted", NOW)], now=NOW)
     assert upkeep.bells(session, now=NOW) == ["events"]
     reactions.apply(session, now=NOW)
@@ -64,7 +64,7 @@ def test_events_are_rung_for_until_they_are_applied(session: Session) -> None:
 
 
 def test_an_event_that_waits_for_its_mail_rings_no_bell(session: Session) -> None:
-    [email_id] = orders.queue(session, now=NOW + timedelta(days=1))
+    [email_id] = sends.queue(session, now=NOW + timedelta(days=1))
     early_events.record(session, [IncomingEvent(email_id, "opened", NOW)], now=NOW)
     assert upkeep.bells(session, now=NOW) == []
 
@@ -73,20 +73,20 @@ def test_an_event_that_waits_for_its_mail_rings_no_bell(session: Session) -> Non
 def test_doubt_past_its_time_ends_as_its_lane_says(session: Session, lane: str, status: str) -> None:
     email_id = doubted(session, lane)
     upkeep.settle_doubts(session, now=NOW)
-    assert orders.statuses(session, [email_id]) == [status]
+    assert sends.statuses(session, [email_id]) == [status]
 
 
 def test_a_campaign_sends_again_when_the_setting_says_so(ledger: str) -> None:
     with environment(IN_DOUBT_CAMPAIGN="resend", IN_DOUBT_TRANSACTIONAL="hold"), transaction() as session:
         campaign, single = doubted(session, "campaign"), doubted(session)
         assert upkeep.settle_doubts(session, now=NOW) == 1
-        assert orders.statuses(session, [campaign, single]) == ["queued", "in_doubt"]
+        assert sends.statuses(session, [campaign, single]) == ["queued", "in_doubt"]
 
 
 def test_doubt_is_left_to_evidence_while_its_time_lasts(session: Session) -> None:
     email_id = doubted(session, minutes_ago=14)
     assert upkeep.settle_doubts(session, now=NOW) == 0
-    assert orders.statuses(session, [email_id]) == ["in_doubt"]
+    assert sends.statuses(session, [email_id]) == ["in_doubt"]
 
 
 def test_a_mail_that_stays_in_doubt_is_sent_again_three_times_and_then_held(session: Session) -> None:
@@ -96,7 +96,7 @@ def test_a_mail_that_stays_in_doubt_is_sent_again_three_times_and_then_held(sess
     session.execute(text("UPDATE emails SET status = 'in_doubt', claim = (SELECT id FROM send_groups)"))
     session.execute(text("UPDATE emails SET attempts = :more"), {"more": in_doubt.MAX_RESENDS + 1})
     assert upkeep.settle_doubts(session, now=NOW) == 0
-    assert orders.statuses(session, [email_id]) == ["in_doubt"]
+    assert sends.statuses(session, [email_id]) == ["in_doubt"]
 
 
 def test_tidy_keeps_what_still_counts_and_drops_what_does_not(session: Session) -> None:

@@ -22,7 +22,7 @@ from local import ports
 from local.postgres import Postgres
 from local.valkey import Valkey
 from models.session import transaction
-from tests import orders, processes, sequence
+from tests import processes, sends, sequence
 from tests.faults import comparison
 from tests.faults.relay import Log
 from tests.processes import Processes
@@ -153,7 +153,7 @@ class Scenario:
             self.launch(count)
             return
         with transaction() as session:
-            orders.queue(session, count, now=clock.now())
+            sends.queue(session, count, now=clock.now())
         self.emails += count
         bell.ring("transactional")
 

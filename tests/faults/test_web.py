@@ -18,7 +18,7 @@ from engine.tracking import tokens as tracking
 from local import ports
 from models import session as database
 from models.session import transaction
-from tests import orders, processes
+from tests import processes, sends
 from tests.conftest import environment
 from tests.faults.comparison import Report
 from tests.faults.scenarios import ENVIRONMENT, Scenario
@@ -62,7 +62,7 @@ def test_nothing_is_sent_to_contacts_who_unsubscribed_while_the_database_was_dow
     port = ports.free()
     scenario.processes.web(port)
     with transaction() as session:
-        email_ids = orders.queue(session, READERS, now=clock.now())
+        email_ids = sends.queue(session, READERS, now=clock.now())
     scenario.servers.postgres.kill()
     scenario.kills["postmaster killed"] += 1
     signer = tracking.Signer(settings.current().tracking_ring)
@@ -76,7 +76,7 @@ def test_nothing_is_sent_to_contacts_who_unsubscribed_while_the_database_was_dow
     database.engine().dispose()
     scenario.until_settled()
     with transaction() as session:
-        assert orders.statuses(session, email_ids) == ["sent"] + ["cancelled"] * (READERS - 1)
+        assert sends.statuses(session, email_ids) == ["sent"] + ["cancelled"] * (READERS - 1)
     assert scenario.log.count("accepted") == 1
 
 

@@ -15,7 +15,7 @@ from engine.engagement import consent
 from local.mail.mailstore import Mailstore
 from models import ids
 from models.session import transaction
-from tests import orders, sequence
+from tests import sends, sequence
 from tests.sequence import NOW
 from worker import drain
 
@@ -64,7 +64,7 @@ def launched(prefix: str = "contacto") -> UUID:
 def queued(clock: Clock, to: str, **changes: Any) -> UUID:
     """Queue a single e-mail to this address."""
     with transaction() as session:
-        (email_id,) = orders.queue(session, now=clock.now(), to=to, **changes)
+        (email_id,) = sends.queue(session, now=clock.now(), to=to, **changes)
     return email_id
 
 

@@ -25,7 +25,7 @@ from engine.messages import compose, variables
 from local.mail.mailstore import Mailstore
 from models import ids
 from models.session import transaction
-from tests import orders
+from tests import sends
 from tests.conftest import environment
 from tests.engine.delivery.smtp.servers import Server
 from worker import drain, process, rescue
@@ -35,12 +35,12 @@ LANE = "transactional"
 
 def queue(count: int = 1, **changes: object) -> list[UUID]:
     with transaction() as session:
-        return orders.queue(session, count, now=clock.now(), **changes)
+        return sends.queue(session, count, now=clock.now(), **changes)
 
 
 def statuses(email_ids: list[UUID]) -> list[str]:
     with transaction() as session:
-        return orders.statuses(session, email_ids)
+        return sends.statuses(session, email_ids)
 
 
 def arrived(inbox: Mailstore) -> Counter[str]:

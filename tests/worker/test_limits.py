@@ -19,7 +19,7 @@ from engine.campaigns import campaigns
 from engine.delivery import audit, outbox
 from local.mail.mailstore import Mailstore
 from models.session import transaction
-from tests import orders, sequence
+from tests import sends, sequence
 from tests.conftest import environment
 from tests.engine.delivery.smtp.servers import Server, Visit
 from worker import drain, process
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 
 def queue(count: int, **changes: object) -> list[UUID]:
     with transaction() as session:
-        return orders.queue(session, count, now=clock.now(), **changes)
+        return sends.queue(session, count, now=clock.now(), **changes)
 
 
 def by_status() -> dict[str, int]:
@@ -58,7 +58,7 @@ def test_a_drain_sends_what_the_rate_allows_and_no_more(inbox: Mailstore, broker
 
 def queue_at(domain: str, count: int) -> None:
     """Queue that many e-mails of the campaign lane to contacts at a domain."""
-    slow = [orders.order(to=f"persona{n}@{domain}", lane="campaign", kind="marketing") for n in range(count)]
+    slow = [sends.request(to=f"persona{n}@{domain}", lane="campaign", kind="marketing") for n in range(count)]
     with transaction() as session:
         outbox.add(session, slow, now=clock.now())
 

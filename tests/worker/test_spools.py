@@ -20,7 +20,7 @@ from errors import Unavailable
 from local.mail.mailstore import Mailstore
 from models import ids
 from models.session import transaction
-from tests import orders
+from tests import sends
 from tests.conftest import environment
 from worker import drain, spools
 from worker.tasks import upkeep
@@ -39,7 +39,7 @@ sys.stdin.read()
 def email_id(inbox: Mailstore) -> UUID:
     """A queued e-mail."""
     with transaction() as session:
-        (email_id,) = orders.queue(session, now=clock.now())
+        (email_id,) = sends.queue(session, now=clock.now())
     return email_id
 
 

@@ -17,8 +17,8 @@ from engine.delivery.outcomes import Sent
 from engine.delivery.settle import OpenGroup
 from errors import Fenced
 from models.session import transaction
-from tests import orders
-from tests.orders import NOW
+from tests import sends
+from tests.sends import NOW
 
 LANE = "transactional"
 
@@ -28,42 +28,42 @@ def take(session: Session, sender: UUID, *, limit: int = 100, is_connected: bool
 
 
 def test_claim_returns_address_and_variables_decrypted(session: Session) -> None:
-    orders.queue(session)
-    group = take(session, orders.sender(session))
+    sends.queue(session)
+    group = take(session, sends.sender(session))
     assert group is not None
     email = group.emails[0]
     assert email.to == "persona0@empresa.example"
     assert email.variables["nombre"] == "Ana"
-    assert orders.statuses(session, [email.email_id]) == ["sending"]
+    assert sends.statuses(session, [email.email_id]) == ["sending"]
 
 
 def test_claim_without_a_connection_waits_as_claimed_until_start(session: Session) -> None:
-    ids = orders.queue(session, 2)
-    group = take(session, orders.sender(session), is_connected=False)
+    ids = sends.queue(session, 2)
+    group = take(session, sends.sender(session), is_connected=False)
     assert group is not None
-    assert orders.statuses(session, ids) == ["claimed", "claimed"]
+    assert sends.statuses(session, ids) == ["claimed", "claimed"]
     claim.start(session, group)
-    assert orders.statuses(session, ids) == ["sending", "sending"]
+    assert sends.statuses(session, ids) == ["sending", "sending"]
 
 
 def test_claim_finds_nothing_before_the_email_is_due(session: Session) -> None:
-    orders.queue(session, now=NOW + timedelta(seconds=1))
-    assert take(session, orders.sender(session)) is None
+    sends.queue(session, now=NOW + timedelta(seconds=1))
+    assert take(session, sends.sender(session)) is None
 
 
 def test_claim_takes_the_oldest_first_and_no_more_than_the_limit(session: Session) -> None:
-    late = orders.queue(session, 1, now=NOW - timedelta(minutes=1))
-    early = orders.queue(session, 1, now=NOW - timedelta(hours=1))
-    group = take(session, orders.sender(session), limit=1)
+    late = sends.queue(session, 1, now=NOW - timedelta(minutes=1))
+    early = sends.queue(session, 1, now=NOW - timedelta(hours=1))
+    group = take(session, sends.sender(session), limit=1)
     assert group is not None
     assert [email.email_id for email in group.emails] == early
-    assert orders.statuses(session, late) == ["queued"]
+    assert sends.statuses(session, late) == ["queued"]
 
 
 def test_four_concurrent_claims_never_claim_an_email_twice(ledger: str) -> None:
     with transaction() as session:
-        orders.queue(session, 400)
-        claimers = [orders.sender(session) for _ in range(4)]
+        sends.queue(session, 400)
+        claimers = [sends.sender(session) for _ in range(4)]
     claimed: list[UUID] = []
 
     def claim_all(sender: UUID) -> None:
@@ -84,13 +84,13 @@ def test_four_concurrent_claims_never_claim_an_email_twice(ledger: str) -> None:
 
 
 def test_claim_cancels_an_email_whose_contact_is_suppressed(session: Session) -> None:
-    ids = orders.queue(session, 2)
+    ids = sends.queue(session, 2)
     contact_id = outbox.details(session, ids[0]).contact_id
     suppressions.add(session, [contact_id], "unsubscribed", now=NOW)
-    group = take(session, orders.sender(session))
+    group = take(session, sends.sender(session))
     assert group is not None
     assert [dropped.email_id for dropped in group.dropped] == [ids[0]]
-    assert orders.statuses(session, ids) == ["cancelled", "sending"]
+    assert sends.statuses(session, ids) == ["cancelled", "sending"]
     assert outbox.details(session, ids[0]).reason == "unsubscribed"
 
 
@@ -98,14 +98,14 @@ def test_claim_cancels_an_email_whose_contact_is_suppressed(session: Session) ->
 def test_a_transactional_email_is_cancelled_only_after_a_bounce_or_complaint(
     session: Session, reason: str, goes_out: bool
 ) -> None:
-    ids = orders.queue(session, 1, kind="transactional")
+    ids = sends.queue(session, 1, kind="transactional")
     suppressions.add(session, [outbox.details(session, ids[0]).contact_id], reason, now=NOW)
-    take(session, orders.sender(session))
-    assert orders.statuses(session, ids) == ["sending" if goes_out else "cancelled"]
+    take(session, sends.sender(session))
+    assert sends.statuses(session, ids) == ["sending" if goes_out else "cancelled"]
 
 
 def test_a_fenced_sender_may_not_write(session: Session) -> None:
-    sender = orders.sender(session)
+    sender = sends.sender(session)
     senders.hold(session, sender)
     senders.fence(session, sender)
     with pytest.raises(Fenced):
@@ -114,7 +114,7 @@ def test_a_fenced_sender_may_not_write(session: Session) -> None:
 
 def test_the_fence_waits_for_a_transaction_that_holds(ledger: str) -> None:
     with transaction() as session:
-        sender = orders.sender(session)
+        sender = sends.sender(session)
     fenced = threading.Event()
 
     def fence() -> None:
@@ -132,8 +132,8 @@ def test_the_fence_waits_for_a_transaction_that_holds(ledger: str) -> None:
 
 
 def test_renew_extends_the_lease_of_an_open_group_only(session: Session) -> None:
-    orders.queue(session)
-    group = take(session, orders.sender(session))
+    sends.queue(session)
+    group = take(session, sends.sender(session))
     assert group is not None
     claim.renew(session, group.id, lease_s=600)
     left = session.scalar(text("SELECT extract(epoch FROM leased_until - now()) FROM send_groups"))
@@ -144,7 +144,7 @@ def test_renew_extends_the_lease_of_an_open_group_only(session: Session) -> None
 
 
 def test_the_database_refuses_an_unknown_status(session: Session) -> None:
-    ids = orders.queue(session)
+    ids = sends.queue(session)
     with pytest.raises(IntegrityError, match="ck_emails_status_known"), session.begin_nested():
         session.execute(text("UPDATE emails SET status = 'lost' WHERE id = :id"), {"id": ids[0]})
-    assert orders.statuses(session, ids) == ["queued"]
+    assert sends.statuses(session, ids) == ["queued"]

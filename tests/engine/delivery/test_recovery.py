@@ -13,8 +13,8 @@ from engine.delivery.claim import Claimant, Group
 from engine.delivery.recorder import Mark, Recording, Slot
 from models import ids
 from models.session import transaction
-from tests import mails, orders
-from tests.orders import NOW
+from tests import mails, sends
+from tests.sends import NOW
 
 REPLY_MS = 1_772_442_000_000
 REPLIED_AT = datetime.fromtimestamp(REPLY_MS / 1000, UTC)
@@ -25,8 +25,8 @@ def slot(mark: Mark, code: int = 0, reply: bytes = b"", phase: int = 0) -> Slot:
 
 
 def left_behind(session: Session, count: int, *, started: bool = True) -> tuple[UUID, Group]:
-    orders.queue(session, count)
-    sender = orders.sender(session)
+    sends.queue(session, count)
+    sender = sends.sender(session)
     group = claim.claim(session, Claimant(sender, "transactional", 60, started), limit=100, now=NOW)
     assert group is not None
     return sender, group
@@ -52,7 +52,7 @@ def test_each_mark_decides_about_its_email(session: Session) -> None:
     recover(
         session, sender, Recording(sender, group.id, dict(zip(email_ids, marks, strict=True)), "mail.example.com:587")
     )
-    assert orders.statuses(session, email_ids) == ["sent", "failed", "queued", "in_doubt", "queued"]
+    assert sends.statuses(session, email_ids) == ["sent", "failed", "queued", "in_doubt", "queued"]
     assert outbox.details(session, email_ids[0]).sent_at == REPLIED_AT
     details = [outbox.details(session, email_id) for email_id in email_ids]
     assert [each.attempts for each in details] == [1, 1, 1, 1, 0]
@@ -64,7 +64,7 @@ def test_a_group_that_never_began_is_given_back_whole(session: Session) -> None:
     email_ids = [email.email_id for email in group.emails]
     before = {email_id: slot(Mark.ANSWERED, 250, b"ok") for email_id in email_ids}
     assert recover(session, sender, Recording(sender, ids.new(), before)) == ["queued"] * 3
-    assert orders.statuses(session, email_ids) == ["queued"] * 3
+    assert sends.statuses(session, email_ids) == ["queued"] * 3
 
 
 def test_without_a_recorder_a_started_group_is_in_doubt(session: Session) -> None:
@@ -88,7 +88,7 @@ def test_a_pause_of_the_campaign_does_not_count_as_time_for_retries(
         session.execute(text("UPDATE campaigns SET pardoned_at = :at"), {"at": NOW - timedelta(hours=resumed_h_ago)})
     waiting: dict[str, Any] = {"status": "queued", "sent_at": None, "due_at": NOW, "accepted_at": accepted_at}
     mail = mails.campaign_mail(session, campaign_id, **waiting)
-    sender = orders.sender(session)
+    sender = sends.sender(session)
     group = claim.claim(session, Claimant(sender, "campaign", 60, is_connected=True), limit=1, now=NOW)
     assert group is not None
     answered = {mail.id: slot(Mark.ANSWERED, 451, b"4.3.0 later", phase=2)}
@@ -107,7 +107,7 @@ def test_evidence_ends_doubt_as_sent(session: Session) -> None:
     email_ids = [email.email_id for email in group.emails]
     settled = in_doubt.prove(session, email_ids[:1], now=NOW)
     assert [email.email_id for email in settled] == email_ids[:1]
-    assert orders.statuses(session, email_ids) == ["sent", "in_doubt"]
+    assert sends.statuses(session, email_ids) == ["sent", "in_doubt"]
     assert in_doubt.prove(session, email_ids[:1], now=NOW) == []
 
 

@@ -12,9 +12,9 @@ from engine.delivery.claim import Claimant, Group
 from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Paced, Phase, Rejected, Sent, Untried
 from engine.delivery.settle import OpenGroup
 from errors import Fenced
-from tests import orders
+from tests import sends
 from tests.conftest import environment
-from tests.orders import NOW
+from tests.sends import NOW
 
 LANE = "transactional"
 
@@ -25,8 +25,8 @@ def take(session: Session, sender: UUID) -> Group | None:
 
 def settle_all(session: Session, outcomes: list[Outcome]) -> list[UUID]:
     """Settle a group with these outcomes; return the ids of its e-mails in the same order."""
-    orders.queue(session, len(outcomes))
-    group = take(session, orders.sender(session))
+    sends.queue(session, len(outcomes))
+    group = take(session, sends.sender(session))
     assert group is not None
     settle.settle(session, OpenGroup(group.id), list(zip(group.emails, outcomes, strict=True)), now=NOW)
     return [email.email_id for email in group.emails]
@@ -49,7 +49,7 @@ def test_settle_records_each_outcome(session: Session) -> None:
             Untried(""),
         ],
     )
-    assert orders.statuses(session, ids) == ["sent", "failed", "failed", "queued", "in_doubt", "queued"]
+    assert sends.statuses(session, ids) == ["sent", "failed", "failed", "queued", "in_doubt", "queued"]
     assert [column(session, email_id, "reason") for email_id in ids[:4]] == [None, "hard_bounce", "refused", "deferred"]
     assert [column(session, email_id, "attempts") for email_id in ids] == [1, 1, 1, 1, 1, 0]
     assert column(session, ids[0], "sent_at") == NOW
@@ -58,12 +58,12 @@ def test_settle_records_each_outcome(session: Session) -> None:
 
 
 def test_settle_records_the_relay_of_the_last_attempt(session: Session) -> None:
-    orders.queue(session, 2)
+    sends.queue(session, 2)
     later = Deferred(Phase.RCPT, 451, None, "451 later")
     for relay, outcome in (("one:587", later), ("two:25", Untried("dropped")), ("three:25", Untried("dropped"))):
         group = claim.claim(
             session,
-            Claimant(orders.sender(session), LANE, 60, is_connected=True),
+            Claimant(sends.sender(session), LANE, 60, is_connected=True),
             limit=1,
             now=NOW + timedelta(minutes=7),
         )
@@ -98,8 +98,8 @@ def test_an_email_over_a_rate_limit_is_due_at_its_turn_without_an_attempt(sessio
 
 
 def test_an_email_deferred_past_its_time_fails_as_expired(session: Session) -> None:
-    orders.queue(session, now=NOW - timedelta(hours=73))
-    group = take(session, orders.sender(session))
+    sends.queue(session, now=NOW - timedelta(hours=73))
+    group = take(session, sends.sender(session))
     assert group is not None
     settle.settle(
         session, OpenGroup(group.id), [(group.emails[0], Deferred(Phase.RCPT, 451, None, "451 later"))], now=NOW
@@ -109,8 +109,8 @@ def test_an_email_deferred_past_its_time_fails_as_expired(session: Session) -> N
 
 
 def test_message_id_is_the_same_on_every_attempt(session: Session) -> None:
-    orders.queue(session)
-    sender = orders.sender(session)
+    sends.queue(session)
+    sender = sends.sender(session)
     first = take(session, sender)
     assert first is not None
     settle.settle(session, OpenGroup(first.id), [(first.emails[0], Untried(""))], now=NOW)
@@ -121,8 +121,8 @@ def test_message_id_is_the_same_on_every_attempt(session: Session) -> None:
 
 
 def test_settling_twice_is_refused(session: Session) -> None:
-    orders.queue(session)
-    group = take(session, orders.sender(session))
+    sends.queue(session)
+    group = take(session, sends.sender(session))
     assert group is not None
     results: list[tuple[claim.ClaimedEmail, Outcome]] = [(group.emails[0], Sent("250 ok"))]
     settle.settle(session, OpenGroup(group.id), results, now=NOW)

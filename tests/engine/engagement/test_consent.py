@@ -13,7 +13,7 @@ from engine.campaigns import advance, campaigns, explain
 from engine.delivery import audit, claim
 from engine.delivery.claim import Claimant
 from engine.engagement import consent, reactions
-from tests import orders, sequence
+from tests import sends, sequence
 from tests.sequence import NOW
 
 SOON = NOW + timedelta(minutes=1)
@@ -27,12 +27,12 @@ def _launched(session: Session) -> UUID:
 
 
 def _single(session: Session, **changes: Any) -> UUID:
-    (email_id,) = orders.queue(session, now=NOW, **changes)
+    (email_id,) = sends.queue(session, now=NOW, **changes)
     return email_id
 
 
 def _taken(session: Session, lane: str = "transactional") -> list[UUID]:
-    claimant = Claimant(orders.sender(session), lane, 60, is_connected=True)
+    claimant = Claimant(sends.sender(session), lane, 60, is_connected=True)
     group = claim.claim(session, claimant, limit=100, now=SOON)
     if group is not None and group.dropped:
         advance.dropped(session, group.dropped, now=SOON)

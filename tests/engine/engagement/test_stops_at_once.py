@@ -16,7 +16,7 @@ from engine.delivery.outcomes import Outcome
 from engine.engagement import reactions
 from engine.tracking.events import IncomingEvent
 from models.session import transaction
-from tests import orders, sequence
+from tests import sends, sequence
 from tests.sequence import NOW
 
 LATER = NOW + timedelta(minutes=1)
@@ -38,7 +38,7 @@ def in_hand(lane: str) -> Iterator[Group]:
 
 
 def claimed(session: Session, lane: str) -> Group:
-    claimant = Claimant(orders.sender(session), lane, 60, is_connected=True)
+    claimant = Claimant(sends.sender(session), lane, 60, is_connected=True)
     group = claim.claim(session, claimant, limit=10, now=NOW)
     assert group is not None
     return group
@@ -70,16 +70,16 @@ def deferred_step() -> UUID:
 def sent_and_queued() -> UUID:
     """The contact's first mail, which was sent; and a queued single one."""
     with transaction() as session:
-        (first,) = orders.queue(session, 1, now=NOW)
+        (first,) = sends.queue(session, 1, now=NOW)
         sequence.record(session, [claimed(session, "transactional")], now=NOW)
-        orders.queue(session, 1, now=NOW)
+        sends.queue(session, 1, now=NOW)
     return first
 
 
 def ended(event: str, lane: str) -> bool:
     """Whether the next claim drops the mail for what the contact did."""
     with transaction() as session:
-        claimant = Claimant(orders.sender(session), lane, 60, is_connected=True)
+        claimant = Claimant(sends.sender(session), lane, 60, is_connected=True)
         group = claim.claim(session, claimant, limit=10, now=TOMORROW)
         assert group is not None and not group.emails
         (mail,) = group.dropped
@@ -116,7 +116,7 @@ def test_a_single_mail_in_hand_that_is_refused_for_a_while_is_not_tried_again(le
 def test_a_mail_ordered_after_a_conversion_or_reply_goes_out(ledger: str, event: str) -> None:
     happened(event, sent_and_queued())
     with transaction() as session:
-        orders.queue(session, 1, now=TOMORROW)
-        claimant = Claimant(orders.sender(session), "transactional", 60, is_connected=True)
+        sends.queue(session, 1, now=TOMORROW)
+        claimant = Claimant(sends.sender(session), "transactional", 60, is_connected=True)
         group = claim.claim(session, claimant, limit=10, now=TOMORROW)
     assert group is not None and len(group.emails) == (event != "unsubscribed")

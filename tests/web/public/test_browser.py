@@ -19,7 +19,7 @@ from engine import clock
 from local import ports
 from models import ids
 from models.session import transaction
-from tests import orders, processes
+from tests import processes, sends
 from tests.conftest import environment, settled
 from tests.web.public import browser
 from tests.web.public.browser import Page
@@ -75,7 +75,7 @@ def conversions() -> int:
 
 def mail() -> UUID:
     with transaction() as session:
-        (email_id,) = orders.queue(session, now=clock.now())
+        (email_id,) = sends.queue(session, now=clock.now())
     return email_id
 
 

@@ -25,7 +25,7 @@ from models import session as database
 from models.session import transaction
 from tests import processes
 from tests.conftest import environment, settled
-from tests.orders import NOW
+from tests.sends import NOW
 from tests.web.examples import send
 from web import process
 from web.public import languages

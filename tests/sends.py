@@ -1,4 +1,4 @@
-"""E-mails for tests: orders, queued rows, senders."""
+"""E-mails for tests: send requests, queued rows, senders."""
 
 import os
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from engine.delivery.outbox import SendRequest
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday
 
 
-def order(number: int = 1, **changes: object) -> SendRequest:
-    """An order to person `number`."""
+def request(number: int = 1, **changes: object) -> SendRequest:
+    """Return a send request to person `number`."""
     fields: dict[str, object] = {
         "to": f"persona{number}@empresa.example",
         "template": "email_1_roi",
@@ -26,17 +26,17 @@ def order(number: int = 1, **changes: object) -> SendRequest:
 
 
 def queue(session: Session, count: int = 1, *, now: datetime = NOW, **changes: object) -> list[UUID]:
-    """`count` queued e-mails, each to another person."""
-    return outbox.add(session, [order(number, **changes) for number in range(count)], now=now)
+    """Queue `count` e-mails, each to another person, and return their ids."""
+    return outbox.add(session, [request(number, **changes) for number in range(count)], now=now)
 
 
 def sender(session: Session) -> UUID:
-    """A registered sender."""
+    """Register a sender and return its id."""
     return senders.register(session, "testhost", os.getpid())
 
 
 def statuses(session: Session, email_ids: Sequence[UUID]) -> list[str]:
-    """The status of each e-mail, in the order given."""
+    """Return the status of each e-mail, in the order of `email_ids`."""
     rows = session.execute(text("SELECT id, status FROM emails"))
     by_id = {row.id: row.status for row in rows}
     return [by_id[email_id] for email_id in email_ids]
