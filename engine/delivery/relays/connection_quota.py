@@ -118,16 +118,22 @@ class ConnectionQuota:
 
 
 class MessageLeases:
-    """The number of messages this process may have in flight to one recipient domain; renewed once a second.
+    """The number of messages this process may have in flight to one recipient domain.
+
+    Leases are renewed once a second, which is five times before they expire.
 
     Without Redis: its share, and at least one. After Redis lost its data there may be more in flight for a second.
     """
 
-    def __init__(self, store: Store, name: str, limit: int, sender: Sender) -> None:
+    def __init__(
+        self, store: Store, name: str, limit: int, sender: Sender, *, expire_s: float = _LEASES_EXPIRE_S
+    ) -> None:
         self.limit = limit
         self._store = store
         self._key = f"{name}:leases"
         self._sender = sender
+        self._expire_s = expire_s
+        self._renew_s = expire_s / 5
         self._granted = 0
         self._is_registered = False
         self._ask_at = 0.0
@@ -138,7 +144,7 @@ class MessageLeases:
         if now >= self._ask_at:
             wanted = min(wanted, self.limit)
             self._granted = self._request(wanted, in_use, is_urgent=is_urgent)
-            self._ask_at = now + (_RENEW_S if self._granted >= wanted else _RETRY_S)
+            self._ask_at = now + (self._renew_s if self._granted >= wanted else _RETRY_S)
         return self._granted
 
     def release(self, *, waiting: int = 0) -> None:
@@ -151,7 +157,7 @@ class MessageLeases:
     def _request(self, wanted: int, in_use: int, *, is_urgent: bool, takes: bool = True) -> int:
         name = self._sender.name
         order = f"{int(not is_urgent)}{name}"
-        arguments = [self.limit, name, order, wanted, in_use, int(takes), round(_LEASES_EXPIRE_S * 1e6)]
+        arguments = [self.limit, name, order, wanted, in_use, int(takes), round(self._expire_s * 1e6)]
         self._is_registered = True
         reply = self._store.run(_LEASE, [self._key], arguments)
         return int(reply) if reply is not None else _local_share(wanted, self.limit, self._sender)

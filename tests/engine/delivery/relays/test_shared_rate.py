@@ -1,9 +1,9 @@
-"""One rate among several processes through Redis; and each its share while Redis is away."""
+"""One rate shared by several senders through Redis, and the share of each while Redis is unavailable."""
 
-import multiprocessing
 import random
 import time
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -12,7 +12,7 @@ from engine.delivery.relays.redis_store import Store
 from engine.delivery.relays.shared_rate import RateLimiter, Sender, SharedRate
 from models import ids
 
-SECONDS = 2.5
+SECONDS = 2.0
 
 
 @pytest.fixture
@@ -24,65 +24,63 @@ def shared(url: str, name: str, rate: Rate, who: str = "one", senders: int = 4) 
     return SharedRate(Store(url), name, rate, Sender(who, senders))
 
 
-def _send_for(url: str, name: str, per_s: float, who: str, together: Any, counts: Any) -> None:
-    """As a sender does for 2.5 seconds: take whenever one may, and tell at what times, from the common start on."""
-    pacer = RateLimiter(shared(url, name, Rate(per_s), who))
-    together.wait(60)
+def send_for_two_seconds(url: str, name: str, per_s: float, who: str, barrier: Barrier) -> list[float]:
+    """Send whenever the limiter allows it, and return the times since the common start."""
+    limiter = RateLimiter(shared(url, name, Rate(per_s), who))
+    barrier.wait(60)
     start = time.monotonic()
-    taken: list[float] = []
+    times: list[float] = []
     while (now := time.monotonic() - start) < SECONDS:
-        wait_s = pacer()
+        wait_s = limiter()
         if wait_s:
             time.sleep(min(wait_s, SECONDS - now))
         else:
-            taken.append(time.monotonic() - start)
-    counts.put(taken)
+            times.append(time.monotonic() - start)
+    return times
 
 
 @pytest.mark.parametrize("per_s", [30.0, 1_000.0])
-def test_two_processes_share_one_rate_smoothly(broker: str, name: str, per_s: float) -> None:
-    """Never more than the rate and the burst of 0.1 s; not much less, on a machine that has time for it."""
-    context = multiprocessing.get_context("spawn")
-    counts, together = context.Queue(), context.Barrier(2)
-    senders = [
-        context.Process(target=_send_for, args=(broker, name, per_s, who, together, counts)) for who in ("one", "two")
-    ]
-    for sender in senders:
-        sender.start()
-    taken = [counts.get(timeout=60) for _ in senders]
-    for sender in senders:
-        sender.join(30)
-    assert 0.7 * per_s * SECONDS <= sum(map(len, taken)) <= per_s * (SECONDS + 0.1) + 2
-    assert min(map(len, taken)) > 0.1 * per_s * SECONDS  # neither starves
-    by_half = [sum(at <= moment < at + 0.5 for one in taken for moment in one) for at in (0.5, 1.0, 1.5)]
-    assert max(by_half) <= 0.5 * per_s + 0.3 * per_s + 2, by_half
+def test_two_senders_share_one_rate_evenly(broker: str, name: str, per_s: float) -> None:
+    """Never more than the rate and the burst of 0.1 s, and not much less. Each has a connection of its own to Redis."""
+    barrier = Barrier(2)
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(send_for_two_seconds, broker, name, per_s, who, barrier) for who in ("one", "two")]
+        times = [future.result() for future in futures]
+    assert 0.7 * per_s * SECONDS <= sum(map(len, times)) <= per_s * (SECONDS + 0.1) + 2
+    assert min(map(len, times)) > 0.1 * per_s * SECONDS  # neither starves
+    halves = [sum(start <= at < start + 0.5 for one in times for at in one) for start in (0.5, 1.0, 1.5)]
+    assert max(halves) <= 0.5 * per_s + 0.3 * per_s + 2, halves
 
 
-def test_redis_counts_as_a_process_alone_does(broker: str, name: str) -> None:
-    """The script and the class are one arithmetic; at a slow rate the time between the calls is nothing."""
-    dice = random.Random(7)
-    far, near = shared(broker, name, Rate(0.5, burst_s=4.0)), LocalRate(Rate(0.5, burst_s=4.0))
+def test_redis_counts_like_a_local_rate(broker: str, name: str) -> None:
+    """The script and the class use the same arithmetic. At a slow rate the time between the calls does not matter."""
+    random_numbers = random.Random(7)
+    remote, local = shared(broker, name, Rate(0.5, burst_s=4.0)), LocalRate(Rate(0.5, burst_s=4.0))
     for _ in range(60):
-        want, within_s, line = dice.randint(1, 3), dice.choice([0.0, 3.0, 9.0]), dice.random() < 0.3
+        want, within_s, line = (
+            random_numbers.randint(1, 3),
+            random_numbers.choice([0.0, 3.0, 9.0]),
+            random_numbers.random() < 0.3,
+        )
         if line:
-            assert far.enqueue(want).wait_s == pytest.approx(near.enqueue(want).wait_s, abs=0.5)
+            assert remote.enqueue(want).wait_s == pytest.approx(local.enqueue(want).wait_s, abs=0.5)
         else:
-            there, here = far.take(want, within_s=within_s), near.take(want, within_s=within_s)
-            assert there.permits == here.permits
-            assert there.wait_s == pytest.approx(here.wait_s, abs=0.5)
+            remote_grant, local_grant = remote.take(want, within_s=within_s), local.take(want, within_s=within_s)
+            assert remote_grant.permits == local_grant.permits
+            assert remote_grant.wait_s == pytest.approx(local_grant.wait_s, abs=0.5)
 
 
-def test_each_knows_how_many_there_are(broker: str, name: str) -> None:
+def test_each_sender_knows_the_number_of_senders(broker: str, name: str) -> None:
     one, two = (shared(broker, name, Rate(100), who) for who in ("one", "two"))
     assert one.take(1).senders == 1
     assert (two.take(1).senders, one.take(1).senders) == (2, 2)
 
 
-def test_without_redis_each_keeps_to_its_share(name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_redis_each_sender_keeps_to_its_share(name: str, caplog: pytest.LogCaptureFixture) -> None:
     alone = shared("redis://127.0.0.1:9/0", name, Rate(1_000), senders=4)
-    pacer, end, sent = RateLimiter(alone), time.monotonic() + 1.0, 0
+    limiter, end, sent = RateLimiter(alone), time.monotonic() + 1.0, 0
     while time.monotonic() < end:
-        wait_s = pacer()
+        wait_s = limiter()
         sent += not wait_s
         time.sleep(wait_s)
     assert 200 <= sent <= 280  # a quarter of the rate
@@ -91,30 +89,30 @@ def test_without_redis_each_keeps_to_its_share(name: str, caplog: pytest.LogCapt
     ]
 
 
-def test_urgent_mail_does_not_stand_behind_a_full_rate(broker: str, name: str) -> None:
-    campaign, reset = (RateLimiter(shared(broker, name, Rate(2), who)) for who in ("campaign", "reset"))
-    reset.is_urgent = True
+def test_urgent_messages_do_not_wait_behind_a_full_rate(broker: str, name: str) -> None:
+    campaign, urgent = (RateLimiter(shared(broker, name, Rate(2), who)) for who in ("campaign", "reset"))
+    urgent.is_urgent = True
     assert campaign() == 0.0
     assert campaign() > 0.3
-    wait_s = reset.wait_s()
-    assert 0.3 < wait_s < 0.6  # the next moment is reserved for it at once
+    wait_s = urgent.wait_s()
+    assert 0.3 < wait_s < 0.6  # the next permit is reserved for it
     assert RateLimiter(shared(broker, name, Rate(2), "other campaign")).wait_s() > 0.5
 
 
-def test_a_reservation_that_was_not_used_in_time_is_no_burst_later(broker: str, name: str) -> None:
-    pacer = RateLimiter(shared(broker, name, Rate(200)))
-    assert pacer() == 0.0
+def test_expired_permits_do_not_become_a_burst(broker: str, name: str) -> None:
+    limiter = RateLimiter(shared(broker, name, Rate(200)))
+    assert limiter() == 0.0
     time.sleep(0.5)
     at_once = 0
-    while pacer() == 0.0:
+    while limiter() == 0.0:
         at_once += 1
-    assert at_once <= 45  # 0.1 s worth of burst, and one block that comes as it is taken
+    assert at_once <= 45  # a burst of 0.1 s, and one block that becomes valid meanwhile
 
 
-def test_asking_a_pacer_costs_next_to_nothing(broker: str, name: str) -> None:
-    pacer = RateLimiter(shared(broker, name, Rate(5_000_000)))
-    assert pacer() == 0.0
+def test_a_call_of_the_limiter_costs_less_than_three_microseconds(broker: str, name: str) -> None:
+    limiter = RateLimiter(shared(broker, name, Rate(5_000_000)))
+    assert limiter() == 0.0
     start = time.process_time()
     for _ in range(50_000):
-        pacer()
+        limiter()
     assert (time.process_time() - start) / 50_000 < 3e-6
