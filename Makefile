@@ -9,9 +9,9 @@ RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo up test check bench faults fuzz system-packages clean
+.PHONY: help demo up test check coverage bench faults fuzz system-packages clean
 
-help: ## what there is
+help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/  make \1\t/' | expand -t 26
 
 demo: $(RUNTIME) ## the whole three-mail job on invented contacts (CONTACTS=file.csv: on yours), then a checked ledger
@@ -20,16 +20,22 @@ demo: $(RUNTIME) ## the whole three-mail job on invented contacts (CONTACTS=file
 up: $(RUNTIME) ## everything running on http://127.0.0.1:8000 until Ctrl-C
 	@exec $(RUN) -m local.up
 
-test: $(DEVELOPMENT) ## all tests, on every core
+test: $(DEVELOPMENT) ## run all tests, on every core
 	@$(RUN) -m pytest -n auto --dist worksteal -q
 
-check: $(DEVELOPMENT) ## lint, format, types, import walls
+check: $(DEVELOPMENT) ## check style, format, types and imports
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 
-bench: $(DEVELOPMENT) ## speed, cost and memory as a table and JSON lines (about 15 minutes; LONG=1: twice that)
+coverage: $(DEVELOPMENT) ## run all tests and report the branch coverage of engine; fails below 95 %
+	@rm -rf var/coverage && mkdir -p var/coverage
+	@$(RUN) -m coverage run -m pytest -n auto --dist worksteal -q
+	@$(RUN) -m coverage combine -q
+	@$(RUN) -m coverage report
+
+bench: $(DEVELOPMENT) ## measure speed, cost and memory as a table and JSON lines (about 15 minutes; LONG=1: twice that)
 	@$(RUN) -m bench $(if $(LONG),--long)
 
 faults: $(DEVELOPMENT) ## kill real processes, more than 300 of them, and audit every message (FAULTS_SEED=7: another run)

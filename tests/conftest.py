@@ -16,6 +16,7 @@ from tests import scratch
 from tests.environment import TEST_ENVIRONMENT, environment, forget_settings, settled
 
 if TYPE_CHECKING:
+    import psycopg
     from sqlalchemy.orm import Session
 
     from local.mail.mailstore import Mailstore
@@ -45,22 +46,26 @@ def postgres() -> "Iterator[Postgres]":
         yield server
 
 
-@pytest.fixture
-def ledger(postgres: "Postgres", tmp_path: Path) -> Iterator[str]:
-    """The URL of a fresh, migrated database that this process is pointed at."""
+@pytest.fixture(scope="session")
+def databases(postgres: "Postgres") -> "Iterator[psycopg.Connection]":
+    """A connection that makes and drops the databases of tests."""
     import psycopg
 
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def ledger(postgres: "Postgres", databases: "psycopg.Connection", tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh, migrated database that this process is pointed at."""
     name = f"ledger_{next(_numbers)}"
-    admin = postgres.url("postgres")
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template")
+    databases.execute(f"CREATE DATABASE {name} TEMPLATE template")
     url = postgres.url(name)
     folders = {"RECORDER_DIR": str(tmp_path / "recorders"), "SPOOL_DIR": str(tmp_path / "spool")}
     with environment(DATABASE_URL=url, LOG_FILE=str(tmp_path / "log"), **folders):
         yield url
         settled()
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    databases.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -194,7 +194,7 @@ class _Demonstration:
         return True
 
     def _knock(self) -> None:
-        urllib.request.urlopen(f"{self._url}/healthz", timeout=2).close()  # noqa: S310  # our own server
+        urllib.request.urlopen(f"{self._url}/healthz", timeout=2).close()  # noqa: S310  # our own server  # our own server
 
     def _pause(self, pause_s: float) -> None:
         if self._ended.wait(pause_s):
@@ -210,9 +210,9 @@ class _Demonstration:
 
     def _post(self, path: str, body: bytes, kind: str = "application/json") -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
-        request = urllib.request.Request(f"{self._url}/api/v1{path}", body, headers)  # noqa: S310  # our own server
+        request = urllib.request.Request(f"{self._url}/api/v1{path}", body, headers)  # noqa: S310  # our own server  # our own server
         try:
-            with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310  # our own server
                 return dict(json.load(answer))
         except urllib.error.HTTPError as refusal:
             told = json.load(refusal)

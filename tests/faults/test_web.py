@@ -45,7 +45,7 @@ def test_a_web_server_that_dies_before_it_rings(
         scenario.processes.web(port, app="tests.faults.web:create_app")
         request = _request(port)
         with pytest.raises((urllib.error.URLError, HTTPException, ConnectionError)):
-            urllib.request.urlopen(request, timeout=30)  # noqa: S310  # our own server
+            urllib.request.urlopen(request, timeout=30)  # our own server
     assert rings.read_text() == "transactional\n"
     died_at = time.monotonic()
     scenario.kills["web"] += 1

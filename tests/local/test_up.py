@@ -42,8 +42,8 @@ class Up:
     def call(self, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
         headers = {"Authorization": f"Bearer {self.environment['TOKEN']}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.environment["PUBLIC_URL"] + path, data, headers)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        request = urllib.request.Request(self.environment["PUBLIC_URL"] + path, data, headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, json.load(answer)
 
     def descendants(self) -> list[psutil.Process]:
@@ -102,7 +102,7 @@ def test_flower_asks_for_its_password(up: Up) -> None:
 
     def status() -> int:
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(url, timeout=5) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as refusal:
             return refusal.code

@@ -54,7 +54,7 @@ def test_a_step_has_its_enrollments_id_but_for_two_bits(session: Session) -> Non
 
 @pytest.mark.parametrize("expression", [ids.NEW_SQL, ids.NEW_ENROLLMENT_SQL])
 def test_ids_made_by_the_database_are_version_seven_too(session: Session, expression: str) -> None:
-    made = session.scalars(text(f"SELECT {expression} FROM generate_series(1, 200)")).all()  # noqa: S608  # constants
+    made = session.scalars(text(f"SELECT {expression} FROM generate_series(1, 200)")).all()  # constants
     assert {made_id.version for made_id in made} == {7}
     assert len(set(made)) == 200
     assert ({made_id.int & 3 for made_id in made} == {0}) == (expression == ids.NEW_ENROLLMENT_SQL)

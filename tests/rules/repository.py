@@ -1,7 +1,7 @@
 """What the rules look at: the files of the repository, read once."""
 
 import ast
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +17,12 @@ def sources(*folders: str) -> dict[str, ast.Module]:
     paths = [ROOT / name for name in MODULES] if not folders else []
     for folder in folders:
         paths += sorted((ROOT / folder).rglob("*.py"))
-    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+    return {path.relative_to(ROOT).as_posix(): _parsed(path) for path in paths}
+
+
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def product() -> dict[str, ast.Module]:
@@ -40,6 +45,7 @@ def texts(*suffixes: str) -> dict[str, str]:
     return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in kept}
 
 
+@cache
 def imported(tree: ast.Module) -> set[str]:
     """The modules that a file imports, by their full names."""
     found: set[str] = set()
@@ -51,6 +57,7 @@ def imported(tree: ast.Module) -> set[str]:
     return found
 
 
+@cache
 def attributes(tree: ast.Module) -> set[str]:
     """Every `name.attribute` a file uses, such as `os.environ`."""
     return {

@@ -130,6 +130,14 @@ def test_no_test_is_skipped_or_expected_to_fail() -> None:
         assert not repository.imported(tree) & {"unittest.mock", "mock"}, name
 
 
+def test_each_exception_from_a_lint_rule_states_its_reason() -> None:
+    bare = re.compile(r"# noqa(?!: [A-Z]+\d+(?:, ?[A-Z]+\d+)* +# \w)")
+    own = "tests/rules/test_repository.py"
+    texts = {name: text for name, text in repository.texts(".py").items() if name != own}
+    lines = [(name, line) for name, text in texts.items() for line in text.splitlines() if bare.search(line)]
+    assert lines == []
+
+
 @pytest.mark.parametrize("folder", ["web", "local"])
 def test_pages_load_nothing_from_elsewhere(folder: str) -> None:
     pages = {name: text for name, text in repository.texts(".html", ".css", ".js").items() if name.startswith(folder)}

@@ -115,7 +115,7 @@ def _waited(accepted: shapes.Accepted, key: Key | None, asked_s: int) -> Reply:
 
 def _id(accepted: shapes.Accepted) -> UUID:
     email_id = ids.parse(accepted.email_id)
-    assert email_id is not None, "an id of our own"  # noqa: S101
+    assert email_id is not None, "an id of our own"  # noqa: S101  # narrows the type
     return email_id
 
 

@@ -87,7 +87,7 @@ class DomainLimiter:
         self._queued = (self._queued[0] if now < self._queued[1] else now + first_s, last, interval_s)
         for place in range(count):
             wait_s = max(0.0, first_s + place * interval_s - _WAIT_S)
-            yield wait_s if self._has_rate else min(wait_s, uniform(0.5, 1) * _LONGEST_GUESS_S)  # noqa: S311
+            yield wait_s if self._has_rate else min(wait_s, uniform(0.5, 1) * _LONGEST_GUESS_S)  # noqa: S311  # spreads retries, no secret
 
     def release(self) -> None:
         """End the group: nothing is in flight any more."""

@@ -68,7 +68,7 @@ class Environment(ImmutableSandboxedEnvironment):
         owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
         return any(isinstance(owner, kind) and name in methods for kind, methods in _METHODS.items())
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  # as in Jinja
         """Return the result of a safe call; raise SecurityError for any other, without the object in its message."""
         if not __self.is_safe_callable(__obj):
             raise SecurityError(f"a {type(__obj).__name__} may not be called here")

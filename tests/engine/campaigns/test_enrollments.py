@@ -67,7 +67,7 @@ def test_enroll_takes_the_audience_when_no_contacts_are_named(
         """score = 40, attributes = '{"origen": "feria", "x": "y"}'""",
     ]
     for contact_id, detail in zip(people, details, strict=True):
-        session.execute(text(f"UPDATE contacts SET {detail} WHERE id = :id").bindparams(id=contact_id))  # noqa: S608
+        session.execute(text(f"UPDATE contacts SET {detail} WHERE id = :id").bindparams(id=contact_id))
     enrollments.enroll(session, sequence.create(session, audience=audience), now=NOW)
     assert _rows(session).keys() == {people[number] for number in expected}
 

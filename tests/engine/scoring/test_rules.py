@@ -49,7 +49,7 @@ def test_sql_agrees_with_points_over_all_combinations(session: Session) -> None:
     arrays = ", ".join(f"CAST(:{name} AS boolean[])" for name in FLAGS)
     names = ", ".join(FLAGS)
     query = f"""SELECT {rules.sql("given")} FROM unnest({arrays}, CAST(:statuses AS text[])) WITH ORDINALITY
-                AS given ({names}, email_followup_status, place) ORDER BY place"""  # noqa: S608  # names of the test's own
+                AS given ({names}, email_followup_status, place) ORDER BY place"""  # names of the test's own
     scores = session.scalars(text(query), {**columns, "statuses": statuses}).all()
     assert len(scores) == 2**7 * len(STATUSES)
     assert scores == [rules.points(flags, status) for flags, status in COMBINATIONS]

@@ -65,7 +65,7 @@ class Sink:
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Ok"
 
-    async def handle_DATA(self, _server, _session, envelope):  # noqa: N802
+    async def handle_DATA(self, _server, _session, envelope):  # noqa: N802  # the name is aiosmtpd's
         self.mails.append((envelope.rcpt_tos[0], envelope.original_content))
         return "250 2.0.0 Ok"
 

@@ -150,7 +150,7 @@ def test_relay_is_unavailable_when_tls_is_required_and_not_offered():
 
 @pytest.mark.parametrize("answer", [b"454 4.7.0 not now", b"220 go ahead\r\n250 and this was not encrypted"])
 def test_relay_is_unavailable_when_starttls_goes_wrong(certificate, answer):
-    rule = lambda seen, _: answer if seen == "STARTTLS" else None  # noqa: E731
+    rule = lambda seen, _: answer if seen == "STARTTLS" else None
     with Server(rule, features=TLS, context=certificate[0]).running() as server:
         assert refused(server.url).reason is Reason.TLS
 
@@ -179,7 +179,7 @@ def test_credentials_are_given_under_tls_when_the_relay_asks_for_them(certificat
 
 def test_relay_is_unavailable_when_it_refuses_the_credentials(certificate):
     context, file = certificate
-    rule = lambda seen, _: b"535 5.7.8 bad credentials" if seen == "AUTH" else None  # noqa: E731
+    rule = lambda seen, _: b"535 5.7.8 bad credentials" if seen == "AUTH" else None
     with Server(rule, features=TLS, context=context).running() as server:
         error = refused(with_login(server, f"ca={file}"))
     assert (error.reason, error.code) == (Reason.AUTH, 535)
@@ -189,7 +189,7 @@ def test_relay_is_unavailable_when_it_refuses_the_credentials(certificate):
 @pytest.mark.parametrize(("trusted", "answer"), [(False, None), (True, b"535 5.7.8 bad credentials")])
 def test_nobody_fails_for_it_when_the_relay_cannot_be_trusted_or_does_not_trust_us(certificate, trusted, answer):
     context, file = certificate
-    rule = lambda seen, _: answer if seen == "AUTH" else None  # noqa: E731
+    rule = lambda seen, _: answer if seen == "AUTH" else None
     with Server(rule, features=TLS, context=context).running() as server:
         marks = Marks()
         carrier = transport(with_login(server, f"ca={file}" if trusted else ""))

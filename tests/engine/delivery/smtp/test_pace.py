@@ -69,7 +69,7 @@ def test_every_message_is_counted_once_when_the_pace_lets_all_go(features):
 
 def test_message_is_counted_again_when_its_connection_broke():
     pace = Pace(0.05)
-    rule = lambda event, visit: Drop() if event == "RCPT" and visit.connection == 1 else None  # noqa: E731
+    rule = lambda event, visit: Drop() if event == "RCPT" and visit.connection == 1 else None
     with Server(rule).running() as server:
         outcomes, _ = send(server, 1, pace)
     assert isinstance(outcomes[0], Sent)
@@ -93,7 +93,7 @@ def test_tick_is_called_while_messages_are_held_and_may_end_the_batch():
 
 def test_late_reply_is_noticed_while_messages_are_held():
     pauses = iter([0.0, 0.9, 0.0])
-    rule = lambda event, visit: Hang() if event == "DOT" and visit.connection == 1 else None  # noqa: E731
+    rule = lambda event, visit: Hang() if event == "DOT" and visit.connection == 1 else None
     with Server(rule).running() as server:
         outcomes, _ = send(server, 2, lambda: next(pauses), smtp.Limits(dot_timeout_s=0.4, pause_s=0.05))
     assert [type(outcomes[slot]) for slot in range(2)] == [InDoubt, Sent]

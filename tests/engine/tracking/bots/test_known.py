@@ -71,7 +71,7 @@ def test_speed_alone_is_no_proof() -> None:
 @pytest.mark.parametrize(
     ("address", "name"),
     [
-        ("66.249.84.5", "google"), ("17.58.97.1", "apple"), ("104.28.40.1", "icloud-relay"), ("209.222.82.10", "barracuda"),  # noqa: E501
+        ("66.249.84.5", "google"), ("17.58.97.1", "apple"), ("104.28.40.1", "icloud-relay"), ("209.222.82.10", "barracuda"),  # noqa: E501  # a table of cases
         ("67.231.144.1", "proofpoint"), ("40.94.1.1", "microsoft"), ("18.200.0.1", "amazon"), ("192.0.2.1", "other"),
         ("2a01:4f8::1", "hetzner"), ("2001:db8::1", "other"), ("10.1.2.3", "own"),
         ("172.225.226.64", "icloud-relay"), ("172.234.16.1", "linode"),
@@ -87,10 +87,10 @@ def test_an_address_is_in_the_class_of_its_range(address: str, name: str) -> Non
     [
         ("Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)", "preview"),
         ("Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5", "preview"),
-        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/120.0 Safari/537.36", "headless"),  # noqa: E501
-        ("python-requests/2.32.3", "library"), ("okhttp/4.12.0", "app-library"), ("Mozilla/5.0", "bare"), ("", "missing"),  # noqa: E501
-        ("Mozilla/4.0 (compatible; MSIE 7.0; Windows NT 10.0; WOW64; Trident/7.0; Microsoft Outlook 16.0.4266; MSOffice 16)", "reader"),  # noqa: E501
-        ("Lynx/2.8.9rel.1 libwww-FM/2.14", "reader"), ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1", "browser"),  # noqa: E501
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/120.0 Safari/537.36", "headless"),  # noqa: E501  # a table of cases
+        ("python-requests/2.32.3", "library"), ("okhttp/4.12.0", "app-library"), ("Mozilla/5.0", "bare"), ("", "missing"),  # noqa: E501  # a table of cases
+        ("Mozilla/4.0 (compatible; MSIE 7.0; Windows NT 10.0; WOW64; Trident/7.0; Microsoft Outlook 16.0.4266; MSOffice 16)", "reader"),  # noqa: E501  # a table of cases
+        ("Lynx/2.8.9rel.1 libwww-FM/2.14", "reader"), ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1", "browser"),  # noqa: E501  # a table of cases
         ("<script>", "odd"), ("Some/1.0", ""),
     ],
 )  # fmt: skip
