@@ -7,14 +7,14 @@ from engine.tracking import tokens
 class SignedLinks:
     """The signed addresses of one e-mail; a link that occurs twice is signed once."""
 
-    __slots__ = ("_mail", "_public_url", "_signed", "pixel", "unsubscribe")
+    __slots__ = ("_public_url", "_signed", "_tokens", "pixel", "unsubscribe")
 
-    def __init__(self, mail: tokens.EmailTokens, public_url: str, *, unsubscribes: bool) -> None:
-        self._mail = mail
+    def __init__(self, email_tokens: tokens.EmailTokens, public_url: str, *, unsubscribes: bool) -> None:
+        self._tokens = email_tokens
         self._public_url = public_url
         self._signed: dict[tuple[int, str], str] = {}
-        self.pixel = f"{public_url}/o/{mail.opened().decode()}.gif"
-        self.unsubscribe = f"{public_url}/u/{mail.unsubscribe().decode()}" if unsubscribes else ""
+        self.pixel = f"{public_url}/o/{email_tokens.opened().decode()}.gif"
+        self.unsubscribe = f"{public_url}/u/{email_tokens.unsubscribe().decode()}" if unsubscribes else ""
 
     def clicked(self, link: int, target: str) -> str:
         """Return the tracked address, a harmless target unchanged, or "#" for an invalid target."""
@@ -35,5 +35,5 @@ class SignedLinks:
         return target.strip() if links.is_harmless(target) else "#"
 
     def _tracked(self, link: int, target: str) -> str:
-        token = self._mail.clicked(tokens.destination(link, target))
+        token = self._tokens.clicked(tokens.destination(link, target))
         return f"{self._public_url}/c/{token.decode()}"

@@ -112,7 +112,7 @@ def test_the_boundary_occurs_only_between_the_parts() -> None:
         assert raw.count(boundary) == 1 + 3
 
 
-@pytest.mark.parametrize("name", ["_links._mail", "_links._mail.boundary()", "_links.boundary", "_mail"])
+@pytest.mark.parametrize("name", ["_links._tokens", "_links._tokens.boundary()", "_links.boundary", "_tokens"])
 def test_no_template_can_read_the_boundary(write: Write, name: str) -> None:
     template = write(f"{{{{ {name} }}}}")
     with pytest.raises(templates.CannotRender):
