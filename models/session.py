@@ -8,12 +8,10 @@ from time import monotonic, sleep
 from typing import TypeVar
 
 import psycopg
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidatePoolError
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session as Session  # for web and worker, which may not import sqlalchemy
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 import settings
 from errors import Unavailable
@@ -24,9 +22,6 @@ _UNDONE = {"40001", "40P01"}
 # A standby, no memory or disk or connections, shut down, an error of its system: it may take the same later.
 _AWAY = ("25006", "53", "57P", "58")
 
-_RESTED = "rested"
-_TRUSTED_S = 1.0
-
 T = TypeVar("T")
 
 
@@ -34,34 +29,14 @@ T = TypeVar("T")
 def engine() -> Engine:
     """The engine of this process; made at first use, so never before a fork (rule R21)."""
     url = settings.current().database_url.get_secret_value().replace("postgresql://", "postgresql+psycopg://", 1)
-    made = create_engine(
+    return create_engine(
         url,
         pool_size=settings.current().web_threads,
         max_overflow=4,
         pool_timeout=5,
+        pool_pre_ping=True,  # replace a connection that broke while idle (rule R22)
         connect_args={"connect_timeout": 5, "application_name": "cadencia", "options": "-c timezone=UTC"},
     )
-    event.listen(made, "checkout", _check_if_rested)
-    event.listen(made, "checkin", _note_rest)
-    return made
-
-
-def _check_if_rested(connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
-    """Ask a connection that lay idle whether it still works, and have a new one made if not (rule R22).
-
-    The question is a round trip, so it is not asked at every use: what a connection that broke within the last second
-    makes is a 503, and all its like are thrown away.
-    """
-    if monotonic() - record.info.get(_RESTED, monotonic()) < _TRUSTED_S:
-        return
-    try:
-        engine().dialect.do_ping(connection)
-    except psycopg.Error:
-        raise InvalidatePoolError from None
-
-
-def _note_rest(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
-    record.info[_RESTED] = monotonic()
 
 
 def after_fork() -> None:

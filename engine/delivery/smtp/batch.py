@@ -65,16 +65,16 @@ class Batch:
 
     def _poll(self) -> None:
         """Wait for network events, at most until `wake_at`, and handle them. Compose messages instead of waiting."""
-        queue, readiness = self._queue, self._pool.readiness
+        queue, selector = self._queue, self._pool.selector
         prefetch = queue.prefetch
         if prefetch is not None and prefetch.wants_more:
-            ready = readiness.poll(0)
+            ready = selector.select(0)
             if not ready:
                 queue.compose_ahead(prefetch)
         else:
-            ready = readiness.poll(max(0.0, queue.wake_at - time.monotonic()))
-        for fd, mask in ready:
-            wire = readiness.wires[fd]
+            ready = selector.select(max(0.0, queue.wake_at - time.monotonic()))
+        for key, mask in ready:
+            wire = key.data
             try:
                 wire.handle(mask)
             except (ConnectionLost, RelayUnavailable) as error:

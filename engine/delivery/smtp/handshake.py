@@ -6,10 +6,10 @@ import ssl
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
+from selectors import BaseSelector
 from typing import Final
 
 from engine.delivery import replies
-from engine.delivery.smtp.readiness import Readiness
 from engine.delivery.smtp.relay import Address, Reason, Relay, RelayUnavailable
 from engine.delivery.smtp.reply_parser import InvalidReply, ReplyParser
 from engine.delivery.smtp.wire import ConnectionLost, Wire
@@ -44,7 +44,7 @@ class Handshake:
     def __init__(
         self,
         relay: Relay,
-        readiness: Readiness,
+        selector: BaseSelector,
         *,
         addresses: list[Address],
         timeout_s: float,
@@ -52,7 +52,7 @@ class Handshake:
         """Connect to the first address that accepts. Raises RelayUnavailable if none does."""
         self.features: Features | None = None
         self._relay = relay
-        self._readiness = readiness
+        self._selector = selector
         self._addresses = list(addresses)
         self._timeout_s = timeout_s
         self._parser = ReplyParser()
@@ -102,7 +102,7 @@ class Handshake:
         while self._addresses:
             self._deadline = time.monotonic() + self._timeout_s
             try:
-                self.wire = Wire(self._readiness, self._addresses.pop(0), self)
+                self.wire = Wire(self._selector, self._addresses.pop(0), self)
             except ConnectionLost as failure:
                 error = failure
             else:

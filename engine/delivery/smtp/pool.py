@@ -2,9 +2,9 @@
 
 import time
 from dataclasses import replace
+from selectors import DefaultSelector
 
 from engine.delivery.smtp.handshake import Features, Handshake
-from engine.delivery.smtp.readiness import Readiness
 from engine.delivery.smtp.relay import Address, Limits, Reason, Relay, RelayUnavailable
 from engine.delivery.smtp.session import Session
 from engine.delivery.smtp.wire import ConnectionLost
@@ -23,7 +23,7 @@ class Pool:
 
     def __init__(self, relay: Relay, limits: Limits) -> None:
         self.limits = limits
-        self.readiness = Readiness()
+        self.selector = DefaultSelector()
         self.sessions: list[Session] = []
         self.handshakes: list[Handshake] = []
         self.features = Features()
@@ -60,7 +60,7 @@ class Pool:
         """Start to open one more connection. Raises RelayUnavailable if that fails at once."""
         handshake = Handshake(
             self._relay,
-            self.readiness,
+            self.selector,
             addresses=self._resolve(),
             timeout_s=self.limits.connect_timeout_s,
         )
@@ -183,7 +183,8 @@ class Pool:
         return self._addresses
 
     def _wait_for_handshake(self) -> None:
-        for wire, mask in self.readiness.wait(0.25):
+        for key, mask in self.selector.select(0.25):
+            wire = key.data
             handshake = wire.owner
             try:
                 wire.handle(mask)
@@ -209,7 +210,7 @@ class Pool:
 
     def _discard_readable(self, *, wait_s: float = 0.0) -> None:
         """Discard every connection that the server closed, or sent something on, while no reply was expected."""
-        for wire, _ in self.readiness.wait(wait_s):
+        for key, _ in self.selector.select(wait_s):
             for session in self.sessions[:]:
-                if session.wire is wire:
+                if session.wire is key.data:
                     self.discard(session)

@@ -3,12 +3,11 @@
 import errno
 import socket
 import ssl
+from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 from typing import Protocol
 
-from engine.delivery.smtp.readiness import BROKEN, READ, WRITE, Readiness
 from engine.delivery.smtp.relay import Address
 
-_READABLE = READ | BROKEN
 _CHUNK = 4_096  # replies are short, and each read allocates this size first
 # A TLS record holds 16 KB. Writing one at a time tells exactly which bytes have left.
 _RECORD = 16_384
@@ -37,26 +36,26 @@ class Wire:
     `unsent` is the number of written bytes that the kernel has not taken yet.
     """
 
-    __slots__ = ("_fd", "_is_connecting", "_mask", "_out", "_readiness", "_sock", "_tls", "owner", "unsent")
+    __slots__ = ("_fd", "_is_connecting", "_mask", "_out", "_selector", "_sock", "_tls", "owner", "unsent")
 
-    def __init__(self, readiness: Readiness, address: Address, owner: Owner) -> None:
+    def __init__(self, selector: BaseSelector, address: Address, owner: Owner) -> None:
         """Start to connect; `owner.connected` follows. Raises ConnectionLost if that fails at once."""
         self.owner = owner
         self.unsent = 0
-        self._readiness = readiness
+        self._selector = selector
         self._sock = socket.socket(address[0], socket.SOCK_STREAM)
         self._fd = self._sock.fileno()
         self._out = memoryview(b"")
         self._tls: ssl.SSLSocket | None = None
         self._is_connecting = True
-        self._mask = WRITE
+        self._mask = EVENT_WRITE
         self._sock.setblocking(False)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         record_failure = self._sock.connect_ex(address[1])
         if record_failure not in (0, errno.EINPROGRESS):
             self._sock.close()
             raise ConnectionLost from OSError(record_failure, errno.errorcode.get(record_failure, "cannot connect"))
-        readiness.add(self._fd, WRITE, self)
+        selector.register(self._fd, EVENT_WRITE, self)
 
     @property
     def is_secure(self) -> bool:
@@ -81,7 +80,7 @@ class Wire:
         # Reading comes first, because a server that gives up in mid-body replies before it closes.
         if self._tls is not None:
             self._receive_all()
-        elif mask & _READABLE:
+        elif mask & EVENT_READ:
             try:
                 data = self._sock.recv(_CHUNK)
             except BlockingIOError:
@@ -92,7 +91,7 @@ class Wire:
         if self.unsent and self.is_open:
             self._send()
             if not self.unsent:
-                self._watch(READ)
+                self._watch(EVENT_READ)
                 self.owner.flushed()
 
     def write(self, data: bytes) -> None:
@@ -111,7 +110,7 @@ class Wire:
                 raise ConnectionLost from error
             if sent < len(data):
                 self._set_unsent(memoryview(data)[sent:])
-                self._watch(READ | WRITE)
+                self._watch(EVENT_READ | EVENT_WRITE)
 
     def read_rest(self) -> bytes:
         """Return what the server sent before the connection broke. Never raises."""
@@ -124,12 +123,12 @@ class Wire:
         """Start TLS; `owner.connected` follows, or ConnectionLost from `handle`."""
         self._sock = self._tls = context.wrap_socket(self._sock, server_hostname=host, do_handshake_on_connect=False)
         self._is_connecting = True
-        self._watch(WRITE)
+        self._watch(EVENT_WRITE)
 
     def close(self) -> None:
         """Stop watching and close. Safe to call twice."""
         if self._fd >= 0:
-            self._readiness.remove(self._fd)
+            self._selector.unregister(self._fd)
             self._sock.close()
             self._fd = -1
 
@@ -140,14 +139,14 @@ class Wire:
             if self._tls is not None:
                 self._tls.do_handshake()
         except ssl.SSLWantReadError:
-            self._watch(READ)
+            self._watch(EVENT_READ)
         except ssl.SSLWantWriteError:
-            self._watch(WRITE)
+            self._watch(EVENT_WRITE)
         except OSError as error:
             raise ConnectionLost from error
         else:
             self._is_connecting = False
-            self._watch(READ)
+            self._watch(EVENT_READ)
             self.owner.connected()
 
     def _receive_all(self) -> None:
@@ -158,7 +157,7 @@ class Wire:
             except (BlockingIOError, ssl.SSLWantReadError):
                 return
             except ssl.SSLWantWriteError:
-                self._watch(READ | WRITE)
+                self._watch(EVENT_READ | EVENT_WRITE)
                 return
             except OSError as error:
                 raise ConnectionLost from error
@@ -172,9 +171,9 @@ class Wire:
                 sent = self._sock.send(self._out[:_RECORD] if self._tls is not None else self._out)
                 self._set_unsent(self._out[sent:])
         except (BlockingIOError, ssl.SSLWantWriteError):
-            self._watch(READ | WRITE)
+            self._watch(EVENT_READ | EVENT_WRITE)
         except ssl.SSLWantReadError:
-            self._watch(READ)  # not for WRITE as well, which would be ready all the time
+            self._watch(EVENT_READ)  # not for EVENT_WRITE as well, which would be ready all the time
         except OSError as error:
             raise ConnectionLost from error
 
@@ -184,5 +183,5 @@ class Wire:
 
     def _watch(self, mask: int) -> None:
         if mask != self._mask:
-            self._readiness.change(self._fd, mask)
+            self._selector.modify(self._fd, mask, self)
             self._mask = mask
