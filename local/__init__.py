@@ -1,1 +1,1 @@
-"""The embedded default: everything Cadencia needs, started from wheels, with its state under `var/`."""
+"""The embedded installation: PostgreSQL, Valkey and a mail inbox from wheels, with their state under `var/`."""

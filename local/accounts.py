@@ -1,4 +1,4 @@
-"""The unprivileged account that PostgreSQL, which refuses to run as root, runs as when root starts it."""
+"""The system account of PostgreSQL, which refuses to run as root, when root starts it."""
 
 import logging
 import os
@@ -16,10 +16,10 @@ _log = logging.getLogger(__name__)
 
 
 def for_service(folder: Path) -> pwd.struct_passwd | None:
-    """The account a service on `folder` runs as; None when we are not root: then it runs as ourselves.
+    """Return the account that a service on `folder` runs as, or None if we are not root.
 
-    An existing folder's owner keeps it; else the first of postgres, pgserver, nobody that exists.
-    Nothing is added to the system. Raises Unavailable when it has none of them.
+    An existing folder keeps its owner; otherwise it is the first of postgres, pgserver, nobody that exists. The
+    system is not changed. Raise Unavailable if none of them exists.
     """
     if os.geteuid() != 0:
         return None
@@ -33,17 +33,16 @@ def for_service(folder: Path) -> pwd.struct_passwd | None:
     raise errors.Unavailable(f"no account for PostgreSQL: as root, one of {', '.join(_NAMES)} must exist")
 
 
-def own(folder: Path, account: pwd.struct_passwd) -> None:
-    """Gives the folder and all in it to the account."""
+def change_owner(folder: Path, account: pwd.struct_passwd) -> None:
+    """Give the folder and everything in it to the account."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
 
-def open_way(path: Path, account: pwd.struct_passwd) -> None:
-    """Lets the account pass through the folders above `path`; they stay unreadable to it.
+def allow_traversal(path: Path, account: pwd.struct_passwd) -> None:
+    """Let the account pass through the folders above `path`; they stay unreadable to it.
 
-    Only the search bit is added, only where it is missing (a mode 700 /root becomes 711), and each
-    change is logged as a warning.
+    Only a missing search bit is added (a /root of mode 700 becomes 711), and each change is logged as a warning.
     """
     for folder in path.resolve().parents:
         mode = folder.stat()
@@ -53,8 +52,8 @@ def open_way(path: Path, account: pwd.struct_passwd) -> None:
             _log.warning("folder_opened path=%s: %s may now pass through it", folder, account.pw_name)
 
 
-def open_tree(folder: Path) -> None:
-    """Lets every account read and run what is in `folder`: undoes an install under a tight umask."""
+def make_readable(folder: Path) -> None:
+    """Let every account read and run the files in `folder`, which may be installed under a tight umask."""
     for path in (folder, *folder.rglob("*")):
         mode = path.lstat().st_mode
         if stat.S_ISLNK(mode):

@@ -1,4 +1,4 @@
-"""A server run as a direct child process on a folder of its own: one at a time, none left behind."""
+"""A server as a direct child process on a folder of its own: one at a time, and none left behind."""
 
 import fcntl
 import pwd
@@ -18,12 +18,12 @@ from local import parentage
 _POLL_S = 0.01
 _TAIL_LINES = 8
 
-# What a child sees of the environment: no secret, and the same words and times everywhere.
+# The environment of a child: no secrets, and the same language and time zone everywhere.
 ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}
 
 
 class Identity(TypedDict):
-    """Who a program runs as, in the words of `subprocess`."""
+    """The account of a program, as arguments of `subprocess`."""
 
     user: int | None
     group: int | None
@@ -33,8 +33,8 @@ class Identity(TypedDict):
 class Child:
     """One program on one folder. `<folder>.lock` keeps out a second one, `<folder>.log` takes its output.
 
-    Where Linux allows it, the child is told to end when the thread that started it ends, provided
-    that was the main thread; so a killed parent leaves no server behind.
+    On Linux the kernel ends the child when the thread that started it ends, if that was the main thread. So a killed
+    parent leaves no server behind.
     """
 
     def __init__(self, program: Path, folder: Path) -> None:
@@ -46,17 +46,17 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The process id while it runs, else None."""
+        """Return the process id while the program runs, else None."""
         return self._process.pid if self.is_running() and self._process else None
 
     def is_running(self) -> bool:
-        """Whether the program was started and has not ended."""
+        """Return True if the program was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     def claim(self) -> None:
-        """Takes the folder; ends what a parent that died left running on it. Raises Unavailable when in use."""
+        """Lock the folder, and end processes that a dead parent left in it. Raise Unavailable if it is in use."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = Path(f"{self.folder}.lock").open("ab")  # noqa: SIM115  # held for as long as the server runs
+        lock = Path(f"{self.folder}.lock").open("ab")  # noqa: SIM115  # open for as long as the server runs
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -65,10 +65,10 @@ class Child:
                 f"{self.folder}: in use by another running Cadencia; stop that one first"
             ) from None
         self._lock = lock
-        _end(self._inhabitants())
+        _terminate(self._processes_in_folder())
 
     def start(self, arguments: Sequence[str], *, stdin: bytes = b"", account: pwd.struct_passwd | None = None) -> None:
-        """Starts the program in its folder, as `account` if one is given; claim the folder first."""
+        """Start the program in its folder, as `account` if not None; claim the folder first."""
         with self.log.open("ab") as log:
             self.log.chmod(0o600)
             self._process = subprocess.Popen(
@@ -87,7 +87,10 @@ class Child:
             pipe.write(stdin)
 
     def wait_until(self, ready: Callable[[], bool], *, timeout_s: float = 60.0) -> None:
-        """Returns once `ready` says so. Raises Unavailable, with the log's end, if the program ends or is late."""
+        """Return once `ready` returns True.
+
+        Raise Unavailable, with the end of the log, if the program ends or is late.
+        """
         deadline = time.monotonic() + timeout_s
         while not ready():
             if not self.is_running():
@@ -99,7 +102,7 @@ class Child:
             time.sleep(_POLL_S)
 
     def stop(self, *, timeout_s: float = 30.0) -> None:
-        """Asks the program to end (SIGINT), waits, kills it if it does not. Nothing happens if none runs."""
+        """Send SIGINT, wait, and kill the program if it has not ended. Do nothing if none runs."""
         if self._process is not None and self.is_running():
             self._process.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
@@ -107,28 +110,28 @@ class Child:
         self.kill()
 
     def kill(self) -> None:
-        """SIGKILL to the program and everything of it on the folder; returns when all are gone and reaped."""
+        """Send SIGKILL to the program and its processes in the folder; return when all have ended and are reaped."""
         if self._process is not None:
             if self.is_running():
-                self._process.send_signal(signal.SIGSTOP)  # no new children while they are counted
-            doomed = self._inhabitants()
-            for process in doomed:
+                self._process.send_signal(signal.SIGSTOP)  # so that it starts no children while they are listed
+            processes = self._processes_in_folder()
+            for process in processes:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
             self._process.kill()
             self._process.wait()
-            _await_end(doomed)
+            _wait_for_end(processes)
             self._process = None
         self.release()
 
     def release(self) -> None:
-        """Gives the folder back; for a start that failed before the program ran."""
+        """Unlock the folder; for a start that failed before the program ran."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
-    def _inhabitants(self) -> list[psutil.Process]:
-        # Both servers work inside their data folder, and so do their children, orphaned or not.
+    def _processes_in_folder(self) -> list[psutil.Process]:
+        # The working directory of both servers is their data folder; their children inherit it, orphaned or not.
         folder = str(self.folder)
         return [
             process
@@ -142,32 +145,32 @@ class Child:
 
 
 def as_account(account: pwd.struct_passwd | None) -> Identity:
-    """The arguments that make `subprocess` run a program as this account; None stands for our own."""
+    """Return the arguments that make `subprocess` run a program as this account; None means our own."""
     if account is None:
         return {"user": None, "group": None, "extra_groups": None}
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": ()}
 
 
-def _end(processes: list[psutil.Process]) -> None:
+def _terminate(processes: list[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGINT)
-    for process in _await_end(processes):
+    for process in _wait_for_end(processes):
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    _await_end(processes)
+    _wait_for_end(processes)
 
 
-def _await_end(processes: list[psutil.Process], *, timeout_s: float = 10.0) -> list[psutil.Process]:
-    # Waits for processes that are not our children, and returns those still there at the end. A zombie
-    # holds nothing any more: whoever inherited it may take a second to collect it.
+def _wait_for_end(processes: list[psutil.Process], *, timeout_s: float = 10.0) -> list[psutil.Process]:
+    # For processes that are not our children; returns those that still run at the end. A zombie has released
+    # everything; its new parent may take a second to reap it.
     deadline = time.monotonic() + timeout_s
-    while (left := [process for process in processes if _lives(process)]) and time.monotonic() < deadline:
+    while (left := [process for process in processes if _is_alive(process)]) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
     return left
 
 
-def _lives(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     return False

@@ -1,4 +1,4 @@
-"""The files that docker-compose.yml takes its secrets from: made at random, never replaced."""
+"""Create the secret files of docker-compose.yml, at random; existing files are not replaced."""
 
 import argparse
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ examples:
   python -m local.container_secrets secrets
   python -m local.container_secrets secrets --smtp-url 'smtp://user:password@relay.example:587?starttls=required'
 
-Keep a copy of the folder apart from the backups of the database: neither is of use without the other.
+Keep a copy of the folder apart from the backups of the database: neither is useful without the other.
 """
-_INBOX = "smtp://mail:2525?starttls=off"  # the service of the dev profile, on a network of this host alone
+_INBOX = "smtp://mail:2525?starttls=off"  # the service of the dev profile, on a private network of this host
 
 
 def write(folder: Path, *, smtp_url: str = _INBOX) -> list[str]:
-    """Write each secret that `folder` lacks to a file of its own; returns the names of those written.
+    """Write each secret that `folder` lacks to its own file; return the names of the new files.
 
-    The folder is its owner's alone. The files in it are readable to all, since the user inside a container, who is
-    nobody on the host, reads them through a mount.
+    Only the owner may enter the folder. The files in it are readable by all, because the user inside a container, which
+    is an unknown user on the host, reads them through a mount.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
@@ -28,24 +28,24 @@ def write(folder: Path, *, smtp_url: str = _INBOX) -> list[str]:
 
 
 def _values(folder: Path, smtp_url: str) -> dict[str, str]:
-    made = secrets.fresh()
-    postgres = _kept(folder / "postgres_password") or made["POSTGRES_PASSWORD"]
-    redis = _kept(folder / "redis_password") or made["VALKEY_PASSWORD"]
+    new = secrets.fresh()
+    postgres = _existing(folder / "postgres_password") or new["POSTGRES_PASSWORD"]
+    redis = _existing(folder / "redis_password") or new["VALKEY_PASSWORD"]
     return {
         "postgres_password": postgres,
         "database_url": f"postgresql://cadencia:{postgres}@db:5432/cadencia",
         "redis_password": redis,
         "broker_url": f"redis://:{redis}@redis:6379/0",
         "smtp_url": smtp_url,
-        "jwt_secret_key": made["JWT_SECRET_KEY"],
-        "fernet_keys": made["FERNET_KEYS"],
-        "index_key": made["INDEX_KEY"],
-        "tracking_keys": made["TRACKING_KEYS"],
-        "flower_password": made["FLOWER_PASSWORD"],
+        "jwt_secret_key": new["JWT_SECRET_KEY"],
+        "fernet_keys": new["FERNET_KEYS"],
+        "index_key": new["INDEX_KEY"],
+        "tracking_keys": new["TRACKING_KEYS"],
+        "flower_password": new["FLOWER_PASSWORD"],
     }
 
 
-def _kept(path: Path) -> str | None:
+def _existing(path: Path) -> str | None:
     return path.read_text(encoding="utf-8").strip() if path.exists() else None
 
 
@@ -60,7 +60,7 @@ def _write(path: Path, value: str) -> bool:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m local.container_secrets",
         description=__doc__,
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     written = write(options.folder, smtp_url=options.smtp_url)
-    print(f"written: {', '.join(written) or 'nothing, all were there'}")
+    print(f"written: {', '.join(written) or 'nothing, all exist'}")
 
 
 if __name__ == "__main__":

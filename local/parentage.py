@@ -1,4 +1,4 @@
-"""Children that end with the process that started them, however it ends."""
+"""Child processes that end when their parent ends, even if it is killed."""
 
 import ctypes
 import signal
@@ -10,9 +10,9 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def end_with_parent(by: signal.Signals) -> Callable[[], object] | None:
-    """What `preexec_fn` does so that the child gets `by` when its parent ends; None where that cannot be had.
+    """Return a `preexec_fn` that makes the kernel send `by` to the child when its parent ends; None if unsupported.
 
-    The kernel sends it when the starting *thread* ends: only the main one lives long enough. Linux only.
+    The kernel sends it when the *thread* that started the child ends, so only the main thread may start it. Linux only.
     """
     if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
         return None

@@ -1,4 +1,4 @@
-"""Which TCP ports on this machine can be taken."""
+"""Free TCP ports on this machine."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ HOST = "127.0.0.1"
 
 
 def free() -> int:
-    """A port nobody listens on now, picked by the system. Take it soon: nothing reserves it."""
+    """Return a port that nobody listens on, picked by the system. Use it soon: nothing reserves it."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -20,9 +20,9 @@ def free() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of 127.0.0.1 now."""
+    """Return True if a server could listen on this port of 127.0.0.1 now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do: a port whose last connections are still in TIME_WAIT counts as free.
+        # As servers do: a port whose last connections are in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -33,26 +33,26 @@ def is_free(port: int) -> bool:
 
 @cache
 def reserve(port: int) -> bool:
-    """Whether no other installation of this user has chosen this port; it is ours until this process ends.
+    """Reserve the port until this process ends; return False if another process of this user reserved it.
 
-    Between the choice and the server's start a port looks free, and granian listens with SO_REUSEPORT: without this,
-    two installations started together would share a port, and each would answer the other's requests.
+    Between the choice and the server's start a port looks free, and granian listens with SO_REUSEPORT. Without this,
+    two installations started together would share a port, and each would answer requests to the other.
     """
     folder = Path(tempfile.gettempdir()) / f"cadencia-ports-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    held = os.open(folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        os.close(held)
+        os.close(lock)
         return False
     return True
 
 
 def choose(name: str, preferred: int, *, attempts: int = 100) -> int:
-    """The preferred port, or the next free one above it with a line on standard error saying so.
+    """Return the preferred port, or the next free one above it and say so on standard error.
 
-    Raises OSError when none of the `attempts` ports from `preferred` on is free.
+    Raise OSError if none of the `attempts` ports from `preferred` on is free.
     """
     for port in range(preferred, min(preferred + attempts, 65_536)):
         if is_free(port) and reserve(port):

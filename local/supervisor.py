@@ -1,4 +1,4 @@
-"""Supervised processes: started from a command, their output prefixed by name, started again when they die."""
+"""A supervisor of processes: starts them from commands, prefixes their output, restarts them when they end."""
 
 import os
 import signal
@@ -23,50 +23,50 @@ _SYSTEM = "cadencia"
 
 
 @dataclass
-class _Member:
-    """One process: what it is started with, and how it has fared."""
+class _Supervised:
+    """One process: its command, and the state of its restarts."""
 
     name: str
     command: str
     colour: str | None
     child: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
-    start_again_at: float = 0.0
+    restart_at: float = 0.0
     pause_s: float = field(default=_FIRST_PAUSE_S)
 
 
-class Crew:
-    """The processes of an installation. To be used from the main thread: on Linux they end when it does."""
+class Supervisor:
+    """The processes of an installation. Use it from the main thread: on Linux they end when that does."""
 
     def __init__(self, environment: Mapping[str, str], *, log: Path | None = None) -> None:
-        """Their output goes to `log`, or to the terminal."""
+        """Write the output of the processes to `log`, or to the terminal."""
         self._environment = dict(environment)
         self._printer = Printer(log.open("a", encoding="utf-8") if log else sys.stdout, width=len(_SYSTEM))
         self._colours = get_colours()
-        self._members: list[_Member] = []
+        self._processes: list[_Supervised] = []
 
     def start(self, name: str, command: str) -> None:
-        """Start a process by a line of shell, such as one of the Procfile."""
-        member = _Member(name, command, next(self._colours))
+        """Start a process from a shell command, such as one of the Procfile."""
+        process = _Supervised(name, command, next(self._colours))
         self._printer.width = max(self._printer.width, len(name))
-        self._members.append(member)
-        self._launch(member)
+        self._processes.append(process)
+        self._launch(process)
 
-    def mend(self) -> None:
-        """Start again what has died and has had its pause: half a second, doubled each time, at most 20 s."""
-        for member in self._members:
-            if member.child is None and time.monotonic() >= member.start_again_at:
-                self._launch(member)
-            elif member.child is not None and (status := member.child.poll()) is not None:
-                self._note_death(member, status)
+    def restart_ended(self) -> None:
+        """Start ended processes again after a pause: half a second, doubled each time, at most 20 s."""
+        for process in self._processes:
+            if process.child is None and time.monotonic() >= process.restart_at:
+                self._launch(process)
+            elif process.child is not None and (status := process.child.poll()) is not None:
+                self._schedule_restart(process, status)
 
-    def is_well(self) -> bool:
-        """Whether every process runs."""
-        return all(member.child is not None and member.child.poll() is None for member in self._members)
+    def are_all_running(self) -> bool:
+        """Return True if every process runs."""
+        return all(process.child is not None and process.child.poll() is None for process in self._processes)
 
     def stop(self, *, within_s: float = 12.0) -> None:
-        """SIGTERM to all; SIGKILL to whole process groups that are still there after `within_s` seconds."""
-        children = [member.child for member in self._members if member.child is not None]
+        """Send SIGTERM to all, and SIGKILL to the process groups that still run after `within_s` seconds."""
+        children = [process.child for process in self._processes if process.child is not None]
         for child in children:
             with suppress(ProcessLookupError):
                 child.send_signal(signal.SIGTERM)
@@ -75,17 +75,17 @@ class Crew:
             with suppress(subprocess.TimeoutExpired):
                 child.wait(max(0.0, deadline - time.monotonic()))
             with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)  # its own children too, should it have left any
+                os.killpg(child.pid, signal.SIGKILL)  # and its children, if it left any
             child.wait()
-        self._members.clear()
+        self._processes.clear()
 
-    def say(self, words: str) -> None:
-        """A line of our own among theirs."""
-        self._print(_SYSTEM, None, words.encode())
+    def say(self, text: str) -> None:
+        """Print a line of our own between theirs."""
+        self._print(_SYSTEM, None, text.encode())
 
-    def _launch(self, member: _Member) -> None:
-        member.child = subprocess.Popen(
-            ["/bin/sh", "-c", f"exec {member.command}"],
+    def _launch(self, process: _Supervised) -> None:
+        process.child = subprocess.Popen(
+            ["/bin/sh", "-c", f"exec {process.command}"],
             cwd=ROOT,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -94,24 +94,24 @@ class Crew:
             start_new_session=True,
             preexec_fn=parentage.end_with_parent(signal.SIGTERM),
         )
-        member.started_at = time.monotonic()
-        threading.Thread(target=self._relay, args=[member, member.child], daemon=True).start()
+        process.started_at = time.monotonic()
+        threading.Thread(target=self._copy_output, args=[process, process.child], daemon=True).start()
 
-    def _note_death(self, member: _Member, status: int) -> None:
-        if time.monotonic() - member.started_at > _STEADY_S:
-            member.pause_s = _FIRST_PAUSE_S
-        self.say(f"{member.name} ended with status {status}; starting it again in {member.pause_s:g} s")
-        assert member.child is not None  # noqa: S101  # it has just died
+    def _schedule_restart(self, process: _Supervised, status: int) -> None:
+        if time.monotonic() - process.started_at > _STEADY_S:
+            process.pause_s = _FIRST_PAUSE_S
+        self.say(f"{process.name} ended with status {status}; starting it again in {process.pause_s:g} s")
+        assert process.child is not None  # noqa: S101  # it has just ended
         with suppress(ProcessLookupError):
-            os.killpg(member.child.pid, signal.SIGTERM)  # forked children of a worker whose parent was killed
-        member.child, member.start_again_at = None, time.monotonic() + member.pause_s
-        member.pause_s = min(2 * member.pause_s, _LONGEST_PAUSE_S)
+            os.killpg(process.child.pid, signal.SIGTERM)  # forked children of a worker that was killed
+        process.child, process.restart_at = None, time.monotonic() + process.pause_s
+        process.pause_s = min(2 * process.pause_s, _LONGEST_PAUSE_S)
 
-    def _relay(self, member: _Member, child: subprocess.Popen[bytes]) -> None:
+    def _copy_output(self, process: _Supervised, child: subprocess.Popen[bytes]) -> None:
         assert child.stdout is not None  # noqa: S101  # it is a pipe
         with child.stdout as lines:
             for line in lines:
-                self._print(member.name, member.colour, line)
+                self._print(process.name, process.colour, line)
 
     def _print(self, name: str, colour: str | None, line: bytes) -> None:
         now = datetime.now().astimezone()

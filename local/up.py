@@ -1,4 +1,4 @@
-"""Run everything on this machine until Ctrl-C: `make up`."""
+"""Run a whole installation on this machine until Ctrl-C: `make up`."""
 
 import argparse
 import json
@@ -19,7 +19,7 @@ from cli import running
 from engine import logs
 from engine.access import accounts, bearer_tokens
 from local.stack import ROOT, Stack
-from local.supervisor import Crew
+from local.supervisor import Supervisor
 from models.session import transaction
 
 ACCOUNT = "local"
@@ -29,12 +29,12 @@ _UP_WITHIN_S = 60.0
 _EXAMPLES = """\
 examples:
   python -m local.up                    everything, with its state in var/
-  python -m local.up --state /tmp/try   another installation beside it
+  python -m local.up --state /tmp/try   a second installation
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m local.up",
         description=__doc__,
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--state", type=Path, default=ROOT / "var", metavar="DIR", help="keep everything here (default var/)"
+        "--state", type=Path, default=ROOT / "var", metavar="DIR", help="keep all state here (default var/)"
     )
     options = parser.parse_args(arguments)
     try:
@@ -52,60 +52,60 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(state: Path) -> None:
-    ended = threading.Event()
+    stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda *_: stopping.set())
     with Stack(state, database="cadencia") as stack:
         logs.install(settings.current().log_file, settings.current().log_level)
         token = issue_token(stack)
         with running.published(stack.state, _environment(stack, token), version=settings.VERSION):
-            _serve(stack, token, ended)
+            _serve(stack, token, stopping)
 
 
-def _serve(stack: Stack, token: str, ended: threading.Event) -> None:
-    """Run the processes of the Procfile until the end is asked for."""
-    crew = Crew(stack.environment | {"FLOWER_BASIC_AUTH": f"flower:{stack.environment['FLOWER_PASSWORD']}"})
+def _serve(stack: Stack, token: str, stopping: threading.Event) -> None:
+    """Run the processes of the Procfile until SIGINT or SIGTERM."""
+    supervisor = Supervisor(stack.environment | {"FLOWER_BASIC_AUTH": f"flower:{stack.environment['FLOWER_PASSWORD']}"})
     try:
         for name, process in parse_procfile((ROOT / "Procfile").read_text()).processes.items():
-            crew.start(name, process)
-        if _answers(stack, crew, ended):
+            supervisor.start(name, process)
+        if _answers(stack, supervisor, stopping):
             print(_welcome(stack, token), flush=True)
-        _watch(stack, crew, ended)
+        _watch(stack, supervisor, stopping)
     finally:
         print("stopping …", flush=True)
-        crew.stop()
+        supervisor.stop()
 
 
-def _watch(stack: Stack, crew: Crew, ended: threading.Event) -> None:
-    """Bring back what dies, until the end is asked for."""
-    while not ended.wait(_TICK_S):
-        _mend(stack, crew)
+def _watch(stack: Stack, supervisor: Supervisor, stopping: threading.Event) -> None:
+    """Restart what ends, until SIGINT or SIGTERM."""
+    while not stopping.wait(_TICK_S):
+        _restart_ended(stack, supervisor)
 
 
-def _mend(stack: Stack, crew: Crew) -> None:
-    for name in stack.mend():
-        crew.say(f"{name} had died and was started again")
-    crew.mend()
+def _restart_ended(stack: Stack, supervisor: Supervisor) -> None:
+    for name in stack.restart_ended():
+        supervisor.say(f"{name} ended and was started again")
+    supervisor.restart_ended()
 
 
-def _answers(stack: Stack, crew: Crew, ended: threading.Event) -> bool:
-    """Wait until the web server does, and say so when that takes long; False when the end was asked for."""
+def _answers(stack: Stack, supervisor: Supervisor, stopping: threading.Event) -> bool:
+    """Wait until the web server answers, and report a long wait; return False on SIGINT or SIGTERM."""
     ready = f"{stack.environment['PUBLIC_URL']}/readyz"
-    patience = time.monotonic() + _UP_WITHIN_S
-    while not ended.wait(0.1):
-        _mend(stack, crew)
+    report_at = time.monotonic() + _UP_WITHIN_S
+    while not stopping.wait(0.1):
+        _restart_ended(stack, supervisor)
         try:
             with urllib.request.urlopen(ready, timeout=2):  # noqa: S310  # our own server
                 return True
         except (urllib.error.URLError, OSError):
-            if time.monotonic() > patience:
-                crew.say(f"{ready} does not answer yet; the lines of web above tell why")
-                patience = time.monotonic() + _UP_WITHIN_S
+            if time.monotonic() > report_at:
+                supervisor.say(f"{ready} does not answer yet; see the lines of web above")
+                report_at = time.monotonic() + _UP_WITHIN_S
     return False
 
 
 def issue_token(stack: Stack) -> str:
-    """A fresh token of the local account, which is made on first use."""
+    """Return a new token of the local account, which is created on first use."""
     password = stack.environment["LOCAL_PASSWORD"]
     with transaction() as session:
         known = {profile.name: profile for profile in accounts.listing(session)}
@@ -119,10 +119,10 @@ def issue_token(stack: Stack) -> str:
 
 def _environment(stack: Stack, token: str) -> dict[str, str]:
     """Return the environment for commands and other programs: all settings, the address of flower, and a token."""
-    known = stack.environment
-    values = {name: value for name, value in known.items() if name.lower() in settings.Settings.model_fields}
+    everything = stack.environment
+    values = {name: value for name, value in everything.items() if name.lower() in settings.Settings.model_fields}
     values["LOG_FILE"] = str(settings.current().log_file.resolve())
-    return values | {"FLOWER_URL": _flower(known, with_password=True), "TOKEN": token}
+    return values | {"FLOWER_URL": _flower(everything, with_password=True), "TOKEN": token}
 
 
 def _flower(environment: Mapping[str, str], *, with_password: bool) -> str:
@@ -131,28 +131,28 @@ def _flower(environment: Mapping[str, str], *, with_password: bool) -> str:
 
 
 def _welcome(stack: Stack, token: str) -> str:
-    known = stack.environment
-    order = {
+    values = stack.environment
+    request = {
         "to": "prospecto@empresa.example",
         "template": "email_1_roi",
         "variables": {"nombre": "Juan Pérez", "industria": "Marketing", "link_calendly": "https://cal.example/juan"},
     }
     return f"""
-Cadencia is up. Ctrl-C stops all of it.
+Cadencia is up. Ctrl-C stops everything.
 
-  API           {known["PUBLIC_URL"]}/api/v1   (documentation: {known["PUBLIC_URL"]}/docs)
-  inbox         http://127.0.0.1:{known["INBOX_PORT"]}   every mail that is sent
-  queues        {_flower(known, with_password=False)}   user flower, password {known["FLOWER_PASSWORD"]}
-  account       {ACCOUNT}, password {known["LOCAL_PASSWORD"]}
+  API           {values["PUBLIC_URL"]}/api/v1   (documentation: {values["PUBLIC_URL"]}/docs)
+  inbox         http://127.0.0.1:{values["INBOX_PORT"]}   every e-mail that is sent
+  queues        {_flower(values, with_password=False)}   user flower, password {values["FLOWER_PASSWORD"]}
+  account       {ACCOUNT}, password {values["LOCAL_PASSWORD"]}
   for programs  {stack.state / running.FILE_NAME}
   commands      ./cadencia --help
   token         {token}
 
 Try it:
 
-  curl -X POST {known["PUBLIC_URL"]}/api/v1/emails/send \\
+  curl -X POST {values["PUBLIC_URL"]}/api/v1/emails/send \\
     -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' \\
-    -d '{json.dumps(order, ensure_ascii=False)}'
+    -d '{json.dumps(request, ensure_ascii=False)}'
 """
 
 

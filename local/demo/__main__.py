@@ -1,4 +1,4 @@
-"""The whole job on this machine: a campaign to simulated people, one day in a second, then a checked ledger."""
+"""Run a campaign to simulated people on this machine, one day per second, and audit the ledger at its end."""
 
 import argparse
 import json
@@ -31,7 +31,7 @@ from local.mail.inbox import Inbox
 from local.mail.mailstore import Mailstore
 from local.mail.receiver import DEMO_RULES, Replies
 from local.stack import REPLY_TO, ROOT, Stack
-from local.supervisor import Crew
+from local.supervisor import Supervisor
 from local.up import issue_token
 from models.session import transaction
 
@@ -52,8 +52,8 @@ _WITHIN_S = 180.0
 
 _EXAMPLES = """\
 examples:
-  python -m local.demo                          320 invented contacts
-  python -m local.demo --contacts leads.csv     your own file; everything stays on this machine
+  python -m local.demo                          320 fictional contacts
+  python -m local.demo --contacts leads.csv     your own file; nothing leaves this machine
 """
 
 _OPEN = text("SELECT count(*) FROM enrollments WHERE state IN ('active', 'waiting')")
@@ -61,7 +61,7 @@ _PENDING = text("SELECT count(*) FROM events WHERE applied_at IS NULL")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line; the exit status is 0 only when everything adds up."""
+    """Run the command line; the exit status is 0 only if the audit finds nothing."""
     parser = argparse.ArgumentParser(
         prog="python -m local.demo",
         description=__doc__,
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--state", type=Path, default=ROOT / "var" / "demo", metavar="DIR", help="keep state here")
     options = parser.parse_args(arguments)
     if not options.contacts.is_file():
-        parser.error(f"--contacts: there is no file {options.contacts}; give a CSV with a column `email`")
+        parser.error(f"--contacts: there is no file {options.contacts}; name a CSV file with a column `email`")
     try:
         sys.exit(_run(options.contacts, options.state))
     except errors.Unavailable as error:
@@ -88,10 +88,10 @@ class _StoppedError(Exception):
 
 
 def _run(contacts: Path, state: Path) -> int:
-    ended = threading.Event()  # not an exception, which may arrive where it is swallowed
+    stopping = threading.Event()  # not an exception, which could be raised where it is suppressed
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    squeezed = {
+        signal.signal(number, lambda *_: stopping.set())
+    overrides = {
         "CLOCK_RATE": str(DAY_S),
         "CLOCK_EPOCH": datetime.now(UTC).isoformat(),
         "TICK_S": "0.2",
@@ -100,50 +100,50 @@ def _run(contacts: Path, state: Path) -> int:
     }
     progress = Progress()
     progress.say("starting PostgreSQL and Valkey …")
-    with Stack(state, database="cadencia_demo", overrides=squeezed, fresh=True, usual_ports=False) as stack:
-        # Only now is the folder ours: another demo may have been running on it.
-        for left in ("inbox", "recorders", "spool"):
-            shutil.rmtree(state / left, ignore_errors=True)
+    with Stack(state, database="cadencia_demo", overrides=overrides, fresh=True, usual_ports=False) as stack:
+        # Only now does the folder belong to us: another demo may have been using it.
+        for folder in ("inbox", "recorders", "spool"):
+            shutil.rmtree(state / folder, ignore_errors=True)
         store = Mailstore(state / "inbox")
         ports = int(stack.environment["SMTP_PORT"]), int(stack.environment["INBOX_PORT"])
         answers = Replies(REPLY_TO, replies.record)
         with Inbox(store, ports=ports, rules=DEMO_RULES, replies=answers):
-            return _Demonstration(stack, store, progress, ended).run(contacts)
+            return _Demonstration(stack, store, progress, stopping).run(contacts)
 
 
 class _Demonstration:
-    def __init__(self, stack: Stack, store: Mailstore, progress: Progress, ended: threading.Event) -> None:
+    def __init__(self, stack: Stack, store: Mailstore, progress: Progress, stopping: threading.Event) -> None:
         self._stack = stack
         self._store = store
         self._progress = progress
-        self._ended = ended
+        self._stopping = stopping
         self._url = stack.environment["PUBLIC_URL"]
         self._recipients = Recipients(store, smtp_port=int(stack.environment["SMTP_PORT"]), api=self._url)
         self._token = ""
 
     def run(self, contacts: Path) -> int:
-        """The exit status."""
+        """Run the demo; return the exit status."""
         self._progress.say("starting the web server, the workers and beat …")
-        crew = Crew(self._stack.environment, log=self._stack.state / "processes.log")
+        supervisor = Supervisor(self._stack.environment, log=self._stack.state / "processes.log")
         try:
             for name, command in parse_procfile((ROOT / "Procfile").read_text()).processes.items():
                 if name in _PROCESSES:
-                    crew.start(name, command)
+                    supervisor.start(name, command)
             self._token = issue_token(self._stack)
-            self._await_web(crew)
+            self._wait_for_web(supervisor)
             campaign_id = self._launch(contacts)
-            self._live(crew)
+            self._run_to_the_end(supervisor)
         finally:
-            crew.stop()
-        return self._tell(campaign_id)
+            supervisor.stop()
+        return self._report(campaign_id)
 
-    def _await_web(self, crew: Crew) -> None:
+    def _wait_for_web(self, supervisor: Supervisor) -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
-                self._knock()
+                self._ping()
             except OSError:
-                if not crew.is_well():
+                if not supervisor.are_all_running():
                     break
                 self._pause(0.1)
             else:
@@ -151,7 +151,7 @@ class _Demonstration:
         raise errors.Unavailable(f"a process did not start; read {self._stack.state / 'processes.log'}")
 
     def _launch(self, contacts: Path) -> UUID:
-        """Import and launch over HTTP, as a user's program would."""
+        """Import the contacts and launch the campaign over HTTP, as a user's program would."""
         report = self._post("/contacts/import", contacts.read_bytes(), "text/csv")
         self._progress.say(
             f"{report['created']} contacts imported from {contacts.name}, {len(report['faults'])} lines refused"
@@ -160,74 +160,74 @@ class _Demonstration:
             self._progress.say(f"  line {fault['line']}: {fault['field']}: {fault['message']}")
         campaign = self._post("/campaigns", json.dumps(_CAMPAIGN).encode())
         self._post(f"/campaigns/{campaign['id']}/launch", b"{}")
-        self._progress.say("launched: three mails, three and four days apart; one day passes in a second")
+        self._progress.say("launched: three e-mails, three and four days apart; one day passes in a second")
         return UUID(campaign["id"])
 
-    def _live(self, crew: Crew) -> None:
-        """Let people read and react until every sequence has ended and every event is applied."""
+    def _run_to_the_end(self, supervisor: Supervisor) -> None:
+        """Let the people read and react until every sequence has ended and every event is applied."""
         with transaction() as session:
             enrolled = session.scalar(_OPEN) or 0
         deadline = time.monotonic() + _WITHIN_S
         with self._progress.bars(enrolled) as bars:
             while True:
                 read = self._recipients.read()
-                kept = self._is_anything_spooled()  # asked first: what is spooled becomes an event
+                is_spooled = self._is_anything_spooled()  # before the query: a spooled hit becomes an event
                 with transaction() as session:
-                    still, pending = session.scalar(_OPEN) or 0, session.scalar(_PENDING) or 0
-                bars.show(ended=enrolled - still, mails=self._recipients.mails, deeds=self._recipients.counts)
-                if not (read or kept or still or pending) and self._store.last == self._recipients.mails:
+                    unfinished, pending = session.scalar(_OPEN) or 0, session.scalar(_PENDING) or 0
+                bars.show(ended=enrolled - unfinished, emails=self._recipients.emails, actions=self._recipients.counts)
+                if not (read or is_spooled or unfinished or pending) and self._store.last == self._recipients.emails:
                     return
                 if time.monotonic() > deadline:
                     raise errors.Unavailable(
-                        f"after {_WITHIN_S:.0f} s {still} sequences and {pending} events are still open; "
+                        f"after {_WITHIN_S:.0f} s {unfinished} sequences and {pending} events are still open; "
                         f"read {self._stack.state / 'processes.log'}"
                     )
-                crew.mend()
+                supervisor.restart_ended()
                 self._pause(0 if read else 0.1)
 
     def _is_anything_spooled(self) -> bool:
-        """Whether the web server still has hits to take in; any request makes it look for what a dead one left."""
+        """Return True if the web server has hits to store; a request makes it look for files of ended processes."""
         if not spool.paths(Path(self._stack.environment["SPOOL_DIR"])):
             return False
         with suppress(OSError):
-            self._knock()
+            self._ping()
         return True
 
-    def _knock(self) -> None:
-        urllib.request.urlopen(f"{self._url}/healthz", timeout=2).close()  # noqa: S310  # our own server  # our own server
+    def _ping(self) -> None:
+        urllib.request.urlopen(f"{self._url}/healthz", timeout=2).close()  # noqa: S310  # our own server
 
     def _pause(self, pause_s: float) -> None:
-        if self._ended.wait(pause_s):
+        if self._stopping.wait(pause_s):
             raise _StoppedError
 
-    def _tell(self, campaign_id: UUID) -> int:
+    def _report(self, campaign_id: UUID) -> int:
         with transaction() as session:
             show_funnel(self._progress, counting.of(session, campaign_id), _examples(session))
         with transaction() as session:
-            found = reconcile.findings(session, self._store, self._recipients.deeds)
-        show_findings(self._progress, found, mails=self._store.last, state=self._stack.state)
-        return 1 if found else 0
+            findings = reconcile.findings(session, self._store, self._recipients.actions)
+        show_findings(self._progress, findings, emails=self._store.last, state=self._stack.state)
+        return 1 if findings else 0
 
     def _post(self, path: str, body: bytes, kind: str = "application/json") -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
-        request = urllib.request.Request(f"{self._url}/api/v1{path}", body, headers)  # noqa: S310  # our own server  # our own server
+        request = urllib.request.Request(f"{self._url}/api/v1{path}", body, headers)  # noqa: S310  # our own server
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310  # our own server
                 return dict(json.load(answer))
         except urllib.error.HTTPError as refusal:
-            told = json.load(refusal)
-            raise errors.Unavailable(f"{path}: {told.get('detail')} {told.get('errors') or ''}") from None
+            problem = json.load(refusal)
+            raise errors.Unavailable(f"{path}: {problem.get('detail')} {problem.get('errors') or ''}") from None
 
 
 def _examples(session: Any) -> dict[str, list[str]]:
-    """For each reason to stop, what can be told of two contacts, without their addresses."""
-    told: dict[str, list[str]] = {}
+    """Return the explanations of two contacts per stop reason, without their addresses."""
+    explanations: dict[str, list[str]] = {}
     rows = session.execute(text("SELECT contact_id, stop_reason FROM enrollments WHERE state = 'stopped'"))
     for contact_id, reason in rows.all():
-        if len(told.setdefault(reason, [])) < 2:
+        if len(explanations.setdefault(reason, [])) < 2:
             (journey,) = explain.why(session, contact_id, now=clock.now())
-            told[reason].append(f"contact {contact_id}: {journey.sentence}")
-    return told
+            explanations[reason].append(f"contact {contact_id}: {journey.sentence}")
+    return explanations
 
 
 if __name__ == "__main__":

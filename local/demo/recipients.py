@@ -1,4 +1,4 @@
-"""Simulated recipients: they read the mails of an inbox, follow the links they find in them, and answer."""
+"""Simulated recipients: they read the e-mails of an inbox, follow their links, and reply."""
 
 import email
 import json
@@ -21,13 +21,13 @@ _BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Geck
 _LINK = re.compile(r"<a\b[^>]*?href=\"([^\"]+)\"")
 _IMAGE = re.compile(r"<img\b[^>]*?src=\"([^\"]+)\"")
 
-# How likely one mail is to make a person do something. The last words are of those who opened it.
+# The probability of each action per e-mail. Only those who opened it answer.
 OPENS, CLICKS, CONVERTS = 0.55, 0.35, 0.25
-LAST_WORDS = {"replied": 0.05, "auto_replied": 0.02, "one_click": 0.025, "button": 0.025}
+ANSWERS = {"replied": 0.05, "auto_replied": 0.02, "one_click": 0.025, "button": 0.025}
 
 
 class Recipients:
-    """All people behind an inbox. What each does depends on its address and the seed alone."""
+    """All people behind an inbox. The actions of each depend only on its address and the seed."""
 
     def __init__(self, store: Mailstore, *, smtp_port: int, api: str, seed: int = 7) -> None:
         self._store = store
@@ -35,28 +35,28 @@ class Recipients:
         self._api = api
         self._seed = seed
         self._seen = 0
-        self.mails = 0
-        self.deeds: dict[str, set[str]] = defaultdict(set)  # by Message-ID
+        self.emails = 0
+        self.actions: dict[str, set[str]] = defaultdict(set)  # by Message-ID
         self.counts: Counter[str] = Counter()
 
     def read(self) -> int:
-        """Let everybody read what has arrived since the last time; returns how many mails that was."""
+        """Let everybody read what has arrived since the last call; return the number of e-mails."""
         read = 0
-        for mail in self._store.since(self._seen):
-            self._seen, read = mail.number, read + 1
-            self._open(mail)
-        self.mails += read
+        for stored in self._store.since(self._seen):
+            self._seen, read = stored.number, read + 1
+            self._open(stored)
+        self.emails += read
         return read
 
-    def _open(self, mail: Stored) -> None:
-        message = email.message_from_bytes(mail.raw, policy=policy.default)
-        chance = random.Random(f"{self._seed} {mail.recipients[0].casefold()} {message['Subject']}")
-        for deed in self._deeds(message, mail, chance):
-            self.deeds[str(message["Message-ID"])].add(deed)
-            self.counts[deed] += 1
+    def _open(self, stored: Stored) -> None:
+        message = email.message_from_bytes(stored.raw, policy=policy.default)
+        chance = random.Random(f"{self._seed} {stored.recipients[0].casefold()} {message['Subject']}")
+        for action in self._act(message, stored, chance):
+            self.actions[str(message["Message-ID"])].add(action)
+            self.counts[action] += 1
 
-    def _deeds(self, message: EmailMessage, mail: Stored, chance: random.Random) -> Iterator[str]:
-        """What one person does with one mail, done as it is told."""
+    def _act(self, message: EmailMessage, stored: Stored, chance: random.Random) -> Iterator[str]:
+        """Yield the actions of one person on one e-mail, each once it is done."""
         if chance.random() > OPENS:
             return
         html = _html(message)
@@ -69,16 +69,16 @@ class Recipients:
                 self._convert(message)
                 yield "converted"
                 return
-        word = chance.choices([*LAST_WORDS, ""], [*LAST_WORDS.values(), 1 - sum(LAST_WORDS.values())])[0]
-        if word in ("replied", "auto_replied"):
-            self._answer(message, mail.recipients[0], automatic=word == "auto_replied")
-        elif word:
-            _unsubscribe(message, html, one_click=word == "one_click")
-        if word:
-            yield "unsubscribed" if word in ("one_click", "button") else word
+        answer_kind = chance.choices([*ANSWERS, ""], [*ANSWERS.values(), 1 - sum(ANSWERS.values())])[0]
+        if answer_kind in ("replied", "auto_replied"):
+            self._answer(message, stored.recipients[0], automatic=answer_kind == "auto_replied")
+        elif answer_kind:
+            _unsubscribe(message, html, one_click=answer_kind == "one_click")
+        if answer_kind:
+            yield "unsubscribed" if answer_kind in ("one_click", "button") else answer_kind
 
     def _convert(self, message: EmailMessage) -> None:
-        """What a landing page reports once its form is filled in."""
+        """Report a conversion, as a landing page does when its form is filled in."""
         email_id = f"email_{str(message['Message-ID'])[1:33]}"
         body = json.dumps({"email_id": email_id, "event_type": "converted"}).encode()
         _post(f"{self._api}/api/v1/events/track", body, "application/json")
@@ -96,7 +96,7 @@ class Recipients:
 
 
 def _unsubscribe(message: EmailMessage, html: str, *, one_click: bool) -> None:
-    """As a mail program does by RFC 8058, or by the link in the mail and the button of its page."""
+    """Unsubscribe as a mail program does (RFC 8058), or by the link in the e-mail and the button of its page."""
     if one_click:
         _post(str(message["List-Unsubscribe"]).strip("<>"), b"List-Unsubscribe=One-Click", _FORM)
         return
@@ -115,14 +115,14 @@ def _html(message: EmailMessage) -> str:
     return str(body.get_content())
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Does not follow a redirect: where it leads is not ours."""
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A handler that follows no redirect, because its target is another site."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
-_OPENER = urllib.request.build_opener(_Stay)
+_OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 def _get(url: str) -> None:

@@ -1,4 +1,4 @@
-"""Replies that reach the embedded inbox, on their way into the ledger."""
+"""Recording of the replies that reach the embedded inbox."""
 
 from engine import bell, clock
 from engine.inbound import replies
@@ -6,7 +6,7 @@ from models.session import transaction
 
 
 def record(raw: bytes) -> None:
-    """Record one reply. What it raises lets the mail server say "try again later", so that none is lost."""
+    """Record one reply. If this raises, the mail server asks the sender to try again later, so no reply is lost."""
     with transaction() as session:
         reply = replies.record(session, raw, now=clock.now())
     if reply is not None:

@@ -1,4 +1,4 @@
-"""What the demo shows: progress bars on a terminal, plain lines in a log."""
+"""Output of the demo: progress bars on a terminal, plain lines in a log."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,44 +19,44 @@ _COLUMNS = ("queued", "sent", "failed", "in_doubt", "cancelled", "opened", "clic
 
 
 class Bars:
-    """How far the campaign is."""
+    """Progress of the campaign."""
 
     def __init__(self, console: Console, total: int, bars: RichProgress | None) -> None:
         self._console, self._total, self._bars = console, total, bars
         self._next_line = time.monotonic() + _LINE_EVERY_S
         if bars is not None:
             self._ended = bars.add_task("sequences ended", total=total)
-            self._mails = bars.add_task("mails delivered", total=None)
-            self._deeds = bars.add_task("reactions", total=None)
+            self._emails = bars.add_task("e-mails delivered", total=None)
+            self._actions = bars.add_task("reactions", total=None)
 
-    def show(self, *, ended: int, mails: int, deeds: Mapping[str, int]) -> None:
-        """The present state of things."""
-        reactions = sum(deeds.values())
+    def show(self, *, ended: int, emails: int, actions: Mapping[str, int]) -> None:
+        """Show the current counts."""
+        reactions = sum(actions.values())
         if self._bars is not None:
             self._bars.update(self._ended, completed=ended)
-            self._bars.update(self._mails, completed=mails, total=max(mails, self._total))
-            self._bars.update(self._deeds, completed=reactions, total=max(reactions, self._total))
+            self._bars.update(self._emails, completed=emails, total=max(emails, self._total))
+            self._bars.update(self._actions, completed=reactions, total=max(reactions, self._total))
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _LINE_EVERY_S
             self._console.print(
-                f"{ended}/{self._total} sequences ended, {mails} mails delivered, {reactions} reactions"
+                f"{ended}/{self._total} sequences ended, {emails} e-mails delivered, {reactions} reactions"
             )
 
 
 class Progress:
-    """The demo's voice."""
+    """The demo's output."""
 
     def __init__(self) -> None:
         terminal = Console(highlight=False, soft_wrap=True)
         self.console = terminal if terminal.is_terminal else Console(highlight=False, soft_wrap=True, width=_LOG_WIDTH)
 
-    def say(self, words: str) -> None:
-        """One line."""
-        self.console.print(words, markup=False)
+    def say(self, text: str) -> None:
+        """Print one line."""
+        self.console.print(text, markup=False)
 
     @contextmanager
     def bars(self, total: int) -> Iterator[Bars]:
-        """Bars on a terminal; elsewhere a line every two seconds."""
+        """Yield bars on a terminal; elsewhere a line every two seconds."""
         if not self.console.is_terminal:
             yield Bars(self.console, total, None)
             return
@@ -66,7 +66,7 @@ class Progress:
 
 
 def show_funnel(progress: Progress, funnel: Funnel, examples: Mapping[str, Sequence[str]]) -> None:
-    """The funnel by step, then why each stopped contact stopped."""
+    """Print the funnel by step, then the reasons why contacts stopped."""
     table = Table(title=f"{funnel.enrolled} contacts", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("step", no_wrap=True)
     for column in _COLUMNS:
@@ -74,19 +74,19 @@ def show_funnel(progress: Progress, funnel: Funnel, examples: Mapping[str, Seque
     for step in funnel.steps:
         table.add_row(f"{step.step} {step.template}", *(str(getattr(step, column)) for column in _COLUMNS))
     progress.console.print(table)
-    progress.say(f"{funnel.states['finished']:>5} got all their mails; {funnel.states['stopped']} stopped before:")
+    progress.say(f"{funnel.states['finished']:>5} got all their e-mails; {funnel.states['stopped']} stopped before:")
     for reason, count in funnel.stop_reasons.items():
         progress.say(f"{count:>5} {reason}")
         for example in examples.get(reason, ()):
             progress.say(f"        {example}")
 
 
-def show_findings(progress: Progress, findings: Sequence[str], *, mails: int, state: Path) -> None:
-    """What the audit found."""
+def show_findings(progress: Progress, findings: Sequence[str], *, emails: int, state: Path) -> None:
+    """Print the result of the audit."""
     for finding in findings[:20]:
         progress.say(f"does not add up: {finding}")
     if findings:
         progress.say(f"{len(findings)} findings; the log is {state / 'email_system.log'}")
         return
-    progress.say(f"audit: clean. The ledger accounts for every contact, and the {mails} mails in the inbox agree.")
-    progress.say(f"the mails are in {state / 'inbox'}, the log is {state / 'email_system.log'}")
+    progress.say(f"audit: clean. The ledger accounts for every contact, and the {emails} e-mails in the inbox agree.")
+    progress.say(f"the e-mails are in {state / 'inbox'}, the log is {state / 'email_system.log'}")

@@ -1,1 +1,1 @@
-"""The mail side of the embedded services: an SMTP inbox, its store, and a page to read it."""
+"""The mail side of the embedded installation: an SMTP inbox, its store, and a web page to read it."""

@@ -1,4 +1,4 @@
-"""The inbox of the embedded default: a mail server that keeps what it gets, and a page to read it."""
+"""The inbox of the embedded installation: a mail server that stores what it receives, and a web page to read it."""
 
 import argparse
 import pkgutil
@@ -15,7 +15,7 @@ from local.mail import webmail
 from local.mail.mailstore import Mailstore
 from local.mail.receiver import DEMO_RULES, Receiver, Replies, Rule
 
-_POLL_S = 0.05  # how soon the page's server notices that it is to stop
+_POLL_S = 0.05  # the longest time until the page's server notices a stop
 
 _EXAMPLES = """\
 examples:
@@ -27,9 +27,9 @@ examples:
 
 
 class Inbox:
-    """The mail server and its page together, on threads of this process; a context manager.
+    """The mail server and its page, on threads of this process; a context manager.
 
-    Ports of 0 take free ones; `smtp_port` and `http_port` are the true ones after `start`.
+    A port of 0 means any free one; `smtp_port` and `http_port` are the real ones after `start`.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class Inbox:
 
     @property
     def smtp_port(self) -> int:
-        """Where it takes mail."""
+        """Return the port of the mail server."""
         return self._receiver.port
 
     def start(self) -> None:
-        """Both servers listen from here on. Raises OSError when a port is taken."""
+        """Start both servers. Raise OSError if a port is taken."""
         self._receiver.start()
         page = webmail.create_app(self.store)
         try:
@@ -64,7 +64,7 @@ class Inbox:
         threading.Thread(target=self._page.serve_forever, args=[_POLL_S], name="inbox-http", daemon=True).start()
 
     def stop(self) -> None:
-        """Closes both ports and all connections."""
+        """Close both ports and all connections."""
         self._receiver.stop()
         self._page.shutdown()
         self._page.server_close()
@@ -81,15 +81,15 @@ class Inbox:
 
 class _Quiet(WSGIRequestHandler):
     def log_request(self, *_: object) -> None:
-        """Says nothing: a search has an address in its URL."""
+        """Log nothing: the URL of a search contains an address."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line: runs until SIGINT or SIGTERM."""
+    """Run the command line until SIGINT or SIGTERM."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if bool(options.reply_to) != bool(options.on_reply):
-        parser.error("--reply-to and --on-reply go together: give both or neither")
+        parser.error("--reply-to and --on-reply go together: use both or neither")
     replies = None
     if options.on_reply:
         replies = Replies(options.reply_to, pkgutil.resolve_name(options.on_reply))
@@ -100,14 +100,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rules=DEMO_RULES if options.faults else (),
         replies=replies,
     )
-    ended = threading.Event()
+    stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda *_: stopping.set())
     with inbox:
         print(
             f"Mail: smtp://{options.host}:{inbox.smtp_port}  Page: http://{options.host}:{inbox.http_port}", flush=True
         )
-        ended.wait()
+        stopping.wait()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -117,20 +117,24 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--smtp-port", type=int, default=2525, metavar="N", help="take mail here (default 2525)")
-    parser.add_argument("--http-port", type=int, default=8025, metavar="N", help="show it here (default 8025)")
+    parser.add_argument("--smtp-port", type=int, default=2525, metavar="N", help="the SMTP port (default 2525)")
+    parser.add_argument("--http-port", type=int, default=8025, metavar="N", help="the port of the page (default 8025)")
     parser.add_argument("--host", default="127.0.0.1", help="listen on this address (default 127.0.0.1)")
     parser.add_argument(
-        "--store", type=Path, default=Path("var/inbox"), metavar="DIR", help="keep mail here (default var/inbox)"
+        "--store",
+        type=Path,
+        default=Path("var/inbox"),
+        metavar="DIR",
+        help="the folder of the messages (default var/inbox)",
     )
     rules = "; ".join(
         f"{rule.prefix}*: {rule.reply[:9]} {'always' if rule.times is None else f'the first {rule.times} times'}"
         for rule in DEMO_RULES
     )
     parser.add_argument("--faults", action="store_true", help=f"refuse some recipients, by local part ({rules})")
-    parser.add_argument("--reply-to", metavar="ADDRESS", help="do not keep mail to this address: it is a reply")
+    parser.add_argument("--reply-to", metavar="ADDRESS", help="do not store mail to this address: it is a reply")
     parser.add_argument(
-        "--on-reply", metavar="MODULE:FUNCTION", help="call this with each reply, as raw bytes (with --reply-to)"
+        "--on-reply", metavar="MODULE:FUNCTION", help="call this with the raw bytes of each reply (with --reply-to)"
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""The inbox on disk: each message one .eml file, numbered in the order of arrival."""
+"""The inbox on disk: one .eml file per message, numbered in the order of arrival."""
 
 import itertools
 import os
@@ -9,12 +9,12 @@ from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 
 _SUFFIX = ".eml"
-_drafts = itertools.count()
+_numbers = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A message as it was taken in, and the envelope it came in. `received_at` is to the second."""
+    """A received message with its envelope. `received_at` is to the second."""
 
     number: int
     sender: str
@@ -24,10 +24,10 @@ class Stored:
 
 
 class Mailstore:
-    """The messages of one folder. Several processes may read and add to it at the same time.
+    """The messages of one folder. Several processes may read and add at the same time.
 
-    A file begins with the trace lines a mail server adds at delivery (RFC 5321, 4.4): Return-Path,
-    one Delivered-To for each recipient, Received. The bytes after them are those that came in.
+    A file begins with the trace lines that a mail server adds at delivery (RFC 5321, 4.4): Return-Path, one
+    Delivered-To per recipient, Received. The received bytes follow, unchanged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,25 +38,25 @@ class Mailstore:
 
     @property
     def last(self) -> int:
-        """The number of the newest message, 0 if there is none: about as many as there are."""
+        """Return the number of the newest message, 0 if there is none."""
         while self._path(self._last + 1).exists():
             self._last += 1
         return self._last
 
     def add(self, raw: bytes, *, sender: str, recipients: Sequence[str], received_at: datetime) -> int:
-        """Keeps a message and returns its number. Its file is whole as soon as it can be seen.
+        """Store a message and return its number. The file is complete as soon as it is visible.
 
-        It survives the death of this process, not a power cut: nothing is fsynced.
+        It survives the death of this process, but not a power cut: nothing is fsynced.
         """
-        draft = self.folder / f".{os.getpid()}-{next(_drafts)}.part"
-        draft.write_bytes(_trace(sender, recipients, received_at) + raw)
+        unfinished = self.folder / f".{os.getpid()}-{next(_numbers)}.part"
+        unfinished.write_bytes(_trace(sender, recipients, received_at) + raw)
         try:
-            return self._publish(draft)
+            return self._publish(unfinished)
         finally:
-            draft.unlink()
+            unfinished.unlink()
 
     def read(self, number: int) -> Stored | None:
-        """The message of that number; None if there is none (any more)."""
+        """Return the message of that number, or None."""
         try:
             content = self._path(number).read_bytes()
         except FileNotFoundError:
@@ -64,13 +64,13 @@ class Mailstore:
         return _parse(number, content)
 
     def since(self, number: int) -> Iterator[Stored]:
-        """Messages with a higher number, oldest first: how a reader follows what comes in."""
+        """Yield the messages with a higher number, oldest first, so that a reader can follow new ones."""
         return self._each(range(number + 1, self.last + 1))
 
     def latest(self, *, before: int | None = None, recipient: str = "") -> Iterator[Stored]:
-        """Messages, newest first; only those below `before`, only to addresses that contain `recipient`.
+        """Yield messages, newest first: those below `before`, to addresses that contain `recipient`.
 
-        Files are read as the caller goes on, so the first page costs the same however many there are.
+        Files are read on demand, so the first page costs the same for any number of messages.
         """
         start = self.last if before is None else min(before - 1, self.last)
         wanted = recipient.casefold()
@@ -83,12 +83,12 @@ class Mailstore:
     def _each(self, numbers: range) -> Iterator[Stored]:
         return (message for number in numbers if (message := self.read(number)) is not None)
 
-    def _publish(self, draft: Path) -> int:
+    def _publish(self, unfinished: Path) -> int:
         while True:
             number = self.last + 1
             try:
-                # Not a rename: that would overwrite what another process has just put there.
-                self._path(number).hardlink_to(draft)
+                # A rename would overwrite a message that another process has just stored.
+                self._path(number).hardlink_to(unfinished)
             except FileExistsError:
                 continue
             self._last = number
@@ -118,4 +118,4 @@ def _parse(number: int, content: bytes) -> Stored:
                 received_at = parsedate_to_datetime(value.rpartition("; ")[2])
                 return Stored(number, sender, tuple(recipients), received_at, content)
             case _:
-                raise ValueError(f"message {number}: not a file of this inbox, it lacks the trace lines")
+                raise ValueError(f"message {number}: not a file of this inbox: it lacks the trace lines")

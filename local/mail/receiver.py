@@ -1,4 +1,4 @@
-"""The mail server of the embedded default: takes mail over SMTP, keeps it, can refuse some of it by rule."""
+"""The mail server of the embedded installation: receives messages over SMTP and stores them; rules may refuse some."""
 
 import asyncio
 import logging
@@ -15,15 +15,15 @@ from local.mail.mailstore import Mailstore
 _log = logging.getLogger(__name__)
 
 HOSTNAME = "inbox.localhost"
-_KEPT = "250 2.0.0 Kept"
-_NOT_KEPT = "451 4.3.0 The message could not be kept, try again later"
+_STORED = "250 2.0.0 Stored"
+_NOT_STORED = "451 4.3.0 The message could not be stored, try again later"
 
 OnReply = Callable[[bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """RCPT of an address whose local part starts with `prefix` gets `reply`: always, or the first `times` times."""
+    """A RCPT whose local part starts with `prefix` gets `reply`: always, or the first `times` times."""
 
     prefix: str
     reply: str
@@ -38,26 +38,26 @@ DEMO_RULES = (
 
 @dataclass(frozen=True, slots=True)
 class Replies:
-    """Mail to `address` (or `local+anything@domain`) is not kept but given to `on_reply`, as raw bytes.
+    """Mail to `address` (or `local+anything@domain`) is passed to `on_reply` as raw bytes, and not stored.
 
-    `on_reply` runs in a thread, may be called several times at once, and again with the same
-    message; what it raises becomes a 451, so the sender comes back with it.
+    `on_reply` runs in a thread. It may be called several times at once, and again with the same message. If it raises,
+    the sender gets a 451 and tries again later.
     """
 
     address: str
     on_reply: OnReply
 
-    def meant_by(self, recipient: str) -> bool:
-        """Whether this recipient is the reply address."""
+    def matches(self, recipient: str) -> bool:
+        """Return True if this recipient is the reply address."""
         local, _, domain = recipient.casefold().rpartition("@")
         return f"{local.partition('+')[0]}@{domain}" == self.address.casefold()
 
 
 class Receiver:
-    """An SMTP server on its own thread; every message is in the store before its 250 goes out.
+    """An SMTP server on its own thread; every message is in the store before its 250 is sent.
 
-    Announces what it does: SIZE, 8BITMIME, SMTPUTF8, PIPELINING. No TLS and no AUTH: keep it on
-    the local machine. `port` 0 takes a free one.
+    It announces SIZE, 8BITMIME, SMTPUTF8 and PIPELINING. It has no TLS and no AUTH, so keep it on the local machine.
+    A `port` of 0 means any free one.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class Receiver:
         self._thread = threading.Thread(target=self._loop.run_forever, name="inbox-smtp", daemon=True)
 
     def start(self) -> None:
-        """Listens from here on; `port` is then the true one. Raises OSError when the port is taken."""
-        # aiosmtpd logs commands, and so addresses, at INFO.
+        """Listen; `port` is the real one afterwards. Raise OSError if the port is taken."""
+        # At INFO aiosmtpd logs commands, which contain addresses.
         logging.getLogger("mail.log").setLevel(logging.WARNING)
         listening = self._loop.create_server(self._protocol, self.host, self.port)
         try:
@@ -89,7 +89,7 @@ class Receiver:
         self._thread.start()
 
     def stop(self) -> None:
-        """Closes the port and all connections. A receiver does not start twice."""
+        """Close the port and all connections. A receiver cannot be started twice."""
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -108,7 +108,7 @@ class Receiver:
 
 
 class _Handler:
-    """The hooks aiosmtpd calls by name, one for each command."""
+    """The hooks that aiosmtpd calls by name, one per command."""
 
     def __init__(self, store: Mailstore, rules: Sequence[Rule], replies: Replies | None) -> None:
         self._store = store
@@ -120,7 +120,7 @@ class _Handler:
         self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
         session.host_name = hostname
-        # True: commands are read from one buffer, in order, and none is thrown away (RFC 2920, 3.2).
+        # aiosmtpd reads commands from one buffer, in order, and discards none, as RFC 2920, 3.2 asks.
         return [*responses[:-1], "250-PIPELINING", responses[-1]]
 
     async def handle_RCPT(  # noqa: N802 # name and arguments are aiosmtpd's
@@ -136,24 +136,24 @@ class _Handler:
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
         try:
-            await self._take(envelope)
-        except Exception as error:  # noqa: BLE001  # whatever on_reply raises, the sender gets an answer
-            _log.error("message_not_kept error=%s", type(error).__name__)
-            return _NOT_KEPT
-        return _KEPT
+            await self._store_message(envelope)
+        except Exception as error:  # noqa: BLE001  # on_reply may raise anything; the sender needs a reply
+            _log.error("message_not_stored error=%s", type(error).__name__)
+            return _NOT_STORED
+        return _STORED
 
-    async def _take(self, envelope: Envelope) -> None:
+    async def _store_message(self, envelope: Envelope) -> None:
         raw = envelope.original_content or b""
-        replied = [address for address in envelope.rcpt_tos if self._is_reply(address)]
-        kept = [address for address in envelope.rcpt_tos if address not in replied]
-        if replied and self._replies:
+        reply_addresses = [address for address in envelope.rcpt_tos if self._is_reply(address)]
+        recipients = [address for address in envelope.rcpt_tos if address not in reply_addresses]
+        if reply_addresses and self._replies:
             await asyncio.to_thread(self._replies.on_reply, raw)
-        if kept:
+        if recipients:
             sender = (envelope.mail_from or "").replace("<>", "")
-            self._store.add(raw, sender=sender, recipients=kept, received_at=datetime.now(UTC))
+            self._store.add(raw, sender=sender, recipients=recipients, received_at=datetime.now(UTC))
 
     def _is_reply(self, address: str) -> bool:
-        return self._replies is not None and self._replies.meant_by(address)
+        return self._replies is not None and self._replies.matches(address)
 
     def _refusal(self, address: str) -> str | None:
         key = address.casefold()

@@ -1,4 +1,4 @@
-"""The account PostgreSQL runs as, and what it is let through."""
+"""The account that PostgreSQL runs as, and the folders it may pass through."""
 
 import os
 import pwd
@@ -26,7 +26,7 @@ def test_the_way_is_passable_but_not_readable_when_opened(tmp_path: Path, caplog
     passable.mkdir(parents=True)
     closed.chmod(0o700)
     passable.chmod(0o755)
-    accounts.open_way(passable / "data", STRANGER)
+    accounts.allow_traversal(passable / "data", STRANGER)
     assert (_mode(closed), _mode(passable)) == (0o701, 0o755)
     assert f"folder_opened path={closed}: nobody may now pass through it" in caplog.messages
 
@@ -34,7 +34,7 @@ def test_the_way_is_passable_but_not_readable_when_opened(tmp_path: Path, caplog
 def test_nothing_changes_when_the_folders_are_the_accounts_own(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir(mode=0o700)
-    accounts.open_way(folder / "data", pwd.getpwuid(os.geteuid()))
+    accounts.allow_traversal(folder / "data", pwd.getpwuid(os.geteuid()))
     assert _mode(folder) == 0o700
 
 
@@ -45,5 +45,5 @@ def test_an_installation_is_readable_when_opened(tmp_path: Path, before: int, af
     program.touch()
     program.chmod(before)
     (tmp_path / "bin" / "link").symlink_to("nowhere")
-    accounts.open_tree(tmp_path)
+    accounts.make_readable(tmp_path)
     assert (_mode(program), _mode(program.parent)) == (after, 0o705)

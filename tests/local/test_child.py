@@ -1,4 +1,4 @@
-"""What becomes of the servers when the process that started them is killed."""
+"""Servers whose parent process is killed."""
 
 import subprocess
 import sys

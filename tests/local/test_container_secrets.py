@@ -1,4 +1,4 @@
-"""The secrets of the containers: enough for every process to start, made once, kept ever after."""
+"""The secrets of the containers: complete, created once, and kept."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ def read(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text(encoding="utf-8").strip() for path in folder.iterdir()}
 
 
-def test_what_is_written_is_all_that_the_settings_ask_for(tmp_path: Path) -> None:
+def test_the_files_satisfy_all_settings(tmp_path: Path) -> None:
     container_secrets.write(tmp_path / "secrets")
     files = {f"{name}_FILE": str(tmp_path / "secrets" / name.lower()) for name in SECRET_SETTINGS}
     files["CELERY_BROKER_URL_FILE"] = str(tmp_path / "secrets" / "broker_url")
@@ -28,14 +28,14 @@ def test_what_is_written_is_all_that_the_settings_ask_for(tmp_path: Path) -> Non
     assert loaded.celery_broker_url.get_secret_value().endswith("@redis:6379/0")
 
 
-def test_urls_hold_the_passwords_that_the_servers_are_given(tmp_path: Path) -> None:
+def test_urls_contain_the_passwords_of_the_servers(tmp_path: Path) -> None:
     container_secrets.write(tmp_path)
     written = read(tmp_path)
     assert f":{written['postgres_password']}@db:5432/" in written["database_url"]
     assert f":{written['redis_password']}@redis:6379/" in written["broker_url"]
 
 
-def test_nothing_that_is_there_is_replaced_and_what_is_missing_fits_it(tmp_path: Path) -> None:
+def test_existing_files_are_kept_and_missing_ones_match_them(tmp_path: Path) -> None:
     assert len(container_secrets.write(tmp_path)) == 10
     first = read(tmp_path)
     assert container_secrets.write(tmp_path, smtp_url="smtp://relay.example") == []
@@ -51,13 +51,13 @@ def test_two_installations_share_no_secret(tmp_path: Path) -> None:
     assert [name for name in one if one[name] == other[name]] == ["smtp_url"]
 
 
-def test_only_the_owner_reaches_the_files_and_a_container_may_read_each(tmp_path: Path) -> None:
+def test_only_the_owner_may_enter_the_folder_and_containers_may_read_the_files(tmp_path: Path) -> None:
     container_secrets.write(tmp_path / "secrets")
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "secrets").iterdir()} == {0o444}
 
 
-def test_the_command_tells_names_and_no_secret(tmp_path: Path) -> None:
+def test_the_command_prints_names_and_no_secret(tmp_path: Path) -> None:
     bare = {name: value for name, value in os.environ.items() if name not in TEST_ENVIRONMENT}
     command = [sys.executable, "-m", "local.container_secrets", str(tmp_path / "secrets")]
     ended = subprocess.run(command, cwd=ROOT, env=bare, capture_output=True, text=True, timeout=30, check=True)

@@ -1,4 +1,4 @@
-"""Free ports, and what is said when the wanted one is taken."""
+"""Free ports, and the message if the preferred one is taken."""
 
 import socket
 import subprocess
@@ -12,7 +12,7 @@ from local import ports
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port somebody listens on."""
+    """A port that somebody listens on."""
     with socket.create_server((ports.HOST, 0)) as server:
         yield server.getsockname()[1]
 
@@ -23,7 +23,9 @@ def test_the_preferred_port_is_chosen_when_free(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == ""
 
 
-def test_the_next_free_port_is_chosen_and_told_when_taken(taken: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_next_free_port_is_chosen_and_reported_when_the_preferred_is_taken(
+    taken: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     chosen = ports.choose("web", taken)
     assert chosen > taken
     assert capsys.readouterr().err == f"web: port {taken} is taken, using {chosen}.\n"
@@ -36,9 +38,9 @@ def test_an_error_names_the_ports_when_none_is_free() -> None:
             ports.choose("web", port, attempts=1)
 
 
-def test_two_that_choose_at_the_same_time_do_not_get_the_same_port(capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_processes_do_not_choose_the_same_port(capsys: pytest.CaptureFixture[str]) -> None:
     wanted = ports.free()
-    assert ports.choose("web", wanted) == wanted  # and nobody listens there yet
+    assert ports.choose("web", wanted) == wanted  # nobody listens there yet
     other = [sys.executable, "-c", f"from local import ports; print(ports.choose('web', {wanted}))"]
     chosen = subprocess.run(other, capture_output=True, text=True, check=True)
     assert int(chosen.stdout) > wanted

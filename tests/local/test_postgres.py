@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: started, stopped, killed, and what it keeps."""
+"""The embedded PostgreSQL: start, stop, kill, and durability."""
 
 import os
 from collections.abc import Iterator
@@ -100,10 +100,10 @@ def test_a_second_server_is_refused_when_the_folder_is_in_use(server: Postgres, 
     assert _shown(server, "port") == str(server.port)
 
 
-def test_start_says_so_when_the_password_is_not_the_clusters(server: Postgres) -> None:
+def test_start_fails_plainly_when_the_password_is_wrong(server: Postgres) -> None:
     server.stop()
     stranger = Postgres(server._child.folder, server.port, "another")
-    with pytest.raises(errors.Unavailable, match="made with another password"):
+    with pytest.raises(errors.Unavailable, match="created with another password"):
         stranger.start()
     server.start()
 

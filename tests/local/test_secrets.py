@@ -1,4 +1,4 @@
-"""The secrets of an installation: made once, kept, kept private."""
+"""The secrets of an installation: created once, kept, private."""
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +33,7 @@ def test_every_key_has_32_bytes_when_made(tmp_path: Path) -> None:
         assert len(base64.urlsafe_b64decode(made[name])) == 32
 
 
-def test_what_is_there_stays_when_something_is_missing(tmp_path: Path) -> None:
+def test_existing_values_stay_when_others_are_missing(tmp_path: Path) -> None:
     path = tmp_path / "secrets.env"
     path.write_text("# mine\nINDEX_KEY=an old one=\nOTHER = kept\n\n")
     made = secrets.load(path)
@@ -42,7 +42,7 @@ def test_what_is_there_stays_when_something_is_missing(tmp_path: Path) -> None:
     assert "FLOWER_PASSWORD" in made
 
 
-def test_all_get_the_same_values_when_several_load_at_once(tmp_path: Path) -> None:
+def test_concurrent_first_loads_get_the_same_values(tmp_path: Path) -> None:
     path = tmp_path / "secrets.env"
     with ThreadPoolExecutor(8) as pool:
         loaded = list(pool.map(lambda _: secrets.load(path), range(8)))

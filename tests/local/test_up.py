@@ -1,4 +1,4 @@
-"""`make up` as a user runs it: the specification's two calls with the printed token, mending, a clean end."""
+"""`make up` as a user runs it: two documented calls with the printed token, restarts, a clean end."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from cli import env_file
 from local.mail.mailstore import Mailstore
 from tests.processes import ROOT, until
 
-ORDER = {
+REQUEST = {
     "to": "prospecto@empresa.example",
     "template": "email_1_roi",
     "variables": {"nombre": "Juan Pérez", "industria": "Marketing", "link_calendly": "https://cal.example/juan"},
@@ -26,7 +26,7 @@ ORDER = {
 
 
 class Up:
-    """The running installation, and what it wrote for other programs."""
+    """The running installation, and the output and file that it writes."""
 
     def __init__(self, process: subprocess.Popen[str], state: Path, log: Path) -> None:
         self.process, self.state, self.log = process, state, log
@@ -73,25 +73,25 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 def test_the_two_calls_of_the_specification_work(up: Up) -> None:
-    status, sent = up.call("/api/v1/emails/send", ORDER)
+    status, sent = up.call("/api/v1/emails/send", REQUEST)
     assert status == 202
     assert sent["status"] == "success"
     assert re.fullmatch(r"email_[0-9a-f]{32}", sent["email_id"])
     assert sent["sent_at"].endswith("Z")
-    until(lambda: Mailstore(up.state / "inbox").last >= 1, "the mail is in the inbox")
+    until(lambda: Mailstore(up.state / "inbox").last >= 1, "the e-mail is in the inbox")
     event = {"email_id": sent["email_id"], "event_type": "opened", "timestamp": "2024-01-15T10:05:00Z"}
     status, tracked = up.call("/api/v1/events/track", event)
     assert (status, tracked["status"]) == (202, "success")
     until(lambda: up.call(f"/api/v1/emails/{sent['email_id']}")[1]["opened_at"], "the event is applied")
 
 
-def test_other_programs_find_what_they_need(up: Up) -> None:
+def test_the_environment_file_is_complete_and_private(up: Up) -> None:
     assert up.environment.keys() >= {"DATABASE_URL", "FERNET_KEYS", "PUBLIC_URL", "FLOWER_URL", "TOKEN"}
     assert (up.state / "local.env").stat().st_mode & 0o777 == 0o600
     assert up.environment["TOKEN"] in up.said
 
 
-def test_commands_find_it_by_its_file(up: Up) -> None:
+def test_commands_use_the_environment_file(up: Up) -> None:
     command = [str(ROOT / "cadencia"), "--env", str(up.state / "local.env"), "accounts", "list"]
     listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert listed.stdout == "local\tactive\tadmin\n"
@@ -113,13 +113,13 @@ def test_flower_asks_for_its_password(up: Up) -> None:
     assert status() == 401
 
 
-def test_what_is_killed_comes_back(up: Up) -> None:
+def test_killed_processes_are_restarted(up: Up) -> None:
     killed = [child for child in up.descendants() if child.name().startswith("valkey")]
     killed += [child for child in up.descendants() if "transactional" in child.cmdline()][:1]
     assert len(killed) == 2
     for process in killed:
         process.kill()
-    until(lambda: "Valkey had died and was started again" in up.said, "Valkey is started again")
+    until(lambda: "Valkey ended and was started again" in up.said, "Valkey is started again")
     before = Mailstore(up.state / "inbox").last
-    up.call("/api/v1/emails/send", ORDER)
-    until(lambda: Mailstore(up.state / "inbox").last > before, "mail goes out again", within_s=90)
+    up.call("/api/v1/emails/send", REQUEST)
+    until(lambda: Mailstore(up.state / "inbox").last > before, "e-mails are sent again", within_s=90)

@@ -1,4 +1,4 @@
-"""The embedded Valkey: started, stopped, killed, and what it keeps."""
+"""The embedded Valkey: start, stop, kill, and durability."""
 
 from collections.abc import Iterator
 from pathlib import Path

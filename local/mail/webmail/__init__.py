@@ -1,4 +1,4 @@
-"""The page of the inbox: a list of what came in, and one message as HTML, text, headers or source."""
+"""The page of the inbox: a list of messages, and each message as HTML, text, headers or source."""
 
 from itertools import islice
 
@@ -14,7 +14,7 @@ _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-# A mail is a stranger's document: no scripts, no forms, an origin of its own. Links open in a new tab.
+# A message is untrusted: no scripts, no forms, an origin of its own. Links open in a new tab.
 _MAIL_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
     "img-src {images}; frame-ancestors 'self'"
@@ -22,26 +22,26 @@ _MAIL_POLICY = (
 
 
 def create_app(store: Mailstore) -> Flask:
-    """The page of this store, read-only. For the local machine: it asks nobody who they are."""
+    """Return the read-only page of this store. For the local machine only: it has no login."""
     app = Flask(__name__)
-    app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost"]  # no other site may pose as this one by its DNS
+    app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost"]  # against DNS rebinding
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["subject"] = reading.subject
 
     @app.get("/")
     def messages() -> str:
-        """The list, newest first."""
+        """Return the list, newest first."""
         return _list(store, before=request.args.get("before", type=int), to=request.args.get("to", "").strip())
 
     @app.get("/messages/<int:number>")
     def message(number: int) -> str:
-        """One message."""
+        """Return one message."""
         return _message(store, number, view=request.args.get("view", ""))
 
     @app.get("/messages/<int:number>/body")
     def body(number: int) -> Response:
-        """The HTML of one message, for the frame. Remote images only when asked: they count as an open."""
-        html = reading.html(_found(store, number).raw) or abort(404)
+        """Return the HTML of one message, for the frame. Remote images load only on request: they count as an open."""
+        html = reading.html(_stored(store, number).raw) or abort(404)
         response = Response(reading.in_frame(html), mimetype="text/html")
         images = "data: http: https:" if "images" in request.args else "data:"
         response.headers["Content-Security-Policy"] = _MAIL_POLICY.format(images=images)
@@ -49,23 +49,23 @@ def create_app(store: Mailstore) -> Flask:
 
     @app.get("/messages/<int:number>.eml")
     def download(number: int) -> Response:
-        """One message as it came in."""
-        return Response(_found(store, number).raw, mimetype="message/rfc822")
+        """Return one message as it was received."""
+        return Response(_stored(store, number).raw, mimetype="message/rfc822")
 
     app.after_request(_guard)
     return app
 
 
 def _list(store: Mailstore, *, before: int | None, to: str) -> str:
-    found = list(islice(store.latest(before=before, recipient=to), PAGE_SIZE + 1))
-    older = found[PAGE_SIZE - 1].number if len(found) > PAGE_SIZE else None
+    stored = list(islice(store.latest(before=before, recipient=to), PAGE_SIZE + 1))
+    older = stored[PAGE_SIZE - 1].number if len(stored) > PAGE_SIZE else None
     return render_template(
-        "list.html", messages=found[:PAGE_SIZE], total=store.last, older=older, first=before is None, to=to
+        "list.html", messages=stored[:PAGE_SIZE], total=store.last, older=older, first=before is None, to=to
     )
 
 
 def _message(store: Mailstore, number: int, *, view: str) -> str:
-    stored = _found(store, number)
+    stored = _stored(store, number)
     html, text = reading.html(stored.raw), reading.text(stored.raw)
     if view not in VIEWS:
         view = "html" if html else "text"
@@ -83,7 +83,7 @@ def _message(store: Mailstore, number: int, *, view: str) -> str:
     )
 
 
-def _found(store: Mailstore, number: int) -> Stored:
+def _stored(store: Mailstore, number: int) -> Stored:
     return store.read(number) or abort(404, f"There is no message {number} in this inbox.")
 
 

@@ -1,51 +1,51 @@
-"""What a person sees of a raw message. Never fails: what cannot be decoded is shown as well as it can be."""
+"""Parts of a raw message for display. Never raises: what cannot be decoded is shown as well as possible."""
 
 import re
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 
-# What the standard library's header parser is known to raise on headers that break the rules.
+# Exceptions that the standard library's header parser raises on malformed headers.
 _MALFORMED = (ValueError, LookupError, AttributeError, TypeError)
-_SHOWN = ("From", "To", "Reply-To", "Date", "Message-ID")
+_DISPLAYED = ("From", "To", "Reply-To", "Date", "Message-ID")
 
 
 def fields(raw: bytes) -> dict[str, str]:
-    """The subject and the header fields a reader wants, decoded, without those that are absent."""
+    """Return the decoded subject and the header fields to display, without absent ones."""
     message = _parsed(raw)
-    found = {name: _field(message, name) for name in ("Subject", *_SHOWN)}
-    return {name: value for name, value in found.items() if value}
+    values = {name: _field(message, name) for name in ("Subject", *_DISPLAYED)}
+    return {name: value for name, value in values.items() if value}
 
 
 def subject(raw: bytes) -> str:
-    """The decoded subject; reads no further than the headers."""
+    """Return the decoded subject; only the headers are parsed."""
     return _field(_parsed(_head(raw) + b"\r\n\r\n"), "Subject")
 
 
 def html(raw: bytes) -> str:
-    """The HTML part, empty if there is none."""
+    """Return the HTML part, empty if there is none."""
     return _part(raw, "html")
 
 
 def text(raw: bytes) -> str:
-    """The text part, empty if there is none."""
+    """Return the text part, empty if there is none."""
     return _part(raw, "plain")
 
 
 def headers(raw: bytes) -> str:
-    """All header fields as they came in."""
+    """Return all header fields as received."""
     return _head(raw).decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 def source(raw: bytes) -> str:
-    """The whole message as it came in."""
+    """Return the whole message as received."""
     return raw.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 def in_frame(document: str) -> str:
-    """A mail's HTML such that its links open in a new tab."""
+    """Return the HTML with a base element that opens its links in a new tab."""
     doctype = re.match(r"\s*<!doctype[^>]*>", document, re.IGNORECASE)
-    start = doctype.end() if doctype else 0  # anything before the doctype would mean quirks mode
+    start = doctype.end() if doctype else 0  # anything before the doctype would cause quirks mode
     return f'{document[:start]}<base target="_blank">{document[start:]}'
 
 

@@ -42,13 +42,13 @@ def test_the_demo_ends_with_a_clean_audit(tmp_path: Path) -> None:
     assert "@empresa" not in log
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     done = run("--contacts", str(tmp_path / "missing.csv"))
     assert done.returncode == 2
     assert "there is no file" in done.stderr
 
 
-def test_a_demo_that_is_refused_leaves_the_running_one_alone(tmp_path: Path) -> None:
+def test_a_second_demo_is_refused_and_leaves_the_first_alone(tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
     (tmp_path / "inbox" / "00000001.eml").touch()
     with (tmp_path / "postgres.lock").open("ab") as running:
@@ -60,7 +60,7 @@ def test_a_demo_that_is_refused_leaves_the_running_one_alone(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_demo_that_is_stopped_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_stopped_demo_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     log = tmp_path / "log"
     with log.open("w") as output:
         demo = subprocess.Popen(

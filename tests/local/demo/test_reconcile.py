@@ -1,4 +1,4 @@
-"""The demo's audit: what it finds when the ledger, the inbox and the recipients do not agree."""
+"""The audit of the demo: findings when the ledger, the inbox and the recipients disagree."""
 
 import re
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class StillClock:
 
 @pytest.fixture
 def delivered(inbox: Mailstore) -> Mailstore:
-    """The inbox after a campaign of one mail to four people, none of whom reacted."""
+    """The inbox after a campaign of one e-mail to four people, none of whom reacted."""
     with transaction() as session:
         sequence.people(session, PEOPLE)
         campaigns.launch(session, sequence.create(session, days=[0]), now=NOW)
@@ -42,9 +42,9 @@ def delivered(inbox: Mailstore) -> Mailstore:
     return inbox
 
 
-def found(store: Mailstore, deeds: Mapping[str, set[str]] | None = None) -> list[str]:
+def findings(store: Mailstore, actions: Mapping[str, set[str]] | None = None) -> list[str]:
     with transaction() as session:
-        return reconcile.findings(session, store, deeds or {})
+        return reconcile.findings(session, store, actions or {})
 
 
 def change(statement: str) -> None:
@@ -53,9 +53,9 @@ def change(statement: str) -> None:
 
 
 def first_message_id(store: Mailstore) -> str:
-    mail = store.read(1)
-    assert mail is not None
-    [message_id] = re.findall(rb"(?im)^Message-ID: (<[^>]+>)", mail.raw)
+    stored = store.read(1)
+    assert stored is not None
+    [message_id] = re.findall(rb"(?im)^Message-ID: (<[^>]+>)", stored.raw)
     return str(message_id.decode())
 
 
@@ -68,72 +68,72 @@ def react(message_id: str, event_type: str) -> None:
         reactions.apply(session, now=NOW)
 
 
-def test_nothing_is_found_when_all_agree(delivered: Mailstore) -> None:
+def test_no_finding_when_all_agree(delivered: Mailstore) -> None:
     assert delivered.last == PEOPLE
-    assert found(delivered) == []
+    assert findings(delivered) == []
 
 
-def test_a_mail_is_found_when_the_inbox_has_it_twice(delivered: Mailstore) -> None:
-    mail = delivered.read(1)
-    assert mail is not None
-    delivered.add(mail.raw, sender=mail.sender, recipients=mail.recipients, received_at=mail.received_at)
-    [finding] = found(delivered)
+def test_finding_when_the_inbox_has_an_email_twice(delivered: Mailstore) -> None:
+    stored = delivered.read(1)
+    assert stored is not None
+    delivered.add(stored.raw, sender=stored.sender, recipients=stored.recipients, received_at=stored.received_at)
+    [finding] = findings(delivered)
     assert finding.endswith("recorded as sent, arrived 2 times")
 
 
-def test_a_mail_is_found_when_the_inbox_lacks_it(delivered: Mailstore) -> None:
+def test_finding_when_the_inbox_lacks_an_email(delivered: Mailstore) -> None:
     (delivered.folder / "00000002.eml").unlink()
-    [finding] = found(delivered)
+    [finding] = findings(delivered)
     assert finding.endswith("recorded as sent, arrived 0 times")
 
 
-def test_a_mail_is_found_when_it_went_to_another_person(delivered: Mailstore) -> None:
-    mail = delivered.read(1)
-    assert mail is not None
+def test_findings_when_an_email_went_to_another_person(delivered: Mailstore) -> None:
+    stored = delivered.read(1)
+    assert stored is not None
     (delivered.folder / "00000001.eml").unlink()
     stranger = ["otra.persona@empresa.example"]
-    delivered.add(mail.raw, sender=mail.sender, recipients=stranger, received_at=mail.received_at)
-    missing, unknown = found(Mailstore(delivered.folder))
+    delivered.add(stored.raw, sender=stored.sender, recipients=stranger, received_at=stored.received_at)
+    missing, unknown = findings(Mailstore(delivered.folder))
     assert missing.endswith("arrived 0 times")
-    assert unknown.endswith("the ledger does not know of it")
+    assert unknown.endswith("the ledger has no row of it")
 
 
-def test_a_deed_is_found_when_the_ledger_lost_it(delivered: Mailstore) -> None:
-    told = found(delivered, {first_message_id(delivered): {"opened"}})
-    assert [finding.partition(": ")[2] for finding in told] == [
-        "opened done, and opened_at tells otherwise",
-        "its contact's flag email_1_opened tells otherwise",
+def test_findings_when_the_ledger_lacks_an_action(delivered: Mailstore) -> None:
+    inconsistencies = findings(delivered, {first_message_id(delivered): {"opened"}})
+    assert [each.partition(": ")[2] for each in inconsistencies] == [
+        "opened done, but opened_at says otherwise",
+        "its contact's flag email_1_opened says otherwise",
     ]
 
 
-def test_a_deed_is_found_when_nobody_did_it(delivered: Mailstore) -> None:
+def test_findings_when_the_ledger_has_an_action_that_nobody_did(delivered: Mailstore) -> None:
     message_id = first_message_id(delivered)
     react(message_id, "opened")
-    assert found(delivered, {message_id: {"opened"}}) == []
-    assert len(found(delivered)) == 2
+    assert findings(delivered, {message_id: {"opened"}}) == []
+    assert len(findings(delivered)) == 2
 
 
-def test_an_event_is_found_when_it_was_never_applied(delivered: Mailstore) -> None:
+def test_finding_when_an_event_was_never_applied(delivered: Mailstore) -> None:
     message_id = first_message_id(delivered)
     react(message_id, "opened")
     change("UPDATE events SET applied_at = NULL")
-    [finding] = found(delivered, {message_id: {"opened"}})
+    [finding] = findings(delivered, {message_id: {"opened"}})
     assert finding.endswith("never applied")
 
 
-def test_a_contact_is_found_when_its_sequence_never_ended(delivered: Mailstore) -> None:
+def test_finding_when_a_sequence_never_ended(delivered: Mailstore) -> None:
     change("UPDATE enrollments SET state = 'active' WHERE id = (SELECT min(id::text)::uuid FROM enrollments)")
-    assert any("nobody can say how its campaign ended" in finding for finding in found(delivered))
+    assert any("its campaign has no recorded end" in finding for finding in findings(delivered))
 
 
-def test_a_mail_in_hand_when_the_stop_came_is_in_order(delivered: Mailstore) -> None:
+def test_no_finding_when_an_email_was_claimed_before_the_stop(delivered: Mailstore) -> None:
     change("UPDATE enrollments SET state = 'stopped', stop_reason = 'replied', stopped_at = now()")
-    assert found(delivered) == []
+    assert findings(delivered) == []
 
 
-def test_mails_are_found_when_they_were_taken_in_hand_after_the_stop(delivered: Mailstore) -> None:
+def test_findings_when_emails_were_claimed_after_the_stop(delivered: Mailstore) -> None:
     change("UPDATE enrollments SET state = 'stopped', stop_reason = 'replied', stopped_at = now()")
     change("UPDATE send_groups SET started_at = now() + interval '1 minute'")
-    told = found(delivered)
-    assert len(told) == PEOPLE
-    assert all(finding.endswith("taken in hand after its sequence was stopped") for finding in told)
+    inconsistencies = findings(delivered)
+    assert len(inconsistencies) == PEOPLE
+    assert all(each.endswith("claimed after its sequence was stopped") for each in inconsistencies)

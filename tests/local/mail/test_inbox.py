@@ -22,7 +22,7 @@ MESSAGE = b"Subject: Hola\r\nMessage-ID: <1@cadencia.example>\r\n\r\n.una l\xc3\
 
 @pytest.fixture
 def replies() -> list[bytes]:
-    """What was handed over as a reply."""
+    """The replies that were passed on."""
     return []
 
 
@@ -51,19 +51,19 @@ def _kept(inbox: Inbox) -> list[tuple[str, ...]]:
     return [message.recipients for message in inbox.store.since(0)]
 
 
-def test_a_message_is_kept_as_sent_when_accepted(inbox: Inbox, client: smtplib.SMTP) -> None:
+def test_a_message_is_stored_unchanged_when_accepted(inbox: Inbox, client: smtplib.SMTP) -> None:
     client.sendmail(SENDER, ["ana@example.com"], MESSAGE, ["BODY=8BITMIME"])
     [message] = inbox.store.since(0)
     assert (message.sender, message.recipients, message.raw) == (SENDER, ("ana@example.com",), MESSAGE)
 
 
-def test_it_announces_what_it_does_when_greeted(client: smtplib.SMTP) -> None:
+def test_its_extensions_are_announced_when_greeted(client: smtplib.SMTP) -> None:
     client.ehlo()
     assert {"size", "8bitmime", "smtputf8", "pipelining"} <= set(client.esmtp_features)
     assert not {"starttls", "auth", "chunking"} & set(client.esmtp_features)
 
 
-def test_an_address_beyond_ascii_is_taken_when_smtputf8_is_used(inbox: Inbox, client: smtplib.SMTP) -> None:
+def test_a_non_ascii_address_is_accepted_with_smtputf8(inbox: Inbox, client: smtplib.SMTP) -> None:
     client.ehlo()
     client.command_encoding = "utf-8"
     client.sendmail(SENDER, ["íñigo@example.com"], MESSAGE, ["SMTPUTF8", "BODY=8BITMIME"])
@@ -96,7 +96,7 @@ def test_nothing_is_refused_when_no_rules_are_given(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("address", ["hola@cadencia.example", "HOLA+7f3a@Cadencia.example"])
-def test_a_reply_is_handed_over_and_not_kept_when_sent_to_the_reply_address(
+def test_a_reply_is_passed_on_and_not_stored_when_sent_to_the_reply_address(
     inbox: Inbox, client: smtplib.SMTP, replies: list[bytes], address: str
 ) -> None:
     client.sendmail("", [address], MESSAGE)
@@ -104,13 +104,13 @@ def test_a_reply_is_handed_over_and_not_kept_when_sent_to_the_reply_address(
     assert _kept(inbox) == []
 
 
-def test_the_sender_is_told_to_come_back_when_a_reply_cannot_be_taken(
+def test_the_sender_is_asked_to_try_again_when_a_reply_fails(
     client: smtplib.SMTP, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(smtplib.SMTPDataError) as refused:
         client.sendmail("ana@example.com", ["hola@cadencia.example"], b"Subject: fail\r\n\r\n")
     assert refused.value.smtp_code == 451
-    assert caplog.messages == ["message_not_kept error=RuntimeError"]
+    assert caplog.messages == ["message_not_stored error=RuntimeError"]
     client.sendmail("ana@example.com", ["blas@example.com"], MESSAGE)  # the connection goes on
 
 
@@ -129,7 +129,7 @@ def test_every_command_is_answered_in_order_when_pipelined(inbox: Inbox) -> None
     assert len(_kept(inbox)) == 2
 
 
-def test_every_message_is_kept_once_when_several_connections_send(inbox: Inbox) -> None:
+def test_every_message_is_stored_once_when_several_connections_send(inbox: Inbox) -> None:
     def send(start: int) -> None:
         with smtplib.SMTP("127.0.0.1", inbox.smtp_port) as client:
             for number in range(start, start + 25):
@@ -146,7 +146,7 @@ def test_the_page_lists_the_message_when_it_came_by_smtp(inbox: Inbox, client: s
         assert "ana@example.com" in page.read().decode()
 
 
-def test_the_command_serves_until_told_to_end_when_run(tmp_path: Path) -> None:
+def test_the_command_serves_until_sigterm(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",

@@ -41,7 +41,7 @@ def test_numbers_go_on_when_opened_again(store: Mailstore) -> None:
     assert _add(reopened, "b@example.com") == 2
 
 
-def test_a_reader_sees_what_a_writer_adds_when_it_follows(store: Mailstore) -> None:
+def test_a_reader_sees_messages_that_a_writer_adds(store: Mailstore) -> None:
     reader = Mailstore(store.folder)
     _add(store, "a@example.com")
     _add(store, "b@example.com")
@@ -74,7 +74,7 @@ def test_no_message_is_overwritten_when_several_writers_add(store: Mailstore) ->
     assert len(list(store.folder.iterdir())) == 100
 
 
-def test_a_strange_file_is_named_when_read(store: Mailstore) -> None:
+def test_a_file_without_trace_lines_is_reported(store: Mailstore) -> None:
     (store.folder / "00000001.eml").write_bytes(b"Subject: from elsewhere\r\n\r\n")
     with pytest.raises(ValueError, match="message 1: not a file of this inbox"):
         store.read(1)

@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Mailstore:
 
 @pytest.fixture
 def page(store: Mailstore) -> FlaskClient:
-    """A browser on its page."""
+    """An HTTP client of its page."""
     return webmail.create_app(store).test_client()
 
 
@@ -47,7 +47,7 @@ def test_the_page_says_so_when_the_inbox_is_empty(page: FlaskClient) -> None:
     assert "No mail yet" in page.get("/").text
 
 
-def test_the_list_has_the_newest_fifty_and_a_way_on_when_there_are_more(store: Mailstore, page: FlaskClient) -> None:
+def test_the_list_has_the_newest_fifty_and_a_link_to_older_ones(store: Mailstore, page: FlaskClient) -> None:
     for number in range(1, 61):
         _add(store, _mail(f"Mail {number}."))
     first = page.get("/").text
@@ -78,7 +78,7 @@ def test_a_message_shows_its_fields_and_a_sandboxed_frame_when_it_has_html(store
     assert 'src="/messages/1/body"' in text
 
 
-def test_the_mail_can_do_nothing_when_shown(store: Mailstore, page: FlaskClient) -> None:
+def test_a_shown_message_runs_no_scripts_and_loads_no_images(store: Mailstore, page: FlaskClient) -> None:
     answer = page.get(f"/messages/{_add(store, _mail())}/body")
     policy = answer.headers["Content-Security-Policy"]
     assert policy.startswith("sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'")
@@ -111,7 +111,7 @@ def test_markup_is_shown_as_text_when_it_is_in_a_subject(store: Mailstore, page:
         assert "&lt;script&gt;" in page.get(path).text
 
 
-def test_the_bytes_are_those_that_came_when_downloaded(store: Mailstore, page: FlaskClient) -> None:
+def test_the_download_is_the_message_as_received(store: Mailstore, page: FlaskClient) -> None:
     raw = _mail()
     answer = page.get(f"/messages/{_add(store, raw)}.eml")
     assert (answer.mimetype, answer.data) == ("message/rfc822", raw)
@@ -122,7 +122,7 @@ def test_the_answer_is_404_when_there_is_no_such_message(page: FlaskClient, path
     assert page.get(path).status_code == 404
 
 
-def test_a_strange_host_is_refused_when_asked_for(page: FlaskClient) -> None:
+def test_a_request_for_another_host_is_refused(page: FlaskClient) -> None:
     assert page.get("/", headers={"Host": "rebound.example"}).status_code == 400
 
 
@@ -147,7 +147,7 @@ def test_every_page_forbids_scripts_when_served(store: Mailstore, page: FlaskCli
         b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!",
     ],
 )
-def test_a_broken_message_is_shown_all_the_same(store: Mailstore, page: FlaskClient, raw: bytes) -> None:
+def test_a_malformed_message_is_shown(store: Mailstore, page: FlaskClient, raw: bytes) -> None:
     number = _add(store, raw)
     for view in webmail.VIEWS:
         assert page.get(f"/messages/{number}?view={view}").status_code == 200
