@@ -1,4 +1,4 @@
-# One image for every process of Cadencia; docker-compose.yml says which process a container runs.
+# One image for all processes of Cadencia; docker-compose.yml sets the command of each container.
 
 FROM python:3.13-slim AS packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -13,7 +13,7 @@ ENV PATH=/opt/venv/bin:/srv/cadencia:$PATH \
     SPOOL_DIR=/var/lib/cadencia/spool \
     LOG_FILE=/var/log/cadencia/email_system.log
 
-# A new named volume takes the owner of the folder it is mounted on, so the folders are made here.
+# A new named volume gets the owner of the folder it is mounted on, so the folders are created here.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin cadencia \
     && install -d -o cadencia -g cadencia /var/lib/cadencia/recorders /var/lib/cadencia/spool \
         /var/lib/cadencia/inbox /var/log/cadencia
@@ -34,6 +34,6 @@ USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
-# --blocking-threads is WEB_THREADS: the pool of database connections has as many.
+# --blocking-threads equals WEB_THREADS, the size of the pool of database connections.
 CMD ["granian", "--interface", "wsgi", "--factory", "--host", "0.0.0.0", "--port", "8000", \
      "--workers", "2", "--blocking-threads", "16", "--respawn-failed-workers", "web:create_app"]
