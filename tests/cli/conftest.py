@@ -1,4 +1,4 @@
-"""The command line, run within the process of the tests."""
+"""Running the command line within the process of the tests."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def cadencia() -> Iterator[Run]:
-    """Runs `cadencia --quiet` with some words; an error that is not expected is raised."""
+    """Return a function that runs `cadencia --quiet` with some words; unexpected errors are raised."""
 
     def running(*words: str, status: int = 0, text: str | None = None) -> Result:
         result = CliRunner().invoke(main.root, ["--quiet", *words], text, catch_exceptions=False, prog_name="cadencia")
@@ -30,5 +30,5 @@ def cadencia() -> Iterator[Run]:
 
 @pytest.fixture
 def run(ledger: str, cadencia: Run) -> Run:
-    """Runs `cadencia` on a fresh ledger."""
+    """Return a function that runs `cadencia` on a fresh database."""
     return cadencia

@@ -42,7 +42,7 @@ def test_create_is_refused_in_one_plain_line_when_something_is_wrong(run: Run) -
     run("accounts", "create", "x", "--scope", "everything", status=2)
 
 
-def test_a_token_is_all_that_is_printed_and_it_works_until_the_account_is_disabled(run: Run) -> None:
+def test_only_the_token_is_printed_and_it_works_until_the_account_is_disabled(run: Run) -> None:
     app = web.create_app()
     run("accounts", "create", "tienda", "--password-stdin", text=PASSWORD)
     printed = run("tokens", "create", "tienda", "--hours", "1").stdout

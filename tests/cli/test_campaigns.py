@@ -48,10 +48,10 @@ def test_a_campaign_runs_from_the_command_line(run: Run, leads: str) -> None:
 
 def test_import_lists_refused_rows_and_ends_with_status_1(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mal.csv").write_bytes("email;nombre\nana@a.example;Añó\nmal;Eva\n".encode("cp1252"))
-    told = run("contacts", "import", str(tmp_path / "mal.csv"), status=1).output
-    assert "line 2, file: is not UTF-8" in told
-    assert "line 3, email: An email address must have an @-sign" in told
-    assert "2 rows, 1 created" in told
+    output = run("contacts", "import", str(tmp_path / "mal.csv"), status=1).output
+    assert "line 2, file: is not UTF-8" in output
+    assert "line 3, email: An email address must have an @-sign" in output
+    assert "2 rows, 1 created" in output
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The command as a whole: from a shell, mistyped, completed, and without anything heavy for its help."""
+"""The command as a whole: run from a shell, mistyped, completed, and with a help that imports little."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Which environment a command uses, and the one sentence it says when there is none."""
+"""The environment that a command uses, and the one sentence that it prints if there is none."""
 
 import os
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ NOTHING = {"PATH": "/usr/bin"}
 
 @pytest.fixture
 def made() -> Iterator[ExitStack]:
-    """What runs during the test."""
+    """Contexts that stay open during the test."""
     with ExitStack() as stack:
         yield stack
 
@@ -53,7 +53,7 @@ def test_a_named_file_comes_before_the_process_and_that_before_make_up(made: Exi
     assert local.values.items() >= OTHER.items()
 
 
-def test_the_file_of_make_up_is_private_and_goes_with_it(made: ExitStack, tmp_path: Path) -> None:
+def test_the_file_of_make_up_is_private_and_removed_at_its_end(made: ExitStack, tmp_path: Path) -> None:
     path = up(made, tmp_path, tmp_path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert env_file.read(path)["CADENCIA_PID"] == str(os.getpid())
@@ -68,14 +68,14 @@ def test_a_file_that_a_killed_make_up_left_is_not_used(tmp_path: Path) -> None:
     assert refusal(NOTHING, tmp_path).startswith("no environment was found: start `make up`")
 
 
-def test_an_installation_of_another_version_is_to_be_restarted(made: ExitStack, tmp_path: Path) -> None:
+def test_an_installation_of_another_version_is_reported(made: ExitStack, tmp_path: Path) -> None:
     (tmp_path / "local.env").write_text("DATABASE_URL=postgresql://x\nTOKEN=x\n")  # before files were stamped
     assert "was written by an older version: stop its `make up`" in refusal(NOTHING, tmp_path)
     up(made, tmp_path, tmp_path, version="0.0.1")
     assert f"is of version 0.0.1, and this is {settings.VERSION}: stop it and start it" in refusal(NOTHING, tmp_path)
 
 
-def test_of_two_running_installations_one_is_to_be_named(made: ExitStack, tmp_path: Path) -> None:
+def test_two_running_installations_are_reported(made: ExitStack, tmp_path: Path) -> None:
     first = up(made, tmp_path / "var", tmp_path / "var")
     second = up(made, tmp_path / "try", tmp_path / "var")
     message = refusal(NOTHING, tmp_path / "var")
@@ -110,7 +110,7 @@ def test_files_of_every_kind_are_read(tmp_path: Path, content: bytes) -> None:
     assert env_file.read(tmp_path / ".env") == {"A": "one two", "B": "x $A # y", "C": '1"2', "D": "x", "E": ""}
 
 
-def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+def test_written_values_are_read_unchanged(tmp_path: Path) -> None:
     values = {"A": "it's", "B": "Cadencia <hola@cadencia.example>", "C": "\\'\"$x # y", "D": ""}
     (tmp_path / ".env").write_text(env_file.written(values))
     assert env_file.read(tmp_path / ".env") == values

@@ -1,4 +1,4 @@
-"""Events: sequences of hits from a file or a pipe are classified, and spool files are listed and stored."""
+"""Classifying sequences of hits from a file or a pipe; listing and draining spool files."""
 
 import json
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ LINE = {
 
 @pytest.fixture
 def classify(cadencia: Run, tmp_path: Path) -> Iterator[Run]:
-    """Runs `cadencia events classify`, which needs settings but no database."""
+    """Return a function that runs `cadencia events classify`, which needs settings but no database."""
     with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/none", LOG_FILE=str(tmp_path / "log")):
         yield partial(cadencia, "events", "classify")
 

@@ -1,4 +1,4 @@
-"""What people see of the relays."""
+"""The list of relays."""
 
 from datetime import timedelta
 from functools import partial
@@ -22,12 +22,12 @@ from tests.engine.delivery.smtp.servers import PIPELINING, Server
 
 @pytest.fixture
 def relays(run: Run) -> Run:
-    """Runs `cadencia outbox relays`."""
+    """Return a function that runs `cadencia outbox relays`."""
     return partial(run, "outbox", "relays")
 
 
 def carry(relay: str) -> None:
-    """Two mails that this relay took, and one that it took two days ago."""
+    """Record two e-mails that this relay accepted now, and one two days ago."""
     with transaction() as session:
         for count, ago in ((2, timedelta(0)), (1, timedelta(days=2))):
             sends.queue(session, count, now=clock.now() - ago)
@@ -38,7 +38,7 @@ def carry(relay: str) -> None:
             settle.settle(session, OpenGroup(group.id, relay=relay), results, now=clock.now() - ago)
 
 
-def test_relays_are_listed_with_their_limits_and_how_senders_stand_with_them(relays: Run, broker: str) -> None:
+def test_relays_are_listed_with_their_limits_and_states(relays: Run, broker: str) -> None:
     urls = "smtp://ana:secret@b.example?weight=3&rate=1200/m&connections=20&daily=500"
     with environment(SMTP_URL="smtps://a.example", SMTP_RELAYS=urls):
         for state, why in (("closed", ""), ("closed", ""), ("open", "it refused the credentials")):
@@ -53,11 +53,11 @@ def test_relays_are_listed_with_their_limits_and_how_senders_stand_with_them(rel
     assert "secret" not in shown.output and "ana" not in shown.output
 
 
-def test_without_redis_it_is_said_in_one_line(relays: Run) -> None:
+def test_one_line_says_that_redis_is_unavailable(relays: Run) -> None:
     assert relays(status=1).stderr.endswith("Error: redis: does not answer (ConnectionError)\n")
 
 
-def test_trying_tells_which_cannot_be_used(relays: Run) -> None:
+def test_a_trial_reports_relays_that_cannot_be_used(relays: Run) -> None:
     with (
         Server().running() as works,
         Server(lambda event, _: b"535 5.7.8 no" if event == "AUTH" else None, features=(*PIPELINING, "AUTH PLAIN"))
@@ -74,7 +74,7 @@ def test_trying_tells_which_cannot_be_used(relays: Run) -> None:
     assert works.accepted == refuses.accepted == []
 
 
-def test_a_relay_that_is_not_in_the_settings_any_more_is_not_shown(relays: Run, broker: str) -> None:
+def test_a_relay_that_was_removed_from_the_settings_is_not_listed(relays: Run, broker: str) -> None:
     with environment(SMTP_URL="smtp://a.example"):
         StatusBoard(redis_store.configured(), "one").publish(RelayStatus("gone.example:25", "closed", "", 0.0))
         shown = relays()

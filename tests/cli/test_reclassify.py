@@ -1,4 +1,4 @@
-"""`cadencia events reclassify`: what it changes and reports, and that a dry run only reports."""
+"""`cadencia events reclassify`: its changes and its report; a dry run only reports."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ SPAN = ("--since", f"{NOW - timedelta(days=1):%Y-%m-%d}", "--until", f"{NOW + ti
 
 
 def taken_for_a_person() -> Mail:
-    """A mail whose click by a machine was once thought a person's."""
+    """Create an e-mail with a machine's click that was classified as a person's."""
     with transaction() as session:
         sent = mail(session)
         early_events.record(session, [IncomingEvent(sent.id, "clicked", NOW - timedelta(minutes=5), SEEN)], now=NOW)
