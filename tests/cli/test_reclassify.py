@@ -16,7 +16,7 @@ SEEN = {"method": "HEAD", "agent": "curl/8.5.0", "network": "other", "link": 1}
 SPAN = ("--since", f"{NOW - timedelta(days=1):%Y-%m-%d}", "--until", f"{NOW + timedelta(days=1):%Y-%m-%dT%H:%M}")
 
 
-def taken_for_a_person() -> Mail:
+def create_misclassified() -> Mail:
     """Create an e-mail with a machine's click that was classified as a person's."""
     with transaction() as session:
         sent = mail(session)
@@ -32,7 +32,7 @@ def reclassify(run: Run, *options: str) -> str:
 
 
 def test_reclassify_corrects_and_reports_what_it_did(run: Run) -> None:
-    sent = taken_for_a_person()
+    sent = create_misclassified()
     report = reclassify(run)
     assert "1 opens and clicks classified, 1 classifications changed" in report
     assert "human -> machine: 1, head 1, library 1" in report
@@ -43,7 +43,7 @@ def test_reclassify_corrects_and_reports_what_it_did(run: Run) -> None:
 
 
 def test_a_dry_run_writes_nothing(run: Run) -> None:
-    sent = taken_for_a_person()
+    sent = create_misclassified()
     report = reclassify(run, "--dry-run")
     assert "human -> machine: 1" in report
     assert "nothing was written" in report
