@@ -14,7 +14,7 @@ from engine.delivery.relays.relay import RelayChannel, SharedState
 from engine.delivery.relays.shared_rate import Sender
 from engine.delivery.relays.status import StatusBoard
 from models import ids
-from tests.engine.delivery.smtp.senders_side import FROM, QUICK, Marks, messages
+from tests.engine.delivery.smtp.senders_side import FROM, QUICK, MemoryLog, messages
 from tests.engine.delivery.smtp.servers import Drop, Rule, Server, usual
 
 NO_REDIS = "redis://127.0.0.1:9/0"
@@ -59,7 +59,7 @@ def send(relays: Relays, count: int = 1) -> list[object]:
     """Send one group as a drain does, and return its outcomes."""
     if not relays.is_open:
         relays.open()
-    return list(relays.send(messages(count), FROM, Marks()).values())
+    return list(relays.send(messages(count), FROM, MemoryLog()).values())
 
 
 def accepted(*servers: Server) -> list[int]:

@@ -14,7 +14,7 @@ from engine.delivery.relays.redis_store import Store
 from engine.delivery.relays.shared_rate import Sender
 from tests.engine.delivery.relays.domain_process import Process, at_gmail, new_key
 from tests.engine.delivery.relays.network import Network
-from tests.engine.delivery.smtp.senders_side import FROM, Marks, message
+from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, message
 
 
 def test_the_rate_holds_for_the_domain_and_other_messages_go(broker: str) -> None:
@@ -96,7 +96,7 @@ def send_group(relays: Relays, addresses: list[str]) -> dict[int, object]:
     relays.open()
     order = relays.send_order(addresses, ())
     batch = (None if slot is None else message(slot, addresses[slot]) for slot in order)
-    return dict(relays.send(batch, FROM, Marks()))
+    return dict(relays.send(batch, FROM, MemoryLog()))
 
 
 def test_messages_above_the_rate_of_their_domain_are_paced(network: Network, broker: str) -> None:

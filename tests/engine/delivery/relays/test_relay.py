@@ -10,7 +10,7 @@ from engine.delivery.relays.redis_store import Store
 from engine.delivery.relays.relay import RelayChannel, SharedState
 from engine.delivery.relays.shared_rate import Sender
 from tests.engine.delivery.relays.network import DAY, Network, accepted, send, wait_until_usable
-from tests.engine.delivery.smtp.senders_side import FROM, Marks, messages
+from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, messages
 from tests.engine.delivery.smtp.servers import Drop
 
 
@@ -94,7 +94,7 @@ def test_the_connections_of_a_relay_are_shared_by_its_senders(network: Network, 
         if channel._connections is not None:
             channel._connections._renew_at = 0.0  # as if a second had passed
         channel.open()
-        channel.send(messages(40), FROM, Marks(), tick=None, is_urgent=False)
+        channel.send(messages(40), FROM, MemoryLog(), tick=None, is_urgent=False)
         open_now.append(len(channel.transport._pool.sessions))
     for channel in senders:
         channel.transport.close()

@@ -1,4 +1,4 @@
-"""The sender's side of a test: messages to send, and a log that keeps what it is told, in order."""
+"""The sending side of a test: messages, a recorder in memory, and transports."""
 
 from collections.abc import Iterable
 
@@ -21,21 +21,21 @@ def message_id(slot: int) -> str:
     return f"<m{slot}@cadencia.example>"
 
 
-class Marks:
-    """A flight recorder in memory; refuses what a real one could not make sense of."""
+class MemoryLog:
+    """A recorder in memory; refuses calls that a real one could not interpret."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, int]] = []
+        self.calls: list[tuple[str, int]] = []
         self.answers: dict[int, tuple[int, bytes, int, int]] = {}
 
     def complete(self, slot: int) -> None:
-        assert ("complete", slot) not in self.told, f"message {slot} was marked complete twice"
-        self.told.append(("complete", slot))
+        assert ("complete", slot) not in self.calls, f"message {slot} was marked complete twice"
+        self.calls.append(("complete", slot))
 
     def answered(self, slot: int, code: int, reply: bytes, ms: int, phase: int) -> None:
         assert slot not in self.answers, f"message {slot} was answered twice"
-        assert phase == 0 or ("complete", slot) not in self.told
-        self.told.append(("answered", slot))
+        assert phase == 0 or ("complete", slot) not in self.calls
+        self.calls.append(("answered", slot))
         self.answers[slot] = (code, reply, ms, phase)
 
 
@@ -45,11 +45,11 @@ def transport(url: str, limits: smtp.Limits = QUICK) -> smtp.Transport:
 
 def send(
     url: str, batch: Iterable[smtp.OutgoingMessage], limits: smtp.Limits = QUICK
-) -> tuple[dict[int, object], Marks]:
-    """One batch over a transport of its own."""
-    marks = Marks()
-    carrier = transport(url, limits)
+) -> tuple[dict[int, object], MemoryLog]:
+    """Send one batch over a new transport."""
+    log = MemoryLog()
+    client = transport(url, limits)
     try:
-        return dict(carrier.send(batch, FROM, marks)), marks
+        return dict(client.send(batch, FROM, log)), log
     finally:
-        carrier.close()
+        client.close()

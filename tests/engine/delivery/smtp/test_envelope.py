@@ -1,4 +1,4 @@
-"""What a message looks like on the wire."""
+"""Commands and body of a message: parameters, addresses, line ends and dots."""
 
 from collections import Counter
 
@@ -10,7 +10,7 @@ from engine.delivery import smtp
 from engine.delivery.outcomes import Rejected, Sent, Untried
 from engine.delivery.smtp.envelope import Envelope, dot_stuffed
 from engine.delivery.smtp.handshake import Features
-from tests.engine.delivery.smtp.senders_side import FROM, Marks, message, messages, send, transport
+from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, message, messages, send, transport
 from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Server
 
 BOTH = pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
@@ -23,7 +23,7 @@ FEATURES = Features(eight_bit=True, has_size=True)
 
 
 def prepared(envelope, body):
-    """The body as it may leave."""
+    """Return the body with its line ends corrected."""
     message, commands = envelope.prepare(smtp.OutgoingMessage(0, "ana@example.com", body), FEATURES)
     needs = "" if body.isascii() else " BODY=8BITMIME"
     assert commands == f"MAIL FROM:<> SIZE={len(message.data)}{needs}\r\nRCPT TO:<ana@example.com>\r\nDATA\r\n"
@@ -31,14 +31,14 @@ def prepared(envelope, body):
 
 
 @given(st.lists(BODIES, min_size=1, max_size=4))
-def test_seal_leaves_crlf_alone_and_mends_all_else(bodies):
+def test_prepare_keeps_crlf_and_corrects_other_line_ends(bodies):
     envelope = Envelope("")
     for body in bodies:
         assert prepared(envelope, body) == body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
 
 
 @given(BODIES)
-def test_body_comes_back_when_a_server_undoes_the_dots(body):
+def test_body_is_unchanged_after_a_server_removes_the_dots(body):
     data = prepared(Envelope(""), body)
     sent = dot_stuffed(data, b"MAIL FROM:<>\r\n")
     assert sent.endswith(b"\r\n.\r\nMAIL FROM:<>\r\n") or sent == b"\r\n.\r\nMAIL FROM:<>\r\n"
@@ -79,23 +79,23 @@ def test_nothing_can_be_smuggled_when_a_body_holds_bare_line_ends(smuggled, feat
     "recipient",
     ["a@b.example>\r\nRCPT TO:<c@d.example", "a\n@b.example", "a\x00@b.example", "a b@c.example", "a@b@c", "@", ""],
 )
-def test_message_is_refused_here_when_its_address_could_break_the_command(recipient):
+def test_message_is_rejected_locally_when_its_address_could_break_the_command(recipient):
     with Server().running() as server:
-        outcomes, marks = send(server.url, [smtp.OutgoingMessage(0, recipient, b"x\r\n"), message(1)])
+        outcomes, log = send(server.url, [smtp.OutgoingMessage(0, recipient, b"x\r\n"), message(1)])
     assert isinstance(outcomes[0], Rejected)
     assert outcomes[0].at_ms == 0
     assert len(recipient) < 2 or recipient not in outcomes[0].response
     assert isinstance(outcomes[1], Sent)
     assert len(server.accepted) == 1
-    assert 0 not in marks.answers
+    assert 0 not in log.answers
 
 
 def test_sender_is_refused_when_it_could_break_the_command():
     with Server().running() as server, pytest.raises(ValueError, match="address"):
-        transport(server.url).send(messages(1), "a@b.example> SIZE=1\r\nRCPT TO:<x@y", Marks())
+        transport(server.url).send(messages(1), "a@b.example> SIZE=1\r\nRCPT TO:<x@y", MemoryLog())
 
 
-def test_parameters_of_mail_tell_what_the_message_needs():
+def test_parameters_of_mail_match_the_message():
     batch = [
         message(0),
         message(1, body="¿Hablamos?\r\n".encode()),
@@ -113,19 +113,19 @@ def test_parameters_of_mail_tell_what_the_message_needs():
     assert "RCPT TO:<ana@xn--pea-8ma.example>" in server.commands
 
 
-def test_message_stays_here_when_the_server_cannot_take_it():
+def test_message_is_not_sent_when_the_server_cannot_take_it():
     batch = [
         message(0, body=b"x" * 500 + b"\r\n"),
         message(1, body="¿Hablamos?\r\n".encode()),
         message(2, "begoña@example.com"),
     ]
     with Server(features=("PIPELINING", "SIZE 400")).running() as server:
-        carrier = transport(server.url)
-        carrier.open()
-        assert not carrier.eight_bit
-        assert not carrier.smtputf8
-        outcomes = carrier.send(batch, FROM, Marks())
-        carrier.close()
+        client = transport(server.url)
+        client.open()
+        assert not client.eight_bit
+        assert not client.smtputf8
+        outcomes = client.send(batch, FROM, MemoryLog())
+        client.close()
     assert [type(outcomes[slot]) for slot in range(3)] == [Rejected, Untried, Rejected]
     assert outcomes[0].status == "5.3.4"
     assert not outcomes[2].dead_address

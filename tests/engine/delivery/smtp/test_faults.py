@@ -1,4 +1,4 @@
-"""Whatever the server does, in whatever order: nothing is lost, nothing arrives twice."""
+"""Random faults of the server: no message is lost or accepted twice."""
 
 import random
 import socket
@@ -16,8 +16,8 @@ COUNT = 120
 EVENTS = ("BANNER", "EHLO", "MAIL", "RCPT", "DATA", "BODY", "DOT", "RSET")
 
 
-class Whims:
-    """A rule that fails about one event in twelve, differently each time."""
+class RandomFaults:
+    """A rule that answers about one event in twelve with a random fault."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -34,32 +34,32 @@ class Whims:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_ledger_and_server_agree_when_faults_come_at_random(seed):
-    whims = Whims(seed)
+def test_outcomes_and_server_agree_when_faults_are_random(seed):
+    faults_at_random = RandomFaults(seed)
     features = LOCK_STEP if seed % 2 else PIPELINING
     limits = smtp.Limits(connections=3, messages_per_connection=25, pause_s=0.01)
-    with Server(whims, features=features, accepting=True, coalesce=seed % 3 == 0).running() as server:
-        outcomes, marks = send(server.url, messages(COUNT), limits)
+    with Server(faults_at_random, features=features, accepting=True, coalesce=seed % 3 == 0).running() as server:
+        outcomes, log = send(server.url, messages(COUNT), limits)
     assert set(outcomes) == set(range(COUNT))
-    assert whims.count > 3
+    assert faults_at_random.count > 3
     arrived = Counter(mail.message_id for mail in server.accepted)
     assert max(arrived.values(), default=1) == 1
     for slot, outcome in outcomes.items():
         if isinstance(outcome, Sent):
             assert arrived[message_id(slot)] == 1
         elif message_id(slot) in arrived:
-            # `accepting` counts a message before its reply: one refused after its dot was not taken.
-            assert isinstance(outcome, InDoubt) or marks.answers[slot][0] >= 400
-        assert (slot in marks.answers) == (not isinstance(outcome, InDoubt) and outcome.__class__.__name__ != "Untried")
+            # `accepting` counts a message before its reply, so one refused after its dot is counted.
+            assert isinstance(outcome, InDoubt) or log.answers[slot][0] >= 400
+        assert (slot in log.answers) == (not isinstance(outcome, InDoubt) and outcome.__class__.__name__ != "Untried")
 
 
 class Sink:
-    """A well-behaved server of another make."""
+    """The handlers of a well-behaved server of another vendor."""
 
     def __init__(self) -> None:
         self.mails: list[tuple[str, bytes]] = []
 
-    async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802  # its own names
+    async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802  # names that aiosmtpd calls
         if address.startswith("nadie"):
             return "550 5.1.1 no such user"
         envelope.rcpt_tos.append(address)
@@ -70,7 +70,7 @@ class Sink:
         return "250 2.0.0 Ok"
 
 
-def test_server_of_another_make_takes_what_we_send():
+def test_another_server_accepts_what_we_send():
     sink = Sink()
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]

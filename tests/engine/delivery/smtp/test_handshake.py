@@ -1,4 +1,4 @@
-"""How a connection comes to take mail: addresses, banners, TLS, credentials, and what stops each of them."""
+"""The SMTP handshake: addresses, banner, TLS and credentials, and how each of them can fail."""
 
 import base64
 import datetime
@@ -17,7 +17,7 @@ from engine.delivery import smtp
 from engine.delivery.outcomes import Sent, Untried
 from engine.delivery.smtp import Reason
 from errors import InvalidInput
-from tests.engine.delivery.smtp.senders_side import FROM, QUICK, Marks, message, messages, transport
+from tests.engine.delivery.smtp.senders_side import FROM, QUICK, MemoryLog, message, messages, transport
 from tests.engine.delivery.smtp.servers import PIPELINING, Drop, Hang, Server
 
 TLS = (*PIPELINING, "STARTTLS", "AUTH PLAIN LOGIN")
@@ -26,7 +26,7 @@ USER, PASSWORD = "ana", "s3cr:t/ñ"
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """A self-signed certificate for 127.0.0.1, as a server's context and a file to trust."""
+    """Return a self-signed certificate for 127.0.0.1, as a server's context and a file to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mx.example.com")])
     now = datetime.datetime.now(datetime.UTC)
@@ -48,7 +48,7 @@ def certificate(tmp_path_factory):
 
 
 def refused(url, limits=QUICK):
-    """Why the relay cannot be used."""
+    """Open a transport and return the error that says why the relay cannot be used."""
     with pytest.raises(smtp.RelayUnavailable) as caught:
         transport(url, limits).open()
     return caught.value
@@ -71,10 +71,10 @@ def with_login(server, options="", scheme="smtp"):
         ("EHLO", Drop(), Reason.DROPPED, None),
     ],
 )
-def test_relay_is_unavailable_and_says_why_when_it_does_not_let_us_in(event, answer, reason, code):
+def test_relay_is_unavailable_with_a_reason_when_it_refuses_the_connection(event, answer, reason, code):
     with Server(lambda seen, _: answer if seen == event else None).running() as server:
         error = refused(server.url)
-    # A reset is seen as a connection that failed or as one that ended, whichever comes first.
+    # A reset appears as a failed connection or as a closed one, depending on timing.
     assert error.reason in ({reason, Reason.CONNECT} if answer.__class__ is Drop else {reason})
     assert error.code == code
     assert error.retry_after_s == QUICK.pause_s
@@ -90,39 +90,39 @@ def test_relay_is_unavailable_when_its_name_does_not_resolve():
     assert refused("smtp://mx.invalid:25?starttls=off").reason is Reason.RESOLVE
 
 
-def test_relay_is_left_alone_when_it_failed_a_moment_ago():
+def test_relay_is_not_tried_again_before_its_pause_is_over():
     with Server(lambda seen, _: b"554 no" if seen == "BANNER" else None).running() as server:
-        carrier = transport(server.url, smtp.Limits(pause_s=0.3))
+        client = transport(server.url, smtp.Limits(pause_s=0.3))
         for reason in (Reason.GREETING, Reason.PAUSED, Reason.PAUSED):
             with pytest.raises(smtp.RelayUnavailable) as caught:
-                carrier.open()
+                client.open()
             assert caught.value.reason is reason
         server.rule = lambda *_: None
         time.sleep(caught.value.retry_after_s + 0.05)
-        carrier.open()
-        assert carrier.is_open
-        carrier.close()
+        client.open()
+        assert client.is_open
+        client.close()
     assert len(server.connected_at) == 2
 
 
-def test_helo_is_said_when_ehlo_is_unknown():
+def test_helo_is_sent_when_ehlo_is_unknown():
     with Server(lambda seen, _: b"502 what?" if seen == "EHLO" else None).running() as server:
-        carrier = transport(server.url)
-        assert isinstance(carrier.send(messages(2), FROM, Marks())[1], Sent)
-        carrier.close()
+        client = transport(server.url)
+        assert isinstance(client.send(messages(2), FROM, MemoryLog())[1], Sent)
+        client.close()
     assert server.commands[:2] == ["EHLO", "HELO"]
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-def test_messages_travel_under_tls_when_the_certificate_is_trusted(certificate, scheme):
+def test_messages_are_sent_under_tls_when_the_certificate_is_trusted(certificate, scheme):
     context, file = certificate
     body = b"a long line of text to fill records with\r\n" * 120_000
     batch = [message(0, body=body), *messages(40)[1:]]
     with Server(features=TLS, context=context, implicit_tls=scheme == "smtps").running() as server:
         limits = smtp.Limits(connections=2, command_timeout_s=5, dot_timeout_s=5)
-        carrier = transport(f"{scheme}://127.0.0.1:{server.port}?ca={file}&starttls=required", limits)
-        outcomes = carrier.send(batch, FROM, Marks())
-        carrier.close()
+        client = transport(f"{scheme}://127.0.0.1:{server.port}?ca={file}&starttls=required", limits)
+        outcomes = client.send(batch, FROM, MemoryLog())
+        client.close()
     assert all(isinstance(outcome, Sent) for outcome in outcomes.values())
     assert {mail.data for mail in server.accepted} == {sent.data for sent in batch}
     assert len(server.accepted) == 40
@@ -149,7 +149,7 @@ def test_relay_is_unavailable_when_tls_is_required_and_not_offered():
 
 
 @pytest.mark.parametrize("answer", [b"454 4.7.0 not now", b"220 go ahead\r\n250 and this was not encrypted"])
-def test_relay_is_unavailable_when_starttls_goes_wrong(certificate, answer):
+def test_relay_is_unavailable_when_starttls_fails(certificate, answer):
     rule = lambda seen, _: answer if seen == "STARTTLS" else None
     with Server(rule, features=TLS, context=certificate[0]).running() as server:
         assert refused(server.url).reason is Reason.TLS
@@ -162,12 +162,12 @@ def test_relay_is_unavailable_when_it_speaks_no_tls_on_a_tls_port():
 
 
 @pytest.mark.parametrize("mechanisms", ["AUTH PLAIN LOGIN", "AUTH LOGIN"])
-def test_credentials_are_given_under_tls_when_the_relay_asks_for_them(certificate, mechanisms):
+def test_credentials_are_sent_under_tls(certificate, mechanisms):
     context, file = certificate
     with Server(features=(*PIPELINING, "STARTTLS", mechanisms), context=context).running() as server:
-        carrier = transport(with_login(server, f"ca={file}"))
-        carrier.open()
-        carrier.close()
+        client = transport(with_login(server, f"ca={file}"))
+        client.open()
+        client.close()
     [told] = [command.split()[-1] for command in server.commands if command.startswith("AUTH PLAIN ")] or [""]
     if "PLAIN" in mechanisms:
         assert base64.b64decode(told).decode() == f"\0{USER}\0{PASSWORD}"
@@ -187,46 +187,46 @@ def test_relay_is_unavailable_when_it_refuses_the_credentials(certificate):
 
 
 @pytest.mark.parametrize(("trusted", "answer"), [(False, None), (True, b"535 5.7.8 bad credentials")])
-def test_nobody_fails_for_it_when_the_relay_cannot_be_trusted_or_does_not_trust_us(certificate, trusted, answer):
+def test_messages_are_untried_when_the_certificate_or_the_credentials_are_refused(certificate, trusted, answer):
     context, file = certificate
     rule = lambda seen, _: answer if seen == "AUTH" else None
     with Server(rule, features=TLS, context=context).running() as server:
-        marks = Marks()
-        carrier = transport(with_login(server, f"ca={file}" if trusted else ""))
-        outcomes = carrier.send(messages(20), FROM, marks)
-        carrier.close()
-    assert outcomes == dict.fromkeys(range(20), Untried(""))  # and so no attempt is charged
-    assert marks.told == []
+        log = MemoryLog()
+        client = transport(with_login(server, f"ca={file}" if trusted else ""))
+        outcomes = client.send(messages(20), FROM, log)
+        client.close()
+    assert outcomes == dict.fromkeys(range(20), Untried(""))  # no attempt is charged
+    assert log.calls == []
     assert len(server.connected_at) == 3
     assert not any(command.startswith("MAIL") for command in server.commands)
 
 
-def test_relay_is_unavailable_when_it_offers_no_way_to_give_credentials(certificate):
+def test_relay_is_unavailable_when_it_offers_no_known_auth_mechanism(certificate):
     context, file = certificate
     with Server(features=(*PIPELINING, "STARTTLS", "AUTH GSSAPI"), context=context).running() as server:
         assert refused(with_login(server, f"ca={file}")).reason is Reason.AUTH
 
 
-def test_credentials_stay_here_when_the_connection_is_in_clear():
+def test_credentials_are_not_sent_in_clear():
     with Server(features=(*PIPELINING, "AUTH PLAIN")).running() as server:
         assert refused(with_login(server)).reason is Reason.AUTH_UNSAFE
     assert not any(command.startswith("AUTH") for command in server.commands)
 
 
-def test_credentials_are_given_in_clear_when_the_url_allows_it_on_this_machine():
+def test_credentials_are_sent_in_clear_on_this_machine_when_the_url_allows_it():
     with Server(features=(*PIPELINING, "AUTH PLAIN")).running() as server:
-        carrier = transport(with_login(server, "auth=plaintext"))
-        carrier.open()
-        carrier.close()
+        client = transport(with_login(server, "auth=plaintext"))
+        client.open()
+        client.close()
     assert any(command.startswith("AUTH PLAIN") for command in server.commands)
 
 
 @pytest.mark.parametrize(("option", "name"), [("?helo=send.cadencia.example", "send.cadencia.example"), ("", None)])
-def test_own_name_is_said_when_the_url_gives_it(option, name):
+def test_ehlo_contains_the_name_of_the_url_or_of_this_host(option, name):
     with Server().running() as server:
-        carrier = transport(server.url + option)
-        carrier.open()
-        carrier.close()
+        client = transport(server.url + option)
+        client.open()
+        client.close()
     own = socket.gethostname()
     assert server.visits[0].name == (name or (own if "." in own else "[127.0.0.1]"))
 
@@ -250,7 +250,7 @@ def test_own_name_is_said_when_the_url_gives_it(option, name):
         ("smtp://mx.example.com?helo=a%20b", "helo"),
     ],
 )
-def test_url_is_refused_with_the_part_at_fault(url, part):
+def test_url_error_names_the_wrong_part(url, part):
     with pytest.raises(InvalidInput) as caught:
         smtp.Relay.from_url(url)
     assert [fault.field for fault in caught.value.faults] == [f"smtp_url.{part}"]
@@ -258,12 +258,12 @@ def test_url_is_refused_with_the_part_at_fault(url, part):
     assert "pa/" not in str(caught.value)
 
 
-def test_url_is_refused_when_its_authority_cannot_be_read(tmp_path):
+def test_url_is_refused_when_its_ca_file_cannot_be_read(tmp_path):
     with pytest.raises(InvalidInput, match=r"smtp_url\.ca"):
         transport(f"smtp://127.0.0.1:25?ca={tmp_path / 'missing.pem'}")
 
 
-def test_url_gives_a_relay_that_hides_its_password():
+def test_relay_from_a_url_hides_its_password():
     relay = smtp.Relay.from_url("smtp://ana:s3cr%3At@mx.example.com")
     assert (relay.host, relay.port, relay.user, relay.password) == ("mx.example.com", 587, "ana", "s3cr:t")
     assert relay.starttls == "required"

@@ -1,4 +1,4 @@
-"""Messages held back by a pace: how many leave, when, and what goes on meanwhile."""
+"""Sending at a pace: how many messages leave, when, and what happens in the meantime."""
 
 import time
 from collections import Counter
@@ -8,7 +8,7 @@ import pytest
 
 from engine.delivery import smtp
 from engine.delivery.outcomes import InDoubt, Sent, Untried
-from tests.engine.delivery.smtp.senders_side import FROM, Marks, messages, transport
+from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, messages, transport
 from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Drop, Hang, Server
 
 BOTH = pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
@@ -16,7 +16,7 @@ FOUR = smtp.Limits(connections=4, pause_s=0.05)
 
 
 class Pace:
-    """Lets one message go in each interval; keeps when it did, and how often it was asked."""
+    """A pace of one message for each interval; records when it let one leave, and the number of calls."""
 
     def __init__(self, interval_s: float) -> None:
         self.interval_s = interval_s
@@ -33,32 +33,32 @@ class Pace:
 
 
 def send(server, count, pace, limits=FOUR, tick=None):
-    """One paced batch over a transport of its own."""
-    marks = Marks()
-    carrier = transport(server.url, limits)
-    outcomes = carrier.send(messages(count), FROM, marks, tick=tick, pace=pace)
-    carrier.abort()
-    return outcomes, marks
+    """Send one paced batch over a new transport."""
+    log = MemoryLog()
+    client = transport(server.url, limits)
+    outcomes = client.send(messages(count), FROM, log, tick=tick, pace=pace)
+    client.abort()
+    return outcomes, log
 
 
 @BOTH
-def test_messages_leave_one_by_one_when_the_pace_says_so(features):
+def test_messages_leave_one_by_one_at_the_pace(features):
     pace = Pace(0.1)
     with Server(features=features).running() as server:
         started = time.process_time()
-        outcomes, marks = send(server, 5, pace)
+        outcomes, log = send(server, 5, pace)
     assert Counter(map(type, outcomes.values())) == {Sent: 5}
     assert len(pace.let_go) == 5
     assert min(after - before for before, after in pairwise(pace.let_go)) >= 0.1
-    # Each was answered before the next one left: replies are read while messages are held.
-    assert marks.told == [(mark, slot) for slot in range(5) for mark in ("complete", "answered")]
-    assert len(server.connected_at) <= 2  # no more than one stands idle
-    assert pace.asked <= 10  # once for each message, and once where it had to wait
+    # Each message was answered before the next one left: replies are read while messages wait.
+    assert log.calls == [(mark, slot) for slot in range(5) for mark in ("complete", "answered")]
+    assert len(server.connected_at) <= 2  # at most one is idle
+    assert pace.asked <= 10  # once for each message, and once for each wait
     assert time.process_time() - started < 0.3
 
 
 @BOTH
-def test_every_message_is_counted_once_when_the_pace_lets_all_go(features):
+def test_the_pace_is_asked_once_for_each_message_when_it_delays_none(features):
     calls = []
     with Server(features=features).running() as server:
         outcomes, _ = send(server, 200, lambda: float(calls.append(1) or 0.0))
@@ -67,7 +67,7 @@ def test_every_message_is_counted_once_when_the_pace_lets_all_go(features):
     assert len(server.connected_at) == 4
 
 
-def test_message_is_counted_again_when_its_connection_broke():
+def test_the_pace_is_asked_again_for_a_message_whose_connection_broke():
     pace = Pace(0.05)
     rule = lambda event, visit: Drop() if event == "RCPT" and visit.connection == 1 else None
     with Server(rule).running() as server:
@@ -76,7 +76,7 @@ def test_message_is_counted_again_when_its_connection_broke():
     assert len(pace.let_go) == 2
 
 
-def test_tick_is_called_while_messages_are_held_and_may_end_the_batch():
+def test_tick_is_called_while_messages_wait_and_can_end_the_batch():
     ticks = []
 
     def tick():
@@ -91,7 +91,7 @@ def test_tick_is_called_while_messages_are_held_and_may_end_the_batch():
     assert max(after - before for before, after in pairwise(ticks)) < 1.0
 
 
-def test_late_reply_is_noticed_while_messages_are_held():
+def test_late_reply_is_noticed_while_messages_wait():
     pauses = iter([0.0, 0.9, 0.0])
     rule = lambda event, visit: Hang() if event == "DOT" and visit.connection == 1 else None
     with Server(rule).running() as server:
@@ -104,8 +104,8 @@ def test_all_connections_close_when_the_pace_fails():
         raise ZeroDivisionError
 
     with Server().running() as server:
-        carrier = transport(server.url, FOUR)
+        client = transport(server.url, FOUR)
         with pytest.raises(ZeroDivisionError):
-            carrier.send(messages(3), FROM, Marks(), pace=failing)
-        assert not carrier.is_open
+            client.send(messages(3), FROM, MemoryLog(), pace=failing)
+        assert not client.is_open
     assert server.accepted == []

@@ -1,4 +1,4 @@
-"""Connections to one relay: reused, renewed, closed when idle, and opened seldom after failures."""
+"""Connections to one relay: reused, replaced, closed when idle, and opened seldom after failures."""
 
 import time
 from collections import Counter
@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from engine.delivery import smtp
 from engine.delivery.outcomes import Sent, Untried
-from tests.engine.delivery.smtp.senders_side import FROM, Marks, messages, send, transport
+from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, messages, send, transport
 from tests.engine.delivery.smtp.servers import Drop, Server, fault
 
 FOUR = smtp.Limits(connections=4, connect_timeout_s=2.0, command_timeout_s=2.0, dot_timeout_s=2.0)
@@ -14,43 +14,43 @@ FOUR = smtp.Limits(connections=4, connect_timeout_s=2.0, command_timeout_s=2.0, 
 
 def test_kept_connection_is_used_again_when_the_next_batch_comes():
     with Server().running() as server:
-        carrier = transport(server.url)
+        client = transport(server.url)
         for _ in range(3):
-            assert isinstance(carrier.send(messages(1), FROM, Marks())[0], Sent)
-        assert carrier.is_open
-        carrier.close()
-        assert not carrier.is_open
+            assert isinstance(client.send(messages(1), FROM, MemoryLog())[0], Sent)
+        assert client.is_open
+        client.close()
+        assert not client.is_open
     assert len(server.connected_at) == 1
     assert server.commands[-1] == "QUIT"
 
 
-def test_connection_is_replaced_unnoticed_when_the_server_closed_it_while_idle():
+def test_connection_is_replaced_when_the_server_closed_it_while_idle():
     with Server().running() as server:
-        carrier = transport(server.url)
-        carrier.send(messages(1), FROM, Marks())
+        client = transport(server.url)
+        client.send(messages(1), FROM, MemoryLog())
         server.hang_up()
         time.sleep(0.05)
         started = time.monotonic()
-        outcomes = carrier.send(messages(1), FROM, Marks())
-        carrier.close()
+        outcomes = client.send(messages(1), FROM, MemoryLog())
+        client.close()
     assert isinstance(outcomes[0], Sent)
     assert time.monotonic() - started < 0.5
     assert len(server.connected_at) == 2
 
 
-def test_idle_connection_is_closed_when_its_time_is_over():
+def test_idle_connection_is_closed_after_its_timeout():
     with Server().running() as server:
-        carrier = transport(server.url, smtp.Limits(idle_s=0.05))
-        carrier.send(messages(1), FROM, Marks())
-        carrier.close_if_idle()
-        assert carrier.is_open
+        client = transport(server.url, smtp.Limits(idle_s=0.05))
+        client.send(messages(1), FROM, MemoryLog())
+        client.close_if_idle()
+        assert client.is_open
         time.sleep(0.06)
-        carrier.close_if_idle()
-        assert not carrier.is_open
+        client.close_if_idle()
+        assert not client.is_open
     assert server.commands[-1] == "QUIT"
 
 
-def test_connection_is_renewed_when_its_message_limit_is_reached():
+def test_connection_is_replaced_at_its_message_limit():
     with Server().running() as server:
         outcomes, _ = send(server.url, messages(7), smtp.Limits(connections=1, messages_per_connection=3))
     assert Counter(map(type, outcomes.values())) == {Sent: 7}
@@ -58,7 +58,7 @@ def test_connection_is_renewed_when_its_message_limit_is_reached():
     assert [visit.commands[-1] for visit in server.visits] == ["QUIT"] * 3
 
 
-def test_other_connections_do_the_work_when_the_server_takes_only_two():
+def test_two_connections_send_everything_when_the_server_accepts_no_more():
     def rule(event, visit):
         return Drop(b"421 4.7.0 too many connections\r\n") if event == "BANNER" and visit.connection > 2 else None
 
@@ -70,8 +70,8 @@ def test_other_connections_do_the_work_when_the_server_takes_only_two():
 
 def test_connects_are_few_when_the_server_answers_everything_with_421():
     with Server(fault("MAIL", Drop(b"421 4.7.0 go away\r\n"))).running() as server:
-        outcomes, marks = send(server.url, messages(50), smtp.Limits(connections=1, pause_s=0.3))
+        outcomes, log = send(server.url, messages(50), smtp.Limits(connections=1, pause_s=0.3))
         gaps = [after - before for before, after in pairwise(server.connected_at)]
     assert Counter(map(type, outcomes.values())) == {Untried: 50}
-    assert marks.told == []
+    assert log.calls == []
     assert [gap > pause for gap, pause in zip(gaps, (0.29, 0.59), strict=True)] == [True, True]

@@ -1,4 +1,4 @@
-"""Messages composed ahead: each once and in turn, a few in a row, no more than there is to gain."""
+"""Prefetch of messages: each is composed once, in order, in blocks, and not beyond the limit."""
 
 import time
 from collections import Counter
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.delivery import smtp
 from engine.delivery.outcomes import InDoubt, Sent, Untried
 from engine.delivery.smtp.prefetch import Prefetch, PrefetchSizes
-from tests.engine.delivery.smtp.senders_side import FROM, Marks, message_id, transport
+from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, message_id, transport
 from tests.engine.delivery.smtp.servers import Hang, Rule, Server, Visit
 
 SIZE = 100
@@ -20,7 +20,7 @@ SMALL = PrefetchSizes(block=5 * SIZE, block_while_waiting=2 * SIZE, limit=8 * SI
 
 
 class Composing:
-    """Makes messages of 100 bytes, and keeps which it was asked for and when.
+    """Composes messages of 100 bytes, and records the slots and times of the calls.
 
     Those in `refused` cannot be made; at `fails_at` it breaks down.
     """
@@ -45,13 +45,13 @@ class Composing:
 
 
 def slow_at_the_dot(event: str, visit: Visit) -> None:
-    """A server that thinks about each message for a while."""
+    """Delay the reply to each message."""
     if event == "DOT":
         time.sleep(0.05)
 
 
 def stop_after(seconds: float) -> Callable[[], None]:
-    """A tick that ends the batch then."""
+    """Return a tick that ends the batch after this time."""
     began = time.monotonic()
 
     def tick() -> None:
@@ -62,7 +62,7 @@ def stop_after(seconds: float) -> Callable[[], None]:
 
 
 def hang_at_the_dot_of(message: int) -> Rule:
-    """A server that takes the messages before this one, and says nothing to its final dot."""
+    """Return a rule that accepts the messages before this one, and never replies to its final dot."""
     return lambda event, visit: Hang() if event == "DOT" and visit.message == message else None
 
 
@@ -71,9 +71,7 @@ def slots(messages: Iterator[smtp.OutgoingMessage | None]) -> list[int | None]:
 
 
 @given(st.integers(0, 40), st.sets(st.integers(0, 39)), st.lists(st.booleans(), max_size=60))
-def test_each_message_comes_once_and_in_turn_however_much_is_composed_meanwhile(
-    count: int, refused: set[int], meanwhile: list[bool]
-) -> None:
+def test_each_message_is_composed_once_and_in_order(count: int, refused: set[int], meanwhile: list[bool]) -> None:
     composing = Composing(tuple(refused))
     messages = Prefetch(range(count), composing, SMALL)
     given_out, seen = iter(messages), []
@@ -88,7 +86,7 @@ def test_each_message_comes_once_and_in_turn_however_much_is_composed_meanwhile(
     assert not messages.wants_more
 
 
-def test_a_row_is_composed_when_a_message_is_asked_for_and_none_is_ready() -> None:
+def test_a_block_is_composed_when_a_message_is_requested_and_none_is_ready() -> None:
     composing = Composing()
     messages = iter(Prefetch(range(12), composing, SMALL))
     next(messages)
@@ -97,7 +95,7 @@ def test_a_row_is_composed_when_a_message_is_asked_for_and_none_is_ready() -> No
     assert len(composing.asked) == 5
 
 
-def test_meanwhile_a_shorter_row_is_composed_up_to_the_bound() -> None:
+def test_a_smaller_block_is_composed_while_waiting_up_to_the_limit() -> None:
     composing = Composing()
     messages = Prefetch(range(100), composing, SMALL)
     rows = []
@@ -107,12 +105,12 @@ def test_meanwhile_a_shorter_row_is_composed_up_to_the_bound() -> None:
     assert rows == [2, 4, 6, 8]
     taken = iter(messages)
     next(taken)
-    assert messages.wants_more  # there is room again
+    assert messages.wants_more  # below the limit again
     messages.compose_more()
     assert not messages.wants_more
 
 
-def test_turns_that_depend_on_the_moment_are_taken_when_a_message_is_asked_for() -> None:
+def test_an_order_that_depends_on_the_moment_is_not_prefetched() -> None:
     def turns() -> Iterator[int | None]:
         yield 0
         yield None
@@ -130,7 +128,7 @@ def test_turns_that_depend_on_the_moment_are_taken_when_a_message_is_asked_for()
     assert not messages.wants_more
 
 
-def test_no_message_comes_once_they_were_ended() -> None:
+def test_no_message_is_yielded_after_the_end() -> None:
     composing = Composing()
     messages = Prefetch(range(100), composing, SMALL)
     given_out = iter(messages)
@@ -142,39 +140,39 @@ def test_no_message_comes_once_they_were_ended() -> None:
     assert len(composing.asked) == 7
 
 
-def test_messages_are_composed_while_an_answer_is_awaited_and_then_waiting_costs_no_time() -> None:
+def test_messages_are_composed_while_waiting_for_a_reply_and_then_waiting_costs_no_cpu() -> None:
     composing = Composing()
     with Server(hang_at_the_dot_of(1)).running() as server:
-        carrier = transport(server.url, smtp.Limits(connections=1))
+        client = transport(server.url, smtp.Limits(connections=1))
         began, used = time.monotonic(), time.process_time()
-        outcomes = carrier.send(Prefetch(range(30), composing, SMALL), FROM, Marks(), tick=stop_after(0.8))
+        outcomes = client.send(Prefetch(range(30), composing, SMALL), FROM, MemoryLog(), tick=stop_after(0.8))
         used = time.process_time() - used
-        carrier.close()
+        client.close()
     assert Counter(map(type, outcomes.values())) == {InDoubt: 1, Untried: 29}
     ahead_of_it = [at for at in composing.asked_at if at - began < 0.4]
-    # A row, one of them on its way and one announced; then until there are eight.
+    # A block, of which one message is in flight and one is announced; then up to eight.
     assert 8 <= len(ahead_of_it) <= 11
     assert used < 0.2
 
 
-def test_answers_come_before_messages_that_are_not_wanted_yet() -> None:
+def test_replies_are_read_before_more_messages_are_composed() -> None:
     unlimited = replace(SMALL, limit=10**9)
     with Server().running() as server:
-        carrier = transport(server.url, smtp.Limits(connections=4))
-        outcomes = carrier.send(Prefetch(range(200), Composing(), unlimited), FROM, Marks())
-        carrier.close()
+        client = transport(server.url, smtp.Limits(connections=4))
+        outcomes = client.send(Prefetch(range(200), Composing(), unlimited), FROM, MemoryLog())
+        client.close()
     assert Counter(map(type, outcomes.values())) == {Sent: 200}
     assert len({mail.message_id for mail in server.accepted}) == len(server.accepted) == 200
 
 
 @pytest.mark.parametrize("fails_at", [6, 7])
-def test_messages_in_flight_are_finished_when_composing_fails_meanwhile(fails_at: int) -> None:
+def test_messages_in_flight_are_finished_when_composing_ahead_fails(fails_at: int) -> None:
     with Server(slow_at_the_dot).running() as server:
-        carrier = transport(server.url, smtp.Limits(connections=1))
-        carrier.open()
+        client = transport(server.url, smtp.Limits(connections=1))
+        client.open()
         with pytest.raises(smtp.Interrupted) as stopped:
-            carrier.send(Prefetch(range(30), Composing(fails_at=fails_at), SMALL), FROM, Marks())
-        carrier.close()
+            client.send(Prefetch(range(30), Composing(fails_at=fails_at), SMALL), FROM, MemoryLog())
+        client.close()
     assert isinstance(stopped.value.__cause__, ZeroDivisionError)
     sent = {message_id(slot) for slot, outcome in stopped.value.outcomes.items() if isinstance(outcome, Sent)}
     assert {mail.message_id for mail in server.accepted} == sent

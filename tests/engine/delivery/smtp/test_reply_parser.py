@@ -1,4 +1,4 @@
-"""Replies out of bytes, in whatever pieces these come."""
+"""Parsing of replies from bytes in pieces of any size."""
 
 from itertools import pairwise
 
@@ -13,7 +13,7 @@ REPLIES = [(220, b"220 hello"), (250, b"250-a\n250-b\n250 c"), (550, b"550"), (3
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=12))
-def test_replies_are_the_same_however_the_stream_is_cut(cuts):
+def test_replies_do_not_depend_on_how_the_stream_is_cut(cuts):
     parser = ReplyParser()
     edges = [0, *sorted(cuts), len(STREAM)]
     pieces = [STREAM[start:end] for start, end in pairwise(edges)]
@@ -24,7 +24,7 @@ def test_replies_are_the_same_however_the_stream_is_cut(cuts):
 @pytest.mark.parametrize(
     "noise", [b"hello\r\n", b"25\r\n", b"099 x\r\n", b"700 x\r\n", b"250x\r\n", b"\r\n", b"\0\0\r\n"]
 )
-def test_noise_is_called_garbage_after_the_replies_before_it(noise):
+def test_invalid_reply_is_an_error_after_the_valid_replies_before_it(noise):
     found = []
     with pytest.raises(InvalidReply):
         found.extend(ReplyParser().feed(b"250 fine\r\n" + noise))
@@ -32,7 +32,7 @@ def test_noise_is_called_garbage_after_the_replies_before_it(noise):
     assert next(parser) == (250, b"250 fine")
 
 
-def test_endless_reply_is_called_garbage():
+def test_endless_reply_is_an_error():
     with pytest.raises(InvalidReply):
         list(ReplyParser().feed(b"250 " + b"x" * 5_000))
     with pytest.raises(InvalidReply):
@@ -45,7 +45,7 @@ LINES = st.sampled_from([*GOOD, *BAD])
 
 
 @given(st.lists(LINES, max_size=6).map(b"".join) | st.binary(max_size=40))
-def test_smooth_round_is_what_a_reader_finds_in_it(data):
+def test_an_accepted_round_is_what_the_parser_finds_in_it(data):
     found = match_accepted_round(data)
     if found is not None:
         parser = ReplyParser()
@@ -55,6 +55,6 @@ def test_smooth_round_is_what_a_reader_finds_in_it(data):
         assert parser.is_between_replies
 
 
-def test_smooth_round_is_seen_as_such():
+def test_an_accepted_round_is_matched():
     found = match_accepted_round(b"250 2.0.0 Ok: queued as 7\r\n250 Ok\r\n250 Ok\r\n354 go\r\n")
     assert found[1] == b"250 2.0.0 Ok: queued as 7"

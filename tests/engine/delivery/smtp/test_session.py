@@ -1,4 +1,4 @@
-"""The outcome of messages, against servers that do everything a server can do."""
+"""The outcome of messages for every way in which a server can answer or fail."""
 
 import time
 from collections import Counter
@@ -15,15 +15,15 @@ BOTH = pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipeli
 @BOTH
 def test_messages_arrive_whole_and_in_order_when_the_server_takes_them(features):
     with Server(features=features).running() as server:
-        outcomes, marks = send(server.url, messages(5))
+        outcomes, log = send(server.url, messages(5))
     assert [type(outcomes[slot]) for slot in range(5)] == [Sent] * 5
     assert [mail.data for mail in server.accepted] == [sent.data for sent in messages(5)]
     assert outcomes[2].response == "250 2.0.0 Ok: queued as 2"
     assert abs(outcomes[2].at_ms / 1000 - time.time()) < 60
-    assert marks.answers[2][:2] == (250, b"250 2.0.0 Ok: queued as 2")
+    assert log.answers[2][:2] == (250, b"250 2.0.0 Ok: queued as 2")
 
 
-def test_envelope_of_the_next_message_leaves_with_the_body_when_pipelining_is_announced():
+def test_commands_of_the_next_message_are_pipelined_with_the_body():
     with Server().running() as server:
         outcomes, _ = send(server.url, messages(3))
     assert len(outcomes) == 3
@@ -43,15 +43,14 @@ def test_replies_are_understood_when_they_come_in_pieces_or_together(features, s
     assert len(outcomes) == len(server.accepted) == 4
 
 
-# F6: one row per place where a connection can break or a reply can refuse. The second of three messages meets
-# the fault; the others must arrive. `outcome` is what the second message comes back as; None: it is sent after
-# all, over another connection. `taken` says whether the server had accepted it when the fault came.
+# One row for each place where a connection can break or a reply can refuse. The fault meets the second of three
+# messages; the others must arrive. `outcome` is that of the second message; None: it is sent over another connection.
 ROWS = [
     ("drop at MAIL", fault("MAIL", Drop(), message=2, connection=1), None),
     ("drop at RCPT", fault("RCPT", Drop(), message=2, connection=1), None),
     ("drop at DATA", fault("DATA", Drop(), message=2, connection=1), None),
     ("reset at DATA", fault("DATA", Drop(reset=True), message=2, connection=1), None),
-    ("drop in mid-body", fault("BODY", Drop(), message=2, connection=1), InDoubt),  # it was in the kernel whole
+    ("drop in mid-body", fault("BODY", Drop(), message=2, connection=1), InDoubt),  # the kernel had all of it
     ("drop after the dot", fault("DOT", Drop(), message=2, connection=1), InDoubt),
     ("reset after the dot", fault("DOT", Drop(reset=True), message=2, connection=1), InDoubt),
     ("half a reply at MAIL", fault("MAIL", Drop(b"25"), message=2, connection=1), None),
@@ -85,28 +84,28 @@ ROWS = [
 
 @BOTH
 @pytest.mark.parametrize(("name", "rule", "outcome"), ROWS, ids=[row[0] for row in ROWS])
-def test_message_comes_back_as_the_state_table_says_when_the_server_fails_it(name, rule, outcome, features):
+def test_message_has_the_outcome_of_the_table_when_the_server_fails(name, rule, outcome, features):
     with Server(rule, features=features).running() as server:
-        outcomes, marks = send(server.url, messages(3))
+        outcomes, log = send(server.url, messages(3))
     assert type(outcomes[0]) is Sent
     assert type(outcomes[2]) is Sent
     assert type(outcomes[1]) is (outcome or Sent)
     arrived = Counter(mail.message_id for mail in server.accepted)
     assert arrived == {message_id(slot): 1 for slot in range(3) if isinstance(outcomes[slot], Sent)}
-    assert set(marks.answers) == {slot for slot in range(3) if not isinstance(outcomes[slot], InDoubt)}
+    assert set(log.answers) == {slot for slot in range(3) if not isinstance(outcomes[slot], InDoubt)}
 
 
 @BOTH
-def test_phase_and_words_are_kept_and_logged_when_a_recipient_is_refused(features):
+def test_phase_and_reply_are_recorded_when_a_recipient_is_refused(features):
     refusal = b"550-5.1.1 <ana0@example.com>: no\r\n550 5.1.1 such user ana0"
     with Server(fault("RCPT", refusal), features=features).running() as server:
-        outcomes, marks = send(server.url, messages(1))
+        outcomes, log = send(server.url, messages(1))
     [outcome] = outcomes.values()
     assert outcome.at_ms > 0
     assert (outcome.phase, outcome.code, outcome.status) == (Phase.RCPT, 550, "5.1.1")
     assert outcome.response == "550 5.1.1 <[address]>: no such user [address]"
     assert outcome.dead_address
-    assert marks.answers[0] == (550, outcome.response.encode(), outcome.at_ms, Phase.RCPT)
+    assert log.answers[0] == (550, outcome.response.encode(), outcome.at_ms, Phase.RCPT)
 
 
 @BOTH
@@ -118,21 +117,21 @@ def test_session_is_reset_when_a_message_was_refused_before_its_body(features):
     assert len(server.connected_at) == 1
 
 
-def test_only_a_lone_dot_is_sent_when_data_is_granted_after_the_recipient_was_refused():
+def test_only_a_lone_dot_is_sent_when_data_is_accepted_after_the_recipient_was_refused():
     def rule(event, visit):
         if visit.message == 1:
             return {"RCPT": b"550 5.1.1 no", "DATA": b"354 go ahead", "DOT": b"554 no recipients"}.get(event)
         return None
 
     with Server(rule).running() as server:
-        outcomes, marks = send(server.url, messages(2))
+        outcomes, log = send(server.url, messages(2))
     assert [type(outcomes[0]), type(outcomes[1])] == [Rejected, Sent]
     assert "EMPTY 0" in server.commands
     assert [mail.message_id for mail in server.accepted] == [message_id(1)]
-    assert ("complete", 0) not in marks.told
+    assert ("complete", 0) not in log.calls
 
 
-def test_lmtp_is_spoken_when_the_url_says_so():
+def test_lmtp_is_used_when_the_url_says_so():
     with Server(fault("RCPT", b"550 5.1.1 no", message=2)).running() as server:
         outcomes, _ = send(server.url.replace("smtp://", "lmtp://"), messages(3))
     assert [type(outcomes[slot]) for slot in range(3)] == [Sent, Rejected, Sent]
