@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from local import parentage
+
 ROOT = Path(__file__).parents[1]
 PYTHON = Path(sys.executable)
 
@@ -52,6 +54,7 @@ class Processes:
                 stderr=output,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
+                preexec_fn=parentage.end_with_parent(signal.SIGTERM),  # also when the run of the tests is cut off
                 env=dict(os.environ),
             )
         self._children.append(child)

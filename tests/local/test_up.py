@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from cli import env_file
+from local import parentage
 from local.mail.mailstore import Mailstore
 from tests.processes import ROOT, until
 
@@ -60,6 +61,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=parentage.end_with_parent(signal.SIGTERM),
         )
     running = Up(process, folder / "var", folder / "log")
     try:

@@ -38,7 +38,7 @@ class Counters:
     def count(self, name: str, caller: str, times: int = 1) -> None:
         """Count `times` calls and raise TooOften if they exceed the limit.
 
-        A batch larger than the callerle limit counts as the limit less one, so that it passes in a fresh period.
+        A batch larger than the whole limit counts as the limit less one, so that it passes in a fresh period.
         """
         rate = self._rates[name]
         cost = min(times, max(1, rate.amount - 1))

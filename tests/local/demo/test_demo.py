@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from local import parentage
 from tests.processes import ROOT, until
 
 PEOPLE = (
@@ -68,6 +69,7 @@ def test_a_stopped_demo_leaves_no_process(tmp_path: Path, number: signal.Signals
             cwd=ROOT,
             stdout=output,
             stderr=output,
+            preexec_fn=parentage.end_with_parent(signal.SIGTERM),
         )
     try:
         until(lambda: "the web server, the workers" in log.read_text(), "the processes are being started")
