@@ -18,6 +18,11 @@ RESERVED = re.compile(r"(?:^|\.)(?:example|test|invalid|localhost|example\.(?:co
 ADDRESS = re.compile(r"[A-Za-z0-9._+-]+@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})")
 FOREIGN = re.compile(r"""(?:src|href)=["'](?:https?:)?//([^/"'{]+)|@import|url\(["']?(?:https?:)?//""")
 
+STILL_PATCHED = {
+    "tests/engine/engagement/test_reactions.py",
+    "tests/engine/engagement/test_reactions_in_any_order.py",
+}
+
 
 def functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
@@ -128,6 +133,17 @@ def test_no_test_is_skipped_or_expected_to_fail() -> None:
         used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         assert not marks and not used & {"xfail", "skip"}, name
         assert not repository.imported(tree) & {"unittest.mock", "mock"}, name
+
+
+def test_no_test_patches_the_product() -> None:
+    """Tests change settings, clocks, parameters and fake servers; `sys` is not ours and may be patched."""
+    calls = (
+        (name, node)
+        for name, tree in repository.sources("tests").items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "monkeypatch.setattr"
+    )
+    assert {name for name, call in calls if ast.unparse(call.args[0]) != "sys"} <= STILL_PATCHED
 
 
 def test_each_exception_from_a_lint_rule_states_its_reason() -> None:
