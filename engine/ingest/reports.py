@@ -1,4 +1,4 @@
-"""Reports: events that landing pages and other systems tell of, one or many at once."""
+"""Reported events: store those that landing pages and other systems send, and mark the late ones."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,23 +18,21 @@ Outcome = Literal["stored", "duplicate", "unknown"]
 _ACCEPTED = text("SELECT id, accepted_at FROM emails WHERE id = ANY(:ids)")
 
 
-def take(session: Session, entries: Sequence[Entry], *, late_after: timedelta, now: datetime) -> list[Outcome]:
-    """Store every event not stored before; what became of each, in the order given.
+def store(session: Session, entries: Sequence[Entry], *, late_after: timedelta, now: datetime) -> list[Outcome]:
+    """Store the events and return the outcome of each, in the same order.
 
-    One of a mail that does not exist is `unknown` and keeps no other from being stored. Late ones are marked. Commit,
-    then ring "events".
+    The outcome is `unknown` for an e-mail that does not exist. Late events are marked. Commit, then ring "events".
     """
     accepted = _accepted(session, entries)
     new = early_events.store(session, [_marked(each, accepted, late_after) for each in entries], now=now)
     known = accepted.keys()
     if not all(each.dedupe_key in new or each.email_id in known for each in entries):
-        known = _accepted(session, entries).keys()  # with those that got their row just now
+        known = _accepted(session, entries).keys()  # with those that `early_events` has just admitted
     return [_outcome(each, new, known) for each in entries]
 
 
 def marked(session: Session, entries: Sequence[Entry], *, late_after: timedelta) -> list[Entry]:
-    """The entries; with the mark `late` where one lies more than `late_after` before it was received, or before its
-    mail was accepted."""
+    """Return the entries, with the late ones marked: before the e-mail's acceptance, or `late_after` before receipt."""
     accepted = _accepted(session, entries)
     return [_marked(each, accepted, late_after) for each in entries]
 
@@ -45,7 +43,7 @@ def _accepted(session: Session, entries: Iterable[Entry]) -> Mapping[UUID, datet
 
 
 def _marked(entry: Entry, accepted: Mapping[UUID, datetime], late_after: timedelta) -> Entry:
-    """The moment of acceptance counts in whole seconds, as a reporter may tell no more."""
+    """Mark a late entry. The acceptance counts in whole seconds, as a reporter may not know it more exactly."""
     floor = entry.received_at - late_after
     if entry.email_id in accepted:
         floor = max(floor, accepted[entry.email_id].replace(microsecond=0))
@@ -55,7 +53,7 @@ def _marked(entry: Entry, accepted: Mapping[UUID, datetime], late_after: timedel
 
 
 def _outcome(entry: Entry, new: set[bytes], known: Iterable[UUID]) -> Outcome:
-    """Of those that are the same event only the first is stored."""
+    """Return the outcome of an entry; of equal ones, only the first is `stored`."""
     if entry.dedupe_key in new:
         new.remove(entry.dedupe_key)
         return "stored"

@@ -1,18 +1,20 @@
 """Routes of e-mails: send one, send a batch, read the story of one."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
+
+from pydantic import ValidationError
 
 from engine import bell, clock
 from engine.access.idempotency import Key
 from engine.delivery import outbox
 from engine.delivery.outbox import SendRequest
-from errors import Fault, InvalidInput, NotFound
+from errors import Fault, Forbidden, InvalidInput, NotFound
 from models import ids
 from models.session import Session, transaction
 from web import process
-from web.api import ordering
-from web.http import idempotency, prefer_wait
+from web.http import auth, bodies, idempotency, prefer_wait
 from web.http.auth import needs
 from web.http.bodies import at_most
 from web.http.routes import Api, Reply
@@ -34,7 +36,7 @@ def send(header: shapes.WaitingHeaders, body: shapes.Send) -> Reply:
     repeated request sends nothing and gets the first response again; while the first waits for the mail server, the
     202.
     """
-    request = ordering.request(body)
+    request = _request(body)
     key = idempotency.read(header.idempotency_key)
     if key is None:
         accepted = _accepted(process.current().send_batcher.store(request))
@@ -59,7 +61,7 @@ def batch(header: shapes.Headers, body: shapes.Batch) -> Reply:
     limit = process.current().settings.batch_limit_sends
     if len(body.emails) > limit:
         raise InvalidInput.of("emails", f"at most {limit} in one call")
-    requests = ordering.requests(body.emails)
+    requests = _requests(body.emails)
     taken = [request for request in requests if isinstance(request, SendRequest)]
     if not taken:
         raise InvalidInput([fault for faults in requests if isinstance(faults, list) for fault in faults])
@@ -80,6 +82,42 @@ def follow(path: shapes.EmailPath) -> Reply:
     with transaction() as session:
         story = outbox.details(session, email_id)
     return _story(story)
+
+
+def _request(body: shapes.Send, *, bulk: bool = False) -> SendRequest:
+    """Return the send request of one e-mail. Raise InvalidInput for an unknown template or unusable variables.
+
+    A single e-mail uses the transactional lane, so that it never waits behind a campaign; the marketing e-mails of
+    a batch use the campaign lane.
+    """
+    if body.kind == "transactional" and not auth.caller().may("send:transactional"):
+        raise Forbidden("scope: kind transactional needs send:transactional, which the token does not have")
+    template = process.current().library.get(body.template)
+    faults = template.check(body.variables)
+    if faults:
+        raise InvalidInput(faults)
+    return SendRequest(
+        to=body.to,
+        template=body.template,
+        subject=template.subject_source,
+        variables=body.variables,
+        kind=body.kind,
+        lane="campaign" if bulk and body.kind == "marketing" else "transactional",
+    )
+
+
+def _requests(items: Sequence[Any]) -> list[SendRequest | list[Fault]]:
+    """Return for each e-mail of a batch its send request or its faults."""
+    return [_request_or_faults(item, f"emails[{index}].") for index, item in enumerate(items)]
+
+
+def _request_or_faults(item: Any, under: str) -> SendRequest | list[Fault]:
+    try:
+        return _request(shapes.Send.model_validate(item), bulk=True)
+    except ValidationError as error:
+        return bodies.faults(error, under=under)
+    except InvalidInput as error:
+        return [Fault(under + fault.field, fault.message) for fault in error.faults]
 
 
 def _accept(session: Session, request: SendRequest) -> shapes.Accepted:

@@ -1,13 +1,29 @@
-"""Events: what landing pages and forms report about an e-mail."""
+"""Routes of events: landing pages and forms report what happened to an e-mail."""
 
-from engine import clock
-from web.api import reports
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from engine import bell, clock
+from engine.ingest import reports
+from engine.tracking import events
+from engine.tracking.events import Entry, IncomingEvent
+from errors import Fault, InvalidInput, NotFound, Unavailable
+from models import ids
+from web import process
 from web.http import bodies, rate_limits
 from web.http.auth import public
 from web.http.bodies import at_most, takes
 from web.http.headers import cross_origin
 from web.http.routes import Api, Reply, refusals
-from web.schemas.events import Report, Told
+from web.schemas.events import Report, Result, Told, Track, Tracked, TrackedAll, Tracks
+from web.schemas.problems import FieldFault
+
+Outcome = reports.Outcome | Literal["waiting"]
+UNKNOWN = Fault("email_id", "there is no such e-mail; take the one that the send answered")
 
 api = Api("events", "/api/v1/events", about="Report what happened to an e-mail; no token, the e-mail's id is the key.")
 api.before_request(rate_limits.track)
@@ -19,16 +35,104 @@ api.before_request(rate_limits.track)
 @at_most("track_list_limit_bytes")
 @takes("application/json", "text/plain")
 def track(body: Report) -> Reply:
-    """Report that an e-mail was opened or clicked, or that its reader converted; or a list of such events.
+    """Report that an e-mail was opened or clicked, or that its contact converted; or a list of such events.
 
-    The same event twice is stored once. While the database is away what is sound is kept on disk, answered with the
-    status `waiting`, and stored as soon as it is back; an event of an e-mail that does not exist is then dropped. JSON
-    may come as text/plain, which a browser sends without asking first.
+    An event that is reported twice is stored once. While the database is unavailable, valid events are stored on disk,
+    answered with the status `waiting`, and stored in the database later; an event of an unknown e-mail is then dropped.
+    The JSON may be sent as text/plain, for which browsers need no preflight request.
     """
-    given, now = body.root, clock.now()
-    listed = reports.items(given)
-    if listed is None:
+    content, now = body.root, clock.now()
+    items = _items(content)
+    if items is None:
         bodies.check_size("track_limit_bytes")
-        return reports.one(given, now), 202
-    rate_limits.track(len(listed) - 1)
-    return reports.many(listed, now), 202
+        return _track_one(content, now), 202
+    rate_limits.track(len(items) - 1)
+    return _track_all(items, now), 202
+
+
+def _items(content: Any) -> Sequence[Any] | None:
+    """Return the events of a list, bare or in `events`; None for a single event. InvalidInput if too many or none."""
+    if isinstance(content, dict) and "events" not in content:
+        return None
+    try:
+        items = Tracks.model_validate({"events": content} if isinstance(content, list) else content).events
+    except ValidationError as error:
+        raise InvalidInput(bodies.faults(error)) from None
+    limit = process.current().settings.track_limit_events
+    if len(items) > limit:
+        raise InvalidInput.of("events", f"has {len(items)}; at most {limit} are taken in one call")
+    return items
+
+
+def _track_one(item: Any, now: datetime) -> Tracked:
+    """Store or spool a single event; InvalidInput by field, NotFound for an unknown e-mail."""
+    entry = _entry(item, "", now)
+    if isinstance(entry, list):
+        raise NotFound(f"email_id: {UNKNOWN.message}") if entry == [UNKNOWN] else InvalidInput(entry)
+    [outcome] = _store([entry], now)
+    if outcome == "unknown":
+        raise NotFound(f"email_id: {UNKNOWN.message}")
+    if outcome == "waiting":
+        return Tracked(status="waiting", event_id=_public_id(entry), duplicate=None)
+    return Tracked(status="success", event_id=_public_id(entry), duplicate=outcome == "duplicate")
+
+
+def _track_all(items: Sequence[Any], now: datetime) -> TrackedAll:
+    """Store or spool the valid events of a list; return the result of each."""
+    entries = [_entry(item, f"events[{index}].", now) for index, item in enumerate(items)]
+    outcomes = iter(_store([entry for entry in entries if isinstance(entry, Entry)], now))
+    results = [
+        _refused(index, entry) if isinstance(entry, list) else _result(index, entry, next(outcomes))
+        for index, entry in enumerate(entries)
+    ]
+    counts = Counter(result.status for result in results)
+    return TrackedAll(
+        status="partial" if counts["refused"] else "success",
+        stored=counts["stored"],
+        duplicates=counts["duplicate"],
+        waiting=counts["waiting"],
+        refused=counts["refused"],
+        results=results,
+    )
+
+
+def _store(entries: Sequence[Entry], now: datetime) -> Sequence[Outcome]:
+    """Store the entries and return the outcome of each; spool them while the database is unavailable."""
+    late_after = timedelta(days=process.current().settings.track_late_days)
+    ingest = process.current().ingest
+    try:
+        outcomes = ingest.run(lambda session: reports.store(session, entries, late_after=late_after, now=now))
+    except Unavailable:
+        ingest.spool_reports(entries)
+        return ["waiting"] * len(entries)
+    bell.ring("events")
+    return outcomes
+
+
+def _entry(item: Any, under: str, now: datetime) -> Entry | list[Fault]:
+    """Return the entry of a reported event, or its faults, with fields named below `under`."""
+    try:
+        report = Track.model_validate(item)
+    except ValidationError as error:
+        return bodies.faults(error, under=under)
+    email_id = ids.parse(report.email_id)
+    if email_id is None:
+        return [Fault(under + UNKNOWN.field, UNKNOWN.message)]
+    # Below a key of its own, so that a report cannot imitate an observed hit.
+    data = {"reported": report.event_data} if report.event_data else {}
+    return events.prepare(IncomingEvent(email_id, report.event_type, report.timestamp, data), now=now)
+
+
+def _result(index: int, entry: Entry, outcome: Outcome) -> Result:
+    if outcome == "unknown":
+        return _refused(index, [Fault(f"events[{index}].{UNKNOWN.field}", UNKNOWN.message)])
+    return Result(index=index, status=outcome, event_id=_public_id(entry))
+
+
+def _refused(index: int, faults: Sequence[Fault]) -> Result:
+    errors = [FieldFault(field=fault.field, message=fault.message) for fault in faults]
+    return Result(index=index, status="refused", errors=errors)
+
+
+def _public_id(entry: Entry) -> str:
+    return f"event_{entry.dedupe_key.hex()}"

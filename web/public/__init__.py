@@ -1,4 +1,4 @@
-"""Pages and pixels that readers of our mails reach, by signed tokens alone; those listed here are served."""
+"""Public pages: what readers of our e-mails reach by signed tokens, without a login."""
 
 from web.public import assets, clicks, pixels, unsubscribing
 

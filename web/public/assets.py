@@ -1,4 +1,4 @@
-"""What is served as it is: the style sheet of the readers' pages, and the script for landing pages."""
+"""Static files: the style sheet of the public pages, and the script for landing pages."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ pages = Blueprint("assets", __name__)
 @pages.get("/style/readers.css")
 @public("a style sheet holds no data")
 def readers() -> Response:
-    """The one style sheet; kept by browsers for an hour."""
+    """Return the style sheet; browsers cache it for an hour."""
     return send_from_directory(_FOLDER, "readers.css", max_age=3_600)
 
 
 @pages.get("/track.js")
-@public("a script that every visitor of a landing page loads")
+@public("every visitor of a landing page loads the script")
 def script() -> Response:
-    """The script for landing pages; kept by browsers for an hour."""
+    """Return the script for landing pages; browsers cache it for an hour."""
     return send_from_directory(_FOLDER, "track.js", max_age=3_600)

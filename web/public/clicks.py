@@ -1,6 +1,6 @@
-"""The click redirect: /c/<token>, to the target that is signed inside the token and nowhere else (rule R35).
+"""The click redirect, /c/<token>: only to the target that the signed token contains (rule R35).
 
-Nearly always answered before it comes here, by `front`.
+`front` answers nearly all requests before they reach this view.
 """
 
 from flask import Response, request
@@ -18,8 +18,8 @@ pages = blueprint("clicks")
 @pages.get("/c/<token>")
 @public("the signed token names the e-mail and the target")
 def clicked(token: str) -> Response:
-    """On to the target, with the database up or down."""
-    owned = process.current()
-    hit, target = hits.clicked(owned, token, request.environ)
-    owned.ingest.store(hit)
+    """Store the click and redirect to the target; works without the database."""
+    state = process.current()
+    hit, target = hits.clicked(state, token, request.environ)
+    state.ingest.store(hit)
     return Response(status=302, headers={"Location": target, **HEADERS})

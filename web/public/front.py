@@ -1,7 +1,7 @@
-"""Pixels and clicks before Flask: most requests of an installation are these, and Flask's dispatch costs the most.
+"""A fast path for pixels and clicks in front of Flask, whose dispatch would be most of their cost.
 
-What is here answers as the views `pixels.opened` and `clicks.clicked` do, headers included; whatever is not a plain GET
-or HEAD with a good token goes on to them, so errors and everything else are told in one place.
+It answers as the views `pixels.opened` and `clicks.clicked` do, headers included. Any request but a GET or HEAD with a
+valid token goes on to Flask, which handles all errors.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ _METHODS = ("GET", "HEAD")
 
 
 class Front:
-    """A WSGI application before another."""
+    """A WSGI middleware."""
 
     def __init__(self, behind: Wsgi, process: Process) -> None:
         self._behind = behind
@@ -33,7 +33,7 @@ class Front:
         self._click = [*clicks.HEADERS.items(), ("Content-Type", "text/html; charset=utf-8"), *always]
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-        """Answer, or pass on."""
+        """Answer a pixel or a click; pass on any other request."""
         self._process.ingest.drain_orphans()
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         try:

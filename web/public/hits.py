@@ -1,4 +1,4 @@
-"""Hits: what a request for a pixel or a link shows of whoever made it, as it is kept."""
+"""Turn a request for a pixel or a link into the event to be stored."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,20 +11,20 @@ _PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 
 
 def opened(process: Process, token: str, environ: Mapping[str, Any]) -> IncomingEvent:
-    """The request for a pixel; NotFound when the token is none of ours."""
+    """Return the open event of a pixel request; NotFound for an invalid token."""
     return IncomingEvent(process.signer.read_opened(token), "opened", data=_observed(process, environ))
 
 
 def clicked(process: Process, token: str, environ: Mapping[str, Any]) -> tuple[IncomingEvent, str]:
-    """The request for a link, and where it leads; NotFound when the token is none of ours."""
+    """Return the click event of a request and its target; NotFound for an invalid token."""
     click = process.signer.read_clicked(token)
     data = {"link": click.link, **_observed(process, environ)}
-    target = landing.carried(click.target, click.email_id, process.settings.cors_origins)
+    target = landing.with_email_id(click.target, click.email_id, process.settings.cors_origins)
     return IncomingEvent(click.email_id, "clicked", data=data), target
 
 
 def _observed(process: Process, environ: Mapping[str, Any]) -> dict[str, str]:
-    """The caller's address is that which the rate limits see, and is not kept."""
+    """Return the event data of a request. The address is the one that rate limits use; it is not stored."""
     purpose = next((environ[name] for name in _PURPOSES if name in environ), None)
     return process.observer.observe(
         method=environ["REQUEST_METHOD"],

@@ -1,4 +1,4 @@
-"""Landing pages: the parameter by which a click tells a page of ours its e-mail. `static/track.js` reads it there."""
+"""The parameter that passes the e-mail's id from a click to a landing page, where `static/track.js` reads it."""
 
 from collections.abc import Collection
 from urllib.parse import urlsplit
@@ -9,20 +9,20 @@ from models import ids
 PARAMETER = "cadencia"
 
 
-def carried(target: str, email_id: UUID, origins: Collection[str]) -> str:
-    """The target with the e-mail's id as one more parameter, if it is a page of one of these origins; else as it is.
+def with_email_id(target: str, email_id: UUID, origins: Collection[str]) -> str:
+    """Return the target with the e-mail's id as an additional parameter if its origin is one of these, else unchanged.
 
-    The id is a capability, so no other site is told. Query and fragment stay to the byte.
+    The id is a capability, so no other site may get it. Query and fragment keep their bytes.
     """
     if not origins or _origin(target) not in origins:
         return target
-    page, mark, fragment = target.partition("#")
-    joint = "" if page.endswith(("?", "&")) else "&" if "?" in page else "?"
-    return f"{page}{joint}{PARAMETER}={ids.public(email_id)}{mark}{fragment}"
+    page, hash_sign, fragment = target.partition("#")
+    separator = "" if page.endswith(("?", "&")) else "&" if "?" in page else "?"
+    return f"{page}{separator}{PARAMETER}={ids.public(email_id)}{hash_sign}{fragment}"
 
 
 def _origin(target: str) -> str | None:
-    """Scheme, host and port as a browser writes an origin; None where it is not plain what that would be."""
+    """Return scheme, host and port as a browser writes an origin; None if that is ambiguous."""
     try:
         parts = urlsplit(target)
         port = parts.port
@@ -30,5 +30,5 @@ def _origin(target: str) -> str | None:
         return None
     if parts.scheme not in ("https", "http") or not parts.hostname or "@" in parts.netloc or "\\" in target:
         return None
-    usual = {"https": 443, "http": 80}[parts.scheme]
-    return f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port not in (None, usual) else "")
+    default_port = {"https": 443, "http": 80}[parts.scheme]
+    return f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port not in (None, default_port) else "")

@@ -1,4 +1,4 @@
-"""The languages of the readers' pages: a folder of `templates/public/` each, so a new one is a new folder."""
+"""Languages of the public pages; each is a folder in `templates/public/`."""
 
 from pathlib import Path
 from uuid import UUID
@@ -12,12 +12,14 @@ from web import process
 
 DEFAULT = "es"
 _FOLDER = Path(__file__).parent / "templates" / "public"
-SHIPPED = tuple(sorted(entry.name for entry in _FOLDER.iterdir() if entry.is_dir()))
+AVAILABLE = tuple(sorted(entry.name for entry in _FOLDER.iterdir() if entry.is_dir()))
 
 
 def of_mail(email_id: UUID) -> str:
-    """The language of this e-mail: its contact's, else its template's, else the default; while the database is away
-    the browser's."""
+    """Return the language of the e-mail's contact, else of its template, else the default.
+
+    While the database is unavailable, return the browser's language.
+    """
     try:
         hints = process.current().ingest.run(lambda session: outbox.language_hints(session, email_id))
     except Unavailable:
@@ -28,18 +30,18 @@ def of_mail(email_id: UUID) -> str:
 
 
 def of_browser() -> str:
-    """The language that the browser asks for, where nothing of a mail is known."""
-    return request.accept_languages.best_match(SHIPPED) or DEFAULT
+    """Return the available language that the browser prefers, else the default."""
+    return request.accept_languages.best_match(AVAILABLE) or DEFAULT
 
 
 def of_tag(tag: str | None) -> str | None:
-    """The shipped language that a tag like `en-GB` (RFC 5646) or a locale like `es_MX` stands for; None for others."""
+    """Return the available language of a tag like `en-GB` (RFC 5646) or a locale like `es_MX`, else None."""
     primary = (tag or "").replace("_", "-").partition("-")[0].lower()
-    return primary if primary in SHIPPED else None
+    return primary if primary in AVAILABLE else None
 
 
 def _of_template(name: str) -> str | None:
     try:
         return process.current().library.get(name).language
-    except UnknownTemplate:  # it was there when the mail was sent
+    except UnknownTemplate:  # the template was removed after the sending
         return None

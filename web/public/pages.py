@@ -1,4 +1,4 @@
-"""What the readers' pages have in common: a blueprint with its answers to a bad token and to an outage."""
+"""Shared parts of the public pages: the blueprint, its error pages, and rendering."""
 
 from flask import Blueprint, Response, render_template
 
@@ -8,15 +8,15 @@ from web.public import languages
 
 
 def blueprint(name: str) -> Blueprint:
-    """A blueprint of pages in the reader's language, for people who never heard of the API."""
-    made = Blueprint(name, __name__, template_folder="templates")
-    made.register_error_handler(errors.NotFound, _unknown)
-    made.register_error_handler(errors.Unavailable, _away)
-    return made
+    """Return a blueprint whose errors are pages in the reader's language, not problem+json."""
+    pages = Blueprint(name, __name__, template_folder="templates")
+    pages.register_error_handler(errors.NotFound, _unknown)
+    pages.register_error_handler(errors.Unavailable, _unavailable)
+    return pages
 
 
 def page(template: str, language: str, status: int = 200, **values: object) -> Response:
-    """A page from `templates/public/` in a language shipped; it runs no script and loads nothing but its style."""
+    """Render a page from `templates/public/` in an available language; it loads nothing but its style sheet."""
     html = render_template(f"public/{language}/{template}.html", language=language, **values)
     return Response(html, status, {"Content-Security-Policy": PAGE}, content_type="text/html; charset=utf-8")
 
@@ -25,7 +25,7 @@ def _unknown(_: errors.NotFound) -> Response:
     return page("unknown", languages.of_browser(), 404)
 
 
-def _away(_: errors.Unavailable) -> Response:
-    answer = page("away", languages.of_browser(), 503)
-    answer.headers["Retry-After"] = "30"
-    return answer
+def _unavailable(_: errors.Unavailable) -> Response:
+    response = page("unavailable", languages.of_browser(), 503)
+    response.headers["Retry-After"] = "30"
+    return response

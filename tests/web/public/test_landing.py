@@ -29,7 +29,7 @@ SUFFIX = f"cadencia={ids.public(EMAIL)}"
     ],
 )
 def test_a_page_of_a_named_site_is_told_the_mail(target: str, expected: str) -> None:
-    assert landing.carried(target, EMAIL, ORIGINS) == expected
+    assert landing.with_email_id(target, EMAIL, ORIGINS) == expected
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_a_page_of_a_named_site_is_told_the_mail(target: str, expected: str) -> 
     ],
 )  # fmt: skip
 def test_no_other_site_is_told_anything(target: str) -> None:
-    assert landing.carried(target, EMAIL, ORIGINS) == target
-    assert landing.carried(target, EMAIL, ()) == target
+    assert landing.with_email_id(target, EMAIL, ORIGINS) == target
+    assert landing.with_email_id(target, EMAIL, ()) == target
 
 
 def test_a_click_carries_its_mail_to_named_sites_alone(ledger: str) -> None:
