@@ -13,7 +13,7 @@ from engine.analytics import rollups
 from engine.delivery import emails
 from engine.delivery.emails import Email
 from engine.tracking import bursts, hit_history, pending
-from engine.tracking.bots import Classification
+from engine.tracking.bots import NEIGHBOURS_MAX, Classification
 from engine.tracking.bursts import Bursts, Place
 from engine.tracking.hit_history import History, Interaction
 from engine.tracking.pending import PendingEvent
@@ -28,18 +28,21 @@ class Batch:
     """Locked e-mails and their events, to be processed together.
 
     `own` maps the locked events to their e-mails. Of these, `unfinished` must be processed once more, and `classified`
-    have been written.
+    have been written. The first `neighbours` hits of an e-mail are compared with each other.
     """
 
     emails: list[Email]
     bursts: Bursts
     own: dict[UUID, UUID]
+    neighbours: int = NEIGHBOURS_MAX
     unfinished: frozenset[UUID] = frozenset()
     classified: frozenset[UUID] = frozenset()
     changes: list[Change] = field(default_factory=list)
 
 
-def lock(session: Session, events: Sequence[PendingEvent], *, widen: bool = True) -> Batch:
+def lock(
+    session: Session, events: Sequence[PendingEvent], *, widen: bool = True, neighbours: int = NEIGHBOURS_MAX
+) -> Batch:
     """Lock the e-mails of these events; with `widen` also those with hits that now turn out to be part of a burst.
 
     Bursts are counted under the lock, so that whoever applies a later hit of a burst sees ours. E-mails of a burst that
@@ -51,7 +54,7 @@ def lock(session: Session, events: Sequence[PendingEvent], *, widen: bool = True
     places = {event.id: place for event in events if (place := _place(event))}
     counted = bursts.count(session, places.values())
     own = {event.id: event.email_id for event in events if event.event_type in ("opened", "clicked")}
-    batch = Batch(locked, counted, own)
+    batch = Batch(locked, counted, own, neighbours)
     if widen and counted.unclassified:
         _widen(session, batch, places)
     return batch
@@ -74,7 +77,8 @@ def classify(session: Session, batch: Batch, *, now: datetime) -> list[tuple[Ema
     """
     affected = {*batch.own.values(), *set().union(*batch.bursts.unclassified.values())}
     email_ids = [email.id for email in batch.emails if email.id in affected]
-    loaded = dict(zip(email_ids, hit_history.load(session, email_ids, batch.own, batch.bursts.hits), strict=True))
+    histories = hit_history.load(session, email_ids, batch.own, batch.bursts.hits, neighbours=batch.neighbours)
+    loaded = dict(zip(email_ids, histories, strict=True))
     since = hit_history.horizon(session)
     classified = [_classified(batch, email, loaded.get(email.id, _UNREAD)) for email in batch.emails]
     _write(session, batch, now)
@@ -84,7 +88,9 @@ def classify(session: Session, batch: Batch, *, now: datetime) -> list[tuple[Ema
 
 
 def _classified(batch: Batch, email: Email, history: History) -> "_ClassifiedEmail":
-    after = hit_history.classify(history.interactions, sent_at=email.sent_at, bursts=batch.bursts.counts)
+    after = hit_history.classify(
+        history.interactions, sent_at=email.sent_at, bursts=batch.bursts.counts, neighbours=batch.neighbours
+    )
     changes = hit_history.changed(history.interactions, after)
     batch.changes += changes
     is_flipped = not history.is_whole and any(map(_is_flipped, changes))

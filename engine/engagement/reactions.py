@@ -17,6 +17,7 @@ from engine.delivery import emails, in_doubt
 from engine.delivery.emails import Email
 from engine.engagement import attribution
 from engine.tracking import hit_history, pending
+from engine.tracking.bots import NEIGHBOURS_MAX
 from engine.tracking.pending import PendingEvent
 
 SUPPRESSES = {"unsubscribed": "unsubscribed", "bounced": "hard_bounce", "complained": "complaint"}
@@ -42,21 +43,23 @@ class _Action(NamedTuple):
     at: datetime
 
 
-def apply(session: Session, *, now: datetime, limit: int = 1000) -> int:
+def apply(session: Session, *, now: datetime, limit: int = 1000, neighbours: int = NEIGHBOURS_MAX) -> int:
     """Apply up to `limit` pending events, oldest first, and up to as many more of the same e-mails.
 
     Returns their number; fewer than `limit` means that none is left. About a dozen statements for any number of events.
     Events may arrive late, twice or in any order: the tables end the same. Concurrent calls share the events; they lock
     e-mails, then contacts, then rollups, each in the order of their keys. After a deadlock the transaction may be
-    repeated.
+    repeated. The first `neighbours` hits of an e-mail are compared with each other.
     """
-    return apply_locked(session, pending.lock(session, limit=limit), now=now)
+    return apply_locked(session, pending.lock(session, limit=limit), now=now, neighbours=neighbours)
 
 
-def apply_locked(session: Session, events: Sequence[PendingEvent], *, now: datetime) -> int:
+def apply_locked(
+    session: Session, events: Sequence[PendingEvent], *, now: datetime, neighbours: int = NEIGHBOURS_MAX
+) -> int:
     """Apply events that this transaction has locked, as `apply` does; return their number."""
     relevant = [event for event in events if _is_relevant(event)]
-    batch = attribution.lock(session, relevant)
+    batch = attribution.lock(session, relevant, neighbours=neighbours)
     if batch.emails:
         _react(session, relevant, batch, now)
     premature = _premature(batch.emails, relevant)

@@ -59,7 +59,7 @@ class Spool:
 
     @property
     def size_bytes(self) -> int:
-        """The number of bytes that are not drained yet."""
+        """Return the number of bytes that are not drained yet."""
         return sum(each.size_bytes for each in (*self._sealed, self._file) if each is not None)
 
     def add(self, entries: Sequence[Entry]) -> None:

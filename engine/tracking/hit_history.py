@@ -76,16 +76,23 @@ class History(NamedTuple):
     is_whole: bool
 
 
-def load(session: Session, email_ids: Sequence[UUID], own: Mapping[UUID, UUID], also: Iterable[UUID]) -> list[History]:
+def load(
+    session: Session,
+    email_ids: Sequence[UUID],
+    own: Mapping[UUID, UUID],
+    also: Iterable[UUID],
+    *,
+    neighbours: int = bots.NEIGHBOURS_MAX,
+) -> list[History]:
     """Return the history of each e-mail: applied events, and those in `own`, which maps event to e-mail.
 
-    It has the first `bots.NEIGHBOURS_MAX` events, those that `own` may have displaced from them, all of `own`, and the
+    It has the first `neighbours` events, those that `own` may have displaced from them, all of `own`, and the
     events in `also`; no other event's classification can change.
     """
     if not email_ids:
         return []
     new = Counter(own.values())
-    most = [bots.NEIGHBOURS_MAX + new[email_id] for email_id in email_ids]
+    most = [neighbours + new[email_id] for email_id in email_ids]
     values = {"ids": arrays.uuids(email_ids), "own": arrays.uuids(own), "most": arrays.numbers(most)}
     interactions: list[list[Interaction]] = [[] for _ in email_ids]
     for row in session.execute(_LOAD, values).all():
@@ -125,13 +132,17 @@ def horizon(session: Session) -> datetime:
 
 
 def classify(
-    interactions: Sequence[Interaction], *, sent_at: datetime | None, bursts: Mapping[Place, int]
+    interactions: Sequence[Interaction],
+    *,
+    sent_at: datetime | None,
+    bursts: Mapping[Place, int],
+    neighbours: int = bots.NEIGHBOURS_MAX,
 ) -> list[Interaction]:
-    """Classify the first hits together and each later one alone; return the interactions in the same order.
+    """Classify the first `neighbours` hits together and each later one alone; the order is kept.
 
     A burst stays a burst: for a place that `bursts` lacks, the stored classification counts.
     """
-    first, later = interactions[: bots.NEIGHBOURS_MAX], interactions[bots.NEIGHBOURS_MAX :]
+    first, later = interactions[:neighbours], interactions[neighbours:]
     bursts = _with_stored(interactions, bursts)
     classified = [*_classified(first, sent_at, bursts)]
     for each in later:

@@ -91,7 +91,7 @@ class Signer:
         return self.email(email_id).clicked(destination(link, target)).decode("ascii")
 
     def unsubscribe(self, email_id: UUID) -> str:
-        """A token for the unsubscribe page of one e-mail; 44 characters."""
+        """Return the token of an e-mail's unsubscribe page; 44 characters."""
         return self.email(email_id).unsubscribe().decode("ascii")
 
     def read_opened(self, token: str) -> UUID:

@@ -46,7 +46,7 @@ class Ingest:
 
     @property
     def size_bytes(self) -> int:
-        """The number of bytes in this process's spools that are not drained yet."""
+        """Return the number of bytes in this process's spools that are not drained yet."""
         return self._consent.size_bytes + self._hits.size_bytes + self._reports.size_bytes
 
     def store(self, hit: IncomingEvent, response: DeferredResponse | None = None) -> None:

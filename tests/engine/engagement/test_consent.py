@@ -1,4 +1,4 @@
-"""Consent: what a reader asks for is in force from that moment, for what is queued or due, too."""
+"""Consent changes take effect at once, also for queued and due e-mails."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -48,14 +48,14 @@ def _withdraw(session: Session, email_id: UUID) -> None:
 
 
 def _suppress(session: Session, email_id: UUID) -> None:
-    """Only the suppression is known: whoever claims must look by itself."""
+    """Only suppress the contact: the claim must check it."""
     session.execute(
         text("INSERT INTO suppressions (email_index, reason) SELECT email_index, 'unsubscribed' FROM contacts")
     )
 
 
 @pytest.mark.parametrize("stop", [_withdraw, _suppress])
-def test_a_queued_single_mail_is_not_sent_after_an_unsubscribe(
+def test_a_queued_single_email_is_not_sent_after_an_unsubscribe(
     session: Session, stop: Callable[[Session, UUID], None]
 ) -> None:
     email_id = _single(session)
@@ -65,7 +65,7 @@ def test_a_queued_single_mail_is_not_sent_after_an_unsubscribe(
 
 
 @pytest.mark.parametrize("stop", [_withdraw, _suppress])
-def test_a_deferred_campaign_mail_is_not_sent_after_an_unsubscribe(
+def test_a_deferred_campaign_email_is_not_sent_after_an_unsubscribe(
     session: Session, stop: Callable[[Session, UUID], None]
 ) -> None:
     _launched(session)
@@ -86,7 +86,7 @@ def test_a_due_step_is_not_sent_after_an_unsubscribe(session: Session, stop: Cal
     assert journey.stop_reason == "unsubscribed"
 
 
-def test_a_pause_puts_off_a_queued_marketing_mail_and_no_transactional_one(session: Session) -> None:
+def test_a_pause_delays_queued_marketing_emails_and_no_transactional_ones(session: Session) -> None:
     marketing, transactional = _single(session), _single(session, kind="transactional")
     consent.apply(session, consent.change("paused", marketing, now=NOW))
     assert _taken(session) == [transactional]
@@ -103,7 +103,7 @@ def test_a_suppression_wins_over_a_pause(session: Session) -> None:
     assert _mail(session, email_id) == ("cancelled", "unsubscribed")
 
 
-def test_a_sequence_goes_on_after_a_pause_where_it_was(session: Session) -> None:
+def test_a_sequence_continues_after_a_pause(session: Session) -> None:
     contact_id = _launched(session)
     (first,) = sequence.send_due(session, now=NOW)
     consent.apply(session, consent.change("paused", first.email_id, now=SOON))
@@ -118,7 +118,7 @@ def test_a_sequence_goes_on_after_a_pause_where_it_was(session: Session) -> None
     assert session.scalar(text("SELECT state FROM enrollments")) == "finished"
 
 
-def test_a_deferred_mail_waits_for_the_end_of_the_pause_and_is_sent_once(session: Session) -> None:
+def test_a_deferred_email_waits_for_the_end_of_the_pause_and_is_sent_once(session: Session) -> None:
     _launched(session)
     (deferred,) = sequence.send_due(session, sequence.DEFERRED, now=NOW)
     consent.apply(session, consent.change("paused", deferred.email_id, now=SOON))
@@ -127,7 +127,7 @@ def test_a_deferred_mail_waits_for_the_end_of_the_pause_and_is_sent_once(session
     assert (sent.email_id, _mail(session, sent.email_id)) == (deferred.email_id, ("sent", None))
 
 
-def test_a_pause_is_not_made_longer_and_can_be_taken_back(session: Session) -> None:
+def test_a_pause_is_not_extended_and_can_be_ended(session: Session) -> None:
     _launched(session)
     (first,) = sequence.send_due(session, now=NOW)
     single = _single(session, to="contacto0@empresa.example")
@@ -158,10 +158,10 @@ A, B, C = (SOON + timedelta(minutes=minutes) for minutes in range(3))
         ([("resumed", B), ("unsubscribed", A)], ["unsubscribed"], False),
     ],
 )
-def test_a_word_that_comes_in_late_does_not_outweigh_a_later_one(
+def test_a_late_consent_change_does_not_override_a_later_one(
     session: Session, words: list[tuple[str, datetime]], reasons: list[str], pauses: bool
 ) -> None:
-    """In any order; a pause and an unsubscribing are no words on the same thing."""
+    """In any order; a pause and an unsubscribe are different subjects."""
     email_id = _single(session)
     for kind, said_at in words:
         consent.apply_pending(session, consent.change(kind, email_id, now=said_at))
@@ -170,14 +170,14 @@ def test_a_word_that_comes_in_late_does_not_outweigh_a_later_one(
     assert session.scalar(text("SELECT coalesce(paused_until > :now, false) FROM contacts"), {"now": C}) == pauses
 
 
-def test_what_is_asked_for_now_is_done_whatever_the_clock_of_another_host_said(session: Session) -> None:
+def test_a_change_made_now_is_applied_whatever_another_hosts_clock_says(session: Session) -> None:
     email_id = _single(session)
     consent.apply(session, consent.change("unsubscribed", email_id, now=B))
     consent.apply(session, consent.change("resubscribed", email_id, now=A))
     assert session.scalar(text("SELECT count(*) FROM suppressions")) == 0
 
 
-def test_an_undo_from_another_mail_of_the_reader_holds_as_well(session: Session) -> None:
+def test_an_undo_from_another_email_of_the_contact_counts_too(session: Session) -> None:
     first, second = _single(session), _single(session)
     consent.apply(session, consent.change("unsubscribed", first, now=A))
     consent.apply(session, consent.change("resubscribed", second, now=B))

@@ -1,4 +1,4 @@
-"""A campaign's mail is in a reader's hands before its group is settled: what they do then counts, too."""
+"""Early events: a reader may open an e-mail of a campaign before its group is settled."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ SOON = NOW + timedelta(seconds=1)
 
 
 def in_hand(session: Session, count: int = 1) -> Group:
-    """One group of the first step, with a sender."""
+    """Return a claimed group of the first step, with a sender."""
     sequence.people(session, count)
     campaigns.launch(session, sequence.create(session, days=(0, 3)), now=NOW)
     (group,) = sequence.take(session, now=NOW)
@@ -38,7 +38,7 @@ def row(session: Session, email_id: UUID) -> tuple[object, ...]:
     return tuple(session.execute(query, {"id": email_id}).one())
 
 
-def test_an_open_before_the_settling_is_held_and_counts_after_it(session: Session) -> None:
+def test_an_open_before_the_settlement_is_held_and_counts_after_it(session: Session) -> None:
     group = in_hand(session, 2)
     first, second = (email.email_id for email in group.emails)
     assert early_events.record(session, [IncomingEvent(first, "opened", SOON)], now=SOON) == [True]
@@ -54,7 +54,7 @@ def test_an_open_before_the_settling_is_held_and_counts_after_it(session: Sessio
     assert audit.read(session).findings == ()
 
 
-def test_an_event_of_a_mail_nobody_has_in_hand_is_refused(session: Session) -> None:
+def test_an_event_of_an_email_that_nobody_has_claimed_is_refused(session: Session) -> None:
     group = in_hand(session)
     (email,) = group.emails
     assert email.enrollment_id is not None
@@ -64,7 +64,7 @@ def test_an_event_of_a_mail_nobody_has_in_hand_is_refused(session: Session) -> N
     assert session.scalar(text("SELECT count(*) FROM emails")) == 0
 
 
-def test_an_unsubscribing_before_the_settling_is_in_force_at_once(session: Session) -> None:
+def test_an_unsubscribe_before_the_settlement_takes_effect_at_once(session: Session) -> None:
     group = in_hand(session)
     (email,) = group.emails
     consent.apply(session, consent.change("unsubscribed", email.email_id, now=SOON, one_click=True))
@@ -77,7 +77,7 @@ def test_an_unsubscribing_before_the_settling_is_in_force_at_once(session: Sessi
     assert audit.read(session).findings == ()
 
 
-def test_a_mail_that_is_given_back_after_an_early_event_waits_in_its_row(session: Session) -> None:
+def test_an_email_that_is_returned_after_an_early_event_keeps_its_row(session: Session) -> None:
     group = in_hand(session)
     (email,) = group.emails
     early_events.record(session, [IncomingEvent(email.email_id, "opened", SOON)], now=SOON)
@@ -90,7 +90,7 @@ def test_a_mail_that_is_given_back_after_an_early_event_waits_in_its_row(session
     assert audit.read(session).findings == ()
 
 
-def test_a_mail_that_came_too_early_for_a_limit_is_due_at_its_turn_though_an_event_gave_it_a_row(
+def test_an_email_delayed_by_a_limit_is_due_at_its_turn_despite_an_early_event(
     session: Session,
 ) -> None:
     group = in_hand(session)
@@ -101,7 +101,7 @@ def test_a_mail_that_came_too_early_for_a_limit_is_due_at_its_turn_though_an_eve
     assert tuple(due) == ("queued", SOON + timedelta(seconds=90))
 
 
-def test_an_event_that_comes_while_its_group_is_settled_is_neither_lost_nor_too_early(ledger: str) -> None:
+def test_an_event_during_the_settlement_is_neither_lost_nor_held(ledger: str) -> None:
     with transaction() as session:
         group = in_hand(session)
     (email,) = group.emails

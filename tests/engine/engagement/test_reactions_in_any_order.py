@@ -1,4 +1,4 @@
-"""Whatever the order, the repeats and the number of appliers, the same events end in the same tables."""
+"""The same events end in the same tables, in any order, with repetitions, and with any number of appliers."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from engine.campaigns import advance
 from engine.delivery import early_events
 from engine.delivery.transitions import Settled
 from engine.engagement import reactions
-from engine.tracking import bots, events
+from engine.tracking import events
 from engine.tracking.bots import sequences
 from engine.tracking.events import IncomingEvent
 from models.event import SOURCES, TYPES
@@ -26,7 +26,7 @@ from tests.engine.tracking.bots.test_sequences import read
 from tests.mails import NOW, Mail, campaign, campaign_mail, contact, mail
 
 STATUSES = ("sent", "sent", "sent", "sent", "queued", "sending", "cancelled")
-# All that events may change. Of a cancelled mail only that it has a reason counts: it names the cause applied first.
+# All that events may change. The reason of a cancelled e-mail depends on the order, so only its presence counts.
 TABLES = {
     "emails": """SELECT id, status, reason IS NULL, opened_at, clicked_at, machine_opened_at, machine_clicked_at,
                         converted_at, replied_at, unsubscribed_at, bounced_at, complained_at FROM emails ORDER BY id""",
@@ -41,8 +41,8 @@ TABLES = {
 }
 
 
-# A stop waits for nobody: a mail that another one held just then is dropped by the next claim, for the same cause.
-STEPPED_OVER = text("""
+# A stop skips e-mails that another transaction has locked; the next claim drops them for the same cause.
+SKIPPED = text("""
 UPDATE emails SET status = 'cancelled', reason = 'dropped'
  WHERE status = 'queued' AND kind = 'marketing' AND contact_id IN
        (SELECT contact_id FROM emails
@@ -50,7 +50,7 @@ UPDATE emails SET status = 'cancelled', reason = 'dropped'
 """)
 
 
-def ledger_of(session: Session) -> dict[str, list[tuple[Any, ...]]]:
+def tables_of(session: Session) -> dict[str, list[tuple[Any, ...]]]:
     return {name: [tuple(row) for row in session.execute(text(query))] for name, query in TABLES.items()}
 
 
@@ -67,8 +67,8 @@ def make_mails(session: Session, random: Random, *, contacts: int) -> list[Mail]
     return mails
 
 
-def make_arrivals(mails: list[Mail], random: Random, *, number: int) -> list[IncomingEvent]:
-    """Events of every kind within three hours, crowded enough for several to hit one mail."""
+def make_events(mails: list[Mail], random: Random, *, number: int) -> list[IncomingEvent]:
+    """Return events of every kind within three hours, several per e-mail."""
     return [
         IncomingEvent(
             random.choice(mails).id,
@@ -84,19 +84,19 @@ def make_arrivals(mails: list[Mail], random: Random, *, number: int) -> list[Inc
 BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
 AGENTS = (BROWSER, BROWSER, "Mozilla/5.0", "GoogleImageProxy", "python-requests/2.32", "")
 SEEN = ("method", "agent", "network", "prefix", "purpose", "link")
-CROWD_AT = NOW.replace(microsecond=0) - timedelta(minutes=40)
+BURST_AT = NOW.replace(microsecond=0) - timedelta(minutes=40)
 
 
 def make_hits(mails: list[Mail], random: Random, *, number: int) -> list[IncomingEvent]:
-    """Readers, scanners and proxies, several to a mail; and a crowd that looks at most mails within ten seconds."""
+    """Return hits of readers, scanners and proxies, several per e-mail, and a burst that hits each once."""
     hits = [_hit(random.choice(mails), _moment(random), random, random.choice("abc")) for _ in range(number)]
-    hits += [_hit(one, CROWD_AT + timedelta(seconds=random.uniform(0, 9.9)), random, "crowd") for one in mails]
+    hits += [_hit(one, BURST_AT + timedelta(seconds=random.uniform(0, 9.9)), random, "burst") for one in mails]
     return unique(hits)
 
 
-def unique(arrivals: list[IncomingEvent]) -> list[IncomingEvent]:
-    """Without those that are the same event: which of them comes first decides its moment within the second."""
-    return list({events.dedupe_key(arrival, NOW): arrival for arrival in arrivals}.values())
+def unique(incoming: list[IncomingEvent]) -> list[IncomingEvent]:
+    """Drop duplicates, of which the first would decide the moment within the second."""
+    return list({events.dedupe_key(event, NOW): event for event in incoming}.values())
 
 
 def _moment(random: Random) -> Any:
@@ -116,7 +116,7 @@ def make_sequences(session: Session, seed: int) -> list[IncomingEvent]:
     preloading always.
     """
     told = [sequence for number, sequence in enumerate(read()) if "MPP" in sequence.name or number % 6 == seed]
-    return unique([arrival for sequence in told for arrival in _lived(mail(session).id, sequence)])
+    return unique([event for sequence in told for event in _lived(mail(session).id, sequence)])
 
 
 def _lived(mail_id: UUID, sequence: sequences.Sequence) -> list[IncomingEvent]:
@@ -130,66 +130,61 @@ def _lived(mail_id: UUID, sequence: sequences.Sequence) -> list[IncomingEvent]:
     ]
 
 
-def happen(session: Session, arrivals: list[IncomingEvent], random: Random) -> None:
-    """Report and apply in turns, a few at a time."""
-    left = list(arrivals)
+def happen(session: Session, incoming: list[IncomingEvent], random: Random, neighbours: int) -> None:
+    """Record and apply in turns, a few at a time."""
+    left = list(incoming)
     while left:
         few = random.randint(1, 12)
         early_events.record(session, left[:few], now=NOW)
         del left[:few]
         if random.random() < 0.5:
-            reactions.apply(session, now=NOW, limit=random.randint(1, 8))
-    while reactions.apply(session, now=NOW, limit=random.randint(1, 30)):
+            reactions.apply(session, now=NOW, limit=random.randint(1, 8), neighbours=neighbours)
+    while reactions.apply(session, now=NOW, limit=random.randint(1, 30), neighbours=neighbours):
         pass
 
 
-@pytest.mark.parametrize("company", [100, 3])  # with 3 most mails have more hits than are held against each other
+@pytest.mark.parametrize("neighbours", [100, 3])  # with 3 most e-mails have more hits than are compared
 @pytest.mark.parametrize("seed", range(4))
-def test_apply_ends_in_the_same_tables_whatever_the_order_and_the_repeats(
-    session: Session, seed: int, company: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bots, "NEIGHBOURS_MAX", company)
+def test_tables_are_equal_for_any_order_and_repetition(session: Session, seed: int, neighbours: int) -> None:
     random = Random(seed)
     mails = make_mails(session, random, contacts=32)
-    arrivals = make_arrivals(mails, random, number=100) + make_hits(mails, random, number=200)
-    arrivals += make_sequences(session, seed)
-    session.execute(
-        text("UPDATE contacts SET updated_at = :now"), {"now": NOW}
-    )  # what was taken back shows in it alone
+    incoming = make_events(mails, random, number=100) + make_hits(mails, random, number=200)
+    incoming += make_sequences(session, seed)
+    session.execute(text("UPDATE contacts SET updated_at = :now"), {"now": NOW})  # a removed flag shows only in it
 
     def outcome(shuffled: list[IncomingEvent]) -> dict[str, list[tuple[Any, ...]]]:
-        undo = session.begin_nested()
-        happen(session, shuffled, random)
-        told = ledger_of(session)
-        undo.rollback()
-        return told
+        savepoint = session.begin_nested()
+        happen(session, shuffled, random, neighbours)
+        tables = tables_of(session)
+        savepoint.rollback()
+        return tables
 
-    expected = outcome(arrivals)
+    expected = outcome(incoming)
     assert len(expected["email_stats"]) > 5
     assert {row[-2] for row in expected["events"]} == {"human", "machine", "unknown"}
     assert any("preloaded" in row[-1] for row in expected["events"])
     assert sum("crowd" in row[-1] for row in expected["events"]) >= 25
     for _ in range(2):
-        again = random.choices(arrivals, k=20)
-        shuffled = random.sample([*arrivals, *again], len(arrivals) + len(again))
-        assert outcome(shuffled) == expected, json.dumps([str(arrival) for arrival in shuffled], indent=1)
+        again = random.choices(incoming, k=20)
+        shuffled = random.sample([*incoming, *again], len(incoming) + len(again))
+        assert outcome(shuffled) == expected, json.dumps([str(event) for event in shuffled], indent=1)
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_apply_ends_in_the_same_tables_when_several_apply_at_once(ledger: str, seed: int) -> None:
+def test_tables_are_equal_when_several_apply_at_once(ledger: str, seed: int) -> None:
     random = Random(seed)
     with transaction() as session:
         mails = make_mails(session, random, contacts=40)
-        arrivals = make_arrivals(mails, random, number=400) + make_hits(mails, random, number=400)
-        early_events.record(session, arrivals, now=NOW)
-        undo = session.begin_nested()
-        assert reactions.apply(session, now=NOW, limit=len(arrivals)) > 400
-        expected = ledger_of(session)
-        assert session.execute(STEPPED_OVER).rowcount == 0  # type: ignore[attr-defined]  # alone it steps over none
-        undo.rollback()
+        incoming = make_events(mails, random, number=400) + make_hits(mails, random, number=400)
+        early_events.record(session, incoming, now=NOW)
+        savepoint = session.begin_nested()
+        assert reactions.apply(session, now=NOW, limit=len(incoming)) > 400
+        expected = tables_of(session)
+        assert session.execute(SKIPPED).rowcount == 0  # type: ignore[attr-defined]  # a single applier skips none
+        savepoint.rollback()
 
     def applied() -> int:
-        sleep(random.uniform(0, 0.02))  # no two in step: where each holds what the other wants, neither gets all
+        sleep(random.uniform(0, 0.02))  # desynchronises the appliers, so that each gets some events
         return retrying(lambda session: reactions.apply(session, now=NOW, limit=25))
 
     def drain(_: int) -> int:
@@ -198,16 +193,16 @@ def test_apply_ends_in_the_same_tables_when_several_apply_at_once(ledger: str, s
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(drain, range(4)))
     with transaction() as session:
-        session.execute(STEPPED_OVER)
-        assert ledger_of(session) == expected
+        session.execute(SKIPPED)
+        assert tables_of(session) == expected
 
 
-def test_two_that_apply_at_once_do_not_wait_for_each_others_mails(ledger: str) -> None:
-    """What waits of a mail is taken by one of them, however far apart it came."""
+def test_two_appliers_do_not_wait_for_each_others_emails(ledger: str) -> None:
+    """One of them locks all pending events of an e-mail, whenever they arrived."""
     with transaction() as session:
         mails = [mail(session, step=1), mail(session, step=2)]
-        came = [(mails[0], "opened", 3), (mails[1], "opened", 2), (mails[0], "clicked", 1)]
-        for each, kind, minutes_ago in came:
+        times = [(mails[0], "opened", 3), (mails[1], "opened", 2), (mails[0], "clicked", 1)]
+        for each, kind, minutes_ago in times:
             moment = NOW - timedelta(minutes=minutes_ago)
             early_events.record(session, [IncomingEvent(each.id, kind, moment)], now=moment)
     with transaction() as one, transaction() as other:
@@ -216,12 +211,12 @@ def test_two_that_apply_at_once_do_not_wait_for_each_others_mails(ledger: str) -
         assert reactions.apply(other, now=NOW, limit=5) == 1
 
 
-def test_apply_never_waits_in_a_circle_when_several_apply_at_once(ledger: str) -> None:
+def test_several_appliers_never_deadlock(ledger: str) -> None:
     """Without retries: every applier takes its locks in the same order."""
     random = Random(7)
     with transaction() as session:
         mails = make_mails(session, random, contacts=15)
-        early_events.record(session, make_arrivals(mails, random, number=1000), now=NOW)
+        early_events.record(session, make_events(mails, random, number=1000), now=NOW)
 
     def drain(_: int) -> None:
         while transaction_of(lambda session: reactions.apply(session, now=NOW, limit=20)):
@@ -231,7 +226,7 @@ def test_apply_never_waits_in_a_circle_when_several_apply_at_once(ledger: str) -
         list(pool.map(drain, range(4)))
 
 
-def test_apply_never_waits_in_a_circle_with_the_settling_of_the_next_mails(ledger: str) -> None:
+def test_appliers_never_deadlock_with_the_settlement_of_further_emails(ledger: str) -> None:
     """The second mails are recorded as sent while the first ones are being opened, by the same contacts."""
     random = Random(11)
     with transaction() as session:

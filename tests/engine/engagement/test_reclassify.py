@@ -1,4 +1,4 @@
-"""Judging anew equals what applying as events came has made, and mends what is not so."""
+"""Reclassifying gives the same as applying events when they arrive, and corrects differences."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from engine.engagement import reactions, reclassify
 from engine.tracking import retention
 from engine.tracking.events import IncomingEvent
 from models.session import retrying, transaction
-from tests.engine.engagement.test_reactions_in_any_order import ledger_of, make_arrivals, make_hits, make_mails
+from tests.engine.engagement.test_reactions_in_any_order import make_events, make_hits, make_mails, tables_of
 from tests.mails import NOW, mail
 
 SINCE, UNTIL = NOW - timedelta(hours=4), NOW + timedelta(hours=1)
@@ -36,65 +36,67 @@ SCRAMBLE = (
 _NONE_QUEUED = text("UPDATE emails SET status = 'cancelled' WHERE status = 'queued'")
 
 
-def rejudge(session: Session, *, limit: int = 40, write: bool = True) -> tuple[Counter[tuple[str, str]], int, int, int]:
-    """All pages: changed verdicts, mails, contacts and rollups."""
-    after, verdicts, mails, contacts = reclassify.start(SINCE), Counter[tuple[str, str]](), 0, 0
-    judge = reclassify.page if write else reclassify.preview
-    while page := judge(session, after, UNTIL, now=NOW, limit=limit):
+def reclassified(
+    session: Session, *, limit: int = 40, write: bool = True
+) -> tuple[Counter[tuple[str, str]], int, int, int]:
+    """Reclassify all pages; return the changed classifications, e-mails, contacts and rollups."""
+    after, changes, mails, contacts = reclassify.start(SINCE), Counter[tuple[str, str]](), 0, 0
+    step = reclassify.page if write else reclassify.preview
+    while page := step(session, after, UNTIL, now=NOW, limit=limit):
         after = page.last
-        verdicts += page.classifications
+        changes += page.classifications
         mails += page.emails
         contacts += page.contacts
     hours = reclassify.hours(session, SINCE, UNTIL) if write else ()
-    return verdicts, mails, contacts, sum(rollups.recount(session, hour) for hour in hours)
+    return changes, mails, contacts, sum(rollups.recount(session, hour) for hour in hours)
 
 
 def lived(session: Session, seed: int) -> None:
-    """A ledger to which much happened, all of it applied."""
+    """Record and apply many events."""
     random = Random(seed)
     mails = make_mails(session, random, contacts=36)
-    arrivals = make_arrivals(mails, random, number=150) + make_hits(mails, random, number=250)
-    early_events.record(session, random.sample(arrivals, len(arrivals)), now=NOW)
+    incoming = make_events(mails, random, number=150) + make_hits(mails, random, number=250)
+    early_events.record(session, random.sample(incoming, len(incoming)), now=NOW)
     while reactions.apply(session, now=NOW, limit=70):
         pass
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_page_changes_nothing_after_all_was_applied(session: Session, seed: int) -> None:
+def test_reclassifying_changes_nothing_after_all_is_applied(session: Session, seed: int) -> None:
     lived(session, seed)
-    before = ledger_of(session)
-    assert rejudge(session) == (Counter(), 0, 0, 0)
-    assert ledger_of(session) == before
+    before = tables_of(session)
+    assert reclassified(session) == (Counter(), 0, 0, 0)
+    assert tables_of(session) == before
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_pages_restore_what_was_scrambled(session: Session, seed: int) -> None:
+def test_reclassifying_restores_scrambled_rows(session: Session, seed: int) -> None:
     lived(session, seed)
     session.execute(text("UPDATE contacts SET updated_at = :now"), {"now": NOW})  # that of mending, too
-    before = ledger_of(session)
+    before = tables_of(session)
     for statement in SCRAMBLE:
         session.execute(text(statement))
-    assert ledger_of(session) != before
-    verdicts, mails, contacts, hours = rejudge(session)
-    assert sum(verdicts.values()) > 100
+    assert tables_of(session) != before
+    changes, mails, contacts, hours = reclassified(session)
+    assert sum(changes.values()) > 100
     assert min(mails, contacts, hours) > 3
-    assert ledger_of(session) == before
+    assert tables_of(session) == before
 
 
-def test_page_undoes_all_when_it_may_not_write(session: Session) -> None:
+def test_a_preview_writes_nothing(session: Session) -> None:
     lived(session, 1)
     session.execute(text(SCRAMBLE[0]))
-    before = ledger_of(session)
-    assert sum(rejudge(session, write=False)[0].values()) > 100
-    assert ledger_of(session) == before
+    before = tables_of(session)
+    assert sum(reclassified(session, write=False)[0].values()) > 100
+    assert tables_of(session) == before
 
 
-def test_page_leaves_alone_what_may_be_pruned(session: Session) -> None:
+def test_emails_older_than_the_horizon_are_not_reclassified(session: Session) -> None:
     lived(session, 2)
     session.execute(text(SCRAMBLE[0]))
     session.execute(text("UPDATE emails SET accepted_at = :then"), {"then": NOW - timedelta(days=90)})
     retention.set_horizon(session, NOW - timedelta(days=60))
-    assert rejudge(session)[0] == Counter()
+    assert reclassified(session)[0] == Counter()
 
 
 def test_hours_begin_at_the_horizon(session: Session) -> None:
@@ -111,26 +113,26 @@ def test_size_counts_the_events_of_the_span(ledger: str) -> None:
         assert reclassify.size(session, SINCE, UNTIL) == 2
 
 
-def test_page_may_run_twice_at_once_while_events_come_in(ledger: str) -> None:
-    """Two judge again and two apply, all over the same mails; what is then made of the rest is as without them."""
+def test_reclassifying_may_run_twice_at_once_while_events_arrive(ledger: str) -> None:
+    """Two reclassify and two apply the same e-mails; the result equals that of applying alone."""
     random = Random(5)
     with transaction() as session:
         mails = make_mails(session, random, contacts=30)
         session.execute(_NONE_QUEUED)
-        arrivals = make_arrivals(mails, random, number=150) + make_hits(mails, random, number=300)
+        incoming = make_events(mails, random, number=150) + make_hits(mails, random, number=300)
         undo = session.begin_nested()
-        early_events.record(session, arrivals, now=NOW)
+        early_events.record(session, incoming, now=NOW)
         while reactions.apply(session, now=NOW):
             pass
-        expected = ledger_of(session)
+        expected = tables_of(session)
         undo.rollback()
 
     def come_in(part: int) -> None:
-        for at in range(part, len(arrivals), 40):
-            retrying(lambda session, few=arrivals[at : at + 20]: early_events.record(session, few, now=NOW))  # type: ignore[misc]
+        for at in range(part, len(incoming), 40):
+            retrying(lambda session, few=incoming[at : at + 20]: early_events.record(session, few, now=NOW))  # type: ignore[misc]
             retrying(lambda session: reactions.apply(session, now=NOW, limit=25))
 
-    def judge_again(_: int) -> None:
+    def reclassify_again(_: int) -> None:
         for _ in range(3):
             after = reclassify.start(SINCE)
             while page := retrying(lambda session, at=after: reclassify.page(session, at, UNTIL, now=NOW, limit=40)):  # type: ignore[misc]
@@ -141,9 +143,11 @@ def test_page_may_run_twice_at_once_while_events_come_in(ledger: str) -> None:
                 retrying(lambda session, which=hour: rollups.recount(session, which))  # type: ignore[misc]
 
     with ThreadPoolExecutor(4) as pool:
-        for run in [pool.submit(*each) for each in ((come_in, 0), (come_in, 20), (judge_again, 0), (judge_again, 1))]:
+        for run in [
+            pool.submit(*each) for each in ((come_in, 0), (come_in, 20), (reclassify_again, 0), (reclassify_again, 1))
+        ]:
             run.result()
     while retrying(lambda session: reactions.apply(session, now=NOW)):
         pass
     with transaction() as session:
-        assert ledger_of(session) == expected
+        assert tables_of(session) == expected

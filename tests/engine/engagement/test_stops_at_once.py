@@ -1,4 +1,4 @@
-"""A stop that comes while a sender has the contact's mail locked: it waits for nobody, and the mail goes no more."""
+"""A stop while a sender has locked the contact's e-mail: it does not wait, and the e-mail is not sent."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,12 +26,12 @@ EVENTS = pytest.mark.parametrize("event", ["converted", "replied", "unsubscribed
 
 
 class Undone(Exception):
-    """What ends a sender's transaction."""
+    """Ends a sender's transaction."""
 
 
 @contextmanager
 def in_hand(lane: str) -> Iterator[Group]:
-    """What is due in the lane, locked by a sender whose transaction is undone at the end."""
+    """Lock the due e-mails of the lane as a sender whose transaction is rolled back at the end."""
     with pytest.raises(Undone), transaction() as session:
         yield claimed(session, lane)
         raise Undone
@@ -45,7 +45,7 @@ def claimed(session: Session, lane: str) -> Group:
 
 
 def happened(event: str, email_id: UUID) -> None:
-    """The contact did this after the mail of that id, and it is applied."""
+    """Record and apply this event of the e-mail."""
     with transaction() as session:
         session.execute(text("SET LOCAL lock_timeout = '1s'"))
         early_events.record(session, [IncomingEvent(email_id, event, LATER)], now=LATER)
@@ -59,7 +59,7 @@ def launched(session: Session, name: str, outcome: Outcome) -> UUID:
 
 
 def deferred_step() -> UUID:
-    """The contact's first mail, of a campaign that is over; and the queued one of another, which was refused once."""
+    """Return a contact's sent e-mail of a finished campaign, and the queued, deferred one of another."""
     with transaction() as session:
         sequence.people(session, 1)
         first, _ = (launched(session, name, outcome) for name, outcome in STEPS)
@@ -68,7 +68,7 @@ def deferred_step() -> UUID:
 
 
 def sent_and_queued() -> UUID:
-    """The contact's first mail, which was sent; and a queued single one."""
+    """Return a contact's sent e-mail, and a queued single one."""
     with transaction() as session:
         (first,) = sends.queue(session, 1, now=NOW)
         sequence.record(session, [claimed(session, "transactional")], now=NOW)
@@ -77,7 +77,7 @@ def sent_and_queued() -> UUID:
 
 
 def ended(event: str, lane: str) -> bool:
-    """Whether the next claim drops the mail for what the contact did."""
+    """Return True if the next claim drops the e-mail because of the event."""
     with transaction() as session:
         claimant = Claimant(sends.sender(session), lane, 60, is_connected=True)
         group = claim.claim(session, claimant, limit=10, now=TOMORROW)
@@ -91,7 +91,7 @@ def ended(event: str, lane: str) -> bool:
 
 @EVENTS
 @pytest.mark.parametrize("lane", ["campaign", "transactional"])
-def test_a_mail_that_a_sender_had_locked_is_dropped_by_the_next_claim(ledger: str, event: str, lane: str) -> None:
+def test_an_email_that_a_sender_had_locked_is_dropped_by_the_next_claim(ledger: str, event: str, lane: str) -> None:
     first = deferred_step() if lane == "campaign" else sent_and_queued()
     with in_hand(lane) as group:
         assert len(group.emails) == 1
@@ -102,7 +102,7 @@ def test_a_mail_that_a_sender_had_locked_is_dropped_by_the_next_claim(ledger: st
 
 
 @EVENTS
-def test_a_single_mail_in_hand_that_is_refused_for_a_while_is_not_tried_again(ledger: str, event: str) -> None:
+def test_a_claimed_single_email_that_is_deferred_is_not_tried_again(ledger: str, event: str) -> None:
     first = sent_and_queued()
     with transaction() as session:
         group = claimed(session, "transactional")
@@ -113,7 +113,7 @@ def test_a_single_mail_in_hand_that_is_refused_for_a_while_is_not_tried_again(le
 
 
 @EVENTS
-def test_a_mail_ordered_after_a_conversion_or_reply_goes_out(ledger: str, event: str) -> None:
+def test_an_email_requested_after_a_conversion_or_reply_is_sent(ledger: str, event: str) -> None:
     happened(event, sent_and_queued())
     with transaction() as session:
         sends.queue(session, 1, now=TOMORROW)

@@ -1,4 +1,4 @@
-"""A machine's answer is known by its headers, however it writes them."""
+"""Automatic replies are recognised by their headers, in any spelling."""
 
 from email import policy
 from email.message import Message
@@ -10,7 +10,7 @@ from engine.inbound import automatic
 
 
 def answer(header: str) -> Message:
-    """An answer with this header; with an ordinary subject unless it is the subject."""
+    """Return a reply with this header, and an ordinary subject unless it is the subject."""
     lines = [header] if header.startswith("Subject") else ["Subject: Re: ROI", header]
     return BytesHeaderParser(policy=policy.compat32).parsebytes("\r\n".join([*lines, "", "Hola"]).encode())
 
@@ -38,7 +38,7 @@ def answer(header: str) -> Message:
         "Subject: Réponse automatique : ROI",
     ],
 )
-def test_is_automatic_when_the_answer_says_so(header: str) -> None:
+def test_is_automatic_if_a_header_says_so(header: str) -> None:
     assert automatic.is_automatic(answer(header))
 
 
@@ -59,5 +59,5 @@ def test_is_automatic_when_the_answer_says_so(header: str) -> None:
         "Subject:",
     ],
 )
-def test_is_not_automatic_when_a_person_may_have_written(header: str) -> None:
+def test_is_not_automatic_if_a_person_may_have_written(header: str) -> None:
     assert not automatic.is_automatic(answer(header))

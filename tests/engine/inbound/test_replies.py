@@ -1,4 +1,4 @@
-"""Mails that come in are matched to the mails they answer, whatever is in them."""
+"""Incoming messages are matched to the e-mails that they answer, whatever they contain."""
 
 import re
 from random import Random
@@ -28,7 +28,7 @@ def letter(*headers: str, body: str = "Me interesa.") -> bytes:
     return (ANSWER + "\n".join(headers) + "\n\n" + body).replace("\n", "\r\n").encode()
 
 
-def test_take_in_records_a_reply_to_the_mail_it_answers(session: Session) -> None:
+def test_record_stores_a_reply_as_an_event_of_the_email_it_answers(session: Session) -> None:
     sent = mail(session)
     raw = letter(f"In-Reply-To: {name(sent)}")
     assert replies.record(session, raw, now=NOW) == Reply(sent.id, "replied", is_new=True)
@@ -36,7 +36,7 @@ def test_take_in_records_a_reply_to_the_mail_it_answers(session: Session) -> Non
     assert (event.email_id, event.event_type, event.timestamp, event.source) == (sent.id, "replied", NOW, "human")
 
 
-def test_take_in_keeps_nothing_of_what_was_written(session: Session) -> None:
+def test_record_stores_no_text_and_no_address(session: Session) -> None:
     sent = mail(session)
     replies.record(session, letter(f"In-Reply-To: {name(sent)}"), now=NOW)
     kept = str([vars(event) for event in session.scalars(select(Event))])
@@ -44,7 +44,7 @@ def test_take_in_keeps_nothing_of_what_was_written(session: Session) -> None:
 
 
 @pytest.mark.parametrize("headers", [(), ("Message-ID:",)])
-def test_take_in_records_a_mail_once_when_it_is_delivered_twice(session: Session, headers: tuple[str, ...]) -> None:
+def test_record_stores_a_message_once_if_it_is_delivered_twice(session: Session, headers: tuple[str, ...]) -> None:
     sent = mail(session)
     raw = letter(f"In-Reply-To: {name(sent)}")
     if headers:
@@ -52,7 +52,7 @@ def test_take_in_records_a_mail_once_when_it_is_delivered_twice(session: Session
     assert [replies.record(session, raw, now=NOW).is_new for _ in range(2)] == [True, False]
 
 
-def test_take_in_prefers_what_is_replied_to_and_then_the_newest_reference(session: Session) -> None:
+def test_record_prefers_in_reply_to_and_then_the_newest_reference(session: Session) -> None:
     first, second, third = mail(session), mail(session), mail(session)
     references = f"References: {name(first)}\n {name(second)} <other@empresa.example>"
     unknown = f"In-Reply-To: <{ids.new().hex}@cadencia.example>"
@@ -63,7 +63,7 @@ def test_take_in_prefers_what_is_replied_to_and_then_the_newest_reference(sessio
     assert [reply and reply.email_id for reply in answered] == [third.id, second.id, second.id]
 
 
-def test_take_in_reads_an_id_that_was_written_in_capitals_or_under_another_domain(session: Session) -> None:
+def test_record_reads_an_id_in_capitals_or_with_another_domain(session: Session) -> None:
     sent = mail(session)
     raw = letter(f"In-Reply-To: < {sent.id.hex.upper()}@old.example>")
     assert replies.record(session, raw, now=NOW) == Reply(sent.id, "replied", is_new=True)
@@ -78,28 +78,28 @@ def test_take_in_reads_an_id_that_was_written_in_capitals_or_under_another_domai
         ("In-Reply-To: <0123456789abcdef@cadencia.example>",),
     ],
 )
-def test_take_in_leaves_a_mail_alone_when_it_answers_none_of_ours(session: Session, headers: tuple[str, ...]) -> None:
+def test_record_ignores_a_message_that_answers_none_of_ours(session: Session, headers: tuple[str, ...]) -> None:
     mail(session)
     assert replies.record(session, letter(*headers), now=NOW) is None
     assert session.scalars(select(Event)).all() == []
 
 
 @pytest.mark.parametrize("kind", ["delivery-status", "disposition-notification"])
-def test_take_in_leaves_a_report_alone(session: Session, kind: str) -> None:
+def test_record_ignores_a_report(session: Session, kind: str) -> None:
     sent = mail(session)
     header = f'Content-Type: multipart/report; report-type={kind}; boundary="b"'
     raw = re.sub(rb"Content-Type: text/plain; charset=utf-8", header.encode(), letter(f"In-Reply-To: {name(sent)}"))
     assert replies.record(session, raw, now=NOW) is None
 
 
-def test_take_in_tells_a_machines_answer_from_a_persons(session: Session) -> None:
+def test_record_distinguishes_automatic_replies(session: Session) -> None:
     sent = mail(session)
     raw = letter(f"In-Reply-To: {name(sent)}", "Auto-Submitted: auto-replied")
     assert replies.record(session, raw, now=NOW) == Reply(sent.id, "auto_replied", is_new=True)
     assert session.scalars(select(Event.source)).all() == ["machine"]
 
 
-def test_take_in_takes_any_bytes(session: Session) -> None:
+def test_record_accepts_any_bytes(session: Session) -> None:
     sent = mail(session)
     whole = letter(
         f"In-Reply-To: {name(sent)}", "Subject: =?utf-8?q?Qu=C3=A9_tal?=", "References: <a@b>", body="x" * 500

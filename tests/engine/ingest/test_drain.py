@@ -50,7 +50,7 @@ def test_a_file_read_twice_stores_each_event_once(ledger: str, tmp_path: Path) -
     assert (stored(), list(folder.iterdir())) == (keys(kept), [])
 
 
-def test_unknown_mails_and_corrupt_lines_do_not_hold_up_the_others(ledger: str, tmp_path: Path) -> None:
+def test_unknown_emails_and_corrupt_lines_do_not_block_the_others(ledger: str, tmp_path: Path) -> None:
     kept, stranger = hits(2), events.prepare(IncomingEvent(ids.new(), "opened"), now=NOW)
     lines = [spool.encoded(kept[0]), b"rubbish\n", spool.encoded(stranger), spool.encoded(kept[1]), b"0000 1"]
     folder = tmp_path / "spool"
@@ -61,7 +61,7 @@ def test_unknown_mails_and_corrupt_lines_do_not_hold_up_the_others(ledger: str, 
     assert path.with_suffix(spool.CORRUPT_SUFFIX).read_bytes() == b"rubbish\n"
 
 
-def test_a_file_stays_while_the_ledger_is_away(ledger: str, tmp_path: Path) -> None:
+def test_a_file_stays_while_the_database_is_unavailable(ledger: str, tmp_path: Path) -> None:
     folder, kept = tmp_path / "spool", hits(1)
     path = left_by_another(folder, spool.encoded(kept[0]))
     with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"), pytest.raises(Unavailable):
@@ -71,7 +71,7 @@ def test_a_file_stays_while_the_ledger_is_away(ledger: str, tmp_path: Path) -> N
     assert stored() == keys(kept)
 
 
-def test_an_unsubscribing_that_was_spooled_stops_the_reader(ledger: str, tmp_path: Path) -> None:
+def test_a_spooled_unsubscribe_suppresses_the_contact(ledger: str, tmp_path: Path) -> None:
     with transaction() as session:
         email_id = mail(session).id
     entry = consent.change("unsubscribed", email_id, now=NOW)
@@ -82,8 +82,8 @@ def test_an_unsubscribing_that_was_spooled_stops_the_reader(ledger: str, tmp_pat
 
 
 @pytest.mark.parametrize("is_undo_first", [False, True])
-def test_the_last_word_holds_whichever_process_kept_it(ledger: str, tmp_path: Path, is_undo_first: bool) -> None:
-    """Two processes kept a word each; their files are taken in in either order, and once more."""
+def test_the_latest_consent_change_wins_in_any_order_of_files(ledger: str, tmp_path: Path, is_undo_first: bool) -> None:
+    """Two processes spooled a change each; their files are drained in either order, twice."""
     with transaction() as session:
         email_id = mail(session).id
     words = [
@@ -98,7 +98,7 @@ def test_the_last_word_holds_whichever_process_kept_it(ledger: str, tmp_path: Pa
         assert list(session.scalars(text("SELECT reason FROM suppressions"))) == []
 
 
-def test_what_readers_asked_for_waits_behind_no_hits(ledger: str, tmp_path: Path) -> None:
+def test_consent_changes_are_drained_before_hits(ledger: str, tmp_path: Path) -> None:
     folder, kept = tmp_path / "spool", hits(1)
     own = [spool.Spool(folder, 10_000), spool.Spool(folder, 10_000, spool.CONSENT_SUFFIX)]
     own[0].add(kept)
@@ -127,7 +127,7 @@ def test_a_consent_change_is_applied_from_the_file_of_a_living_process(ledger: s
     assert (suppressions(), list(tmp_path.iterdir())) == (["unsubscribed"], [])
 
 
-def test_a_consent_change_of_an_unknown_email_does_not_hold_up_the_others(ledger: str, tmp_path: Path) -> None:
+def test_a_consent_change_of_an_unknown_email_does_not_block_the_others(ledger: str, tmp_path: Path) -> None:
     email_ids = [ids.new(), hits(1)[0].email_id]
     lines = [spool.encoded(consent.change("unsubscribed", email_id, now=NOW)) for email_id in email_ids]
     left_by_another(tmp_path, b"".join(lines)).rename(tmp_path / "file.consent")

@@ -1,4 +1,4 @@
-"""The spool: what was kept is read again, what was cut off or corrupt is told, and two takers never share a file."""
+"""Spool files: added entries are read again, torn and corrupt ones are reported, and drains never share a file."""
 
 import os
 import subprocess
@@ -27,14 +27,14 @@ def contents(folder: Path) -> list[Entry]:
 
 
 def left_by_another(folder: Path, lines: bytes) -> Path:
-    """The file of a process that is no more."""
+    """Write the spool file of a process that has ended."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{ids.new().hex}{spool.SUFFIX}"
     path.write_bytes(lines)
     return path
 
 
-def test_what_was_added_is_read_again_as_it_was(tmp_path: Path) -> None:
+def test_added_entries_are_read_unchanged(tmp_path: Path) -> None:
     kept, own = entries(3), Spool(tmp_path, LIMIT)
     own.add(kept[:2])
     own.add(kept[2:])
@@ -44,20 +44,20 @@ def test_what_was_added_is_read_again_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 10, 200])
-def test_a_torn_tail_is_told_and_what_stands_before_it_is_read(cut: int) -> None:
+def test_a_torn_tail_is_reported_and_the_records_before_it_are_read(cut: int) -> None:
     kept = entries(3)
     content = b"".join(map(spool.encoded, kept))[:-cut]
     assert spool.decoded(content) == spool.Content(tuple(kept[:2]), (), is_torn=True)
 
 
-def test_a_corrupt_record_is_told_and_what_stands_behind_it_is_read() -> None:
+def test_a_corrupt_record_is_reported_and_the_records_after_it_are_read() -> None:
     kept = entries(3)
     lines = [spool.encoded(each) for each in kept]
     corrupt = lines[1].replace(b"clicked", b"clickEd")
     assert spool.decoded(lines[0] + corrupt + lines[2]) == spool.Content((kept[0], kept[2]), (corrupt[:-1],), False)
 
 
-def test_a_full_disk_keeps_none_of_it_and_says_so(tmp_path: Path) -> None:
+def test_a_full_disk_raises_and_stores_nothing(tmp_path: Path) -> None:
     own = Spool(tmp_path, LIMIT)
     own.add(entries(1))
     os.dup2(os.open("/dev/full", os.O_RDWR), own._file._descriptor)  # the disk, not the code
@@ -67,7 +67,7 @@ def test_a_full_disk_keeps_none_of_it_and_says_so(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_the_limit_holds_for_all_files_and_counts_anew_when_they_are_taken_in(tmp_path: Path) -> None:
+def test_the_limit_applies_to_all_files_until_they_are_removed(tmp_path: Path) -> None:
     kept = entries(1)
     own = Spool(tmp_path, int(len(spool.encoded(kept[0])) * 2.5))
     own.add(kept)
@@ -80,7 +80,7 @@ def test_the_limit_holds_for_all_files_and_counts_anew_when_they_are_taken_in(tm
     own.add(kept)
 
 
-def test_the_file_of_a_living_process_is_nobodys_to_take(tmp_path: Path) -> None:
+def test_the_file_of_a_living_process_cannot_be_adopted(tmp_path: Path) -> None:
     own = Spool(tmp_path, LIMIT)
     own.add(entries(1))
     assert contents(tmp_path) == []
@@ -91,7 +91,7 @@ def test_the_file_of_a_living_process_is_nobodys_to_take(tmp_path: Path) -> None
         assert told.stdout.strip() == expected
 
 
-def test_two_takers_at_once_never_have_the_same_file(tmp_path: Path) -> None:
+def test_two_concurrent_drains_never_share_a_file(tmp_path: Path) -> None:
     kept = entries(2)
     for each in kept:
         left_by_another(tmp_path, spool.encoded(each))

@@ -1,4 +1,4 @@
-"""Events are stored once, and wait for the sending they speak of."""
+"""Events are stored once, and held until their e-mail is sent."""
 
 import threading
 from datetime import datetime, timedelta
@@ -32,17 +32,17 @@ def test_record_stores_an_event_as_it_was_reported(session: Session) -> None:
     assert (event.timestamp, event.received_at, event.applied_at, event.held) == (NOW - HOUR, NOW, None, False)
 
 
-def test_record_takes_the_moment_of_receipt_when_none_is_given(session: Session) -> None:
+def test_record_uses_the_time_of_receipt_without_a_timestamp(session: Session) -> None:
     email_id = mail(session).id
     early_events.record(session, [IncomingEvent(email_id, "opened")], now=NOW)
     assert [event.timestamp for event in stored(session, email_id)] == [NOW]
 
 
-def test_record_stores_nothing_when_nothing_arrived(session: Session) -> None:
+def test_record_stores_nothing_without_events(session: Session) -> None:
     assert early_events.record(session, [], now=NOW) == []
 
 
-def test_record_stores_the_same_event_once_when_it_comes_again(session: Session) -> None:
+def test_record_stores_a_repeated_event_once(session: Session) -> None:
     email_id = mail(session).id
     opened = IncomingEvent(email_id, "opened", NOW - HOUR)
     in_the_same_second = IncomingEvent(email_id, "opened", NOW - HOUR + timedelta(milliseconds=999))
@@ -61,14 +61,14 @@ def test_record_stores_the_same_event_once_when_it_comes_again(session: Session)
         {"key": "a name of the reporter's"},
     ],
 )
-def test_record_tells_events_apart_when_they_differ(session: Session, other: dict[str, object]) -> None:
+def test_record_stores_events_that_differ(session: Session, other: dict[str, object]) -> None:
     email_id = mail(session).id
     one = {"event_type": "clicked", "timestamp": NOW - HOUR, "data": {"link": 1}}
     arrivals = [IncomingEvent(email_id, **fields) for fields in (one, one | other)]  # type: ignore[arg-type]
     assert early_events.record(session, arrivals, now=NOW) == [True, True]
 
 
-def test_record_knows_an_event_by_its_key_when_its_moment_differs(session: Session) -> None:
+def test_record_identifies_an_event_by_its_key(session: Session) -> None:
     email_id = mail(session).id
     arrivals = [IncomingEvent(email_id, "replied", moment, key="<1@empresa.example>") for moment in (NOW, NOW - HOUR)]
     assert early_events.record(session, arrivals, now=NOW) == [True, False]
@@ -92,12 +92,12 @@ def test_record_refuses_a_timestamp_when_it_has_no_zone(session: Session) -> Non
 
 
 @pytest.mark.parametrize(("fields", "fault"), [(("read",), "event_type"), (("opened", NOW, {}, "robot"), "source")])
-def test_record_refuses_an_event_when_a_word_is_unknown(session: Session, fields: tuple[str], fault: str) -> None:
+def test_record_refuses_an_unknown_type_or_source(session: Session, fields: tuple[str], fault: str) -> None:
     with pytest.raises(InvalidInput, match=f"{fault}: unknown; one of .* is expected"):
         early_events.record(session, [IncomingEvent(mail(session).id, *fields)], now=NOW)
 
 
-def test_record_stores_nothing_when_one_mail_is_unknown(ledger: str) -> None:
+def test_record_stores_nothing_when_one_email_is_unknown(ledger: str) -> None:
     with transaction() as session:
         email_id = mail(session).id
     with pytest.raises(NotFound, match="email_id: 1 of 2 e-mails do not exist"), transaction() as session:
@@ -106,13 +106,13 @@ def test_record_stores_nothing_when_one_mail_is_unknown(ledger: str) -> None:
         assert stored(session, email_id) == []
 
 
-def test_store_leaves_unknown_mails_out(session: Session) -> None:
+def test_store_leaves_out_unknown_emails(session: Session) -> None:
     given = [events.prepare(IncomingEvent(each, "opened"), now=NOW) for each in (ids.new(), mail(session).id)]
     assert early_events.store(session, given, now=NOW) == {given[1].dedupe_key}
 
 
 @pytest.mark.parametrize("status", ["queued", "claimed", "sending", "cancelled", "failed"])
-def test_record_holds_what_needs_a_sending_when_there_was_none(session: Session, status: str) -> None:
+def test_record_holds_opens_and_clicks_of_unsent_emails(session: Session, status: str) -> None:
     email_id = mail(session, status=status, sent_at=None).id
     kinds = ["opened", "clicked", "converted", "unsubscribed", "replied", "complained"]
     early_events.record(session, [IncomingEvent(email_id, kind) for kind in kinds], now=NOW)
@@ -120,13 +120,13 @@ def test_record_holds_what_needs_a_sending_when_there_was_none(session: Session,
 
 
 @pytest.mark.parametrize("status", ["sent", "in_doubt", "bounced", "complained"])
-def test_record_holds_nothing_when_the_mail_was_sent(session: Session, status: str) -> None:
+def test_record_holds_nothing_of_sent_emails(session: Session, status: str) -> None:
     email_id = mail(session, status=status).id
     early_events.record(session, [IncomingEvent(email_id, "opened")], now=NOW)
     assert [event.held for event in stored(session, email_id)] == [False]
 
 
-def test_release_frees_held_events_when_the_mail_was_sent(session: Session) -> None:
+def test_release_releases_held_events_of_sent_emails(session: Session) -> None:
     sent, still = mail(session, status="sending"), mail(session, status="sending")
     arrivals = [IncomingEvent(sent.id, "opened"), IncomingEvent(sent.id, "clicked"), IncomingEvent(still.id, "opened")]
     early_events.record(session, arrivals, now=NOW)
@@ -137,8 +137,8 @@ def test_release_frees_held_events_when_the_mail_was_sent(session: Session) -> N
     assert [event.held for event in stored(session, still.id)] == [True]
 
 
-def test_record_waits_for_the_settling_when_it_comes_in_its_middle(ledger: str) -> None:
-    """Whoever comes first, no event is left held on a mail that was sent."""
+def test_record_waits_for_a_concurrent_settlement(ledger: str) -> None:
+    """In either order, no event of a sent e-mail stays held."""
     with transaction() as session:
         email_id = mail(session, status="sending").id
     with transaction() as session:

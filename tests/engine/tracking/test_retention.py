@@ -1,4 +1,4 @@
-"""Raw events go by whole months, a few at a time; what was made of them stays."""
+"""Raw events are pruned by whole months, a few at a time; what was derived from them stays."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -42,7 +42,7 @@ def old_mail(session: Session, at: datetime) -> Mail:
         (datetime(2025, 1, 15, tzinfo=UTC), 13, datetime(2023, 12, 1, tzinfo=UTC)),
     ],
 )
-def test_since_is_the_beginning_of_a_month(now: datetime, months: int, since: datetime) -> None:
+def test_since_is_the_start_of_a_month(now: datetime, months: int, since: datetime) -> None:
     assert retention.since(now, months) == since
 
 
@@ -59,7 +59,7 @@ def test_prune_deletes_the_months_before_the_horizon_few_at_a_time(session: Sess
     assert session.execute(text("SELECT sum(opened) FROM email_stats")).scalar_one() == 1
 
 
-def test_prune_keeps_what_waits_and_what_came_in_late(session: Session) -> None:
+def test_prune_keeps_pending_and_late_events(session: Session) -> None:
     sent = old_mail(session, MARCH)
     opened(session, sent, MARCH + timedelta(days=1), received_at=MAY)
     reactions.apply(session, now=MAY)
@@ -68,7 +68,7 @@ def test_prune_keeps_what_waits_and_what_came_in_late(session: Session) -> None:
     assert (retention.prune(session), count(session)) == (0, 2)
 
 
-def test_a_late_hit_only_moves_a_moment_back_when_others_may_be_pruned(session: Session) -> None:
+def test_a_late_hit_only_moves_a_moment_back_if_others_may_be_pruned(session: Session) -> None:
     sent = old_mail(session, MARCH)
     opened(session, sent, MARCH + timedelta(days=9))
     reactions.apply(session, now=MAY)

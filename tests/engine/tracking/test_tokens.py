@@ -1,4 +1,4 @@
-"""Tokens say what was signed and nothing else is ever believed."""
+"""Tokens return what was signed; any other token is invalid."""
 
 import base64
 import string
@@ -24,7 +24,7 @@ def all_three(signer: tokens.Signer = SIGNER) -> list[str]:
     return [signer.opened(EMAIL), signer.clicked(EMAIL, 3, TARGET), signer.unsubscribe(EMAIL)]
 
 
-def test_tokens_tell_what_was_signed() -> None:
+def test_reading_a_token_returns_what_was_signed() -> None:
     assert SIGNER.read_opened(SIGNER.opened(EMAIL)) == EMAIL
     assert SIGNER.read_unsubscribe(SIGNER.unsubscribe(EMAIL)) == EMAIL
     assert SIGNER.read_clicked(SIGNER.clicked(EMAIL, 3, TARGET)) == tokens.Click(EMAIL, 3, TARGET)
@@ -32,7 +32,7 @@ def test_tokens_tell_what_was_signed() -> None:
 
 @given(st.uuids(), st.integers(0, tokens.LINK_MAX), st.sampled_from(["http", "https", "HTTPS"]), printable)
 @settings(max_examples=100)
-def test_any_click_comes_back_as_it_went(email_id: UUID, link: int, scheme: str, rest: str) -> None:
+def test_any_click_survives_signing_and_reading(email_id: UUID, link: int, scheme: str, rest: str) -> None:
     target = f"{scheme}://a{rest}"
     assert SIGNER.read_clicked(SIGNER.clicked(email_id, link, target)) == tokens.Click(email_id, link, target)
 
@@ -43,7 +43,7 @@ def test_tokens_fit_a_path_segment() -> None:
     assert set("".join(all_three())) <= set(string.ascii_letters + string.digits + "-_")
 
 
-def test_a_kind_is_never_taken_for_another() -> None:
+def test_a_token_of_one_kind_is_invalid_as_another() -> None:
     for made, own in zip(all_three(), READERS, strict=True):
         for reader in READERS:
             if reader is not own:
@@ -51,7 +51,7 @@ def test_a_kind_is_never_taken_for_another() -> None:
                     reader(made)
 
 
-def test_a_boundary_is_the_mails_own_and_in_no_token() -> None:
+def test_a_boundary_is_specific_to_its_email_and_in_no_token() -> None:
     boundary = SIGNER.email(EMAIL).boundary()
     assert len(boundary) == 22
     assert boundary == SIGNER.email(EMAIL).boundary() != SIGNER.email(UUID(int=1)).boundary()
@@ -85,8 +85,8 @@ def bodies_and_tags(email_id: UUID, link: int, target: str) -> list[tuple[bytes,
 
 @given(st.uuids(), st.integers(0, 20), st.sampled_from(["https://a.example/", "https://evil.example/"]))
 @settings(max_examples=50)
-def test_no_token_can_be_put_together_from_parts_of_others(email_id: UUID, link: int, target: str) -> None:
-    """Another message, link, target or kind under a proof that was signed: whoever holds two mails has both."""
+def test_no_token_can_be_assembled_from_parts_of_others(email_id: UUID, link: int, target: str) -> None:
+    """Another e-mail, link, target or kind with a valid tag: a reader of two e-mails has both tokens."""
     mine, theirs = bodies_and_tags(EMAIL, 3, TARGET), bodies_and_tags(email_id, link, target)
     signed = {*mine, *theirs}
     for body in {body for body, _ in signed}:
@@ -97,7 +97,7 @@ def test_no_token_can_be_put_together_from_parts_of_others(email_id: UUID, link:
                     read(token)
 
 
-def test_another_spelling_of_the_same_bytes_is_refused() -> None:
+def test_another_encoding_of_the_same_bytes_is_refused() -> None:
     token = SIGNER.clicked(EMAIL, 3, "https://a.example/1")  # 54 bytes would need no padding; this one has spare bits
     raw = base64.urlsafe_b64decode(token + "==")
     spellings = [token + "=", token + "==", " " + token, token + "\n", token.replace("-", "+").replace("_", "/") + "+"]
@@ -164,5 +164,5 @@ def test_a_signed_target_that_is_no_web_address_is_still_refused() -> None:
         SIGNER.read_clicked(forged)
 
 
-def test_an_invalid_token_looks_like_a_mail_that_is_not_there() -> None:
+def test_an_invalid_token_looks_like_a_deleted_email() -> None:
     assert issubclass(tokens.InvalidToken, errors.NotFound)

@@ -1,4 +1,4 @@
-"""The real application, on a disk that syncs a hit no sooner than the file named by DISK_GOES is there."""
+"""The real application on a disk that syncs nothing before the file named by DISK_READY exists."""
 
 import os
 import time
@@ -13,11 +13,11 @@ from engine.tracking.events import Entry
 
 
 def create_app() -> Flask:
-    """What granian serves."""
-    goes, add = Path(os.environ["DISK_GOES"]), Spool.add
+    """Return the application that granian serves."""
+    ready, add = Path(os.environ["DISK_READY"]), Spool.add
 
     def wait_and_add(spool: Spool, entries: Sequence[Entry]) -> None:
-        while not goes.exists():
+        while not ready.exists():
             time.sleep(0.01)
         add(spool, entries)
 

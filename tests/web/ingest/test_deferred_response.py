@@ -1,4 +1,4 @@
-"""Answers to hits, held by a real granian until they are on disk, without a thread of its own that waits for each."""
+"""Deferred responses of a real granian: sent after the sync, without occupying threads."""
 
 import select
 import socket
@@ -30,7 +30,7 @@ class Server:
 
     port: int
     process: subprocess.Popen[bytes]
-    goes: Path
+    ready: Path
 
     def ask(self, path: str, agent: str) -> socket.socket:
         """A connection on which this was asked for."""
@@ -41,15 +41,15 @@ class Server:
 
 @pytest.fixture
 def server(ledger: str, tmp_path: Path) -> Iterator[Server]:
-    goes, port = tmp_path / "goes", ports.free()
-    set_up = environment(DISK_GOES=str(goes), SPOOL_DIR=str(tmp_path / "spool"))
+    ready, port = tmp_path / "ready", ports.free()
+    set_up = environment(DISK_READY=str(ready), SPOOL_DIR=str(tmp_path / "spool"))
     with set_up, processes.running(tmp_path / "log") as running:
-        yield Server(port, running.web(port, app="tests.web.ingest.slow_disk:create_app"), goes)
+        yield Server(port, running.web(port, app="tests.web.ingest.slow_disk:create_app"), ready)
 
 
 @pytest.fixture
 def asked(server: Server) -> list[socket.socket]:
-    """Pixels and clicks of many readers, on their way."""
+    """Request pixels and clicks of many readers."""
     signer = tokens.Signer(settings.current().tracking_ring)
     with transaction() as session:
         email_id = mails.mail(session).id
@@ -66,23 +66,23 @@ def stored() -> int:
         return int(session.scalar(text("SELECT count(*) FROM events")) or 0)
 
 
-def test_no_hit_is_answered_before_it_is_on_disk_and_none_keeps_a_thread(
+def test_no_hit_is_answered_before_it_is_synced_and_none_occupies_a_thread(
     server: Server, asked: list[socket.socket]
 ) -> None:
     assert select.select(asked, [], [], 0.5)[0] == []
     with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/healthz", timeout=5) as answer:
         assert answer.status == 200
     assert select.select(asked, [], [], 0.1)[0] == []
-    server.goes.touch()
+    server.ready.touch()
     assert statuses(asked) == ["HTTP/1.1 200 OK", "HTTP/1.1 302 Found"] * (READERS // 2)
     processes.until(lambda: stored() == READERS, "all are in the ledger", within_s=10)
 
 
-def test_a_server_that_is_stopped_answers_what_it_holds(server: Server, asked: list[socket.socket]) -> None:
+def test_a_stopping_server_sends_its_deferred_responses(server: Server, asked: list[socket.socket]) -> None:
     assert select.select(asked, [], [], 0.5)[0] == []
     server.process.terminate()
-    server.goes.touch()
+    server.ready.touch()
     assert statuses(asked) == ["HTTP/1.1 200 OK", "HTTP/1.1 302 Found"] * (READERS // 2)
     assert server.process.wait(15) == 0
-    drain.spools(server.goes.with_name("spool"), run=retrying, now=clock.now())  # as the next process does
+    drain.spools(server.ready.with_name("spool"), run=retrying, now=clock.now())  # as the next process does
     assert stored() == READERS

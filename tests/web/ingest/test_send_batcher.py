@@ -1,4 +1,4 @@
-"""Calls that come at once share a transaction, and nothing but that: not their faults, not their ids."""
+"""Concurrent calls share a transaction, but neither errors nor ids."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ def order(number: int, **changes: str) -> SendRequest:
 
 
 def rows() -> dict[str, str]:
-    """The subject of every e-mail in the ledger, by its id."""
+    """Return the subject of every e-mail in the database, by its id."""
     with transaction() as session:
         return {email.id.hex: email.subject for email in session.scalars(select(Email))}
 
@@ -32,7 +32,7 @@ def test_a_lone_call_is_stored_before_it_returns(ledger: str) -> None:
     assert rows() == {stored.email_id.hex: "Hola"}
 
 
-def test_every_call_gets_the_id_of_its_own_mail_in_fewer_commits_than_calls(ledger: str) -> None:
+def test_every_call_gets_the_id_of_its_own_email_in_fewer_commits_than_calls(ledger: str) -> None:
     batcher, commits = SendBatcher(), []
     event.listen(database.engine(), "commit", lambda _: commits.append(1))
     start = threading.Barrier(24)
@@ -48,8 +48,8 @@ def test_every_call_gets_the_id_of_its_own_mail_in_fewer_commits_than_calls(ledg
     assert len(commits) < 240
 
 
-def test_the_fault_of_one_is_not_that_of_those_beside_it(ledger: str) -> None:
-    """What the ledger itself refuses, which no order that was checked holds: a template's name of 60 letters."""
+def test_the_fault_of_one_call_does_not_affect_the_others(ledger: str) -> None:
+    """The database itself refuses a template name of 60 letters, which no validated request has."""
     batcher, start = SendBatcher(), threading.Barrier(12)
 
     def call(number: int) -> bool:
@@ -69,7 +69,7 @@ def test_the_fault_of_one_is_not_that_of_those_beside_it(ledger: str) -> None:
     assert len(rows()) == 12 * 10 - 4
 
 
-def test_all_are_told_when_the_ledger_is_away_and_the_next_are_stored_when_it_is_back(ledger: str) -> None:
+def test_all_calls_fail_while_the_database_is_unavailable_and_later_ones_are_stored(ledger: str) -> None:
     batcher = SendBatcher()
 
     def call(number: int) -> str:

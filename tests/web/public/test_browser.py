@@ -1,4 +1,4 @@
-"""The landing page's script and the reader's pages in a real browser, chromium; skipped where there is none."""
+"""The landing page's script and the public pages in chromium; skipped if it is not installed."""
 
 import json
 import threading
@@ -40,7 +40,7 @@ def served(server: Any) -> Iterator[None]:
 
 @contextmanager
 def landing_page(script: str, on: str) -> Iterator[str]:
-    """A site of somebody's own, each of whose pages loads the script and has a form; its origin."""
+    """Serve a site whose pages load the script and have a form; yield its origin."""
     page = (
         f'<body><script src="{script}" data-on="{on}"></script><form action="/gracias"><button>Enviar</button></form>'
     )
@@ -59,7 +59,7 @@ def landing_page(script: str, on: str) -> Iterator[str]:
 
 @contextmanager
 def application(port: int = 0, **settings: str) -> Iterator[tuple[Flask, str]]:
-    """The application on a port of its own, and its URL."""
+    """Serve the application on a port of its own; yield its URL."""
     port = port or ports.free()
     url = f"http://127.0.0.1:{port}"
     with environment(PUBLIC_URL=url, **settings):
@@ -81,7 +81,7 @@ def mail() -> UUID:
 
 @contextmanager
 def arrived(page: Page, on: str) -> Iterator[tuple[UUID, Flask, str]]:
-    """A reader who clicked on a link to a landing page: the mail, the application, the page's origin."""
+    """A click on a link to a landing page: the e-mail, the application, the origin of the page."""
     port = ports.free()
     with (
         landing_page(f"http://127.0.0.1:{port}/track.js", on) as origin,
@@ -108,7 +108,7 @@ def test_a_click_leads_to_a_page_that_reports_the_conversion(page: Page) -> None
     assert conversions() == 1
 
 
-def test_a_form_that_is_sent_reports_the_conversion_and_leaves_the_page(page: Page) -> None:
+def test_submitting_a_form_reports_the_conversion(page: Page) -> None:
     with arrived(page, "submit") as (_, _app, _origin):
         assert conversions() == 0
         page.press("Tab", "Enter")
@@ -120,8 +120,8 @@ def test_a_form_that_is_sent_reports_the_conversion_and_leaves_the_page(page: Pa
     assert conversions() == 1
 
 
-def test_a_report_that_was_refused_is_made_again_with_its_moment(page: Page, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither database nor disk: 503. The page tries again; the next one does so for a page that was left."""
+def test_a_refused_report_is_repeated_with_its_timestamp(page: Page, caplog: pytest.LogCaptureFixture) -> None:
+    """Without database and disk: 503. The page tries again, and the next page does so for one that was left."""
     with arrived(page, "submit") as (_, app, _origin):
         spool = process.of(app).settings.spool_dir
         settled()
@@ -140,17 +140,15 @@ def test_a_report_that_was_refused_is_made_again_with_its_moment(page: Page, cap
 
 
 def consents() -> tuple[list[str], bool]:
-    """Why the reader is suppressed, and whether there is a pause."""
+    """Return the reasons of suppressions, and True if there is a pause."""
     with transaction() as session:
         reasons = list(session.scalars(text("SELECT reason FROM suppressions")))
         return reasons, bool(session.scalar(text("SELECT paused_until > now() FROM contacts")))
 
 
 @pytest.mark.parametrize(("locale", "done", "undone"), [("es", "Baja confirmada", "Baja anulada"),
-                                                        ("en", "Unsubscribed", "Unsubscribing undone")])  # fmt: skip
-def test_a_reader_unsubscribes_and_comes_back_by_the_keyboard_alone(
-    page: Page, locale: str, done: str, undone: str
-) -> None:
+                                                        ("en", "Unsubscribed", "Unsubscribe undone")])  # fmt: skip
+def test_a_reader_unsubscribes_and_undoes_it_with_the_keyboard(page: Page, locale: str, done: str, undone: str) -> None:
     with application() as (app, url):
         own = f"{url}/u/{process.of(app).signer.unsubscribe(mail())}"
         with transaction() as session:
@@ -170,7 +168,7 @@ def test_a_reader_unsubscribes_and_comes_back_by_the_keyboard_alone(
         assert consents() == ([], True)
 
 
-def test_the_pages_are_dressed_and_say_what_is_in_the_focus(page: Page) -> None:
+def test_the_pages_are_styled_and_show_the_focus(page: Page) -> None:
     with application() as (app, url):
         page.open(f"{url}/u/{process.of(app).signer.unsubscribe(mail())}")
         page.press("Tab")

@@ -1,4 +1,4 @@
-"""What a click carries to landing pages of ours, and to no other site."""
+"""The parameter that a click passes to listed landing pages and to no other site."""
 
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
@@ -28,7 +28,7 @@ SUFFIX = f"cadencia={ids.public(EMAIL)}"
         ("http://127.0.0.1:8080/a", f"http://127.0.0.1:8080/a?{SUFFIX}"),
     ],
 )
-def test_a_page_of_a_named_site_is_told_the_mail(target: str, expected: str) -> None:
+def test_a_target_on_a_listed_origin_gets_the_email_id(target: str, expected: str) -> None:
     assert landing.with_email_id(target, EMAIL, ORIGINS) == expected
 
 
@@ -41,12 +41,12 @@ def test_a_page_of_a_named_site_is_told_the_mail(target: str, expected: str) -> 
         "https://a@landing.example/", "mailto:ana@landing.example", "https://landing.example:x/", "//landing.example/",
     ],
 )  # fmt: skip
-def test_no_other_site_is_told_anything(target: str) -> None:
+def test_no_other_target_gets_it(target: str) -> None:
     assert landing.with_email_id(target, EMAIL, ORIGINS) == target
     assert landing.with_email_id(target, EMAIL, ()) == target
 
 
-def test_a_click_carries_its_mail_to_named_sites_alone(ledger: str) -> None:
+def test_a_click_passes_its_email_id_only_to_listed_origins(ledger: str) -> None:
     with environment(CORS_ORIGINS="https://landing.example"):
         app = web.create_app()
         signer = process.of(app).signer
@@ -56,7 +56,7 @@ def test_a_click_carries_its_mail_to_named_sites_alone(ledger: str) -> None:
             assert location.startswith(target)
 
 
-def test_the_script_is_small_kept_for_an_hour_and_sets_no_cookie(client: FlaskClient) -> None:
+def test_the_script_is_small_cached_for_an_hour_and_sets_no_cookie(client: FlaskClient) -> None:
     answer = client.get("/track.js")
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "public, max-age=3600")
     assert answer.content_type.startswith("text/javascript")

@@ -1,4 +1,4 @@
-"""What is kept of a request: its class and neighbourhood, by the setting, and never an address."""
+"""The observer stores the class of network and the prefix, by the setting, and never an address."""
 
 import json
 
@@ -16,12 +16,12 @@ def kept(address: str, keep: bots.Keep = "hashed") -> dict[str, str]:
 
 @pytest.mark.parametrize("keep", bots.KEEPS)
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_an_address_is_never_kept(address: str, keep: bots.Keep) -> None:
+def test_an_address_is_never_stored(address: str, keep: bots.Keep) -> None:
     told = json.dumps(kept(address, keep))
     assert address == "" or address.removeprefix("::ffff:") not in told
 
 
-def test_the_prefix_is_hashed_or_truncated_or_not_kept() -> None:
+def test_the_prefix_is_hashed_or_truncated_or_not_stored() -> None:
     assert kept("192.0.2.7") == kept("192.0.2.8") != kept("192.0.3.7")
     assert len(kept("192.0.2.7")["prefix"]) == 16
     assert kept("66.102.6.7") == kept("::ffff:66.102.6.7")
@@ -37,7 +37,7 @@ def test_another_key_gives_another_hash() -> None:
     assert others["prefix"] != kept("192.0.2.7")["prefix"]
 
 
-def test_what_is_kept_fits_a_row() -> None:
+def test_observed_values_fit_a_row() -> None:
     observer = bots.Observer(b"k" * 32, "hashed")
     told = observer.observe(method="GET", address=None, agent="\0\ud800" + "x" * 999, purpose="prefetch")
     assert len(told["agent"]) <= 300 and "\0" not in told["agent"] and told["agent"].encode()
