@@ -79,7 +79,7 @@ def record(session: Session, taken: Sequence[Group], outcome: Outcome = SENT, *,
     for group in taken:
         results = [(email, outcome) for email in group.emails]
         settled += settle.settle(session, OpenGroup(group.id, group.step), results, now=now)
-    advance.settled(session, settled, now=now)
+    advance.apply(session, settled, now=now)
     return settled
 
 

@@ -119,7 +119,7 @@ class Drain:
                 senders.replan(session)
             settled = self._settle(session, sent, results, now) if sent is not None and sent.emails else []
             group = self._claim(session, now, limit) if limit else None
-            advance.counted(session, settled)
+            advance.count(session, settled)
             return settled, group
 
         settled, group = retrying(work)
@@ -131,7 +131,7 @@ class Drain:
     def _settle(self, session: Session, group: Group, results: Results, now: datetime) -> list[Settled]:
         sent = OpenGroup(group.id, group.step, self._group_sender.relay)
         settled = settle.settle(session, sent, results, now=now, moment=_cached(self._time.at))
-        advance.carried(session, settled, now=now)
+        advance.apply_to_contacts(session, settled, now=now)
         return settled
 
     def _claim(self, session: Session, now: datetime, limit: int) -> Group | None:
@@ -140,7 +140,7 @@ class Drain:
         claimant = Claimant(self._sender.sender_id, self._lane, self._settings.lease_s, is_connected)
         group = claim.claim(session, claimant, limit=limit, now=now)
         if group is not None and group.dropped:
-            advance.dropped(session, group.dropped, now=now)
+            advance.stop_cancelled(session, group.dropped, now=now)
         if group is not None or self._lane != due.LANE:
             return group
         if self._agenda is None:

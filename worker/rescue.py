@@ -53,5 +53,5 @@ def _recover(sender_id: UUID, recording: Recording | None) -> None:
 def _recover_groups(session: Session, sender_id: UUID, recording: Recording | None) -> Counter[str]:
     now = clock.now()
     settled = recovery.recover(session, sender_id, recording, now=now, moment=clock.at)
-    advance.settled(session, settled, now=now)
+    advance.apply(session, settled, now=now)
     return Counter(email.status for email in settled)

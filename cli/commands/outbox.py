@@ -86,7 +86,7 @@ def close(email_ids: tuple[str, ...]) -> None:
     now = clock.now()
     with transaction() as session:
         settled = in_doubt.prove(session, _parsed(email_ids), now=now, reason="closed by an operator")
-        advance.settled(session, settled, now=now)
+        advance.apply(session, settled, now=now)
     click.echo(f"{len(settled)} closed as sent, {len(email_ids) - len(settled)} not in doubt")
 
 

@@ -1,4 +1,4 @@
-"""The sequence goes on: what a settled mail does to its contact's flags and to its enrollment's next step."""
+"""Effects of settled e-mails: contact flags, next steps of enrollments, suppressions and rollups."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,39 +19,37 @@ from engine.delivery.transitions import Settled
 from engine.tracking import events
 from models import arrays
 
-__all__ = ["Settled", "carried", "counted", "dropped", "settled"]
+
+def apply(session: Session, settled: Sequence[Settled], *, now: datetime) -> None:
+    """Apply settled e-mails to contacts, enrollments, suppressions and rollups. Call in the settling transaction."""
+    apply_to_contacts(session, settled, now=now)
+    count(session, settled)
 
 
-def settled(session: Session, mails: Sequence[Settled], *, now: datetime) -> None:
-    """Carry settled mails into contacts, enrollments, suppressions and rollups, in the transaction that settles."""
-    carried(session, mails, now=now)
-    counted(session, mails)
+def apply_to_contacts(session: Session, settled: Sequence[Settled], *, now: datetime) -> None:
+    """Apply settled e-mails to contacts, enrollments and suppressions.
 
-
-def carried(session: Session, mails: Sequence[Settled], *, now: datetime) -> None:
-    """All of it but the rollups.
-
-    A mail queued again or in doubt moves no flag and no step yet: the sequence waits for the truth.
+    An e-mail that is queued again or in doubt changes no flag; its enrollment waits until it is decided.
     """
-    sent = [mail for mail in mails if mail.status == "sent"]
-    others = [mail for mail in mails if mail.status != "sent"] if len(sent) < len(mails) else []
-    dead = [mail for mail in others if mail.dead_address]
+    sent = [email for email in settled if email.status == "sent"]
+    others = [email for email in settled if email.status != "sent"] if len(sent) < len(settled) else []
+    dead = [email for email in others if email.dead_address]
     if dead:
-        contacts.lock(session, {mail.contact_id for mail in (*sent, *dead)})
+        contacts.lock(session, {email.contact_id for email in (*sent, *dead)})
     _flag(session, sent, now)
-    # What already came back about a mail in doubt is what may settle its doubt.
-    events.release(session, [mail.email_id for mail in mails if mail.status in ("sent", "in_doubt")])
-    failed = [mail for mail in others if mail.status == "failed" and not mail.dead_address]
-    _next_step(session, [*sent, *failed])
-    _wait(session, [mail for mail in others if mail.status in ("queued", "in_doubt")])
-    _bury(session, dead, now)
+    # Also for e-mails in doubt: an event that arrived early may prove that the e-mail was sent.
+    events.release(session, [email.email_id for email in settled if email.status in ("sent", "in_doubt")])
+    failed = [email for email in others if email.status == "failed" and not email.dead_address]
+    _set_next_step(session, [*sent, *failed])
+    _wait(session, [email for email in others if email.status in ("queued", "in_doubt")])
+    _suppress(session, dead, now)
 
 
-def counted(session: Session, mails: Sequence[Settled]) -> None:
-    """The rollups: rows that every sender wants, so let this be the last thing before the commit."""
+def count(session: Session, settled: Sequence[Settled]) -> None:
+    """Add settled e-mails to the rollups. Every sender updates these rows, so call this last before the commit."""
     counts: dict[rollups.Key, Counter[str]] = {}
-    for campaign_id, of_campaign in groupby(mails, _CAMPAIGN):  # the mails of a group lie together
-        for (step, variant, at, status, reason), number in Counter(map(_WHAT, of_campaign)).items():
+    for campaign_id, of_campaign in groupby(settled, _CAMPAIGN):  # those of one campaign are adjacent
+        for (step, variant, at, status, reason), number in Counter(map(_COUNTED, of_campaign)).items():
             if status in ("sent", "failed"):
                 hour = at.replace(minute=0, second=0, microsecond=0)
                 counted = counts.setdefault(rollups.Key(campaign_id, step, variant, hour), Counter())
@@ -63,39 +61,39 @@ def counted(session: Session, mails: Sequence[Settled]) -> None:
         auto_pause.check(session, counts)
 
 
-# Hashing an id costs more than all the rest of a mail's count.
+# Not in one key: hashing the campaign's id costs more than the rest of counting an e-mail.
 _CAMPAIGN = attrgetter("campaign_id")
-_WHAT = attrgetter("step", "variant", "at", "status", "reason")
+_COUNTED = attrgetter("step", "variant", "at", "status", "reason")
 _LOSSES = {"hard_bounce": "bounced", "refused": "refused"}
 
 
-def dropped(session: Session, mails: Sequence[Dropped], *, now: datetime) -> None:
-    """Stop the enrollments of contacts whose mails were cancelled at the claim: nothing of theirs waits any more."""
-    contacts.lock(session, {mail.contact_id for mail in mails})
-    for reason in {mail.reason for mail in mails}:
-        contact_ids = [mail.contact_id for mail in mails if mail.reason == reason]
+def stop_cancelled(session: Session, cancelled: Sequence[Dropped], *, now: datetime) -> None:
+    """Stop the enrollments of contacts whose e-mails a claim cancelled, for the same reasons."""
+    contacts.lock(session, {email.contact_id for email in cancelled})
+    for reason in {email.reason for email in cancelled}:
+        contact_ids = [email.contact_id for email in cancelled if email.reason == reason]
         stops.stop(session, contact_ids, stops.BY_SUPPRESSION.get(reason, reason), now=now)
 
 
 def _flag(session: Session, sent: Sequence[Settled], now: datetime) -> None:
-    for step, mails in _by_step(sent).items():
-        contact_flags.mark_sent(session, step, [mail.contact_id for mail in mails], now=now)
+    for step, of_step in _by_step(sent).items():
+        contact_flags.mark_sent(session, step, [email.contact_id for email in of_step], now=now)
 
 
-def _by_step(mails: Iterable[Settled]) -> dict[int, list[Settled]]:
-    found: dict[int, list[Settled]] = {}
-    for step, of_step in groupby(mails, _STEP):
+def _by_step(settled: Iterable[Settled]) -> dict[int, list[Settled]]:
+    by_step: dict[int, list[Settled]] = {}
+    for step, of_step in groupby(settled, _STEP):
         if step is not None:
-            found.setdefault(step, []).extend(of_step)
-    return found
+            by_step.setdefault(step, []).extend(of_step)
+    return by_step
 
 
 _STEP = attrgetter("step")
-_NUMBER = attrgetter("int")  # orders ids as the database does, and quicker than comparing them
+_NUMBER = attrgetter("int")  # orders UUIDs as the database does, and faster than comparing them
 
 
-# `IS TRUE` keeps the planner from walking the index of running enrollments, which by its statistics is short and in
-# mid-campaign is not (measured: 175 ms instead of 7 ms for a group of 250).
+# `IS TRUE` keeps the planner off the index of running enrollments, which is long in mid-campaign, while its statistics
+# lag (measured: 175 ms instead of 7 ms for a group of 250).
 _ADVANCE = text("""
 UPDATE enrollments e
 SET state = CASE WHEN v.next_at IS NULL THEN 'finished' ELSE 'active' END,
@@ -105,19 +103,19 @@ WHERE e.id = v.id AND (e.state IN ('active', 'waiting') AND e.next_step = :step)
 """)
 
 
-def _next_step(session: Session, mails: Sequence[Settled]) -> None:
-    """Set each enrollment's next step from the moment its mail was really sent, or finish it (R13).
+def _set_next_step(session: Session, settled: Sequence[Settled]) -> None:
+    """Set the due time of each enrollment's next step from the moment its e-mail was sent, or finish it (R13).
 
-    A mail that failed for another reason than a dead address is not the contact's doing: the sequence goes on.
+    An e-mail that failed for another reason than a dead address does not end the sequence.
     """
-    enrolled = [mail for mail in mails if mail.enrollment_id]
+    enrolled = [email for email in settled if email.enrollment_id]
     if not enrolled:
         return
     plans = _plans(session, {campaign_id for campaign_id, _ in groupby(enrolled, _CAMPAIGN) if campaign_id})
     for step, of_step in _by_step(enrolled).items():
         values = {
             "step": step,
-            "ids": arrays.uuids([mail.enrollment_id for mail in of_step if mail.enrollment_id]),
+            "ids": arrays.uuids([email.enrollment_id for email in of_step if email.enrollment_id]),
             "next": arrays.moments(_due_after(of_step, plans, step + 1)),
         }
         session.execute(_ADVANCE, values)
@@ -127,28 +125,28 @@ _WAIT = text("""
 UPDATE enrollments e SET state = 'waiting', next_at = NULL
 FROM unnest(CAST(:ids AS uuid[])) AS v(id) WHERE e.id = v.id AND e.state = 'active'
 """)
-_PUT_OFF = text("""
+_POSTPONE = text("""
 UPDATE enrollments e SET next_at = v.next_at
 FROM unnest(CAST(:ids AS uuid[]), CAST(:next AS timestamptz[])) AS v(id, next_at)
 WHERE e.id = v.id AND e.state = 'active'
 """)
 
 
-def _wait(session: Session, mails: Sequence[Settled]) -> None:
-    """Enrollments whose mail has a row wait for it; of those given back without one, the step is due again."""
-    enrolled = [mail for mail in mails if mail.enrollment_id]
-    with_row = [mail.enrollment_id for mail in enrolled if mail.has_row and mail.enrollment_id]
+def _wait(session: Session, undecided: Sequence[Settled]) -> None:
+    """Let enrollments wait for e-mails that have a row; without a row, the step itself is due again."""
+    enrolled = [email for email in undecided if email.enrollment_id]
+    with_row = [email.enrollment_id for email in enrolled if email.has_row and email.enrollment_id]
     if with_row:
         session.execute(_WAIT, {"ids": arrays.uuids(sorted(with_row, key=_NUMBER))})
-    later = [mail for mail in enrolled if not mail.has_row and mail.due_at]
+    later = [email for email in enrolled if not email.has_row and email.due_at]
     if later:
-        ids = arrays.uuids([mail.enrollment_id for mail in later if mail.enrollment_id])
-        session.execute(_PUT_OFF, {"ids": ids, "next": arrays.moments([mail.due_at for mail in later])})
+        ids = arrays.uuids([email.enrollment_id for email in later if email.enrollment_id])
+        session.execute(_POSTPONE, {"ids": ids, "next": arrays.moments([email.due_at for email in later])})
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How long after the step before a step comes, and when it may go out."""
+    """The delay of a step after the one before it, and its send window."""
 
     delay: timedelta
     window: windows.Window
@@ -171,10 +169,10 @@ def _plans(session: Session, campaign_ids: Iterable[UUID]) -> Mapping[tuple[UUID
 
 
 def _due_after(
-    mails: Sequence[Settled], plans: Mapping[tuple[UUID, int], _Plan], step: int
+    settled: Sequence[Settled], plans: Mapping[tuple[UUID, int], _Plan], step: int
 ) -> Iterator[datetime | None]:
-    """When the step is due for each, by the moment the step before it was sent; many mails share a moment."""
-    for campaign_id, of_campaign in groupby(mails, _CAMPAIGN):
+    """Yield the due time of the step for each e-mail of the step before it; None after the last step."""
+    for campaign_id, of_campaign in groupby(settled, _CAMPAIGN):
         plan = plans.get((campaign_id, step)) if campaign_id else None
         yield from map(_Openings(plan).__getitem__, map(_AT, of_campaign))
 
@@ -183,7 +181,7 @@ _AT = attrgetter("at")
 
 
 class _Openings(dict[datetime, datetime | None]):
-    """When a step opens, by the moment the one before it was sent; each is worked out once."""
+    """Cache of the due times of a step, by the moment the step before it was sent; many e-mails share a moment."""
 
     def __init__(self, plan: _Plan | None) -> None:
         self._plan = plan
@@ -195,11 +193,11 @@ class _Openings(dict[datetime, datetime | None]):
         return opens
 
 
-def _bury(session: Session, dead: Sequence[Settled], now: datetime) -> None:
-    """Nobody lives at these addresses: suppress them and stop every sequence to them."""
+def _suppress(session: Session, dead: Sequence[Settled], now: datetime) -> None:
+    """Suppress dead addresses and stop every sequence to them."""
     if not dead:
         return
-    contact_ids = [mail.contact_id for mail in dead]
+    contact_ids = [email.contact_id for email in dead]
     suppressions.add(session, contact_ids, "hard_bounce", now=now)
     stops.stop(session, contact_ids, "bounced", now=now)
     contact_flags.mark_bounced(session, contact_ids, now=now)

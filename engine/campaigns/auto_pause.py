@@ -1,4 +1,4 @@
-"""The brakes: a campaign pauses itself, with the reason, when too many of its mails meet dead addresses or refusals."""
+"""Automatic pause of a campaign whose rate of bounces or refusals passes a limit, a circuit breaker."""
 
 import logging
 from collections import Counter
@@ -16,10 +16,10 @@ from engine.campaigns import campaigns
 
 log = logging.getLogger("cadencia.campaigns")
 
-# A sudden fault shows in the last hours, one of a slow campaign in the last week.
+# Two hours show a sudden fault, a week that of a slow campaign.
 PERIODS = (timedelta(hours=2), timedelta(days=7))
 
-# Counts by the hour: of the hour in which a person resumed the campaign, what came before that is taken off again.
+# Rollups are by the hour, so what was counted in the hour of a resumption before it (`pardoned`) is subtracted.
 _SINCE = text("""
 SELECT c.id, sum(s.sent + s.failed) - before.emails AS emails, sum(s.bounced) - before.bounced AS bounced,
        sum(s.refused) - before.refused AS refused
@@ -36,8 +36,8 @@ SELECT c.id, sum(s.sent + s.failed) - before.emails AS emails, sum(s.bounced) - 
  GROUP BY c.id, period.since, before.emails, before.bounced, before.refused
  ORDER BY c.id, period.since DESC
 """)
-# Others that look at the same time leave it to the first.
-_HOLD = text("SELECT id FROM campaigns WHERE id = :id AND state = 'running' FOR NO KEY UPDATE SKIP LOCKED")
+# Of several that check at the same time, only the first pauses the campaign.
+_LOCK = text("SELECT id FROM campaigns WHERE id = :id AND state = 'running' FOR NO KEY UPDATE SKIP LOCKED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +51,16 @@ class Losses:
 
 
 def check(session: Session, counts: Mapping[rollups.Key, Mapping[str, int]]) -> list[UUID]:
-    """Pause the campaigns that these counts, just added to the rollups, take over a limit; which those are.
+    """Pause the campaigns over a limit once these counts are in the rollups; return their ids. Safe to repeat.
 
-    Looks at none whose losses in these counts keep below the limits, for they cannot take it over one. Safe to repeat.
+    A campaign whose losses in these counts alone are within the limits cannot pass one by them, so it is not checked.
     """
-    doubtful = [campaign_id for campaign_id, lost in _by_campaign(counts).items() if _reason(lost, of_at_least=0)]
-    if not doubtful:
+    suspects = [campaign_id for campaign_id, lost in _by_campaign(counts).items() if _reason(lost, of_at_least=0)]
+    if not suspects:
         return []
     newest = max(key.hour for key in counts)
     hours = [newest.replace(minute=0, second=0, microsecond=0) - period for period in PERIODS]
-    found = losses(session, doubtful, hours)
-    return [each.campaign_id for each in found if _stop(session, each, newest)]
+    return [lost.campaign_id for lost in losses(session, suspects, hours) if _pause(session, lost, newest)]
 
 
 def losses(session: Session, campaign_ids: Iterable[UUID], since: Sequence[datetime]) -> list[Losses]:
@@ -73,9 +72,9 @@ def losses(session: Session, campaign_ids: Iterable[UUID], since: Sequence[datet
     return [Losses(*row) for row in rows]
 
 
-def _stop(session: Session, lost: Losses, now: datetime) -> bool:
+def _pause(session: Session, lost: Losses, now: datetime) -> bool:
     reason = _reason(lost, of_at_least=settings.current().pause_after_mails)
-    if reason is None or session.scalar(_HOLD, {"id": lost.campaign_id}) is None:
+    if reason is None or session.scalar(_LOCK, {"id": lost.campaign_id}) is None:
         return False
     campaigns.pause(session, lost.campaign_id, reason, now=now)
     log.warning("campaign_paused campaign=%s reason=%s", lost.campaign_id, reason)
@@ -94,15 +93,18 @@ def _by_campaign(counts: Mapping[rollups.Key, Mapping[str, int]]) -> Mapping[UUI
 
 
 def _reason(lost: Losses, *, of_at_least: int) -> str | None:
-    """Which limit is passed, in words, even if all goes well up to so many mails; None when none is."""
+    """Return the limit that is passed, in words, or None.
+
+    With `of_at_least`, it must be passed even if all further e-mails up to that number are delivered.
+    """
     return next(_reasons(lost, max(lost.emails, of_at_least)), None)
 
 
-def _reasons(lost: Losses, mails: int) -> Iterator[str]:
+def _reasons(lost: Losses, emails: int) -> Iterator[str]:
     configured = settings.current()
     for name, count, limit in (
         ("bounce", lost.bounced, configured.pause_bounce_percent),
         ("refusal", lost.refused, configured.pause_refused_percent),
     ):
-        if limit and count * 100 > limit * mails:
+        if limit and count * 100 > limit * emails:
             yield f"{name} rate {100 * count / max(lost.emails, 1):.1f} % of {lost.emails} mails, limit {limit:g} %"

@@ -112,7 +112,7 @@ def _proved(session: Session, locked: Sequence[Email], earliest: Moments, now: d
     if not doubtful:
         return list(locked)
     proved = in_doubt.prove(session, doubtful, now=now)
-    advance.settled(session, proved, now=now)
+    advance.apply(session, proved, now=now)
     sent = {email.email_id for email in proved}
     return [email._replace(status="sent", sent_at=now) if email.id in sent else email for email in locked]
 

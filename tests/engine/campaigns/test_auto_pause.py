@@ -41,7 +41,7 @@ def finish(session: Session, group: Group, outcomes: Sequence[Outcome], *, minut
     now = NOW + minutes * MINUTE
     results = list(zip(group.emails, outcomes, strict=True))
     settled = settle.settle(session, OpenGroup(group.id, group.step), results, now=now)
-    advance.settled(session, settled, now=now)
+    advance.apply(session, settled, now=now)
 
 
 def mixed(count: int, **losing: int) -> list[Outcome]:

@@ -35,7 +35,7 @@ def _taken(session: Session, lane: str = "transactional") -> list[UUID]:
     claimant = Claimant(sends.sender(session), lane, 60, is_connected=True)
     group = claim.claim(session, claimant, limit=100, now=SOON)
     if group is not None and group.dropped:
-        advance.dropped(session, group.dropped, now=SOON)
+        advance.stop_cancelled(session, group.dropped, now=SOON)
     return [email.email_id for email in group.emails] if group else []
 
 

@@ -195,7 +195,7 @@ def test_an_earlier_open_settles_an_email_in_doubt(session: Session) -> None:
     happen(session, IncomingEvent(going.id, "opened", EARLIER))
     session.execute(text("UPDATE emails SET status = 'in_doubt'"))
     doubt = Settled(going.id, going.contact_id, None, None, 1, None, "in_doubt", NOW)
-    advance.settled(session, [doubt], now=NOW)
+    advance.apply(session, [doubt], now=NOW)
     assert reactions.apply(session, now=NOW) == 1
     session.expire_all()
     assert (email_of(session, going).status, email_of(session, going).opened_at) == ("sent", EARLIER)

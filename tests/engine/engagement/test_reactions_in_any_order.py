@@ -243,7 +243,7 @@ def test_appliers_never_deadlock_with_the_settlement_of_further_emails(ledger: s
                 Settled(one.id, one.contact_id, None, None, 2, None, "sent", NOW) for one in random.sample(going, 100)
             ]
             with transaction() as session:
-                advance.settled(session, some, now=NOW)
+                advance.apply(session, some, now=NOW)
 
     def drain(_: int) -> None:
         while transaction_of(lambda session: reactions.apply(session, now=NOW, limit=100)):
