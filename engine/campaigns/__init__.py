@@ -1,1 +1,1 @@
-"""The sequence: campaigns, their steps, who is enrolled, what is due, and how events change it."""
+"""Campaigns: steps, enrollments, due work, and the effects of settled e-mails on the sequence."""

@@ -1,4 +1,4 @@
-"""Campaigns: drawn up, launched, paused, resumed, and finished when nobody is on the way any more.
+"""Campaigns: create, launch, pause, resume, and finish when no enrollment is running.
 
 draft ─launch─▶ running ◀─pause / resume─▶ paused;  running ─finish─▶ finished ─enroll─▶ running
 """
@@ -26,7 +26,7 @@ _NOT_THERE = "campaign: there is none with this id"
 
 @dataclass(frozen=True, slots=True)
 class CampaignDraft:
-    """A campaign as it is asked for; an empty audience means every contact (see `segments.read`)."""
+    """A campaign to create; an empty audience means every contact (see `segments.read`)."""
 
     name: str
     steps: Sequence[steps.StepDraft]
@@ -37,7 +37,7 @@ class CampaignDraft:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A campaign as it stands; `reason` says why it is paused."""
+    """A stored campaign; `reason` says why it is paused."""
 
     id: UUID
     name: str
@@ -54,8 +54,8 @@ class View:
 def create(session: Session, draft: CampaignDraft, *, library: templates.Library, now: datetime) -> UUID:
     """Store a campaign as a draft and return its id.
 
-    Raises InvalidInput with every fault at once, template variables that nothing provides included, and Conflict
-    if the name is taken.
+    Raises InvalidInput with all faults, among them template variables that nothing provides; Conflict if another
+    campaign has the name.
     """
     faults = [*_faults(draft), *steps.faults(draft.steps)]
     faults += steps.template_faults(session, draft.steps, draft.variables, library)
@@ -66,7 +66,7 @@ def create(session: Session, draft: CampaignDraft, *, library: templates.Library
     adding = insert(Campaign).values(values).on_conflict_do_nothing(index_elements=["name"])
     campaign_id: UUID | None = session.scalar(adding.returning(Campaign.id))
     if campaign_id is None:
-        raise Conflict("name: another campaign has it; give a name of its own")
+        raise Conflict("name: another campaign has this name; choose another")
     steps.add(session, campaign_id, draft.steps, library)
     return campaign_id
 
@@ -83,7 +83,7 @@ def _faults(draft: CampaignDraft) -> Iterator[Fault]:
 
 
 def view(session: Session, campaign_id: UUID) -> View:
-    """One campaign; raises NotFound."""
+    """Return one campaign; raises NotFound."""
     row = session.execute(_views().where(Campaign.id == campaign_id)).one_or_none()
     if row is None:
         raise NotFound(_NOT_THERE)
@@ -91,23 +91,23 @@ def view(session: Session, campaign_id: UUID) -> View:
 
 
 def find(session: Session, name: str) -> UUID:
-    """The id of the campaign of that name; raises NotFound."""
+    """Return the id of the campaign with that name; raises NotFound."""
     campaign_id = session.scalar(select(Campaign.id).where(Campaign.name == name))
     if campaign_id is None:
-        raise NotFound("campaign: there is none of this name")
+        raise NotFound("campaign: there is none with this name")
     return campaign_id
 
 
 def latest(session: Session, *, limit: int = 100) -> list[View]:
-    """The newest campaigns, newest first."""
+    """Return the newest campaigns, newest first."""
     return [_view(row) for row in session.execute(_views().order_by(Campaign.created_at.desc()).limit(limit))]
 
 
 def launch(session: Session, campaign_id: UUID, *, now: datetime) -> None:
-    """Start a draft: its audience is enrolled if nobody is yet, and step 1 falls due.
+    """Launch a draft: enroll its audience unless contacts are enrolled already, and make step 1 due.
 
-    Raises NotFound; Conflict if it is not a draft or nobody is in its audience. Launching twice at once starts it
-    once: the second call sees a running campaign.
+    Raises NotFound; Conflict if it is not a draft or its audience is empty. Of two launches at once, the second raises
+    Conflict.
     """
     _lock(session, campaign_id, "draft", to="launched")
     session.execute(
@@ -116,14 +116,13 @@ def launch(session: Session, campaign_id: UUID, *, now: datetime) -> None:
     if enrollments.any_of(session, campaign_id):
         enrollments.schedule(session, campaign_id, now=now)
     elif not enrollments.enroll(session, campaign_id, now=now).total:
-        raise Conflict("audience: no contact is in it; import contacts or widen it, then launch again")
+        raise Conflict("audience: it has no contact; import contacts or widen the conditions, then launch again")
 
 
 def pause(session: Session, campaign_id: UUID, reason: str, *, now: datetime) -> None:  # noqa: ARG001  # as its kin
-    """Send nothing more of a running campaign until it is resumed; nothing is lost.
+    """Pause a running campaign: its queued e-mails are parked, those that a sender has claimed still go out.
 
-    Its queued mails are parked; the few a sender has in hand still go out. Raises NotFound, or Conflict if it is not
-    running.
+    Raises NotFound; Conflict if it is not running.
     """
     _lock(session, campaign_id, "running", to="paused")
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="paused", reason=reason))
@@ -142,9 +141,9 @@ UPDATE campaigns c
 
 
 def resume(session: Session, campaign_id: UUID, *, now: datetime) -> None:
-    """Go on with a paused campaign: what was queued is due now, and what its mails met before is pardoned.
+    """Resume a paused campaign: parked e-mails are due now, and earlier losses no longer count for `auto_pause`.
 
-    Raises NotFound, or Conflict if it is not paused.
+    Raises NotFound; Conflict if it is not paused.
     """
     _lock(session, campaign_id, "paused", to="resumed")
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="running", reason=None))
@@ -161,17 +160,17 @@ _FINISH = text("""
 
 
 def finish(session: Session, *, now: datetime) -> list[UUID]:
-    """Finish every running campaign in which nobody is active or waiting, and return their ids. Safe to repeat."""
+    """Finish every running campaign without active or waiting enrollments; return their ids. Safe to repeat."""
     return list(session.scalars(_FINISH, {"now": now}))
 
 
 def _lock(session: Session, campaign_id: UUID, state: str, *, to: str) -> None:
-    """Hold the campaign until the transaction ends, if it is in `state`."""
-    found = session.scalar(select(Campaign.state).where(Campaign.id == campaign_id).with_for_update(key_share=True))
-    if found is None:
+    """Lock the campaign until the transaction ends; raises Conflict unless it is in `state`."""
+    current = session.scalar(select(Campaign.state).where(Campaign.id == campaign_id).with_for_update(key_share=True))
+    if current is None:
         raise NotFound(_NOT_THERE)
-    if found != state:
-        raise Conflict(f"state: the campaign is {found}; only a {state} one can be {to}")
+    if current != state:
+        raise Conflict(f"state: the campaign is {current}; only a {state} one can be {to}")
 
 
 def _views() -> Any:

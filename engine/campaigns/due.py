@@ -1,4 +1,4 @@
-"""Due work: the steps whose time has come, taken in hand straight from the enrollments."""
+"""Claims of due steps, straight from the enrollments: a campaign's e-mail has no row before its first attempt."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,8 +20,8 @@ LANE = "campaign"
 
 _BEFORE_ALL = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 
-# Nothing is written to the enrollments: the open group that names them is the claim. So two claims of one step may not
-# look at once; the lock is theirs until they commit, and a claim is the last but one thing a transaction does.
+# A claim writes no enrollment: the open group that lists them is the claim. So an advisory lock lets one sender at a
+# time claim from a step. It lasts until the commit, which follows soon after the claim.
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _CLAIM = text("""
 WITH due AS MATERIALIZED (
@@ -50,7 +50,7 @@ UPDATE enrollments e SET next_at = v.paused_until
   FROM unnest(CAST(:ids AS uuid[]), CAST(:moments AS timestamptz[])) AS v(id, paused_until)
  WHERE e.id = v.id AND e.state = 'active'
 """)
-# Of those in a sender's hand, the settlement sets the time anew.
+# Claimed enrollments may be moved, too: the settlement sets their time again.
 _POSTPONE = text("""
 WITH closed AS MATERIALIZED (
     SELECT found.id, step.opens_at
@@ -74,23 +74,22 @@ SELECT EXISTS (
 
 
 class Agenda:
-    """The steps that are open while a sender drains its lane, each with the place it has got to.
+    """The open steps during one drain of a sender, each with the position of its last claim.
 
-    The place only spares the claims from walking past what was settled before: it is forgotten with the agenda, so
-    what fell due behind it waits for the next one, a few seconds.
+    The position saves claims from reading past settled enrollments again. It ends with the agenda: an enrollment that
+    becomes due before it waits for the next agenda, a few seconds.
     """
 
     def __init__(self, plan: Sequence[Step], shared: Mapping[UUID, Mapping[str, Any]]) -> None:
         self._steps = list(plan)
         self._shared = shared
-        self._places: dict[tuple[UUID, int], tuple[datetime, UUID]] = {}
+        self._positions: dict[tuple[UUID, int], tuple[datetime, UUID]] = {}
 
     def claim(self, session: Session, claimant: Claimant, *, limit: int, now: datetime) -> Group | None:
-        """Take up to `limit` contacts whose step is due in hand, the longest due first; None when none is.
+        """Claim up to `limit` enrollments of one step, longest due first; None if nothing is due.
 
-        A group is of one step; the steps take turns. Contacts that converted or were suppressed stop here (R13); the
-        step of those that asked for a pause is due at its end.
-        Waits for the claim of another sender that looks at the same step.
+        The steps take turns. Stops contacts that converted or were suppressed (R13), and postpones paused contacts to
+        the end of their pause. Waits for another sender's claim of the same step.
         """
         while self._steps:
             step = self._steps.pop(0)
@@ -107,12 +106,12 @@ class Agenda:
     def _look(self, session: Session, step: Step, limit: int, now: datetime) -> Sequence[Row[Any]]:
         key = (step.campaign_id, step.step)
         session.execute(_LOCK, {"key": (step.campaign_id.int & ((1 << 63) - 1)) ^ step.step})
-        after_at, after_id = self._places.get(key, _BEFORE_ALL)
+        after_at, after_id = self._positions.get(key, _BEFORE_ALL)
         values = {"campaign": step.campaign_id, "step": step.step, "now": now, "limit": limit}
         values |= {"after_at": after_at, "after_id": after_id, "stopped_by": stops.BY_SUPPRESSION_JSON}
         rows = session.execute(_CLAIM, values).all()
         if rows:
-            self._places[key] = (rows[-1].next_at, rows[-1].id)
+            self._positions[key] = (rows[-1].next_at, rows[-1].id)
         return rows
 
     def _open(self, session: Session, claimant: Claimant, step: Step, rows: Sequence[Row[Any]], now: datetime) -> Group:
@@ -125,7 +124,7 @@ class Agenda:
 
 
 def agenda(session: Session) -> Agenda:
-    """What running campaigns have to send, by the steps as they are now."""
+    """Return an agenda of the steps of all running campaigns."""
     plan = steps.running(session)
     query = text("SELECT id, variables FROM campaigns WHERE id = ANY(:ids)")
     shared = session.execute(query, {"ids": list({step.campaign_id for step in plan})})
@@ -133,15 +132,15 @@ def agenda(session: Session) -> Agenda:
 
 
 def is_waiting(session: Session, *, now: datetime) -> bool:
-    """Whether a contact's step is due that may go out now; those in a sender's hand count, too."""
+    """Return True if a step is due and open now, even if a sender has claimed it."""
     plan = [step for step in steps.running(session) if step.opens(now) <= now]
     return bool(plan) and bool(session.scalar(_ANY, {**_keys(plan), "now": now}))
 
 
 def postpone(session: Session, *, now: datetime, limit: int = 5_000) -> int:
-    """Move what is due, but may not go out at `now`, to the next opening of its step; up to `limit` of each step.
+    """Move due enrollments whose send window is closed to its next opening, up to `limit` of each step.
 
-    Returns how many were moved. Safe to run twice at once.
+    Returns the number moved. Safe to run twice at once.
     """
     openings = {step: step.opens(now) for step in steps.running(session)}
     closed = {step: at for step, at in openings.items() if at > now}
@@ -156,7 +155,7 @@ def _keys(of: Sequence[Step]) -> dict[str, object]:
 
 
 def _free(session: Session, rows: Sequence[Row[Any]], now: datetime) -> Sequence[Row[Any]]:
-    """Those that may be mailed now; stops the ones that may not any more, and puts off the ones that may not yet."""
+    """Return the rows without an obstacle or pause; stop or postpone the enrollments of the others."""
     barred = [row for row in rows if row.obstacle is not None or row.paused_until is not None]
     if not barred:
         return rows
@@ -172,7 +171,7 @@ def _free(session: Session, rows: Sequence[Row[Any]], now: datetime) -> Sequence
 
 
 def _emails(rows: Sequence[Row[Any]], step: Step, shared: Mapping[str, Any], now: datetime) -> list[ClaimedEmail]:
-    """The mails of this step; what they share is looked up once, and their addresses are opened together."""
+    """Return the e-mails of this step; addresses are decrypted together."""
     addresses = vault.current().decrypt_all([row.email for row in rows])
     number, at_domain = step.step, f"@{settings.current().message_domain}"
     emails = []

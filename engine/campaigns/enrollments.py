@@ -1,4 +1,4 @@
-"""Enrollments: who takes part in a campaign, and what ends it for them."""
+"""Enrollments: contacts in a campaign, and the due time of their steps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from models import Campaign, Contact, Enrollment, Suppression
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """How many contacts a call enrolled, and how many of them at once as stopped, by reason."""
+    """The number of contacts that a call enrolled, and those of them that it enrolled as stopped, by reason."""
 
     total: int
     stopped: Mapping[str, int]
@@ -26,39 +26,39 @@ class Enrolled:
 def enroll(
     session: Session, campaign_id: UUID, *, contact_ids: Sequence[UUID] | None = None, now: datetime
 ) -> Enrolled:
-    """Let these contacts, or by default the campaign's audience, take part; those who do already stay as they are.
+    """Enroll these contacts, by default the campaign's audience; enrolled contacts stay as they are.
 
-    Converted and suppressed contacts are enrolled as stopped, so that it can be told why they got nothing. In a
-    campaign that was launched, step 1 falls due from `now`; a finished one runs again. One statement in bulk; safe
-    to repeat. Raises NotFound, or InvalidInput when some of the contacts do not exist.
+    Converted and suppressed contacts are enrolled as stopped, which explains why they get nothing. If the campaign was
+    launched, the delay of step 1 counts from `now`; if it is finished, it runs again. One INSERT; safe to repeat.
+    Raises NotFound; InvalidInput if some of the contacts do not exist.
     """
-    asked = select(Campaign.state, Campaign.audience, Campaign.launched_at).where(Campaign.id == campaign_id)
-    campaign = session.execute(asked.with_for_update(key_share=True)).one_or_none()
+    query = select(Campaign.state, Campaign.audience, Campaign.launched_at).where(Campaign.id == campaign_id)
+    campaign = session.execute(query.with_for_update(key_share=True)).one_or_none()
     if campaign is None:
         raise NotFound("campaign: there is none with this id")
     if contact_ids is None:
-        wanted = segments.conditions(segments.read(campaign.audience))
+        conditions = segments.conditions(segments.read(campaign.audience))
     else:
-        wanted = [Contact.id == func.any(list(contact_ids))]
+        conditions = [Contact.id == func.any(list(contact_ids))]
         _refuse_unknown(session, contact_ids)
     launched = campaign.launched_at is not None
     first_at = steps.of(session, campaign_id)[0].due_after(now) if launched else None
     if campaign.state == "finished":
         session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="running", finished_at=None))
-    return _add(session, campaign_id, wanted, first_at=first_at, now=now)
+    return _add(session, campaign_id, conditions, first_at=first_at, now=now)
 
 
 def _refuse_unknown(session: Session, contact_ids: Sequence[UUID]) -> None:
     known = session.scalar(select(func.count()).where(Contact.id == func.any(list(contact_ids)))) or 0
     unknown = len(set(contact_ids)) - known
     if unknown:
-        raise InvalidInput.of("contact_ids", f"{unknown} of them are of no contact; import the contacts first")
+        raise InvalidInput.of("contact_ids", f"{unknown} of them do not exist; import the contacts first")
 
 
 def _add(
     session: Session,
     campaign_id: UUID,
-    wanted: Sequence[ColumnElement[bool]],
+    conditions: Sequence[ColumnElement[bool]],
     *,
     first_at: datetime | None,
     now: datetime,
@@ -67,8 +67,8 @@ def _add(
         (Contact.converted, literal("converted")),
         *((Suppression.reason == reason, literal(stopped_by)) for reason, stopped_by in stops.BY_SUPPRESSION.items()),
     )
-    asked = select(Contact.id, obstacle.label("obstacle")).where(*wanted).order_by(Contact.id)
-    person = asked.outerjoin(Suppression, Suppression.email_index == Contact.email_index).subquery().c
+    query = select(Contact.id, obstacle.label("obstacle")).where(*conditions).order_by(Contact.id)
+    person = query.outerjoin(Suppression, Suppression.email_index == Contact.email_index).subquery().c
     free = person.obstacle.is_(None)
     people = select(
         person.id,
@@ -80,7 +80,7 @@ def _add(
         literal(now),
     )
     columns = ["contact_id", "campaign_id", "state", "next_at", "stop_reason", "stopped_at", "created_at"]
-    # Without defaults: the one for `id` must be the database's, once a row.
+    # Without SQLAlchemy's defaults: the database makes an id for each row.
     adding = insert(Enrollment).from_select(columns, people, include_defaults=False).on_conflict_do_nothing()
     added = adding.returning(Enrollment.stop_reason).cte("added")
     counts = session.execute(select(added.c.stop_reason, func.count()).group_by(added.c.stop_reason)).all()
@@ -90,7 +90,7 @@ def _add(
 
 
 def any_of(session: Session, campaign_id: UUID) -> bool:
-    """Whether anybody is enrolled in the campaign."""
+    """Return True if the campaign has an enrollment."""
     return bool(session.scalar(select(select(Enrollment.id).where(Enrollment.campaign_id == campaign_id).exists())))
 
 
@@ -101,7 +101,7 @@ _SCHEDULE = text("""
 
 
 def schedule(session: Session, campaign_id: UUID, *, now: datetime) -> None:
-    """Let step 1 of everybody who was enrolled before the launch fall due, counted from `now`."""
+    """Set the due time of step 1 of contacts enrolled before the launch, counted from `now`."""
     first = steps.of(session, campaign_id)[0]
     session.execute(_SCHEDULE, {"campaign_id": campaign_id, "first_at": first.due_after(now)})
 

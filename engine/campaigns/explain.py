@@ -1,4 +1,4 @@
-"""Explanations: what happened to a contact in each campaign, and why it stopped."""
+"""Explanations of a contact's state in each campaign: its e-mails, and the reason why it waits or stopped."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _ENDS = {
     "converted": "the contact converted",
     "replied": "the contact answered",
     "unsubscribed": "the contact unsubscribed",
-    "bounced": "the address does not exist any more",
+    "bounced": "the address does not exist",
     "complained": "the contact complained about a mail",
     "suppressed": "the address was suppressed by hand",
 }
@@ -24,7 +24,7 @@ _ENDS = {
 
 @dataclass(frozen=True, slots=True)
 class StepTaken:
-    """One mail of the sequence: what it was and what became of it."""
+    """One e-mail of the sequence."""
 
     step: int
     email_id: UUID
@@ -42,7 +42,7 @@ class StepTaken:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """A contact's way through one campaign; `sentence` tells where it stands and why."""
+    """A contact in one campaign; `sentence` states its progress and the reason."""
 
     campaign_id: UUID
     campaign: str
@@ -64,7 +64,7 @@ _WHY = text("""
            emails.due_at, emails.attempts,
            CASE WHEN contacts.paused_until > :now THEN contacts.paused_until END AS paused_until, EXISTS (
                SELECT 1 FROM send_groups WHERE send_groups.state = 'open' AND step = enrollments.next_step
-                  AND send_groups.campaign_id = enrollments.campaign_id AND enrollments.id = ANY(members)) AS in_hand
+                  AND send_groups.campaign_id = enrollments.campaign_id AND enrollments.id = ANY(members)) AS is_claimed
       FROM enrollments JOIN campaigns ON campaigns.id = enrollments.campaign_id
       JOIN contacts ON contacts.id = enrollments.contact_id
       LEFT JOIN emails ON emails.contact_id = enrollments.contact_id AND emails.enrollment_id = enrollments.id
@@ -74,7 +74,7 @@ _WHY = text("""
 
 
 def why(session: Session, contact_id: UUID, *, now: datetime) -> list[Journey]:
-    """What happened to this contact in each campaign it is or was in, as of `now`, oldest first; empty when in none."""
+    """Return the contact's journeys as of `now`, one for each of its campaigns, oldest first."""
     rows = session.execute(_WHY, {"contact_id": contact_id, "now": now})
     return [_journey(list(mails)) for _, mails in groupby(rows, key=lambda row: row.id)]
 
@@ -100,19 +100,19 @@ def _taken(mails: Iterable[Row[Any]]) -> Iterator[StepTaken]:
 
 
 def _sentence(row: Row[Any], mails: Sequence[Row[Any]]) -> str:
-    """Where the contact stands and why, in one English sentence."""
+    """Return the progress and the reason in one English sentence."""
     so_far = _so_far(mails)
     if row.state == "stopped":
         return f"{so_far}; stopped on {_date(row.stopped_at)} because {_ENDS.get(row.stop_reason, row.stop_reason)}."
     if row.state == "finished":
         return f"{so_far}; the sequence is complete."
-    if row.campaign_state in ("draft", "paused") and not row.in_hand:
+    if row.campaign_state in ("draft", "paused") and not row.is_claimed:
         because = f" ({row.campaign_reason})" if row.campaign_reason else ""
         return f"{so_far}; step {row.next_step} waits because the campaign is {row.campaign_state}{because}."
-    if row.paused_until is not None and not row.in_hand:
+    if row.paused_until is not None and not row.is_claimed:
         asked = f"because the contact asked for a pause until {_date(row.paused_until)}"
         return f"{so_far}; step {row.next_step} waits {asked}."
-    if row.state == "active" and not row.in_hand:
+    if row.state == "active" and not row.is_claimed:
         return f"{so_far}; step {row.next_step} is due on {_date(row.next_at)}."
     if row.state == "waiting" and mails:
         return f"{so_far}; {_on_its_way(mails[-1])}."

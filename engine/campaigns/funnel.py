@@ -1,4 +1,4 @@
-"""The funnel of a campaign: how many contacts came how far, step by step, and why the others stopped."""
+"""The funnel of a campaign: e-mails and reactions of each step, enrollments by state, stops by reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 @dataclass(frozen=True, slots=True)
 class StepCounts:
-    """The mails of one step: by what became of them, and how many led to each reaction.
+    """The e-mails of one step, by status and by reaction.
 
-    `sent` counts all that the mail server took, those that bounced or drew a complaint later included; `queued` all
-    that are not decided yet, those in a sender's hand included. What machines opened and clicked stands apart.
+    `sent` counts all that the mail server accepted, also if they bounced or drew a complaint later. `queued` counts all
+    that are undecided, also if a sender has claimed them. Opens and clicks by machines are counted apart.
     """
 
     step: int
@@ -34,7 +34,7 @@ class StepCounts:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """The enrollments by state, the steps in order, and the stopped ones by reason."""
+    """Enrollments by state, stopped ones by reason, and the steps in order."""
 
     enrolled: int
     states: Mapping[str, int]
@@ -64,13 +64,13 @@ _STATES = text("""
     SELECT state, stop_reason, count(*) AS contacts FROM enrollments
      WHERE campaign_id = :campaign_id GROUP BY state, stop_reason ORDER BY contacts DESC, stop_reason
 """)
-_NOBODY = {"active": 0, "waiting": 0, "finished": 0, "stopped": 0}
+_NO_ENROLLMENTS = {"active": 0, "waiting": 0, "finished": 0, "stopped": 0}
 
 
 def of(session: Session, campaign_id: UUID) -> Funnel:
-    """The funnel of one campaign, counted from the ledger's own rows; without steps when there is no such campaign."""
+    """Return the funnel of one campaign, counted from its rows; without steps if the campaign does not exist."""
     counts = session.execute(_STATES, {"campaign_id": campaign_id}).all()
-    states = dict(_NOBODY)
+    states = dict(_NO_ENROLLMENTS)
     for state, _, contacts in counts:
         states[state] += contacts
     return Funnel(

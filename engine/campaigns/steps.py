@@ -1,4 +1,4 @@
-"""Steps: the one to three mails of a campaign, whether they can be sent, and when each may go out."""
+"""Steps of a campaign, one to three: their checks, and the times at which each may go out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from models import CampaignStep
 MAX_STEPS = 3
 _MAX_DELAY_S = 366 * 86_400
 
-# What every contact brings along, if only as an empty string.
+# Variables that every contact provides, as an empty string if it has no value.
 CONTACT_VARIABLES = ("nombre", "apellido", "empresa", "cargo", "industria")
 
 
 @dataclass(frozen=True, slots=True)
 class StepDraft:
-    """A step as it is asked for: the delay is counted from the step before (or the launch), weekdays are ISO."""
+    """A step to create; the delay counts from the step before or from the launch, weekdays are ISO."""
 
     template: str
     delay_s: int = 0
@@ -34,7 +34,7 @@ class StepDraft:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a campaign, and when it may go out."""
+    """One stored step, with the time zone of its campaign."""
 
     campaign_id: UUID
     step: int
@@ -45,16 +45,16 @@ class Step:
     timezone: str
 
     def opens(self, moment: datetime) -> datetime:
-        """The first moment at or after `moment` at which this step may go out."""
+        """Return the first moment at or after `moment` at which this step may go out."""
         return windows.next_open(moment, self.window, self.timezone)
 
     def due_after(self, moment: datetime) -> datetime:
-        """When this step is due if the step before it, or the launch, happened at `moment`."""
+        """Return the due time of this step if the step before it, or the launch, was at `moment`."""
         return self.opens(moment + timedelta(seconds=self.delay_s))
 
 
 def faults(drafts: Sequence[StepDraft]) -> Iterator[Fault]:
-    """Everything wrong with the steps themselves, fields named like `steps[0].delay_s`."""
+    """Yield the faults of the steps themselves; fields are named like `steps[0].delay_s`."""
     if not 1 <= len(drafts) <= MAX_STEPS:
         yield Fault("steps", f"a campaign has 1 to {MAX_STEPS} steps, not {len(drafts)}")
     for number, draft in enumerate(drafts):
@@ -72,12 +72,12 @@ def faults(drafts: Sequence[StepDraft]) -> Iterator[Fault]:
 def template_faults(
     session: Session, drafts: Sequence[StepDraft], variables: Mapping[str, Any], library: templates.Library
 ) -> Iterator[Fault]:
-    """Everything that keeps the steps' templates from being sent with these campaign variables.
+    """Yield the faults of the steps' templates with these campaign variables.
 
-    A variable that neither the campaign nor the contacts' columns give may come from a contact's attributes; it is
-    a fault only if no contact has such an attribute.
+    A variable that neither the campaign nor the contacts' columns provide may come from a contact's attributes; it is
+    a fault only if no contact has that attribute.
     """
-    given = {**dict.fromkeys(CONTACT_VARIABLES, "x"), **variables}
+    provided = {**dict.fromkeys(CONTACT_VARIABLES, "x"), **variables}
     seen: set[Fault] = set()
     for number, draft in enumerate(drafts):
         try:
@@ -85,15 +85,15 @@ def template_faults(
         except templates.UnknownTemplate as unknown:
             yield Fault(f"steps[{number}].template", unknown.faults[0].message)
             continue
-        personal = _attributes(session, template.required - given.keys())
-        trial = {**given, **{name: template.sample.get(name, "x") for name in personal}}
-        found = [fault for fault in template.check(trial) if fault not in seen]
-        seen.update(found)
-        yield from found
+        personal = _attributes(session, template.required - provided.keys())
+        trial = {**provided, **{name: template.sample.get(name, "x") for name in personal}}
+        new = [fault for fault in template.check(trial) if fault not in seen]
+        seen.update(new)
+        yield from new
 
 
 def _attributes(session: Session, names: frozenset[str] | set[str]) -> set[str]:
-    """Those of `names` that at least one contact has as an attribute."""
+    """Return those of `names` that at least one contact has as an attribute."""
     query = text(
         "SELECT name FROM unnest(CAST(:names AS text[])) AS name "
         "WHERE EXISTS (SELECT 1 FROM contacts WHERE contacts.attributes ? name)"
@@ -102,7 +102,7 @@ def _attributes(session: Session, names: frozenset[str] | set[str]) -> set[str]:
 
 
 def add(session: Session, campaign_id: UUID, drafts: Sequence[StepDraft], library: templates.Library) -> None:
-    """Store checked steps, numbered from 1, with their templates' unrendered subjects."""
+    """Store valid steps, numbered from 1, with the subjects of their templates, not rendered."""
     rows = [
         {
             "campaign_id": campaign_id,
@@ -130,12 +130,12 @@ _RUNNING = text("""
 
 
 def of(session: Session, campaign_id: UUID) -> list[Step]:
-    """The steps of one campaign, in order."""
+    """Return the steps of one campaign, in order."""
     return [_step(row) for row in session.execute(_OF, {"campaign_id": campaign_id})]
 
 
 def running(session: Session) -> list[Step]:
-    """The steps of every running campaign."""
+    """Return the steps of every running campaign."""
     return [_step(row) for row in session.execute(_RUNNING)]
 
 

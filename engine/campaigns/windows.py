@@ -1,4 +1,4 @@
-"""Send windows: when in the day and the week a step may go out."""
+"""Send windows: the minutes of the day and the weekdays in which a step may go out."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 MINUTES_A_DAY = 1440
 _EVERY_DAY = frozenset(range(1, 8))
 
-# The only weekday of a window may fall into the hour that a clock change skips: then it opens a week later.
+# A window inside an hour that a clock change skips opens on its next weekday, at most a week later.
 _DAYS_AHEAD = 15
 
 
@@ -22,9 +22,9 @@ class Window:
 
 
 def next_open(moment: datetime, window: Window, zone: str) -> datetime:
-    """The first moment at or after `moment` (aware) at which the window is open in `zone`, in UTC.
+    """Return the first moment at or after `moment` (aware) at which the window is open in `zone`, in UTC.
 
-    Right across clock changes: a window in the skipped hour opens on its next day.
+    A window inside the hour that a clock change skips opens on its next day.
     """
     if moment.tzinfo is None:
         raise ValueError("moment: has no time zone; give an aware one")
@@ -42,7 +42,7 @@ def next_open(moment: datetime, window: Window, zone: str) -> datetime:
 
 
 def is_open(moment: datetime, window: Window, zone: str) -> bool:
-    """Whether a step with this window may go out at `moment`."""
+    """Return True if a step with this window may go out at `moment`."""
     return next_open(moment, window, zone) == moment
 
 
