@@ -1,7 +1,7 @@
 """Celery's configuration: broker, queues, routes, limits and the beat schedule; data only.
 
-Celery is the doorbell: its messages say "there is work" and may be lost, repeated or reordered without harm.
-The figures are those of docs/reliability.md; tests/rules holds them.
+Messages only notify workers of work; they may be lost, repeated or reordered without harm. docs/reliability.md explains
+the figures, and tests/rules checks them.
 """
 
 from settings import current
@@ -12,8 +12,8 @@ broker_url = _settings.celery_broker_url.get_secret_value()
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
 broker_transport_options = {
-    "visibility_timeout": 900,  # longer than time_limit, so no running task is given out again
-    "unacked_restore_throttle": 1,  # a dead worker's messages come back in seconds, not after 100 s
+    "visibility_timeout": 900,  # longer than the time limit, so no running task is delivered again
+    "unacked_restore_throttle": 1,  # messages of a dead worker are delivered again in seconds, not after 100 s
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
@@ -27,7 +27,7 @@ result_backend = None
 task_store_errors_even_if_ignored = False
 task_acks_late = True
 task_reject_on_worker_lost = True
-task_time_limit = 720  # a relay may take 600 s to answer the final dot (RFC 5321, 4.5.3.2.6)
+task_time_limit = 720  # a relay may answer the final dot after 600 s (RFC 5321, 4.5.3.2.6)
 task_create_missing_queues = False
 worker_prefetch_multiplier = 1
 worker_cancel_long_running_tasks_on_connection_loss = False
@@ -38,8 +38,8 @@ worker_enable_remote_control = True
 enable_utc = True
 timezone = "UTC"
 
-# One queue a purpose, each with workers of its own (Procfile, docker-compose.yml): bulk never starves a password
-# reset, and neither starves the sweeps.
+# One queue per purpose, each with its own workers (Procfile, docker-compose.yml), so that bulk e-mail delays neither a
+# password reset nor the sweeps.
 task_default_queue = "sequence"
 QUEUES = ("transactional", "campaign", "events", "sequence")
 task_queues = {name: {"exchange": name, "routing_key": name} for name in QUEUES}
@@ -56,13 +56,13 @@ _tick = _settings.tick_s
 
 
 def _every(task: str, seconds: float) -> dict[str, object]:
-    """A beat entry whose message is dropped when it is not taken within two ticks: the next one says the same."""
+    """Return a beat entry whose message expires after two periods, because the next one replaces it."""
     return {"task": task, "schedule": seconds, "options": {"expires": max(2 * seconds, 1.0)}}
 
 
 beat_schedule = {
-    "call for the follow-ups that are due": _every("followups.call_due", _tick),
-    "ring for work that nobody rang for, rescue what the dead left": _every("upkeep.sweep", _tick),
-    "throw away what is past its keeping time": _every("upkeep.tidy", 600.0),
+    "start the follow-ups that are due": _every("followups.call_due", _tick),
+    "ring for waiting work, recover groups of dead senders": _every("upkeep.sweep", _tick),
+    "delete rows past their retention": _every("upkeep.tidy", 600.0),
 }
 beat_max_loop_interval = min(_tick, 5.0)

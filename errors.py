@@ -1,35 +1,35 @@
-"""Everything Cadencia raises on purpose, arranged by what the caller should do about it."""
+"""The exceptions of Cadencia, arranged by what the caller should do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 # CadenciaError
-# ├── InvalidInput            the caller sent something wrong: mend it, then send again
+# ├── InvalidInput            the input is invalid: correct it, then send again
 # │   └── PayloadTooLarge
-# ├── Unauthenticated         no valid proof of who is calling: get a token
-# ├── Forbidden               known, but not allowed
-# ├── NotFound                no such thing (or not yours: both look the same)
-# ├── Conflict                the thing is not in a state that allows this
-# │   └── InProgress          the same request is being worked on: try again shortly
-# ├── TooOften                the limit is reached: wait as long as it says
-# ├── Unavailable             our side is down: try again later, nothing was stored
-# └── Fenced                  this sender was declared dead: the process must end
+# ├── Unauthenticated         no valid credentials: get a token
+# ├── Forbidden               valid credentials without the permission
+# ├── NotFound                the resource does not exist, or belongs to another account
+# ├── Conflict                the state of the resource does not allow the call
+# │   └── InProgress          the same request is in progress: try again shortly
+# ├── TooOften                a rate limit is reached: wait for `wait_s` seconds
+# ├── Unavailable             a part of Cadencia is down: try again later, nothing was stored
+# └── Fenced                  this sender lost its right to write: the process must end
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with an input: where it is, what is wrong, what would be right."""
+    """One fault of an input: the field, the fault, and a valid form."""
 
     field: str
     message: str
 
 
 class CadenciaError(Exception):
-    """Base of the tree; never raised itself."""
+    """Base class; never raised itself."""
 
 
 class InvalidInput(CadenciaError):
-    """The input is refused as a whole; `faults` names every field at fault."""
+    """The input is invalid and was refused as a whole; `faults` lists every fault."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("; ".join(f"{fault.field}: {fault.message}" for fault in faults))
@@ -37,36 +37,36 @@ class InvalidInput(CadenciaError):
 
     @classmethod
     def of(cls, field: str, message: str) -> "InvalidInput":
-        """The common case: one field, one fault."""
+        """Return the error for one fault of one field."""
         return cls([Fault(field, message)])
 
 
 class PayloadTooLarge(InvalidInput):
-    """More bytes than are taken in one go."""
+    """The body has more bytes than the limit."""
 
 
 class Unauthenticated(CadenciaError):
-    """No valid credentials came with the request."""
+    """The request has no valid credentials."""
 
 
 class Forbidden(CadenciaError):
-    """The credentials are valid but do not allow this."""
+    """The credentials are valid but do not allow the call."""
 
 
 class NotFound(CadenciaError):
-    """There is no such thing."""
+    """The resource does not exist."""
 
 
 class Conflict(CadenciaError):
-    """The thing exists but its state does not allow what was asked."""
+    """The resource exists, but its state does not allow the call."""
 
 
 class InProgress(Conflict):
-    """The same request is still being worked on."""
+    """The same request is still in progress."""
 
 
 class TooOften(CadenciaError):
-    """More calls than are taken in a time; `wait_s` is for how long to leave off."""
+    """A rate limit is reached; the next call is allowed after `wait_s` seconds."""
 
     def __init__(self, message: str, *, wait_s: int) -> None:
         super().__init__(message)
@@ -78,4 +78,4 @@ class Unavailable(CadenciaError):
 
 
 class Fenced(CadenciaError):
-    """This sender was declared dead and its work given to others: end the process at once."""
+    """This sender lost its right to write, and others do its work: end the process at once."""

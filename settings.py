@@ -1,4 +1,4 @@
-"""The environment, read once into one frozen value; nothing else reads it."""
+"""Settings from the environment, read once into a frozen value. No other module reads the environment."""
 
 import base64
 import binascii
@@ -24,7 +24,7 @@ FERNET_KEY_BYTES = 32
 
 
 class Misconfigured(ValueError):
-    """The environment cannot be used as it is; every line names a setting, the fault and what would be right."""
+    """The settings are invalid; each line has a setting, its fault and a valid form."""
 
 
 def _url(*schemes: str) -> Callable[[SecretStr], SecretStr]:
@@ -48,20 +48,20 @@ def _urls(*schemes: str) -> Callable[[SecretStr], SecretStr]:
 
 
 def _check_url(value: str, schemes: tuple[str, ...]) -> None:
-    wanted = " or ".join(f"{scheme}://…" for scheme in schemes)
+    examples = " or ".join(f"{scheme}://…" for scheme in schemes)
     try:
         parts = urlsplit(value)
-        parts.port  # noqa: B018  # reading it is what checks it
+        parts.port  # noqa: B018  # raises if the port is invalid
     except ValueError:
-        raise ValueError(f"is not a URL; it should read {wanted}") from None
+        raise ValueError(f"is not a URL; write {examples}") from None
     if parts.scheme not in schemes:
-        raise ValueError(f"is not a URL of the right kind; it should read {wanted}")
+        raise ValueError(f"has the wrong scheme; write {examples}")
 
 
 def _long_enough(value: SecretStr) -> SecretStr:
     size = len(value.get_secret_value().encode())
     if size < SECRET_BYTES_MIN:
-        raise ValueError(f"has {size} bytes; at least {SECRET_BYTES_MIN} random ones are needed")
+        raise ValueError(f"has {size} bytes; use at least {SECRET_BYTES_MIN} random bytes")
     return value
 
 
@@ -69,24 +69,24 @@ def _decoded(key: SecretStr) -> bytes:
     try:
         return base64.b64decode(key.get_secret_value().encode(), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("holds a key that is not URL-safe base64") from None
+        raise ValueError("has a key that is not URL-safe base64") from None
 
 
 def _fernet_ring(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     if not keys or any(len(_decoded(key)) != FERNET_KEY_BYTES for key in keys):
-        raise ValueError("needs one or more Fernet keys, comma separated: 32 bytes each, in URL-safe base64")
+        raise ValueError("must be one or more Fernet keys, comma separated: 32 bytes each, in URL-safe base64")
     return keys
 
 
 def _tracking_ring(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     if not keys or any(len(_decoded(key)) < TRACKING_KEY_BYTES_MIN for key in keys):
-        raise ValueError("needs one or more keys, comma separated: 16 bytes or more each, in URL-safe base64")
+        raise ValueError("must be one or more keys, comma separated: 16 bytes or more each, in URL-safe base64")
     return keys
 
 
 def _rate(value: str) -> str:
     if not re.fullmatch(r"[1-9]\d* per (second|minute|hour|day)", value):
-        raise ValueError("is not a rate; it should read like `10 per minute`")
+        raise ValueError("is not a rate; write it like `10 per minute`")
     return value
 
 
@@ -97,19 +97,19 @@ BrokerUrl = Annotated[SecretStr, AfterValidator(_url("redis", "rediss", "unix"))
 
 
 class Settings(BaseSettings):
-    """Every setting, with its default; `.env.example` tells what each one means.
+    """All settings with their defaults; `.env.example` explains them.
 
-    A secret may come from a file: NAME_FILE (docker and kubernetes secrets) is read when NAME is absent.
-    Secrets have no defaults: a process without them does not start.
+    A secret may come from a file (docker and kubernetes secrets): NAME_FILE is its path, used if NAME is not set.
+    Secrets have no defaults, so a process without them does not start.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    # What this installation is. `production` insists on https and refuses FLASK_DEBUG.
+    # The kind of installation. `production` requires https and refuses FLASK_DEBUG.
     environment: Literal["production", "development", "test"] = "production"
     flask_debug: bool = False
 
-    # Where things are.
+    # Servers, folders and files.
     database_url: Annotated[SecretStr, AfterValidator(_url("postgresql"))]
     celery_broker_url: BrokerUrl
     smtp_url: Annotated[SecretStr, AfterValidator(_url("smtp", "smtps", "lmtp"))]
@@ -122,18 +122,18 @@ class Settings(BaseSettings):
     log_file: Path = Path("email_system.log")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    # Secrets. The first key of a list makes new values; all of them read old ones.
+    # Secrets. The first key of a list signs and encrypts, all of them verify and decrypt.
     jwt_secret_key: Annotated[SecretStr, AfterValidator(_long_enough)]
     fernet_keys: Annotated[Secrets, AfterValidator(_fernet_ring)]
     index_key: Annotated[SecretStr, AfterValidator(_long_enough)]
     tracking_keys: Annotated[Secrets, AfterValidator(_tracking_ring)]
 
-    # Who the mails come from.
+    # The sender of the e-mails.
     mail_from: str
     reply_to: str | None = None
     message_id_domain: str | None = None
 
-    # The HTTP side.
+    # HTTP.
     web_threads: int = Field(default=16, ge=3, le=256)
     cors_origins: Words = ()
     body_limit_bytes: int = Field(default=1_000_000, ge=1_000)
@@ -175,11 +175,11 @@ class Settings(BaseSettings):
     pause_refused_percent: float = Field(default=10.0, ge=0, le=100)
     pause_after_mails: int = Field(default=200, ge=1)
 
-    # What comes back.
+    # Tracking.
     event_addresses: Literal["hashed", "truncated", "none"] = "hashed"
     honeypot_link: bool = False
 
-    # Product time: `clock_rate` seconds of it pass in one real second, counted from `clock_epoch`.
+    # Product time: `clock_rate` seconds pass in one real second, counted from `clock_epoch`.
     clock_rate: float = Field(default=1.0, gt=0)
     clock_epoch: datetime | None = None
 
@@ -194,7 +194,7 @@ class Settings(BaseSettings):
     @classmethod
     def _has_an_address(cls, value: str | None) -> str | None:
         if value is not None and "@" not in parseaddr(value)[1]:
-            raise ValueError('holds no address; it should read like "Cadencia <hola@cadencia.example>"')
+            raise ValueError('has no address; write it like "Cadencia <hola@cadencia.example>"')
         return value
 
     @field_validator("public_url")
@@ -207,7 +207,7 @@ class Settings(BaseSettings):
     @classmethod
     def _aware(cls, value: datetime | None) -> datetime | None:
         if value is not None and value.tzinfo is None:
-            raise ValueError("has no time zone; it should read like 2026-01-15T10:00:00Z")
+            raise ValueError("has no time zone; write it like 2026-01-15T10:00:00Z")
         return value
 
     @model_validator(mode="after")
@@ -215,24 +215,26 @@ class Settings(BaseSettings):
         if self.environment != "production":
             return self
         if not self.public_url.startswith("https://"):
-            raise ValueError("public_url: is not https, as links in mails must be (RFC 8058); or set ENVIRONMENT")
+            raise ValueError("public_url: is not https, as links in e-mails must be (RFC 8058); or set ENVIRONMENT")
         if self.flask_debug:
-            raise ValueError("flask_debug: is on, and its pages run code; turn it off or set ENVIRONMENT=development")
+            raise ValueError(
+                "flask_debug: is on, which lets visitors run code; turn it off or set ENVIRONMENT=development"
+            )
         return self
 
     @cached_property
     def message_domain(self) -> str:
-        """The domain after the @ of every Message-ID."""
+        """Return the domain of every Message-ID, after the @."""
         return self.message_id_domain or parseaddr(self.mail_from)[1].rpartition("@")[2].lower()
 
     @property
     def hidden_link(self) -> str:
-        """Where the link leads that no reader sees; empty when mails have none."""
+        """Return the URL of the hidden link, empty if e-mails have none."""
         return f"{self.public_url}/" if self.honeypot_link else ""
 
     @property
     def tracking_ring(self) -> tuple[bytes, ...]:
-        """The tracking keys as bytes; the first signs, all verify."""
+        """Return the tracking keys as bytes; the first signs, all verify."""
         return tuple(_decoded(key) for key in self.tracking_keys)
 
     @classmethod
@@ -244,12 +246,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the signature is pydantic's
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the signature is pydantic's
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then NAME, then NAME_FILE; no .env file is ever read behind the operator's back."""
+        """Use arguments, then NAME, then NAME_FILE; never read a .env file."""
         return init_settings, env_settings, _SecretFiles(settings_cls)
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
-    """Reads a secret from the file that NAME_FILE names."""
+    """Source of secrets from files, at the paths in NAME_FILE."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         path = os.environ.get(f"{field_name.upper()}_FILE")
@@ -261,12 +263,12 @@ class _SecretFiles(PydanticBaseSettingsSource):
             raise Misconfigured(f"{field_name.upper()}_FILE: cannot be read: {type(error).__name__}") from None
 
     def __call__(self) -> dict[str, Any]:
-        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
-        return {name: value for name, value in found.items() if value is not None}
+        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def load() -> Settings:
-    """The settings as the environment has them now, or Misconfigured."""
+    """Return the settings from the present environment; raises Misconfigured."""
     try:
         return Settings()
     except ValidationError as error:
@@ -274,21 +276,21 @@ def load() -> Settings:
 
 
 def _line(fault: Any) -> str:
-    """One fault in words; never the value, which may be a secret."""
+    """Return one fault as a line, without the value, which may be a secret."""
     words = fault["msg"].removeprefix("Value error, ")
     if not fault["loc"]:
         name, _, words = words.partition(": ")
         return f"{name.upper()}: {words}"
     if fault["type"] == "missing":
-        words = "is missing; .env.example tells what it means"
+        words = "is missing; .env.example explains it"
     return f"{str(fault['loc'][0]).upper()}: {words}"
 
 
 @lru_cache(maxsize=1)
 def current() -> Settings:
-    """The settings of this process; read from the environment at the first call.
+    """Return the settings of this process, read from the environment at the first call.
 
-    A process that cannot be configured ends here with status 2, every fault on a plain line of standard error.
+    If they are invalid, print one line per fault to standard error and exit with status 2.
     """
     try:
         return load()

@@ -1,6 +1,6 @@
-"""The doorbell: tells workers, after a commit, that there is work; the only place that publishes.
+"""The bell: notify workers, after a commit, that there is work. The only module that publishes to the broker.
 
-Ringing never fails and never waits for the broker: a lost ring costs one tick of the sweep, nothing else.
+Ringing never fails and never waits for the broker: the periodic sweep finds the work if a ring is lost.
 """
 
 import logging
@@ -26,7 +26,7 @@ BELLS = {
 
 
 class _Ringer:
-    """A thread that publishes each bell that was rung, once per 50 ms however often it was rung."""
+    """A thread that publishes each bell at most once per 50 ms, however often it is rung."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
@@ -53,7 +53,7 @@ class _Ringer:
 def _publisher() -> Celery:
     app = Celery("cadencia-bell", set_as_current=False)
     app.config_from_object("celery_config")
-    # A dead broker must not hold the bell for long: the sweep rings anyway (rule R3).
+    # Give up soon on a dead broker: the sweep rings again (rule R3).
     app.conf.broker_transport_options = {**app.conf.broker_transport_options, "socket_timeout": 2, "max_retries": 1}
     return app
 
@@ -69,14 +69,14 @@ _lock = threading.Lock()
 
 
 @lru_cache(maxsize=1)
-def _ringer(pid: int) -> _Ringer:  # noqa: ARG001  # the key: a fork gets a ringer of its own
+def _ringer(pid: int) -> _Ringer:  # noqa: ARG001  # the cache key: a fork gets a ringer of its own
     return _Ringer()
 
 
 def ring(bell: str) -> None:
-    """Ring "transactional", "campaign", "events" or "sequence"; returns at once.
+    """Ring "transactional", "campaign", "events" or "sequence"; return at once.
 
-    Call it after the commit that made the work: a worker that comes too early finds nothing.
+    Call it after the commit: a worker that looks before it finds nothing.
     """
     if bell not in BELLS:
         raise ValueError(f"no bell {bell!r}; there are {', '.join(BELLS)}")

@@ -1,4 +1,4 @@
-"""Product time: the real time, or a squeezed one in which a day may pass in a second."""
+"""Product time: real time, or a faster clock for demos and tests."""
 
 from datetime import UTC, datetime
 from typing import Protocol
@@ -7,29 +7,29 @@ import settings
 
 
 class Clock(Protocol):
-    """What tells product time: this module, or a virtual clock."""
+    """A source of product time: this module, or a virtual clock."""
 
     def now(self) -> datetime:
-        """The present moment."""
+        """Return the present moment."""
         ...
 
     def at(self, unix_ms: int, /) -> datetime:
-        """The moment of a real one, in milliseconds since 1970."""
+        """Return product time at a real moment, in milliseconds since 1970."""
         ...
 
 
 def now() -> datetime:
-    """The product's present moment. Only tasks, views and commands ask; engine functions are told."""
+    """Return product time now. Only tasks, views and commands call it; engine functions take `now`."""
     return _product(datetime.now(UTC))
 
 
 def at(unix_ms: int, /) -> datetime:
-    """The product's time at a real moment, in milliseconds since 1970."""
+    """Return product time at a real moment, in milliseconds since 1970."""
     return _product(datetime.fromtimestamp(unix_ms / 1000, UTC))
 
 
 def _product(real: datetime) -> datetime:
-    """`clock_rate` seconds pass in one real second, counted from `clock_epoch`."""
+    """Return product time: `clock_rate` seconds pass in one real second, from `clock_epoch` on."""
     configured = settings.current()
     if configured.clock_epoch is None:
         return real

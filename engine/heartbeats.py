@@ -1,4 +1,4 @@
-"""Heartbeats: when each periodic task last ran to its end, by the database's clock."""
+"""Heartbeats: the moment at which each periodic task last completed, by the database's clock."""
 
 from datetime import timedelta
 
@@ -10,12 +10,12 @@ from models import Heartbeat
 
 
 def ages(session: Session) -> dict[str, float]:
-    """How many seconds ago each one last ran; one round trip, so it also tells that the database answers."""
+    """Return the seconds since each task last completed. One round trip; raises if the database is unavailable."""
     rows = session.execute(select(Heartbeat.name, Heartbeat.beaten_at, func.clock_timestamp()))
     return {name: (now - beaten_at) / timedelta(seconds=1) for name, beaten_at, now in rows}
 
 
 def beat(session: Session, name: str) -> None:
-    """Note that the periodic task `name` has just run to its end; safe to run twice at once."""
-    given = insert(Heartbeat).values(name=name, beaten_at=func.clock_timestamp())
-    session.execute(given.on_conflict_do_update(index_elements=["name"], set_={"beaten_at": func.clock_timestamp()}))
+    """Store that the periodic task `name` has just completed. Safe to run twice at once."""
+    row = insert(Heartbeat).values(name=name, beaten_at=func.clock_timestamp())
+    session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"beaten_at": func.clock_timestamp()}))

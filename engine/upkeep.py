@@ -1,4 +1,4 @@
-"""What keeps the ledger going and tidy: bells for forgotten work, doubts past their time, rows past their keeping."""
+"""Periodic upkeep: bells for waiting work, e-mails in doubt for too long, rows past their retention."""
 
 from datetime import datetime, timedelta
 
@@ -15,13 +15,13 @@ _UNAPPLIED = text("SELECT EXISTS (SELECT 1 FROM events WHERE applied_at IS NULL 
 
 
 def bells(session: Session, *, now: datetime) -> list[str]:
-    """The bells to ring, because there is work that somebody may not have rung for (R4); no bound on its age."""
+    """Return the bells to ring for work that waits, whatever its age, in case a ring was lost (R4)."""
     waiting = outbox.due_lanes(session, now=now)
     return [*waiting, "events"] if session.scalar(_UNAPPLIED) else waiting
 
 
 def settle_doubts(session: Session, *, now: datetime) -> int:
-    """Queue again what has been in doubt too long, in the lanes whose setting says `resend` (R11)."""
+    """Queue again e-mails in doubt for too long, in lanes whose setting is `resend`; return their number (R11)."""
     configured = settings.current()
     policies = {"campaign": configured.in_doubt_campaign, "transactional": configured.in_doubt_transactional}
     again = 0

@@ -1,4 +1,4 @@
-"""The tables of the ledger: columns, constraints and indexes; no queries, no rules."""
+"""The tables of the database: columns, constraints and indexes, without queries. Also the types of their values."""
 
 from models.account import Account, IdempotencyKey, RevokedToken
 from models.base import Base

@@ -1,4 +1,4 @@
-"""Who may call the API, which tokens no longer count, and which requests were already answered."""
+"""Tables of access: accounts, revoked tokens, idempotency keys."""
 
 from uuid import UUID
 
@@ -10,9 +10,9 @@ from models.base import Base, Id, Moment, Stamp
 
 
 class Account(Base):
-    """A person or program that calls the API; `scopes` are what it may do.
+    """A person or program that may call the API, within its `scopes`.
 
-    A token names the `generation` it was made in; the next one (a new password) ends all tokens before it.
+    A token contains the account's `generation`. A new password increments it, which ends all earlier tokens.
     """
 
     __tablename__ = "accounts"
@@ -27,7 +27,7 @@ class Account(Base):
 
 
 class RevokedToken(Base):
-    """A token, or a whole family of refreshed ones, that no longer counts; kept until it would have expired."""
+    """A revoked token or family of refreshed tokens; kept until it would have expired."""
 
     __tablename__ = "revoked_tokens"
 
@@ -38,7 +38,7 @@ class RevokedToken(Base):
 
 
 class IdempotencyKey(Base):
-    """One request that carried an Idempotency-Key, and the answer it got, to the byte."""
+    """A request with an Idempotency-Key, and the exact response to it."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (Index("ix_idempotency_keys_created_at", "created_at"),)

@@ -1,4 +1,4 @@
-"""The declarative base and the column shapes that several tables share."""
+"""The declarative base, and column types that several tables share."""
 
 from datetime import datetime
 from typing import Annotated
@@ -28,12 +28,12 @@ Flag = Annotated[bool, mapped_column(server_default=text("false"), default=False
 
 
 class Base(DeclarativeBase):
-    """All tables; constraints are named so that migrations can speak of them."""
+    """Base of all tables; it names constraints, so that migrations can refer to them."""
 
     metadata = MetaData(naming_convention=NAMES)
 
 
 def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    """A CHECK that holds `column` to the words of its state machine."""
+    """Return a CHECK that `column` is one of these values."""
     words = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({words})", name=f"{column}_known")

@@ -1,4 +1,4 @@
-"""Campaigns and their up to three steps."""
+"""Tables of campaigns and their steps."""
 
 from typing import Any
 from uuid import UUID
@@ -13,9 +13,10 @@ STATES = ("draft", "running", "paused", "finished")
 
 
 class Campaign(Base):
-    """A follow-up sequence to an audience; `variables` are those all its mails share.
+    """A follow-up sequence for an audience; `variables` are shared by all its e-mails.
 
-    `pardoned_at` is when a person resumed it last; `pardoned` counts what its mails had met in that hour until then.
+    `pardoned_at` is when a person last resumed it. `pardoned` has the counts of that hour before the resumption, which
+    no longer count for the automatic pause.
     """
 
     __tablename__ = "campaigns"
@@ -36,7 +37,7 @@ class Campaign(Base):
 
 
 class CampaignStep(Base):
-    """Step 1, 2 or 3: which template, how long after the step before, and when in the day and week.
+    """Step 1, 2 or 3: its template, its delay after the step before, its send window.
 
     The window is in minutes after midnight in the campaign's time zone; weekdays are ISO (1 = Monday).
     """

@@ -1,4 +1,4 @@
-"""Contacts: the people mails go to, and what they have done so far."""
+"""Table of contacts, with their flags."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from models.types import Encrypted
 
 
 class Contact(Base):
-    """One person. Flags are sticky across campaigns.
+    """One person. Flags stay set across campaigns.
 
-    Half of each page is kept free: at fillfactor 80 only a third of the flag updates stay HOT.
+    Half of each page stays free for HOT updates: at fillfactor 80 only a third of the flag updates are HOT.
     """
 
     __tablename__ = "contacts"
@@ -44,10 +44,10 @@ class Contact(Base):
     email_3_clicked: Mapped[Flag]
     converted: Mapped[Flag]
     converted_at: Mapped[Moment | None]
-    # Marketing mail waits until then, because the reader asked for it.
+    # Marketing e-mails wait until then at the contact's request.
     paused_until: Mapped[Moment | None]
-    # When the reader last unsubscribed or took it back, last paused or ended that: an older word that comes in
-    # afterwards changes nothing.
+    # The latest request to unsubscribe or resubscribe, to pause or resume. An older request that arrives later changes
+    # nothing.
     consent_said_at: Mapped[Moment | None]
     pause_said_at: Mapped[Moment | None]
     score: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)

@@ -1,4 +1,4 @@
-"""E-mails, and who is sending which of them right now."""
+"""Tables of e-mails, senders, and the groups that senders have claimed."""
 
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Flag, Id, Moment, Stamp, Word, one_of
 
-# The life of an e-mail is drawn in docs/architecture.md.
+# docs/architecture.md has the state diagram.
 STATUSES = (
     "queued",
     "claimed",
@@ -33,9 +33,9 @@ _ID_OF_STEP = (
 class Email(Base):
     """One e-mail to one contact, from acceptance to its end.
 
-    A campaign's mail has its row from the settlement of its first attempt on (docs/decisions/0002); until then the
-    group that has it in hand names it. Its id is that of its enrollment and step, so a step has one mail.
-    Each `…_at` of what came back is the earliest such event that no machine made, `machine_…_at` one that did.
+    A campaign's e-mail gets its row when its first attempt is settled (docs/decisions/0002); until then only the group
+    that claimed it lists it. Its id is derived from its enrollment and step, so a step has one e-mail.
+    `opened_at` and so on are the earliest such events not made by a machine, `machine_…_at` those made by one.
     """
 
     __tablename__ = "emails"
@@ -67,7 +67,7 @@ class Email(Base):
     status: Mapped[Word] = mapped_column(server_default=text("'queued'"), default="queued")
     lane: Mapped[Word]
     kind: Mapped[Word] = mapped_column(server_default=text("'marketing'"), default="marketing")
-    campaign_id: Mapped[UUID | None] = mapped_column()  # no foreign keys here: each costs 4 µs a mail
+    campaign_id: Mapped[UUID | None] = mapped_column()  # without a foreign key: each costs 4 µs per e-mail
     enrollment_id: Mapped[UUID | None]
     step: Mapped[int | None] = mapped_column(SmallInteger)
     variant: Mapped[Word | None]
@@ -79,11 +79,11 @@ class Email(Base):
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
     response: Mapped[str | None] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
-    relay: Mapped[str | None] = mapped_column(String(255))  # that of the last attempt, as `outbox relays` names it
+    relay: Mapped[str | None] = mapped_column(String(255))  # of the last attempt, as named by `outbox relays`
 
 
 class Sender(Base):
-    """A process that sends. Once `fenced_at` is set it may write nothing more (rule R9b)."""
+    """A process that sends. Once `fenced_at` is set, it may not write any more (rule R9b)."""
 
     __tablename__ = "senders"
 
@@ -95,10 +95,10 @@ class Sender(Base):
 
 
 class SendGroup(Base):
-    """The messages one sender has in hand, and until when; open until settled or recovered.
+    """E-mails that one sender has claimed, with the lease; open until settled or recovered.
 
-    `members` are the ids of e-mails; in a group of a campaign's step, those of enrollments. Once `is_started`, bytes of
-    them may have left.
+    `members` are ids of e-mails, or of enrollments in a group of a campaign's step. Once `is_started`, the relay may
+    have received some of them.
     """
 
     __tablename__ = "send_groups"

@@ -1,4 +1,4 @@
-"""Enrollments: one contact in one campaign, and where it stands."""
+"""Table of enrollments: one contact in one campaign."""
 
 from uuid import UUID
 
@@ -7,16 +7,18 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, EnrollmentId, Moment, Stamp, Word, one_of
 
-# active: step `next_step` is due at `next_at`, or in hand of a sender, whose group names it · waiting: its mail has a
-# row and is not decided yet · finished: every step sent or failed · stopped: by what the contact did (`stop_reason`)
+# active: step `next_step` is due at `next_at`, or claimed by a sender, whose group lists it
+# waiting: the e-mail of the step has a row and is undecided
+# finished: every step was sent or failed
+# stopped: ended by an action of the contact (`stop_reason`)
 STATES = ("active", "waiting", "finished", "stopped")
 
 
 class Enrollment(Base):
-    """One contact's way through one campaign.
+    """One contact in one campaign.
 
-    Every mail moves its row once, and no such move is HOT: each index here costs 2 µs a mail. Those of one campaign
-    lie together, so a BRIN finds them (and costs nothing).
+    Every e-mail updates its row once, and no such update is HOT: each index here costs 2 µs per e-mail. The rows of one
+    campaign are adjacent, so a BRIN index finds them at no measurable cost.
     """
 
     __tablename__ = "enrollments"
@@ -25,7 +27,7 @@ class Enrollment(Base):
         CheckConstraint("get_byte(uuid_send(id), 15) & 3 = 0", name="id_leaves_room_for_steps"),
         UniqueConstraint("contact_id", "campaign_id"),
         Index("ix_enrollments_campaign_id", "campaign_id", postgresql_using="brin"),
-        # A waiting one has no next_at, so it stands behind all that can be due; finishing a campaign asks for any.
+        # A waiting enrollment has no next_at, so it sorts after all that can be due. `campaigns.finish` reads both.
         Index(
             "ix_enrollments_running",
             "campaign_id",

@@ -1,4 +1,4 @@
-"""Events: what came back about an e-mail."""
+"""Tables of events, and of the moments since which they are complete."""
 
 from typing import Any
 from uuid import UUID
@@ -14,12 +14,12 @@ SOURCES = ("human", "machine", "unknown")
 
 
 class Event(Base):
-    """One thing that happened to an e-mail. Stored once (`dedupe_key`), applied once (`applied_at`).
+    """One event of an e-mail. Stored once (`dedupe_key`), applied once (`applied_at`).
 
-    Its id says when it happened, so the primary key serves whoever asks for a span of time: one index less that every
-    pixel would pay for. `source` and `reasons` of a hit are its classification, `event_data` is what was observed.
+    Its id contains its moment, so the primary key serves queries of a time span and saves an index. `source` and
+    `reasons` of a hit are its classification, `event_data` the observed facts.
 
-    `held`: it speaks of a mail that is not recorded as sent yet; recording the mail releases it.
+    `held`: the e-mail is not recorded as sent yet; recording it releases the event.
     """
 
     __tablename__ = "events"
@@ -50,7 +50,7 @@ class Event(Base):
 
 
 class Horizon(Base):
-    """The moment since which everything of a kind is kept; what is older may have been thrown away."""
+    """The moment since which all rows of a kind are kept; older ones may have been deleted."""
 
     __tablename__ = "horizons"
 

@@ -1,9 +1,9 @@
-"""Fernet (github.com/fernet/spec, version 0x80) as `cryptography` has it, in a third of its time.
+"""Fernet (github.com/fernet/spec, version 0x80), compatible with `cryptography` in a third of its time.
 
-The library makes a cipher for each token, which costs more than the cipher does. Here one cipher in CBC mode runs on
-and on. Deciphering gets the token's initialisation vector as a block before the others: what comes of that block is
-thrown away, and all after it is as if the cipher had begun there. Enciphering gets 16 random bytes as the first block:
-what comes of it is as random, nobody can tell it beforehand, and it is the vector of all after it.
+The library creates a cipher for each token, which costs more than its use. Here one cipher in CBC mode is used for all.
+Decryption passes the token's initialisation vector as the first block and discards its result; the blocks after it
+decrypt as with a new cipher. Encryption passes 16 random bytes as the first block; its result is as random and
+unpredictable, and is the initialisation vector of the blocks after it.
 """
 
 import hashlib
@@ -30,19 +30,19 @@ _PADDING = [bytes([size]) * size for size in range(_BLOCK + 1)]  # PKCS #7, RFC 
 
 
 class Ring:
-    """Keys of which the first encrypts and all decrypt; takes what MultiFernet takes. Safe to share between threads."""
+    """A list of keys: the first encrypts, all decrypt, as in MultiFernet. Safe to share between threads."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """ValueError unless there is a key and each is one of Fernet's."""
+        """Raise ValueError unless there is at least one key and each is a Fernet key."""
         self._library = MultiFernet([Fernet(key) for key in keys])
         self._keys = [_Key(urlsafe_b64decode(key)) for key in keys]
 
     def encrypt(self, plain: bytes) -> bytes:
-        """A token that any Fernet with the first key can read; different at every call."""
+        """Return a token that any Fernet implementation with the first key can read; it differs at every call."""
         return self._keys[0].seal(plain)
 
     def decrypt(self, token: str) -> bytes:
-        """What was encrypted; raises `cryptography.fernet.InvalidToken` when no key fits."""
+        """Return the plain text; raises `cryptography.fernet.InvalidToken` if no key fits."""
         try:
             data = a2b_base64(token.encode("ascii").translate(_FROM_URL))
         except (UnicodeEncodeError, Base64Error):
@@ -54,41 +54,41 @@ class Ring:
                     size = padded[-1]
                     if 0 < size <= _BLOCK and padded.endswith(_PADDING[size]):
                         return padded[:-size]
-        return self._library.decrypt(token)  # it says what is wrong, in its own words
+        return self._library.decrypt(token)  # raises the library's error
 
     def decrypt_all(self, tokens: Sequence[str]) -> list[bytes]:
-        """What `decrypt` gives for each, in order, in two thirds of its time for many; raises what it raises."""
+        """Return the plain texts in order, in two thirds of the time of `decrypt`; raises as it does."""
         plain = self._keys[0].open_all(tokens)
         return plain if plain is not None else [self.decrypt(token) for token in tokens]
 
 
 class _Key(threading.local):
-    """One key; each thread has ciphers of its own, for a cipher remembers its last block."""
+    """One key, with its own ciphers for each thread, because a cipher keeps its last block."""
 
     def __init__(self, key: bytes) -> None:
         cipher = Cipher(algorithms.AES(key[16:]), modes.CBC(urandom(_BLOCK)))
         encryptor: CipherContext = cipher.encryptor()
         decryptor: CipherContext = cipher.decryptor()
         self._encipher, self._decipher = encryptor.update, decryptor.update
-        # HMAC, RFC 2104 section 4: both hashes with the key in them, made once.
+        # HMAC, RFC 2104 section 4: both hashes of the padded key, computed once.
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key[:16].ljust(64, b"\0")))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key[:16].ljust(64, b"\0")))
 
     def seal(self, plain: bytes) -> bytes:
-        """A token of now that holds `plain`."""
+        """Return a token of `plain` with the present time."""
         blocks = b"".join((urandom(_BLOCK), plain, _PADDING[_BLOCK - len(plain) % _BLOCK]))
         body = b"".join((_VERSION, int(time()).to_bytes(8, "big"), self._encipher(blocks)))
         return b2a_base64(body + self.tag(body), newline=False).translate(_TO_URL)
 
     def decipher(self, blocks: bytes) -> bytes:
-        """The padded text of whole `blocks`, of which the first is the initialisation vector."""
+        """Return the padded plain text of `blocks`, the first of which is the initialisation vector."""
         return self._decipher(blocks)[_BLOCK:]
 
     def open_all(self, tokens: Sequence[str]) -> list[bytes] | None:
-        """What these tokens hold; None where one of them is none of this key's."""
+        """Return the plain texts of these tokens, or None if one of them is invalid for this key."""
         try:
-            spelled = "\n".join(tokens).encode("ascii").translate(_FROM_URL).split(b"\n")
-            whole = [a2b_base64(token) for token in spelled]
+            encoded = "\n".join(tokens).encode("ascii").translate(_FROM_URL).split(b"\n")
+            whole = [a2b_base64(token) for token in encoded]
         except (UnicodeEncodeError, Base64Error):
             return None
         if len(whole) != len(tokens):
@@ -110,7 +110,7 @@ class _Key(threading.local):
         return plain
 
     def tag(self, body: bytes) -> bytes:
-        """HMAC-SHA256 of `body`."""
+        """Return the HMAC-SHA256 of `body`."""
         inner = self._inner.copy()
         inner.update(body)
         outer = self._outer.copy()

@@ -11,31 +11,31 @@ _EMAIL_PREFIX = "email_"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
-# The same in SQL, for rows made by INSERT … SELECT on any PostgreSQL from 15 on (uuidv7() came with 18 and counts).
+# The same in SQL, for INSERT … SELECT on PostgreSQL 15 and newer (uuidv7() exists from 18 on, with fewer random bits).
 _NEW_BYTES = (
     "set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing "
     "substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) "
     "from 1 for 6), 52, 1), 53, 1)"
 )
 NEW_SQL = f"encode({_NEW_BYTES}, 'hex')::uuid"
-# An enrollment's id ends in two zero bits; with the number of a step in them it is the id of that step's mail. So a
-# mail has its id before it has a row, and the same one on every attempt.
+# An enrollment's id ends in two zero bits; with the number of a step in them it is the id of that step's e-mail. So an
+# e-mail has its id before it has a row, and the same id on every attempt.
 NEW_ENROLLMENT_SQL = f"encode(set_bit(set_bit({_NEW_BYTES}, 120, 0), 121, 0), 'hex')::uuid"
 _STEP_BITS = 0b11
 
 
 def new() -> UUID:
-    """A fresh id: 48 bits of milliseconds, then nothing but randomness."""
+    """Return a new id: 48 bits of milliseconds, then random bits."""
     return _made(time.time_ns() // 1_000_000)
 
 
 def at(moment: datetime) -> UUID:
-    """A fresh id that says this moment instead of the present, so that ids lie in the order of what they name."""
+    """Return a new id with this moment instead of the present, so that ids sort by the moments of their rows."""
     return _made(_milliseconds(moment))
 
 
 def first_at(moment: datetime) -> UUID:
-    """What no id of this moment or a later one is less than: the bound of a span."""
+    """Return the lower bound of the ids from this moment on."""
     return UUID(int=_milliseconds(moment) << 80)
 
 
@@ -51,32 +51,32 @@ def _made(milliseconds: int) -> UUID:
 
 
 def new_enrollment() -> UUID:
-    """A fresh id of an enrollment: its last two bits are left to the steps."""
+    """Return a new id of an enrollment; its last two bits are zero."""
     return UUID(int=new().int & ~_STEP_BITS)
 
 
 def of_step(enrollment_id: UUID, step: int) -> UUID:
-    """The id of the mail of step 1, 2 or 3 of an enrollment."""
+    """Return the id of the e-mail of step 1, 2 or 3 of an enrollment."""
     return UUID(int=enrollment_id.int | step)
 
 
 def enrollment_of(email_id: UUID) -> UUID:
-    """The enrollment whose mail has this id, if it is a campaign's mail at all."""
+    """Return the enrollment of this e-mail, if it is a campaign's e-mail."""
     return UUID(int=email_id.int & ~_STEP_BITS)
 
 
 def step_of(email_id: UUID) -> int:
-    """The step whose mail has this id, if it is a campaign's mail at all."""
+    """Return the step of this e-mail, if it is a campaign's e-mail."""
     return email_id.int & _STEP_BITS
 
 
 def public(email_id: UUID) -> str:
-    """How an e-mail's id is written outside: `email_<32 hex>`."""
+    """Return the public form of an e-mail's id: `email_<32 hex>`."""
     return _EMAIL_PREFIX + email_id.hex
 
 
 def parse(text: str) -> UUID | None:
-    """The id in `email_<32 hex>` or in a bare UUID; None when it is neither."""
+    """Return the id in `email_<32 hex>` or in a bare UUID; None for other text."""
     try:
         return UUID(text.removeprefix(_EMAIL_PREFIX))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Rollups that reports read, and the heartbeats of periodic work."""
+"""Tables of rollups and of heartbeats."""
 
 from uuid import UUID
 
@@ -28,11 +28,10 @@ def _counter() -> Mapped[int]:
 
 
 class EmailStats(Base):
-    """Counts by campaign, step, variant and hour; first events only, each e-mail at most once a column.
+    """Counts by campaign, step, variant and hour; an e-mail counts at most once per column, by its first event.
 
-    `opened` and `clicked` count what no machine did; the `machine_…` what machines did.
-
-    A single send has the nil UUID for its campaign and 0 or its template's number for its step.
+    `opened` and `clicked` exclude machines, `machine_…` count only them. An e-mail outside campaigns has the nil UUID
+    as its campaign, and 0 or the number in its template's name as its step.
     """
 
     __tablename__ = "email_stats"
@@ -56,7 +55,7 @@ class EmailStats(Base):
 
 
 class Heartbeat(Base):
-    """When a periodic task last ran to its end; the health page reads it."""
+    """The moment at which a periodic task last completed; the health page reads it."""
 
     __tablename__ = "heartbeats"
 

@@ -1,4 +1,4 @@
-"""Suppressions: addresses that get no more mail; they outlive the contact."""
+"""Table of suppressions: addresses that get no more e-mail. They outlive the contact."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ REASONS = ("unsubscribed", "hard_bounce", "complaint", "manual")
 
 
 class Suppression(Base):
-    """One address, known only by its blind index, so that a re-import cannot resubscribe anyone."""
+    """One address, as a blind index, so that another import cannot resubscribe it."""
 
     __tablename__ = "suppressions"
     __table_args__ = (one_of("reason", REASONS),)

@@ -1,4 +1,4 @@
-"""Column types that keep personal data unreadable in the database."""
+"""Column type of encrypted text."""
 
 from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator
@@ -7,7 +7,7 @@ from models import vault
 
 
 class Encrypted(TypeDecorator[str]):
-    """Text that is stored as a Fernet token; a NULL stays NULL. Compare by a blind index, never by this."""
+    """Text stored as a Fernet token; NULL stays NULL. Tokens of equal texts differ, so compare blind indexes."""
 
     impl = Text
     cache_ok = True

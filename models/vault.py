@@ -1,4 +1,4 @@
-"""Encryption of what identifies a person, and the blind index that finds it again."""
+"""Encryption of personal data, and the blind index to look it up."""
 
 import hashlib
 import hmac
@@ -10,26 +10,26 @@ from models.fernet import Ring
 
 
 class Vault:
-    """Fernet under a ring of keys (the first encrypts, all decrypt) and an HMAC under a key of its own."""
+    """Fernet with a list of keys (the first encrypts, all decrypt), and an HMAC with another key."""
 
     def __init__(self, fernet_keys: Sequence[str], index_key: str) -> None:
         self._ring = Ring(fernet_keys)
         self._index = hmac.new(index_key.encode(), digestmod=hashlib.sha256)
 
     def encrypt(self, plain: str) -> str:
-        """A Fernet token: 3 µs and 120 characters for an address; different at every call."""
+        """Return a Fernet token; it differs at every call. An address takes 3 µs and 120 characters."""
         return self._ring.encrypt(plain.encode()).decode()
 
     def decrypt(self, token: str) -> str:
-        """What was encrypted; raises `cryptography.fernet.InvalidToken` when no key fits."""
+        """Return the plain text; raises `cryptography.fernet.InvalidToken` if no key fits."""
         return self._ring.decrypt(token).decode()
 
     def decrypt_all(self, tokens: Sequence[str]) -> list[str]:
-        """What `decrypt` gives for each, in order, quicker for many; raises what it raises."""
+        """Return the plain texts in order, faster than `decrypt` for many; raises as it does."""
         return [plain.decode() for plain in self._ring.decrypt_all(tokens)]
 
     def blind_index(self, address: str) -> bytes:
-        """32 bytes that are equal for equal addresses, whatever their case, and tell nothing without the key."""
+        """Return 32 bytes that are equal for equal addresses in any case, and reveal nothing without the key."""
         digest = self._index.copy()
         digest.update(address.casefold().encode())
         return digest.digest()
@@ -37,7 +37,7 @@ class Vault:
 
 @lru_cache(maxsize=1)
 def current() -> Vault:
-    """The vault of this process, under the keys of its settings."""
+    """Return the vault of this process, with the keys of its settings."""
     configured = settings.current()
     keys = [key.get_secret_value() for key in configured.fernet_keys]
     return Vault(keys, configured.index_key.get_secret_value())

@@ -35,6 +35,6 @@ def create(name: str, hours: int | None) -> None:
     with transaction() as session:
         account = accounts.find(session, name)
     if account is None or account.profile.disabled_at is not None:
-        raise NotFound("account: there is none of that name, or it is disabled")
+        raise NotFound("account: there is none with this name, or it is disabled")
     lasting = timedelta(hours=hours) if hours else None
     click.echo(bearer_tokens.issue(account.profile, now=datetime.now(UTC), lasting=lasting).access)

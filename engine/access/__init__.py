@@ -1,1 +1,1 @@
-"""Accounts, tokens and repeated requests."""
+"""Access to the API: accounts, bearer tokens, scopes and idempotency keys."""

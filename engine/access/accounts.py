@@ -1,4 +1,4 @@
-"""Accounts: who may call the API, and what for."""
+"""Accounts that may call the API: create, check passwords, disable."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ NAME_CHARS_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What others may know of an account."""
+    """An account without its password hash."""
 
     id: UUID
     name: str
@@ -35,78 +35,80 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """An account with what its password is checked against."""
+    """An account with its password hash."""
 
     profile: Profile
     password_hash: str
 
 
 def create(session: Session, name: str, password: str, *, scopes: Sequence[str] = ("send",)) -> Profile:
-    """A new account. InvalidInput for a bad name, password or scope; Conflict when the name is taken."""
+    """Create an account. Raises InvalidInput for a bad name, password or scope; Conflict if the name is in use."""
     faults = [*_name_faults(name), *_password_faults(password), *_scope_faults(scopes)]
     if faults:
         raise InvalidInput(faults)
     row = {"id": ids.new(), "name": name, "password_hash": _hasher().hash(password), "scopes": sorted(set(scopes))}
-    made = session.scalar(insert(Account).values(row).on_conflict_do_nothing().returning(Account))
-    if made is None:
-        raise Conflict("name: taken by another account; choose another")
-    return _profile(made)
+    account = session.scalar(insert(Account).values(row).on_conflict_do_nothing().returning(Account))
+    if account is None:
+        raise Conflict("name: another account has this name; choose another")
+    return _profile(account)
 
 
 def find(session: Session, name: str) -> Proof | None:
-    """The account of that name, with what `check` needs."""
-    found = session.scalar(select(Account).where(Account.name == name))
-    return Proof(_profile(found), found.password_hash) if found else None
+    """Return the account with that name and its password hash, or None."""
+    account = session.scalar(select(Account).where(Account.name == name))
+    return Proof(_profile(account), account.password_hash) if account else None
 
 
 def get(session: Session, account_id: UUID) -> Profile:
-    """The account with this id; Unauthenticated when it is gone or closed."""
-    found = session.get(Account, account_id)
-    if found is None or found.disabled_at is not None:
+    """Return the account with this id; raises Unauthenticated if it does not exist or is closed."""
+    account = session.get(Account, account_id)
+    if account is None or account.disabled_at is not None:
         raise Unauthenticated("account: closed")
-    return _profile(found)
+    return _profile(account)
 
 
 def check(proof: Proof | None, password: str) -> Profile:
-    """The account, or Unauthenticated. Some 100 ms of work, as long for a name that does not exist: call it
-    outside a transaction."""
+    """Return the account if the password is right; raises Unauthenticated.
+
+    Takes some 100 ms, also for a name that does not exist; call it outside a transaction.
+    """
     try:
         _hasher().verify(proof.password_hash if proof else _decoy(), password)
     except (VerificationError, InvalidHashError):
-        raise Unauthenticated("account or password: not right") from None
+        raise Unauthenticated("account or password: wrong") from None
     if proof is None or proof.profile.disabled_at is not None:
-        raise Unauthenticated("account or password: not right")
+        raise Unauthenticated("account or password: wrong")
     return proof.profile
 
 
 def listing(session: Session) -> list[Profile]:
-    """Every account, by name."""
+    """Return all accounts, ordered by name."""
     return [_profile(account) for account in session.scalars(select(Account).order_by(Account.name))]
 
 
 def disable(session: Session, name: str, *, now: datetime) -> Profile:
-    """Close the account: no new tokens, and the ones it has stop working. Safe to repeat; NotFound if unknown."""
+    """Close the account; it gets no new tokens, and its tokens stop working. Safe to repeat. Raises NotFound."""
     closed = update(Account).where(Account.name == name).values(disabled_at=func.coalesce(Account.disabled_at, now))
     account = session.scalar(closed.returning(Account))
     if account is None:
-        raise NotFound("account: there is none of that name")
+        raise NotFound("account: there is none with this name")
     return _profile(account)
 
 
 def set_password(session: Session, name: str, password: str) -> Profile:
-    """A new password; every token made before it stops working. InvalidInput, or NotFound if unknown."""
+    """Set a new password; all earlier tokens stop working. Raises InvalidInput, NotFound."""
     faults = _password_faults(password)
     if faults:
         raise InvalidInput(faults)
-    changed = session.scalar(
+    account = session.scalar(
         update(Account)
         .where(Account.name == name)
         .values(password_hash=_hasher().hash(password), generation=Account.generation + 1)
         .returning(Account)
     )
-    if changed is None:
-        raise NotFound("account: there is none of that name")
-    return _profile(changed)
+    if account is None:
+        raise NotFound("account: there is none with this name")
+    return _profile(account)
 
 
 def _profile(account: Account) -> Profile:
@@ -123,19 +125,19 @@ def _profile(account: Account) -> Profile:
 def _name_faults(name: str) -> list[Fault]:
     if 0 < len(name) <= NAME_CHARS_MAX and name.isprintable() and name == name.strip():
         return []
-    return [Fault("name", f"1 to {NAME_CHARS_MAX} printable characters, no space at either end")]
+    return [Fault("name", f"give 1 to {NAME_CHARS_MAX} printable characters without a space at either end")]
 
 
 def _password_faults(password: str) -> list[Fault]:
     if PASSWORD_CHARS_MIN <= len(password) <= PASSWORD_CHARS_MAX:
         return []
-    return [Fault("password", f"{PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters are needed")]
+    return [Fault("password", f"give {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")]
 
 
 def _scope_faults(scopes: Sequence[str]) -> list[Fault]:
     if scopes and set(scopes) <= set(scope_names.ALL):
         return []
-    return [Fault("scopes", f"one or more of {', '.join(scope_names.ALL)}")]
+    return [Fault("scopes", f"give one or more of {', '.join(scope_names.ALL)}")]
 
 
 @lru_cache(maxsize=1)
@@ -145,5 +147,5 @@ def _hasher() -> PasswordHasher:
 
 @lru_cache(maxsize=1)
 def _decoy() -> str:
-    """A hash no password fits, so that an unknown name takes as long as a known one."""
+    """Return a hash that no password matches, so that an unknown name takes as long as a known one."""
     return _hasher().hash(ids.new().hex)

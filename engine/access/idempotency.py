@@ -1,7 +1,6 @@
-"""Idempotency keys: a request that is sent twice is done once, and answered the same both times.
+"""Idempotency keys: store the response of a request, and replay it when the request is repeated.
 
-After draft-ietf-httpapi-idempotency-key-header-07; rule R26. A key lives as long as the settings say, by the
-database's clock.
+After draft-ietf-httpapi-idempotency-key-header-07; rule R26. Ages are by the database's clock.
 """
 
 import hashlib
@@ -22,7 +21,7 @@ KEY_CHARS_MAX = 255
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key as its owner sent it, and the request it came with."""
+    """A key, its account, and the fingerprint of the request."""
 
     account_id: UUID
     text: str
@@ -31,30 +30,30 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the first request was told."""
+    """The stored response of the first request."""
 
     status: int
     body: str
 
 
 def key(account_id: UUID, text: str, *, route: str, body: object) -> Key:
-    """The key of this request; InvalidInput unless it has 1 to 255 printable ASCII characters.
+    """Return the key of this request; raises InvalidInput unless it has 1 to 255 printable ASCII characters.
 
-    The fingerprint is that of route and canonical JSON, so spaces and the order of keys make no other request.
+    The fingerprint is of the route and canonical JSON, so white space and the order of keys do not matter.
     """
     if not 0 < len(text) <= KEY_CHARS_MAX or not text.isascii() or not text.isprintable():
-        raise InvalidInput.of("Idempotency-Key", f"1 to {KEY_CHARS_MAX} printable ASCII characters are needed")
+        raise InvalidInput.of("Idempotency-Key", f"give 1 to {KEY_CHARS_MAX} printable ASCII characters")
     canonical = json.dumps([route, body], sort_keys=True, separators=(",", ":"))
     return Key(account_id, text, hashlib.sha256(canonical.encode()).digest())
 
 
 def recall(session: Session, wanted: Key, *, keep: timedelta) -> Answer | None:
-    """The answer the key's first request got, or None: then it is this transaction's to do, until it ends.
+    """Return the response of the key's first request, or None: then this transaction holds the key until it ends.
 
-    InProgress while another transaction does it; InvalidInput when the key came with another request.
+    Raises InProgress while another transaction holds the key; InvalidInput if the key was used for another request.
     """
     if not session.scalar(select(func.pg_try_advisory_xact_lock(lock(wanted)))):
-        raise InProgress("Idempotency-Key: the first request with this key is still being worked on")
+        raise InProgress("Idempotency-Key: the first request with this key is still in progress")
     kept = IdempotencyKey.created_at > func.now() - keep
     row = session.scalar(
         select(IdempotencyKey).where(
@@ -64,12 +63,12 @@ def recall(session: Session, wanted: Key, *, keep: timedelta) -> Answer | None:
     if row is None:
         return None
     if row.fingerprint != wanted.fingerprint:
-        raise InvalidInput.of("Idempotency-Key", "was used for another request; take a new key for each request")
+        raise InvalidInput.of("Idempotency-Key", "was used for another request; use a new key for each request")
     return Answer(row.status, row.response)
 
 
 def remember(session: Session, done: Key, answer: Answer) -> None:
-    """Keep what the request was told, in the transaction that did its work; a later answer replaces it."""
+    """Store the response in the transaction of its request; a later response replaces it."""
     row = {"fingerprint": done.fingerprint, "status": answer.status, "response": answer.body}
     session.execute(
         insert(IdempotencyKey)
@@ -84,6 +83,6 @@ def prune(session: Session, *, keep: timedelta) -> None:
 
 
 def lock(wanted: Key) -> int:
-    """The number of the advisory lock that `recall` takes: 64 bits of the key, signed."""
+    """Return the number of the advisory lock that `recall` takes: a signed 64-bit hash of the key."""
     digest = hashlib.sha256(b"idempotency" + wanted.account_id.bytes + wanted.text.encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)

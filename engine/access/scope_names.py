@@ -1,3 +1,3 @@
-"""The scopes of the API: what an account, and each of its tokens, may do."""
+"""Names of the API's scopes."""
 
 ALL = ("send", "send:transactional", "campaigns", "contacts", "reports", "admin")

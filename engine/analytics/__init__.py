@@ -1,1 +1,1 @@
-"""Rollups that reports read."""
+"""Rollups: the counts that reports read."""

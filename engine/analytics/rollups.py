@@ -1,4 +1,4 @@
-"""Rollups: counts by campaign, step, variant and hour, kept up as things happen; reports read nothing else."""
+"""Rollups: counts by campaign, step, variant and hour, updated with each event. Reports read only these."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ SET {", ".join(f"{counter} = email_stats.{counter} + excluded.{counter}" for cou
 """)  # noqa: S608  # built from the counters' names alone
 
 _HIT_COUNTERS = ("opened", "clicked", "machine_opened", "machine_clicked")
-_ALONE = text("LOCK TABLE email_stats IN SHARE ROW EXCLUSIVE MODE")
+_LOCK_TABLE = text("LOCK TABLE email_stats IN SHARE ROW EXCLUSIVE MODE")
 _COUNTED = ", ".join(
     f"count(*) FILTER (WHERE m.{counter}_at >= :hour AND m.{counter}_at < :next) AS {counter}"
     for counter in _HIT_COUNTERS
@@ -49,7 +49,7 @@ SET {", ".join(f"{name} = excluded.{name}" for name in _HIT_COUNTERS)}
 
 
 class Key(NamedTuple):
-    """One row of the rollups, by what an e-mail knows; any moment within the hour will do."""
+    """The key of a rollup row, with the values of an e-mail; `hour` may be any moment within the hour."""
 
     campaign_id: UUID | None
     step: int | None
@@ -58,10 +58,9 @@ class Key(NamedTuple):
 
 
 def add(session: Session, counts: Mapping[Key, Mapping[str, int]]) -> None:
-    """Add to the counters (`models.stats.COUNTERS`); a count may be negative, to move it to another hour.
+    """Add to the counters (`models.stats.COUNTERS`); negative counts move an earlier count to another hour.
 
-    One statement, its rows locked in the order of their keys. Many transactions want the same rows: let it be the
-    last thing before the commit.
+    One statement that locks rows by key. Many transactions update the same rows, so call it last before the commit.
     """
     rows: dict[Key, Counter[str]] = {}
     for key, counted in counts.items():
@@ -75,12 +74,12 @@ def add(session: Session, counts: Mapping[Key, Mapping[str, int]]) -> None:
 
 
 def recount(session: Session, hour: datetime) -> int:
-    """Count the opens and clicks of one hour anew, from the mails; how many rows that changed.
+    """Recount the opens and clicks of one hour from the e-mails; return how many rows changed.
 
-    All events of the hour must be kept. Nobody else adds to rollups meanwhile: what they did before their addition
-    is not seen yet, and is added after. So let it be a transaction of its own.
+    Needs all events of the hour. Locks the table: other transactions add their counts after the commit. Run it in a
+    transaction of its own.
     """
-    session.execute(_ALONE)
+    session.execute(_LOCK_TABLE)
     values = {
         "nobody": NO_CAMPAIGN,
         "hour": hour,
@@ -92,6 +91,6 @@ def recount(session: Session, hour: datetime) -> int:
 
 
 def _stored(key: Key) -> Key:
-    """The key as the table holds it, where nothing is null and hours are whole."""
+    """Return the key as stored: no nulls, and the start of the hour in UTC."""
     hour = key.hour.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     return Key(key.campaign_id or NO_CAMPAIGN, key.step or 0, key.variant or "", hour)

@@ -1,1 +1,1 @@
-"""Contacts, imports and suppressions."""
+"""Contacts: addresses, imports, segments, flags and score, preferences, suppressions."""

@@ -1,4 +1,4 @@
-"""E-mail addresses: which ones are accepted, and the one way each is written."""
+"""E-mail addresses: validation and the normal form."""
 
 import re
 
@@ -6,11 +6,11 @@ import email_validator
 
 from errors import InvalidInput
 
-# The validator's messages may end in characters of the address, which must not come back in an error or a log.
+# The validator's messages may end with parts of the address, which must not appear in an error or a log.
 _DETAIL = re.compile(r"\s*[:(].*", re.DOTALL)
 
-# What nearly every address looks like, and what the validator takes as it is but for the domain's case: 1 µs instead
-# of 55. Left to the validator: other characters, international domains, those that are special (RFC 6761).
+# Fast path for nearly every address: 1 µs instead of 55. The validator accepts all of these and changes only the
+# domain's case. It handles other characters, international domains and special-use domains (RFC 6761).
 _PLAIN = re.compile(
     r"(?P<local>[A-Za-z0-9_+'-]+(?:\.[A-Za-z0-9_+'-]+)*)@"
     r"(?P<domain>(?:(?!..--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+"
@@ -20,10 +20,10 @@ _LOCAL_OCTETS_MAX, _ADDRESS_OCTETS_MAX = 64, 254  # RFC 5321, 4.5.3.1.1 and 4.5.
 
 
 def normalise(text: str, *, field: str = "to") -> str:
-    """The address as it is stored and mailed: domain in lower case and IDNA, local part untouched but for NFC.
+    """Return the address as it is stored and sent to: domain in lower case and IDNA, local part in NFC.
 
-    Checks the syntax of RFC 5321 and RFC 6531 with their lengths, never the DNS. Domains reserved for examples and
-    tests pass (RFC 2606). Raises InvalidInput for `field`; the message never holds a part of the address.
+    Checks syntax and lengths by RFC 5321 and RFC 6531, never the DNS. Accepts domains reserved for examples and tests
+    (RFC 2606). Raises InvalidInput for `field`; its message contains no part of the address.
     """
     plain = _PLAIN.fullmatch(text)
     if plain and len(text) <= _ADDRESS_OCTETS_MAX and plain.end("local") <= _LOCAL_OCTETS_MAX:

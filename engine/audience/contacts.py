@@ -1,4 +1,4 @@
-"""Contacts: found by address, made when they are new, and what is known of each."""
+"""Contacts: look up by address, create, update, lock and view."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,10 +16,9 @@ from models import Contact, arrays, ids, vault
 
 FLAGS = tuple(f"email_{step}_{what}" for step in (1, 2, 3) for what in ("sent", "opened", "clicked"))
 
-# For a statement that writes for people who may be new: over `given (index, contact_id, address, …)` it adds `people
-# (id, email_index)`. A contact that another transaction makes meanwhile is in neither part: `given` without its
-# `people` is for the next statement, which sees it. New rows are locked in the order of their index, so two such
-# statements at once cannot deadlock.
+# CTEs for a statement that needs contacts which may be new. From `given (index, contact_id, address, …)` they derive
+# `people (id, email_index)`. A contact that another transaction creates at the same time is missing from `people`; the
+# next statement sees it. New rows are inserted in the order of their index, so two such statements cannot deadlock.
 ENSURED = """
 held AS MATERIALIZED (
     SELECT id, email_index FROM contacts WHERE email_index IN (SELECT index FROM given)
@@ -39,7 +38,7 @@ _ENSURE = text(f"""
                AS v (index, contact_id, address)
     ), {ENSURED}
     SELECT email_index, id FROM people
-""")  # noqa: S608  # our own words
+""")  # noqa: S608  # constants only
 _UPSERT = text("""
     INSERT INTO contacts AS held (id, email, email_index, first_name, last_name, industry, role, company, timezone,
                                   locale, attributes, created_at, updated_at)
@@ -72,7 +71,7 @@ _DETAILS = ("first_name", "last_name", "industry", "role", "company", "timezone"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A contact as a file or a form gives it: a normalised address, and None for what is not given."""
+    """A contact from a file or a form: a normalised address, and None for each missing detail."""
 
     address: str
     first_name: str | None = None
@@ -87,7 +86,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Upserted:
-    """How many contacts were new, how many learned something, and how many said nothing new."""
+    """The numbers of contacts created, updated and unchanged."""
 
     created: int
     updated: int
@@ -96,7 +95,7 @@ class Upserted:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is known of one contact; `flags` has the nine of `FLAGS`."""
+    """A stored contact; `flags` has the nine of `FLAGS`."""
 
     id: UUID
     email: str
@@ -118,82 +117,82 @@ class View:
 
 
 def ensure(session: Session, addresses: Sequence[str], *, now: datetime) -> list[UUID]:
-    """The contacts of these normalised addresses, in the order given; unknown ones are made.
+    """Return the contacts of these normalised addresses, in their order; create missing ones.
 
-    Duplicates are fine. One statement, and another when a different transaction made one of them meanwhile.
+    Duplicates are allowed. One statement, and another if a different transaction creates one of them at the same time.
     """
-    given = [given_of(address) for address in addresses]
+    sealed = [seal(address) for address in addresses]
     known: dict[bytes, UUID] = {}
-    while missing := {each.key: each for each in given if each.key not in known}:
+    while missing := {each.key: each for each in sealed if each.key not in known}:
         rows = session.execute(_ENSURE, {**columns(list(missing.values())), "now": now})
         known |= {bytes(index): contact_id for index, contact_id in rows}
-    return [known[each.key] for each in given]
+    return [known[each.key] for each in sealed]
 
 
-class Given(NamedTuple):
-    """An address as `ENSURED` takes it, sealed, and the id that its contact gets if it is new."""
+class SealedAddress(NamedTuple):
+    """An encrypted address with its blind index, and the id of its contact if it is new; input of `ENSURED`."""
 
     key: bytes
     contact_id: UUID
     address: str
 
 
-def given_of(address: str) -> Given:
-    """A normalised address made ready for the ledger."""
+def seal(address: str) -> SealedAddress:
+    """Return the encrypted form of a normalised address."""
     keys = vault.current()
-    return Given(keys.blind_index(address), ids.new(), keys.encrypt(address))
+    return SealedAddress(keys.blind_index(address), ids.new(), keys.encrypt(address))
 
 
-def columns(given: Sequence[Given]) -> dict[str, arrays.Column]:
-    """The parameters `indexes`, `contact_ids` and `addresses` of a statement over `given`."""
+def columns(sealed: Sequence[SealedAddress]) -> dict[str, arrays.Column]:
+    """Return the parameters `indexes`, `contact_ids` and `addresses` of a statement with `ENSURED`."""
     return {
-        "indexes": arrays.blobs(each.key for each in given),
-        "contact_ids": arrays.uuids(each.contact_id for each in given),
-        "addresses": arrays.words(each.address for each in given),
+        "indexes": arrays.blobs(each.key for each in sealed),
+        "contact_ids": arrays.uuids(each.contact_id for each in sealed),
+        "addresses": arrays.words(each.address for each in sealed),
     }
 
 
 def upsert(session: Session, drafts: Sequence[Draft], *, now: datetime) -> Upserted:
-    """Make these contacts, or add to the known ones what the drafts give; what they leave out stays as it is.
+    """Create these contacts, or update known ones; details that a draft lacks stay as they are.
 
-    One statement, locking in the order of the index; no address may come twice. Safe to repeat.
+    One statement that locks in the order of the index. No address may occur twice. Safe to repeat.
     """
     keyed = sorted(((vault.current().blind_index(draft.address), draft) for draft in drafts), key=itemgetter(0))
-    given = [draft for _, draft in keyed]
+    ordered = [draft for _, draft in keyed]
     rows = session.execute(
         _UPSERT,
         {
             "ids": [ids.new() for _ in keyed],
-            "emails": [vault.current().encrypt(draft.address) for draft in given],
+            "emails": [vault.current().encrypt(draft.address) for draft in ordered],
             "indexes": [index for index, _ in keyed],
-            **{name: [getattr(draft, name) for draft in given] for name in _DETAILS},
-            "attributes": [json.dumps(dict(draft.attributes)) for draft in given],
+            **{name: [getattr(draft, name) for draft in ordered] for name in _DETAILS},
+            "attributes": [json.dumps(dict(draft.attributes)) for draft in ordered],
             "now": now,
         },
     )
-    fresh = [created for (created,) in rows]  # a row that was there carries the lock of this update as its xmax
-    return Upserted(sum(fresh), len(fresh) - sum(fresh), len(drafts) - len(fresh))
+    created = [is_new for (is_new,) in rows]  # an updated row has this transaction as its xmax
+    return Upserted(sum(created), len(created) - sum(created), len(drafts) - len(created))
 
 
 _LOCK = text("SELECT id FROM contacts WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE")
 
 
 def lock(session: Session, contact_ids: Iterable[UUID]) -> None:
-    """Lock the rows of these contacts, in the order of their ids so that no two callers can deadlock.
+    """Lock the rows of these contacts, by id, so that no two callers deadlock.
 
-    Take this lock first before changing several contacts, their enrollments or their queued e-mails.
+    Take this lock before changing several contacts, their enrollments or their queued e-mails.
     """
     session.execute(_LOCK, {"ids": arrays.uuids(contact_ids)}).all()
 
 
 def find(session: Session, address: str) -> UUID | None:
-    """The contact of a normalised address, or None when there is none."""
+    """Return the contact of a normalised address, or None."""
     index = vault.current().blind_index(address)
     return session.scalar(select(Contact.id).where(Contact.email_index == index))
 
 
 def view(session: Session, contact_id: UUID) -> View:
-    """All that is known of one contact, its address decrypted; raises NotFound."""
+    """Return one contact with its address decrypted; raises NotFound."""
     row = session.get(Contact, contact_id)
     if row is None:
         raise NotFound("contact: there is none with this id")

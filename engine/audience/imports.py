@@ -1,4 +1,4 @@
-"""Imports: contacts from CSV files, the good rows taken in bulk, the bad ones named by line, field and fault."""
+"""Imports of contacts from CSV files: valid rows in bulk, faults by line and field."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from models import vault
 
 MAX_ROWS = 500_000
 PAGE_ROWS = 2_000
-MAX_TOLD = 1_000  # faults and notes kept in a report; the counts go on
+MAX_REPORTED = 1_000  # faults and notes in a report; the counts have no limit
 
 _LENGTHS = {"first_name": 100, "last_name": 100, "industry": 50, "role": 50, "company": 100, "timezone": zones.LONGEST}
 _LENGTHS |= {"locale": 20}
@@ -25,7 +25,7 @@ _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """What is wrong with, or worth knowing of, one line; never the value itself."""
+    """A fault or a note about one line; never contains the value."""
 
     line: int
     field: str
@@ -34,7 +34,7 @@ class RowFault:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows of a file, judged: the contacts to take in, and what was wrong with the others."""
+    """Checked rows of a file: the contacts to store, and the faults of the other rows."""
 
     rows: int
     drafts: tuple[contacts.Draft, ...]
@@ -46,7 +46,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of a page's contacts; `suppressed` of them will get no mail."""
+    """The result of storing a page; `suppressed` of its contacts get no e-mail."""
 
     created: int
     updated: int
@@ -56,7 +56,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What became of a file: rows = created + updated + unchanged + duplicates + refused."""
+    """The result of an import: rows = created + updated + unchanged + duplicates + refused."""
 
     rows: int = 0
     created: int = 0
@@ -69,7 +69,7 @@ class ImportReport:
     notes: tuple[RowFault, ...] = ()
 
     def plus(self, page: Page, stored: Stored) -> "ImportReport":
-        """This report with one more page in it."""
+        """Return this report with one more page added."""
         return ImportReport(
             rows=self.rows + page.rows,
             created=self.created + stored.created,
@@ -78,15 +78,15 @@ class ImportReport:
             duplicates=self.duplicates + page.duplicates,
             refused=self.refused + page.refused,
             suppressed=self.suppressed + stored.suppressed,
-            faults=(self.faults + page.faults)[:MAX_TOLD],
-            notes=(self.notes + page.notes)[:MAX_TOLD],
+            faults=(self.faults + page.faults)[:MAX_REPORTED],
+            notes=(self.notes + page.notes)[:MAX_REPORTED],
         )
 
 
 def take_in(session: Session, source: BinaryIO, *, now: datetime, max_rows: int = MAX_ROWS) -> ImportReport:
-    """Import a whole CSV file in the caller's transaction, page by page in bulk; see `pages` for what is accepted.
+    """Import a whole CSV file in the caller's transaction, page by page; `pages` defines valid rows.
 
-    Contacts that are there learn what the file says and keep what it leaves out. Importing twice changes nothing.
+    Known contacts are updated and keep details that the file lacks. Safe to repeat.
     """
     report = ImportReport()
     for page in pages(source, max_rows=max_rows):
@@ -95,45 +95,45 @@ def take_in(session: Session, source: BinaryIO, *, now: datetime, max_rows: int 
 
 
 def store(session: Session, page: Page, *, now: datetime) -> Stored:
-    """Take in one page's contacts, in two statements; safe to repeat, so a long file may be stored page by page."""
+    """Store the contacts of one page in two statements. Safe to repeat."""
     upserted = contacts.upsert(session, page.drafts, now=now)
     suppressed = suppressions.among(session, (draft.address for draft in page.drafts))
     return Stored(upserted.created, upserted.updated, upserted.unchanged, suppressed)
 
 
 def pages(source: BinaryIO, *, max_rows: int = MAX_ROWS) -> Iterator[Page]:
-    """The rows of a CSV file, judged and in pages, read as they are asked for.
+    """Yield the checked rows of a CSV file in pages, read on demand.
 
-    A row with any fault is refused whole; of rows with the same address the first counts. Raises InvalidInput when
-    the file has no usable header, or has more rows than `max_rows`: then what was given so far stays valid.
+    A row with any fault is refused; of rows with the same address the first counts. Raises InvalidInput if the file has
+    no usable header or more rows than `max_rows`; the pages before stay valid.
     """
     sheet = sheets.read(source)
-    judge, lines = _Judge(), sheet.lines()
-    noted = rows = 0
+    checks, lines = _Checks(), sheet.lines()
+    reported = rows = 0
     while batch := list(islice(lines, PAGE_ROWS)):
         rows += len(batch)
         if rows > max_rows:
             raise InvalidInput.of("file", f"has more than {max_rows} rows; split it")
-        fresh, noted = sheet.notes[noted:], len(sheet.notes)
-        yield judge.page(batch, [RowFault(line, "file", message) for line, message in fresh])
+        new_notes, reported = sheet.notes[reported:], len(sheet.notes)
+        yield checks.page(batch, [RowFault(line, "file", message) for line, message in new_notes])
 
 
 @dataclass(slots=True)
-class _Judge:
-    """Judges rows; remembers the addresses that it has seen, by blind index."""
+class _Checks:
+    """Checks of rows; knows the blind indexes of earlier addresses."""
 
     _seen: dict[bytes, int] = field(default_factory=dict)
 
     def page(self, lines: list[sheets.Line], notes: list[RowFault]) -> Page:
         drafts, faults, refused = [], [], 0
         for line in lines:
-            found = list(_faults(line))
+            row_faults = list(_faults(line))
             try:
                 address = addresses.normalise(line.cells.get("email", ""), field="email")
             except InvalidInput as invalid:
-                found += [] if line.broken else [RowFault(line.number, "email", invalid.faults[0].message)]
-            if found:
-                faults += found
+                row_faults += [] if line.broken else [RowFault(line.number, "email", invalid.faults[0].message)]
+            if row_faults:
+                faults += row_faults
                 refused += 1
             elif first := self._first(address, line.number):
                 notes.append(RowFault(line.number, "email", f"is the address of line {first}, which counts"))
@@ -143,17 +143,21 @@ class _Judge:
         return Page(len(lines), tuple(drafts), duplicates, refused, tuple(faults), tuple(notes))
 
     def _first(self, address: str, number: int) -> int:
-        """The line that had this address first; 0 if this one is it."""
+        """Return the earlier line with this address, 0 if there is none."""
         first = self._seen.setdefault(vault.current().blind_index(address), number)
         return 0 if first == number else first
 
 
 def _faults(line: sheets.Line) -> Iterator[RowFault]:
-    """Everything wrong with a row but its address."""
+    """Yield the faults of a row, except those of its address."""
     if line.broken:
         yield RowFault(line.number, "row", line.broken)
     if line.extra:
-        yield RowFault(line.number, "row", f"has {line.extra} cells more than the header; quote cells with separators")
+        yield RowFault(
+            line.number,
+            "row",
+            f"has {line.extra} cells more than the header; put cells that contain separators in quotes",
+        )
     for column, cell in line.cells.items():
         limit = _LENGTHS.get(column, _ATTRIBUTE_LENGTH)
         if column == "email":

@@ -1,4 +1,4 @@
-"""Segments: which contacts an audience means."""
+"""Segments: conditions on contacts, as written in a campaign's audience."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 from errors import Fault, InvalidInput
 from models import Contact
 
-# What a segment may ask of a contact, as written in a campaign's `audience`, and the column that answers.
+# Conditions on words in a campaign's `audience`, and their columns.
 WORDS = {
     "industry": Contact.industry,
     "role": Contact.role,
@@ -22,7 +22,7 @@ _NUMBERS = ("min_score", "max_score")
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Contacts for whom every given condition holds; a condition on a word holds for any of its words."""
+    """Contacts that meet every condition; a condition on words is met by any of them."""
 
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -34,10 +34,9 @@ EVERYBODY = Segment()
 
 
 def read(audience: Mapping[str, Any]) -> Segment:
-    """The segment written as `{"industry": ["Marketing"], "min_score": 20, "attributes": {"origen": "feria"}}`.
+    """Return the segment written as `{"industry": ["Marketing"], "min_score": 20, "attributes": {"origen": "feria"}}`.
 
-    An empty mapping means everybody. Raises InvalidInput with a fault for every key that is unknown or of the
-    wrong type.
+    An empty mapping means everybody. Raises InvalidInput with a fault for every unknown key or wrong type.
     """
     faults = [fault for key, value in audience.items() if (fault := _fault(key, value))]
     if faults:
@@ -52,25 +51,25 @@ def read(audience: Mapping[str, Any]) -> Segment:
 
 def _fault(key: str, value: object) -> Fault | None:
     if key in WORDS:
-        right = isinstance(value, list | tuple) and bool(value) and all(isinstance(word, str) for word in value)
-        return None if right else Fault(f"audience.{key}", "give a list of at least one word")
+        is_valid = isinstance(value, list | tuple) and bool(value) and all(isinstance(word, str) for word in value)
+        return None if is_valid else Fault(f"audience.{key}", "give a list of at least one word")
     if key in _NUMBERS:
-        right = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100
-        return None if right else Fault(f"audience.{key}", "give a whole number from 0 to 100")
+        is_valid = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100
+        return None if is_valid else Fault(f"audience.{key}", "give a whole number from 0 to 100")
     if key == "attributes":
-        right = isinstance(value, Mapping) and all(isinstance(word, str) for word in value.values())
-        return None if right else Fault("audience.attributes", "give an object of attribute names and their values")
+        is_valid = isinstance(value, Mapping) and all(isinstance(word, str) for word in value.values())
+        return None if is_valid else Fault("audience.attributes", "give an object of attribute names and their values")
     known = ", ".join((*WORDS, *_NUMBERS, "attributes"))
     return Fault(f"audience.{key}", f"is not a condition on contacts; there are {known}")
 
 
 def conditions(segment: Segment) -> list[ColumnElement[bool]]:
-    """The segment as conditions on `contacts`, all of which must hold; none for everybody."""
-    asked: list[ColumnElement[bool]] = [WORDS[key].in_(words) for key, words in segment.words.items()]
+    """Return the segment as conditions on `contacts`, to be joined by AND; none for everybody."""
+    result: list[ColumnElement[bool]] = [WORDS[key].in_(words) for key, words in segment.words.items()]
     if segment.attributes:
-        asked.append(Contact.attributes.contains(dict(segment.attributes)))
+        result.append(Contact.attributes.contains(dict(segment.attributes)))
     if segment.min_score is not None:
-        asked.append(Contact.score >= segment.min_score)
+        result.append(Contact.score >= segment.min_score)
     if segment.max_score is not None:
-        asked.append(Contact.score <= segment.max_score)
-    return asked
+        result.append(Contact.score <= segment.max_score)
+    return result

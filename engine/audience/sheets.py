@@ -1,4 +1,4 @@
-"""CSV files as people's programs write them: any usual encoding, separator and header, read line by line."""
+"""Reader of CSV files in the usual encodings, separators and headers, line by line."""
 
 import csv
 import re
@@ -14,7 +14,7 @@ MAX_COLUMNS = 100
 MAX_LINE_BYTES = 65_536
 _BLOCK_BYTES = 65_536
 
-# How a column may be called, once written in lower case without accents, and what it is to us.
+# Our columns, and the accepted names of each, in lower case without accents.
 _NAMES = {
     "email": "email e_mail mail email_address correo correo_electronico direccion_de_correo",
     "first_name": "first_name firstname given_name name nombre nombres",
@@ -34,9 +34,9 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One record: the number of its first line in the file, and its cells that say something, by column.
+    """One record: the number of its first line, and its cells by column, without empty ones.
 
-    `extra` counts cells beyond the header's; `broken` says what made the record unreadable.
+    `extra` counts cells beyond the header's; `broken` says why the record cannot be read.
     """
 
     number: int
@@ -47,7 +47,7 @@ class Line:
 
 @dataclass(slots=True)
 class Sheet:
-    """A CSV file whose header was read; iterate `lines()` once. `notes` grows while it is read: (line, message)."""
+    """A CSV file after its header; iterate `lines()` once. Reading adds to `notes`: (line, message)."""
 
     columns: Sequence[str | None]
     notes: list[tuple[int, str]] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Sheet:
     _first_line: int = 1
 
     def lines(self) -> Iterator[Line]:
-        """The records below the header, blank ones left out; what cannot be read comes as a broken line."""
+        """Yield the records below the header without blank ones; an unreadable record is a broken line."""
         number = self._first_line
         while True:
             try:
@@ -72,16 +72,15 @@ class Sheet:
     def _line(self, number: int, cells: list[str]) -> Line:
         named = zip_longest(self.columns, map(_tidy, cells)) if len(cells) < len(self.columns) else None
         pairs = named or zip(self.columns, map(_tidy, cells), strict=False)
-        said = {column: cell for column, cell in pairs if column and cell}
-        return Line(number, said, extra=max(0, len(cells) - len(self.columns)))
+        filled = {column: cell for column, cell in pairs if column and cell}
+        return Line(number, filled, extra=max(0, len(cells) - len(self.columns)))
 
 
 def read(source: BinaryIO) -> Sheet:
-    """The sheet in `source`, its header read.
+    """Read the header of `source` and return its sheet.
 
-    UTF-8 with or without a byte order mark; a line that is not UTF-8 is read as Windows-1252, with a note. The
-    separator is a comma, a semicolon or a tab, found from the header. Raises InvalidInput when there is no header
-    with a column for the address.
+    UTF-8 with or without a byte order mark; a line that is not UTF-8 is read as Windows-1252, with a note. The header
+    decides the separator: comma, semicolon or tab. Raises InvalidInput if no column of the header is the address.
     """
     notes: list[tuple[int, str]] = []
     lines = _decoded(source, notes)
@@ -96,8 +95,8 @@ def read(source: BinaryIO) -> Sheet:
 
 
 def _decoded(source: BinaryIO, notes: list[tuple[int, str]]) -> Iterator[str]:
-    """The file's lines as text, whatever ends them."""
-    noted = False
+    """Yield the lines of the file as text, with any line ending."""
+    has_note = False
     for number, raw in enumerate(_raw_lines(source), start=1):
         if number == 1 and raw.startswith(_UTF16_BOMS):
             raise InvalidInput.of("file", "is UTF-16; save it as CSV in UTF-8")
@@ -105,14 +104,14 @@ def _decoded(source: BinaryIO, notes: list[tuple[int, str]]) -> Iterator[str]:
         try:
             yield raw.decode()
         except UnicodeDecodeError:
-            if not noted:
+            if not has_note:
                 notes.append((number, "is not UTF-8; this and other such lines were read as Windows-1252"))
-            noted = True
+            has_note = True
             yield raw.decode("cp1252", errors="replace")
 
 
 def _raw_lines(source: BinaryIO) -> Iterator[bytes]:
-    """Lines that end in LF, CR LF or CR; one of more than MAX_LINE_BYTES comes in pieces, as records of their own."""
+    """Yield lines that end in LF, CR LF or CR; a line over MAX_LINE_BYTES is split into records of its own."""
     rest = b""
     while block := source.read(_BLOCK_BYTES):
         *lines, rest = (rest + block).splitlines(keepends=True)
@@ -125,7 +124,7 @@ def _raw_lines(source: BinaryIO) -> Iterator[bytes]:
 
 
 def _stated_separator(line: str) -> str | None:
-    """Excel's first line `sep=;`, which is no part of the table."""
+    """Return the separator in Excel's first line `sep=;`, which is not part of the table."""
     stated = re.fullmatch(r"sep=(.)\r?\n?", line, re.IGNORECASE)
     return stated.group(1) if stated and stated.group(1) in _SEPARATORS else None
 
@@ -143,16 +142,16 @@ def _columns(names: Sequence[str]) -> list[str | None]:
         raise InvalidInput.of("header", "has no column for the address; call one email or correo")
     for column in columns:
         if column and columns.count(column) > 1:
-            raise InvalidInput.of("header", f"two columns mean {column}; keep one of them")
+            raise InvalidInput.of("header", f"has two columns for {column}; keep one of them")
     return columns
 
 
 def _plain(name: str) -> str:
-    """A header in lower case, without accents, its words joined by underscores: fit for a template's variable."""
+    """Return a header as a template variable: lower case, no accents, words joined by underscores."""
     bare = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "_", bare).strip("_")[:50]
 
 
 def _tidy(cell: str) -> str:
-    """A cell in Unicode's composed form, without spaces around it; a no-break space is a space."""
+    """Return a cell in composed form (NFC), stripped, with spaces for no-break spaces."""
     return cell.strip() if cell.isascii() else unicodedata.normalize("NFC", cell).replace("\xa0", " ").strip()

@@ -1,4 +1,4 @@
-"""Suppressions: the addresses that get no more mail, and why."""
+"""Suppressions: addresses that get no more e-mail, with the reason."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from models import Suppression, vault
 from models.suppression import REASONS
 
-# When several reasons meet, the stronger stays: an unsubscribe that was taken back must not revive a dead address.
+# From weak to strong. The strongest of several reasons stays, so a resubscription does not revive a dead address.
 STRENGTH = ("unsubscribed", "manual", "hard_bounce", "complaint")
 
 _ADD = text("""
@@ -37,8 +37,8 @@ def add(
 ) -> None:
     """Suppress these contacts' addresses: `unsubscribed`, `manual`, `hard_bounce` or `complaint`.
 
-    Safe to repeat and in any order: the strongest reason stays. `email_id` is the mail that led to it. Their
-    enrollments and queued mails are `stops.stop`'s.
+    The strongest reason stays; safe to repeat and in any order. `email_id` is the e-mail that caused it. To stop
+    enrollments and queued e-mails, call `stops.stop`.
     """
     if reason not in REASONS:
         raise ValueError(f"reason: {reason!r} is not one of {', '.join(REASONS)}")
@@ -47,23 +47,22 @@ def add(
 
 
 def suppressed(session: Session, contact_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """The reason for each of these contacts that is suppressed; the others are absent."""
+    """Return the reasons of those of these contacts that are suppressed."""
     rows = session.execute(_SUPPRESSED, {"contact_ids": list(contact_ids)})
     return {contact_id: reason for contact_id, reason in rows}  # noqa: C416  # rows are not pairs to mypy
 
 
 def among(session: Session, addresses: Iterable[str]) -> int:
-    """How many of these normalised addresses get no mail, whether they are contacts or not."""
+    """Return how many of these normalised addresses are suppressed; they need not be contacts."""
     indexes = [vault.current().blind_index(address) for address in addresses]
     query = select(func.count()).where(Suppression.email_index == func.any(indexes))
     return session.scalar(query) or 0
 
 
 def lift(session: Session, contact_id: UUID, *, reasons: Sequence[str] = ("unsubscribed",)) -> bool:
-    """Take back the contact's suppression if it has one of these reasons; whether there was one.
+    """Delete the contact's suppression if it has one of these reasons; return True if there was one.
 
-    By default only what the contact asked for itself: a dead address or a complaint stays. Stopped enrollments
-    stay stopped.
+    By default only the contact's own request, so a dead address or a complaint stays. Stopped enrollments stay stopped.
     """
     lifted = session.execute(_LIFT, {"contact_id": contact_id, "reasons": list(reasons)})
     return bool(lifted.rowcount)  # type: ignore[attr-defined]

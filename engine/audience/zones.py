@@ -1,14 +1,14 @@
-"""Time zones: which names are known."""
+"""Names of time zones."""
 
 import zoneinfo
 from functools import lru_cache
 
-LONGEST = 50  # characters, as the ledger's column
+LONGEST = 50  # characters, the length of the column
 
 
 @lru_cache(maxsize=1024)
 def exists(name: str) -> bool:
-    """Whether `name` is a zone of the IANA database, such as Europe/Madrid."""
+    """Return True if `name` is a zone of the IANA database, such as Europe/Madrid."""
     if len(name) > LONGEST:
         return False
     try:

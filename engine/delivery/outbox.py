@@ -73,7 +73,7 @@ def insert(session: Session, requests: Mapping[UUID, SendRequest], *, now: datet
 def _columns(requests: Mapping[UUID, SendRequest]) -> dict[str, arrays.Column]:
     values = requests.values()
     return {
-        **contacts.columns([contacts.given_of(request.to) for request in values]),
+        **contacts.columns([contacts.seal(request.to) for request in values]),
         "ids": arrays.uuids(requests),
         "templates": arrays.words(request.template for request in values),
         "subjects": arrays.words(request.subject for request in values),

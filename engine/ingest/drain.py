@@ -26,7 +26,7 @@ from engine.ingest.spool import Spool
 from engine.tracking import events
 from engine.tracking.events import Entry
 from errors import NotFound, Unavailable
-from models.session import is_refusal
+from models.session import is_invalid_input
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def _insert(entries: Sequence[Entry], run: Run, now: datetime) -> None:
 
 
 def _failure(entry: Entry, error: Exception) -> Stored:
-    if is_refusal(error):
+    if is_invalid_input(error):
         log.error("event_refused type=%s error=%s", entry.event_type, type(error).__name__)
         return Stored.REFUSED
     log.error("event_store_failed type=%s error=%s", entry.event_type, type(error).__name__)

@@ -1,1 +1,1 @@
-"""How likely a contact is to become a customer."""
+"""Scoring: how likely a contact is to become a customer."""

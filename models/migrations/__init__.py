@@ -1,4 +1,4 @@
-"""Alembic, run from Python: no alembic.ini, the database is the one in the settings."""
+"""Migrations by Alembic, run from Python: no alembic.ini, the database is that of the settings."""
 
 from pathlib import Path
 
@@ -18,22 +18,22 @@ def _config() -> Config:
 
 
 def upgrade(revision: str = "head") -> None:
-    """Bring the tables up to `revision`; safe to run twice, and by several processes at once."""
+    """Upgrade the tables to `revision`. Safe to run twice, and by several processes at once."""
     command.upgrade(_config(), revision)
 
 
 def downgrade(revision: str) -> None:
-    """Take the tables back to `revision` (`base` drops them all)."""
+    """Downgrade the tables to `revision`; `base` drops them all."""
     command.downgrade(_config(), revision)
 
 
 def draft(message: str) -> None:
-    """Write a new migration from what the models say and the database does not have yet."""
+    """Write a migration for the differences between the models and the database."""
     command.revision(_config(), message, autogenerate=True)
 
 
 def state() -> tuple[str | None, str | None]:
-    """(the revision the database is at, the newest one there is)."""
+    """Return the revision of the database and the newest revision."""
     with session.engine().connect() as connection:
         at = MigrationContext.configure(connection).get_current_revision()
     return at, ScriptDirectory.from_config(_config()).get_current_head()

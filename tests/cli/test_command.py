@@ -38,7 +38,7 @@ def test_without_a_usable_environment_it_ends_with_2_and_one_sentence(tmp_path: 
     values = {**TEST_ENVIRONMENT, "DATABASE_URL": "mysql://x"}
     refused = shell(tmp_path, "--quiet", "templates", "list", **values)
     assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
-    assert "DATABASE_URL: is not a URL of the right kind" in refused.stderr
+    assert "DATABASE_URL: has the wrong scheme" in refused.stderr
     values["DATABASE_URL"] = "postgresql://x"
     refused = shell(tmp_path, "--quiet", "templates", "list", **values, LOG_FILE=str(tmp_path))
     assert refused.returncode == 2 and "set LOG_FILE to a path that can be" in refused.stderr

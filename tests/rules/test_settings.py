@@ -1,4 +1,4 @@
-"""Settings: every one is documented, and a process with a bad one does not start and says why."""
+"""Every setting is documented, and a process with an invalid one does not start and says why."""
 
 import os
 import re
@@ -69,8 +69,8 @@ BAD = [
     ("CELERY_BROKER_URL", "amqp://x", "redis://"),
     ("SMTP_URL", "localhost:25", "smtp://"),
     ("PUBLIC_URL", "ftp://x.example", "https://"),
-    ("MAIL_FROM", "Cadencia", "holds no address"),
-    ("REPLY_TO", "nadie", "holds no address"),
+    ("MAIL_FROM", "Cadencia", "has no address"),
+    ("REPLY_TO", "nadie", "has no address"),
     ("WEB_THREADS", "muchos", "valid integer"),
     ("WEB_THREADS", "0", "greater than or equal"),
     ("LOGIN_RATE", "often", "10 per minute"),
@@ -80,12 +80,12 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "told"), BAD, ids=[f"{name}={value}" for name, value, _ in BAD])
-def test_a_bad_setting_is_named_with_what_would_be_right(name: str, value: str, told: str) -> None:
+@pytest.mark.parametrize(("name", "value", "fault"), BAD, ids=[f"{name}={value}" for name, value, _ in BAD])
+def test_an_invalid_setting_is_reported_with_a_valid_form(name: str, value: str, fault: str) -> None:
     with environment(**{**GOOD, name: value}), pytest.raises(settings.Misconfigured) as refused:
         settings.load()
     line = str(refused.value)
-    assert line.startswith(f"{name}: ") and told in line
+    assert line.startswith(f"{name}: ") and fault in line
     assert not any(part in line for part in ("short", "not a key", "mysql", "host:port", "LOUD"))  # may be secrets
 
 

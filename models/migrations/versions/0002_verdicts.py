@@ -1,4 +1,4 @@
-"""Verdicts on hits: who is behind them and why; what machines did, apart; since when events are kept."""
+"""Add the classification of hits, counts of hits by machines, and the horizon of kept events."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ _COUNTERS = ("machine_opened", "machine_clicked")
 
 
 def upgrade() -> None:
-    """Forward; no table is rewritten."""
+    """Upgrade; rewrites no table."""
     reasons: sa.Column[list[str]] = sa.Column(
         "reasons", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False
     )
@@ -30,7 +30,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrade."""
     op.drop_table("horizons")
     for name in _COUNTERS:
         op.drop_column("email_stats", name)

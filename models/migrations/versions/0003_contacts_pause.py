@@ -1,4 +1,4 @@
-"""Contacts may ask for a pause."""
+"""Add pauses of contacts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,10 +8,10 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Upgrade."""
     op.add_column("contacts", sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrade."""
     op.drop_column("contacts", "paused_until")

@@ -1,4 +1,4 @@
-"""The ledger knows over which relay a mail went."""
+"""Add the relay of an e-mail's last attempt."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,10 +8,10 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Forward; the table is not rewritten."""
+    """Upgrade; does not rewrite the table."""
     op.add_column("emails", sa.Column("relay", sa.String(length=255), nullable=True))
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrade."""
     op.drop_column("emails", "relay")

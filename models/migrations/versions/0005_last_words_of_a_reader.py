@@ -1,4 +1,4 @@
-"""When a reader last spoke of consent, and of a pause."""
+"""Add the moments of a contact's latest consent and pause requests."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,12 +9,12 @@ _COLUMNS = ("consent_said_at", "pause_said_at")
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Upgrade."""
     for name in _COLUMNS:
         op.add_column("contacts", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrade."""
     for name in reversed(_COLUMNS):
         op.drop_column("contacts", name)

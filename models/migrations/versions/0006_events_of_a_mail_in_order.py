@@ -1,4 +1,4 @@
-"""The events of an e-mail by index in the order of their ids, which is that of time."""
+"""Index the events of an e-mail by id, which orders them by time."""
 
 from alembic import op
 
@@ -7,12 +7,12 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Forward; the new index serves whom the old one did."""
+    """Upgrade; the new index replaces the old one."""
     op.create_index("ix_events_email_id_id", "events", ["email_id", "id"])
     op.drop_index("ix_events_email_id", table_name="events")
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrade."""
     op.create_index("ix_events_email_id", "events", ["email_id"])
     op.drop_index("ix_events_email_id_id", table_name="events")

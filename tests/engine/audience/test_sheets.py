@@ -50,7 +50,7 @@ def test_read_knows_columns_by_their_english_and_spanish_names(header: str, colu
     [
         (b"", "header", "no column for the address"),
         (b"nombre,empresa\nAna,Acme\n", "header", "no column for the address"),
-        (b"email,correo\na@a.example,b@a.example\n", "header", "two columns mean email"),
+        (b"email,correo\na@a.example,b@a.example\n", "header", "has two columns for email"),
         (b"email," + b",".join(b"c%d" % number for number in range(100)), "header", "at most 100"),
         ("email\n".encode("utf-16"), "file", "UTF-16"),
         (b"email" * 40_000, "header", "no column for the address"),
