@@ -57,8 +57,8 @@ def test_secrets_have_no_default() -> None:
 
 
 BAD = [
-    ("JWT_SECRET_KEY", "short", "has 5 bytes; at least 32"),
-    ("INDEX_KEY", "short", "has 5 bytes; at least 32"),
+    ("JWT_SECRET_KEY", "short", "has 5 bytes; use at least 32"),
+    ("INDEX_KEY", "short", "has 5 bytes; use at least 32"),
     ("FERNET_KEYS", "not a key", "not URL-safe base64"),
     ("FERNET_KEYS", "c2hvcnQ=", "32 bytes each"),
     ("FERNET_KEYS", ",", "one or more Fernet keys"),
