@@ -1,4 +1,4 @@
-"""The log: its format, and that no address gets into it."""
+"""The log has its format, and no address."""
 
 import logging
 from collections.abc import Iterator
@@ -24,13 +24,13 @@ def test_a_line_has_the_specified_format(log: Path) -> None:
     assert log.read_text().split(" - ")[1:] == ["worker", "INFO", "Email sent: email_1\n"]
 
 
-def test_the_console_gets_it_too(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_console_gets_the_same_line(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logs.install(log, "INFO")
     logging.getLogger("web").warning("hola")
     assert capsys.readouterr().err.endswith(" - web - WARNING - hola\n")
 
 
-def test_addresses_are_redacted_wherever_they_stand(log: Path) -> None:
+def test_addresses_are_redacted_everywhere(log: Path) -> None:
     try:
         raise ValueError("550 <ana.perez+x@empresa.example>: unknown")
     except ValueError:
@@ -51,7 +51,7 @@ def test_a_message_cannot_forge_a_line_or_move_the_cursor(log: Path) -> None:
 TOLD = ["Email sent: email_1", "to ana@empresa.example", "a\nb\r\x1b[2J", "ñandú", "50 %40 done"]
 
 
-def test_many_lines_at_once_are_those_that_one_call_each_would_write(log: Path) -> None:
+def test_lines_writes_the_same_as_one_call_each(log: Path) -> None:
     logger = logging.getLogger("cadencia.sending")
     for message in TOLD:
         logger.info(message)
@@ -62,7 +62,7 @@ def test_many_lines_at_once_are_those_that_one_call_each_would_write(log: Path) 
     assert len(one_by_one) == len(TOLD)
 
 
-def test_many_lines_at_once_are_told_to_others_as_records(log: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_lines_passes_records_to_other_handlers(log: Path, caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("x")
     logs.lines(logger, logging.DEBUG, ["too fine"])
     logs.lines(logger, logging.INFO, [])
@@ -71,14 +71,14 @@ def test_many_lines_at_once_are_told_to_others_as_records(log: Path, caplog: pyt
     assert "too fine" not in log.read_text()
 
 
-def test_many_lines_at_once_find_a_log_that_was_moved_away(log: Path) -> None:
+def test_lines_reopens_a_log_that_was_moved(log: Path) -> None:
     logging.getLogger("x").info("before")
     log.rename(log.with_suffix(".1"))
     logs.lines(logging.getLogger("x"), logging.INFO, ["after"])
     assert "after" in log.read_text()
 
 
-def test_lines_that_cannot_be_written_stop_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_that_cannot_be_written_stop_no_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = logging.getLogger().handlers[:]
     logs.install(Path("/dev/full"), "INFO")
     try:
@@ -95,7 +95,7 @@ def test_installing_twice_writes_each_line_once(log: Path) -> None:
     assert log.read_text().count("once") == 1
 
 
-def test_a_log_that_is_moved_away_is_begun_anew(log: Path) -> None:
+def test_a_log_that_was_moved_is_created_again(log: Path) -> None:
     logging.getLogger("x").info("before")
     log.rename(log.with_suffix(".1"))
     logging.getLogger("x").info("after")
@@ -107,7 +107,7 @@ def test_redacting_a_long_line_takes_no_time(log: Path) -> None:
     assert log.stat().st_size > 0
 
 
-def test_a_full_disk_is_told_once_and_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_disk_is_reported_once_and_stops_no_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root, before = logging.getLogger(), logging.getLogger().handlers[:]
     logs.install(Path("/dev/full"), "INFO")
     for _ in range(3):
@@ -119,7 +119,7 @@ def test_a_full_disk_is_told_once_and_stops_nothing(tmp_path: Path, capsys: pyte
     assert said.count(f"to {logs.REDACTED}") == 3 and "ana@" not in said
 
 
-def test_a_log_whose_folder_went_away_stops_nothing(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_without_its_folder_stops_no_work(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logs.install(log, "INFO")
     log.parent.rename(log.parent.with_name("moved"))
     log.parent.touch()

@@ -1,4 +1,4 @@
-"""The sweep: what nobody rang for is rung for, doubt ends by its lane's setting, old rows go (rules R4, R11)."""
+"""Upkeep rings for waiting work, ends doubt by the lane's setting, and deletes old rows (rules R4, R11)."""
 
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from tests.sends import NOW
 
 
 def doubted(session: Session, lane: str = "transactional", *, minutes_ago: int = 20) -> UUID:
-    """A mail of this lane that has been in doubt for so long, by the database's clock."""
+    """Return an e-mail of this lane in doubt for that long, by the database's clock."""
     [email_id] = sends.queue(session, lane=lane)
     sender = sends.sender(session)
     claim.claim(session, Claimant(sender, lane, 60, is_connected=True), limit=1, now=NOW)
@@ -38,24 +38,24 @@ def count(session: Session, table: str) -> Any:
     return session.scalar(text(f"SELECT count(*) FROM {table}"))  # a name of ours
 
 
-def test_nothing_is_rung_for_when_nothing_waits(session: Session) -> None:
+def test_no_bell_rings_when_nothing_waits(session: Session) -> None:
     sends.queue(session, now=NOW + timedelta(seconds=1))
     assert upkeep.bells(session, now=NOW) == []
 
 
-def test_each_lane_is_rung_for_when_something_of_it_is_due(session: Session) -> None:
+def test_the_bell_of_a_lane_rings_when_an_email_of_it_is_due(session: Session) -> None:
     sends.queue(session, lane="campaign")
     assert upkeep.bells(session, now=NOW) == ["campaign"]
     sends.queue(session, lane="transactional")
     assert sorted(upkeep.bells(session, now=NOW)) == ["campaign", "transactional"]
 
 
-def test_a_mail_is_rung_for_however_long_it_has_waited(session: Session) -> None:
+def test_the_bell_rings_for_an_email_of_any_age(session: Session) -> None:
     sends.queue(session)
     assert upkeep.bells(session, now=NOW + timedelta(days=3_650)) == ["transactional"]
 
 
-def test_events_are_rung_for_until_they_are_applied(session: Session) -> None:
+def test_the_bell_rings_for_events_until_they_are_applied(session: Session) -> None:
     [email_id] = sends.queue(session, now=NOW + timedelta(days=1))
     early_events.record(session, [IncomingEvent(email_id, "converted", NOW)], now=NOW)
     assert upkeep.bells(session, now=NOW) == ["events"]
@@ -63,7 +63,7 @@ def test_events_are_rung_for_until_they_are_applied(session: Session) -> None:
     assert upkeep.bells(session, now=NOW) == []
 
 
-def test_an_event_that_waits_for_its_mail_rings_no_bell(session: Session) -> None:
+def test_a_held_event_rings_no_bell(session: Session) -> None:
     [email_id] = sends.queue(session, now=NOW + timedelta(days=1))
     early_events.record(session, [IncomingEvent(email_id, "opened", NOW)], now=NOW)
     assert upkeep.bells(session, now=NOW) == []
@@ -83,13 +83,13 @@ def test_a_campaign_sends_again_when_the_setting_says_so(ledger: str) -> None:
         assert sends.statuses(session, [campaign, single]) == ["queued", "in_doubt"]
 
 
-def test_doubt_is_left_to_evidence_while_its_time_lasts(session: Session) -> None:
+def test_doubt_within_its_time_waits_for_evidence(session: Session) -> None:
     email_id = doubted(session, minutes_ago=14)
     assert upkeep.settle_doubts(session, now=NOW) == 0
     assert sends.statuses(session, [email_id]) == ["in_doubt"]
 
 
-def test_a_mail_that_stays_in_doubt_is_sent_again_three_times_and_then_held(session: Session) -> None:
+def test_an_email_in_doubt_is_sent_again_three_times_and_then_held(session: Session) -> None:
     email_id = doubted(session)
     session.execute(text("UPDATE emails SET attempts = :most"), {"most": in_doubt.MAX_RESENDS})
     assert upkeep.settle_doubts(session, now=NOW) == 1
@@ -99,7 +99,7 @@ def test_a_mail_that_stays_in_doubt_is_sent_again_three_times_and_then_held(sess
     assert sends.statuses(session, [email_id]) == ["in_doubt"]
 
 
-def test_tidy_keeps_what_still_counts_and_drops_what_does_not(session: Session) -> None:
+def test_tidy_deletes_expired_revocations_only(session: Session) -> None:
     for days in (-1, 1):
         session.execute(
             text("INSERT INTO revoked_tokens (id, expires_at) VALUES (:id, now() + make_interval(days => :days))"),
@@ -109,7 +109,7 @@ def test_tidy_keeps_what_still_counts_and_drops_what_does_not(session: Session) 
     assert count(session, "revoked_tokens") == 1
 
 
-def test_tidy_drops_groups_after_a_week_but_none_that_a_doubt_points_to(session: Session) -> None:
+def test_tidy_deletes_groups_after_a_week_except_those_of_emails_in_doubt(session: Session) -> None:
     email_id = doubted(session)
     age(session, "UPDATE send_groups SET ended_at = now() - make_interval(days => :units)", 8)
     age(session, "UPDATE senders SET fenced_at = now() - make_interval(days => :units)", 8)

@@ -1,4 +1,4 @@
-"""Array literals arrive in PostgreSQL as the values they were made of."""
+"""Array parameters arrive in PostgreSQL with the same values."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -11,20 +11,20 @@ from sqlalchemy.orm import Session
 from models import arrays, ids
 
 
-def test_uuids_arrive_as_they_are(session: Session) -> None:
+def test_uuids_arrive_unchanged(session: Session) -> None:
     known = [ids.new() for _ in range(3)]
     assert session.scalar(text("SELECT CAST(:a AS uuid[])"), {"a": arrays.uuids(known)}) == known
     assert session.scalar(text("SELECT CAST(:a AS uuid[])"), {"a": arrays.uuids([])}) == []
 
 
-def test_numbers_and_bytes_arrive_as_they_are(session: Session) -> None:
+def test_numbers_and_bytes_arrive_unchanged(session: Session) -> None:
     query = text("SELECT CAST(:numbers AS smallint[]), CAST(:blobs AS bytea[])")
     numbers, blobs = [1, None, -3], [b"\x00\\\"{},'", bytes(range(256)), b""]
     found = session.execute(query, {"numbers": arrays.numbers(numbers), "blobs": arrays.blobs(blobs)}).one()
     assert (found[0], [bytes(value) for value in found[1]]) == (numbers, blobs)
 
 
-def test_moments_arrive_as_they_are_and_none_as_null(session: Session) -> None:
+def test_moments_arrive_unchanged_and_none_as_null(session: Session) -> None:
     noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
     given_ = [noon, None, noon.astimezone(timezone(timedelta(hours=-5))), noon + timedelta(microseconds=1)]
     assert session.scalar(text("SELECT CAST(:a AS timestamptz[])"), {"a": arrays.moments(given_)}) == given_
@@ -38,11 +38,11 @@ def test_moments_arrive_as_they_are_and_none_as_null(session: Session) -> None:
         | st.sampled_from(["NULL", "null", "", '"', "\\", "{a,b}", "a,b", " x ", "a\r\nb", '250 "queued" as \\n'])
     )
 )
-def test_words_arrive_as_they_are_and_none_as_null(session: Session, words: list[str | None]) -> None:
+def test_words_arrive_unchanged_and_none_as_null(session: Session, words: list[str | None]) -> None:
     assert session.scalar(text("SELECT CAST(:a AS text[])"), {"a": arrays.words(words)}) == words
 
 
-def test_a_step_has_its_enrollments_id_but_for_two_bits(session: Session) -> None:
+def test_a_step_has_its_enrollments_id_except_for_two_bits(session: Session) -> None:
     enrollment_id = ids.new_enrollment()
     made = [ids.of_step(enrollment_id, step) for step in (1, 2, 3)]
     assert len({enrollment_id, *made}) == 4

@@ -1,4 +1,4 @@
-"""Accounts on a real ledger."""
+"""Accounts on a real database."""
 
 from datetime import UTC, datetime
 
@@ -23,7 +23,7 @@ def test_an_account_is_found_and_its_password_checked(session: Session) -> None:
             accounts.check(proof_, password)
 
 
-def test_every_fault_of_a_new_account_is_named_at_once(session: Session) -> None:
+def test_create_reports_every_fault_of_an_account(session: Session) -> None:
     with pytest.raises(InvalidInput) as refused:
         accounts.create(session, " tienda\n", "short", scopes=("send", "everything"))
     assert [fault.field for fault in refused.value.faults] == ["name", "password", "scopes"]
@@ -44,7 +44,7 @@ def test_a_closed_account_passes_no_check(session: Session) -> None:
         accounts.get(session, made.id)
 
 
-def test_a_new_password_begins_a_new_generation(session: Session) -> None:
+def test_a_new_password_starts_a_new_generation(session: Session) -> None:
     made = accounts.create(session, "tienda", PASSWORD)
     changed = accounts.set_password(session, "tienda", "another password of the tests")
     assert changed.generation == made.generation + 1
@@ -54,7 +54,7 @@ def test_a_new_password_begins_a_new_generation(session: Session) -> None:
         accounts.set_password(session, "tienda", "x" * 2_000)
 
 
-def test_an_account_nobody_has_is_not_found(session: Session) -> None:
+def test_a_missing_account_is_not_found(session: Session) -> None:
     assert accounts.find(session, "nobody") is None
     with pytest.raises(NotFound):
         accounts.disable(session, "nobody", now=NOW)

@@ -1,4 +1,4 @@
-"""Revocation on a real ledger: what is revoked, by whom, and two trades at once."""
+"""Revocation on a real database, also by several exchanges at once."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ def account() -> accounts.Profile:
         return accounts.create(session, "tienda", "a password of the tests")
 
 
-def test_a_token_counts_until_it_or_its_family_is_revoked(ledger: str) -> None:
+def test_a_token_is_valid_until_it_or_its_family_is_revoked(ledger: str) -> None:
     owner = account()
     token, other, family = ids.new(), ids.new(), ids.new()
     with transaction() as session:
@@ -37,7 +37,7 @@ def test_a_closed_or_missing_account_has_no_status(ledger: str) -> None:
         assert token_status.get(session, owner.id, (ids.new(),)) is None
 
 
-def test_of_ten_trades_at_once_one_is_the_first(ledger: str) -> None:
+def test_only_one_of_ten_exchanges_at_once_succeeds(ledger: str) -> None:
     owner, token = account(), ids.new()
     start, firsts = threading.Barrier(10), []
 

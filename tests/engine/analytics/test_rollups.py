@@ -1,4 +1,4 @@
-"""Rollups add up, whatever the order and whoever adds at the same time."""
+"""Rollups add up in any order, also with several writers at once."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -35,14 +35,14 @@ def test_add_counts_in_the_hour_and_for_the_campaign(session: Session) -> None:
     ]
 
 
-def test_add_merges_what_is_stored_in_one_row_when_keys_are_written_differently(session: Session) -> None:
+def test_add_merges_keys_of_the_same_row(session: Session) -> None:
     in_kolkata = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
     keys = [Key(None, None, None, NOW), Key(rollups.NO_CAMPAIGN, 0, "", FULL_HOUR), Key(None, 0, None, in_kolkata)]
     rollups.add(session, {key: {"sent": 1} for key in keys})
     assert table(session) == [{"campaign_id": UUID(int=0), "hour": FULL_HOUR, "sent": 3}]
 
 
-def test_add_moves_a_count_when_it_is_negative(session: Session) -> None:
+def test_add_moves_a_count_by_a_negative_one(session: Session) -> None:
     rollups.add(session, {Key(None, 1, None, NOW): {"opened": 1}})
     rollups.add(session, {Key(None, 1, None, NOW): {"opened": -1}, Key(None, 1, None, NOW - HOUR): {"opened": 1}})
     assert [(row.hour, row.opened) for row in session.query(EmailStats).order_by("hour")] == [
@@ -51,7 +51,7 @@ def test_add_moves_a_count_when_it_is_negative(session: Session) -> None:
     ]
 
 
-def test_add_makes_no_row_when_all_counts_are_zero(session: Session) -> None:
+def test_add_inserts_no_row_when_all_counts_are_zero(session: Session) -> None:
     rollups.add(session, {})
     rollups.add(session, {Key(None, 1, None, NOW): Counter(opened=0)})
     assert table(session) == []

@@ -1,4 +1,4 @@
-"""Which addresses are accepted, and how they come out."""
+"""Accepted addresses and their normal form."""
 
 import random
 
@@ -24,7 +24,7 @@ from errors import InvalidInput
         ("ñ" * 32 + "@b.example", "ñ" * 32 + "@b.example"),
     ],
 )
-def test_normalise_gives_what_is_stored_when_the_address_is_good(given: str, stored: str) -> None:
+def test_normalise_returns_the_stored_form_of_a_valid_address(given: str, stored: str) -> None:
     assert addresses.normalise(given) == stored
 
 
@@ -58,7 +58,7 @@ def test_normalise_gives_what_is_stored_when_the_address_is_good(given: str, sto
         "ana@localhost",
     ],
 )
-def test_normalise_refuses_and_keeps_the_address_to_itself_when_it_is_bad(given: str) -> None:
+def test_normalise_refuses_an_invalid_address_without_repeating_it(given: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         addresses.normalise(given, field="email")
     (fault,) = refused.value.faults
@@ -68,7 +68,7 @@ def test_normalise_refuses_and_keeps_the_address_to_itself_when_it_is_bad(given:
 
 
 def validated(text: str) -> str | None:
-    """What the validator alone says."""
+    """Return the result of the validator alone."""
     try:
         checked = email_validator.validate_email(
             text, allow_smtputf8=True, check_deliverability=False, strict=True, test_environment=True
@@ -85,8 +85,8 @@ def normalised(text: str) -> str | None:
         return None
 
 
-def test_the_quick_way_takes_and_writes_exactly_what_the_validator_does() -> None:
-    """Parts that are good, odd, too long or special, put together by chance: 12 x 12 x 20 kinds, 6,000 of them."""
+def test_the_fast_path_agrees_with_the_validator() -> None:
+    """2,000 random combinations of valid, odd, too long and special parts."""
     chance = random.Random(5321)
     locals_ = ["ana", "Ana.Perez", "o'neil", "a_b-c+d", "-a", "a-", "a..b", ".a", "a.", "a" * 64, "a" * 65, "a b", "ñu"]
     labels = ["b", "B1", "b-c", "-b", "b-", "ab--c", "xn--and-6ma2c", "b" * 63, "b" * 64, "1", "b_c", ""]
@@ -94,10 +94,10 @@ def test_the_quick_way_takes_and_writes_exactly_what_the_validator_does() -> Non
         "example", "Com", "test", "TEST", "local", "localhost", "invalid", "onion", "arpa", "x", "c0m", "1", "co-m", "",
         "a" * 63, "a" * 64, "locals", "com.", "ñ", "in-addr.arpa",
     ]  # fmt: skip
-    taken = 0
-    for _ in range(6_000):
+    accepted = 0
+    for _ in range(2_000):
         domain = ".".join([*chance.choices(labels, k=chance.randint(0, 4)), chance.choice(ends)])
         text = f"{chance.choice(locals_)}@{domain}"
         assert normalised(text) == validated(text), text
-        taken += normalised(text) is not None
-    assert taken > 100
+        accepted += normalised(text) is not None
+    assert accepted > 50

@@ -1,4 +1,4 @@
-"""Contacts are one to an address, whoever makes them and however often."""
+"""An address has one contact, with any number of callers at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 LATER = datetime(2026, 11, 3, 9, tzinfo=UTC)
 
 
-def test_ensure_gives_ids_in_the_order_given_when_some_are_known_and_some_repeat(session: Session) -> None:
+def test_ensure_keeps_the_order_when_some_are_known_and_some_repeat(session: Session) -> None:
     (ana,) = contacts.ensure(session, ["ana@a.example"], now=NOW)
     found = contacts.ensure(session, ["eva@a.example", "ana@a.example", "eva@a.example", "ANA@a.example"], now=LATER)
     eva = found[0]
@@ -27,7 +27,7 @@ def test_ensure_gives_ids_in_the_order_given_when_some_are_known_and_some_repeat
     assert contacts.view(session, ana).created_at == NOW
 
 
-def test_ensure_makes_each_contact_once_when_called_from_many_threads(ledger: str) -> None:
+def test_ensure_creates_each_contact_once_when_called_from_many_threads(ledger: str) -> None:
     shared = [f"contact{number}@a.example" for number in range(300)]
 
     def make(part: int) -> list[object]:
@@ -50,7 +50,7 @@ def test_no_address_is_readable_in_the_table(session: Session) -> None:
     assert contacts.view(session, contacts.find(session, "canario@a.example") or uuid4()).email == "canario@a.example"
 
 
-def test_upsert_adds_what_is_given_and_keeps_the_rest_when_the_contact_is_known(session: Session) -> None:
+def test_upsert_updates_given_details_and_keeps_the_rest(session: Session) -> None:
     first = [Draft("ana@a.example", first_name="Ana", company="Acme", attributes={"origen": "feria", "plan": "b"})]
     assert contacts.upsert(session, first, now=NOW) == Upserted(created=1, updated=0, unchanged=0)
     assert contacts.upsert(session, first, now=LATER) == Upserted(created=0, updated=0, unchanged=1)
@@ -66,6 +66,6 @@ def test_upsert_adds_what_is_given_and_keeps_the_rest_when_the_contact_is_known(
     assert (ana.followup_status, ana.converted, ana.score, set(ana.flags.values())) == ("new", False, 0, {False})
 
 
-def test_view_says_so_when_there_is_no_such_contact(session: Session) -> None:
+def test_view_raises_when_the_contact_does_not_exist(session: Session) -> None:
     with pytest.raises(NotFound):
         contacts.view(session, uuid4())

@@ -1,4 +1,4 @@
-"""Imports take the good rows and name the bad ones, without repeating what they say."""
+"""Imports store valid rows and report the faults of others, without repeating their values."""
 
 from datetime import UTC, datetime
 from io import BytesIO
@@ -32,7 +32,7 @@ def _contact(session: Session, address: str) -> contacts.View:
     return contacts.view(session, found)
 
 
-def test_take_in_imports_the_good_rows_and_names_the_bad_ones(session: Session) -> None:
+def test_take_in_imports_valid_rows_and_reports_the_others(session: Session) -> None:
     report = imports.take_in(session, BytesIO(BAD.encode()), now=NOW)
     assert (report.rows, report.created, report.updated, report.unchanged) == (8, 2, 0, 0)
     assert (report.duplicates, report.refused, report.suppressed) == (1, 5, 0)
@@ -54,13 +54,13 @@ def test_take_in_imports_the_good_rows_and_names_the_bad_ones(session: Session) 
     assert ana.attributes == {"link_calendly": "https://calendly.example/ana"}
 
 
-def test_take_in_changes_nothing_when_the_file_comes_again(session: Session) -> None:
+def test_take_in_changes_nothing_when_repeated(session: Session) -> None:
     imports.take_in(session, BytesIO(BAD.encode()), now=NOW)
     again = imports.take_in(session, BytesIO(BAD.encode()), now=NOW)
     assert (again.created, again.updated, again.unchanged, again.refused) == (0, 0, 2, 5)
 
 
-def test_take_in_updates_only_what_the_file_says_when_the_contact_is_known(session: Session) -> None:
+def test_take_in_updates_only_the_details_in_the_file(session: Session) -> None:
     imports.take_in(session, BytesIO(BAD.encode()), now=NOW)
     report = imports.take_in(session, BytesIO(b"email,nombre,cargo\nana@a.example,,CEO\n"), now=NOW)
     assert (report.created, report.updated) == (0, 1)
@@ -92,6 +92,6 @@ def test_take_in_refuses_the_file_when_it_has_too_many_rows(session: Session) ->
         imports.take_in(session, BytesIO(data), now=NOW, max_rows=4)
 
 
-def test_take_in_keeps_formulas_as_the_text_they_are(session: Session) -> None:
+def test_take_in_stores_formulas_as_text(session: Session) -> None:
     imports.take_in(session, BytesIO(b'email,company\nana@a.example,"=HYPERLINK(1,2)"\n'), now=NOW)
     assert _contact(session, "ana@a.example").company == "=HYPERLINK(1,2)"

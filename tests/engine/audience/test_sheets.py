@@ -28,7 +28,7 @@ def _cells(data: bytes) -> list[dict[str, str]]:
         "email,nombre\n\n,\nana@a.example,\xa0Añó\n\n".encode(),
     ],
 )
-def test_read_understands_the_file_when_its_dialect_varies(data: bytes) -> None:
+def test_read_accepts_the_usual_dialects(data: bytes) -> None:
     assert _cells(data) == [{"email": "ana@a.example", "first_name": "Añó"}]
 
 
@@ -56,7 +56,7 @@ def test_read_knows_columns_by_their_english_and_spanish_names(header: str, colu
         (b"email" * 40_000, "header", "no column for the address"),
     ],
 )
-def test_read_refuses_the_file_when_its_header_is_of_no_use(data: bytes, field: str, says: str) -> None:
+def test_read_refuses_an_unusable_header(data: bytes, field: str, says: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         sheets.read(BytesIO(data))
     assert refused.value.faults[0].field == field
@@ -68,7 +68,7 @@ def test_lines_are_numbered_as_in_the_file_when_cells_hold_line_ends() -> None:
     assert [line.number for line in sheets.read(BytesIO(data)).lines()] == [2, 5]
 
 
-def test_lines_tell_a_broken_record_and_go_on() -> None:
+def test_lines_report_a_broken_record_and_go_on() -> None:
     data = b'email,nombre\na@a.example,"Ana" Maria\nb@a.example,Eva,sobra,sobra\nc@a.example,"Luz\n'
     first, second, third = sheets.read(BytesIO(data)).lines()
     assert (first.number, first.broken) == (2, "cannot be read; is a quotation mark not closed?")
@@ -82,7 +82,7 @@ def test_lines_note_once_where_the_file_was_not_utf_8() -> None:
     assert [number for number, _ in sheet.notes] == [2]
 
 
-def test_lines_come_whole_when_blocks_of_the_file_end_within_them() -> None:
+def test_lines_are_whole_when_blocks_end_within_them() -> None:
     cell = "ñ" * 1_500
     for ending in ("\n", "\r\n", "\r"):
         data = ending.join(["email,nota", *(f"c{number}@a.example,{cell}" for number in range(100))]).encode()
@@ -91,6 +91,6 @@ def test_lines_come_whole_when_blocks_of_the_file_end_within_them() -> None:
         assert {line.cells["nota"] for line in lines} == {cell}
 
 
-def test_lines_go_on_after_one_that_never_ends() -> None:
+def test_lines_go_on_after_a_line_over_the_limit() -> None:
     data = b"email,nota\na@a.example," + b"x" * 200_000 + b"\nb@a.example,x\n"
     assert list(sheets.read(BytesIO(data)).lines())[-1].cells == {"email": "b@a.example", "nota": "x"}

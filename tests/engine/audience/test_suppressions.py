@@ -1,4 +1,4 @@
-"""The strongest reason stays, in whatever order they come."""
+"""The strongest reason stays, in any order."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -13,7 +13,7 @@ NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 REASONS = ("unsubscribed", "hard_bounce", "complaint")
 
 
-def test_add_keeps_the_strongest_reason_when_they_come_in_any_order(session: Session) -> None:
+def test_add_keeps_the_strongest_reason_in_any_order(session: Session) -> None:
     orders = list(permutations(REASONS))
     people = contacts.ensure(session, [f"contact{number}@a.example" for number in range(len(orders))], now=NOW)
     for contact_id, order in zip(people, orders, strict=True):
@@ -23,7 +23,7 @@ def test_add_keeps_the_strongest_reason_when_they_come_in_any_order(session: Ses
     assert set(session.scalars(text("SELECT since FROM suppressions"))) == {NOW}
 
 
-def test_lift_takes_back_an_unsubscribe_and_nothing_stronger(session: Session) -> None:
+def test_lift_deletes_an_unsubscribe_and_nothing_stronger(session: Session) -> None:
     people = contacts.ensure(session, [f"{reason}@a.example" for reason in REASONS], now=NOW)
     for contact_id, reason in zip(people, REASONS, strict=True):
         suppressions.add(session, [contact_id], reason, now=NOW)
@@ -32,13 +32,13 @@ def test_lift_takes_back_an_unsubscribe_and_nothing_stronger(session: Session) -
     assert not suppressions.lift(session, people[0])
 
 
-def test_among_counts_addresses_that_have_no_contact_any_more(session: Session) -> None:
+def test_among_counts_addresses_without_a_contact(session: Session) -> None:
     people = contacts.ensure(session, ["ana@a.example"], now=NOW)
     suppressions.add(session, people, "complaint", now=NOW)
     session.execute(text("DELETE FROM contacts"))
     assert suppressions.among(session, ["Ana@a.example", "eva@a.example"]) == 1
 
 
-def test_add_refuses_a_reason_that_it_does_not_know(session: Session) -> None:
+def test_add_refuses_an_unknown_reason(session: Session) -> None:
     with pytest.raises(ValueError, match="'bored'"):
         suppressions.add(session, [], "bored", now=NOW)

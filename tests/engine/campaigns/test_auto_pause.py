@@ -1,4 +1,4 @@
-"""A campaign pauses itself when too much of it meets dead addresses or refusals, and goes on when a person says so."""
+"""A campaign pauses itself after too many bounces or refusals, until a person resumes it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def running(session: Session) -> UUID:
-    """A campaign to 600 people, launched."""
+    """Return a launched campaign to 600 people."""
     sequence.people(session, 600)
     campaign_id = sequence.create(session, days=(0,))
     campaigns.launch(session, campaign_id, now=NOW)
@@ -45,7 +45,7 @@ def finish(session: Session, group: Group, outcomes: Sequence[Outcome], *, minut
 
 
 def mixed(count: int, **losing: int) -> list[Outcome]:
-    """`count` outcomes, of which so many are dead or refused."""
+    """Return `count` outcomes, that many of them dead or refused."""
     lost = [DEAD] * losing.get("dead", 0) + [REFUSED] * losing.get("refused", 0)
     return [*lost, *[OK] * (count - len(lost))]
 
@@ -73,21 +73,21 @@ def test_a_campaign_pauses_once_a_limit_is_passed(
     assert standing(session, running) == (("paused", reason) if reason else ("running", None))
 
 
-def test_nothing_more_is_taken_when_it_has_paused_itself(session: Session, running: UUID) -> None:
+def test_claims_find_nothing_after_an_automatic_pause(session: Session, running: UUID) -> None:
     first, *_ = sequence.take(session, now=NOW, limit=200)
     finish(session, first, mixed(200, dead=30))
     assert standing(session, running)[0] == "paused"
     assert sequence.take(session, now=NOW + timedelta(days=1)) == []
 
 
-def test_a_mail_that_is_to_be_tried_again_is_not_counted_yet(session: Session, running: UUID) -> None:
+def test_a_deferred_email_is_not_counted_yet(session: Session, running: UUID) -> None:
     first, *_ = sequence.take(session, now=NOW, limit=200)
     finish(session, first, [DEAD] * 10 + [BUSY] * 190)
     assert standing(session, running) == ("running", None)
     assert auto_pause.losses(session, [running], [NOW]) == [auto_pause.Losses(running, 10, 10, 0)]
 
 
-def test_a_few_mails_say_little_but_what_no_luck_could_mend_is_enough(session: Session, running: UUID) -> None:
+def test_few_emails_pause_only_when_later_ones_cannot_bring_the_rate_down(session: Session, running: UUID) -> None:
     """10 of 50 may still become 10 of 200, which is 5 %; 11 may not."""
     first, second = sequence.take(session, now=NOW, limit=50)[:2]
     finish(session, first, mixed(50, dead=10))
@@ -96,7 +96,7 @@ def test_a_few_mails_say_little_but_what_no_luck_could_mend_is_enough(session: S
     assert standing(session, running) == ("paused", "bounce rate 13.0 % of 100 mails, limit 5 %")
 
 
-def test_after_a_person_resumed_it_the_old_losses_do_not_count_again(session: Session, running: UUID) -> None:
+def test_losses_before_a_resumption_do_not_count(session: Session, running: UUID) -> None:
     first, second, third = sequence.take(session, now=NOW, limit=200)
     finish(session, first, mixed(200, dead=100))
     campaigns.resume(session, running, now=NOW + MINUTE)
@@ -107,7 +107,7 @@ def test_after_a_person_resumed_it_the_old_losses_do_not_count_again(session: Se
     assert standing(session, running) == ("paused", "bounce rate 10.0 % of 400 mails, limit 5 %")  # (8 + 32) ÷ 400
 
 
-def test_a_sudden_fault_shows_after_much_that_went_well(session: Session, running: UUID) -> None:
+def test_a_sudden_fault_pauses_after_many_deliveries(session: Session, running: UUID) -> None:
     """20 of 200 in the last hours are 10 %, of all 600 they are 3.3 %."""
     first, second, third = sequence.take(session, now=NOW, limit=200)
     finish(session, first, mixed(200))
@@ -116,7 +116,7 @@ def test_a_sudden_fault_shows_after_much_that_went_well(session: Session, runnin
     assert standing(session, running) == ("paused", "bounce rate 10.0 % of 200 mails, limit 5 %")
 
 
-def test_a_slow_campaign_is_judged_by_its_week(session: Session, running: UUID) -> None:
+def test_a_slow_campaign_is_measured_over_a_week(session: Session, running: UUID) -> None:
     """Three days of 50 mails, 4 of them dead, are 12, and over 5 % of 200."""
     for day, group in enumerate(sequence.take(session, now=NOW, limit=50)[:3]):
         assert standing(session, running) == ("running", None)
@@ -132,7 +132,7 @@ def test_zero_switches_a_limit_off(session: Session, running: UUID) -> None:
         assert standing(other, running) == ("running", None)
 
 
-def test_two_senders_that_see_it_at_once_pause_it_once(session: Session, running: UUID) -> None:
+def test_two_senders_at_once_pause_a_campaign_once(session: Session, running: UUID) -> None:
     first, *_ = sequence.take(session, now=NOW, limit=200)
     finish(session, first, mixed(200, dead=11))
     campaigns.resume(session, running, now=NOW)
@@ -146,15 +146,15 @@ def test_two_senders_that_see_it_at_once_pause_it_once(session: Session, running
         assert standing(after, running) == ("paused", "somebody was first")
 
 
-def test_a_group_without_losses_is_not_looked_into(session: Session, running: UUID) -> None:
-    """The counts of the group decide whether the rollups are read; here they say more than the rollups."""
+def test_a_group_within_the_limits_reads_no_rollups(session: Session, running: UUID) -> None:
+    """The counts of the group decide if the rollups are read; here the rollups alone are over the limit."""
     key = rollups.Key(running, 1, None, NOW)
     rollups.add(session, {key: {"sent": 1_000, "bounced": 900}})
     assert auto_pause.check(session, {key: {"sent": 250, "failed": 12, "bounced": 12}}) == []  # 4.6 %
     assert auto_pause.check(session, {key: {"sent": 250, "failed": 14, "bounced": 14}}) == [running]  # 5.3 %
 
 
-def test_bounces_that_come_back_later_count_too(session: Session, running: UUID) -> None:
+def test_later_bounces_count_too(session: Session, running: UUID) -> None:
     first, *_ = sequence.take(session, now=NOW, limit=200)
     finish(session, first, mixed(200))
     back = [IncomingEvent(email.email_id, "bounced", NOW + MINUTE, {"hard": True}) for email in first.emails[:11]]

@@ -1,4 +1,4 @@
-"""Campaigns are checked when they are drawn up, and change state only as drawn."""
+"""Campaigns are checked when they are created, and change state only along the diagram."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -67,26 +67,24 @@ def test_create_stores_a_draft_with_numbered_steps_and_unrendered_subjects(sessi
         ({"name": "", "timezone": "X", "variables": {}}, {"name", "timezone", "variables.link_calendly"}),
     ],
 )
-def test_create_names_every_fault_when_the_draft_is_wrong(
-    session: Session, changes: dict[str, object], fields: set[str]
-) -> None:
+def test_create_reports_every_fault_of_a_draft(session: Session, changes: dict[str, object], fields: set[str]) -> None:
     assert _faults(session, replace(sequence.draft(), **changes)).keys() == fields  # type: ignore[arg-type]
 
 
-def test_create_takes_a_variable_from_the_contacts_when_they_have_it_as_an_attribute(session: Session) -> None:
+def test_create_accepts_a_variable_that_contacts_have_as_an_attribute(session: Session) -> None:
     assert "variables.link_calendly" in _faults(session, sequence.draft(variables={}))
     rows = b"email,link calendly\nana@a.example,https://calendly.example/ana\n"
     imports.take_in(session, BytesIO(rows), now=NOW)
     assert sequence.create(session, variables={})
 
 
-def test_create_refuses_a_name_that_is_taken(session: Session) -> None:
+def test_create_refuses_a_name_in_use(session: Session) -> None:
     sequence.create(session)
     with pytest.raises(Conflict, match="name"):
         sequence.create(session)
 
 
-def test_launch_enrolls_the_audience_when_nobody_is_enrolled_yet(session: Session) -> None:
+def test_launch_enrolls_the_audience_when_the_campaign_has_no_enrollments(session: Session) -> None:
     sequence.people(session, 3)
     session.execute(
         text("UPDATE contacts SET industry = 'Marketing' WHERE id = (SELECT min(id::text)::uuid FROM contacts)")
@@ -114,7 +112,7 @@ def test_launch_makes_step_one_due_at_its_window(session: Session) -> None:
     assert session.scalar(text("SELECT next_at FROM enrollments")) == NOW + timedelta(days=1)
 
 
-def test_states_change_only_as_drawn(session: Session) -> None:
+def test_states_change_only_along_the_diagram(session: Session) -> None:
     sequence.people(session, 1)
     campaign_id = sequence.create(session)
     for refused in (
@@ -141,7 +139,7 @@ def test_states_change_only_as_drawn(session: Session) -> None:
     )
 
 
-def test_pause_keeps_everything_and_resume_goes_on_with_it(session: Session) -> None:
+def test_pause_parks_queued_emails_and_resume_makes_them_due(session: Session) -> None:
     sequence.people(session, 4)
     campaign_id = sequence.create(session)
     campaigns.launch(session, campaign_id, now=NOW)
@@ -156,7 +154,7 @@ def test_pause_keeps_everything_and_resume_goes_on_with_it(session: Session) -> 
     assert len(sequence.send_due(session, now=later)) == 1  # the other three are in the first sender's hand
 
 
-def test_a_mail_of_a_campaign_paused_for_longer_than_its_retries_last_has_all_its_tries_afterwards(
+def test_the_time_for_retries_starts_again_after_a_long_pause(
     session: Session,
 ) -> None:
     sequence.people(session, 1)
@@ -173,7 +171,7 @@ def test_a_mail_of_a_campaign_paused_for_longer_than_its_retries_last_has_all_it
     assert (mail.status, mail.reason) == ("failed", "expired")
 
 
-def test_finish_waits_for_the_last_contact_and_enrolling_runs_the_campaign_again(session: Session) -> None:
+def test_finish_waits_for_the_last_contact_and_enrolling_restarts_the_campaign(session: Session) -> None:
     sequence.people(session, 2)
     campaign_id = sequence.create(session, days=(0,))
     campaigns.launch(session, campaign_id, now=NOW)
@@ -190,7 +188,7 @@ def test_finish_waits_for_the_last_contact_and_enrolling_runs_the_campaign_again
     assert len(sequence.send_due(session, now=NOW)) == 1
 
 
-def test_every_function_says_so_when_there_is_no_such_campaign(session: Session) -> None:
+def test_every_function_raises_when_the_campaign_does_not_exist(session: Session) -> None:
     for call in (
         lambda: campaigns.view(session, uuid4()),
         lambda: campaigns.find(session, "ninguna"),

@@ -1,4 +1,4 @@
-"""Each due step becomes one mail, whoever asks and however many at once."""
+"""Each due step becomes one e-mail, with any number of senders at once."""
 
 import random
 from collections import Counter
@@ -33,7 +33,7 @@ def _launched(session: Session, count: int = 3, **given: object) -> UUID:
     return campaign_id
 
 
-def test_claim_hands_out_all_that_composing_takes_and_writes_nothing_but_the_group(session: Session) -> None:
+def test_claim_returns_all_that_composing_needs_and_writes_only_the_group(session: Session) -> None:
     campaign_id = _launched(session, 1)
     (group,) = sequence.take(session, now=NOW)
     (email,) = group.emails
@@ -49,7 +49,7 @@ def test_claim_hands_out_all_that_composing_takes_and_writes_nothing_but_the_gro
     assert tuple(named) == ([enrollment.id], campaign_id, 1, "open")
 
 
-def test_settling_makes_the_row_with_all_that_the_ledger_keeps(session: Session) -> None:
+def test_settling_inserts_the_complete_row(session: Session) -> None:
     campaign_id = _launched(session, 1)
     taken = sequence.take(session, now=NOW)
     sequence.record(session, taken, now=NOW + timedelta(seconds=3))
@@ -74,7 +74,9 @@ def test_settling_makes_the_row_with_all_that_the_ledger_keeps(session: Session)
         (sequence.GIVEN_BACK, None, "active"),
     ],
 )
-def test_the_sequence_waits_for_the_truth(session: Session, outcome: Outcome, status: str | None, state: str) -> None:
+def test_the_sequence_waits_until_the_email_is_decided(
+    session: Session, outcome: Outcome, status: str | None, state: str
+) -> None:
     _launched(session, 1)
     sequence.send_due(session, outcome, now=NOW)
     assert session.scalar(text("SELECT status FROM emails")) == status
@@ -83,7 +85,7 @@ def test_the_sequence_waits_for_the_truth(session: Session, outcome: Outcome, st
     assert audit.read(session).findings == ()
 
 
-def test_a_deferred_mail_is_tried_again_under_its_own_name_and_then_the_sequence_goes_on(session: Session) -> None:
+def test_a_deferred_email_keeps_its_message_id_and_then_the_sequence_goes_on(session: Session) -> None:
     _launched(session, 1)
     (first,) = sequence.send_due(session, sequence.DEFERRED, now=NOW)
     assert sequence.take(session, now=NOW) == []
@@ -94,14 +96,14 @@ def test_a_deferred_mail_is_tried_again_under_its_own_name_and_then_the_sequence
     assert tuple(enrollment) == ("active", 2, NOW + 4 * DAY)
 
 
-def test_what_was_given_back_with_its_connection_broken_is_due_a_minute_later(session: Session) -> None:
+def test_an_email_released_by_a_broken_connection_is_due_a_minute_later(session: Session) -> None:
     _launched(session, 1)
     sequence.send_due(session, Untried("connection lost"), now=NOW)
     assert sequence.take(session, now=NOW + timedelta(seconds=59)) == []
     assert len(sequence.send_due(session, now=NOW + timedelta(seconds=60))) == 1
 
 
-def test_the_sequence_runs_from_the_moment_each_mail_was_sent(session: Session) -> None:
+def test_delays_count_from_the_moment_each_email_was_sent(session: Session) -> None:
     _launched(session, 2, days=(0, 3, 4))
     sequence.send_due(session, now=NOW + 2 * DAY)  # the first mail was late
     assert sequence.take(session, now=NOW + 5 * DAY - timedelta(seconds=1)) == []
@@ -111,7 +113,7 @@ def test_the_sequence_runs_from_the_moment_each_mail_was_sent(session: Session) 
     assert set(session.scalars(text("SELECT email_followup_status FROM contacts"))) == {"email_3_sent"}
 
 
-def test_a_closed_window_puts_off_what_is_due_to_its_next_opening(session: Session) -> None:
+def test_a_closed_window_postpones_due_steps_to_its_next_opening(session: Session) -> None:
     _launched(session, window_start_min=9 * 60, window_end_min=11 * 60)
     closed = NOW + timedelta(hours=2)  # 11:00
     assert sequence.take(session, now=closed) == []
@@ -132,7 +134,7 @@ def test_campaigns_that_are_due_take_turns(session: Session) -> None:
     assert all(first.step != second.step for first, second in pairwise(taken))
 
 
-def test_claim_stops_a_contact_that_converted_or_was_suppressed_unnoticed(session: Session) -> None:
+def test_claim_stops_a_contact_that_converted_or_was_suppressed(session: Session) -> None:
     _launched(session, 3)
     free, converted, banned = sequence.people(session, 3)
     session.execute(text("UPDATE contacts SET converted = true WHERE id = :id"), {"id": converted})
@@ -165,7 +167,7 @@ def test_a_pause_in_the_middle_of_a_drain_ends_the_claims(session: Session) -> N
     assert agenda.claim(session, claimant, limit=3, now=NOW) is None
 
 
-def test_what_fell_due_behind_the_place_of_an_agenda_is_found_by_the_next_one(session: Session) -> None:
+def test_a_step_due_before_the_position_of_an_agenda_is_claimed_by_the_next_one(session: Session) -> None:
     _launched(session, 6, days=(0,))
     claimant = claim.Claimant(senders.register(session, "testhost", 1), due.LANE, 60, is_connected=True)
     agenda = due.agenda(session)
@@ -180,7 +182,7 @@ def test_what_fell_due_behind_the_place_of_an_agenda_is_found_by_the_next_one(se
     assert [email.email_id for email in again.emails] == [email.email_id for email in early.emails]
 
 
-def test_a_mail_in_hand_has_a_story_before_it_has_a_row(session: Session) -> None:
+def test_a_claimed_email_has_a_story_before_it_has_a_row(session: Session) -> None:
     campaign_id = _launched(session, 1)
     (email,) = sequence.mails(sequence.take(session, now=NOW))
     told = outbox.details(session, email.email_id)
@@ -227,13 +229,13 @@ def _drain(together: Barrier, now: datetime, outcome: Outcome) -> None:
 
 
 @pytest.fixture
-def without_brakes(ledger: str) -> Iterator[None]:
-    """Campaigns go on however much is refused."""
+def without_automatic_pause(ledger: str) -> Iterator[None]:
+    """Switch the automatic pause off."""
     with environment(PAUSE_BOUNCE_PERCENT="0", PAUSE_REFUSED_PERCENT="0"):
         yield
 
 
-@pytest.mark.usefixtures("without_brakes")
+@pytest.mark.usefixtures("without_automatic_pause")
 def test_two_at_once_send_exactly_one_mail_a_step_while_contacts_come_and_go() -> None:
     """200 contacts over a virtual month; seeded sends, failures, deferrals, stops and pauses; two senders each day."""
     chance = random.Random(20261102)

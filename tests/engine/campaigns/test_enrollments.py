@@ -1,4 +1,4 @@
-"""Who is enrolled, as what, and what stops it."""
+"""Enrolling contacts, and stopping them."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -21,7 +21,7 @@ def _rows(session: Session) -> dict[UUID, tuple[object, ...]]:
     return {row.contact_id: tuple(row)[1:] for row in rows}
 
 
-def test_enroll_takes_each_contact_once_when_called_again(session: Session) -> None:
+def test_enroll_adds_each_contact_once_when_called_again(session: Session) -> None:
     people = sequence.people(session, 5)
     campaign_id = sequence.create(session)
     assert enrollments.enroll(session, campaign_id, contact_ids=people[:3], now=NOW) == Enrolled(3, {})
@@ -29,7 +29,7 @@ def test_enroll_takes_each_contact_once_when_called_again(session: Session) -> N
     assert _rows(session) == dict.fromkeys(people, ("active", None, None))
 
 
-def test_enroll_keeps_those_who_may_not_be_mailed_as_stopped(session: Session) -> None:
+def test_enroll_stops_contacts_that_may_not_get_email(session: Session) -> None:
     free, converted, gone, dead, angry, banned = sequence.people(session, 6)
     session.execute(text("UPDATE contacts SET converted = true WHERE id = :id"), {"id": converted})
     for contact_id, reason in ((gone, "unsubscribed"), (dead, "hard_bounce"), (angry, "complaint"), (banned, "manual")):
@@ -56,7 +56,7 @@ def test_enroll_keeps_those_who_may_not_be_mailed_as_stopped(session: Session) -
         ({"industry": ["Nada"]}, set()),
     ],
 )
-def test_enroll_takes_the_audience_when_no_contacts_are_named(
+def test_enroll_adds_the_audience_when_no_contacts_are_named(
     session: Session, audience: dict[str, object], expected: set[int]
 ) -> None:
     people = sequence.people(session, 4)
@@ -82,7 +82,7 @@ def test_enroll_makes_step_one_due_when_the_campaign_is_running(session: Session
     assert _rows(session)[late[0]][2] == NOW.replace(hour=0) + timedelta(days=7)
 
 
-def test_enroll_refuses_contacts_that_do_not_exist_and_campaigns_that_do_not(session: Session) -> None:
+def test_enroll_refuses_missing_contacts_and_campaigns(session: Session) -> None:
     people = sequence.people(session, 2)
     with pytest.raises(InvalidInput, match="contact_ids: 2 of them"):
         enrollments.enroll(session, sequence.create(session), contact_ids=[*people, uuid4(), uuid4()], now=NOW)
@@ -90,7 +90,7 @@ def test_enroll_refuses_contacts_that_do_not_exist_and_campaigns_that_do_not(ses
         enrollments.enroll(session, uuid4(), now=NOW)
 
 
-def test_stop_ends_the_sequence_everywhere_and_cancels_what_is_queued(session: Session) -> None:
+def test_stop_ends_every_sequence_and_cancels_queued_emails(session: Session) -> None:
     stays, goes = sequence.people(session, 2)
     for name in ("Otoño", "Invierno"):
         campaigns.launch(session, sequence.create(session, name), now=NOW)
@@ -118,7 +118,7 @@ def test_stop_ends_the_sequence_everywhere_and_cancels_what_is_queued(session: S
     assert len(sent) == 2
 
 
-def test_stop_leaves_a_mail_in_a_senders_hand_and_the_sequence_ends_there(session: Session) -> None:
+def test_stop_leaves_a_claimed_email_and_ends_the_sequence_after_it(session: Session) -> None:
     (contact_id,) = sequence.people(session, 1)
     campaigns.launch(session, sequence.create(session), now=NOW)
     taken = sequence.take(session, now=NOW)
@@ -133,5 +133,5 @@ def test_stop_leaves_a_mail_in_a_senders_hand_and_the_sequence_ends_there(sessio
     assert sequence.take(session, now=NOW + timedelta(days=30)) == []
 
 
-def test_stop_takes_no_contacts_at_all(session: Session) -> None:
+def test_stop_accepts_an_empty_list(session: Session) -> None:
     assert stops.stop(session, [], "converted", now=NOW) == 0

@@ -1,4 +1,4 @@
-"""Every contact's way can be told, and the counts of the funnel add up."""
+"""The state of every contact is explained, and the counts of the funnel add up."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -14,7 +14,7 @@ from tests.sequence import NOW
 DAY = timedelta(days=1)
 
 
-def test_why_tells_where_a_contact_stands_at_each_point_of_its_way(session: Session) -> None:
+def test_why_explains_each_state_of_a_contact(session: Session) -> None:
     (ana,) = sequence.people(session, 1)
     campaign_id = sequence.create(session, days=(1, 3))
     enrollments.enroll(session, campaign_id, now=NOW)
@@ -45,7 +45,7 @@ def test_why_tells_where_a_contact_stands_at_each_point_of_its_way(session: Sess
     assert [(step.step, step.status, step.sent_at) for step in journey.steps] == [(1, "sent", NOW + 2 * DAY)]
 
 
-def test_why_tells_of_every_campaign_and_of_those_that_mailed_nothing(session: Session) -> None:
+def test_why_lists_every_campaign_also_those_without_emails(session: Session) -> None:
     (ana,) = sequence.people(session, 1)
     first = sequence.create(session, "Otoño", days=(0,))
     campaigns.launch(session, first, now=NOW)
@@ -59,7 +59,7 @@ def test_why_tells_of_every_campaign_and_of_those_that_mailed_nothing(session: S
     assert explain.why(session, uuid4(), now=NOW) == []
 
 
-def test_funnel_adds_up_to_the_contacts_that_were_enrolled(session: Session) -> None:
+def test_funnel_adds_up_to_the_enrolled_contacts(session: Session) -> None:
     people = sequence.people(session, 10)
     suppressions.add(session, people[:1], "complaint", now=NOW)
     campaign_id = sequence.create(session, days=(0, 3))
@@ -78,7 +78,7 @@ def test_funnel_adds_up_to_the_contacts_that_were_enrolled(session: Session) -> 
     assert (second.step, second.template, second.queued, second.sent) == (2, "email_2_caso", 6, 0)
 
 
-def test_funnel_shows_steps_without_mails_before_the_launch(session: Session) -> None:
+def test_funnel_shows_steps_without_emails_before_the_launch(session: Session) -> None:
     seen = funnel.of(session, sequence.create(session))
     assert [(step.step, step.queued, step.sent) for step in seen.steps] == [(1, 0, 0), (2, 0, 0), (3, 0, 0)]
     assert seen.enrolled == 0

@@ -1,4 +1,4 @@
-"""When a window opens, across nights, weekends and clock changes."""
+"""Openings of windows across nights, weekends and clock changes."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -40,14 +40,12 @@ def _utc(text: str) -> datetime:
         ("2026-10-25 02:00", "2026-11-01 01:00", SUNDAY_NIGHT, MADRID),
     ],
 )
-def test_next_open_gives_the_first_moment_when_the_window_is_open(
-    moment: str, opens: str, asked: Window, zone: str
-) -> None:
+def test_next_open_is_the_first_open_moment(moment: str, opens: str, asked: Window, zone: str) -> None:
     assert windows.next_open(_utc(moment), asked, zone) == _utc(opens)
     assert windows.is_open(_utc(moment), asked, zone) is (moment == opens)
 
 
-def test_next_open_is_never_before_and_always_open_when_any_moment_is_given() -> None:
+def test_next_open_is_open_and_never_earlier_for_any_moment() -> None:
     start = _utc("2026-03-20 00:00")
     for step in range(500):
         moment = start + timedelta(minutes=37 * step)

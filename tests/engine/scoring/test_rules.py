@@ -39,7 +39,7 @@ def test_points_add_up_as_documented(flags: dict[str, bool], status: str, expect
     assert rules.points(flags, status) == expected
 
 
-def test_points_stay_between_0_and_100_whatever_the_contact_did() -> None:
+def test_points_are_between_0_and_100_for_all_contacts() -> None:
     assert {rules.points(*combination) for combination in COMBINATIONS} <= set(range(101))
 
 
