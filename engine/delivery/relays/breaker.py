@@ -61,7 +61,7 @@ class Breaker:
             self._open(thresholds.long_pause_s if is_lasting else thresholds.pause_s)
 
     def record_group(self, messages: int, failed: int, why: str) -> None:
-        """Record that the relay was given `messages`, of which `failed` came back because of the relay itself."""
+        """Record the result of a group of `messages`, of which `failed` came back because of the relay itself."""
         if not messages:
             return
         now, thresholds = self._now(), self._thresholds

@@ -16,31 +16,31 @@ _RETRY_S = 0.02  # after fewer leases were granted than requested
 _SHARE_CONNECTIONS = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local limit, me, want = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local idle, taken, active, before = 0, 0, 1, 0
+local limit, me, wanted = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local kept_by_idle, in_use, active, rank = 0, 0, 1, 0
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
-  local seats, busy, held = string.match(all[i + 1], '(%d+) (%d+) (%d+)')
-  if tonumber(held) < now then
+  local connections, active_until, expires = string.match(all[i + 1], '(%d+) (%d+) (%d+)')
+  if tonumber(expires) < now then
     redis.call('HDEL', KEYS[1], all[i])
   elseif all[i] ~= me then
-    taken = taken + tonumber(seats)
-    if tonumber(busy) < now then
-      idle = idle + tonumber(seats)
+    in_use = in_use + tonumber(connections)
+    if tonumber(active_until) < now then
+      kept_by_idle = kept_by_idle + tonumber(connections)
     else
       active = active + 1
-      if all[i] < me then before = before + 1 end
+      if all[i] < me then rank = rank + 1 end
     end
   end
 end
-local room = math.max(0, limit - idle)
+local room = math.max(0, limit - kept_by_idle)
 local share = math.floor(room / active)
-if before < room % active then share = share + 1 end
-local mine = math.max(1, math.min(want, share, limit - taken))
-local busy = now + tonumber(ARGV[4])
-redis.call('HSET', KEYS[1], me, string.format('%d %.0f %.0f', mine, busy, now + tonumber(ARGV[5])))
+if rank < room % active then share = share + 1 end
+local granted = math.max(1, math.min(wanted, share, limit - in_use))
+local active_until = now + tonumber(ARGV[4])
+redis.call('HSET', KEYS[1], me, string.format('%d %.0f %.0f', granted, active_until, now + tonumber(ARGV[5])))
 redis.call('PEXPIRE', KEYS[1], 300000)
-return {mine, active}
+return {granted, active}
 """
 
 # Each field of the hash: "held wanted order expires", `expires` in microseconds. Each process that requests leases is
@@ -49,36 +49,36 @@ _LEASE = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local limit, me, order = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-local want, using, takes = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1'
-local taken, others, orders = 0, {}, {order}
+local wanted, in_flight, takes = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1'
+local in_use, others, orders = 0, {}, {order}
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
-  local held, wanted, place, till = string.match(all[i + 1], '(%d+) (%d+) (%S+) (%d+)')
-  if tonumber(till) < now then
+  local held, requested, other, expires = string.match(all[i + 1], '(%d+) (%d+) (%S+) (%d+)')
+  if tonumber(expires) < now then
     redis.call('HDEL', KEYS[1], all[i])
   elseif all[i] ~= me then
-    taken = taken + tonumber(held)
-    others[place] = tonumber(wanted)
-    table.insert(orders, place)
+    in_use = in_use + tonumber(held)
+    others[other] = tonumber(requested)
+    table.insert(orders, other)
   end
 end
 table.sort(orders)
 local share, left = math.floor(limit / #orders), limit % #orders
 local entitled = 0
-for i, place in ipairs(orders) do
-  if place ~= order then
-    entitled = entitled + math.min(others[place], share + (i <= left and 1 or 0))
+for i, other in ipairs(orders) do
+  if other ~= order then
+    entitled = entitled + math.min(others[other], share + (i <= left and 1 or 0))
   end
 end
-local may = takes and math.max(0, math.min(want, limit - taken, limit - entitled)) or 0
-if want + using == 0 then
+local granted = takes and math.max(0, math.min(wanted, limit - in_use, limit - entitled)) or 0
+if wanted + in_flight == 0 then
   redis.call('HDEL', KEYS[1], me)
 else
-  local till = string.format('%.0f', now + tonumber(ARGV[7]))
-  redis.call('HSET', KEYS[1], me, math.max(may, using) .. ' ' .. want .. ' ' .. order .. ' ' .. till)
+  local expires = string.format('%.0f', now + tonumber(ARGV[7]))
+  redis.call('HSET', KEYS[1], me, math.max(granted, in_flight) .. ' ' .. wanted .. ' ' .. order .. ' ' .. expires)
 end
 redis.call('PEXPIRE', KEYS[1], 60000)
-return may
+return granted
 """
 
 

@@ -41,7 +41,7 @@ return {count, string.format('%.0f', math.max(0, wait)), redis.call('ZCARD', KEY
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A sending process: its unique name, and the number of senders to assume until Redis has told it."""
+    """A sending process: its unique name, and the number of senders to assume until Redis has counted them."""
 
     name: str
     assumed_senders: int

@@ -51,7 +51,7 @@ def at_gmail(count: int) -> list[str]:
 
 
 def asked_again(admission: Admission) -> Iterator[int | None]:
-    """Yield what the admission yields each time it is asked: an admitted slot, or None."""
+    """Yield the next admitted slot, or None while there is none."""
     slots = iter(admission)
     while True:
         yield next(slots)

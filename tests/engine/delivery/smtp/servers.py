@@ -16,7 +16,7 @@ LOCK_STEP = ("8BITMIME", "SIZE 50000000")
 
 
 class Drop:
-    """Close the connection here (with a reset, where asked), saying `words` before."""
+    """Close the connection here, with a reset if requested, after sending `words`."""
 
     def __init__(self, words: bytes = b"", *, reset: bool = False) -> None:
         self.words = words
@@ -24,40 +24,40 @@ class Drop:
 
 
 class Hang:
-    """Say nothing more on this connection, and keep it open."""
+    """Send nothing more on this connection, and keep it open."""
 
 
 @dataclass
 class Visit:
-    """Where a connection stands when a rule is asked about it."""
+    """The state of a connection when a rule is called."""
 
     connection: int  # 1 for the first
     message: int = 0  # on this connection, 1 for the first
     recipient: str = ""
-    name: str = ""  # as given with EHLO
+    name: str = ""  # the argument of EHLO
     commands: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Mail:
-    """A message the server said 250 to (or meant to)."""
+    """A message that the server accepted, or would have accepted without a fault."""
 
     recipient: str
     data: bytes
 
     @property
     def message_id(self) -> str:
-        found = re.search(rb"(?im)^message-id: *(\S+)", self.data)
-        return found.group(1).decode() if found else ""
+        match = re.search(rb"(?im)^message-id: *(\S+)", self.data)
+        return match.group(1).decode() if match else ""
 
 
-# A rule sees the event (BANNER, EHLO, MAIL, RCPT, DATA, BODY, DOT, …) before it is answered, and gives the
-# answer, or None for the usual one. At DOT the message counts as accepted if the rule is `accepting`.
+# A rule is called with the event (BANNER, EHLO, MAIL, RCPT, DATA, BODY, DOT, …) and returns the reply, None for the
+# usual one. With `accepting`, the message counts as accepted at DOT whatever the rule returns.
 Rule = Callable[[str, Visit], "bytes | Drop | Hang | None"]
 
 
 def usual(event: str, visit: Visit) -> None:
-    """A server without faults."""
+    """Return no fault."""
 
 
 def fault(
@@ -73,7 +73,7 @@ def fault(
 
 
 class Server:
-    """Serves each connection in a thread; `accepted` is what it took, in order."""
+    """Serves each connection in a thread; `accepted` holds the accepted messages, in order."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Server:
     ) -> None:
         self.rule = rule
         self.features = features
-        self.accepting = accepting  # a message counts as accepted even where the rule then drops or hangs
+        self.accepting = accepting  # a message counts as accepted even if the rule then drops or hangs
         self.drip = drip
         self.coalesce = coalesce
         self.context = context
@@ -117,18 +117,18 @@ class Server:
             self.stop()
 
     def stop(self) -> None:
-        """Refuse new connections and break those that stand."""
+        """Refuse new connections and close the open ones."""
         self.close_listener()
         self.hang_up()
 
     def close_listener(self) -> None:
-        """Refuse new connections; those that stand go on."""
+        """Refuse new connections and keep the open ones."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def hang_up(self) -> None:
-        """Break the connections that stand; new ones are welcome."""
+        """Close the open connections and accept new ones."""
         for connection in self._open:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -177,7 +177,7 @@ class _Dialogue:
             self.visit.commands.append(line.split(b" ")[0].upper().decode("ascii", "replace"))
             verb = self.visit.commands[-1]
             handler = getattr(self, f"on_{verb.lower()}", None)
-            if verb == "MAIL" and self.has_sender:  # as the standard demands, and real servers do
+            if verb == "MAIL" and self.has_sender:  # as the standard requires, and real servers do
                 self.say("NESTED", b"503 5.5.1 nested MAIL command")
             elif handler is None:
                 self.say(verb, b"502 5.5.1 command not implemented")
@@ -203,7 +203,7 @@ class _Dialogue:
 
     def on_auth(self, line: str) -> None:
         words = line.split()
-        self.visit.commands[-1] = line  # so that a test sees what was sent
+        self.visit.commands[-1] = line  # so that a test can read it
         if words[1] == "LOGIN":
             for prompt in (b"334 VXNlcm5hbWU6", b"334 UGFzc3dvcmQ6"):
                 self.say("PROMPT", prompt)

@@ -168,9 +168,9 @@ def test_credentials_are_sent_under_tls(certificate, mechanisms):
         client = transport(with_login(server, f"ca={file}"))
         client.open()
         client.close()
-    [told] = [command.split()[-1] for command in server.commands if command.startswith("AUTH PLAIN ")] or [""]
+    [token] = [command.split()[-1] for command in server.commands if command.startswith("AUTH PLAIN ")] or [""]
     if "PLAIN" in mechanisms:
-        assert base64.b64decode(told).decode() == f"\0{USER}\0{PASSWORD}"
+        assert base64.b64decode(token).decode() == f"\0{USER}\0{PASSWORD}"
     else:
         place = server.commands.index("AUTH LOGIN") + 1
         words = [base64.b64decode(word).decode() for word in server.commands[place : place + 2]]

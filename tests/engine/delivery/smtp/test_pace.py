@@ -21,10 +21,10 @@ class Pace:
     def __init__(self, interval_s: float) -> None:
         self.interval_s = interval_s
         self.let_go: list[float] = []
-        self.asked = 0
+        self.calls = 0
 
     def __call__(self) -> float:
-        self.asked += 1
+        self.calls += 1
         now = time.monotonic()
         if self.let_go and (pause_s := self.let_go[-1] + self.interval_s - now) > 0:
             return pause_s
@@ -53,7 +53,7 @@ def test_messages_leave_one_by_one_at_the_pace(features):
     # Each message was answered before the next one left: replies are read while messages wait.
     assert log.calls == [(mark, slot) for slot in range(5) for mark in ("complete", "answered")]
     assert len(server.connected_at) <= 2  # at most one is idle
-    assert pace.asked <= 10  # once for each message, and once for each wait
+    assert pace.calls <= 10  # once for each message, and once for each wait
     assert time.process_time() - started < 0.3
 
 

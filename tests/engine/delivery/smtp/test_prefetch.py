@@ -26,16 +26,16 @@ class Composing:
     """
 
     def __init__(self, refused: Collection[int] = (), fails_at: int = -1) -> None:
-        self.asked: list[int] = []
-        self.asked_at: list[float] = []
+        self.slots: list[int] = []
+        self.times: list[float] = []
         self._refused = refused
         self._fails_at = fails_at
 
     def __call__(self, slot: int) -> smtp.OutgoingMessage | None:
         if slot == self._fails_at:
             raise ZeroDivisionError("composing")
-        self.asked.append(slot)
-        self.asked_at.append(time.monotonic())
+        self.slots.append(slot)
+        self.times.append(time.monotonic())
         head = b"Message-ID: %s\r\n\r\n" % message_id(slot).encode()
         return (
             None
@@ -82,7 +82,7 @@ def test_each_message_is_composed_once_and_in_order(count: int, refused: set[int
             messages.compose_more()
     seen += slots(given_out)
     assert seen == [slot for slot in range(count) if slot not in refused]
-    assert composing.asked == list(range(count))
+    assert composing.slots == list(range(count))
     assert not messages.wants_more
 
 
@@ -90,21 +90,20 @@ def test_a_block_is_composed_when_a_message_is_requested_and_none_is_ready() -> 
     composing = Composing()
     messages = iter(Prefetch(range(12), composing, SMALL))
     next(messages)
-    assert len(composing.asked) == 5
+    assert len(composing.slots) == 5
     assert slots(next(messages) for _ in range(4)) == [1, 2, 3, 4]
-    assert len(composing.asked) == 5
+    assert len(composing.slots) == 5
 
 
 def test_a_smaller_block_is_composed_while_waiting_up_to_the_limit() -> None:
     composing = Composing()
     messages = Prefetch(range(100), composing, SMALL)
-    rows = []
+    sizes = []
     while messages.wants_more:
         messages.compose_more()
-        rows.append(len(composing.asked))
-    assert rows == [2, 4, 6, 8]
-    taken = iter(messages)
-    next(taken)
+        sizes.append(len(composing.slots))
+    assert sizes == [2, 4, 6, 8]
+    next(iter(messages))
     assert messages.wants_more  # below the limit again
     messages.compose_more()
     assert not messages.wants_more
@@ -122,7 +121,7 @@ def test_an_order_that_depends_on_the_moment_is_not_prefetched() -> None:
     given_out = iter(messages)
     first = next(given_out)
     assert first is not None
-    assert composing.asked == [0]
+    assert composing.slots == [0]
     assert not messages.wants_more
     assert slots(given_out) == [None, 1]
     assert not messages.wants_more
@@ -137,7 +136,7 @@ def test_no_message_is_yielded_after_the_end() -> None:
     messages.end()
     assert slots(given_out) == []
     assert not messages.wants_more
-    assert len(composing.asked) == 7
+    assert len(composing.slots) == 7
 
 
 def test_messages_are_composed_while_waiting_for_a_reply_and_then_waiting_costs_no_cpu() -> None:
@@ -149,7 +148,7 @@ def test_messages_are_composed_while_waiting_for_a_reply_and_then_waiting_costs_
         used = time.process_time() - used
         client.close()
     assert Counter(map(type, outcomes.values())) == {InDoubt: 1, Untried: 29}
-    ahead_of_it = [at for at in composing.asked_at if at - began < 0.4]
+    ahead_of_it = [at for at in composing.times if at - began < 0.4]
     # A block, of which one message is in flight and one is announced; then up to eight.
     assert 8 <= len(ahead_of_it) <= 11
     assert used < 0.2

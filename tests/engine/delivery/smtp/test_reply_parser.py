@@ -25,9 +25,9 @@ def test_replies_do_not_depend_on_how_the_stream_is_cut(cuts):
     "noise", [b"hello\r\n", b"25\r\n", b"099 x\r\n", b"700 x\r\n", b"250x\r\n", b"\r\n", b"\0\0\r\n"]
 )
 def test_invalid_reply_is_an_error_after_the_valid_replies_before_it(noise):
-    found = []
+    replies = []
     with pytest.raises(InvalidReply):
-        found.extend(ReplyParser().feed(b"250 fine\r\n" + noise))
+        replies.extend(ReplyParser().feed(b"250 fine\r\n" + noise))
     parser = ReplyParser().feed(b"250 fine\r\n" + noise)
     assert next(parser) == (250, b"250 fine")
 
@@ -46,15 +46,15 @@ LINES = st.sampled_from([*GOOD, *BAD])
 
 @given(st.lists(LINES, max_size=6).map(b"".join) | st.binary(max_size=40))
 def test_an_accepted_round_is_what_the_parser_finds_in_it(data):
-    found = match_accepted_round(data)
-    if found is not None:
+    match = match_accepted_round(data)
+    if match is not None:
         parser = ReplyParser()
         replies = list(parser.feed(data))
         assert [code for code, _ in replies] == [250, 250, 250, 354]
-        assert replies[0] == (250, found[1])
+        assert replies[0] == (250, match[1])
         assert parser.is_between_replies
 
 
 def test_an_accepted_round_is_matched():
-    found = match_accepted_round(b"250 2.0.0 Ok: queued as 7\r\n250 Ok\r\n250 Ok\r\n354 go\r\n")
-    assert found[1] == b"250 2.0.0 Ok: queued as 7"
+    match = match_accepted_round(b"250 2.0.0 Ok: queued as 7\r\n250 Ok\r\n250 Ok\r\n354 go\r\n")
+    assert match[1] == b"250 2.0.0 Ok: queued as 7"
