@@ -86,7 +86,7 @@ _NUMBER = attrgetter("int")  # orders UUIDs as the database does, and faster tha
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What one batch of events adds to a contact: flags to set, a conversion, a status."""
+    """The additions of one batch of events to a contact: flags, a conversion, a status."""
 
     flags: frozenset[str] = frozenset()
     converted_at: datetime | None = None

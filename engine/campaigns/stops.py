@@ -42,7 +42,7 @@ _KEEP_EARLIEST = text("""
 
 
 class Cause(NamedTuple):
-    """When a contact ended its sequences, and by which of `CAUSES`; the least of several counts."""
+    """The moment and the reason, one of `CAUSES`, of a stop; the least of several counts."""
 
     at: datetime
     reason: str
