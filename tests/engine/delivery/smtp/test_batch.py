@@ -1,6 +1,7 @@
 """Batches: every message gets an outcome, whatever the caller, the composer or the server does."""
 
 import gc
+import threading
 import time
 import weakref
 from collections import Counter
@@ -111,10 +112,19 @@ def test_tick_is_called_every_second_when_the_server_is_silent():
 
 
 def test_message_without_reply_is_in_doubt_and_the_rest_untried_when_the_tick_stops_the_batch():
-    def stop():
-        raise smtp.StopSending
+    is_hanging = threading.Event()
 
-    with Server(fault("DOT", Hang(), message=2)).running() as server:
+    def rule(event, visit):
+        if event == "DOT" and visit.message == 2:
+            is_hanging.set()
+            return Hang()
+        return None
+
+    def stop():
+        if is_hanging.is_set():
+            raise smtp.StopSending
+
+    with Server(rule).running() as server:
         client = transport(server.url, smtp.Limits(connections=1))
         started = time.monotonic()
         outcomes = client.send(messages(4), FROM, MemoryLog(), tick=stop)
