@@ -1,4 +1,4 @@
-"""Rows for tests about mails that are already in the ledger, made without going through the product."""
+"""Rows for tests about e-mails that are already in the ledger, inserted directly."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """What a test needs to know of one mail."""
+    """An e-mail as a test needs it."""
 
     id: UUID
     contact_id: UUID

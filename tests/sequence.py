@@ -69,12 +69,12 @@ def take(session: Session, *, now: datetime, limit: int = 1000) -> list[Group]:
 
 
 def mails(taken: Sequence[Group]) -> list[ClaimedEmail]:
-    """The mails of these groups."""
+    """Return the e-mails of these groups."""
     return [email for group in taken for email in group.emails]
 
 
 def record(session: Session, taken: Sequence[Group], outcome: Outcome = SENT, *, now: datetime) -> list[Settled]:
-    """What a sender records when every mail in its hand ends the same way."""
+    """Settle all e-mails of a sender's groups with the same outcome."""
     settled: list[Settled] = []
     for group in taken:
         results = [(email, outcome) for email in group.emails]

@@ -107,4 +107,4 @@ def _reasons(lost: Losses, emails: int) -> Iterator[str]:
         ("refusal", lost.refused, configured.pause_refused_percent),
     ):
         if limit and count * 100 > limit * emails:
-            yield f"{name} rate {100 * count / max(lost.emails, 1):.1f} % of {lost.emails} mails, limit {limit:g} %"
+            yield f"{name} rate {100 * count / max(lost.emails, 1):.1f} % of {lost.emails} e-mails, limit {limit:g} %"

@@ -22,12 +22,12 @@ def test_a_bar_is_reached_from_its_own_side(name: str, value: float, reached: bo
 
 def test_a_figure_is_the_median_of_its_runs_with_their_extremes() -> None:
     line = figures.of("campaign_over_naive", [90.04, 70, 85.26], digits=1, messages_per_second=[1, 2, 3]).line
-    told = json.loads(line)
-    assert (told["value"], told["spread"], told["runs"], told["bar"]) == (85.3, [70, 90.0], 3, 80)
-    assert told["messages_per_second"] == [1, 2, 3] and "cores" in told["machine"]
+    measured = json.loads(line)
+    assert (measured["value"], measured["spread"], measured["runs"], measured["bar"]) == (85.3, [70, 90.0], 3, 80)
+    assert measured["messages_per_second"] == [1, 2, 3] and "cores" in measured["machine"]
 
 
-def test_a_line_of_output_is_told_from_a_figure() -> None:
+def test_a_line_of_output_is_not_taken_for_a_figure() -> None:
     assert figures.read('{"bench": "compose", "value": 1}') is None
     assert figures.read("half a table") is None
     line = figures.of("campaign_over_naive", [1.0]).line
@@ -44,11 +44,11 @@ def test_the_table_has_a_verdict_for_each_figure_and_says_what_was_skipped() -> 
 
 
 def test_the_page_gets_the_table_between_its_marks() -> None:
-    told = {
+    measured = {
         **json.loads(figures.of("cpu_us_per_message", [81.0], split={"postgres": 30.5}).line),
         "measured": "2026-01-02T03",
     }
-    written = page.filled(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n", [told])
+    written = page.filled(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n", [measured])
     assert "old" not in written and written.startswith("before\n") and written.endswith("\nafter\n")
     assert "Measured 2026-01-02 on " in written and "| ≤ 80 | missed |" in written and "postgres 30.5 µs" in written
-    assert page.filled(written, [told]) == written
+    assert page.filled(written, [measured]) == written

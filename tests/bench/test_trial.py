@@ -1,4 +1,4 @@
-"""What the campaign of the benchmarks is made of: its mail, its contacts, its path through the ledger."""
+"""The campaign of the benchmarks: its e-mail, its contacts, its way through the ledger."""
 
 import email
 import email.policy

@@ -48,18 +48,18 @@ def test_a_message_cannot_forge_a_line_or_move_the_cursor(log: Path) -> None:
     assert "\x1b" not in log.read_text()
 
 
-TOLD = ["Email sent: email_1", "to ana@empresa.example", "a\nb\r\x1b[2J", "ñandú", "50 %40 done"]
+MESSAGES = ["Email sent: email_1", "to ana@empresa.example", "a\nb\r\x1b[2J", "ñandú", "50 %40 done"]
 
 
 def test_lines_writes_the_same_as_one_call_each(log: Path) -> None:
     logger = logging.getLogger("cadencia.sending")
-    for message in TOLD:
+    for message in MESSAGES:
         logger.info(message)
     one_by_one = [line.split(" - ", 1)[1] for line in log.read_text().splitlines()]
     log.write_text("")
-    logs.lines(logger, logging.INFO, TOLD)
+    logs.lines(logger, logging.INFO, MESSAGES)
     assert [line.split(" - ", 1)[1] for line in log.read_text().splitlines()] == one_by_one
-    assert len(one_by_one) == len(TOLD)
+    assert len(one_by_one) == len(MESSAGES)
 
 
 def test_lines_passes_records_to_other_handlers(log: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -65,7 +65,7 @@ def test_a_month_of_a_campaign_mails_each_step_once_and_stops_in_time(inbox: Mai
 
 
 def live_half_an_hour(clock: VirtualClock) -> None:
-    """What beat and the workers do, at this moment of product time."""
+    """Do the work of beat and the workers, at this moment of product time."""
     with transaction() as session:
         due.postpone(session, now=clock.now())
         campaigns.finish(session, now=clock.now())
@@ -109,7 +109,7 @@ class Recipients:
             self.converted.add(person)
 
     def check(self) -> None:
-        """Three mails to all who let it come to that, and each at least its delay after the one before."""
+        """Check that every contact who did not stop got three e-mails, each at least its delay after the one before."""
         assert len(self._mails) == CONTACTS
         for person, moments in self._mails.items():
             assert len(moments) == 3 or person in self._ended

@@ -22,7 +22,7 @@ from tests import processes
 from tests.conftest import environment
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"  # less tells of a program
-ORDER = {
+BODY = {
     "to": "prospecto@empresa.example",
     "template": "email_1_roi",
     "variables": {"nombre": "Juan Pérez", "industria": "Marketing", "link_calendly": "https://cal.example/juan"},
@@ -70,14 +70,14 @@ def cadencia(*words: str, text: str = "") -> str:
 
 
 def test_a_send_arrives_and_what_the_reader_does_comes_back(api: Api, inbox: Mailstore) -> None:
-    status, accepted = api.post("/api/v1/emails/send", ORDER)
+    status, accepted = api.post("/api/v1/emails/send", BODY)
     assert (status, accepted["status"]) == (202, "success")
     assert accepted.keys() >= {"status", "email_id", "sent_at"}
 
     processes.until(lambda: inbox.last == 1, "the mail arrives")
     (mail,) = inbox.since(0)
     message = email.message_from_bytes(mail.raw, policy=policy.default)
-    assert mail.recipients == (ORDER["to"],)
+    assert mail.recipients == (BODY["to"],)
 
     html = part(message, "html")
     follow(next(url for url in re.findall(r'src="([^"]+)"', html) if "/o/" in url))
@@ -100,7 +100,7 @@ def test_a_send_arrives_and_what_the_reader_does_comes_back(api: Api, inbox: Mai
 
 
 def test_a_caller_that_waits_is_told_the_true_moment(api: Api, inbox: Mailstore) -> None:
-    status, answer = api.post("/api/v1/emails/send", ORDER, Prefer="wait=20")
+    status, answer = api.post("/api/v1/emails/send", BODY, Prefer="wait=20")
     assert (status, inbox.last) == (200, 1)
     assert api.get(f"/api/v1/emails/{answer['email_id']}")["sent_at"][:19] == answer["sent_at"][:19]
 

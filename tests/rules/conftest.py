@@ -20,8 +20,8 @@ import json
 from worker.app import app
 app.loader.import_default_modules()
 ours = {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
-told = {name: {"doc": task.__doc__, "arguments": task.run.__code__.co_argcount} for name, task in ours.items()}
-print(json.dumps({"tasks": told, "conf": {name: app.conf[name] for name in NAMES}}))
+tasks = {name: {"doc": task.__doc__, "arguments": task.run.__code__.co_argcount} for name, task in ours.items()}
+print(json.dumps({"tasks": tasks, "conf": {name: app.conf[name] for name in NAMES}}))
 """
 CONF = (
     "broker_connection_retry_on_startup",
@@ -49,11 +49,11 @@ def celery_config() -> Any:
 
 @pytest.fixture(scope="session")
 def worker() -> dict[str, Any]:
-    """What a real worker process has: its `tasks` by name, and its `conf`."""
+    """Return the `tasks` by name and the `conf` of a real worker process."""
     script = _TELL.replace("NAMES", repr(CONF))
     asked = subprocess.run(
         [sys.executable, "-c", script],
         cwd=ROOT, env=os.environ | ENVIRONMENT, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
-    told: dict[str, Any] = json.loads(asked.stdout)
-    return told
+    tasks: dict[str, Any] = json.loads(asked.stdout)
+    return tasks

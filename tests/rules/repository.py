@@ -1,4 +1,4 @@
-"""What the rules look at: the files of the repository, read once."""
+"""The files of the repository that the rules read, each read once."""
 
 import ast
 from functools import cache, lru_cache
@@ -26,7 +26,7 @@ def _parsed(path: Path) -> ast.Module:
 
 
 def product() -> dict[str, ast.Module]:
-    """What runs in an installation."""
+    """Return the code that runs in an installation."""
     return sources() | sources(*SHIPPED)
 
 

@@ -33,5 +33,5 @@ def test_every_task_says_what_happens_when_it_runs_twice(worker: Any) -> None:
         assert "twice at once" in task["doc"].lower(), name
 
 
-def test_a_task_is_told_nothing_but_that_there_is_work(worker: Any) -> None:
+def test_a_task_takes_no_arguments(worker: Any) -> None:
     assert {name: task["arguments"] for name, task in worker["tasks"].items() if task["arguments"]} == {}  # R20

@@ -45,7 +45,7 @@ def dockerfile() -> str:
 
 
 def commands() -> dict[str, list[str]]:
-    """Who runs what: the program and its arguments, freed of the shell around them."""
+    """Return the program of each service with its arguments, without the shell around them."""
     found = {name: service["command"] for name, service in ours().items() if "command" in service}
     [served] = re.findall(r"^CMD (\[.*granian.*\])$", dockerfile(), re.MULTILINE)
     found["web"] = YAML(typ="safe").load(served)
@@ -143,7 +143,7 @@ def test_senders_and_what_sorts_after_them_share_the_recorders() -> None:
 
 
 def test_senders_see_the_spool_of_the_web_service() -> None:
-    """R25: they claim nothing while a reader's wish waits there."""
+    """R25: senders see the consent changes that web processes spooled."""
     [folder] = re.findall(r"SPOOL_DIR=(\S+)", dockerfile())
     sharing = {name for name, service in ours().items() if f"spool:{folder}:ro" in service.get("volumes", [])}
     assert sharing == WORKERS and f"spool:{folder}" in services()["web"]["volumes"]
@@ -161,7 +161,7 @@ def test_whatever_is_written_to_is_writable_in_a_read_only_container() -> None:
 
 
 def test_everything_comes_back_by_itself_and_is_asked_how_it_is() -> None:
-    """R23: every service is started again, and every check is a round trip through what it judges."""
+    """R23: every service is started again, and every check is a round trip through the service."""
     for name, service in services().items():
         if name != "migrate":
             assert service["restart"] == "always", name
@@ -188,9 +188,9 @@ def test_only_the_web_service_may_be_published_beyond_this_host() -> None:
 
 
 def test_the_broker_keeps_what_it_takes_and_asks_for_a_password() -> None:
-    told = " ".join(services()["redis"]["command"])
+    command = " ".join(services()["redis"]["command"])
     wanted = ("requirepass", "--appendonly yes", "--appendfsync everysec", "--maxmemory ", "noeviction")
-    assert [words for words in wanted if words not in told] == []
+    assert [words for words in wanted if words not in command] == []
 
 
 def test_flower_asks_for_a_password() -> None:

@@ -53,7 +53,9 @@ def test_no_running_task_is_ever_given_out_a_second_time(celery_config: Any) -> 
 def test_a_relay_may_take_as_long_as_the_standard_lets_it() -> None:
     assert default("smtp_dot_timeout_s") >= 600  # RFC 5321, 4.5.3.2.6
     assert default("smtp_command_timeout_s") >= 300  # RFC 5321, 4.5.3.2
-    assert default("in_doubt_after_s") > default("smtp_dot_timeout_s")  # R11: never judged while it may be answered
+    assert default("in_doubt_after_s") > default(
+        "smtp_dot_timeout_s"
+    )  # R11: never decided while the server may still answer
 
 
 def test_a_lease_outlives_several_looks_and_a_slice() -> None:

@@ -13,7 +13,7 @@ RULES = {f"R{number}" for number in range(1, 41)}
 FOLDERS = ("web", "engine", "worker", "cli", "models", "local", "bench", "tests", "docs", "email_templates")
 
 
-def rules_told() -> set[str]:
+def documented_rules() -> set[str]:
     """The rules that docs/reliability.md restates, each as `**R7**`."""
     return set(re.findall(r"\*\*(R\d+)\*\*", PAGES["docs/reliability.md"]))
 
@@ -40,8 +40,8 @@ def test_every_setting_that_is_named_exists(page: str) -> None:
     assert [name for name in named if not {name, name.removesuffix("_FILE")} & (known | of_compose)] == []
 
 
-def test_every_rule_that_the_code_refers_to_is_told() -> None:
-    assert rules_told() == RULES
+def test_every_rule_that_the_code_refers_to_is_documented() -> None:
+    assert documented_rules() == RULES
     for name, text in repository.texts(".py", ".yml").items():
         assert {f"R{number}" for number in re.findall(r"\bR(\d+)[a-g]?\b", text)} <= RULES, name
 

@@ -1,4 +1,4 @@
-"""What is installed is what was tried together (rule R1)."""
+"""The installed versions are those that were tried together (rule R1)."""
 
 import re
 import subprocess

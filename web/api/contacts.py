@@ -40,8 +40,8 @@ def show(path: shapes.ContactPath) -> Reply:
         view = contacts.view(session, path.contact_id)
         reasons = suppressions.suppressed(session, [path.contact_id])
         journeys = explain.why(session, path.contact_id, now=clock.now())
-    told: dict[str, Any] = asdict(view) | {"suppressed": reasons.get(path.contact_id)}
-    return shapes.Contact(**told, campaigns=[_journey(journey) for journey in journeys])
+    fields: dict[str, Any] = asdict(view) | {"suppressed": reasons.get(path.contact_id)}
+    return shapes.Contact(**fields, campaigns=[_journey(journey) for journey in journeys])
 
 
 def _journey(journey: explain.Journey) -> shapes.Journey:

@@ -19,7 +19,7 @@ from web.http.auth import public
 from web.http.bodies import at_most, takes
 from web.http.headers import cross_origin
 from web.http.routes import Api, Reply, refusals
-from web.schemas.events import Report, Result, Told, Track, Tracked, TrackedAll, Tracks
+from web.schemas.events import Report, Result, Track, Tracked, TrackedAll, TrackReply, Tracks
 from web.schemas.problems import FieldFault
 
 Outcome = reports.Outcome | Literal["waiting"]
@@ -29,7 +29,7 @@ api = Api("events", "/api/v1/events", about="Report what happened to an e-mail; 
 api.before_request(rate_limits.track)
 
 
-@api.post("/track", responses={202: Told, **refusals(404)})
+@api.post("/track", responses={202: TrackReply, **refusals(404)})
 @public("landing pages in browsers call it; the e-mail's id, unguessable, is the proof")
 @cross_origin
 @at_most("track_list_limit_bytes")

@@ -96,5 +96,5 @@ class TrackedAll(Output):
     results: list[Result]
 
 
-class Told(RootModel[Tracked | TrackedAll]):
+class TrackReply(RootModel[Tracked | TrackedAll]):
     """`Tracked` for a single event, `TrackedAll` for a list."""

@@ -24,7 +24,7 @@ _RELAY_STATUSES = ("4.3.", "4.4.")
 
 @dataclass(frozen=True, slots=True)
 class SharedState:
-    """What all relays of a process share: Redis, the identity of the process, and the calendar."""
+    """State that all relays of a process share: Redis, the identity of the process, and the calendar."""
 
     store: Store
     sender: Sender

@@ -9,7 +9,7 @@ from engine.delivery.smtp.envelope import OutgoingMessage
 
 @dataclass(frozen=True, slots=True)
 class PrefetchSizes:
-    """How many bytes are composed at once.
+    """Number of bytes to compose at once.
 
     Composing one message at a time, in turn with sending, makes each evict the other from the processor's caches: a
     sending process then takes a tenth longer (measured against PostgreSQL's time in the same runs). While all

@@ -50,7 +50,7 @@ def mixed(count: int, **losing: int) -> list[Outcome]:
     return [*lost, *[OK] * (count - len(lost))]
 
 
-def standing(session: Session, campaign_id: UUID) -> tuple[str, str | None]:
+def state(session: Session, campaign_id: UUID) -> tuple[str, str | None]:
     view = campaigns.view(session, campaign_id)
     return view.state, view.reason
 
@@ -58,9 +58,9 @@ def standing(session: Session, campaign_id: UUID) -> tuple[str, str | None]:
 @pytest.mark.parametrize(
     ("losing", "reason"),
     [
-        ({"dead": 11}, "bounce rate 5.5 % of 200 mails, limit 5 %"),  # 11 ÷ 200
+        ({"dead": 11}, "bounce rate 5.5 % of 200 e-mails, limit 5 %"),  # 11 ÷ 200
         ({"dead": 10}, None),  # 5.0 % is not over 5 %
-        ({"refused": 21}, "refusal rate 10.5 % of 200 mails, limit 10 %"),
+        ({"refused": 21}, "refusal rate 10.5 % of 200 e-mails, limit 10 %"),
         ({"refused": 20}, None),
         ({"dead": 10, "refused": 20}, None),
     ],
@@ -70,20 +70,20 @@ def test_a_campaign_pauses_once_a_limit_is_passed(
 ) -> None:
     first, *_ = sequence.take(session, now=NOW, limit=200)
     finish(session, first, mixed(200, **losing))
-    assert standing(session, running) == (("paused", reason) if reason else ("running", None))
+    assert state(session, running) == (("paused", reason) if reason else ("running", None))
 
 
 def test_claims_find_nothing_after_an_automatic_pause(session: Session, running: UUID) -> None:
     first, *_ = sequence.take(session, now=NOW, limit=200)
     finish(session, first, mixed(200, dead=30))
-    assert standing(session, running)[0] == "paused"
+    assert state(session, running)[0] == "paused"
     assert sequence.take(session, now=NOW + timedelta(days=1)) == []
 
 
 def test_a_deferred_email_is_not_counted_yet(session: Session, running: UUID) -> None:
     first, *_ = sequence.take(session, now=NOW, limit=200)
     finish(session, first, [DEAD] * 10 + [BUSY] * 190)
-    assert standing(session, running) == ("running", None)
+    assert state(session, running) == ("running", None)
     assert auto_pause.losses(session, [running], [NOW]) == [auto_pause.Losses(running, 10, 10, 0)]
 
 
@@ -91,9 +91,9 @@ def test_few_emails_pause_only_when_later_ones_cannot_bring_the_rate_down(sessio
     """10 of 50 may still become 10 of 200, which is 5 %; 11 may not."""
     first, second = sequence.take(session, now=NOW, limit=50)[:2]
     finish(session, first, mixed(50, dead=10))
-    assert standing(session, running) == ("running", None)
+    assert state(session, running) == ("running", None)
     finish(session, second, mixed(50, dead=3))
-    assert standing(session, running) == ("paused", "bounce rate 13.0 % of 100 mails, limit 5 %")
+    assert state(session, running) == ("paused", "bounce rate 13.0 % of 100 e-mails, limit 5 %")
 
 
 def test_losses_before_a_resumption_do_not_count(session: Session, running: UUID) -> None:
@@ -101,10 +101,10 @@ def test_losses_before_a_resumption_do_not_count(session: Session, running: UUID
     finish(session, first, mixed(200, dead=100))
     campaigns.resume(session, running, now=NOW + MINUTE)
     finish(session, second, mixed(200, dead=8), minutes=2)
-    assert standing(session, running) == ("running", None)
+    assert state(session, running) == ("running", None)
     assert auto_pause.losses(session, [running], [NOW]) == [auto_pause.Losses(running, 200, 8, 0)]
     finish(session, third, mixed(200, dead=32), minutes=90)
-    assert standing(session, running) == ("paused", "bounce rate 10.0 % of 400 mails, limit 5 %")  # (8 + 32) ÷ 400
+    assert state(session, running) == ("paused", "bounce rate 10.0 % of 400 e-mails, limit 5 %")  # (8 + 32) ÷ 400
 
 
 def test_a_sudden_fault_pauses_after_many_deliveries(session: Session, running: UUID) -> None:
@@ -113,15 +113,15 @@ def test_a_sudden_fault_pauses_after_many_deliveries(session: Session, running: 
     finish(session, first, mixed(200))
     finish(session, second, mixed(200), minutes=60)
     finish(session, third, mixed(200, dead=20), minutes=300)
-    assert standing(session, running) == ("paused", "bounce rate 10.0 % of 200 mails, limit 5 %")
+    assert state(session, running) == ("paused", "bounce rate 10.0 % of 200 e-mails, limit 5 %")
 
 
 def test_a_slow_campaign_is_measured_over_a_week(session: Session, running: UUID) -> None:
-    """Three days of 50 mails, 4 of them dead, are 12, and over 5 % of 200."""
+    """Four dead addresses in 50 e-mails on each of three days are 12: more than 5 % of 200."""
     for day, group in enumerate(sequence.take(session, now=NOW, limit=50)[:3]):
-        assert standing(session, running) == ("running", None)
+        assert state(session, running) == ("running", None)
         finish(session, group, mixed(50, dead=4), minutes=day * 24 * 60)
-    assert standing(session, running) == ("paused", "bounce rate 8.0 % of 150 mails, limit 5 %")
+    assert state(session, running) == ("paused", "bounce rate 8.0 % of 150 e-mails, limit 5 %")
 
 
 def test_zero_switches_a_limit_off(session: Session, running: UUID) -> None:
@@ -129,7 +129,7 @@ def test_zero_switches_a_limit_off(session: Session, running: UUID) -> None:
     session.commit()
     with environment(PAUSE_BOUNCE_PERCENT="0"), transaction() as other:
         finish(other, first, mixed(200, dead=200))
-        assert standing(other, running) == ("running", None)
+        assert state(other, running) == ("running", None)
 
 
 def test_two_senders_at_once_pause_a_campaign_once(session: Session, running: UUID) -> None:
@@ -143,7 +143,7 @@ def test_two_senders_at_once_pause_a_campaign_once(session: Session, running: UU
         rollups.add(two, {key: {"sent": 100, "bounced": 300}})
         assert auto_pause.check(two, {key: {"bounced": 300}}) == []  # and does not wait for the other
     with transaction() as after:
-        assert standing(after, running) == ("paused", "somebody was first")
+        assert state(after, running) == ("paused", "somebody was first")
 
 
 def test_a_group_within_the_limits_reads_no_rollups(session: Session, running: UUID) -> None:
@@ -160,7 +160,7 @@ def test_later_bounces_count_too(session: Session, running: UUID) -> None:
     back = [IncomingEvent(email.email_id, "bounced", NOW + MINUTE, {"hard": True}) for email in first.emails[:11]]
     early_events.record(session, back[:10], now=NOW + MINUTE)
     reactions.apply(session, now=NOW + MINUTE)
-    assert standing(session, running) == ("running", None)
+    assert state(session, running) == ("running", None)
     early_events.record(session, back[10:], now=NOW + MINUTE)
     reactions.apply(session, now=NOW + MINUTE)
-    assert standing(session, running) == ("paused", "bounce rate 5.5 % of 200 mails, limit 5 %")
+    assert state(session, running) == ("paused", "bounce rate 5.5 % of 200 e-mails, limit 5 %")

@@ -185,9 +185,14 @@ def test_a_step_due_before_the_position_of_an_agenda_is_claimed_by_the_next_one(
 def test_a_claimed_email_has_a_story_before_it_has_a_row(session: Session) -> None:
     campaign_id = _launched(session, 1)
     (email,) = sequence.mails(sequence.take(session, now=NOW))
-    told = outbox.details(session, email.email_id)
-    assert (told.status, told.campaign_id, told.step, told.template) == ("sending", campaign_id, 1, "email_1_roi")
-    assert (told.contact_id, told.message_id, told.sent_at) == (email.contact_id, email.message_id, None)
+    details = outbox.details(session, email.email_id)
+    assert (details.status, details.campaign_id, details.step, details.template) == (
+        "sending",
+        campaign_id,
+        1,
+        "email_1_roi",
+    )
+    assert (details.contact_id, details.message_id, details.sent_at) == (email.contact_id, email.message_id, None)
 
 
 def test_four_claimers_at_once_never_take_the_same_contact(ledger: str) -> None:

@@ -95,7 +95,7 @@ def test_stop_ends_every_sequence_and_cancels_queued_emails(session: Session) ->
     for name in ("Otoño", "Invierno"):
         campaigns.launch(session, sequence.create(session, name), now=NOW)
     taken = sequence.take(session, now=NOW)
-    sequence.record(session, taken[:1], sequence.DEFERRED, now=NOW)  # one campaign's mails wait for another try
+    sequence.record(session, taken[:1], sequence.DEFERRED, now=NOW)  # one campaign's e-mails wait for a retry
     sequence.record(session, taken[1:], sequence.GIVEN_BACK, now=NOW)  # the other's are due
     orders = [
         outbox.SendRequest("contacto1@empresa.example", "email_1_roi", "x", {}, kind)

@@ -112,11 +112,11 @@ def _hit(of: Mail, at: Any, random: Random, prefix: str) -> IncomingEvent:
 
 
 def make_sequences(session: Session, seed: int) -> list[IncomingEvent]:
-    """What people and machines do, as told by the table of sequences: a part of it, each on a mail of its own; Apple's
-    preloading always.
+    """Return events of people and machines, from the table of sequences: a part of it, each on its own
+    e-mail; always with Apple's preloading.
     """
-    told = [sequence for number, sequence in enumerate(read()) if "MPP" in sequence.name or number % 6 == seed]
-    return unique([event for sequence in told for event in _lived(mail(session).id, sequence)])
+    chosen = [sequence for number, sequence in enumerate(read()) if "MPP" in sequence.name or number % 6 == seed]
+    return unique([event for sequence in chosen for event in _lived(mail(session).id, sequence)])
 
 
 def _lived(mail_id: UUID, sequence: sequences.Sequence) -> list[IncomingEvent]:
@@ -227,7 +227,7 @@ def test_several_appliers_never_deadlock(ledger: str) -> None:
 
 
 def test_appliers_never_deadlock_with_the_settlement_of_further_emails(ledger: str) -> None:
-    """The second mails are recorded as sent while the first ones are being opened, by the same contacts."""
+    """Record the second e-mails as sent while the same contacts open the first ones."""
     random = Random(11)
     with transaction() as session:
         first = [mail(session) for _ in range(150)]
@@ -257,6 +257,6 @@ def test_appliers_never_deadlock_with_the_settlement_of_further_emails(ledger: s
 
 
 def transaction_of(work: Callable[[Session], int]) -> int:
-    """What `work` gives back, done in a transaction of its own and never tried again."""
+    """Run `work` in a transaction of its own, without retries, and return its result."""
     with transaction() as session:
         return work(session)

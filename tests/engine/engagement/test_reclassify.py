@@ -32,7 +32,7 @@ SCRAMBLE = (
     "UPDATE email_stats SET opened = opened + 3, machine_clicked = 0, clicked = 5",
 )
 
-# Cancelling steps over a queued mail whose row others hold, so which ones it reaches says nothing about judging.
+# Cancelling steps over a queued mail whose row others hold, so which ones it reaches says nothing about classifying.
 _NONE_QUEUED = text("UPDATE emails SET status = 'cancelled' WHERE status = 'queued'")
 
 

@@ -24,13 +24,13 @@ def name(made: Mail) -> str:
     return f"<{made.id.hex}@cadencia.example>"
 
 
-def letter(*headers: str, body: str = "Me interesa.") -> bytes:
+def reply(*headers: str, body: str = "Me interesa.") -> bytes:
     return (ANSWER + "\n".join(headers) + "\n\n" + body).replace("\n", "\r\n").encode()
 
 
 def test_record_stores_a_reply_as_an_event_of_the_email_it_answers(session: Session) -> None:
     sent = mail(session)
-    raw = letter(f"In-Reply-To: {name(sent)}")
+    raw = reply(f"In-Reply-To: {name(sent)}")
     assert replies.record(session, raw, now=NOW) == Reply(sent.id, "replied", is_new=True)
     [event] = session.scalars(select(Event)).all()
     assert (event.email_id, event.event_type, event.timestamp, event.source) == (sent.id, "replied", NOW, "human")
@@ -38,7 +38,7 @@ def test_record_stores_a_reply_as_an_event_of_the_email_it_answers(session: Sess
 
 def test_record_stores_no_text_and_no_address(session: Session) -> None:
     sent = mail(session)
-    replies.record(session, letter(f"In-Reply-To: {name(sent)}"), now=NOW)
+    replies.record(session, reply(f"In-Reply-To: {name(sent)}"), now=NOW)
     kept = str([vars(event) for event in session.scalars(select(Event))])
     assert not re.search(r"ana|empresa|interesa|answer@", kept, re.IGNORECASE)
 
@@ -46,7 +46,7 @@ def test_record_stores_no_text_and_no_address(session: Session) -> None:
 @pytest.mark.parametrize("headers", [(), ("Message-ID:",)])
 def test_record_stores_a_message_once_if_it_is_delivered_twice(session: Session, headers: tuple[str, ...]) -> None:
     sent = mail(session)
-    raw = letter(f"In-Reply-To: {name(sent)}")
+    raw = reply(f"In-Reply-To: {name(sent)}")
     if headers:
         raw = re.sub(rb"Message-ID: \S+", headers[0].encode(), raw)
     assert [replies.record(session, raw, now=NOW).is_new for _ in range(2)] == [True, False]
@@ -57,7 +57,7 @@ def test_record_prefers_in_reply_to_and_then_the_newest_reference(session: Sessi
     references = f"References: {name(first)}\n {name(second)} <other@empresa.example>"
     unknown = f"In-Reply-To: <{ids.new().hex}@cadencia.example>"
     answered = [
-        replies.record(session, letter(*headers), now=NOW)
+        replies.record(session, reply(*headers), now=NOW)
         for headers in [(references, f"In-Reply-To: {name(third)}"), (references,), (references, unknown)]
     ]
     assert [reply and reply.email_id for reply in answered] == [third.id, second.id, second.id]
@@ -65,7 +65,7 @@ def test_record_prefers_in_reply_to_and_then_the_newest_reference(session: Sessi
 
 def test_record_reads_an_id_in_capitals_or_with_another_domain(session: Session) -> None:
     sent = mail(session)
-    raw = letter(f"In-Reply-To: < {sent.id.hex.upper()}@old.example>")
+    raw = reply(f"In-Reply-To: < {sent.id.hex.upper()}@old.example>")
     assert replies.record(session, raw, now=NOW) == Reply(sent.id, "replied", is_new=True)
 
 
@@ -80,7 +80,7 @@ def test_record_reads_an_id_in_capitals_or_with_another_domain(session: Session)
 )
 def test_record_ignores_a_message_that_answers_none_of_ours(session: Session, headers: tuple[str, ...]) -> None:
     mail(session)
-    assert replies.record(session, letter(*headers), now=NOW) is None
+    assert replies.record(session, reply(*headers), now=NOW) is None
     assert session.scalars(select(Event)).all() == []
 
 
@@ -88,20 +88,20 @@ def test_record_ignores_a_message_that_answers_none_of_ours(session: Session, he
 def test_record_ignores_a_report(session: Session, kind: str) -> None:
     sent = mail(session)
     header = f'Content-Type: multipart/report; report-type={kind}; boundary="b"'
-    raw = re.sub(rb"Content-Type: text/plain; charset=utf-8", header.encode(), letter(f"In-Reply-To: {name(sent)}"))
+    raw = re.sub(rb"Content-Type: text/plain; charset=utf-8", header.encode(), reply(f"In-Reply-To: {name(sent)}"))
     assert replies.record(session, raw, now=NOW) is None
 
 
 def test_record_distinguishes_automatic_replies(session: Session) -> None:
     sent = mail(session)
-    raw = letter(f"In-Reply-To: {name(sent)}", "Auto-Submitted: auto-replied")
+    raw = reply(f"In-Reply-To: {name(sent)}", "Auto-Submitted: auto-replied")
     assert replies.record(session, raw, now=NOW) == Reply(sent.id, "auto_replied", is_new=True)
     assert session.scalars(select(Event.source)).all() == ["machine"]
 
 
 def test_record_accepts_any_bytes(session: Session) -> None:
     sent = mail(session)
-    whole = letter(
+    whole = reply(
         f"In-Reply-To: {name(sent)}", "Subject: =?utf-8?q?Qu=C3=A9_tal?=", "References: <a@b>", body="x" * 500
     )
     random = Random(2822)

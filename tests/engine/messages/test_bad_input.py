@@ -121,7 +121,7 @@ def test_a_word_longer_than_a_line_is_encoded(composed: Any, word: str, eight_bi
     [
         "שלום \u202eעולם\u202c",  # right to left, with an override
         "مرحبا بالعالم",
-        "e\u0301 n\u0303 a\u0300\u0301\u0302\u0303" + "\u0301" * 100,  # many marks on one letter
+        "e\u0301 n\u0303 a\u0300\u0301\u0302\u0303" + "\u0301" * 100,  # many marks on one character
         "\u200dfamilia 👨\u200d👩\u200d👧 \ufe0f",
         "\u2066aislado\u2069 \ufeff fin",
     ],

@@ -154,13 +154,15 @@ def test_a_list_tells_what_became_of_each(client: FlaskClient, email_id: str, ba
         "no object",
         event(email_id, event_type="clicked"),
     ]
-    told = many(client, events if bare else {"events": events})
-    statuses = [result["status"] for result in told["results"]]
+    answered = many(client, events if bare else {"events": events})
+    statuses = [result["status"] for result in answered["results"]]
     assert statuses == ["stored", "duplicate", "refused", "refused", "refused", "stored"]
-    assert [told[name] for name in ("status", "stored", "duplicates", "refused")] == ["partial", 2, 1, 3]
-    faults = [result["errors"][0]["field"] for result in told["results"] if result["errors"]]
+    assert [answered[name] for name in ("status", "stored", "duplicates", "refused")] == ["partial", 2, 1, 3]
+    faults = [result["errors"][0]["field"] for result in answered["results"] if result["errors"]]
     assert faults == ["events[2].email_id", "events[3].event_type", "events[4].body"]
-    assert told["results"][0]["event_id"] == told["results"][1]["event_id"] != told["results"][5]["event_id"]
+    assert (
+        answered["results"][0]["event_id"] == answered["results"][1]["event_id"] != answered["results"][5]["event_id"]
+    )
     assert len(stored()) == 2
     assert [result["status"] for result in many(client, {"events": [good]})["results"]] == ["duplicate"]
 
@@ -182,14 +184,14 @@ def test_each_event_of_a_list_counts_for_the_rate(ledger: str) -> None:
         statuses = [client.post(URL, json=[event("email_1")] * size).status_code for size in (6, 4, 1)]
         assert statuses == [202, 202, 429]
         over = client.post(URL, json=[event("email_1")] * 50, environ_overrides={"REMOTE_ADDR": "192.0.2.7"})
-        assert over.status_code == 202  # else such a list could never be told
+        assert over.status_code == 202  # else such a list could never be answered
 
 
 def test_what_lies_far_back_or_before_its_mail_is_kept_with_a_mark(client: FlaskClient, email_id: str) -> None:
     now = datetime.now(UTC)
     moments = [now - timedelta(days=31), now - timedelta(hours=1), now + timedelta(days=1), now]
-    told = many(client, [event(email_id, timestamp=moment.isoformat()) for moment in moments])
-    assert told["stored"] == 4
+    answered = many(client, [event(email_id, timestamp=moment.isoformat()) for moment in moments])
+    assert answered["stored"] == 4
     assert ["late" in row.event_data for row in sorted(stored(), key=lambda row: row.timestamp)][:2] == [True, True]
     assert sum("late" in row.event_data for row in stored()) == 2
     assert sum("claimed_timestamp" in row.event_data for row in stored()) == 1
@@ -227,12 +229,12 @@ def test_without_the_database_an_event_is_kept_and_stored_when_it_is_back(client
 def test_without_the_database_a_list_is_kept_but_for_what_is_wrong(client: FlaskClient, email_id: str) -> None:
     unknown, good = event(ids.public(ids.new())), event(email_id, timestamp=datetime.now(UTC).isoformat())
     with environment(DATABASE_URL=AWAY):
-        told = many(client, [good, unknown, event(email_id, event_type="bounced"), good])
+        answered = many(client, [good, unknown, event(email_id, event_type="bounced"), good])
         assert client.post(URL, json=event("email_123")).status_code == 404
         assert client.post(URL, json=event(email_id, event_type="bounced")).status_code == 422
         assert many(client, [event("email_123")])["refused"] == 1
-    assert [result["status"] for result in told["results"]] == ["waiting", "waiting", "refused", "waiting"]
-    assert [told[name] for name in ("status", "stored", "waiting", "refused")] == ["partial", 0, 3, 1]
+    assert [result["status"] for result in answered["results"]] == ["waiting", "waiting", "refused", "waiting"]
+    assert [answered[name] for name in ("status", "stored", "waiting", "refused")] == ["partial", 0, 3, 1]
     settled()
     assert [row.event_data for row in stored()] == [{}]
 
@@ -248,7 +250,7 @@ def test_without_database_and_disk_the_caller_is_told_to_send_again(
 
 
 def test_reports_fill_no_room_that_hits_and_unsubscribings_need(ledger: str) -> None:
-    """Nobody can tell the ids of mails from invented ones meanwhile, so invented ones are kept, too."""
+    """Meanwhile an unknown id cannot be recognised, so events of unknown e-mails are spooled, too."""
     with environment(SPOOL_LIMIT_BYTES="10000", DATABASE_URL=AWAY):
         app = web.create_app()
         client, unknown = app.test_client(), ids.new()

@@ -16,7 +16,7 @@ from tests.conftest import environment
 from web.ingest.send_batcher import SendBatcher, StoredEmail
 
 
-def order(number: int, **changes: str) -> SendRequest:
+def request(number: int, **changes: str) -> SendRequest:
     values = {"to": f"persona{number}@empresa.example", "template": "email_1_roi", "subject": "Hola", **changes}
     return SendRequest(variables={"number": number}, **values)
 
@@ -28,7 +28,7 @@ def rows() -> dict[str, str]:
 
 
 def test_a_lone_call_is_stored_before_it_returns(ledger: str) -> None:
-    stored = SendBatcher().store(order(1))
+    stored = SendBatcher().store(request(1))
     assert rows() == {stored.email_id.hex: "Hola"}
 
 
@@ -39,7 +39,7 @@ def test_every_call_gets_the_id_of_its_own_email_in_fewer_commits_than_calls(led
 
     def call(number: int) -> list[tuple[StoredEmail, str]]:
         start.wait()
-        return [(batcher.store(order(number, subject=f"{number}/{turn}")), f"{number}/{turn}") for turn in range(20)]
+        return [(batcher.store(request(number, subject=f"{number}/{turn}")), f"{number}/{turn}") for turn in range(20)]
 
     with ThreadPoolExecutor(24) as pool:
         answers = [answer for mine in pool.map(call, range(24)) for answer in mine]
@@ -49,7 +49,7 @@ def test_every_call_gets_the_id_of_its_own_email_in_fewer_commits_than_calls(led
 
 
 def test_the_fault_of_one_call_does_not_affect_the_others(ledger: str) -> None:
-    """The database itself refuses a template name of 60 letters, which no validated request has."""
+    """The database itself refuses a template name of 60 characters, which no validated request has."""
     batcher, start = SendBatcher(), threading.Barrier(12)
 
     def call(number: int) -> bool:
@@ -57,7 +57,7 @@ def test_the_fault_of_one_call_does_not_affect_the_others(ledger: str) -> None:
         for turn in range(10):
             bad = number == 0 and turn % 3 == 0
             try:
-                batcher.store(order(number, template="x" * 60 if bad else "email_1_roi"))
+                batcher.store(request(number, template="x" * 60 if bad else "email_1_roi"))
             except DataError as error:
                 assert bad and "too long" in str(error)
             else:
@@ -73,10 +73,10 @@ def test_all_calls_fail_while_the_database_is_unavailable_and_later_ones_are_sto
     batcher = SendBatcher()
 
     def call(number: int) -> str:
-        with pytest.raises(Unavailable) as told:
-            batcher.store(order(number))
-        return str(told.value)
+        with pytest.raises(Unavailable) as raised:
+            batcher.store(request(number))
+        return str(raised.value)
 
     with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"), ThreadPoolExecutor(8) as pool:
         assert set(pool.map(call, range(8))) == {"database: not reachable"}
-    assert batcher.store(order(1)).email_id.hex in rows()
+    assert batcher.store(request(1)).email_id.hex in rows()

@@ -65,10 +65,10 @@ class Page:
 
     def _call(self, method: str, **params: Any) -> dict[str, Any]:
         self._number += 1
-        told: dict[str, Any] = {"id": self._number, "method": method, "params": params}
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
         if self._session:
-            told["sessionId"] = self._session
-        os.write(self._to, json.dumps(told).encode() + b"\0")
+            message["sessionId"] = self._session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
         while (heard := self._heard()).get("id") != self._number:
             pass
         if "error" in heard:

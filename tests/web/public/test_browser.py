@@ -131,12 +131,12 @@ def test_a_refused_report_is_repeated_with_its_timestamp(page: Page, caplog: pyt
             page.press("Tab", "Enter")
             page.until("location.pathname == '/gracias'")
             processes.until(lambda: "spool_write_failed" in caplog.text, "the report was refused")
-            told = page.read("sessionStorage.cadenciaSays")
+            stored = page.read("sessionStorage.cadenciaSays")
         processes.until(conversions, "the conversion is stored")
         page.until("sessionStorage.cadenciaSays == ''")
     with transaction() as session:
         at = session.scalar(text("SELECT timestamp FROM events WHERE event_type = 'converted'"))
-    assert json.loads(told)["timestamp"] == at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert json.loads(stored)["timestamp"] == at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def consents() -> tuple[list[str], bool]:
@@ -161,7 +161,7 @@ def test_a_reader_unsubscribes_and_undoes_it_with_the_keyboard(page: Page, local
         page.press("Tab", "Enter")
         page.until(f"document.title == '{undone}'")
         assert consents() == ([], False)
-        page.open(f"{own}/undo")  # as whoever comes back to it does
+        page.open(f"{own}/undo")  # as a reader does who comes back to it
         assert (page.read("document.forms.length"), consents()) == (2, ([], False))
         page.press("Tab", "Tab", "Enter")
         page.until(f"location.pathname.endsWith('/pause') && document.documentElement.lang == '{locale}'")

@@ -75,7 +75,7 @@ def test_a_read_only_database_loses_no_hit_and_no_consent_change(
 def test_once_the_database_is_known_to_be_unavailable_no_request_waits_for_it(
     client: FlaskClient, email_id: UUID, signer: tokens.Signer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A server that says nothing to whoever connects: it takes five seconds to give it up."""
+    """Accept connections and send nothing: a client gives up after five seconds."""
     url = f"/u/{signer.unsubscribe(email_id)}"
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

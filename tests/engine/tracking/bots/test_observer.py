@@ -17,8 +17,8 @@ def kept(address: str, keep: bots.Keep = "hashed") -> dict[str, str]:
 @pytest.mark.parametrize("keep", bots.KEEPS)
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_an_address_is_never_stored(address: str, keep: bots.Keep) -> None:
-    told = json.dumps(kept(address, keep))
-    assert address == "" or address.removeprefix("::ffff:") not in told
+    observed = json.dumps(kept(address, keep))
+    assert address == "" or address.removeprefix("::ffff:") not in observed
 
 
 def test_the_prefix_is_hashed_or_truncated_or_not_stored() -> None:
@@ -39,6 +39,6 @@ def test_another_key_gives_another_hash() -> None:
 
 def test_observed_values_fit_a_row() -> None:
     observer = bots.Observer(b"k" * 32, "hashed")
-    told = observer.observe(method="GET", address=None, agent="\0\ud800" + "x" * 999, purpose="prefetch")
-    assert len(told["agent"]) <= 300 and "\0" not in told["agent"] and told["agent"].encode()
-    assert told["purpose"] == "prefetch"
+    observed = observer.observe(method="GET", address=None, agent="\0\ud800" + "x" * 999, purpose="prefetch")
+    assert len(observed["agent"]) <= 300 and "\0" not in observed["agent"] and observed["agent"].encode()
+    assert observed["purpose"] == "prefetch"

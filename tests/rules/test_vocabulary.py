@@ -1,0 +1,84 @@
+"""One word for one thing: retired words stay out of code, tests and documentation (docs/glossary.md)."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+
+import pytest
+
+from tests.rules import repository
+
+# In prose: docstrings, comments and pages. Each with the word to use instead.
+RETIRED_WORDS = {
+    r"(?<!e-)mails": "e-mails (mail servers and mail programs keep their names)",
+    r"letters?": "e-mail, or message for the bytes handed to SMTP",
+    r"verdicts?|rejudg\w+": "classification",
+    r"judg\w+": "classify, decide",
+    r"fates?": "outcome",
+    r"wish(?:es)?": "consent change",
+    r"crowds?(?!`)(?<!`crowd)(?<!\"crowd)": "burst (the rule keeps its stored name, `crowd`)",
+    r"in hand": "claimed, in flight",
+    r"(?:ledger|database|broker|redis|storage) (?:is|was|are|were) away|while \w+ is away": "unavailable",
+    r"took it|take leave|taken leave": "accepted; send QUIT and close",
+    r"seats?": "connection quota",
+    r"whoever|whose fault": "a plain subject",
+    r"skeletons?": "prerendered message",
+}
+# As names of classes, functions, variables and modules.
+RETIRED_NAMES = re.compile(
+    r"^_?(?:letters?|verdicts?|fates?|wish(?:es)?|crowds?|deeds?|skeletons?|standings?|hand|told|"
+    r"rejudg\w*|judg\w*|way|ways|fleet|seats?|doors?|desk)$",
+    re.IGNORECASE,
+)
+# A docstring states what its function does, beginning with the verb.
+OPENINGS = re.compile(r"(?:What|Whether|How|Where|Who|Whose|When)\b")
+
+CODE = repository.texts(".py")
+PAGES = {name: text for name, text in repository.texts(".md").items() if name != "CHANGELOG.md"}
+HERE = "tests/rules/test_vocabulary.py"
+
+
+def docstrings(text: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            yield ast.get_docstring(node) or ""
+
+
+def comments(text: str) -> Iterator[str]:
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+def names(text: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+@pytest.mark.parametrize("word", RETIRED_WORDS)
+def test_a_retired_word_stands_in_no_prose(word: str) -> None:
+    pattern = re.compile(rf"(?<!\w)(?:{word})\b", re.IGNORECASE)
+    prose = {name: [*docstrings(text), *comments(text)] for name, text in CODE.items() if name != HERE}
+    prose |= {name: [text] for name, text in PAGES.items() if name != "docs/glossary.md"}
+    places = [f"{name}: …{text[max(0, at.start() - 30) : at.end() + 30]!r}…"
+              for name, texts in prose.items() for text in texts for at in pattern.finditer(text)]  # fmt: skip
+    assert places == [], f"say {RETIRED_WORDS[word]}"
+
+
+def test_a_retired_word_is_no_name() -> None:
+    retired = [f"{name}: {each}" for name, text in CODE.items() for each in names(text) if RETIRED_NAMES.match(each)]
+    assert retired == []
+
+
+def test_no_docstring_opens_with_a_question_word() -> None:
+    opening = [
+        f"{name}: {text[:60]}" for name, code in CODE.items() for text in docstrings(code) if OPENINGS.match(text)
+    ]
+    assert opening == []
