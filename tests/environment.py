@@ -34,6 +34,13 @@ def forget_settings() -> None:
         cached.cache_clear()
 
 
+def _forget_broker() -> None:
+    """Let the next bell make a new publisher: the thread that rings them keeps the broker of its first bell."""
+    sys.modules.pop("celery_config", None)  # Celery imports it to read the URL of the broker
+    if "engine.bell" in sys.modules:
+        sys.modules["engine.bell"]._ringer.cache_clear()
+
+
 def settled() -> None:
     """Wait until the hits that this process answered are in the database."""
     for thread in threading.enumerate():
@@ -46,7 +53,10 @@ def environment(**values: str) -> Iterator[None]:
     """Set these environment variables for the block; what was made from the others is made again."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
+    has_other_broker = before.get("CELERY_BROKER_URL") != values.get("CELERY_BROKER_URL")
     forget_settings()
+    if has_other_broker:
+        _forget_broker()
     try:
         yield
     finally:
@@ -56,3 +66,5 @@ def environment(**values: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+        if has_other_broker:
+            _forget_broker()
