@@ -22,6 +22,10 @@ KEYS = {"Tab": {"key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9},
         "Enter": {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}}  # fmt: skip
 
 
+class Navigated(Exception):
+    """The page that was asked was replaced by another one."""
+
+
 class Page:
     """One tab."""
 
@@ -43,8 +47,8 @@ class Page:
         return self._call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
     def until(self, expression: str) -> None:
-        """Wait until the expression holds."""
-        processes.until(lambda: self.read(expression), expression)
+        """Wait until the expression holds, also on a page that is opened meanwhile."""
+        processes.until(lambda: self._holds(expression), expression)
 
     def press(self, *keys: str) -> None:
         """Press these keys, one after the other."""
@@ -59,6 +63,12 @@ class Page:
         self._call("Emulation.setEmulatedMedia", features=[scheme])
         path.write_bytes(b64decode(self._call("Page.captureScreenshot")["data"]))
 
+    def _holds(self, expression: str) -> bool:
+        try:
+            return bool(self.read(expression))
+        except Navigated:  # the old page went away while it was asked
+            return False
+
     def _until_loaded(self) -> None:
         while self._heard().get("method") != "Page.loadEventFired":
             pass
@@ -71,6 +81,8 @@ class Page:
         os.write(self._to, json.dumps(message).encode() + b"\0")
         while (heard := self._heard()).get("id") != self._number:
             pass
+        if "error" in heard and "navigated or closed" in heard["error"]["message"]:
+            raise Navigated(method)
         if "error" in heard:
             raise AssertionError(f"{method}: {heard['error']}")
         result: dict[str, Any] = heard["result"]
