@@ -8,11 +8,12 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from engine.delivery import replies, settle
+from engine.delivery import settle
 from engine.delivery.claim import GroupStep
 from engine.delivery.outcomes import InDoubt, Outcome, Phase, Untried
 from engine.delivery.recorder import Mark, Recording
 from engine.delivery.settle import OpenGroup
+from engine.delivery.smtp import replies
 from engine.delivery.transitions import Settled
 from models import ids, vault
 

@@ -2,7 +2,9 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from tests.rules import repository
 
 MODULE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 40
+MODULES_MAX = 12
 PARAMETERS_MAX = 5
 POINTLESS_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base_task"}
 
@@ -32,6 +35,12 @@ def test_no_module_is_longer_than_its_one_job() -> None:
     written = {name: text for name, text in repository.texts(".py").items() if "migrations/versions" not in name}
     long = {name: text.count("\n") for name, text in written.items() if not name.startswith("tests/")}
     assert {name: lines for name, lines in long.items() if lines > MODULE_LINES_MAX} == {}
+
+
+def test_no_package_has_more_than_twelve_modules() -> None:
+    names = [Path(name) for name in repository.everything() if not name.startswith(("tests/", "models/"))]
+    sizes = Counter(str(path.parent) for path in names if path.name != "__init__.py")
+    assert {package: size for package, size in sizes.items() if size > MODULES_MAX} == {}
 
 
 def test_every_module_says_in_one_line_what_it_is_for() -> None:

@@ -9,12 +9,13 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.delivery import replies, smtp
+from engine.delivery import smtp
 from engine.delivery.relays import config, redis_store
 from engine.delivery.relays.config import RelayConfig
 from engine.delivery.relays.daily_quota import Calendar, DailyQuota
 from engine.delivery.relays.redis_store import Store
 from engine.delivery.relays.shared_rate import Sender
+from engine.delivery.smtp import replies
 
 _PUBLISH_EVERY_S = 10.0
 _EXPIRE_S = 90

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from selectors import BaseSelector
 from typing import Final
 
-from engine.delivery import replies
+from engine.delivery.smtp import replies
 from engine.delivery.smtp.relay import Address, Reason, Relay, RelayUnavailable
 from engine.delivery.smtp.reply_parser import InvalidReply, ReplyParser
 from engine.delivery.smtp.wire import ConnectionLost, Wire

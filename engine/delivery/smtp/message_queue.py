@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from math import inf
 from typing import Protocol
 
-from engine.delivery import replies
 from engine.delivery.outcomes import Outcome, Phase, Sent, Untried
+from engine.delivery.smtp import replies
 from engine.delivery.smtp.envelope import Envelope, OutgoingMessage
 from engine.delivery.smtp.prefetch import Prefetch
 from engine.delivery.smtp.reply_parser import is_plain

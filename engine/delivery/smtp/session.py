@@ -11,8 +11,8 @@ the expected order are handled together, without the state machine.
 import time
 from collections.abc import Callable
 
-from engine.delivery import replies
 from engine.delivery.outcomes import Phase
+from engine.delivery.smtp import replies
 from engine.delivery.smtp.data_transfer import DataTransfer
 from engine.delivery.smtp.envelope import CannotSend, OutgoingMessage
 from engine.delivery.smtp.handshake import Features

@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.delivery import replies
 from engine.delivery.outcomes import Deferred, Phase, Rejected, Sent, Untried
+from engine.delivery.smtp import replies
 
 M, R, D, A, C = Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.ANSWER, Phase.CONNECT
 TO = "ana.ruiz@example.com"
