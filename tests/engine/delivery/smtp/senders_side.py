@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from engine.delivery import smtp
+from engine.delivery.outcomes import Outcome
 
 FROM = "rebotes@cadencia.example"
 QUICK = smtp.Limits(connections=1, connect_timeout_s=1.0, command_timeout_s=0.6, dot_timeout_s=0.6, pause_s=0.05)
@@ -45,7 +46,7 @@ def transport(url: str, limits: smtp.Limits = QUICK) -> smtp.Transport:
 
 def send(
     url: str, batch: Iterable[smtp.OutgoingMessage], limits: smtp.Limits = QUICK
-) -> tuple[dict[int, object], MemoryLog]:
+) -> tuple[dict[int, Outcome], MemoryLog]:
     """Send one batch over a new transport."""
     log = MemoryLog()
     client = transport(url, limits)

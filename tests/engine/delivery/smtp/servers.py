@@ -51,21 +51,20 @@ class Mail:
         return match.group(1).decode() if match else ""
 
 
-# A rule is called with the event (BANNER, EHLO, MAIL, RCPT, DATA, BODY, DOT, …) and returns the reply, None for the
-# usual one. With `accepting`, the message counts as accepted at DOT whatever the rule returns.
-Rule = Callable[[str, Visit], "bytes | Drop | Hang | None"]
+# A rule is called with the event (BANNER, EHLO, MAIL, RCPT, DATA, BODY, DOT, …) and returns the answer, None for the
+# usual reply. With `accepting`, the message counts as accepted at DOT whatever the rule returns.
+Answer = bytes | Drop | Hang | None
+Rule = Callable[[str, Visit], Answer]
 
 
 def usual(event: str, visit: Visit) -> None:
-    """Return no fault."""
+    """Return None, for the usual reply to every event."""
 
 
-def fault(
-    event: str, answer: bytes | Drop | Hang, *, message: int | None = None, connection: int | None = None
-) -> Rule:
-    """A rule with one fault: at this event, of this message, on this connection."""
+def fault(event: str, answer: Answer, *, message: int | None = None, connection: int | None = None) -> Rule:
+    """Return a rule with one fault: at this event, of this message, on this connection."""
 
-    def rule(seen: str, visit: Visit) -> bytes | Drop | Hang | None:
+    def rule(seen: str, visit: Visit) -> Answer:
         matches = seen == event and message in (None, visit.message) and connection in (None, visit.connection)
         return answer if matches else None
 
@@ -166,7 +165,7 @@ class _Dialogue:
         self.visit = visit
         self.lines: deque[bytes] = deque()
         self.rest = b""
-        self.held = b""
+        self.unsent = b""
         self.has_sender = False
         self.recipients: list[str] = []
 
@@ -248,11 +247,11 @@ class _Dialogue:
 
     def body(self) -> bytes:
         lines: list[bytes] = []
-        is_told = False
+        is_reported = False
         while (line := self.line()) != b".":
             lines.append(line[1:] if line.startswith(b".") else line)
-            if not is_told and lines[-1] == b"":
-                is_told = True
+            if not is_reported and lines[-1] == b"":
+                is_reported = True
                 self.say("BODY", b"")
         return b"".join(line + b"\r\n" for line in lines)
 
@@ -277,12 +276,12 @@ class _Dialogue:
         return reply
 
     def send(self, data: bytes) -> None:
-        self.held += data
+        self.unsent += data
         if not self.server.coalesce:
             self.flush()
 
     def flush(self) -> None:
-        data, self.held = self.held, b""
+        data, self.unsent = self.unsent, b""
         if not self.server.drip:
             self.connection.sendall(data)
             return

@@ -4,12 +4,13 @@ import contextlib
 import socket
 import threading
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from engine.delivery import smtp
-from engine.delivery.outcomes import InDoubt, Sent
-from tests.engine.delivery.smtp.senders_side import message_id, messages, send
+from engine.delivery.outcomes import InDoubt, Outcome, Sent
+from tests.engine.delivery.smtp.senders_side import MemoryLog, message_id, messages, send
 from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Server
 
 COUNT = 3
@@ -27,7 +28,7 @@ class Cutter:
         self.port = self._listener.getsockname()[1]
 
     @contextlib.contextmanager
-    def running(self):
+    def running(self) -> Iterator["Cutter"]:
         threading.Thread(target=self._serve, daemon=True).start()
         try:
             yield self
@@ -35,7 +36,7 @@ class Cutter:
             self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
 
-    def _serve(self):
+    def _serve(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
@@ -47,7 +48,7 @@ class Cutter:
                 threading.Thread(target=self._pass, args=(client, server, sent), daemon=True).start()
                 threading.Thread(target=self._pass, args=(server, client, received), daemon=True).start()
 
-    def _pass(self, source, target, budget):
+    def _pass(self, source: socket.socket, target: socket.socket, budget: int | None) -> None:
         """Pass bytes until the budget is spent or one side closes, then close both sides."""
         with contextlib.suppress(OSError):
             while (budget is None or budget > 0) and (data := source.recv(65_536)):
@@ -58,7 +59,7 @@ class Cutter:
                 end.shutdown(socket.SHUT_RDWR)
 
 
-def assert_all_accounted_for(outcomes, log, server):
+def assert_all_accounted_for(outcomes: dict[int, Outcome], log: MemoryLog, server: Server) -> None:
     arrived = Counter(mail.message_id for mail in server.accepted)
     assert set(outcomes) == set(range(COUNT))
     for slot, outcome in outcomes.items():
@@ -70,7 +71,7 @@ def assert_all_accounted_for(outcomes, log, server):
 
 @pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
 @pytest.mark.parametrize("start", range(8))
-def test_every_message_has_an_outcome_when_what_we_send_is_cut(features, start):
+def test_every_message_has_an_outcome_when_what_we_send_is_cut(features: Sequence[str], start: int) -> None:
     for sent in range(start, SENT, 8 * 3):
         with Server(features=features, accepting=True).running() as server:
             with Cutter(server.port, sent=sent).running() as cutter:
@@ -80,7 +81,7 @@ def test_every_message_has_an_outcome_when_what_we_send_is_cut(features, start):
 
 @pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
 @pytest.mark.parametrize("start", range(8))
-def test_every_message_has_an_outcome_when_what_we_receive_is_cut(features, start):
+def test_every_message_has_an_outcome_when_what_we_receive_is_cut(features: Sequence[str], start: int) -> None:
     for received in range(start, RECEIVED, 8 * 2):
         with Server(features=features, accepting=True).running() as server:
             with Cutter(server.port, received=received).running() as cutter:

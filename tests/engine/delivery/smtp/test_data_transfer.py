@@ -5,12 +5,12 @@ import time
 from engine.delivery import smtp
 from engine.delivery.outcomes import Rejected, Sent, Untried
 from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, message, message_id, messages, send, transport
-from tests.engine.delivery.smtp.servers import Drop, Server, fault
+from tests.engine.delivery.smtp.servers import Answer, Drop, Server, Visit, fault
 
 FOUR = smtp.Limits(connections=4, connect_timeout_s=2.0, command_timeout_s=2.0, dot_timeout_s=2.0)
 
 
-def test_long_bodies_arrive_unchanged_when_the_server_reads_slowly():
+def test_long_bodies_arrive_unchanged_when_the_server_reads_slowly() -> None:
     body = b".a line that starts with a dot\r\n..and one with two\r\n" * 60_000  # 3 MB
     big = [message(0, body=body), message(1), message(2, body=body)]
     with Server().running() as server:
@@ -22,8 +22,8 @@ def test_long_bodies_arrive_unchanged_when_the_server_reads_slowly():
     assert len(log.calls) == 6
 
 
-def test_rejection_in_the_middle_of_a_long_body_counts():
-    def rule(event, visit):
+def test_rejection_in_the_middle_of_a_long_body_counts() -> None:
+    def rule(event: str, visit: Visit) -> Answer:
         early = Drop(b"552 5.3.4 message too big\r\n")
         return early if event == "BODY" and visit.connection == 1 else None
 
@@ -35,7 +35,7 @@ def test_rejection_in_the_middle_of_a_long_body_counts():
     assert isinstance(outcomes[1], Sent)
 
 
-def test_message_is_not_in_doubt_when_the_connection_breaks_before_its_dot_has_left():
+def test_message_is_not_in_doubt_when_the_connection_breaks_before_its_dot_has_left() -> None:
     with Server(fault("BODY", Drop(reset=True))).running() as server:
         outcomes, log = send(server.url, [message(0, body=b"x" * 78 + b"\r\n" * 4_000_000)])
     assert isinstance(outcomes[0], Untried)
@@ -43,17 +43,17 @@ def test_message_is_not_in_doubt_when_the_connection_breaks_before_its_dot_has_l
     assert len(server.connected_at) == 3
 
 
-def test_completion_is_recorded_before_the_write_that_carries_the_dot():
-    seen = []
+def test_completion_is_recorded_before_the_write_that_carries_the_dot() -> None:
+    accepted: list[int] = []
 
     class Watching(MemoryLog):
-        def complete(self, slot):
+        def complete(self, slot: int) -> None:
             super().complete(slot)
             time.sleep(0.05)
-            seen.append(len(server.accepted))
+            accepted.append(len(server.accepted))
 
     with Server().running() as server:
         client = transport(server.url)
         client.send(messages(3), FROM, Watching())
         client.close()
-    assert seen == [0, 1, 2]
+    assert accepted == [0, 1, 2]

@@ -1,6 +1,7 @@
 """Commands and body of a message: parameters, addresses, line ends and dots."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -17,12 +18,10 @@ BOTH = pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipeli
 
 PIECES = st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"a", "ñ".encode(), b"\r\n.\r\n", b"\x85", b"\x0b\x0c\x1c"])
 BODIES = st.lists(PIECES, max_size=12).map(b"".join)
-
-
 FEATURES = Features(eight_bit=True, has_size=True)
 
 
-def prepared(envelope, body):
+def prepared(envelope: Envelope, body: bytes) -> bytes:
     """Return the body with its line ends corrected."""
     message, commands = envelope.prepare(smtp.OutgoingMessage(0, "ana@example.com", body), FEATURES)
     needs = "" if body.isascii() else " BODY=8BITMIME"
@@ -31,14 +30,14 @@ def prepared(envelope, body):
 
 
 @given(st.lists(BODIES, min_size=1, max_size=4))
-def test_prepare_keeps_crlf_and_corrects_other_line_ends(bodies):
+def test_prepare_keeps_crlf_and_corrects_other_line_ends(bodies: list[bytes]) -> None:
     envelope = Envelope("")
     for body in bodies:
         assert prepared(envelope, body) == body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
 
 
 @given(BODIES)
-def test_body_is_unchanged_after_a_server_removes_the_dots(body):
+def test_body_is_unchanged_after_a_server_removes_the_dots(body: bytes) -> None:
     data = prepared(Envelope(""), body)
     sent = dot_stuffed(data, b"MAIL FROM:<>\r\n")
     assert sent.endswith(b"\r\n.\r\nMAIL FROM:<>\r\n") or sent == b"\r\n.\r\nMAIL FROM:<>\r\n"
@@ -48,7 +47,7 @@ def test_body_is_unchanged_after_a_server_removes_the_dots(body):
     assert b"".join(line.removeprefix(b".") + b"\r\n" for line in lines) == whole
 
 
-def test_dots_are_doubled_and_a_missing_line_end_is_added_when_the_body_needs_it():
+def test_dots_are_doubled_and_a_missing_line_end_is_added_when_the_body_needs_it() -> None:
     odd = [
         smtp.OutgoingMessage(0, "a@example.com", b".\r\n.\r\n..x\r\nend"),
         smtp.OutgoingMessage(1, "a@example.com", b""),
@@ -63,7 +62,7 @@ def test_dots_are_doubled_and_a_missing_line_end_is_added_when_the_body_needs_it
 @pytest.mark.parametrize(
     "smuggled", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r\n.\n", b"\r\r\n.\r\r\n"]
 )
-def test_nothing_can_be_smuggled_when_a_body_holds_bare_line_ends(smuggled, features):
+def test_nothing_can_be_smuggled_when_a_body_holds_bare_line_ends(smuggled: bytes, features: Sequence[str]) -> None:
     body = b"before" + smuggled + b"MAIL FROM:<x@example.com>\r\nRCPT TO:<y@example.com>\r\nDATA\r\nafter\r"
     with Server(features=features).running() as server:
         outcomes, _ = send(server.url, [message(0, body=body), message(1)])
@@ -79,7 +78,7 @@ def test_nothing_can_be_smuggled_when_a_body_holds_bare_line_ends(smuggled, feat
     "recipient",
     ["a@b.example>\r\nRCPT TO:<c@d.example", "a\n@b.example", "a\x00@b.example", "a b@c.example", "a@b@c", "@", ""],
 )
-def test_message_is_rejected_locally_when_its_address_could_break_the_command(recipient):
+def test_message_is_rejected_locally_when_its_address_could_break_the_command(recipient: str) -> None:
     with Server().running() as server:
         outcomes, log = send(server.url, [smtp.OutgoingMessage(0, recipient, b"x\r\n"), message(1)])
     assert isinstance(outcomes[0], Rejected)
@@ -90,12 +89,12 @@ def test_message_is_rejected_locally_when_its_address_could_break_the_command(re
     assert 0 not in log.answers
 
 
-def test_sender_is_refused_when_it_could_break_the_command():
+def test_sender_is_refused_when_it_could_break_the_command() -> None:
     with Server().running() as server, pytest.raises(ValueError, match="address"):
         transport(server.url).send(messages(1), "a@b.example> SIZE=1\r\nRCPT TO:<x@y", MemoryLog())
 
 
-def test_parameters_of_mail_match_the_message():
+def test_parameters_of_mail_match_the_message() -> None:
     batch = [
         message(0),
         message(1, body="¿Hablamos?\r\n".encode()),
@@ -113,7 +112,7 @@ def test_parameters_of_mail_match_the_message():
     assert "RCPT TO:<ana@xn--pea-8ma.example>" in server.commands
 
 
-def test_message_is_not_sent_when_the_server_cannot_take_it():
+def test_message_is_not_sent_when_the_server_cannot_accept_it() -> None:
     batch = [
         message(0, body=b"x" * 500 + b"\r\n"),
         message(1, body="¿Hablamos?\r\n".encode()),

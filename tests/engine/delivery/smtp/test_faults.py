@@ -6,11 +6,12 @@ from collections import Counter
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import Envelope
 
 from engine.delivery import smtp
-from engine.delivery.outcomes import InDoubt, Rejected, Sent
+from engine.delivery.outcomes import InDoubt, Rejected, Sent, Untried
 from tests.engine.delivery.smtp.senders_side import message_id, messages, send
-from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Drop, Server
+from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Answer, Drop, Server, Visit
 
 COUNT = 120
 EVENTS = ("BANNER", "EHLO", "MAIL", "RCPT", "DATA", "BODY", "DOT", "RSET")
@@ -23,18 +24,18 @@ class RandomFaults:
         self._random = random.Random(seed)
         self.count = 0
 
-    def __call__(self, event, _visit):
+    def __call__(self, event: str, _visit: Visit) -> Answer:
         if event not in EVENTS or self._random.random() > 1 / 12:
             return None
         self.count += 1
-        faults = [Drop(), Drop(reset=True), Drop(b"421 4.3.2 closing\r\n"), b"what?"]
+        faults: list[Answer] = [Drop(), Drop(reset=True), Drop(b"421 4.3.2 closing\r\n"), b"what?"]
         if event in ("MAIL", "RCPT", "DATA", "DOT"):
             faults += [b"451 4.3.0 later"] * 4 + [b"550 5.7.1 no"] * 4
         return self._random.choice(faults) if event != "BODY" else self._random.choice(faults[:2])
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_outcomes_and_server_agree_when_faults_are_random(seed):
+def test_outcomes_and_server_agree_when_faults_are_random(seed: int) -> None:
     faults_at_random = RandomFaults(seed)
     features = LOCK_STEP if seed % 2 else PIPELINING
     limits = smtp.Limits(connections=3, messages_per_connection=25, pause_s=0.01)
@@ -48,29 +49,34 @@ def test_outcomes_and_server_agree_when_faults_are_random(seed):
         if isinstance(outcome, Sent):
             assert arrived[message_id(slot)] == 1
         elif message_id(slot) in arrived:
-            # `accepting` counts a message before its reply, so one refused after its dot is counted.
+            # `accepting` counts a message before its reply, so a message refused after its dot is counted, too.
             assert isinstance(outcome, InDoubt) or log.answers[slot][0] >= 400
-        assert (slot in log.answers) == (not isinstance(outcome, InDoubt) and outcome.__class__.__name__ != "Untried")
+        assert (slot in log.answers) != isinstance(outcome, InDoubt | Untried)
 
 
 class Sink:
-    """The handlers of a well-behaved server of another vendor."""
+    """Handlers of an aiosmtpd server that keep every accepted message and refuse one unknown user."""
 
     def __init__(self) -> None:
         self.mails: list[tuple[str, bytes]] = []
 
-    async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802  # names that aiosmtpd calls
+    async def handle_RCPT(  # noqa: N802  # the name is aiosmtpd's
+        self, _server: object, _session: object, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
         if address.startswith("nadie"):
             return "550 5.1.1 no such user"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Ok"
 
-    async def handle_DATA(self, _server, _session, envelope):  # noqa: N802  # the name is aiosmtpd's
+    async def handle_DATA(  # noqa: N802  # the name is aiosmtpd's
+        self, _server: object, _session: object, envelope: Envelope
+    ) -> str:
+        assert envelope.original_content is not None
         self.mails.append((envelope.rcpt_tos[0], envelope.original_content))
         return "250 2.0.0 Ok"
 
 
-def test_another_server_accepts_what_we_send():
+def test_another_server_accepts_what_we_send() -> None:
     sink = Sink()
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]

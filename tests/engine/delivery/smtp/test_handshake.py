@@ -6,6 +6,7 @@ import ipaddress
 import socket
 import ssl
 import time
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -18,19 +19,20 @@ from engine.delivery.outcomes import Sent, Untried
 from engine.delivery.smtp import Reason
 from errors import InvalidInput
 from tests.engine.delivery.smtp.senders_side import FROM, QUICK, MemoryLog, message, messages, transport
-from tests.engine.delivery.smtp.servers import PIPELINING, Drop, Hang, Server
+from tests.engine.delivery.smtp.servers import PIPELINING, Answer, Drop, Hang, Server
 
 TLS = (*PIPELINING, "STARTTLS", "AUTH PLAIN LOGIN")
 USER, PASSWORD = "ana", "s3cr:t/ñ"
+Certificate = tuple[ssl.SSLContext, Path]
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """Return a self-signed certificate for 127.0.0.1, as a server's context and a file to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mx.example.com")])
     now = datetime.datetime.now(datetime.UTC)
-    made = (
+    signed = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(hours=1))
@@ -41,20 +43,20 @@ def certificate(tmp_path_factory):
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    file.write_bytes(made.public_bytes(serialization.Encoding.PEM) + secret)
+    file.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + secret)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     return context, file
 
 
-def refused(url, limits=QUICK):
+def refused(url: str, limits: smtp.Limits = QUICK) -> smtp.RelayUnavailable:
     """Open a transport and return the error that says why the relay cannot be used."""
     with pytest.raises(smtp.RelayUnavailable) as caught:
         transport(url, limits).open()
     return caught.value
 
 
-def with_login(server, options="", scheme="smtp"):
+def with_login(server: Server, options: str = "", scheme: str = "smtp") -> str:
     return f"{scheme}://ana:s3cr%3At%2F%C3%B1@127.0.0.1:{server.port}?{options}"
 
 
@@ -71,7 +73,9 @@ def with_login(server, options="", scheme="smtp"):
         ("EHLO", Drop(), Reason.DROPPED, None),
     ],
 )
-def test_relay_is_unavailable_with_a_reason_when_it_refuses_the_connection(event, answer, reason, code):
+def test_relay_is_unavailable_with_a_reason_when_it_refuses_the_connection(
+    event: str, answer: Answer, reason: Reason, code: int | None
+) -> None:
     with Server(lambda seen, _: answer if seen == event else None).running() as server:
         error = refused(server.url)
     # A reset appears as a failed connection or as a closed one, depending on timing.
@@ -80,17 +84,17 @@ def test_relay_is_unavailable_with_a_reason_when_it_refuses_the_connection(event
     assert error.retry_after_s == QUICK.pause_s
 
 
-def test_relay_is_unavailable_when_nobody_listens():
+def test_relay_is_unavailable_when_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     assert refused(f"smtp://127.0.0.1:{port}").reason is Reason.CONNECT
 
 
-def test_relay_is_unavailable_when_its_name_does_not_resolve():
+def test_relay_is_unavailable_when_its_name_does_not_resolve() -> None:
     assert refused("smtp://mx.invalid:25?starttls=off").reason is Reason.RESOLVE
 
 
-def test_relay_is_not_tried_again_before_its_pause_is_over():
+def test_relay_is_not_tried_again_before_its_pause_is_over() -> None:
     with Server(lambda seen, _: b"554 no" if seen == "BANNER" else None).running() as server:
         client = transport(server.url, smtp.Limits(pause_s=0.3))
         for reason in (Reason.GREETING, Reason.PAUSED, Reason.PAUSED):
@@ -105,7 +109,7 @@ def test_relay_is_not_tried_again_before_its_pause_is_over():
     assert len(server.connected_at) == 2
 
 
-def test_helo_is_sent_when_ehlo_is_unknown():
+def test_helo_is_sent_when_ehlo_is_unknown() -> None:
     with Server(lambda seen, _: b"502 what?" if seen == "EHLO" else None).running() as server:
         client = transport(server.url)
         assert isinstance(client.send(messages(2), FROM, MemoryLog())[1], Sent)
@@ -114,7 +118,7 @@ def test_helo_is_sent_when_ehlo_is_unknown():
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-def test_messages_are_sent_under_tls_when_the_certificate_is_trusted(certificate, scheme):
+def test_messages_are_sent_under_tls_when_the_certificate_is_trusted(certificate: Certificate, scheme: str) -> None:
     context, file = certificate
     body = b"a long line of text to fill records with\r\n" * 120_000
     batch = [message(0, body=body), *messages(40)[1:]]
@@ -129,7 +133,7 @@ def test_messages_are_sent_under_tls_when_the_certificate_is_trusted(certificate
     assert ("STARTTLS" in server.commands) == (scheme == "smtp")
 
 
-def test_relay_is_unavailable_when_its_certificate_is_not_trusted(certificate):
+def test_relay_is_unavailable_when_its_certificate_is_not_trusted(certificate: Certificate) -> None:
     with Server(features=TLS, context=certificate[0]).running() as server:
         error = refused(server.url)
     assert error.reason is Reason.CERTIFICATE
@@ -137,32 +141,32 @@ def test_relay_is_unavailable_when_its_certificate_is_not_trusted(certificate):
     assert "MAIL" not in " ".join(server.commands)
 
 
-def test_relay_is_unavailable_when_its_certificate_is_for_another_name(certificate):
+def test_relay_is_unavailable_when_its_certificate_is_for_another_name(certificate: Certificate) -> None:
     context, file = certificate
     with Server(features=TLS, context=context).running() as server:
         assert refused(f"smtp://localhost:{server.port}?ca={file}").reason is Reason.CERTIFICATE
 
 
-def test_relay_is_unavailable_when_tls_is_required_and_not_offered():
+def test_relay_is_unavailable_when_tls_is_required_and_not_offered() -> None:
     with Server().running() as server:
         assert refused(f"{server.url}?starttls=required").reason is Reason.TLS_MISSING
 
 
 @pytest.mark.parametrize("answer", [b"454 4.7.0 not now", b"220 go ahead\r\n250 and this was not encrypted"])
-def test_relay_is_unavailable_when_starttls_fails(certificate, answer):
+def test_relay_is_unavailable_when_starttls_fails(certificate: Certificate, answer: Answer) -> None:
     rule = lambda seen, _: answer if seen == "STARTTLS" else None
     with Server(rule, features=TLS, context=certificate[0]).running() as server:
         assert refused(server.url).reason is Reason.TLS
 
 
-def test_relay_is_unavailable_when_it_speaks_no_tls_on_a_tls_port():
+def test_relay_is_unavailable_when_it_speaks_no_tls_on_a_tls_port() -> None:
     with Server().running() as server:
         error = refused(f"smtps://127.0.0.1:{server.port}")
     assert error.reason in (Reason.TLS, Reason.TIMEOUT)
 
 
 @pytest.mark.parametrize("mechanisms", ["AUTH PLAIN LOGIN", "AUTH LOGIN"])
-def test_credentials_are_sent_under_tls(certificate, mechanisms):
+def test_credentials_are_sent_under_tls(certificate: Certificate, mechanisms: str) -> None:
     context, file = certificate
     with Server(features=(*PIPELINING, "STARTTLS", mechanisms), context=context).running() as server:
         client = transport(with_login(server, f"ca={file}"))
@@ -177,7 +181,7 @@ def test_credentials_are_sent_under_tls(certificate, mechanisms):
         assert words == [USER, PASSWORD]
 
 
-def test_relay_is_unavailable_when_it_refuses_the_credentials(certificate):
+def test_relay_is_unavailable_when_it_refuses_the_credentials(certificate: Certificate) -> None:
     context, file = certificate
     rule = lambda seen, _: b"535 5.7.8 bad credentials" if seen == "AUTH" else None
     with Server(rule, features=TLS, context=context).running() as server:
@@ -187,7 +191,9 @@ def test_relay_is_unavailable_when_it_refuses_the_credentials(certificate):
 
 
 @pytest.mark.parametrize(("trusted", "answer"), [(False, None), (True, b"535 5.7.8 bad credentials")])
-def test_messages_are_untried_when_the_certificate_or_the_credentials_are_refused(certificate, trusted, answer):
+def test_messages_are_untried_when_the_certificate_or_the_credentials_are_refused(
+    certificate: Certificate, trusted: bool, answer: Answer
+) -> None:
     context, file = certificate
     rule = lambda seen, _: answer if seen == "AUTH" else None
     with Server(rule, features=TLS, context=context).running() as server:
@@ -201,19 +207,19 @@ def test_messages_are_untried_when_the_certificate_or_the_credentials_are_refuse
     assert not any(command.startswith("MAIL") for command in server.commands)
 
 
-def test_relay_is_unavailable_when_it_offers_no_known_auth_mechanism(certificate):
+def test_relay_is_unavailable_when_it_offers_no_known_auth_mechanism(certificate: Certificate) -> None:
     context, file = certificate
     with Server(features=(*PIPELINING, "STARTTLS", "AUTH GSSAPI"), context=context).running() as server:
         assert refused(with_login(server, f"ca={file}")).reason is Reason.AUTH
 
 
-def test_credentials_are_not_sent_in_clear():
+def test_credentials_are_not_sent_in_clear() -> None:
     with Server(features=(*PIPELINING, "AUTH PLAIN")).running() as server:
         assert refused(with_login(server)).reason is Reason.AUTH_UNSAFE
     assert not any(command.startswith("AUTH") for command in server.commands)
 
 
-def test_credentials_are_sent_in_clear_on_this_machine_when_the_url_allows_it():
+def test_credentials_are_sent_in_clear_on_this_machine_when_the_url_allows_it() -> None:
     with Server(features=(*PIPELINING, "AUTH PLAIN")).running() as server:
         client = transport(with_login(server, "auth=plaintext"))
         client.open()
@@ -222,7 +228,7 @@ def test_credentials_are_sent_in_clear_on_this_machine_when_the_url_allows_it():
 
 
 @pytest.mark.parametrize(("option", "name"), [("?helo=send.cadencia.example", "send.cadencia.example"), ("", None)])
-def test_ehlo_contains_the_name_of_the_url_or_of_this_host(option, name):
+def test_ehlo_contains_the_name_of_the_url_or_of_this_host(option: str, name: str | None) -> None:
     with Server().running() as server:
         client = transport(server.url + option)
         client.open()
@@ -250,7 +256,7 @@ def test_ehlo_contains_the_name_of_the_url_or_of_this_host(option, name):
         ("smtp://mx.example.com?helo=a%20b", "helo"),
     ],
 )
-def test_url_error_names_the_wrong_part(url, part):
+def test_url_error_names_the_wrong_part(url: str, part: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         smtp.Relay.from_url(url)
     assert [fault.field for fault in caught.value.faults] == [f"smtp_url.{part}"]
@@ -258,12 +264,12 @@ def test_url_error_names_the_wrong_part(url, part):
     assert "pa/" not in str(caught.value)
 
 
-def test_url_is_refused_when_its_ca_file_cannot_be_read(tmp_path):
+def test_url_is_refused_when_its_ca_file_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"smtp_url\.ca"):
         transport(f"smtp://127.0.0.1:25?ca={tmp_path / 'missing.pem'}")
 
 
-def test_relay_from_a_url_hides_its_password():
+def test_relay_from_a_url_hides_its_password() -> None:
     relay = smtp.Relay.from_url("smtp://ana:s3cr%3At@mx.example.com")
     assert (relay.host, relay.port, relay.user, relay.password) == ("mx.example.com", 587, "ana", "s3cr:t")
     assert relay.starttls == "required"

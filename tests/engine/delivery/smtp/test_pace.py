@@ -1,13 +1,14 @@
-"""Sending at a pace: how many messages leave, when, and what happens in the meantime."""
+"""Sending at a pace: the times at which messages leave, and the events handled while they wait."""
 
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
 
 from engine.delivery import smtp
-from engine.delivery.outcomes import InDoubt, Sent, Untried
+from engine.delivery.outcomes import InDoubt, Outcome, Sent, Untried
 from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, messages, transport
 from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Drop, Hang, Server
 
@@ -16,23 +17,29 @@ FOUR = smtp.Limits(connections=4, pause_s=0.05)
 
 
 class Pace:
-    """A pace of one message for each interval; records when it let one leave, and the number of calls."""
+    """A pace of one message for each interval; records when each message left, and the number of calls."""
 
     def __init__(self, interval_s: float) -> None:
         self.interval_s = interval_s
-        self.let_go: list[float] = []
+        self.left_at: list[float] = []
         self.calls = 0
 
     def __call__(self) -> float:
         self.calls += 1
         now = time.monotonic()
-        if self.let_go and (pause_s := self.let_go[-1] + self.interval_s - now) > 0:
+        if self.left_at and (pause_s := self.left_at[-1] + self.interval_s - now) > 0:
             return pause_s
-        self.let_go.append(now)
+        self.left_at.append(now)
         return 0.0
 
 
-def send(server, count, pace, limits=FOUR, tick=None):
+def send(
+    server: Server,
+    count: int,
+    pace: Callable[[], float],
+    limits: smtp.Limits = FOUR,
+    tick: Callable[[], None] | None = None,
+) -> tuple[dict[int, Outcome], MemoryLog]:
     """Send one paced batch over a new transport."""
     log = MemoryLog()
     client = transport(server.url, limits)
@@ -42,14 +49,14 @@ def send(server, count, pace, limits=FOUR, tick=None):
 
 
 @BOTH
-def test_messages_leave_one_by_one_at_the_pace(features):
+def test_messages_leave_one_by_one_at_the_pace(features: Sequence[str]) -> None:
     pace = Pace(0.1)
     with Server(features=features).running() as server:
         started = time.process_time()
         outcomes, log = send(server, 5, pace)
     assert Counter(map(type, outcomes.values())) == {Sent: 5}
-    assert len(pace.let_go) == 5
-    assert min(after - before for before, after in pairwise(pace.let_go)) >= 0.1
+    assert len(pace.left_at) == 5
+    assert min(after - before for before, after in pairwise(pace.left_at)) >= 0.1
     # Each message was answered before the next one left: replies are read while messages wait.
     assert log.calls == [(mark, slot) for slot in range(5) for mark in ("complete", "answered")]
     assert len(server.connected_at) <= 2  # at most one is idle
@@ -58,28 +65,28 @@ def test_messages_leave_one_by_one_at_the_pace(features):
 
 
 @BOTH
-def test_the_pace_is_asked_once_for_each_message_when_it_delays_none(features):
-    calls = []
+def test_the_pace_is_called_once_for_each_message_when_it_delays_none(features: Sequence[str]) -> None:
+    pace = Pace(0.0)
     with Server(features=features).running() as server:
-        outcomes, _ = send(server, 200, lambda: float(calls.append(1) or 0.0))
+        outcomes, _ = send(server, 200, pace)
     assert Counter(map(type, outcomes.values())) == {Sent: 200}
-    assert len(calls) == 200
+    assert pace.calls == 200
     assert len(server.connected_at) == 4
 
 
-def test_the_pace_is_asked_again_for_a_message_whose_connection_broke():
+def test_the_pace_is_called_again_for_a_message_whose_connection_broke() -> None:
     pace = Pace(0.05)
     rule = lambda event, visit: Drop() if event == "RCPT" and visit.connection == 1 else None
     with Server(rule).running() as server:
         outcomes, _ = send(server, 1, pace)
     assert isinstance(outcomes[0], Sent)
-    assert len(pace.let_go) == 2
+    assert len(pace.left_at) == 2
 
 
-def test_tick_is_called_while_messages_wait_and_can_end_the_batch():
-    ticks = []
+def test_tick_is_called_while_messages_wait_and_can_end_the_batch() -> None:
+    ticks: list[float] = []
 
-    def tick():
+    def tick() -> None:
         ticks.append(time.monotonic())
         if len(ticks) == 3:
             raise smtp.StopSending
@@ -91,7 +98,7 @@ def test_tick_is_called_while_messages_wait_and_can_end_the_batch():
     assert max(after - before for before, after in pairwise(ticks)) < 1.0
 
 
-def test_late_reply_is_noticed_while_messages_wait():
+def test_late_reply_is_noticed_while_messages_wait() -> None:
     pauses = iter([0.0, 0.9, 0.0])
     rule = lambda event, visit: Hang() if event == "DOT" and visit.connection == 1 else None
     with Server(rule).running() as server:
@@ -99,8 +106,8 @@ def test_late_reply_is_noticed_while_messages_wait():
     assert [type(outcomes[slot]) for slot in range(2)] == [InDoubt, Sent]
 
 
-def test_all_connections_close_when_the_pace_fails():
-    def failing():
+def test_all_connections_close_when_the_pace_fails() -> None:
+    def failing() -> float:
         raise ZeroDivisionError
 
     with Server().running() as server:

@@ -1,4 +1,4 @@
-"""Connections to one relay: reused, replaced, closed when idle, and opened seldom after failures."""
+"""Connections to one relay: reused, replaced, closed when idle, and opened rarely after failures."""
 
 import time
 from collections import Counter
@@ -7,12 +7,12 @@ from itertools import pairwise
 from engine.delivery import smtp
 from engine.delivery.outcomes import Sent, Untried
 from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, messages, send, transport
-from tests.engine.delivery.smtp.servers import Drop, Server, fault
+from tests.engine.delivery.smtp.servers import Answer, Drop, Server, Visit, fault
 
 FOUR = smtp.Limits(connections=4, connect_timeout_s=2.0, command_timeout_s=2.0, dot_timeout_s=2.0)
 
 
-def test_kept_connection_is_used_again_when_the_next_batch_comes():
+def test_kept_connection_is_used_again_when_the_next_batch_comes() -> None:
     with Server().running() as server:
         client = transport(server.url)
         for _ in range(3):
@@ -24,7 +24,7 @@ def test_kept_connection_is_used_again_when_the_next_batch_comes():
     assert server.commands[-1] == "QUIT"
 
 
-def test_connection_is_replaced_when_the_server_closed_it_while_idle():
+def test_connection_is_replaced_when_the_server_closed_it_while_idle() -> None:
     with Server().running() as server:
         client = transport(server.url)
         client.send(messages(1), FROM, MemoryLog())
@@ -38,7 +38,7 @@ def test_connection_is_replaced_when_the_server_closed_it_while_idle():
     assert len(server.connected_at) == 2
 
 
-def test_idle_connection_is_closed_after_its_timeout():
+def test_idle_connection_is_closed_after_its_timeout() -> None:
     with Server().running() as server:
         client = transport(server.url, smtp.Limits(idle_s=0.05))
         client.send(messages(1), FROM, MemoryLog())
@@ -50,7 +50,7 @@ def test_idle_connection_is_closed_after_its_timeout():
     assert server.commands[-1] == "QUIT"
 
 
-def test_connection_is_replaced_at_its_message_limit():
+def test_connection_is_replaced_at_its_message_limit() -> None:
     with Server().running() as server:
         outcomes, _ = send(server.url, messages(7), smtp.Limits(connections=1, messages_per_connection=3))
     assert Counter(map(type, outcomes.values())) == {Sent: 7}
@@ -58,8 +58,8 @@ def test_connection_is_replaced_at_its_message_limit():
     assert [visit.commands[-1] for visit in server.visits] == ["QUIT"] * 3
 
 
-def test_two_connections_send_everything_when_the_server_accepts_no_more():
-    def rule(event, visit):
+def test_two_connections_send_everything_when_the_server_accepts_no_more() -> None:
+    def rule(event: str, visit: Visit) -> Answer:
         return Drop(b"421 4.7.0 too many connections\r\n") if event == "BANNER" and visit.connection > 2 else None
 
     with Server(rule).running() as server:
@@ -68,7 +68,7 @@ def test_two_connections_send_everything_when_the_server_accepts_no_more():
     assert len(server.connected_at) <= 4
 
 
-def test_connects_are_few_when_the_server_answers_everything_with_421():
+def test_connects_are_few_when_the_server_answers_everything_with_421() -> None:
     with Server(fault("MAIL", Drop(b"421 4.7.0 go away\r\n"))).running() as server:
         outcomes, log = send(server.url, messages(50), smtp.Limits(connections=1, pause_s=0.3))
         gaps = [after - before for before, after in pairwise(server.connected_at)]

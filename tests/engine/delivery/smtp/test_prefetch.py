@@ -22,7 +22,7 @@ SMALL = PrefetchSizes(block=5 * SIZE, block_while_waiting=2 * SIZE, limit=8 * SI
 class Composing:
     """Composes messages of 100 bytes, and records the slots and times of the calls.
 
-    Those in `refused` cannot be made; at `fails_at` it breaks down.
+    It returns None for the slots in `refused`, and raises at the slot `fails_at`.
     """
 
     def __init__(self, refused: Collection[int] = (), fails_at: int = -1) -> None:
@@ -74,13 +74,13 @@ def slots(messages: Iterator[smtp.OutgoingMessage | None]) -> list[int | None]:
 def test_each_message_is_composed_once_and_in_order(count: int, refused: set[int], meanwhile: list[bool]) -> None:
     composing = Composing(tuple(refused))
     messages = Prefetch(range(count), composing, SMALL)
-    given_out, seen = iter(messages), []
+    iterator, seen = iter(messages), []
     for is_meanwhile in meanwhile:
         if not is_meanwhile:
-            seen += slots(filter(None, [next(given_out, None)]))
+            seen += slots(filter(None, [next(iterator, None)]))
         elif messages.wants_more:
             messages.compose_more()
-    seen += slots(given_out)
+    seen += slots(iterator)
     assert seen == [slot for slot in range(count) if slot not in refused]
     assert composing.slots == list(range(count))
     assert not messages.wants_more
@@ -118,23 +118,23 @@ def test_an_order_that_depends_on_the_moment_is_not_prefetched() -> None:
     composing = Composing()
     messages = Prefetch(turns(), composing, SMALL)
     assert not messages.wants_more
-    given_out = iter(messages)
-    first = next(given_out)
+    iterator = iter(messages)
+    first = next(iterator)
     assert first is not None
     assert composing.slots == [0]
     assert not messages.wants_more
-    assert slots(given_out) == [None, 1]
+    assert slots(iterator) == [None, 1]
     assert not messages.wants_more
 
 
 def test_no_message_is_yielded_after_the_end() -> None:
     composing = Composing()
     messages = Prefetch(range(100), composing, SMALL)
-    given_out = iter(messages)
-    next(given_out)
+    iterator = iter(messages)
+    next(iterator)
     messages.compose_more()
     messages.end()
-    assert slots(given_out) == []
+    assert slots(iterator) == []
     assert not messages.wants_more
     assert len(composing.slots) == 7
 
@@ -143,15 +143,15 @@ def test_messages_are_composed_while_waiting_for_a_reply_and_then_waiting_costs_
     composing = Composing()
     with Server(hang_at_the_dot_of(1)).running() as server:
         client = transport(server.url, smtp.Limits(connections=1))
-        began, used = time.monotonic(), time.process_time()
+        started, cpu_started = time.monotonic(), time.process_time()
         outcomes = client.send(Prefetch(range(30), composing, SMALL), FROM, MemoryLog(), tick=stop_after(0.8))
-        used = time.process_time() - used
+        cpu_s = time.process_time() - cpu_started
         client.close()
     assert Counter(map(type, outcomes.values())) == {InDoubt: 1, Untried: 29}
-    ahead_of_it = [at for at in composing.times if at - began < 0.4]
-    # A block, of which one message is in flight and one is announced; then up to eight.
-    assert 8 <= len(ahead_of_it) <= 11
-    assert used < 0.2
+    early = [at for at in composing.times if at - started < 0.4]
+    # One block, of which two messages are on the connection (one in flight); then up to eight.
+    assert 8 <= len(early) <= 11
+    assert cpu_s < 0.2
 
 
 def test_replies_are_read_before_more_messages_are_composed() -> None:

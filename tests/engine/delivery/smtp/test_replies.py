@@ -1,4 +1,4 @@
-"""Replies of real servers and the outcomes they mean (R15)."""
+"""Replies of real servers, and the outcome that each of them means (R15)."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from engine.delivery.smtp import replies
 M, R, D, A, C = Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.ANSWER, Phase.CONNECT
 TO = "ana.ruiz@example.com"
 
-DEAD, REFUSED, LATER, SENT, BACK = "dead address", "refused", "deferred", "sent", "given back"
+DEAD, REFUSED, LATER, SENT, UNTRIED = "dead address", "refused", "deferred", "sent", "untried"
 
 # phase, code, words, status, meaning
 REPLIES = [
@@ -47,9 +47,9 @@ REPLIES = [
     (R, 556, "5.1.10 recipient domain has a null MX", "5.1.10", DEAD),
     (R, 501, "5.1.3 Bad recipient address syntax", "5.1.3", DEAD),
     (R, 550, "5.2.1 <ana.ruiz@example.com>... User Unknown", "5.2.1", DEAD),  # sendmail
-    (A, 550, "5.1.1 user unknown", "5.1.1", DEAD),  # LMTP and content gateways say it after the dot
+    (A, 550, "5.1.1 user unknown", "5.1.1", DEAD),  # LMTP and content gateways reply like this after the dot
     (A, 550, "5.1.1 <ana.ruiz@example.com> User doesn't exist: ana.ruiz@example.com", "5.1.1", DEAD),  # Dovecot LMTP
-    # Refused for what we are or what we said: the address may well be alive.
+    # Refused because of the sender or the message: the address may exist.
     (R, 550, "5.7.1 Service unavailable, Client host [192.0.2.9] blocked using Spamhaus", "5.7.1", REFUSED),  # Outlook
     (R, 554, "5.7.1 <mx.example.org[192.0.2.9]>: Client host rejected: Access denied", "5.7.1", REFUSED),  # Postfix
     (R, 550, "JunkMail rejected - mx.example.org [192.0.2.9] is in an RBL, see example.net", None, REFUSED),  # Exim
@@ -88,7 +88,7 @@ REPLIES = [
     (A, 554, "delivery error: dd This user doesn't have a yahoo.example account", None, REFUSED),  # Yahoo
     (A, 550, "Administrative prohibition", None, REFUSED),  # Exim
     (A, 554, "5.4.6 Too many hops", "5.4.6", REFUSED),
-    # A full mailbox may be emptied, whatever the code says.
+    # A full mailbox may have room later, so even a permanent code means deferred.
     (R, 552, "5.2.2 <ana.ruiz@example.com>: Mailbox is full", "5.2.2", LATER),
     (R, 550, "5.2.2 STOREDRV.Deliver; mailbox full", "5.2.2", LATER),
     (R, 552, "RCPT TO:<ana.ruiz@example.com> Mailbox disk quota exceeded", None, LATER),
@@ -96,7 +96,7 @@ REPLIES = [
     (A, 550, "Quota exceeded (mailbox for user is full)", None, LATER),
     (A, 552, "Requested mail action aborted: exceeded storage allocation", None, LATER),  # the words of RFC 5321
     (R, 452, "4.2.2 The email account that you tried to reach is over quota.", "4.2.2", LATER),  # Gmail
-    # Come back later.
+    # Deferred: a later attempt may succeed.
     (R, 450, "4.2.0 <ana.ruiz@example.com>: Recipient address rejected: Greylisted", "4.2.0", LATER),  # Postgrey
     (R, 451, "Temporary local problem - please try later", None, LATER),  # Exim
     (R, 451, "4.7.1 Greylisting in action, please come back in 00:05:00", "4.7.1", LATER),
@@ -106,7 +106,7 @@ REPLIES = [
     (R, 451, "4.7.500 Server busy. Please try again later from [192.0.2.9].", "4.7.500", LATER),  # Outlook
     (R, 451, "4.4.3 Temporary server error. Please try again later ATTR5", "4.4.3", LATER),  # Exchange Online
     (R, 452, "4.5.3 Too many recipients", "4.5.3", LATER),
-    (R, 450, "5.1.1 User unknown in local recipient table", "5.1.1", LATER),  # the code is what is meant
+    (R, 450, "5.1.1 User unknown in local recipient table", "5.1.1", LATER),  # the code decides, not the status
     (D, 451, "4.3.0 Error: queue file write error", "4.3.0", LATER),  # Postfix
     (D, 421, "4.3.2 Service shutting down", "4.3.2", LATER),
     (A, 451, "4.3.5 Server configuration problem", "4.3.5", LATER),
@@ -116,18 +116,18 @@ REPLIES = [
     (M, 451, "4.7.0 Temporary server error. Please try again later. PRX5", "4.7.0", LATER),  # Exchange
     (M, 452, "4.3.1 Insufficient system resources (UsedDiskSpace)", "4.3.1", LATER),  # Exchange
     # About the connection, never about a recipient.
-    (M, 421, "4.7.0 Try again later, closing connection.", None, BACK),
-    (M, 530, "5.7.0 Must issue a STARTTLS command first", None, BACK),
-    (M, 530, "5.7.57 Client not authenticated to send mail.", None, BACK),  # Exchange Online
-    (R, 530, "5.7.1 Authentication required", None, BACK),
-    (C, 554, "5.7.1 No SMTP service here", None, BACK),
-    (C, 535, "5.7.8 Username and Password not accepted", None, BACK),  # Gmail
-    (C, 421, "4.3.2 too many connections", None, BACK),
-    (C, 454, "4.7.0 TLS not available due to local problem", None, BACK),
+    (M, 421, "4.7.0 Try again later, closing connection.", None, UNTRIED),
+    (M, 530, "5.7.0 Must issue a STARTTLS command first", None, UNTRIED),
+    (M, 530, "5.7.57 Client not authenticated to send mail.", None, UNTRIED),  # Exchange Online
+    (R, 530, "5.7.1 Authentication required", None, UNTRIED),
+    (C, 554, "5.7.1 No SMTP service here", None, UNTRIED),
+    (C, 535, "5.7.8 Username and Password not accepted", None, UNTRIED),  # Gmail
+    (C, 421, "4.3.2 too many connections", None, UNTRIED),
+    (C, 454, "4.7.0 TLS not available due to local problem", None, UNTRIED),
 ]
 
 
-def meaning(outcome):
+def meaning(outcome: Sent | Deferred | Rejected | Untried) -> str:
     match outcome:
         case Sent():
             return SENT
@@ -136,11 +136,13 @@ def meaning(outcome):
         case Rejected(dead_address=dead):
             return DEAD if dead else REFUSED
         case Untried():
-            return BACK
+            return UNTRIED
 
 
 @pytest.mark.parametrize(("phase", "code", "words", "status", "expected"), REPLIES)
-def test_classify_agrees_with_the_table_of_real_replies(phase, code, words, status, expected):
+def test_classify_agrees_with_the_table_of_real_replies(
+    phase: Phase, code: int, words: str, status: str | None, expected: str
+) -> None:
     outcome = replies.classify(phase, code, words, recipient=TO, at_ms=7)
     assert meaning(outcome) == expected
     if isinstance(outcome, Deferred | Rejected):
@@ -149,23 +151,23 @@ def test_classify_agrees_with_the_table_of_real_replies(phase, code, words, stat
     assert "ana.ruiz" not in outcome.response
 
 
-def test_the_table_has_enough_replies():
+def test_the_table_has_enough_replies() -> None:
     assert len(REPLIES) >= 60
 
 
 @pytest.mark.parametrize(("phase", "code"), [(R, 250), (D, 354), (A, 354), (M, 220), (A, 600), (R, 199)])
-def test_classify_refuses_a_code_that_decides_nothing(phase, code):
+def test_classify_refuses_a_code_that_decides_nothing(phase: Phase, code: int) -> None:
     with pytest.raises(ValueError, match="decides nothing"):
         replies.classify(phase, code, "whatever")
 
 
-def test_a_code_in_front_makes_no_difference():
+def test_a_code_in_front_makes_no_difference() -> None:
     bare = replies.classify(R, 550, "5.1.1 no such user")
     assert replies.classify(R, 550, "550 5.1.1 no such user") == bare
     assert replies.classify(R, 550, "550-5.1.1 no\n550 5.1.1 such user") == bare
 
 
-def test_a_reply_cut_short_by_the_recorder_has_the_same_outcome():
+def test_a_reply_cut_short_by_the_recorder_has_the_same_outcome() -> None:
     words = "550 5.1.1 <[address]>: Recipient address rejected: User unknown in virtual mailbox table"
     assert replies.classify(R, 550, words[:40]).dead_address
 
@@ -185,5 +187,5 @@ def test_a_reply_cut_short_by_the_recorder_has_the_same_outcome():
         ('"ana ruiz"@x.example no', '"ana ruiz"@x.example', "[address] no"),
     ],
 )
-def test_redacted_text_contains_no_address(words, recipient, expected):
+def test_redacted_text_contains_no_address(words: str, recipient: str, expected: str) -> None:
     assert replies.redact(words, recipient) == expected

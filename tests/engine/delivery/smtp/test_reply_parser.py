@@ -13,7 +13,7 @@ REPLIES = [(220, b"220 hello"), (250, b"250-a\n250-b\n250 c"), (550, b"550"), (3
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=12))
-def test_replies_do_not_depend_on_how_the_stream_is_cut(cuts):
+def test_replies_do_not_depend_on_how_the_stream_is_cut(cuts: list[int]) -> None:
     parser = ReplyParser()
     edges = [0, *sorted(cuts), len(STREAM)]
     pieces = [STREAM[start:end] for start, end in pairwise(edges)]
@@ -24,15 +24,15 @@ def test_replies_do_not_depend_on_how_the_stream_is_cut(cuts):
 @pytest.mark.parametrize(
     "noise", [b"hello\r\n", b"25\r\n", b"099 x\r\n", b"700 x\r\n", b"250x\r\n", b"\r\n", b"\0\0\r\n"]
 )
-def test_invalid_reply_is_an_error_after_the_valid_replies_before_it(noise):
-    replies = []
+def test_invalid_reply_is_an_error_after_the_valid_replies_before_it(noise: bytes) -> None:
+    replies: list[tuple[int, bytes]] = []
     with pytest.raises(InvalidReply):
         replies.extend(ReplyParser().feed(b"250 fine\r\n" + noise))
     parser = ReplyParser().feed(b"250 fine\r\n" + noise)
     assert next(parser) == (250, b"250 fine")
 
 
-def test_endless_reply_is_an_error():
+def test_endless_reply_is_an_error() -> None:
     with pytest.raises(InvalidReply):
         list(ReplyParser().feed(b"250 " + b"x" * 5_000))
     with pytest.raises(InvalidReply):
@@ -45,7 +45,7 @@ LINES = st.sampled_from([*GOOD, *BAD])
 
 
 @given(st.lists(LINES, max_size=6).map(b"".join) | st.binary(max_size=40))
-def test_an_accepted_round_is_what_the_parser_finds_in_it(data):
+def test_an_accepted_round_has_the_replies_that_the_parser_returns(data: bytes) -> None:
     match = match_accepted_round(data)
     if match is not None:
         parser = ReplyParser()
@@ -55,6 +55,6 @@ def test_an_accepted_round_is_what_the_parser_finds_in_it(data):
         assert parser.is_between_replies
 
 
-def test_an_accepted_round_is_matched():
+def test_an_accepted_round_is_matched() -> None:
     match = match_accepted_round(b"250 2.0.0 Ok: queued as 7\r\n250 Ok\r\n250 Ok\r\n354 go\r\n")
     assert match[1] == b"250 2.0.0 Ok: queued as 7"

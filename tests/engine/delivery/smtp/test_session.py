@@ -2,18 +2,19 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
-from engine.delivery.outcomes import Deferred, InDoubt, Phase, Rejected, Sent
+from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Phase, Rejected, Sent
 from tests.engine.delivery.smtp.senders_side import message_id, messages, send
-from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Drop, Hang, Server, fault
+from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Answer, Drop, Hang, Rule, Server, Visit, fault
 
 BOTH = pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
 
 
 @BOTH
-def test_messages_arrive_whole_and_in_order_when_the_server_takes_them(features):
+def test_messages_arrive_whole_and_in_order_when_the_server_accepts_them(features: Sequence[str]) -> None:
     with Server(features=features).running() as server:
         outcomes, log = send(server.url, messages(5))
     assert [type(outcomes[slot]) for slot in range(5)] == [Sent] * 5
@@ -23,7 +24,7 @@ def test_messages_arrive_whole_and_in_order_when_the_server_takes_them(features)
     assert log.answers[2][:2] == (250, b"250 2.0.0 Ok: queued as 2")
 
 
-def test_commands_of_the_next_message_are_pipelined_with_the_body():
+def test_commands_of_the_next_message_are_pipelined_with_the_body() -> None:
     with Server().running() as server:
         outcomes, _ = send(server.url, messages(3))
     assert len(outcomes) == 3
@@ -36,15 +37,15 @@ def test_commands_of_the_next_message_are_pipelined_with_the_body():
 
 @BOTH
 @pytest.mark.parametrize("style", ["drip", "coalesce"])
-def test_replies_are_understood_when_they_come_in_pieces_or_together(features, style):
-    with Server(features=features, **{style: True}).running() as server:
+def test_replies_are_understood_when_they_come_in_pieces_or_together(features: Sequence[str], style: str) -> None:
+    with Server(features=features, drip=style == "drip", coalesce=style == "coalesce").running() as server:
         outcomes, _ = send(server.url, messages(4))
     assert all(isinstance(outcome, Sent) for outcome in outcomes.values())
     assert len(outcomes) == len(server.accepted) == 4
 
 
-# One row for each place where a connection can break or a reply can refuse. The fault meets the second of three
-# messages; the others must arrive. `outcome` is that of the second message; None: it is sent over another connection.
+# One row for each place where a connection can break or a reply can refuse. The fault affects the second of
+# three messages; the others must arrive. `outcome` is that of the second message, None if another connection sends it.
 ROWS = [
     ("drop at MAIL", fault("MAIL", Drop(), message=2, connection=1), None),
     ("drop at RCPT", fault("RCPT", Drop(), message=2, connection=1), None),
@@ -65,7 +66,7 @@ ROWS = [
     ("421 at RCPT", fault("RCPT", Drop(b"421 4.3.2 closing\r\n"), message=2), Deferred),
     ("421 at DATA", fault("DATA", Drop(b"421 4.3.2 closing\r\n"), message=2), Deferred),
     ("421 after the dot", fault("DOT", Drop(b"421 4.3.2 closing\r\n"), message=2), Deferred),
-    ("451 at MAIL when used up", fault("MAIL", b"451 4.7.0 too many", message=2, connection=1), None),
+    ("451 at MAIL at the message limit", fault("MAIL", b"451 4.7.0 too many", message=2, connection=1), None),
     ("450 at RCPT", fault("RCPT", b"450 4.2.0 greylisted", message=2), Deferred),
     ("451 at DATA", fault("DATA", b"451 4.3.0 busy", message=2), Deferred),
     ("451 after the dot", fault("DOT", b"451 4.3.0 busy", message=2), Deferred),
@@ -84,7 +85,9 @@ ROWS = [
 
 @BOTH
 @pytest.mark.parametrize(("name", "rule", "outcome"), ROWS, ids=[row[0] for row in ROWS])
-def test_message_has_the_outcome_of_the_table_when_the_server_fails(name, rule, outcome, features):
+def test_message_has_the_outcome_of_the_table_when_the_server_fails(
+    name: str, rule: Rule, outcome: type[Outcome] | None, features: Sequence[str]
+) -> None:
     with Server(rule, features=features).running() as server:
         outcomes, log = send(server.url, messages(3))
     assert type(outcomes[0]) is Sent
@@ -96,7 +99,7 @@ def test_message_has_the_outcome_of_the_table_when_the_server_fails(name, rule, 
 
 
 @BOTH
-def test_phase_and_reply_are_recorded_when_a_recipient_is_refused(features):
+def test_phase_and_reply_are_recorded_when_a_recipient_is_refused(features: Sequence[str]) -> None:
     refusal = b"550-5.1.1 <ana0@example.com>: no\r\n550 5.1.1 such user ana0"
     with Server(fault("RCPT", refusal), features=features).running() as server:
         outcomes, log = send(server.url, messages(1))
@@ -109,7 +112,7 @@ def test_phase_and_reply_are_recorded_when_a_recipient_is_refused(features):
 
 
 @BOTH
-def test_session_is_reset_when_a_message_was_refused_before_its_body(features):
+def test_session_is_reset_when_a_message_was_refused_before_its_body(features: Sequence[str]) -> None:
     with Server(fault("RCPT", b"550 5.1.1 no", message=1), features=features).running() as server:
         outcomes, _ = send(server.url, messages(2))
     assert [type(outcomes[0]), type(outcomes[1])] == [Rejected, Sent]
@@ -117,8 +120,8 @@ def test_session_is_reset_when_a_message_was_refused_before_its_body(features):
     assert len(server.connected_at) == 1
 
 
-def test_only_a_lone_dot_is_sent_when_data_is_accepted_after_the_recipient_was_refused():
-    def rule(event, visit):
+def test_only_a_lone_dot_is_sent_when_data_is_accepted_after_the_recipient_was_refused() -> None:
+    def rule(event: str, visit: Visit) -> Answer:
         if visit.message == 1:
             return {"RCPT": b"550 5.1.1 no", "DATA": b"354 go ahead", "DOT": b"554 no recipients"}.get(event)
         return None
@@ -131,7 +134,7 @@ def test_only_a_lone_dot_is_sent_when_data_is_accepted_after_the_recipient_was_r
     assert ("complete", 0) not in log.calls
 
 
-def test_lmtp_is_used_when_the_url_says_so():
+def test_lmtp_is_used_when_the_url_says_so() -> None:
     with Server(fault("RCPT", b"550 5.1.1 no", message=2)).running() as server:
         outcomes, _ = send(server.url.replace("smtp://", "lmtp://"), messages(3))
     assert [type(outcomes[slot]) for slot in range(3)] == [Sent, Rejected, Sent]
