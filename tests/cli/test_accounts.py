@@ -31,7 +31,7 @@ def test_create_prompts_twice_without_showing_the_password(run: Run) -> None:
 def test_create_is_refused_in_one_plain_line_when_something_is_wrong(run: Run) -> None:
     run("accounts", "create", "tienda", "--password-stdin", text=PASSWORD)
     for words, typed, message in (
-        (("accounts", "create", "tienda", "--password-stdin"), PASSWORD, "name: taken"),
+        (("accounts", "create", "tienda", "--password-stdin"), PASSWORD, "name: another account has this name"),
         (("accounts", "create", "otra", "--password-stdin"), "short", "password: 12 to"),
         (("accounts", "create", "", "--password-stdin"), PASSWORD, "name: 1 to 100"),
         (("accounts", "disable", "nobody"), "", "account: there is none"),
