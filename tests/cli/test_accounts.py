@@ -32,8 +32,8 @@ def test_create_is_refused_in_one_plain_line_when_something_is_wrong(run: Run) -
     run("accounts", "create", "tienda", "--password-stdin", text=PASSWORD)
     for words, typed, message in (
         (("accounts", "create", "tienda", "--password-stdin"), PASSWORD, "name: another account has this name"),
-        (("accounts", "create", "otra", "--password-stdin"), "short", "password: 12 to"),
-        (("accounts", "create", "", "--password-stdin"), PASSWORD, "name: 1 to 100"),
+        (("accounts", "create", "otra", "--password-stdin"), "short", "password: give 12 to"),
+        (("accounts", "create", "", "--password-stdin"), PASSWORD, "name: give 1 to 100"),
         (("accounts", "disable", "nobody"), "", "account: there is none"),
         (("tokens", "create", "nobody"), "", "account: there is none"),
     ):
