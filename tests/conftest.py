@@ -59,7 +59,7 @@ def databases(postgres: "Postgres") -> "Iterator[psycopg.Connection]":
 def ledger(postgres: "Postgres", databases: "psycopg.Connection", tmp_path: Path) -> Iterator[str]:
     """The URL of a fresh, migrated database that this process is pointed at."""
     name = f"ledger_{next(_numbers)}"
-    databases.execute(f"CREATE DATABASE {name} TEMPLATE template")
+    databases.execute(f"CREATE DATABASE {name} TEMPLATE template STRATEGY FILE_COPY")
     url = postgres.url(name)
     folders = {"RECORDER_DIR": str(tmp_path / "recorders"), "SPOOL_DIR": str(tmp_path / "spool")}
     with environment(DATABASE_URL=url, LOG_FILE=str(tmp_path / "log"), **folders):

@@ -44,7 +44,7 @@ def scenario(servers: Servers, tmp_path: Path) -> Iterator[Scenario]:
     """An empty database and broker, which this process uses, and a port for a relay."""
     name = f"faults_{next(_numbers)}"
     with psycopg.connect(servers.postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template STRATEGY FILE_COPY")
     servers.flush()
     port = ports.free()
     with (
