@@ -52,6 +52,15 @@ def test_every_test_that_the_rules_name_exists() -> None:
         assert f"def {function}(" in text if function else True, (path, function)
 
 
+def test_every_function_that_the_architecture_names_exists() -> None:
+    named = re.findall(r"`((?:web|engine|worker|cli)/[\w/]+\.py)::([\w.]+)`", PAGES["docs/architecture.md"])
+    assert len(named) > 15
+    for path, name in named:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        for part in name.split("."):
+            assert re.search(rf"^ *(?:def|class) {part}\b", text, re.MULTILINE), (path, name)
+
+
 def test_both_readmes_have_the_same_parts_and_the_same_commands() -> None:
     english, spanish = PAGES["README.md"], PAGES["README.es.md"]
     parts = [re.findall(r"^(#+) ", page, re.MULTILINE) for page in (english, spanish)]
