@@ -62,9 +62,9 @@ class Sink:
         """Accept one message: write its id first, if ids are logged, then answer."""
         self.count += 1
         if self._log is not None:
-            found = _MESSAGE_ID.search(message)
+            match = _MESSAGE_ID.search(message)
             moment = b" %d" % time.monotonic_ns() if self._times else b""
-            os.write(self._log, (found.group(1) if found else b"-") + moment + b"\n")
+            os.write(self._log, (match.group(1) if match else b"-") + moment + b"\n")
             if self._fsync:
                 os.fsync(self._log)
         return b"250 2.0.0 Ok: queued as %d\r\n" % self.count
