@@ -48,21 +48,16 @@ task_routes = {
     "sending.deliver_campaign": {"queue": "campaign"},
     "events.apply": {"queue": "events"},
     "followups.call_due": {"queue": "sequence"},
+    "followups.tick": {"queue": "sequence"},
     "upkeep.sweep": {"queue": "sequence"},
     "upkeep.tidy": {"queue": "sequence"},
 }
 
-_tick = _settings.tick_s
-
-
-def _every(task: str, seconds: float) -> dict[str, object]:
-    """Return a beat entry whose message expires after two periods, because the next one replaces it."""
-    return {"task": task, "schedule": seconds, "options": {"expires": max(2 * seconds, 1.0)}}
-
-
+# No message expires: a worker compares that moment, which beat's clock gave, with its own clock. Ticks that piled up
+# return at once instead (worker/tasks/ticks.py).
 beat_schedule = {
-    "start the follow-ups that are due": _every("followups.call_due", _tick),
-    "ring for waiting work, recover groups of dead senders": _every("upkeep.sweep", _tick),
-    "delete rows past their retention": _every("upkeep.tidy", 600.0),
+    "start the follow-ups that are due": {"task": "followups.tick", "schedule": _settings.tick_s},
+    "ring for waiting work, recover groups of dead senders": {"task": "upkeep.sweep", "schedule": _settings.tick_s},
+    "delete rows past their retention": {"task": "upkeep.tidy", "schedule": 600.0},
 }
-beat_max_loop_interval = min(_tick, 5.0)
+beat_max_loop_interval = min(_settings.tick_s, 5.0)

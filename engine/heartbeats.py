@@ -1,8 +1,8 @@
-"""Heartbeats: the moment at which each periodic task last completed, by the database's clock."""
+"""Heartbeats: the moments at which each periodic task last began and completed, by the database's clock."""
 
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -19,3 +19,29 @@ def beat(session: Session, name: str) -> None:
     """Store that the periodic task `name` has just completed. Safe to run twice at once."""
     row = insert(Heartbeat).values(name=name, beaten_at=func.clock_timestamp())
     session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"beaten_at": func.clock_timestamp()}))
+
+
+# A moment in the future comes from a clock that was set back since, so it bars nobody. A tick that may not begin
+# writes nothing.
+_BEGIN = text("""
+WITH again AS (
+    UPDATE heartbeats SET beaten_at = clock_timestamp()
+     WHERE name = :name
+       AND beaten_at NOT BETWEEN clock_timestamp() - make_interval(secs => :pause) AND clock_timestamp()
+    RETURNING name
+), first AS (
+    INSERT INTO heartbeats (name, beaten_at)
+    SELECT :name, clock_timestamp() WHERE NOT EXISTS (SELECT 1 FROM heartbeats WHERE name = :name)
+    ON CONFLICT (name) DO NOTHING
+    RETURNING name
+)
+SELECT EXISTS (SELECT 1 FROM again) OR EXISTS (SELECT 1 FROM first)
+""")
+
+
+def begin(session: Session, name: str, *, pause_s: float) -> bool:
+    """Return True and store the moment, unless the periodic task `name` began within the last `pause_s` seconds.
+
+    Of several at once, one begins. Commit before the task does its work.
+    """
+    return bool(session.scalar(_BEGIN, {"name": f"{name} began", "pause": pause_s}))

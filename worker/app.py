@@ -10,7 +10,7 @@ from engine import logs
 from models import session
 from worker import process, sender_setup
 
-app = Celery("cadencia", include=[f"worker.tasks.{module}" for module in ("sending", "followups", "events", "upkeep")])
+app = Celery("cadencia", include=[f"worker.tasks.{module}" for module in ("sending", "followups", "events", "ticks")])
 app.config_from_object("celery_config")
 
 # A line for each task received and done would hide the lines about e-mails. Flower shows the tasks.

@@ -1,4 +1,4 @@
-"""Periodic upkeep: recover from lost rings and dead processes, delete expired rows."""
+"""Upkeep, started by ticks: recover from lost rings and dead processes, delete expired rows."""
 
 from time import monotonic
 
@@ -7,10 +7,8 @@ from engine import bell, clock, heartbeats, upkeep
 from engine.tracking import retention
 from models.session import retrying, transaction
 from worker import process, rescue, spools
-from worker.app import app
 
 
-@app.task(name="upkeep.sweep")
 def sweep() -> None:
     """Recover dead senders, drain the spools of dead web processes, end doubt, and ring for waiting work.
 
@@ -27,7 +25,6 @@ def sweep() -> None:
         bell.ring(name)
 
 
-@app.task(name="upkeep.tidy")
 def tidy() -> None:
     """Delete rows past their retention. Twice at once: each row is deleted once."""
     with transaction() as session:

@@ -1,0 +1,37 @@
+"""Ticks: the periodic tasks as beat starts them. Ticks that piled up in the queue return at once."""
+
+from collections.abc import Callable
+
+from engine import heartbeats
+from models.session import statement
+from worker.app import app
+from worker.tasks import followups, upkeep
+
+# A tick does nothing if the same one began so recently. Short, so that every tick of the schedule does its work.
+_PAUSE_S = 0.1
+_PAUSE_OF_TIDY_S = 60.0
+
+
+@app.task(name="followups.tick")
+def call_due() -> None:
+    """Postpone, ring and finish as `followups.call_due` does. Twice at once: the second returns at once."""
+    _run("call_due", followups.call_due, _PAUSE_S)
+
+
+@app.task(name="upkeep.sweep")
+def sweep() -> None:
+    """Recover, drain and ring as `upkeep.sweep` does. Twice at once: the second returns at once."""
+    _run("sweep", upkeep.sweep, _PAUSE_S)
+
+
+@app.task(name="upkeep.tidy")
+def tidy() -> None:
+    """Delete expired rows as `upkeep.tidy` does. Twice at once: the second returns at once."""
+    _run("tidy", upkeep.tidy, _PAUSE_OF_TIDY_S)
+
+
+def _run(name: str, work: Callable[[], None], pause_s: float) -> None:
+    with statement() as session:
+        begins = heartbeats.begin(session, name, pause_s=pause_s)
+    if begins:
+        work()
