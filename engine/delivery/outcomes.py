@@ -77,3 +77,31 @@ class Paced:
 
 
 Outcome = Sent | Deferred | Rejected | InDoubt | Untried | Paced
+Answered = Sent | Deferred | Rejected
+
+# One byte for the recorder: the decision in the upper half, the phase in the lower one.
+SENT = 0x10
+_DEFERRED, _REJECTED, _DEAD_ADDRESS = 0x20, 0x30, 0x40
+
+
+def to_byte(outcome: Answered) -> int:
+    """Return the decision and the phase of an outcome that a reply decided, as one byte."""
+    match outcome:
+        case Sent():
+            return SENT
+        case Deferred(phase=phase):
+            return _DEFERRED | phase
+        case Rejected(phase=phase, dead_address=dead):
+            return (_DEAD_ADDRESS if dead else _REJECTED) | phase
+
+
+def from_byte(byte: int, code: int, response: str, at_ms: int) -> Answered:
+    """Return the outcome that `to_byte` recorded, without the enhanced status. Raises ValueError for another byte."""
+    decision, phase = byte & 0xF0, Phase(byte & 0x0F)
+    if decision == SENT:
+        return Sent(response, at_ms)
+    if decision == _DEFERRED:
+        return Deferred(phase, code, None, response, at_ms)
+    if decision in (_REJECTED, _DEAD_ADDRESS):
+        return Rejected(phase, code, None, response, decision == _DEAD_ADDRESS, at_ms)
+    raise ValueError(f"{byte:#04x} is no decision")

@@ -18,17 +18,17 @@ from uuid import UUID
 
 from errors import Fenced
 
-_MAGIC = b"CADREC03"
+_MAGIC = b"CADREC04"
 _HEADER = struct.Struct("<8s16s16sIII")  # magic, boot id, sender, pid, slots, slot size
 _GROUP = struct.Struct("<16sI")  # the current group and the number of its e-mails
 _RELAY = struct.Struct("<255p")  # the relay that the group uses
 _GROUP_AT, _VALID_AT, _RELAY_AT, _HEADER_SIZE = 64, 84, 128, 4096
 
-# A slot: the id of its e-mail (16), the state (1), 3 unused, the answer (108). The state is apart from the answer, so
-# that packing an answer cannot overwrite it: it changes last, in one byte.
-_ANSWER = struct.Struct("<QHBB96s")  # unix ms, code, phase, length of the reply, reply
-_REPLY_MAX = 96
-_SLOT_SIZE, _STATE_AT, _ANSWER_AT = 128, 16, 20
+# A slot: the id of its e-mail (16), the state (1), 2 unused, the answer (513). The state is apart from the answer, so
+# that packing an answer cannot overwrite it: it changes last, in one byte. A reply fits in whole (`replies.redact`).
+_REPLY_MAX = 500
+_ANSWER = struct.Struct(f"<QHBH{_REPLY_MAX}s")  # unix ms, code, decision, length of the reply, reply
+_SLOT_SIZE, _STATE_AT, _ANSWER_AT = 532, 16, 19
 _FIRST_STATE_AT = _HEADER_SIZE + _STATE_AT
 _BLANK = bytes(_SLOT_SIZE - 16)
 _SUFFIX = ".rec"
@@ -52,7 +52,7 @@ class Slot:
     """The recorded state of one e-mail."""
 
     mark: Mark
-    phase: int
+    decision: int
     code: int
     reply: bytes
     at_ms: int
@@ -121,10 +121,10 @@ class Recorder:
             raise Fenced("the lease of the group is over: others may have taken it over")
         self._map[_SLOT_SIZE * slot + _FIRST_STATE_AT] = _COMPLETE
 
-    def answered(self, slot: int, code: int, reply: bytes, ms: int, phase: int) -> None:
-        """Record the server's reply for this e-mail. The mark itself changes last, in one byte."""
+    def answered(self, slot: int, code: int, reply: bytes, ms: int, decision: int) -> None:
+        """Record what the server's reply decided (`outcomes.to_byte`). The mark itself changes last, in one byte."""
         start = _SLOT_SIZE * slot + _HEADER_SIZE
-        _pack_answer(self._map, start + _ANSWER_AT, ms, code, phase, min(len(reply), _REPLY_MAX), reply)
+        _pack_answer(self._map, start + _ANSWER_AT, ms, code, decision, min(len(reply), _REPLY_MAX), reply)
         self._map[start + _STATE_AT] = _ANSWERED
 
     def abandon(self) -> None:
@@ -201,8 +201,8 @@ def _read(content: bytes) -> Recording | None:
 
 
 def _slot(content: bytes, start: int) -> Slot:
-    at_ms, code, phase, length, reply = _ANSWER.unpack_from(content, start + _ANSWER_AT)
-    return Slot(Mark(content[start + _STATE_AT]), phase, code, reply[:length], at_ms)
+    at_ms, code, decision, length, reply = _ANSWER.unpack_from(content, start + _ANSWER_AT)
+    return Slot(Mark(content[start + _STATE_AT]), decision, code, reply[:length], at_ms)
 
 
 def sender_of(path: Path) -> UUID:

@@ -8,14 +8,13 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from engine.delivery import settle
+from engine.delivery import outcomes, settle
 from engine.delivery.claim import GroupStep
-from engine.delivery.outcomes import InDoubt, Outcome, Phase, Untried
+from engine.delivery.outcomes import InDoubt, Outcome, Untried
 from engine.delivery.recorder import Mark, Recording
 from engine.delivery.settle import OpenGroup
-from engine.delivery.smtp import replies
 from engine.delivery.transitions import Settled
-from models import ids, vault
+from models import ids
 
 _OPEN = text(
     "SELECT id, campaign_id, step, is_started, started_at FROM send_groups "
@@ -23,21 +22,19 @@ _OPEN = text(
 )
 _WITH_ROWS = text(
     "SELECT e.id, e.contact_id, e.campaign_id, e.enrollment_id, e.step, e.variant, e.attempts, "
-    "greatest(e.accepted_at, k.pardoned_at, CASE WHEN e.kind = 'marketing' THEN c.paused_until END) AS tried_since, "
-    "c.email "
+    "greatest(e.accepted_at, k.pardoned_at, CASE WHEN e.kind = 'marketing' THEN c.paused_until END) AS tried_since "
     "FROM emails e JOIN contacts c ON c.id = e.contact_id LEFT JOIN campaigns k ON k.id = e.campaign_id "
     "WHERE e.claim = :group AND e.status IN ('claimed', 'sending')"
 )
 _WITHOUT_ROWS = text(
-    "SELECT n.id AS enrollment_id, n.contact_id, n.campaign_id, c.email "
-    "FROM send_groups g CROSS JOIN unnest(g.members) AS m(id) JOIN enrollments n ON n.id = m.id "
-    "JOIN contacts c ON c.id = n.contact_id WHERE g.id = :group"
+    "SELECT n.id AS enrollment_id, n.contact_id, n.campaign_id "
+    "FROM send_groups g CROSS JOIN unnest(g.members) AS m(id) JOIN enrollments n ON n.id = m.id WHERE g.id = :group"
 )
 _STEP = text("SELECT template, subject FROM campaign_steps WHERE campaign_id = :campaign AND step = :step")
 
 
 class _Left(NamedTuple):
-    """An e-mail that a dead sender had claimed, with the encrypted address of its contact."""
+    """An e-mail that a dead sender had claimed."""
 
     email_id: UUID
     contact_id: UUID
@@ -47,7 +44,6 @@ class _Left(NamedTuple):
     variant: str | None
     attempts: int
     tried_since: datetime
-    address: str
 
 
 def recover(
@@ -94,7 +90,6 @@ def _without_rows(session: Session, group_id: UUID, step: GroupStep) -> list[_Le
             variant=None,
             attempts=0,
             tried_since=step.claimed_at,
-            address=row.email,
         )
         for row in session.execute(_WITHOUT_ROWS, {"group": group_id})
     ]
@@ -110,6 +105,4 @@ def _outcome(email: _Left, group: Row[Any], recording: Recording | None) -> Outc
         return Untried("")
     if slot.mark is Mark.COMPLETE:
         return InDoubt("its sender died before the server's reply")
-    words = slot.reply.decode("utf-8", "replace")
-    recipient = vault.current().decrypt(email.address)
-    return replies.classify(Phase(slot.phase), slot.code, words, recipient=recipient, at_ms=slot.at_ms)
+    return outcomes.from_byte(slot.decision, slot.code, slot.reply.decode("utf-8", "replace"), slot.at_ms)

@@ -200,8 +200,8 @@ class _WatchingLog:
         self._answered = log.answered
         self._limiters = limiters
 
-    def answered(self, slot: int, code: int, reply: bytes, ms: int, phase: int) -> None:
-        self._answered(slot, code, reply, ms, phase)
+    def answered(self, slot: int, code: int, reply: bytes, ms: int, decision: int) -> None:
+        self._answered(slot, code, reply, ms, decision)
         limiter = self._limiters[slot]
         if limiter is not None:
             limiter.answered(slot)

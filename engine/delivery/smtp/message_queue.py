@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from math import inf
 from typing import Protocol
 
-from engine.delivery.outcomes import Outcome, Phase, Sent, Untried
+from engine.delivery.outcomes import SENT, Outcome, Phase, Sent, Untried, to_byte
 from engine.delivery.smtp import replies
 from engine.delivery.smtp.envelope import Envelope, OutgoingMessage
 from engine.delivery.smtp.prefetch import Prefetch
@@ -14,7 +14,6 @@ from engine.delivery.smtp.reply_parser import is_plain
 
 _MAX_TRIES = 3  # of one message within a batch
 _HELD_S = 0.005  # how soon to ask again for a message when none may leave
-_ANSWER = Phase.ANSWER  # a local name, because looking up a member of an enumeration costs as much as a call
 
 
 class Log(Protocol):
@@ -23,10 +22,10 @@ class Log(Protocol):
     def complete(self, slot: int) -> None:
         """Record that the next write can carry the message's final dot. Called once for a message."""
 
-    def answered(self, slot: int, code: int, reply: bytes, ms: int, phase: int) -> None:
-        """Record the reply that decides about a message. Called once for a message, when the reply was read.
+    def answered(self, slot: int, code: int, reply: bytes, ms: int, decision: int) -> None:
+        """Record what a reply decided about a message. Called once for a message, when the reply was read.
 
-        `reply` holds no address; `ms` is unix time in milliseconds.
+        `reply` holds no address; `ms` is unix time in milliseconds; `decision` is that of `outcomes.to_byte`.
         """
 
 
@@ -78,7 +77,7 @@ class MessageQueue:
     def accept(self, message: OutgoingMessage, text: bytes) -> None:
         """Record that the server accepted a message; `text` is its plain reply."""
         at_ms = time.time_ns() // 1_000_000
-        self._answered(message.slot, 250, text, at_ms, _ANSWER)
+        self._answered(message.slot, 250, text, at_ms, SENT)
         self.outcomes[message.slot] = Sent(text.decode("ascii"), at_ms)
 
     def decide(self, message: OutgoingMessage, phase: Phase, code: int, text: bytes) -> bool:
@@ -91,7 +90,7 @@ class MessageQueue:
         outcome = replies.classify(phase, code, words, recipient=message.recipient, at_ms=at_ms)
         if isinstance(outcome, Untried):
             return False
-        self._answered(message.slot, code, outcome.response.encode("ascii", "replace"), at_ms, phase)
+        self._answered(message.slot, code, outcome.response.encode(), at_ms, to_byte(outcome))
         self.outcomes[message.slot] = outcome
         return True
 

@@ -4,7 +4,7 @@ import re
 
 from engine.delivery.outcomes import Deferred, Phase, Rejected, Sent, Untried
 
-MAX_RESPONSE_CHARS = 500
+MAX_RESPONSE_BYTES = 500  # in UTF-8: a slot of the recorder holds it in whole
 
 # The mailbox does not exist and a retry cannot help (RFC 3463 section 3.2; RFC 7505 for 5.1.10, the null MX).
 _DEAD = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
@@ -66,7 +66,7 @@ def enhanced_status(words: str) -> str | None:
 
 
 def redact(text: str, recipient: str = "") -> str:
-    """Return a server's text on one line, without addresses and control characters, at most 500 characters.
+    """Return a server's text on one line, without addresses and control characters, at most 500 bytes.
 
     The recipient's local part is removed as well: "unknown user ana.ruiz" identifies her as her address does.
     """
@@ -78,7 +78,7 @@ def redact(text: str, recipient: str = "") -> str:
         clean = _ADDRESS.sub("[address]", clean)
     if len(local) > 2:
         clean = re.sub(rf"(?<![\w.]){re.escape(local)}(?!\w)", "[address]", clean, flags=re.IGNORECASE)
-    return clean.strip()[:MAX_RESPONSE_CHARS]
+    return clean.strip().encode("utf-8", "replace")[:MAX_RESPONSE_BYTES].decode("utf-8", "ignore")
 
 
 def _words(code: int, text: str) -> str:

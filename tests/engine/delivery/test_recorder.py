@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from engine.delivery import recorder
+from engine.delivery import outcomes, recorder
 from engine.delivery.recorder import Mark, Recorder, Recording
 from errors import Fenced
 
@@ -27,7 +27,7 @@ def read_after_death(folder: Path, sender: UUID, marks: str) -> Recording | None
             recording.complete(1)
         if "a" in marks:
             recording.complete(2)
-            recording.answered(2, 250, b"2.0.0 Ok: queued as 12345", 1_700_000_000_123, 0)
+            recording.answered(2, 250, b"2.0.0 Ok: queued as 12345", 1_700_000_000_123, outcomes.SENT)
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
     orphan = next(iter(recorder.orphans(folder)))
@@ -45,7 +45,7 @@ def test_marks_survive_kill_9(tmp_path: Path) -> None:
         Mark.NOTHING,
     ]
     answered = recording.slots[EMAILS[2]]
-    assert (answered.code, answered.at_ms, answered.phase) == (250, 1_700_000_000_123, 0)
+    assert (answered.code, answered.at_ms, answered.decision) == (250, 1_700_000_000_123, outcomes.SENT)
     assert answered.reply == b"2.0.0 Ok: queued as 12345"
 
 
@@ -120,11 +120,11 @@ def test_a_group_larger_than_the_file_is_refused(tmp_path: Path) -> None:
 def test_a_reply_longer_than_a_slot_is_cut(tmp_path: Path) -> None:
     mine = Recorder(tmp_path, uuid4(), 8)
     mine.begin(GROUP, EMAILS)
-    mine.answered(0, 250, b"x" * 500, 1, 0)
+    mine.answered(0, 250, b"x" * 501, 1, outcomes.SENT)
     mine.abandon()
     orphan = next(iter(recorder.orphans(tmp_path)))
     assert orphan.recording is not None
-    assert orphan.recording.slots[EMAILS[0]].reply == b"x" * 96
+    assert orphan.recording.slots[EMAILS[0]].reply == b"x" * 500
     assert orphan.recording.slots[EMAILS[1]].mark is Mark.NOTHING
 
 

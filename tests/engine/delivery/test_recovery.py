@@ -1,6 +1,8 @@
 """The groups of a dead sender are settled by its recorder; without one, started e-mails are in doubt."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -8,20 +10,34 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.delivery import claim, in_doubt, outbox, recovery
+from engine.delivery import claim, in_doubt, outbox, outcomes, recorder, recovery, transitions
 from engine.delivery.claim import Claimant, Group
-from engine.delivery.recorder import Mark, Recording, Slot
+from engine.delivery.outcomes import Deferred, Phase, Rejected, Sent
+from engine.delivery.recorder import Mark, Recorder, Recording, Slot
+from engine.delivery.smtp import replies
+from engine.delivery.transitions import Settled
 from models import ids
 from models.session import transaction
 from tests import mails, sends
 from tests.sends import NOW
 
 REPLY_MS = 1_772_442_000_000
-REPLIED_AT = datetime.fromtimestamp(REPLY_MS / 1000, UTC)
+REPLIED: Callable[[int], datetime] = lambda ms: datetime.fromtimestamp(ms / 1000, UTC)
+REPLIED_AT = REPLIED(REPLY_MS)
 
 
-def slot(mark: Mark, code: int = 0, reply: bytes = b"", phase: int = 0) -> Slot:
-    return Slot(mark, phase, code, reply, REPLY_MS)
+REFUSED, DEAD_ADDRESS, DEFERRED = (
+    outcomes.to_byte(outcome)
+    for outcome in (
+        Rejected(Phase.RCPT, 550, None, "", dead_address=False),
+        Rejected(Phase.RCPT, 550, None, "", dead_address=True),
+        Deferred(Phase.RCPT, 451, None, ""),
+    )
+)
+
+
+def slot(mark: Mark, code: int = 0, reply: bytes = b"", decision: int = outcomes.SENT) -> Slot:
+    return Slot(mark, decision, code, reply, REPLY_MS)
 
 
 def left_behind(session: Session, count: int, *, started: bool = True) -> tuple[UUID, Group]:
@@ -32,11 +48,12 @@ def left_behind(session: Session, count: int, *, started: bool = True) -> tuple[
     return sender, group
 
 
+def recover_all(session: Session, sender: UUID, recording: Recording | None) -> list[Settled]:
+    return recovery.recover(session, sender, recording, now=NOW, moment=REPLIED)
+
+
 def recover(session: Session, sender: UUID, recording: Recording | None) -> list[str]:
-    settled = recovery.recover(
-        session, sender, recording, now=NOW, moment=lambda ms: datetime.fromtimestamp(ms / 1000, UTC)
-    )
-    return [email.status for email in settled]
+    return [email.status for email in recover_all(session, sender, recording)]
 
 
 def test_each_mark_decides_about_its_email(session: Session) -> None:
@@ -44,8 +61,8 @@ def test_each_mark_decides_about_its_email(session: Session) -> None:
     email_ids = [email.email_id for email in group.emails]
     marks = [
         slot(Mark.ANSWERED, 250, b"2.0.0 queued"),
-        slot(Mark.ANSWERED, 550, b"550 5.1.1 no such user", phase=2),
-        slot(Mark.ANSWERED, 451, b"4.3.0 later", phase=2),
+        slot(Mark.ANSWERED, 550, b"550 5.1.1 no such user", DEAD_ADDRESS),
+        slot(Mark.ANSWERED, 451, b"4.3.0 later", DEFERRED),
         slot(Mark.COMPLETE),
         slot(Mark.NOTHING),
     ]
@@ -57,6 +74,40 @@ def test_each_mark_decides_about_its_email(session: Session) -> None:
     details = [outbox.details(session, email_id) for email_id in email_ids]
     assert [each.attempts for each in details] == [1, 1, 1, 1, 0]
     assert [each.relay for each in details] == ["mail.example.com:587"] * 4 + [None]
+
+
+# Replies of which the words that decide come late, or of which a part alone would mean something else.
+LONG = "x" * 100
+CRASHES: list[tuple[Phase, int, str]] = [
+    (Phase.ANSWER, 250, "2.0.0 Ok: queued as 4XyZ1k2Pqz"),
+    (Phase.ANSWER, 250, f"2.0.0 {LONG * 4}"),
+    (Phase.RCPT, 550, f"{LONG}: no such user here"),
+    (Phase.RCPT, 550, f"user unknown to {LONG}, blocked by the policy of the sender's host"),
+    (Phase.RCPT, 550, "5.1.1 begoña.núñez no existe"),
+    (Phase.RCPT, 552, f"{LONG} mailbox is full"),
+    (Phase.RCPT, 451, "4.3.0 later"),
+    (Phase.ANSWER, 554, "5.7.1 Spam message rejected"),
+]
+
+
+@pytest.mark.parametrize(("phase", "code", "words"), CRASHES)
+def test_recovery_records_what_settlement_would_have_recorded(
+    session: Session, tmp_path: Path, phase: Phase, code: int, words: str
+) -> None:
+    sender, group = left_behind(session, 2)
+    settled, recovered = group.emails
+    outcome = replies.classify(phase, code, words, at_ms=REPLY_MS)
+    assert isinstance(outcome, Sent | Deferred | Rejected)
+    mine = Recorder(tmp_path, sender, 2)
+    mine.begin(group.id, [email.email_id for email in group.emails])
+    for number in (0, 1):
+        mine.answered(number, code, outcome.response.encode(), REPLY_MS, outcomes.to_byte(outcome))
+    mine.abandon()
+    (orphan,) = recorder.orphans(tmp_path)
+    by_crash = {email.email_id: email for email in recover_all(session, sender, orphan.recording)}[recovered.email_id]
+    at_once = transitions.decide(settled, outcome, now=NOW, moment=REPLIED)
+    names = ("status", "sent_at", "response", "reason", "attempts", "dead_address")
+    assert [getattr(by_crash, name) for name in names] == [getattr(at_once, name) for name in names]
 
 
 def test_a_group_that_never_began_is_given_back_whole(session: Session) -> None:
@@ -91,7 +142,7 @@ def test_a_pause_of_the_campaign_does_not_count_as_time_for_retries(
     sender = sends.sender(session)
     group = claim.claim(session, Claimant(sender, "campaign", 60, is_connected=True), limit=1, now=NOW)
     assert group is not None
-    answered = {mail.id: slot(Mark.ANSWERED, 451, b"4.3.0 later", phase=2)}
+    answered = {mail.id: slot(Mark.ANSWERED, 451, b"4.3.0 later", DEFERRED)}
     assert recover(session, sender, Recording(sender, group.id, answered)) == [outcome]
 
 

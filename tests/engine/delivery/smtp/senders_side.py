@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from engine.delivery import smtp
+from engine.delivery import outcomes, smtp
 from engine.delivery.outcomes import Outcome
 
 FROM = "rebotes@cadencia.example"
@@ -33,11 +33,12 @@ class MemoryLog:
         assert ("complete", slot) not in self.calls, f"message {slot} was marked complete twice"
         self.calls.append(("complete", slot))
 
-    def answered(self, slot: int, code: int, reply: bytes, ms: int, phase: int) -> None:
+    def answered(self, slot: int, code: int, reply: bytes, ms: int, decision: int) -> None:
         assert slot not in self.answers, f"message {slot} was answered twice"
-        assert phase == 0 or ("complete", slot) not in self.calls
+        outcome = outcomes.from_byte(decision, code, reply.decode(), ms)
+        assert getattr(outcome, "phase", 0) == 0 or ("complete", slot) not in self.calls
         self.calls.append(("answered", slot))
-        self.answers[slot] = (code, reply, ms, phase)
+        self.answers[slot] = (code, reply, ms, decision)
 
 
 def transport(url: str, limits: smtp.Limits = QUICK) -> smtp.Transport:

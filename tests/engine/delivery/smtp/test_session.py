@@ -108,7 +108,7 @@ def test_phase_and_reply_are_recorded_when_a_recipient_is_refused(features: Sequ
     assert (outcome.phase, outcome.code, outcome.status) == (Phase.RCPT, 550, "5.1.1")
     assert outcome.response == "550 5.1.1 <[address]>: no such user [address]"
     assert outcome.dead_address
-    assert log.answers[0] == (550, outcome.response.encode(), outcome.at_ms, Phase.RCPT)
+    assert log.answers[0] == (550, outcome.response.encode(), outcome.at_ms, 0x40 | Phase.RCPT)
 
 
 @BOTH
