@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 
 from engine.delivery.outcomes import Outcome
 from engine.delivery.smtp.batch import Batch, Interrupted, StopSending
-from engine.delivery.smtp.envelope import Envelope, OutgoingMessage
+from engine.delivery.smtp.envelope import Envelope
 from engine.delivery.smtp.message_queue import Log, MessageQueue
 from engine.delivery.smtp.pool import Pool
-from engine.delivery.smtp.prefetch import Prefetch
+from engine.delivery.smtp.prefetch import OutgoingMessage, Prefetch
 from engine.delivery.smtp.relay import Limits, Reason, Relay, RelayUnavailable
 
 __all__ = [

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from engine.delivery.outcomes import InDoubt, Untried
-from engine.delivery.smtp.envelope import OutgoingMessage, dot_stuffed
+from engine.delivery.smtp.envelope import dot_stuffed
+from engine.delivery.smtp.prefetch import OutgoingMessage
 from engine.delivery.smtp.wire import Wire
 
 # A longer body leaves in two steps, so that only a body that may be complete is recorded as complete.

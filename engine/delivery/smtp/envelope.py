@@ -3,12 +3,12 @@
 import io
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 import idna
 
 from engine.delivery.outcomes import Phase, Rejected, Untried
-from engine.delivery.smtp.handshake import Features
+from engine.delivery.smtp.prefetch import OutgoingMessage
+from engine.delivery.smtp.reply_parser import Features
 
 # RFC 5321 section 4.1.2 without quoted local parts: nothing that could end a command or begin another.
 _is_address = re.compile(r"[^\s\x00-\x20\x7f-\xa0<>\"\\,;:@]+@[^\s\x00-\x20\x7f-\xa0<>\"\\,;@]+").fullmatch
@@ -16,20 +16,6 @@ _MAX_ADDRESS = 254  # RFC 5321 section 4.5.3.1.3, without the angle brackets
 _any_line_end = re.compile(rb"\r\n|\r|\n")
 # A regular expression finds it twice as fast as `in` does.
 _dot_at_line_start = re.compile(rb"\n\.").search
-
-
-class OutgoingMessage(NamedTuple):
-    """One message for one recipient; `slot` is its place in the group, 0 to n - 1.
-
-    `data` is the whole RFC 5322 message, every line ended by CRLF, not dot-stuffed. The composer can guarantee the line
-    ends (`has_only_crlf`) and that no line begins with a dot (`has_no_dots`), which saves checks of 3 and 2 µs.
-    """
-
-    slot: int
-    recipient: str
-    data: bytes
-    has_only_crlf: bool = False
-    has_no_dots: bool = False
 
 
 class CannotSend(Exception):

@@ -5,28 +5,13 @@ import socket
 import ssl
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
 from selectors import BaseSelector
 from typing import Final
 
 from engine.delivery.smtp import replies
-from engine.delivery.smtp.relay import Address, Reason, Relay, RelayUnavailable
-from engine.delivery.smtp.reply_parser import InvalidReply, ReplyParser
-from engine.delivery.smtp.wire import ConnectionLost, Wire
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """The extensions that the server announced in its reply to EHLO."""
-
-    pipelining: bool = False  # RFC 2920
-    eight_bit: bool = False  # 8BITMIME, RFC 6152
-    smtputf8: bool = False  # RFC 6531
-    has_size: bool = False  # RFC 1870
-    max_size: int = 0  # bytes; 0 is no limit
-    starttls: bool = False
-    auth: frozenset[str] = frozenset()
-    is_lmtp: bool = False  # RFC 2033
+from engine.delivery.smtp.relay import Reason, Relay, RelayUnavailable
+from engine.delivery.smtp.reply_parser import Features, InvalidReply, ReplyParser, parse_features
+from engine.delivery.smtp.wire import Address, ConnectionLost, Wire
 
 
 class _StartTls:
@@ -150,7 +135,7 @@ class Handshake:
             _require(Reason.HELLO, (yield b"HELO %s\r\n" % name))
             return Features()
         _require(Reason.HELLO, (code, text))
-        return _parse_features(text, is_lmtp=self._relay.lmtp)
+        return parse_features(text, is_lmtp=self._relay.lmtp)
 
     def _authenticate(self, features: Features, user: str, password: str) -> _Dialogue:
         if not self.wire.is_secure and not self._relay.plaintext_auth:
@@ -165,22 +150,6 @@ class Handshake:
         else:
             raise RelayUnavailable(Reason.AUTH, "it offers neither AUTH PLAIN nor AUTH LOGIN")
         return features
-
-
-def _parse_features(text: bytes, *, is_lmtp: bool) -> Features:
-    lines = text.decode("ascii", "replace").upper().splitlines()
-    words = {parts[0]: parts[1:] for line in lines[1:] if (parts := line[4:].split())}
-    size = words.get("SIZE", [])
-    return Features(
-        pipelining="PIPELINING" in words,
-        eight_bit="8BITMIME" in words,
-        smtputf8="SMTPUTF8" in words,
-        has_size="SIZE" in words,
-        max_size=int(size[0]) if size and size[0].isdigit() else 0,
-        starttls="STARTTLS" in words,
-        auth=frozenset(words.get("AUTH", [])),
-        is_lmtp=is_lmtp,
-    )
 
 
 def _require(reason: Reason, reply: _Reply, codes: tuple[int, ...] = (220, 235, 250)) -> None:

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from engine.delivery.outcomes import SENT, Outcome, Phase, Sent, Untried, to_byte
 from engine.delivery.smtp import replies
-from engine.delivery.smtp.envelope import Envelope, OutgoingMessage
-from engine.delivery.smtp.prefetch import Prefetch
+from engine.delivery.smtp.envelope import Envelope
+from engine.delivery.smtp.prefetch import OutgoingMessage, Prefetch
 from engine.delivery.smtp.reply_parser import is_plain
 
 _MAX_TRIES = 3  # of one message within a batch

@@ -4,10 +4,11 @@ import time
 from dataclasses import replace
 from selectors import DefaultSelector
 
-from engine.delivery.smtp.handshake import Features, Handshake
-from engine.delivery.smtp.relay import Address, Limits, Reason, Relay, RelayUnavailable
+from engine.delivery.smtp.handshake import Handshake
+from engine.delivery.smtp.relay import Limits, Reason, Relay, RelayUnavailable
+from engine.delivery.smtp.reply_parser import Features
 from engine.delivery.smtp.session import Session
-from engine.delivery.smtp.wire import ConnectionLost
+from engine.delivery.smtp.wire import Address, ConnectionLost
 
 _MAX_PAUSE_FACTOR = 30  # of the first pause
 _QUIT_TIMEOUT_S = 2.0

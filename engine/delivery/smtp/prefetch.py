@@ -1,10 +1,23 @@
-"""Prefetch of messages: composed in blocks, ahead of the connections that take them."""
+"""Messages to send, and their prefetch: composed in blocks, ahead of the connections that take them."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from engine.delivery.smtp.envelope import OutgoingMessage
+
+class OutgoingMessage(NamedTuple):
+    """One message for one recipient; `slot` is its place in the group, 0 to n - 1.
+
+    `data` is the whole RFC 5322 message, every line ended by CRLF, not dot-stuffed. The composer can guarantee the line
+    ends (`has_only_crlf`) and that no line begins with a dot (`has_no_dots`), which saves checks of 3 and 2 µs.
+    """
+
+    slot: int
+    recipient: str
+    data: bytes
+    has_only_crlf: bool = False
+    has_no_dots: bool = False
 
 
 @dataclass(frozen=True, slots=True)

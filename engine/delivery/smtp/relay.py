@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal, TypedDict
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from engine.delivery.smtp.wire import Address
 from errors import InvalidInput, Unavailable
 
 StartTls = Literal["required", "optional", "off"]
-Address = tuple[socket.AddressFamily, tuple[object, ...]]
 
 _STARTTLS: dict[str, StartTls] = {"required": "required", "optional": "optional", "off": "off"}
 _PORTS = {"smtp": 587, "smtps": 465, "lmtp": 24}

@@ -1,7 +1,8 @@
-"""Parsing of SMTP replies from a stream of bytes (RFC 5321 section 4.2)."""
+"""Parsing of SMTP replies from a stream of bytes (RFC 5321 section 4.2), and of the extensions in one to EHLO."""
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 _CODES = frozenset(b"%d" % code for code in range(200, 600))
 # The start of a reply of one line, as nearly all are: one lookup validates it.
@@ -19,6 +20,20 @@ match_accepted_round = re.compile(rb"(%b)\r\n250 .*\n250 .*\n354 .*\n" % _PLAIN)
 
 class InvalidReply(Exception):
     """The server sent something that is no SMTP reply, or a reply to nothing: the dialogue cannot go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The extensions that the server announced in its reply to EHLO."""
+
+    pipelining: bool = False  # RFC 2920
+    eight_bit: bool = False  # 8BITMIME, RFC 6152
+    smtputf8: bool = False  # RFC 6531
+    has_size: bool = False  # RFC 1870
+    max_size: int = 0  # bytes; 0 is no limit
+    starttls: bool = False
+    auth: frozenset[str] = frozenset()
+    is_lmtp: bool = False  # RFC 2033
 
 
 class ReplyParser:
@@ -66,3 +81,20 @@ class ReplyParser:
 def is_plain(text: bytes) -> bool:
     """Return True for a 250 of one line, without "@" or control characters, short enough to be stored unchanged."""
     return _plain(text) is not None
+
+
+def parse_features(text: bytes, *, is_lmtp: bool) -> Features:
+    """Return the extensions that a positive reply to EHLO or LHLO announces."""
+    lines = text.decode("ascii", "replace").upper().splitlines()
+    words = {parts[0]: parts[1:] for line in lines[1:] if (parts := line[4:].split())}
+    size = words.get("SIZE", [])
+    return Features(
+        pipelining="PIPELINING" in words,
+        eight_bit="8BITMIME" in words,
+        smtputf8="SMTPUTF8" in words,
+        has_size="SIZE" in words,
+        max_size=int(size[0]) if size and size[0].isdigit() else 0,
+        starttls="STARTTLS" in words,
+        auth=frozenset(words.get("AUTH", [])),
+        is_lmtp=is_lmtp,
+    )

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from engine.delivery.outcomes import Phase
 from engine.delivery.smtp import replies
 from engine.delivery.smtp.data_transfer import DataTransfer
-from engine.delivery.smtp.envelope import CannotSend, OutgoingMessage
-from engine.delivery.smtp.handshake import Features
+from engine.delivery.smtp.envelope import CannotSend
 from engine.delivery.smtp.message_queue import MessageQueue
+from engine.delivery.smtp.prefetch import OutgoingMessage
 from engine.delivery.smtp.relay import Limits
-from engine.delivery.smtp.reply_parser import InvalidReply, ReplyParser, match_accepted_round
+from engine.delivery.smtp.reply_parser import Features, InvalidReply, ReplyParser, match_accepted_round
 from engine.delivery.smtp.wire import ConnectionLost, Wire
 
 CLOSING = 421  # RFC 5321 section 3.8: the server closes the connection, whatever the command was

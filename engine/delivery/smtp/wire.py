@@ -6,7 +6,7 @@ import ssl
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 from typing import Protocol
 
-from engine.delivery.smtp.relay import Address
+Address = tuple[socket.AddressFamily, tuple[object, ...]]
 
 _CHUNK = 4_096  # replies are short, and each read allocates this size first
 # A TLS record holds 16 KB. Writing one at a time tells exactly which bytes have left.

@@ -11,7 +11,8 @@ import pytest
 
 from engine.delivery.outcomes import Rejected
 from engine.delivery.smtp import envelope
-from engine.delivery.smtp.handshake import Features
+from engine.delivery.smtp.prefetch import OutgoingMessage
+from engine.delivery.smtp.reply_parser import Features
 from engine.messages import compose
 from engine.templates import templates
 from engine.tracking import tokens
@@ -148,7 +149,7 @@ def test_lines_that_begin_with_dots_are_transmitted_unchanged(composed: Any, eig
 def test_an_international_address_is_kept_and_requires_smtputf8(composed: Any) -> None:
     raw = composed("<p>Hola</p>", to="josé@ñandú.example", to_name="José Núñez")
     assert "\r\nTo: =?utf-8?b?Sm9zw6kgTsO6w7Fleg==?= <josé@xn--and-6ma2c.example>\r\n".encode() in raw
-    message = envelope.OutgoingMessage(0, "josé@ñandú.example", raw)
+    message = OutgoingMessage(0, "josé@ñandú.example", raw)
     _, commands = envelope.Envelope("a@a.example").prepare(message, UNICODE_RELAY)
     assert commands.startswith("MAIL FROM:<a@a.example> BODY=8BITMIME SMTPUTF8\r\n")
     assert "\r\nRCPT TO:<josé@xn--and-6ma2c.example>\r\n" in commands
@@ -161,9 +162,7 @@ def test_an_international_address_is_kept_and_requires_smtputf8(composed: Any) -
 def test_an_international_domain_needs_no_extension_of_the_relay(composed: Any) -> None:
     raw = composed("<p>Hola</p>", to="jose@ñandú.example", eight_bit=False)
     assert read(raw)["To"].addresses[0].addr_spec == "jose@xn--and-6ma2c.example"
-    _, commands = envelope.Envelope("a@a.example").prepare(
-        envelope.OutgoingMessage(0, "jose@ñandú.example", raw), Features()
-    )
+    _, commands = envelope.Envelope("a@a.example").prepare(OutgoingMessage(0, "jose@ñandú.example", raw), Features())
     assert commands.startswith("MAIL FROM:<a@a.example>\r\nRCPT TO:<jose@xn--and-6ma2c.example>\r\n")
 
 

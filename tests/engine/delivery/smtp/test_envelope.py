@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine.delivery import smtp
 from engine.delivery.outcomes import Rejected, Sent, Untried
 from engine.delivery.smtp.envelope import Envelope, dot_stuffed
-from engine.delivery.smtp.handshake import Features
+from engine.delivery.smtp.reply_parser import Features
 from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, message, messages, send, transport
 from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Server
 
