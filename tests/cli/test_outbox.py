@@ -10,7 +10,8 @@ from engine.delivery import claim, settle
 from engine.delivery.claim import Claimant
 from engine.delivery.outcomes import Sent
 from engine.delivery.relays import redis_store, status
-from engine.delivery.relays.status import RelayStatus, StatusBoard
+from engine.delivery.relays.breaker import RelayStatus
+from engine.delivery.relays.status import StatusBoard
 from engine.delivery.settle import OpenGroup
 from models import ids
 from models.session import transaction

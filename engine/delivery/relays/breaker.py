@@ -23,6 +23,19 @@ class Thresholds:
     longest_pause_s: float = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class RelayStatus:
+    """One relay as one process sees it: the state of its breaker, the last failure, and the seconds until a retry.
+
+    The names of the fields are those of the JSON in Redis.
+    """
+
+    name: str
+    state: str
+    why: str
+    rests_for_s: float
+
+
 class Breaker:
     """The breaker of one relay in one process; processes do not share it, each learns from its own failures."""
 

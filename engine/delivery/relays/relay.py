@@ -6,13 +6,12 @@ from math import ceil
 
 from engine.delivery import smtp
 from engine.delivery.outcomes import Deferred, Outcome, Paced, Sent, Untried
-from engine.delivery.relays.breaker import Breaker
+from engine.delivery.relays.breaker import Breaker, RelayStatus
 from engine.delivery.relays.config import RelayConfig
 from engine.delivery.relays.connection_quota import ConnectionQuota
 from engine.delivery.relays.daily_quota import Calendar, DailyQuota
 from engine.delivery.relays.redis_store import Store
 from engine.delivery.relays.shared_rate import BLOCK_S, RateLimiter, Sender, SharedRate
-from engine.delivery.relays.status import RelayStatus
 from engine.delivery.smtp import Reason
 
 HALF_OPEN_GROUP = 10  # messages in the group that tries a relay after its breaker was open

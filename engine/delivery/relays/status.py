@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from engine.delivery import smtp
 from engine.delivery.relays import config, redis_store
+from engine.delivery.relays.breaker import RelayStatus
 from engine.delivery.relays.config import RelayConfig
 from engine.delivery.relays.daily_quota import Calendar, DailyQuota
 from engine.delivery.relays.redis_store import Store
@@ -25,19 +26,6 @@ _WRITE = "return redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])"
 _SENT = text(
     "SELECT relay, count(*) AS emails FROM emails WHERE sent_at >= :since AND relay IS NOT NULL GROUP BY relay"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RelayStatus:
-    """One relay as one process sees it: the state of its breaker, the last failure, and the seconds until a retry.
-
-    The names of the fields are those of the JSON in Redis.
-    """
-
-    name: str
-    state: str
-    why: str
-    rests_for_s: float
 
 
 @dataclass(frozen=True, slots=True)
