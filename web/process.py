@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from engine.templates import templates
-from engine.tracking import bots, tokens
+from engine.tracking import tokens
+from engine.tracking.bots.observer import Observer
 from settings import Settings
 from web.http.token_cache import TokenCache
 from web.ingest.group_commit import Ingest
@@ -22,7 +23,7 @@ class Process:
     settings: Settings
     library: templates.Library
     signer: tokens.Signer
-    observer: bots.Observer
+    observer: Observer
     token_cache: TokenCache
     send_batcher: SendBatcher
     ingest: Ingest
@@ -35,7 +36,7 @@ def install(app: Flask, settings: Settings) -> None:
         settings=settings,
         library=templates.Library(settings.templates_dir, settings.hidden_link),
         signer=tokens.Signer(settings.tracking_ring),
-        observer=bots.Observer(settings.index_key.get_secret_value().encode(), settings.event_addresses),
+        observer=Observer(settings.index_key.get_secret_value().encode(), settings.event_addresses),
         token_cache=TokenCache(),
         send_batcher=SendBatcher(),
         ingest=Ingest(settings),

@@ -14,7 +14,9 @@ from errors import InvalidInput
 
 if TYPE_CHECKING:
     from engine.engagement.reclassify import Page
-    from engine.tracking.bots import Classification, Observer, sequences
+    from engine.tracking.bots import sequences
+    from engine.tracking.bots.hits import Classification
+    from engine.tracking.bots.observer import Observer
 
 PAGE = 1_000
 _MOMENT = click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"))
@@ -136,7 +138,7 @@ def _read(lines: Iterable[str]) -> "Iterator[sequences.Sequence]":
 
 def _observer() -> "Observer":
     import settings
-    from engine.tracking.bots import Observer
+    from engine.tracking.bots.observer import Observer
 
     return Observer(settings.current().index_key.get_secret_value().encode(), settings.current().event_addresses)
 

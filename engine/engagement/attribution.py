@@ -13,7 +13,8 @@ from engine.analytics import rollups
 from engine.delivery import emails
 from engine.delivery.emails import Email
 from engine.tracking import bursts, hit_history, pending
-from engine.tracking.bots import NEIGHBOURS_MAX, Classification
+from engine.tracking.bots.classifier import NEIGHBOURS_MAX
+from engine.tracking.bots.hits import Classification
 from engine.tracking.bursts import Bursts, Place
 from engine.tracking.hit_history import History, Interaction
 from engine.tracking.pending import PendingEvent

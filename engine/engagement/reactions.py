@@ -17,7 +17,7 @@ from engine.delivery import emails, in_doubt
 from engine.delivery.emails import Email
 from engine.engagement import attribution
 from engine.tracking import hit_history, pending
-from engine.tracking.bots import NEIGHBOURS_MAX
+from engine.tracking.bots.classifier import NEIGHBOURS_MAX
 from engine.tracking.pending import PendingEvent
 
 SUPPRESSES = {"unsubscribed": "unsubscribed", "bounced": "hard_bounce", "complained": "complaint"}

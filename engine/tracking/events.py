@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.tracking import bots
+from engine.tracking.bots import hits
 from errors import InvalidInput
 from models import arrays, ids
 from models.event import SOURCES, TYPES
@@ -135,7 +135,7 @@ def dedupe_key(event: IncomingEvent, now: datetime) -> bytes:
     moment = event.timestamp or now
     key = event.key if event.key is not None else moment.astimezone(UTC).replace(microsecond=0).isoformat()
     details = [event.data.get("link"), event.data.get("url")]
-    if bots.is_hit(event.event_type, event.data):
+    if hits.is_hit(event.event_type, event.data):
         details += [event.data.get(name) for name in _REQUEST]
     identity = _compact([event.email_id.hex, event.event_type, key, details])
     return blake2b(identity.encode(), digest_size=16, person=b"cadencia event").digest()

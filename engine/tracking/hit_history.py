@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.tracking import bots
-from engine.tracking.bots import Classification, Hit, rules
+from engine.tracking.bots import classifier, rules
+from engine.tracking.bots.hits import Classification, Hit, bucket
 from engine.tracking.bursts import Place
 from models import arrays
 
@@ -82,7 +82,7 @@ def load(
     own: Mapping[UUID, UUID],
     also: Iterable[UUID],
     *,
-    neighbours: int = bots.NEIGHBOURS_MAX,
+    neighbours: int = classifier.NEIGHBOURS_MAX,
 ) -> list[History]:
     """Return the history of each e-mail: applied events, and those in `own`, which maps event to e-mail.
 
@@ -136,7 +136,7 @@ def classify(
     *,
     sent_at: datetime | None,
     bursts: Mapping[Place, int],
-    neighbours: int = bots.NEIGHBOURS_MAX,
+    neighbours: int = classifier.NEIGHBOURS_MAX,
 ) -> list[Interaction]:
     """Classify the first `neighbours` hits together and each later one alone; the order is kept.
 
@@ -154,7 +154,7 @@ def _classified(
     interactions: Sequence[Interaction], sent_at: datetime | None, bursts: Mapping[Place, int]
 ) -> Iterator[Interaction]:
     hits = [each.hit for each in interactions if each.is_hit]
-    classifications = iter(bots.classify(hits, sent_at=sent_at, bursts=bursts))
+    classifications = iter(classifier.classify(hits, sent_at=sent_at, bursts=bursts))
     return (_with(each, next(classifications)) if each.is_hit else each for each in interactions)
 
 
@@ -177,7 +177,7 @@ def moments(history: Iterable[Interaction]) -> dict[str, datetime]:
 
 def _with_stored(interactions: Iterable[Interaction], bursts: Mapping[Place, int]) -> Mapping[Place, int]:
     stored = {
-        (each.hit.prefix, bots.bucket(each.hit.at)): rules.BURST_EMAILS
+        (each.hit.prefix, bucket(each.hit.at)): rules.BURST_EMAILS
         for each in interactions
         if rules.BURST.name in each.reasons
     }

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.tracking.bots import Classification
+from engine.tracking.bots.hits import Classification
 from models import arrays
 
 # The columns of a PendingEvent.

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from engine.delivery import early_events
 from engine.engagement import reactions
-from engine.tracking.bots import NEIGHBOURS_MAX
+from engine.tracking.bots.classifier import NEIGHBOURS_MAX
 from engine.tracking.events import IncomingEvent
 from models import Contact, Email, EmailStats
 from models.stats import COUNTERS

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from engine.delivery import early_events
 from engine.engagement import reactions
-from engine.tracking import bots, hit_history
+from engine.tracking import hit_history
+from engine.tracking.bots.classifier import NEIGHBOURS_MAX
 from engine.tracking.events import IncomingEvent
 from models import Event
 from tests.engine.engagement.applying import contact_of, email_of, happen
@@ -70,14 +71,14 @@ def test_of_many_hits_only_the_first_and_the_new_are_loaded(
     session: Session,
 ) -> None:
     opened = mail(session)
-    moments = [NOW - HOUR + timedelta(seconds=n) for n in range(bots.NEIGHBOURS_MAX + 200)]
+    moments = [NOW - HOUR + timedelta(seconds=n) for n in range(NEIGHBOURS_MAX + 200)]
     happen(session, *(IncomingEvent(opened.id, "opened", at, SCANNER) for at in moments))
     assert (email_of(session, opened).machine_opened_at, email_of(session, opened).opened_at) == (moments[0], None)
 
     happen(session, IncomingEvent(opened.id, "opened", NOW, SAFARI))
     assert email_of(session, opened).opened_at == NOW
     [history] = hit_history.load(session, [opened.id], {}, ())
-    assert [each.hit.at for each in history.interactions] == moments[: bots.NEIGHBOURS_MAX]
+    assert [each.hit.at for each in history.interactions] == moments[:NEIGHBOURS_MAX]
     assert not history.is_whole
     assert set(session.scalars(select(Event.source))) == {"machine", "human"}
 

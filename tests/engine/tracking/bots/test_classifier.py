@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from engine.tracking import bots
+from engine.tracking.bots import classifier
+from engine.tracking.bots.hits import Hit, bucket, is_hit
 from models import ids
 
 SENT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -16,15 +17,15 @@ CHROME = (
 GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
 
 
-def hit(after_s: float, kind: str = "clicked", **data: Any) -> bots.Hit:
+def hit(after_s: float, kind: str = "clicked", **data: Any) -> Hit:
     observed = {"method": "GET", "agent": CHROME, "network": "other", "prefix": "a" * 16, **data}
     if kind == "clicked":
         observed.setdefault("link", 0)
-    return bots.Hit.of(ids.new(), kind, SENT + timedelta(seconds=after_s), observed)
+    return Hit.of(ids.new(), kind, SENT + timedelta(seconds=after_s), observed)
 
 
-def sources(*hits: bots.Hit, bursts: dict[tuple[str, int], int] | None = None) -> list[str]:
-    return [each.source for each in bots.classify(hits, sent_at=SENT, bursts=bursts or {})]
+def sources(*hits: Hit, bursts: dict[tuple[str, int], int] | None = None) -> list[str]:
+    return [each.source for each in classifier.classify(hits, sent_at=SENT, bursts=bursts or {})]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def sources(*hits: bots.Hit, bursts: dict[tuple[str, int], int] | None = None) -
         (hit(600, link=65_535), "machine"),
     ],
 )
-def test_a_single_hit_is_classified_by_its_request_and_speed(one: bots.Hit, source: str) -> None:
+def test_a_single_hit_is_classified_by_its_request_and_speed(one: Hit, source: str) -> None:
     assert sources(one) == [source]
 
 
@@ -57,16 +58,16 @@ def test_many_links_followed_within_a_second_are_a_machines() -> None:
 
 def test_a_burst_is_of_one_prefix_and_ten_seconds() -> None:
     one = hit(5)
-    burst = {(one.prefix, bots.bucket(one.at)): 25}
+    burst = {(one.prefix, bucket(one.at)): 25}
     assert sources(one, bursts=burst) == ["machine"]
     assert sources(hit(25), bursts=burst) == ["unknown"]
 
 
 def test_an_event_is_a_hit_if_its_request_was_observed() -> None:
-    assert bots.is_hit("clicked", {"link": 0, "method": "GET"})
-    assert not bots.is_hit("clicked", {"link": 0})
-    assert not bots.is_hit("converted", {"method": "GET"})
-    assert bots.Hit.of(UUID(int=1), "opened", SENT, {"method": "GET"}).network == "other"
+    assert is_hit("clicked", {"link": 0, "method": "GET"})
+    assert not is_hit("clicked", {"link": 0})
+    assert not is_hit("converted", {"method": "GET"})
+    assert Hit.of(UUID(int=1), "opened", SENT, {"method": "GET"}).network == "other"
 
 
 def test_the_hidden_link_affects_only_hits_of_the_same_agent_or_prefix_near_it() -> None:
@@ -75,14 +76,14 @@ def test_the_hidden_link_affects_only_hits_of_the_same_agent_or_prefix_near_it()
 
 
 def test_rules_about_speed_need_the_time_of_sending() -> None:
-    [classification] = bots.classify([hit(1)], sent_at=None, bursts={})
+    [classification] = classifier.classify([hit(1)], sent_at=None, bursts={})
     assert (classification.source, classification.reasons) == ("unknown", ())
 
 
 def test_an_email_with_many_hits_is_classified_the_same_in_any_order() -> None:
     many = [hit(30 + number * 2, "opened") for number in range(400)]
-    by_id = {each.id: each for each in bots.classify(many, sent_at=SENT, bursts={})}
-    again = bots.classify(many[::-1] + many[:50], sent_at=SENT, bursts={})
+    by_id = {each.id: each for each in classifier.classify(many, sent_at=SENT, bursts={})}
+    again = classifier.classify(many[::-1] + many[:50], sent_at=SENT, bursts={})
     assert all(by_id[each.id] == each for each in again) and len(by_id) == 400
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from engine.tracking import bots
-from engine.tracking.bots import agents, known, networks, rules
+from engine.tracking.bots import agents, classifier, known, networks, rules
+from engine.tracking.bots.hits import Hit
 
 SENT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 CHROME = (
@@ -47,8 +47,8 @@ def test_an_entry_that_was_not_looked_up_never_suffices_for_a_machine() -> None:
     assert len(unchecked) > 20
     for entry in unchecked:
         agent, network = ("", entry.name) if entry in known.networks() else (_agent(entry), "other")
-        hit = bots.Hit(UUID(int=1), "clicked", SENT + timedelta(hours=1), 0, agent=agent or CHROME, network=network)
-        [classification] = bots.classify([hit], sent_at=SENT, bursts={})
+        hit = Hit(UUID(int=1), "clicked", SENT + timedelta(hours=1), 0, agent=agent or CHROME, network=network)
+        [classification] = classifier.classify([hit], sent_at=SENT, bursts={})
         assert classification.source != "machine", (entry.name, classification)
 
 
@@ -59,8 +59,8 @@ def _agent(entry: known.Entry) -> str:
 
 
 def test_an_entry_that_was_not_looked_up_counts_beside_other_rules() -> None:
-    hit = bots.Hit(UUID(int=1), "clicked", SENT + timedelta(seconds=5), 0, agent=CHROME, network="symantec-cloud")
-    [classification] = bots.classify([hit], sent_at=SENT, bursts={})
+    hit = Hit(UUID(int=1), "clicked", SENT + timedelta(seconds=5), 0, agent=CHROME, network="symantec-cloud")
+    [classification] = classifier.classify([hit], sent_at=SENT, bursts={})
     assert classification == (hit.id, "machine", ("unchecked-network", "fast"))
 
 

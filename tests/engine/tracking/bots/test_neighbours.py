@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.tracking.bots import HONEYPOT, Hit, neighbours, rules, traits
+from engine.tracking.bots import neighbours, rules, traits
+from engine.tracking.bots.hits import HONEYPOT, Hit
 from engine.tracking.bots.rules import Rule
 from models import ids
 

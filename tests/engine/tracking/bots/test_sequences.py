@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.tracking import bots
 from engine.tracking.bots import sequences
+from engine.tracking.bots.observer import Observer
 
 FILES = sorted((Path(__file__).parent / "sequences").glob("*.jsonl"))
-OBSERVER = bots.Observer(b"k" * 32, "hashed")
+OBSERVER = Observer(b"k" * 32, "hashed")
 
 # Known errors that no observed property could avoid, as (sequence, hit).
 HUMANS_AS_MACHINES = {
@@ -30,13 +30,13 @@ MACHINES_THAT_SET_FLAGS = {
 }
 
 
-def read(observer: bots.Observer = OBSERVER) -> Iterator[sequences.Sequence]:
+def read(observer: Observer = OBSERVER) -> Iterator[sequences.Sequence]:
     for file in FILES:
         for line in file.read_text("utf-8").splitlines():
             yield sequences.read(line, observer)
 
 
-def wrong(label: str, observer: bots.Observer = OBSERVER) -> set[tuple[str, int]]:
+def wrong(label: str, observer: Observer = OBSERVER) -> set[tuple[str, int]]:
     """Return the misclassified hits with this label; unknown counts as human, as it sets flags, too."""
     errors = set()
     for sequence in read(observer):
@@ -73,12 +73,12 @@ def test_classifications_agree_with_labels() -> None:
 
 
 def test_a_prefix_in_clear_gives_the_same_classifications_as_its_hash() -> None:
-    in_clear = [sequence.classified() for sequence in read(bots.Observer(b"", "truncated"))]
+    in_clear = [sequence.classified() for sequence in read(Observer(b"", "truncated"))]
     assert in_clear == [sequence.classified() for sequence in read()]
 
 
 def test_without_prefixes_only_bursts_are_missed() -> None:
-    blind = bots.Observer(b"", "none")
+    blind = Observer(b"", "none")
     missed = {name for name, _ in wrong("machine", blind) - MACHINES_THAT_SET_FLAGS}
     assert missed == {"a gateway without a name empties its queue", "a gateway without a name, late"}
 
