@@ -17,6 +17,10 @@ class Campaign(Base):
 
     `pardoned_at` is when a person last resumed it. `pardoned` has the counts of that hour before the resumption, which
     no longer count for the automatic pause.
+
+    Long work proceeds in pages. While the audience is being enrolled, `enroll_from` is the moment from which the delay
+    of step 1 counts, and `enroll_after` the last contact enrolled. After a resumption `unpark_after` is the last parked
+    e-mail that was passed. They are null when that work is complete.
     """
 
     __tablename__ = "campaigns"
@@ -34,6 +38,9 @@ class Campaign(Base):
     finished_at: Mapped[Moment | None]
     pardoned_at: Mapped[Moment | None]
     pardoned: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    enroll_from: Mapped[Moment | None]
+    enroll_after: Mapped[UUID | None]
+    unpark_after: Mapped[UUID | None]
 
 
 class CampaignStep(Base):

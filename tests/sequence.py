@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 import settings
 from engine.audience import contacts
-from engine.campaigns import advance, campaigns, due
+from engine.campaigns import advance, agenda, campaigns
 from engine.campaigns.campaigns import CampaignDraft
 from engine.campaigns.steps import StepDraft
-from engine.delivery import claim, senders, settle
+from engine.delivery import senders, settle
 from engine.delivery.claim import Claimant, ClaimedEmail, Group
 from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Phase, Rejected, Sent, Untried
 from engine.delivery.settle import OpenGroup
@@ -58,13 +58,12 @@ def people(session: Session, count: int, *, prefix: str = "contacto") -> list[UU
 
 def take(session: Session, *, now: datetime, limit: int = 1000) -> list[Group]:
     """All that is due in campaigns, in groups of `limit`, in the hand of a new sender."""
-    claimant = Claimant(senders.register(session, "testhost", os.getpid()), due.LANE, 60, is_connected=True)
+    claimant = Claimant(senders.register(session, "testhost", os.getpid()), agenda.CAMPAIGN_LANE, 60, is_connected=True)
     taken: list[Group] = []
-    agenda = due.agenda(session)
-    while group := claim.claim(session, claimant, limit=limit, now=now) or agenda.claim(
-        session, claimant, limit=limit, now=now
-    ):
-        taken.append(group)
+    turns = agenda.read(session, agenda.CAMPAIGN_LANE, now=now)
+    while group := turns.claim(session, claimant, limit=limit, now=now):
+        if group.emails:
+            taken.append(group)
     return taken
 
 

@@ -7,9 +7,10 @@ from time import monotonic, sleep
 
 import settings
 from engine import bell, clock, logs
-from engine.campaigns import advance, due
+from engine.campaigns import advance, agenda
+from engine.campaigns.agenda import CAMPAIGN_LANE, Agenda
 from engine.clock import Clock
-from engine.delivery import claim, recorder, senders, settle
+from engine.delivery import recorder, senders, settle
 from engine.delivery.claim import Claimant, Group
 from engine.delivery.settle import OpenGroup
 from engine.delivery.transitions import Settled
@@ -37,7 +38,7 @@ def drain(lane: str, *, time: Clock = clock) -> bool:
     if monotonic() < sender.relay_retry_at:
         return False
     process.collect_garbage()
-    process.set_batch_scheduling(lane == due.LANE)
+    process.set_batch_scheduling(lane == CAMPAIGN_LANE)
     spools.apply_consent_changes()
     try:
         return Drain(sender, lane, time).run()
@@ -56,7 +57,7 @@ class Drain:
         self._settings = settings.current()
         self._group_sender = GroupSender(sender, time)
         self._has_replanned = False
-        self._agenda: due.Agenda | None = None
+        self._agenda: Agenda | None = None
 
     def run(self) -> bool:
         """Send until nothing is due, the time slice ends or the worker stops. Return True if more is waiting."""
@@ -132,19 +133,15 @@ class Drain:
         sent = OpenGroup(group.id, group.step, self._group_sender.relay)
         settled = settle.settle(session, sent, results, now=now, moment=_cached(self._time.at))
         advance.apply_to_contacts(session, settled, now=now)
+        if self._agenda is not None and any(email.status == "queued" and not email.has_row for email in settled):
+            self._agenda.rewind(group)
         return settled
 
     def _claim(self, session: Session, now: datetime, limit: int) -> Group | None:
-        """Claim e-mails that have rows, which have waited before, or else those of a campaign's due step."""
         is_connected = self._sender.transport.is_open
         claimant = Claimant(self._sender.sender_id, self._lane, self._settings.lease_s, is_connected)
-        group = claim.claim(session, claimant, limit=limit, now=now)
-        if group is not None and group.dropped:
-            advance.stop_cancelled(session, group.dropped, now=now)
-        if group is not None or self._lane != due.LANE:
-            return group
         if self._agenda is None:
-            self._agenda = due.agenda(session)
+            self._agenda = agenda.read(session, self._lane, now=now)
         return self._agenda.claim(session, claimant, limit=limit, now=now)
 
 

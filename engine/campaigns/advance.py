@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from engine.analytics import rollups
 from engine.audience import contact_flags, contacts, suppressions
 from engine.campaigns import auto_pause, stops, windows
-from engine.delivery.claim import Dropped
 from engine.delivery.transitions import Settled
 from engine.tracking import events
 from models import arrays
@@ -65,14 +64,6 @@ def count(session: Session, settled: Sequence[Settled]) -> None:
 _CAMPAIGN = attrgetter("campaign_id")
 _COUNTED = attrgetter("step", "variant", "at", "status", "reason")
 _LOSSES = {"hard_bounce": "bounced", "refused": "refused"}
-
-
-def stop_cancelled(session: Session, cancelled: Sequence[Dropped], *, now: datetime) -> None:
-    """Stop the enrollments of contacts whose e-mails a claim cancelled, for the same reasons."""
-    contacts.lock(session, {email.contact_id for email in cancelled})
-    for reason in {email.reason for email in cancelled}:
-        contact_ids = [email.contact_id for email in cancelled if email.reason == reason]
-        stops.stop(session, contact_ids, stops.BY_SUPPRESSION.get(reason, reason), now=now)
 
 
 def _flag(session: Session, sent: Sequence[Settled], now: datetime) -> None:

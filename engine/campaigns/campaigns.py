@@ -15,12 +15,15 @@ from sqlalchemy.orm import Session
 
 from engine.audience import segments, zones
 from engine.campaigns import enrollments, steps
+from engine.campaigns.enrollments import Enrolled
 from engine.delivery import emails
 from engine.templates import templates
 from errors import Conflict, Fault, InvalidInput, NotFound
 from models import Campaign, ids
 
 _MAX_NAME = 100
+_UNPARK_PAGE = 5_000
+_BEFORE_ALL = UUID(int=0)
 _NOT_THERE = "campaign: there is none with this id"
 
 
@@ -37,7 +40,7 @@ class CampaignDraft:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A stored campaign; `reason` says why it is paused."""
+    """A stored campaign; `reason` says why it is paused, `enrolling` that part of its audience is not enrolled yet."""
 
     id: UUID
     name: str
@@ -49,6 +52,7 @@ class View:
     created_at: datetime
     launched_at: datetime | None
     finished_at: datetime | None
+    enrolling: bool
 
 
 def create(session: Session, draft: CampaignDraft, *, library: templates.Library, now: datetime) -> UUID:
@@ -103,30 +107,31 @@ def latest(session: Session, *, limit: int = 100) -> list[View]:
     return [_view(row) for row in session.execute(_views().order_by(Campaign.created_at.desc()).limit(limit))]
 
 
-def launch(session: Session, campaign_id: UUID, *, now: datetime) -> None:
+def launch(session: Session, campaign_id: UUID, *, now: datetime) -> Enrolled:
     """Launch a draft: enroll its audience unless contacts are enrolled already, and make step 1 due.
 
-    Raises NotFound; Conflict if it is not a draft or its audience is empty. Of two launches at once, the second raises
-    Conflict.
+    Works on the first page of contacts; `enrollments.proceed` does the others. Raises NotFound; Conflict if the
+    campaign is not a draft or its audience is empty. Of two launches at once, the second raises Conflict.
     """
     _lock(session, campaign_id, "draft", to="launched")
     session.execute(
         update(Campaign).where(Campaign.id == campaign_id).values(state="running", launched_at=now, reason=None)
     )
     if enrollments.any_of(session, campaign_id):
-        enrollments.schedule(session, campaign_id, now=now)
-    elif not enrollments.enroll(session, campaign_id, now=now).total:
+        return enrollments.schedule(session, campaign_id, now=now)
+    enrolled = enrollments.enroll(session, campaign_id, now=now)
+    if not enrolled.total and enrolled.is_complete:
         raise Conflict("audience: it has no contact; import contacts or widen the conditions, then launch again")
+    return enrolled
 
 
 def pause(session: Session, campaign_id: UUID, reason: str, *, now: datetime) -> None:  # noqa: ARG001  # as its kin
-    """Pause a running campaign: its queued e-mails are parked, those that a sender has claimed still go out.
+    """Pause a running campaign: nothing of it is claimed any more; what a sender has claimed still goes out.
 
     Raises NotFound; Conflict if it is not running.
     """
     _lock(session, campaign_id, "running", to="paused")
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="paused", reason=reason))
-    emails.park(session, campaign_id)
 
 
 _PARDON = text("""
@@ -141,27 +146,62 @@ UPDATE campaigns c
 
 
 def resume(session: Session, campaign_id: UUID, *, now: datetime) -> None:
-    """Resume a paused campaign: parked e-mails are due now, and earlier losses no longer count for `auto_pause`.
+    """Resume a paused campaign; earlier losses no longer count for `auto_pause`.
 
-    Raises NotFound; Conflict if it is not paused.
+    The first page of its parked e-mails is due now; `unpark` does the others. Raises NotFound; Conflict if the campaign
+    is not paused.
     """
     _lock(session, campaign_id, "paused", to="resumed")
-    session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="running", reason=None))
+    running = update(Campaign).where(Campaign.id == campaign_id)
+    session.execute(running.values(state="running", reason=None, unpark_after=_BEFORE_ALL))
     session.execute(_PARDON, {"campaign_id": campaign_id, "now": now})
-    emails.unpark(session, campaign_id, now=now)
+    _unpark_page(session, campaign_id, _BEFORE_ALL, now)
 
 
-_FINISH = text("""
-    UPDATE campaigns SET state = 'finished', finished_at = :now
-     WHERE state = 'running'
-       AND NOT EXISTS (SELECT 1 FROM enrollments WHERE campaign_id = campaigns.id AND state IN ('active', 'waiting'))
-    RETURNING id
+_TO_UNPARK = text("""
+    SELECT id, unpark_after FROM campaigns WHERE state = 'running' AND unpark_after IS NOT NULL ORDER BY id LIMIT 1
+""")
+_UNPARKED = text("""
+    UPDATE campaigns SET unpark_after = :last WHERE id = :id AND unpark_after = :after AND state = 'running'
 """)
 
 
+def unpark(session: Session, *, now: datetime) -> bool:
+    """Make the next page of a resumed campaign's parked e-mails due; return True if more may be left.
+
+    Safe to run twice at once.
+    """
+    campaign = session.execute(_TO_UNPARK).first()
+    if campaign is None:
+        return False
+    _unpark_page(session, campaign.id, campaign.unpark_after, now)
+    return True
+
+
+def _unpark_page(session: Session, campaign_id: UUID, after: UUID, now: datetime) -> None:
+    last = emails.unpark(session, campaign_id, after, now=now, limit=_UNPARK_PAGE)
+    session.execute(_UNPARKED, {"id": campaign_id, "after": after, "last": last})
+
+
+_MAY_BE_FINISHED = """
+     WHERE state = 'running' AND enroll_from IS NULL
+       AND NOT EXISTS (SELECT FROM enrollments WHERE campaign_id = campaigns.id AND state IN ('active', 'waiting'))
+"""
+_LOCK_DONE = text(f"SELECT id FROM campaigns {_MAY_BE_FINISHED} ORDER BY id FOR NO KEY UPDATE SKIP LOCKED")  # noqa: S608  # constants
+_FINISH = text(f"""
+    UPDATE campaigns SET state = 'finished', finished_at = :now {_MAY_BE_FINISHED} AND id = ANY(CAST(:ids AS uuid[]))
+    RETURNING id
+""")  # noqa: S608  # constants
+
+
 def finish(session: Session, *, now: datetime) -> list[UUID]:
-    """Finish every running campaign without active or waiting enrollments; return their ids. Safe to repeat."""
-    return list(session.scalars(_FINISH, {"now": now}))
+    """Finish every running campaign without active or waiting enrollments; return their ids. Safe to repeat.
+
+    A statement that waited for an enrolling transaction would still not see its enrollments. So the first statement
+    locks the campaigns, except those that others have locked, and the second looks again.
+    """
+    locked = list(session.scalars(_LOCK_DONE))
+    return list(session.scalars(_FINISH, {"now": now, "ids": locked})) if locked else []
 
 
 def _lock(session: Session, campaign_id: UUID, state: str, *, to: str) -> None:
@@ -174,7 +214,8 @@ def _lock(session: Session, campaign_id: UUID, state: str, *, to: str) -> None:
 
 
 def _views() -> Any:
-    return select(*(getattr(Campaign, name) for name in View.__dataclass_fields__))
+    columns = [getattr(Campaign, name) for name in View.__dataclass_fields__ if name != "enrolling"]
+    return select(*columns, Campaign.enroll_from.is_not(None).label("enrolling"))
 
 
 def _view(row: Row[Any]) -> View:

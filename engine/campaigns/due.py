@@ -1,4 +1,4 @@
-"""Claims of due steps, straight from the enrollments: a campaign's e-mail has no row before its first attempt."""
+"""Due steps: which campaigns have one, and their claims. A step's e-mail has no row before its first attempt."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 
 import settings
 from engine.campaigns import steps, stops
+from engine.campaigns.decisions import SEND, Decision, Facts, Later, Stop, decide
 from engine.campaigns.steps import Step
 from engine.delivery import claim
 from engine.delivery.claim import Claimant, ClaimedEmail, Group, GroupStep
+from engine.delivery.emails import PARKED
 from engine.messages import variables
 from models import arrays, ids, vault
-
-LANE = "campaign"
 
 _BEFORE_ALL = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 
@@ -34,20 +34,15 @@ WITH due AS MATERIALIZED (
 )
 SELECT due.id, due.contact_id, due.next_at, c.email, c.first_name, c.last_name, c.company, c.role, c.industry,
        CASE WHEN c.attributes <> '{}' THEN c.attributes END AS attributes,
-       CASE WHEN c.converted THEN 'converted' ELSE CAST(:stopped_by AS jsonb) ->> s.reason END AS obstacle,
-       CASE WHEN c.paused_until > :now THEN c.paused_until END AS paused_until
+       s.reason AS suppression, c.converted, c.paused_until,
+       (SELECT state FROM campaigns WHERE id = :campaign) AS campaign_state
   FROM due JOIN contacts c ON c.id = due.contact_id LEFT JOIN suppressions s ON s.email_index = c.email_index
- WHERE EXISTS (SELECT 1 FROM campaigns WHERE id = :campaign AND state = 'running')
  ORDER BY due.next_at, due.id
 """)
-_STOP = text("""
-UPDATE enrollments e SET state = 'stopped', next_at = NULL, stop_reason = v.reason, stopped_at = :now
-  FROM unnest(CAST(:ids AS uuid[]), CAST(:reasons AS text[])) AS v(id, reason)
- WHERE e.id = v.id AND e.state = 'active'
-""")
-_PAUSE = text("""
-UPDATE enrollments e SET next_at = v.paused_until
-  FROM unnest(CAST(:ids AS uuid[]), CAST(:moments AS timestamptz[])) AS v(id, paused_until)
+_FACTS_AT = 10  # the columns from here on are the facts
+_PUT_OFF = text("""
+UPDATE enrollments e SET next_at = v.next_at
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:moments AS timestamptz[])) AS v(id, next_at)
  WHERE e.id = v.id AND e.state = 'active'
 """)
 # Claimed enrollments may be moved, too: the settlement sets their time again.
@@ -63,78 +58,95 @@ WITH closed AS MATERIALIZED (
 )
 UPDATE enrollments SET next_at = closed.opens_at FROM closed WHERE enrollments.id = closed.id
 """)
-_ANY = text("""
-SELECT EXISTS (
-    SELECT 1 FROM unnest(CAST(:campaigns AS uuid[]), CAST(:steps AS smallint[])) AS step (campaign_id, number)
-     CROSS JOIN LATERAL (
-        SELECT 1 FROM enrollments
-         WHERE campaign_id = step.campaign_id AND next_step = step.number AND state = 'active' AND next_at <= :now
-         LIMIT 1) AS found)
+# ORDER BY selects the index of running enrollments. Without it, a LIMIT alone makes a sequential scan look cheap.
+_OLDEST = text("""
+SELECT step.campaign_id, step.number, oldest.next_at
+  FROM unnest(CAST(:campaigns AS uuid[]), CAST(:steps AS smallint[])) AS step (campaign_id, number)
+ CROSS JOIN LATERAL (
+    SELECT next_at FROM enrollments
+     WHERE campaign_id = step.campaign_id AND next_step = step.number AND state = 'active' AND next_at <= :now
+     ORDER BY next_at, id LIMIT 1) AS oldest
+ ORDER BY oldest.next_at, step.campaign_id, step.number
 """)
 
 
-class Agenda:
-    """The open steps during one drain of a sender, each with the position of its last claim.
+class DueStep:
+    """A step that is due, with the shared variables of its campaign and the position of the last claim.
 
-    The position saves claims from reading past settled enrollments again. It ends with the agenda: an enrollment that
-    becomes due before it waits for the next agenda, a few seconds.
+    The position saves claims from reading past settled enrollments again. An enrollment that becomes due before it is
+    claimed when the step is read anew, a few seconds later.
     """
 
-    def __init__(self, plan: Sequence[Step], shared: Mapping[UUID, Mapping[str, Any]]) -> None:
-        self._steps = list(plan)
+    def __init__(self, step: Step, shared: Mapping[str, Any]) -> None:
+        self.step = step
         self._shared = shared
-        self._positions: dict[tuple[UUID, int], tuple[datetime, UUID]] = {}
+        self._position = _BEFORE_ALL
 
     def claim(self, session: Session, claimant: Claimant, *, limit: int, now: datetime) -> Group | None:
-        """Claim up to `limit` enrollments of one step, longest due first; None if nothing is due.
+        """Claim up to `limit` enrollments, longest due first; None if none is due or the step may not be sent now.
 
-        The steps take turns. Stops contacts that converted or were suppressed (R13), and postpones paused contacts to
-        the end of their pause. Waits for another sender's claim of the same step.
+        Stops and puts off enrollments as `decide` says (R13). The group has no e-mails if none may be sent now; commit
+        and ask again then, because this holds the lock of the step. Waits for another sender's claim of the same step.
         """
-        while self._steps:
-            step = self._steps.pop(0)
-            if step.opens(now) > now:
-                continue
-            rows = self._look(session, step, limit, now)
-            if not rows:
-                continue
-            self._steps.append(step)
-            if (free := _free(session, rows, now)) and (group := self._open(session, claimant, step, free, now)):
-                return group
-        return None
+        if decide(Facts(), self.step, now) is not SEND:
+            return None
+        rows = self._look(session, limit, now)
+        decisions = _Decisions(self.step, now)
+        decided = [decisions[row[_FACTS_AT:]] for row in rows]
+        if not rows or any(isinstance(each, Later) and each.until == PARKED for each in decided):
+            return None
+        free = rows
+        if decided.count(SEND) < len(rows):
+            free = [row for row, decision in zip(rows, decided, strict=True) if decision is SEND]
+            _apply(session, zip(rows, decided, strict=True), now)
+        return self._open(session, claimant, free, now)
 
-    def _look(self, session: Session, step: Step, limit: int, now: datetime) -> Sequence[Row[Any]]:
-        key = (step.campaign_id, step.step)
+    def is_of(self, step: GroupStep) -> bool:
+        """Return True if a group of this step came from here."""
+        return (self.step.campaign_id, self.step.step) == (step.campaign_id, step.step)
+
+    def rewind(self) -> None:
+        """Read from the start again, because claimed enrollments were given back."""
+        self._position = _BEFORE_ALL
+
+    def _look(self, session: Session, limit: int, now: datetime) -> Sequence[Row[Any]]:
+        step = self.step
         session.execute(_LOCK, {"key": (step.campaign_id.int & ((1 << 63) - 1)) ^ step.step})
-        after_at, after_id = self._positions.get(key, _BEFORE_ALL)
+        after_at, after_id = self._position
         values = {"campaign": step.campaign_id, "step": step.step, "now": now, "limit": limit}
-        values |= {"after_at": after_at, "after_id": after_id, "stopped_by": stops.BY_SUPPRESSION_JSON}
-        rows = session.execute(_CLAIM, values).all()
+        rows = session.execute(_CLAIM, values | {"after_at": after_at, "after_id": after_id}).all()
         if rows:
-            self._positions[key] = (rows[-1].next_at, rows[-1].id)
+            self._position = (rows[-1].next_at, rows[-1].id)
         return rows
 
-    def _open(self, session: Session, claimant: Claimant, step: Step, rows: Sequence[Row[Any]], now: datetime) -> Group:
-        group_id = ids.new()
-        emails = _emails(rows, step, self._shared[step.campaign_id], now)
-        enrolled = [row.id for row in rows]
-        claim.open_group(session, group_id, claimant, enrolled, step=(step.campaign_id, step.step))
+    def _open(self, session: Session, claimant: Claimant, rows: Sequence[Row[Any]], now: datetime) -> Group:
+        group_id, step = ids.new(), self.step
+        if rows:
+            enrolled = [row.id for row in rows]
+            claim.open_group(session, group_id, claimant, enrolled, step=(step.campaign_id, step.step))
         group_step = GroupStep(step.campaign_id, step.step, step.template, step.subject, now)
-        return Group(group_id, emails, (), claimant.is_connected, group_step)
+        return Group(group_id, _emails(rows, step, self._shared, now), claimant.is_connected, group_step)
 
 
-def agenda(session: Session) -> Agenda:
-    """Return an agenda of the steps of all running campaigns."""
-    plan = steps.running(session)
+def due_steps(session: Session, *, now: datetime) -> list[tuple[datetime, DueStep]]:
+    """Return the steps of running campaigns that are due and open now, each with the due time of its oldest enrollment.
+
+    Ordered by that time. A step counts even if a sender has claimed all that is due.
+    """
+    plan = {(step.campaign_id, step.step): step for step in _open_steps(session, now)}
+    if not plan:
+        return []
+    rows = session.execute(_OLDEST, {**_keys(list(plan.values())), "now": now}).all()
     query = text("SELECT id, variables FROM campaigns WHERE id = ANY(:ids)")
-    shared = session.execute(query, {"ids": list({step.campaign_id for step in plan})})
-    return Agenda(plan, {row.id: row.variables for row in shared})
+    shared = session.execute(query, {"ids": list({row.campaign_id for row in rows})})
+    variables_of = {row.id: row.variables for row in shared}
+    return [(row.next_at, DueStep(plan[row.campaign_id, row.number], variables_of[row.campaign_id])) for row in rows]
 
 
 def is_waiting(session: Session, *, now: datetime) -> bool:
     """Return True if a step is due and open now, even if a sender has claimed it."""
-    plan = [step for step in steps.running(session) if step.opens(now) <= now]
-    return bool(plan) and bool(session.scalar(_ANY, {**_keys(plan), "now": now}))
+    plan = _open_steps(session, now)
+    return bool(plan) and session.execute(_OLDEST, {**_keys(plan), "now": now}).first() is not None
 
 
 def postpone(session: Session, *, now: datetime, limit: int = 5_000) -> int:
@@ -142,32 +154,47 @@ def postpone(session: Session, *, now: datetime, limit: int = 5_000) -> int:
 
     Returns the number moved. Safe to run twice at once.
     """
-    openings = {step: step.opens(now) for step in steps.running(session)}
-    closed = {step: at for step, at in openings.items() if at > now}
+    decided = {step: decide(Facts(), step, now) for step in steps.running(session)}
+    closed = {step: decision.until for step, decision in decided.items() if isinstance(decision, Later)}
     if not closed:
         return 0
     values = {**_keys(list(closed)), "opens": arrays.moments(closed.values()), "now": now, "limit": limit}
     return int(session.execute(_POSTPONE, values).rowcount)  # type: ignore[attr-defined]
 
 
+def _open_steps(session: Session, now: datetime) -> list[Step]:
+    return [step for step in steps.running(session) if decide(Facts(), step, now) is SEND]
+
+
 def _keys(of: Sequence[Step]) -> dict[str, object]:
     return {"campaigns": arrays.uuids(step.campaign_id for step in of), "steps": [step.step for step in of]}
 
 
-def _free(session: Session, rows: Sequence[Row[Any]], now: datetime) -> Sequence[Row[Any]]:
-    """Return the rows without an obstacle or pause; stop or postpone the enrollments of the others."""
-    barred = [row for row in rows if row.obstacle is not None or row.paused_until is not None]
-    if not barred:
-        return rows
-    stopped = [row for row in barred if row.obstacle is not None]
-    paused = [row for row in barred if row.obstacle is None]
-    if stopped:
-        reasons = arrays.words(row.obstacle for row in stopped)
-        session.execute(_STOP, {"ids": arrays.uuids(row.id for row in stopped), "reasons": reasons, "now": now})
-    if paused:
-        moments = arrays.moments(row.paused_until for row in paused)
-        session.execute(_PAUSE, {"ids": arrays.uuids(row.id for row in paused), "moments": moments})
-    return [row for row in rows if row.obstacle is None and row.paused_until is None]
+class _Decisions(dict[tuple[Any, ...], Decision]):
+    """Cache of the decisions on a step at one moment, by the facts of a row; most rows share them."""
+
+    def __init__(self, step: Step, now: datetime) -> None:
+        self._step, self._now = step, now
+
+    def __missing__(self, columns: tuple[Any, ...]) -> Decision:
+        suppression, converted, paused_until, campaign_state = columns
+        facts = Facts(suppression, None, converted, paused_until=paused_until, campaign_state=campaign_state)
+        self[columns] = decision = decide(facts, self._step, self._now)
+        return decision
+
+
+def _apply(session: Session, decided: "zip[tuple[Row[Any], Decision]]", now: datetime) -> None:
+    """Stop or put off enrollments as decided."""
+    stopped: dict[UUID, str] = {}
+    later: dict[UUID, datetime] = {}
+    for row, decision in decided:
+        if isinstance(decision, Stop):
+            stopped[row.id] = decision.code
+        elif isinstance(decision, Later):
+            later[row.id] = decision.until
+    stops.stop_enrollments(session, stopped, now=now)
+    if later:
+        session.execute(_PUT_OFF, {"ids": arrays.uuids(later), "moments": arrays.moments(later.values())})
 
 
 def _emails(rows: Sequence[Row[Any]], step: Step, shared: Mapping[str, Any], now: datetime) -> list[ClaimedEmail]:
@@ -176,7 +203,7 @@ def _emails(rows: Sequence[Row[Any]], step: Step, shared: Mapping[str, Any], now
     number, at_domain = step.step, f"@{settings.current().message_domain}"
     emails = []
     for row, to in zip(rows, addresses, strict=True):
-        enrollment_id, contact_id, _, _, first, last, company, role, industry, attributes, _, _ = tuple(row)
+        enrollment_id, contact_id, _, _, first, last, company, role, industry, attributes = row[:_FACTS_AT]
         email_id = ids.of_step(enrollment_id, number)
         name = f"{first} {last}" if first and last else first or last
         about = variables.of_contact((first, last, company, role, industry), attributes, shared)

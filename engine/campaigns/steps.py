@@ -123,6 +123,10 @@ _OF = text("""
     SELECT campaign_steps.*, campaigns.timezone FROM campaign_steps JOIN campaigns ON campaigns.id = campaign_id
      WHERE campaign_id = :campaign_id ORDER BY step
 """)
+_OF_ALL = text("""
+    SELECT campaign_steps.*, campaigns.timezone FROM campaign_steps JOIN campaigns ON campaigns.id = campaign_id
+     WHERE campaign_id = ANY(CAST(:ids AS uuid[]))
+""")
 _RUNNING = text("""
     SELECT campaign_steps.*, campaigns.timezone FROM campaign_steps JOIN campaigns ON campaigns.id = campaign_id
      WHERE campaigns.state = 'running' ORDER BY campaign_id, step
@@ -132,6 +136,13 @@ _RUNNING = text("""
 def of(session: Session, campaign_id: UUID) -> list[Step]:
     """Return the steps of one campaign, in order."""
     return [_step(row) for row in session.execute(_OF, {"campaign_id": campaign_id})]
+
+
+def of_all(session: Session, campaign_ids: Sequence[UUID]) -> list[Step]:
+    """Return the steps of these campaigns."""
+    if not campaign_ids:
+        return []
+    return [_step(row) for row in session.execute(_OF_ALL, {"ids": list(campaign_ids)})]
 
 
 def running(session: Session) -> list[Step]:

@@ -1,6 +1,5 @@
 """Stops: end the sequences of a contact, with the earliest cause as the reason."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.delivery import emails
+from models import arrays
 
 CAUSES = ("replied", "unsubscribed", "bounced", "converted", "complained")
 # The stop reason for each reason of a suppression.
@@ -20,7 +20,6 @@ BY_SUPPRESSION = {
     "complaint": "complained",
     "manual": "suppressed",
 }
-BY_SUPPRESSION_JSON = json.dumps(BY_SUPPRESSION)
 
 # Locks by id, so that two stops at once cannot deadlock.
 _STOP = text("""
@@ -38,6 +37,15 @@ _KEEP_EARLIEST = text("""
            AS v (contact_id, reason, at)
      WHERE enrollments.contact_id = v.contact_id AND enrollments.state = 'stopped'
        AND enrollments.stop_reason = ANY(:known) AND (v.at, v.reason) < (enrollments.stopped_at, stop_reason)
+""")
+_STOP_THESE = text("""
+    WITH running AS MATERIALIZED (
+        SELECT v.id, v.reason FROM enrollments
+          JOIN unnest(CAST(:ids AS uuid[]), CAST(:reasons AS text[])) AS v (id, reason) ON v.id = enrollments.id
+         WHERE state IN ('active', 'waiting') ORDER BY v.id FOR UPDATE OF enrollments
+    )
+    UPDATE enrollments SET state = 'stopped', stop_reason = running.reason, stopped_at = :now, next_at = NULL
+      FROM running WHERE enrollments.id = running.id
 """)
 
 
@@ -59,6 +67,13 @@ def stop(session: Session, contact_ids: Sequence[UUID], reason: str, *, now: dat
     stopped = session.execute(_STOP, values)
     emails.cancel_queued(session, contact_ids, reason)
     return int(stopped.rowcount)  # type: ignore[attr-defined]
+
+
+def stop_enrollments(session: Session, reasons: Mapping[UUID, str], *, now: datetime) -> None:
+    """Stop these enrollments, if they are running, each for its reason. Other enrollments of the contact go on."""
+    if reasons:
+        values = {"ids": arrays.uuids(reasons), "reasons": arrays.words(reasons.values()), "now": now}
+        session.execute(_STOP_THESE, values)
 
 
 def stop_for(session: Session, causes: Mapping[UUID, Cause], *, now: datetime) -> None:

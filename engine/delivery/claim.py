@@ -3,8 +3,8 @@
 queued ─claim─▶ claimed ─start─▶ sending ─settle─▶ sent | failed | in_doubt | queued again. With an open connection,
 claim and start are one statement. Each transition checks the state and the claim that it expects (R8).
 
-This module claims e-mails that have rows. `campaigns.due` claims the due step of a campaign, whose e-mails have no rows
-yet. Both open a group; `settle` settles it.
+`campaigns.agenda` claims e-mails that have rows, `campaigns.due` the due step of a campaign, whose e-mails have no rows
+yet. Both decide by `campaigns.decisions` and open a group here; `settle` settles it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,15 +41,6 @@ class ClaimedEmail(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
-    """An e-mail that was due but may not be sent any more: it was cancelled instead of claimed."""
-
-    email_id: UUID
-    contact_id: UUID
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class GroupStep:
     """The campaign step of a group whose e-mails have no rows yet, and when the group was claimed."""
 
@@ -66,7 +57,6 @@ class Group:
 
     id: UUID
     emails: Sequence[ClaimedEmail]
-    dropped: Sequence[Dropped]
     started: bool
     step: GroupStep | None = None
 
@@ -84,39 +74,28 @@ class Claimant:
     is_connected: bool
 
 
-_CLAIM = text("""
+_LOCK_DUE = text("""
 WITH due AS MATERIALIZED (
-    SELECT id, contact_id, enrollment_id, kind, accepted_at FROM emails
-    WHERE status = 'queued' AND lane = :lane AND due_at <= :now
-      AND (campaign_id IS NULL OR campaign_id NOT IN (SELECT id FROM campaigns WHERE state = 'paused'))
-    ORDER BY due_at, id LIMIT :limit
-    FOR UPDATE SKIP LOCKED
-), person AS (
-    SELECT due.id, c.email, c.first_name, c.last_name, c.company, c.role, c.industry, c.attributes,
-           coalesce(s.reason, n.stop_reason,
-                    CASE WHEN due.kind = 'transactional' OR due.enrollment_id IS NOT NULL THEN NULL
-                         WHEN c.converted_at > due.accepted_at THEN 'converted'
-                         WHEN c.email_followup_status IN ('replied', 'converted')
-                              AND EXISTS (SELECT 1 FROM emails r WHERE r.contact_id = c.id
-                                                                   AND r.replied_at > due.accepted_at)
-                         THEN 'replied' END) AS obstacle,
-           CASE WHEN due.kind = 'marketing' THEN c.paused_until END AS pause_ends,
-           due.kind = 'marketing' AND c.paused_until > :now AS is_paused
-    FROM due
-    JOIN contacts c ON c.id = due.contact_id
-    LEFT JOIN suppressions s ON s.email_index = c.email_index
-         AND (due.kind = 'marketing' OR s.reason IN ('hard_bounce', 'complaint'))
-    LEFT JOIN enrollments n ON n.id = due.enrollment_id AND n.state = 'stopped'
+    SELECT id, message_id, contact_id, enrollment_id, campaign_id, step, variant, template, variables, kind, attempts,
+           accepted_at
+      FROM emails WHERE status = 'queued' AND lane = :lane AND due_at <= :now
+     ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
 )
-UPDATE emails e
-SET status = CASE WHEN p.obstacle IS NOT NULL THEN 'cancelled' WHEN p.is_paused THEN 'queued' ELSE :status END,
-    claim = CASE WHEN p.obstacle IS NULL AND p.is_paused IS NOT TRUE THEN CAST(:group AS uuid) END,
-    due_at = CASE WHEN p.is_paused THEN p.pause_ends ELSE e.due_at END,
-    reason = CASE WHEN p.obstacle IS NULL AND p.is_paused THEN 'paused' ELSE p.obstacle END
-FROM person p WHERE p.id = e.id
-RETURNING e.id, e.message_id, e.contact_id, e.template, e.variables, e.kind, e.campaign_id, e.enrollment_id,
-          e.step, e.variant, e.attempts, greatest(e.accepted_at, p.pause_ends) AS tried_since, p.obstacle, p.is_paused,
-          p.email, p.first_name, p.last_name, p.company, p.role, p.industry, p.attributes
+SELECT due.*, c.email, c.first_name, c.last_name, c.company, c.role, c.industry, c.attributes, c.paused_until,
+       s.reason AS suppression, n.stop_reason AS stopped,
+       CASE WHEN due.enrollment_id IS NULL THEN coalesce(c.converted_at > due.accepted_at, false)
+            ELSE c.converted END AS converted,
+       due.enrollment_id IS NULL AND c.email_followup_status IN ('replied', 'converted')
+         AND EXISTS (SELECT FROM emails r WHERE r.contact_id = c.id AND r.replied_at > due.accepted_at) AS replied
+  FROM due
+  JOIN contacts c ON c.id = due.contact_id
+  LEFT JOIN suppressions s ON s.email_index = c.email_index
+  LEFT JOIN enrollments n ON n.id = due.enrollment_id AND n.state = 'stopped'
+""")
+_CAMPAIGNS = text("SELECT id, state, variables, pardoned_at FROM campaigns WHERE id = ANY(:ids)")
+_TAKE = text("""
+UPDATE emails SET status = :status, claim = :group, reason = NULL
+ WHERE id = ANY(CAST(:ids AS uuid[])) AND status = 'queued'
 """)
 
 _OPEN = text(
@@ -149,26 +128,32 @@ def open_group(
     session.execute(_OPEN, values)
 
 
-def claim(session: Session, claimant: Claimant, *, limit: int, now: datetime) -> Group | None:
-    """Claim up to `limit` due e-mails of the lane that have rows, oldest first; None when nothing is due.
+def lock_due(session: Session, lane: str, *, limit: int, now: datetime) -> Sequence[Row[Any]]:
+    """Lock up to `limit` e-mails of the lane that have rows and are due, oldest first; return them with their facts.
 
-    Cancels e-mails to contacts who may not be mailed any more (R13), also those that a stop skipped because a sender
-    had claimed them then. Puts off e-mails to contacts who asked for a pause until its end. Skips rows that others
-    have locked, never waits for them (R6).
+    Skips rows that others have locked, never waits for them (R6).
     """
+    return session.execute(_LOCK_DUE, {"lane": lane, "now": now, "limit": limit}).all()
+
+
+def campaigns_of(session: Session, rows: Sequence[Row[Any]]) -> dict[UUID, Row[Any]]:
+    """Return the campaigns of these e-mails, with their state and shared variables."""
+    campaign_ids = {row.campaign_id for row in rows if row.campaign_id}
+    if not campaign_ids:
+        return {}
+    return {row.id: row for row in session.execute(_CAMPAIGNS, {"ids": list(campaign_ids)})}
+
+
+def take(session: Session, claimant: Claimant, rows: Sequence[Row[Any]], campaigns: Mapping[UUID, Row[Any]]) -> Group:
+    """Claim e-mails that `lock_due` returned, as a group; with an open connection they are sending at once."""
     group_id = ids.new()
-    status = "sending" if claimant.is_connected else "claimed"
-    values = {"lane": claimant.lane, "now": now, "limit": limit, "status": status, "group": group_id}
-    rows = session.execute(_CLAIM, values).all()
-    if not rows:
-        return None
-    free = [row for row in rows if row.obstacle is None and not row.is_paused]
-    if free:
-        open_group(session, group_id, claimant, [row.id for row in free])
-    campaigns = _campaigns(session, {row.campaign_id for row in free if row.campaign_id})
-    emails = [_claimed(row, campaigns.get(row.campaign_id, _NONE)) for row in free]
-    dropped = [Dropped(row.id, row.contact_id, row.obstacle) for row in rows if row.obstacle is not None]
-    return Group(group_id, emails, dropped, claimant.is_connected)
+    if rows:
+        status = "sending" if claimant.is_connected else "claimed"
+        members = arrays.uuids(row.id for row in rows)
+        taken = session.execute(_TAKE, {"ids": members, "group": group_id, "status": status})
+        expect_rows(taken, len(rows), group_id)
+        open_group(session, group_id, claimant, [row.id for row in rows])
+    return Group(group_id, [_claimed(row, campaigns.get(row.campaign_id)) for row in rows], claimant.is_connected)
 
 
 def start(session: Session, group: Group) -> None:
@@ -196,26 +181,9 @@ def expect_rows(result: Any, rows: int, group_id: UUID) -> None:
         raise Fenced(f"group {group_id}: {rows} rows were ours, {changed} still are; others have taken over the rest")
 
 
-class _Campaign(NamedTuple):
-    """The variables shared by a campaign's e-mails, and when a person last resumed the campaign."""
-
-    variables: Mapping[str, Any]
-    resumed_at: datetime | None
-
-
-_NONE = _Campaign({}, None)
-
-
-def _campaigns(session: Session, ids: set[UUID]) -> dict[UUID, _Campaign]:
-    if not ids:
-        return {}
-    query = text("SELECT id, variables, pardoned_at FROM campaigns WHERE id = ANY(:ids)")
-    rows = session.execute(query, {"ids": list(ids)})
-    return {row.id: _Campaign(row.variables, row.pardoned_at) for row in rows}
-
-
-def _claimed(row: Row[Any], campaign: _Campaign) -> ClaimedEmail:
+def _claimed(row: Row[Any], campaign: Row[Any] | None) -> ClaimedEmail:
     name = " ".join(part for part in (row.first_name, row.last_name) if part)
+    restarts = (row.paused_until if row.kind == "marketing" else None, campaign and campaign.pardoned_at)
     return ClaimedEmail(
         email_id=row.id,
         message_id=row.message_id,
@@ -223,12 +191,12 @@ def _claimed(row: Row[Any], campaign: _Campaign) -> ClaimedEmail:
         to=vault.current().decrypt(row.email),
         to_name=name or None,
         template=row.template,
-        variables=variables.of(row, campaign.variables),
+        variables=variables.of(row, campaign.variables if campaign else {}),
         kind=row.kind,
         campaign_id=row.campaign_id,
         enrollment_id=row.enrollment_id,
         step=row.step,
         variant=row.variant,
         attempts=row.attempts,
-        tried_since=max(row.tried_since, campaign.resumed_at or row.tried_since),
+        tried_since=max([row.accepted_at, *(at for at in restarts if at is not None)]),
     )

@@ -13,8 +13,8 @@ from engine.tracking.events import Entry, IncomingEvent
 from errors import NotFound
 from models import arrays, ids
 
-# A concurrent settlement of the group either inserts the row first, and then this does nothing, or waits and updates
-# the row inserted here.
+# The shared lock orders this before or after a concurrent settlement, which closes the group first. Either the
+# settlement waits, and then takes over the row inserted here, or the group is closed and nothing is inserted.
 _ADMIT = text("""
 INSERT INTO emails (id, contact_id, enrollment_id, status, due_at, claim, template, subject, lane, campaign_id, step,
                     message_id, accepted_at)
@@ -25,7 +25,7 @@ SELECT v.id, n.contact_id, n.id, 'sending', :now, g.id, s.template, s.subject, g
   JOIN enrollments n ON n.id = v.enrollment_id
   JOIN send_groups g ON g.state = 'open' AND g.campaign_id = n.campaign_id AND g.step = v.step AND n.id = ANY(g.members)
   JOIN campaign_steps s ON s.campaign_id = g.campaign_id AND s.step = g.step
- ORDER BY v.id
+ ORDER BY v.id FOR SHARE OF g
 ON CONFLICT (id) DO NOTHING
 """)
 _UNKNOWN = text("""

@@ -16,7 +16,7 @@ KINDS = ("opened", "clicked", "converted", "replied", "unsubscribed", "bounced",
          "machine_opened", "machine_clicked")  # fmt: skip
 _MOMENTS = [f"{kind}_at" for kind in KINDS]
 
-# The due time of a paused campaign's e-mails, so that no claim has to read past them.
+# The due time of a paused campaign's e-mails, once a claim has met them, so that no other claim reads past them.
 PARKED = datetime(9000, 1, 1, tzinfo=UTC)
 
 # Lock order: e-mails, then contacts, each by id. A settlement locks in the same order.
@@ -48,14 +48,33 @@ WITH queued AS MATERIALIZED (
 )
 UPDATE emails SET status = 'cancelled', reason = :reason FROM queued WHERE emails.id = queued.id
 """)
+_CANCEL_THESE = text("""
+UPDATE emails SET status = 'cancelled', reason = :reason WHERE id = ANY(CAST(:ids AS uuid[])) AND status = 'queued'
+""")
+_PUT_OFF = text("""
+UPDATE emails SET due_at = v.due_at, reason = v.reason
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:due AS timestamptz[]), CAST(:reasons AS text[])) AS v (id, due_at, reason)
+ WHERE emails.id = v.id AND status = 'queued'
+""")
+# The shared lock lets a resumption wait for this transaction, so it finds all e-mails that were parked before.
 _PARK = text("""
-UPDATE emails SET due_at = :parked
- WHERE id IN (SELECT id FROM emails WHERE campaign_id = :campaign_id AND lane = 'campaign' AND status = 'queued'
-                 FOR UPDATE SKIP LOCKED)
+WITH halted AS MATERIALIZED (
+    SELECT id FROM campaigns
+     WHERE id = ANY(CAST(:campaigns AS uuid[])) AND state IN ('draft', 'paused') ORDER BY id FOR SHARE
+)
+UPDATE emails SET due_at = :parked FROM halted
+ WHERE emails.id = ANY(CAST(:ids AS uuid[])) AND status = 'queued' AND emails.campaign_id = halted.id
 """)
 _UNPARK = text("""
-UPDATE emails SET due_at = :now
- WHERE campaign_id = :campaign_id AND lane = 'campaign' AND status = 'queued' AND due_at = :parked
+WITH page AS MATERIALIZED (
+    SELECT id, campaign_id FROM emails
+     WHERE lane = 'campaign' AND status = 'queued' AND due_at = :parked AND id > CAST(:after AS uuid)
+     ORDER BY id LIMIT :limit
+), due AS (
+    UPDATE emails SET due_at = :now FROM page
+     WHERE emails.id = page.id AND page.campaign_id = :campaign_id AND status = 'queued' AND due_at = :parked
+)
+SELECT id FROM page ORDER BY id DESC LIMIT 1
 """)
 _END_PAUSE = text("""
 UPDATE emails SET due_at = :now, reason = NULL
@@ -106,14 +125,34 @@ def cancel_queued(session: Session, contact_ids: Sequence[UUID], reason: str) ->
     session.execute(_CANCEL, {"contact_ids": list(contact_ids), "reason": reason})
 
 
-def park(session: Session, campaign_id: UUID) -> None:
-    """Move the campaign's queued e-mails to `PARKED`; those that a sender has locked still go out."""
-    session.execute(_PARK, {"campaign_id": campaign_id, "parked": PARKED})
+def cancel(session: Session, email_ids: Sequence[UUID], reason: str) -> None:
+    """Cancel those of these e-mails that are queued, for this reason."""
+    session.execute(_CANCEL_THESE, {"ids": arrays.uuids(email_ids), "reason": reason})
 
 
-def unpark(session: Session, campaign_id: UUID, *, now: datetime) -> None:
-    """Make the campaign's parked e-mails due now."""
-    session.execute(_UNPARK, {"campaign_id": campaign_id, "now": now, "parked": PARKED})
+def put_off(session: Session, waits: Sequence[tuple[UUID, datetime, str]]) -> None:
+    """Set the due time and the reason of queued e-mails."""
+    if waits:
+        email_ids, due, reasons = zip(*waits, strict=True)
+        values = {"ids": arrays.uuids(email_ids), "due": arrays.moments(due), "reasons": arrays.words(reasons)}
+        session.execute(_PUT_OFF, values)
+
+
+def park(session: Session, email_ids: Sequence[UUID], campaign_ids: Iterable[UUID]) -> None:
+    """Move those of these queued e-mails whose campaign is paused to `PARKED`. Locks the campaigns' rows, shared."""
+    if email_ids:
+        values = {"ids": arrays.uuids(email_ids), "campaigns": arrays.uuids(campaign_ids), "parked": PARKED}
+        session.execute(_PARK, values)
+
+
+def unpark(session: Session, campaign_id: UUID, after: UUID, *, now: datetime, limit: int) -> UUID | None:
+    """Make a campaign's parked e-mails due now, among the next `limit` parked ones of all campaigns after `after`.
+
+    Returns the id of the last one, from which to continue; None if no parked e-mail is left.
+    """
+    values = {"campaign_id": campaign_id, "after": after, "now": now, "limit": limit, "parked": PARKED}
+    last: UUID | None = session.scalar(_UNPARK, values)
+    return last
 
 
 def end_pause(session: Session, contact_id: UUID, paused_until: datetime, *, now: datetime) -> None:

@@ -86,11 +86,11 @@ def settle(
     row is not the group's any more: roll back, then.
     """
     settled = [transitions.decide(email, outcome, now=now, moment=moment) for email, outcome in results]
+    _close(session, group, settled)  # first: from here on no early event adds a row to the group
     if group.step is not None:
-        settled = _insert(session, group, group.step, settled)
-    elif settled:
+        return _insert(session, group, group.step, settled)
+    if settled:
         _update(session, group, settled)
-    _close(session, group, settled)
     return settled
 
 

@@ -6,7 +6,8 @@ from functools import partial
 import pytest
 
 from engine import clock
-from engine.delivery import claim, settle
+from engine.campaigns import agenda
+from engine.delivery import settle
 from engine.delivery.claim import Claimant
 from engine.delivery.outcomes import Sent
 from engine.delivery.relays import redis_store, status
@@ -33,7 +34,7 @@ def carry(relay: str) -> None:
         for count, ago in ((2, timedelta(0)), (1, timedelta(days=2))):
             sends.queue(session, count, now=clock.now() - ago)
             claimant = Claimant(sends.sender(session), "transactional", 60, is_connected=True)
-            group = claim.claim(session, claimant, limit=count, now=clock.now())
+            group = agenda.claim_queued(session, claimant, limit=count, now=clock.now())
             assert group is not None
             results = [(email, Sent("250 ok")) for email in group.emails]
             settle.settle(session, OpenGroup(group.id, relay=relay), results, now=clock.now() - ago)

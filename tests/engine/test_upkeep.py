@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine import upkeep
-from engine.delivery import claim, early_events, in_doubt, recovery
+from engine.campaigns import agenda
+from engine.delivery import early_events, in_doubt, recovery
 from engine.delivery.claim import Claimant
 from engine.engagement import reactions
 from engine.tracking.events import IncomingEvent
@@ -24,7 +25,7 @@ def doubted(session: Session, lane: str = "transactional", *, minutes_ago: int =
     """Return an e-mail of this lane in doubt for that long, by the database's clock."""
     [email_id] = sends.queue(session, lane=lane)
     sender = sends.sender(session)
-    claim.claim(session, Claimant(sender, lane, 60, is_connected=True), limit=1, now=NOW)
+    agenda.claim_queued(session, Claimant(sender, lane, 60, is_connected=True), limit=1, now=NOW)
     recovery.recover(session, sender, None, now=NOW, moment=lambda _: NOW)
     age(session, "UPDATE send_groups SET ended_at = now() - make_interval(mins => :units)", minutes_ago)
     return email_id

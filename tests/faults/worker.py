@@ -20,7 +20,7 @@ from celery import signals
 
 from engine.delivery.recorder import Recorder
 
-_CLAIM = ("engine.delivery.claim:claim", "engine.campaigns.due:Agenda.claim")
+_CLAIM = ("engine.campaigns.agenda:Agenda.claim",)
 _SETTLE = ("engine.delivery.settle:settle",)
 _RECORDER = "engine.delivery.recorder:Recorder"
 

@@ -17,7 +17,8 @@ from sqlalchemy import text
 import settings
 from engine import clock
 from engine.audience import addresses
-from engine.delivery import audit, claim, outbox
+from engine.campaigns import agenda
+from engine.delivery import audit, outbox
 from engine.delivery.claim import Claimant
 from engine.delivery.recorder import Recorder
 from engine.delivery.smtp.prefetch import PrefetchSizes
@@ -268,7 +269,9 @@ def test_orphans_are_recovered_before_the_first_send(inbox: Mailstore) -> None:
     email_ids = queue(10)
     sender = process.current()
     with transaction() as session:
-        claim.claim(session, Claimant(sender.sender_id, LANE, 60, is_connected=False), limit=10, now=clock.now())
+        agenda.claim_queued(
+            session, Claimant(sender.sender_id, LANE, 60, is_connected=False), limit=10, now=clock.now()
+        )
     process.retire()  # as after a death: the recorder stays and its lock is free
     assert statuses(email_ids) == ["claimed"] * 10
     assert rescue.orphans() == 1

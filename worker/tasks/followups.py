@@ -1,11 +1,11 @@
-"""Ring for the campaign steps that are due."""
+"""The tick of campaigns: proceed with long work, and ring for the steps that are due."""
 
 import logging
 from time import monotonic
 
 import settings
 from engine import bell, clock
-from engine.campaigns import campaigns, due
+from engine.campaigns import campaigns, due, enrollments
 from models.session import retrying
 from worker.app import app
 
@@ -14,14 +14,29 @@ log = logging.getLogger("cadencia.followups")
 
 @app.task(name="followups.call_due")
 def call_due() -> None:
-    """Postpone steps outside their window, ring if a step is due, and finish campaigns that have nothing left to send.
+    """Proceed with long work on campaigns, ring if a step is due, and finish campaigns with nothing left to send.
 
+    Long work goes page by page, each in a transaction of its own: steps outside their window are postponed, audiences
+    are enrolled, parked e-mails of resumed campaigns become due. Rings after each round, so sending starts meanwhile.
     Twice at once: each locks its enrollments and skips those of the other; an extra ring costs nothing.
     """
     slice_ends = monotonic() + settings.current().drain_slice_s
-    while monotonic() < slice_ends and retrying(lambda session: due.postpone(session, now=clock.now())):
-        pass
-    if retrying(lambda session: due.is_waiting(session, now=clock.now())):
-        bell.ring("campaign")
+    while True:
+        more = _next_pages()
+        if retrying(lambda session: due.is_waiting(session, now=clock.now())):
+            bell.ring("campaign")
+        if not more:
+            break
+        if monotonic() > slice_ends:
+            bell.ring("sequence")
+            break
     for campaign_id in retrying(lambda session: campaigns.finish(session, now=clock.now())):
         log.info("campaign_finished campaign=%s", campaign_id)
+
+
+def _next_pages() -> bool:
+    """Do one page of each kind of long work; return True if more may be left."""
+    postponed = retrying(lambda session: due.postpone(session, now=clock.now()))
+    enrolled = retrying(enrollments.proceed)
+    unparked = retrying(lambda session: campaigns.unpark(session, now=clock.now()))
+    return bool(postponed or enrolled or unparked)

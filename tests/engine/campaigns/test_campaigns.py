@@ -13,7 +13,7 @@ from engine.audience import imports
 from engine.campaigns import campaigns, enrollments, steps
 from engine.campaigns.campaigns import CampaignDraft
 from engine.campaigns.steps import StepDraft
-from engine.delivery import emails
+from engine.delivery import emails, outbox
 from errors import Conflict, InvalidInput, NotFound
 from models.session import transaction
 from tests import sequence
@@ -122,12 +122,10 @@ def test_states_change_only_along_the_diagram(session: Session) -> None:
         with pytest.raises(Conflict, match="draft"):
             refused()  # type: ignore[no-untyped-call]  # mypy infers no type for a tuple of lambdas
     campaigns.launch(session, campaign_id, now=NOW)
-    for refused in (
-        lambda: campaigns.launch(session, campaign_id, now=NOW),
-        lambda: campaigns.resume(session, campaign_id, now=NOW),
-    ):
-        with pytest.raises(Conflict, match="running"):
-            refused()
+    with pytest.raises(Conflict, match="running"):
+        campaigns.launch(session, campaign_id, now=NOW)
+    with pytest.raises(Conflict, match="running"):
+        campaigns.resume(session, campaign_id, now=NOW)
     campaigns.pause(session, campaign_id, "typo in the subject", now=NOW)
     assert campaigns.view(session, campaign_id).reason == "typo in the subject"
     with pytest.raises(Conflict, match="paused"):
@@ -139,16 +137,18 @@ def test_states_change_only_along_the_diagram(session: Session) -> None:
     )
 
 
-def test_pause_parks_queued_emails_and_resume_makes_them_due(session: Session) -> None:
+def test_a_claim_parks_emails_of_a_paused_campaign_and_resume_makes_them_due(session: Session) -> None:
     sequence.people(session, 4)
     campaign_id = sequence.create(session)
     campaigns.launch(session, campaign_id, now=NOW)
     deferred = sequence.take(session, now=NOW, limit=1)[:1]
     sequence.record(session, deferred, sequence.DEFERRED, now=NOW)
     campaigns.pause(session, campaign_id, "a look first", now=NOW)
-    assert set(session.scalars(text("SELECT due_at FROM emails"))) == {emails.PARKED}
-    assert sequence.take(session, now=NOW + timedelta(days=1)) == []
     later = NOW + timedelta(days=5)
+    assert outbox.due_lanes(session, now=later) == ["campaign"]
+    assert sequence.take(session, now=later) == []
+    assert set(session.scalars(text("SELECT due_at FROM emails"))) == {emails.PARKED}
+    assert outbox.due_lanes(session, now=later) == []
     campaigns.resume(session, campaign_id, now=later)
     assert set(session.scalars(text("SELECT due_at FROM emails"))) == {later}
     assert len(sequence.send_due(session, now=later)) == 1  # the other three are in the first sender's hand

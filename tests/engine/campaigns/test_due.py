@@ -14,8 +14,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
-from engine.campaigns import campaigns, due, stops
-from engine.delivery import audit, claim, outbox, senders
+from engine.campaigns import agenda, campaigns, due, stops
+from engine.campaigns.agenda import Agenda
+from engine.delivery import audit, outbox, senders
+from engine.delivery.claim import Claimant
 from engine.delivery.outcomes import Outcome, Untried
 from models import ids
 from models.session import retrying, transaction
@@ -31,6 +33,14 @@ def _launched(session: Session, count: int = 3, **given: object) -> UUID:
     campaign_id = sequence.create(session, **given)  # type: ignore[arg-type]
     campaigns.launch(session, campaign_id, now=NOW)
     return campaign_id
+
+
+def _turns(session: Session) -> Agenda:
+    return agenda.read(session, agenda.CAMPAIGN_LANE, now=NOW)
+
+
+def _claimant(session: Session) -> Claimant:
+    return Claimant(senders.register(session, "testhost", 1), agenda.CAMPAIGN_LANE, 60, is_connected=True)
 
 
 def test_claim_returns_all_that_composing_needs_and_writes_only_the_group(session: Session) -> None:
@@ -158,26 +168,22 @@ def test_nothing_is_due_in_campaigns_that_are_not_running(session: Session, stat
 
 def test_a_pause_in_the_middle_of_a_drain_ends_the_claims(session: Session) -> None:
     campaign_id = _launched(session, 10)
-    agenda, claimant = (
-        due.agenda(session),
-        claim.Claimant(senders.register(session, "testhost", 1), due.LANE, 60, is_connected=True),
-    )
-    assert agenda.claim(session, claimant, limit=3, now=NOW) is not None
+    turns, claimant = _turns(session), _claimant(session)
+    assert turns.claim(session, claimant, limit=3, now=NOW) is not None
     campaigns.pause(session, campaign_id, "lunch", now=NOW)
-    assert agenda.claim(session, claimant, limit=3, now=NOW) is None
+    assert turns.claim(session, claimant, limit=3, now=NOW) is None
 
 
 def test_a_step_due_before_the_position_of_an_agenda_is_claimed_by_the_next_one(session: Session) -> None:
     _launched(session, 6, days=(0,))
-    claimant = claim.Claimant(senders.register(session, "testhost", 1), due.LANE, 60, is_connected=True)
-    agenda = due.agenda(session)
-    early = agenda.claim(session, claimant, limit=3, now=NOW)
-    late = agenda.claim(session, claimant, limit=3, now=NOW)
+    turns, claimant = _turns(session), _claimant(session)
+    early = turns.claim(session, claimant, limit=3, now=NOW)
+    late = turns.claim(session, claimant, limit=3, now=NOW)
     assert early is not None
     assert late is not None
     sequence.record(session, [early], sequence.GIVEN_BACK, now=NOW)
-    assert agenda.claim(session, claimant, limit=3, now=NOW) is None
-    again = due.agenda(session).claim(session, claimant, limit=3, now=NOW)
+    assert turns.claim(session, claimant, limit=3, now=NOW) is None
+    again = _turns(session).claim(session, claimant, limit=3, now=NOW)
     assert again is not None
     assert [email.email_id for email in again.emails] == [email.email_id for email in early.emails]
 
@@ -203,12 +209,13 @@ def test_four_claimers_at_once_never_take_the_same_contact(ledger: str) -> None:
 
     def claim_all(sender: UUID) -> list[UUID]:
         taken: list[UUID] = []
+        claimant = Claimant(sender, agenda.CAMPAIGN_LANE, 60, is_connected=True)
         with transaction() as session:
-            agenda = due.agenda(session)
+            turns = _turns(session)
         together.wait()
         while True:
             with transaction() as session:
-                group = agenda.claim(session, claim.Claimant(sender, due.LANE, 60, is_connected=True), limit=7, now=NOW)
+                group = turns.claim(session, claimant, limit=7, now=NOW)
             if group is None:
                 return taken
             taken += [email.email_id for email in group.emails]
@@ -223,13 +230,8 @@ def _drain(together: Barrier, now: datetime, outcome: Outcome) -> None:
     """Send all that is due in small groups, starting when the other caller does."""
     together.wait()
     with transaction() as session:
-        claimant = claim.Claimant(senders.register(session, "testhost", 1), due.LANE, 60, is_connected=True)
-        agenda = due.agenda(session)
-    while group := retrying(
-        lambda session: (
-            claim.claim(session, claimant, limit=20, now=now) or agenda.claim(session, claimant, limit=20, now=now)
-        )
-    ):
+        turns, claimant = agenda.read(session, agenda.CAMPAIGN_LANE, now=now), _claimant(session)
+    while group := retrying(lambda session: turns.claim(session, claimant, limit=20, now=now)):
         retrying(lambda session, group=group: sequence.record(session, [group], outcome, now=now))  # type: ignore[misc]
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
+from engine.campaigns import agenda
 from engine.delivery import claim, outbox, senders, settle
 from engine.delivery.claim import Claimant, Group
 from engine.delivery.outcomes import Sent
@@ -24,7 +25,7 @@ LANE = "transactional"
 
 
 def take(session: Session, sender: UUID, *, limit: int = 100, is_connected: bool = True) -> Group | None:
-    return claim.claim(session, Claimant(sender, LANE, 60, is_connected), limit=limit, now=NOW)
+    return agenda.claim_queued(session, Claimant(sender, LANE, 60, is_connected), limit=limit, now=NOW)
 
 
 def test_claim_returns_address_and_variables_decrypted(session: Session) -> None:
@@ -89,7 +90,7 @@ def test_claim_cancels_an_email_whose_contact_is_suppressed(session: Session) ->
     suppressions.add(session, [contact_id], "unsubscribed", now=NOW)
     group = take(session, sends.sender(session))
     assert group is not None
-    assert [dropped.email_id for dropped in group.dropped] == [ids[0]]
+    assert [email.email_id for email in group.emails] == [ids[1]]
     assert sends.statuses(session, ids) == ["cancelled", "sending"]
     assert outbox.details(session, ids[0]).reason == "unsubscribed"
 

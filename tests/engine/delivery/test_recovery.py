@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.delivery import claim, in_doubt, outbox, outcomes, recorder, recovery, transitions
+from engine.campaigns import agenda
+from engine.delivery import in_doubt, outbox, outcomes, recorder, recovery, transitions
 from engine.delivery.claim import Claimant, Group
 from engine.delivery.outcomes import Deferred, Phase, Rejected, Sent
 from engine.delivery.recorder import Mark, Recorder, Recording, Slot
@@ -43,7 +44,7 @@ def slot(mark: Mark, code: int = 0, reply: bytes = b"", decision: int = outcomes
 def left_behind(session: Session, count: int, *, started: bool = True) -> tuple[UUID, Group]:
     sends.queue(session, count)
     sender = sends.sender(session)
-    group = claim.claim(session, Claimant(sender, "transactional", 60, started), limit=100, now=NOW)
+    group = agenda.claim_queued(session, Claimant(sender, "transactional", 60, started), limit=100, now=NOW)
     assert group is not None
     return sender, group
 
@@ -140,7 +141,7 @@ def test_a_pause_of_the_campaign_does_not_count_as_time_for_retries(
     waiting: dict[str, Any] = {"status": "queued", "sent_at": None, "due_at": NOW, "accepted_at": accepted_at}
     mail = mails.campaign_mail(session, campaign_id, **waiting)
     sender = sends.sender(session)
-    group = claim.claim(session, Claimant(sender, "campaign", 60, is_connected=True), limit=1, now=NOW)
+    group = agenda.claim_queued(session, Claimant(sender, "campaign", 60, is_connected=True), limit=1, now=NOW)
     assert group is not None
     answered = {mail.id: slot(Mark.ANSWERED, 451, b"4.3.0 later", DEFERRED)}
     assert recover(session, sender, Recording(sender, group.id, answered)) == [outcome]
@@ -167,7 +168,7 @@ def test_an_email_sent_again_after_doubt_keeps_its_message_id(session: Session) 
     recover(session, sender, None)
     email_id = group.emails[0].email_id
     assert in_doubt.resend(session, [email_id], now=NOW) == 1
-    again = claim.claim(session, Claimant(sender, "transactional", 60, is_connected=True), limit=1, now=NOW)
+    again = agenda.claim_queued(session, Claimant(sender, "transactional", 60, is_connected=True), limit=1, now=NOW)
     assert again is not None
     assert again.emails[0].message_id == group.emails[0].message_id
 

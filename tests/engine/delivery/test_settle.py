@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from engine.campaigns import agenda
 from engine.delivery import claim, outbox, settle
 from engine.delivery.claim import Claimant, Group
 from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Paced, Phase, Rejected, Sent, Untried
@@ -20,7 +21,7 @@ LANE = "transactional"
 
 
 def take(session: Session, sender: UUID) -> Group | None:
-    return claim.claim(session, Claimant(sender, LANE, 60, is_connected=True), limit=100, now=NOW)
+    return agenda.claim_queued(session, Claimant(sender, LANE, 60, is_connected=True), limit=100, now=NOW)
 
 
 def settle_all(session: Session, outcomes: list[Outcome]) -> list[UUID]:
@@ -61,7 +62,7 @@ def test_settle_records_the_relay_of_the_last_attempt(session: Session) -> None:
     sends.queue(session, 2)
     later = Deferred(Phase.RCPT, 451, None, "451 later")
     for relay, outcome in (("one:587", later), ("two:25", Untried("dropped")), ("three:25", Untried("dropped"))):
-        group = claim.claim(
+        group = agenda.claim_queued(
             session,
             Claimant(sends.sender(session), LANE, 60, is_connected=True),
             limit=1,

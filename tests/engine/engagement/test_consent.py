@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.campaigns import advance, campaigns, explain
-from engine.delivery import audit, claim
+from engine.campaigns import agenda, campaigns, explain
+from engine.delivery import audit
 from engine.delivery.claim import Claimant
 from engine.engagement import consent, reactions
 from tests import sends, sequence
@@ -33,9 +33,7 @@ def _single(session: Session, **changes: Any) -> UUID:
 
 def _taken(session: Session, lane: str = "transactional") -> list[UUID]:
     claimant = Claimant(sends.sender(session), lane, 60, is_connected=True)
-    group = claim.claim(session, claimant, limit=100, now=SOON)
-    if group is not None and group.dropped:
-        advance.stop_cancelled(session, group.dropped, now=SOON)
+    group = agenda.claim_queued(session, claimant, limit=100, now=SOON)
     return [email.email_id for email in group.emails] if group else []
 
 
