@@ -9,6 +9,7 @@ from cli import groups, terminal
 from cli.commands import campaign_options
 
 if TYPE_CHECKING:
+    from engine.campaigns.enrollments import Enrolled
     from models.session import Session
 
 _name = click.argument("name")
@@ -118,15 +119,14 @@ def enroll(name: str) -> None:
     Example:
       cadencia campaigns enroll Otoño
     """
-    from engine import bell, clock
+    from engine import clock
     from engine.campaigns import enrollments
     from models.session import transaction
 
     with transaction() as session:
-        enrolled = enrollments.enroll(session, _id(session, name), now=clock.now())
-    bell.ring("sequence")
-    stopped = ", ".join(f"{count} {reason}" for reason, count in enrolled.stopped.items()) or "none"
-    click.echo(f"{enrolled.total} contacts enrolled, of them stopped: {stopped}")
+        campaign_id = _id(session, name)
+        enrolled = enrollments.enroll(session, campaign_id, now=clock.now())
+    _enroll_rest(campaign_id, enrolled)
 
 
 @group.command()
@@ -143,9 +143,13 @@ def launch(name: str) -> None:
     from models.session import transaction
 
     with transaction() as session:
-        campaigns.launch(session, _id(session, name), now=clock.now())
-    bell.ring("sequence")
+        campaign_id = _id(session, name)
+        enrolled = campaigns.launch(session, campaign_id, now=clock.now())
     click.echo(f"campaign {name} is running")
+    if enrolled.total or not enrolled.is_complete:
+        _enroll_rest(campaign_id, enrolled)
+    else:
+        bell.ring("sequence")
 
 
 @group.command()
@@ -209,6 +213,28 @@ def funnel(name: str) -> None:
         terminal.row(state, contacts)
     for reason, contacts in counts.stop_reasons.items():
         terminal.row(f"stopped because {reason}", contacts)
+
+
+def _enroll_rest(campaign_id: UUID, first: "Enrolled") -> None:
+    """Enroll the rest of a large audience and print the counts. Workers take part, and go on if this process ends."""
+    from engine import bell
+    from engine.campaigns import enrollments, funnel
+    from models.session import retrying, transaction
+
+    bell.ring("sequence")
+    total, stopped = first.total, first.stopped
+    if not first.is_complete:
+        with transaction() as session:
+            size = enrollments.audience_size(session, campaign_id)
+        with terminal.progress("enrolling", size, "contacts") as advance:
+            advance(total)
+            while page := retrying(lambda session: enrollments.proceed(session, campaign_id)):
+                advance(page.total)
+        with transaction() as session:
+            counts = funnel.of(session, campaign_id)
+        total, stopped = counts.enrolled, counts.stop_reasons
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(stopped.items())) or "none"
+    click.echo(f"{total} contacts enrolled, of them stopped: {reasons}")
 
 
 def _id(session: "Session", name: str) -> UUID:

@@ -51,18 +51,22 @@ def show(path: shapes.CampaignPath) -> Reply:
 def enroll(path: shapes.CampaignPath, body: shapes.Enroll) -> Reply:
     """Enroll the given contacts, or the campaign's audience; existing enrollments stay unchanged.
 
-    Converted and suppressed contacts are enrolled as stopped. A finished campaign becomes running again.
+    Converted and suppressed contacts are enrolled as stopped. A finished campaign becomes running again. Of a large
+    audience the first 5,000 contacts are enrolled at once, and the others soon after.
     """
     with transaction() as session:
         done = enrollments.enroll(session, path.campaign_id, contact_ids=body.contact_ids, now=clock.now())
     bell.ring("sequence")
-    return shapes.Enrolled(enrolled=done.total, stopped=dict(done.stopped))
+    return shapes.Enrolled(enrolled=done.total, stopped=dict(done.stopped), complete=done.is_complete)
 
 
 @api.post("/<campaign_id>/launch", responses={200: shapes.Campaign, **refusals(409)})
 @needs("campaigns")
 def launch(path: shapes.CampaignPath) -> Reply:
-    """Launch a draft, enrolling its audience if nobody is enrolled yet. 409 if it was launched before."""
+    """Launch a draft, enrolling its audience if nobody is enrolled yet. 409 if it was launched before.
+
+    Of a large audience the first 5,000 contacts are enrolled at once, and the others soon after: see `enrolling`.
+    """
     with transaction() as session:
         campaigns.launch(session, path.campaign_id, now=clock.now())
         view = campaigns.view(session, path.campaign_id)

@@ -96,6 +96,7 @@ class Campaign(Output):
     created_at: Moment
     launched_at: Moment | None
     finished_at: Moment | None
+    enrolling: bool = Field(description="True while contacts of its audience are still to be enrolled.")
 
 
 class Campaigns(Output):
@@ -141,7 +142,10 @@ class CampaignStory(Campaign):
 class Enrolled(Output):
     """Number of contacts enrolled by this request, and of those enrolled as stopped, by reason."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"enrolled": 300, "stopped": {"unsubscribed": 4}}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"enrolled": 300, "stopped": {"unsubscribed": 4}, "complete": True}]}
+    )
 
     enrolled: int
     stopped: dict[str, int]
+    complete: bool = Field(description="False if more of the audience is enrolled after this response.")

@@ -61,9 +61,9 @@ def test_enroll_counts_those_who_may_not_be_mailed(client: FlaskClient, marketer
         suppressions.add(session, banned, "unsubscribed", now=clock.now())
     campaign_id = created(client, marketer)
     answer = client.post(f"{URL}/{campaign_id}/enroll", json={"contact_ids": [str(banned[0])]}, headers=marketer)
-    assert answer.json == {"enrolled": 1, "stopped": {"unsubscribed": 1}}
+    assert answer.json == {"enrolled": 1, "stopped": {"unsubscribed": 1}, "complete": True}
     again = client.post(f"{URL}/{campaign_id}/enroll", json={}, headers=marketer)
-    assert again.json == {"enrolled": 2, "stopped": {}}
+    assert again.json == {"enrolled": 2, "stopped": {}, "complete": True}
     unknown = client.post(f"{URL}/{campaign_id}/enroll", json={"contact_ids": [str(uuid4())]}, headers=marketer)
     assert (unknown.status_code, fields(unknown)) == (422, {"contact_ids"})
 
