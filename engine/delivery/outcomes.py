@@ -76,6 +76,17 @@ class Paced:
     wait_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class RelayRefusal:
+    """The relay refuses us, or asks us to wait, whoever the recipient is; no outcome yet.
+
+    `otherwise` is the outcome if the relay takes other messages, so that the refusal concerns this recipient alone.
+    """
+
+    response: str
+    otherwise: Deferred | Rejected | Untried
+
+
 Outcome = Sent | Deferred | Rejected | InDoubt | Untried | Paced
 Answered = Sent | Deferred | Rejected
 

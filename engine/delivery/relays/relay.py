@@ -16,7 +16,9 @@ from engine.delivery.smtp import Reason
 
 HALF_OPEN_GROUP = 10  # messages in the group that tries a relay after its breaker was open
 _DAY_RETRY_S = 60.0  # at the daily limit: how soon to check whether a new day has begun
-_LASTING = frozenset({Reason.AUTH, Reason.AUTH_UNSAFE, Reason.CERTIFICATE, Reason.TLS, Reason.TLS_MISSING})
+_LASTING = frozenset(
+    {Reason.AUTH, Reason.AUTH_UNSAFE, Reason.CERTIFICATE, Reason.TLS, Reason.TLS_MISSING, Reason.REFUSED, Reason.BUSY}
+)
 # Temporary refusals that concern the relay's system or network, not a mailbox (RFC 3463 sections 3.4 and 3.5).
 _RELAY_STATUSES = ("4.3.", "4.4.")
 

@@ -77,8 +77,9 @@ class Transport:
         """Send `messages`, taken one by one as connections become free, and return the outcome of each by slot.
 
         Sent, Deferred, Rejected: a reply decided, and `log.answered` was called before. InDoubt: the whole body was
-        sent and no reply came. Untried: anything less, after the relay was lost and three tries in a row failed. No
-        message is tried again here once `log.complete` was called for it.
+        sent and no reply came. Untried: anything less, after the relay was lost and three tries in a row failed, or
+        because it refuses us (then `failure` says so, and some slots may be missing). No message is tried again here
+        once `log.complete` was called for it.
 
         `tick` is called at least once a second. What `tick`, `pace` or `log` raises closes all connections and is
         raised here, except StopSending from `tick`, which ends the batch with the outcomes so far. If iterating over
@@ -90,7 +91,7 @@ class Transport:
         """
         envelope = Envelope(mail_from)
         self._pool.close_idle()
-        queue = MessageQueue(messages, envelope, log, pace=pace)
+        queue = MessageQueue(messages, envelope, log, pace=pace, history=self._pool.history)
         return Batch(self._pool, queue, tick).run()
 
     def close_if_idle(self) -> None:

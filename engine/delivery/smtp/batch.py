@@ -33,6 +33,7 @@ class Batch:
     def __init__(self, pool: Pool, queue: MessageQueue, tick: Callable[[], object] | None = None) -> None:
         self._pool = pool
         self._queue = queue
+        queue.count_in_flight = pool.count_in_flight
         self._tick = tick
         limits = pool.limits
         self._sweep_s = min(_SWEEP_S, limits.pause_s, limits.command_timeout_s / 2, limits.dot_timeout_s / 2)
@@ -57,7 +58,9 @@ class Batch:
             pool.abort()
             raise
         pool.abandon_handshakes()
-        if any(session.has_worked for session in pool.sessions):
+        if (refusal := queue.finish()) is not None:
+            pool.record_refusal(refusal)
+        elif any(session.has_worked for session in pool.sessions):
             pool.record_success()
         if queue.error is not None:
             raise Interrupted(queue.outcomes) from queue.error

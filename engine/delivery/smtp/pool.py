@@ -4,7 +4,9 @@ import time
 from dataclasses import replace
 from selectors import DefaultSelector
 
+from engine.delivery.smtp import replies
 from engine.delivery.smtp.handshake import Handshake
+from engine.delivery.smtp.message_queue import RefusalHistory
 from engine.delivery.smtp.relay import Limits, Reason, Relay, RelayUnavailable
 from engine.delivery.smtp.reply_parser import Features
 from engine.delivery.smtp.session import Session
@@ -28,6 +30,7 @@ class Pool:
         self.sessions: list[Session] = []
         self.handshakes: list[Handshake] = []
         self.features = Features()
+        self.history = RefusalHistory()
         self.failures = 0  # in a row
         self.last_failure: RelayUnavailable | None = None
         self._paused_until = 0.0
@@ -97,7 +100,8 @@ class Pool:
         if owner.has_worked:
             self.record_success()
         elif not owner.is_quitting:
-            raise RelayUnavailable(Reason.DROPPED, str(error)) from error
+            reason = Reason.REFUSED if replies.refuses_access(str(error)) else Reason.DROPPED
+            raise RelayUnavailable(reason, str(error)) from error
 
     def record_failure(self, error: RelayUnavailable) -> float:
         """Record a failure of the relay. Return the seconds until it may be tried again."""
@@ -105,16 +109,21 @@ class Pool:
             # The relay works, but accepts no further connection from us.
             self._full_until = time.monotonic() + self.limits.pause_s * _MAX_PAUSE_FACTOR
             return 0.0
-        pause_s = self.limits.pause_s * min(1 << self.failures, _MAX_PAUSE_FACTOR)
-        self.failures += 1
-        self.last_failure = error
-        self._paused_until = time.monotonic() + pause_s
-        return pause_s
+        return self._pause(error)
+
+    def record_refusal(self, error: RelayUnavailable) -> None:
+        """Record that the relay refuses us. Close its connections, so that the next try authenticates again."""
+        error.retry_after_s = self._pause(error)
+        self.close()
 
     def record_success(self) -> None:
         """Record that the relay works, which ends the back-off."""
         self.failures = 0
         self._paused_until = 0.0
+
+    def count_in_flight(self) -> int:
+        """Return the number of bodies that wait for their reply."""
+        return sum(session.is_sending_body for session in self.sessions)
 
     def close_idle(self) -> None:
         """Close connections that were idle too long, and those that the server closed or sent something on."""
@@ -153,6 +162,13 @@ class Pool:
         self.abandon_handshakes()
         self._quit([session for session in self.sessions if session.is_idle])
         self.abort()
+
+    def _pause(self, error: RelayUnavailable) -> float:
+        pause_s = self.limits.pause_s * min(1 << self.failures, _MAX_PAUSE_FACTOR)
+        self.failures += 1
+        self.last_failure = error
+        self._paused_until = time.monotonic() + pause_s
+        return pause_s
 
     def _lost_handshake(self, handshake: Handshake, error: ConnectionLost | RelayUnavailable) -> None:
         """Let a handshake try its next address, or end it if there is none. Raises RelayUnavailable."""

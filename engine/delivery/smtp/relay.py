@@ -36,6 +36,8 @@ class Reason(StrEnum):
     AUTH = "it refused the credentials"
     AUTH_UNSAFE = "credentials may not be sent in clear"
     NOT_SMTP = "it does not speak SMTP"
+    REFUSED = "it refuses our mail"
+    BUSY = "it takes no mail from us for now"
     PAUSED = "it failed a moment ago"
 
 

@@ -81,6 +81,11 @@ class Session:
         """Return True if it is sending messages."""
         return not self.is_idle and not self.is_quitting
 
+    @property
+    def is_sending_body(self) -> bool:
+        """Return True if a body waits for its reply."""
+        return self._transfer.message is not None
+
     def start(self, queue: MessageQueue) -> None:
         """Send messages from `queue` until it has no more. Raises ConnectionLost."""
         self._queue = queue
@@ -276,7 +281,7 @@ class Session:
         self._refused = True
         if code == CLOSING:
             raise _closed(text)
-        self.has_worked |= phase is not Phase.MAIL
+        self.has_worked |= phase is not Phase.MAIL and self._queue.is_decided(self._current)
 
     def _send_body(self) -> None:
         """Write the body of the current message, followed by the next message's commands if the server pipelines."""

@@ -2,13 +2,16 @@
 
 import pytest
 
-from engine.delivery.outcomes import Deferred, Phase, Rejected, Sent, Untried
+from engine.delivery.outcomes import Deferred, Phase, Rejected, RelayRefusal, Sent, Untried
 from engine.delivery.smtp import replies
 
 M, R, D, A, C = Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.ANSWER, Phase.CONNECT
 TO = "ana.ruiz@example.com"
 
 DEAD, REFUSED, LATER, SENT, UNTRIED = "dead address", "refused", "deferred", "sent", "untried"
+# The relay refuses us; with the outcome if it takes other messages.
+US_REFUSED, US_LATER, US_UNTRIED = ("us", REFUSED), ("us", LATER), ("us", UNTRIED)
+Meaning = str | tuple[str, str]
 
 # phase, code, words, status, meaning
 REPLIES = [
@@ -50,24 +53,30 @@ REPLIES = [
     (A, 550, "5.1.1 user unknown", "5.1.1", DEAD),  # LMTP and content gateways reply like this after the dot
     (A, 550, "5.1.1 <ana.ruiz@example.com> User doesn't exist: ana.ruiz@example.com", "5.1.1", DEAD),  # Dovecot LMTP
     # Refused because of the sender or the message: the address may exist.
-    (R, 550, "5.7.1 Service unavailable, Client host [192.0.2.9] blocked using Spamhaus", "5.7.1", REFUSED),  # Outlook
-    (R, 554, "5.7.1 <mx.example.org[192.0.2.9]>: Client host rejected: Access denied", "5.7.1", REFUSED),  # Postfix
-    (R, 550, "JunkMail rejected - mx.example.org [192.0.2.9] is in an RBL, see example.net", None, REFUSED),  # Exim
-    (R, 550, "relay not permitted", None, REFUSED),  # Exim
-    (R, 553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", "5.7.1", REFUSED),  # qmail
-    (R, 550, "5.7.54 SMTP; Unable to relay recipient in non-accepted domain", "5.7.54", REFUSED),  # Exchange
+    (
+        R,
+        550,
+        "5.7.1 Service unavailable, Client host [192.0.2.9] blocked using Spamhaus",
+        "5.7.1",
+        US_REFUSED,
+    ),  # Outlook
+    (R, 554, "5.7.1 <mx.example.org[192.0.2.9]>: Client host rejected: Access denied", "5.7.1", US_REFUSED),  # Postfix
+    (R, 550, "JunkMail rejected - mx.example.org [192.0.2.9] is in an RBL, see example.net", None, US_REFUSED),  # Exim
+    (R, 550, "relay not permitted", None, US_LATER),  # Exim
+    (R, 553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", "5.7.1", US_LATER),  # qmail
+    (R, 550, "5.7.54 SMTP; Unable to relay recipient in non-accepted domain", "5.7.54", US_LATER),  # Exchange
     (R, 550, "5.4.1 Recipient address rejected: Access denied. AS(201806281)", "5.4.1", REFUSED),  # Exchange Online
     (R, 550, "5.2.1 The email account that you tried to reach is disabled.", "5.2.1", REFUSED),  # Gmail
     (R, 550, "5.1.0 Address rejected.", "5.1.0", REFUSED),
-    (R, 550, "Access denied - Invalid HELO name (See RFC2821 4.1.1.1)", None, REFUSED),
-    (R, 550, "5.1.8 <x@y.example>: Sender address rejected: Domain not found", "5.1.8", REFUSED),
-    (R, 550, "Sender verify failed: the sender address does not exist", None, REFUSED),  # Exim
+    (R, 550, "Access denied - Invalid HELO name (See RFC2821 4.1.1.1)", None, US_REFUSED),
+    (R, 550, "5.1.8 <x@y.example>: Sender address rejected: Domain not found", "5.1.8", US_REFUSED),
+    (R, 550, "Sender verify failed: the sender address does not exist", None, US_REFUSED),  # Exim
     (R, 554, "delivery error: dd Not a valid recipient", None, REFUSED),
     (R, 521, "5.2.1 This system is configured to reject mail", "5.2.1", REFUSED),
     (R, 503, "5.5.1 Error: need MAIL command", "5.5.1", REFUSED),
-    (M, 553, "5.1.8 <x@y.example>... Domain of sender address does not exist", "5.1.8", REFUSED),  # sendmail
-    (M, 550, "5.1.0 sender rejected. AUP#In-1310", "5.1.0", REFUSED),
-    (M, 501, "5.1.7 Invalid address", "5.1.7", REFUSED),  # Exchange
+    (M, 553, "5.1.8 <x@y.example>... Domain of sender address does not exist", "5.1.8", US_REFUSED),  # sendmail
+    (M, 550, "5.1.0 sender rejected. AUP#In-1310", "5.1.0", US_REFUSED),
+    (M, 501, "5.1.7 Invalid address", "5.1.7", US_REFUSED),  # Exchange
     (M, 552, "5.3.4 Message size exceeds fixed maximum message size", "5.3.4", REFUSED),
     (D, 554, "5.5.1 Error: no valid recipients", "5.5.1", REFUSED),
     (D, 554, "Transaction failed", None, REFUSED),
@@ -88,6 +97,43 @@ REPLIES = [
     (A, 554, "delivery error: dd This user doesn't have a yahoo.example account", None, REFUSED),  # Yahoo
     (A, 550, "Administrative prohibition", None, REFUSED),  # Exim
     (A, 554, "5.4.6 Too many hops", "5.4.6", REFUSED),
+    # Codes of permanent refusals without a status: no evidence about the mailbox.
+    (R, 550, "bad HELO", None, US_REFUSED),
+    (R, 550, "IP listed at list.example", None, US_REFUSED),
+    (R, 550, "Policy of our site: go away", None, REFUSED),
+    (R, 550, "Mail refused because of abuse", None, REFUSED),
+    (R, 550, "No", None, REFUSED),
+    (R, 553, "Not today", None, REFUSED),
+    (R, 550, "Servers with dynamic IP are not welcome", None, US_REFUSED),
+    (R, 550, "Rechazado: la direccion IP 192.0.2.9 figura en una lista negra", None, US_REFUSED),
+    (R, 550, "TLS encryption is required", None, US_LATER),
+    (R, 550, "mailbox unavailable, rejected due to policy restrictions", None, REFUSED),
+    (R, 550, "user unknown to us, as your server 192.0.2.9 is blocked", None, US_REFUSED),
+    (R, 550, "Grey-listed, try again in 300 seconds", None, LATER),
+    (R, 554, "The system is temporarily overloaded, try later", None, LATER),
+    (R, 550, "5.7.1 Greylisting in action, please come back later", "5.7.1", LATER),
+    # The relay refuses us, whoever the recipient is.
+    (R, 550, "relay not permitted, authenticate first", None, US_LATER),  # Exim
+    (R, 554, "5.7.1 <ana.ruiz@example.com>: Relay access denied", "5.7.1", US_LATER),  # Postfix
+    (R, 454, "4.7.1 <ana.ruiz@example.com>: Relay access denied", "4.7.1", US_LATER),  # Postfix since 2.10
+    (R, 550, "5.7.1 Unable to relay for ana.ruiz@example.com", "5.7.1", US_LATER),  # IIS
+    (R, 550, "5.7.1 <ana.ruiz@example.com>... Relaying denied. Proper authentication required.", "5.7.1", US_LATER),
+    (R, 550, "5.7.64 TenantAttribution; Relay Access Denied", "5.7.64", US_LATER),  # Exchange Online
+    (R, 553, "5.7.1 <x@y.example>: Sender address rejected: not logged in", "5.7.1", US_REFUSED),  # Postfix
+    (R, 450, "4.7.1 Client host rejected: cannot find your hostname, [192.0.2.9]", "4.7.1", US_LATER),  # Postfix
+    (R, 504, "5.5.2 <bulk>: Helo command rejected: need fully-qualified hostname", "5.5.2", US_REFUSED),  # Postfix
+    (R, 550, "5.7.25 The sending IP address does not have a PTR record set up", "5.7.25", US_REFUSED),
+    (D, 554, "5.7.1 Relaying denied", "5.7.1", US_LATER),
+    (M, 450, "4.7.1 Error: too much mail from 192.0.2.9", "4.7.1", US_UNTRIED),  # Postfix
+    (M, 451, "too many messages, slow down", None, US_UNTRIED),
+    (M, 550, "relay not permitted", None, US_LATER),
+    (M, 554, "5.7.1 Access denied", "5.7.1", US_REFUSED),
+    # Refused because of what the recipient permits: not us.
+    (R, 550, "5.7.1 RESOLVER.RST.AuthRequired; authentication required", "5.7.1", REFUSED),  # Exchange
+    (R, 550, "5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; sender not authenticated", "5.7.133", REFUSED),
+    (R, 554, "5.7.1 <ana.ruiz@example.com>: Recipient address rejected: Access denied", "5.7.1", REFUSED),  # Postfix
+    (R, 550, "5.7.1 Message refused by the policy of the recipient", "5.7.1", REFUSED),
+    (R, 550, "5.1.1 <ana.ruiz@example.com>: no relay to this user", "5.1.1", DEAD),
     # A full mailbox may have room later, so even a permanent code means deferred.
     (R, 552, "5.2.2 <ana.ruiz@example.com>: Mailbox is full", "5.2.2", LATER),
     (R, 550, "5.2.2 STOREDRV.Deliver; mailbox full", "5.2.2", LATER),
@@ -113,8 +159,8 @@ REPLIES = [
     (A, 421, "4.7.0 [TSS04] Messages from 192.0.2.9 temporarily deferred", "4.7.0", LATER),  # Yahoo
     (A, 452, "4.3.1 Insufficient system storage", "4.3.1", LATER),
     (A, 421, "4.4.2 mx.example.com Error: timeout exceeded", "4.4.2", LATER),
-    (M, 451, "4.7.0 Temporary server error. Please try again later. PRX5", "4.7.0", LATER),  # Exchange
-    (M, 452, "4.3.1 Insufficient system resources (UsedDiskSpace)", "4.3.1", LATER),  # Exchange
+    (M, 451, "4.7.0 Temporary server error. Please try again later. PRX5", "4.7.0", US_UNTRIED),  # Exchange
+    (M, 452, "4.3.1 Insufficient system resources (UsedDiskSpace)", "4.3.1", US_LATER),  # Exchange
     # About the connection, never about a recipient.
     (M, 421, "4.7.0 Try again later, closing connection.", None, UNTRIED),
     (M, 530, "5.7.0 Must issue a STARTTLS command first", None, UNTRIED),
@@ -127,8 +173,10 @@ REPLIES = [
 ]
 
 
-def meaning(outcome: Sent | Deferred | Rejected | Untried) -> str:
+def meaning(outcome: Sent | Deferred | Rejected | Untried | RelayRefusal) -> Meaning:
     match outcome:
+        case RelayRefusal(otherwise=otherwise):
+            return "us", str(meaning(otherwise))
         case Sent():
             return SENT
         case Deferred():
@@ -141,7 +189,7 @@ def meaning(outcome: Sent | Deferred | Rejected | Untried) -> str:
 
 @pytest.mark.parametrize(("phase", "code", "words", "status", "expected"), REPLIES)
 def test_classify_agrees_with_the_table_of_real_replies(
-    phase: Phase, code: int, words: str, status: str | None, expected: str
+    phase: Phase, code: int, words: str, status: str | None, expected: Meaning
 ) -> None:
     outcome = replies.classify(phase, code, words, recipient=TO, at_ms=7)
     assert meaning(outcome) == expected
