@@ -47,8 +47,8 @@ def enroll(
     if campaign.state == "finished":
         session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="running", finished_at=None))
     if contact_ids is None:
-        _begin(session, campaign_id, now=now)
-        return _page(session, campaign_id)
+        begin(session, campaign_id, now=now)
+        return _page(session, campaign_id, PAGE)
     _refuse_unknown(session, contact_ids)
     first_at = None if campaign.launched_at is None else steps.of(session, campaign_id)[0].due_after(now)
     return _add(session, campaign_id, [Contact.id == func.any(list(contact_ids))], first_at=first_at, now=now)
@@ -60,11 +60,11 @@ def schedule(session: Session, campaign_id: UUID, *, now: datetime) -> Enrolled:
     Works on the first page; `proceed` does the others, and enrolls the rest of an audience whose enrolling had begun.
     """
     begun = select(Campaign.enroll_after).where(Campaign.id == campaign_id, Campaign.enroll_from.is_not(None))
-    _begin(session, campaign_id, after=session.scalar(begun) or _AFTER_ALL, now=now)
-    return _page(session, campaign_id)
+    begin(session, campaign_id, after=session.scalar(begun) or _AFTER_ALL, now=now)
+    return _page(session, campaign_id, PAGE)
 
 
-def proceed(session: Session, campaign_id: UUID | None = None) -> Enrolled | None:
+def proceed(session: Session, campaign_id: UUID | None = None, *, limit: int = PAGE) -> Enrolled | None:
     """Enroll the next page of an audience, of this campaign or of any; None if no enrolling is incomplete.
 
     Locks the campaign for an instant only, after the page. Safe to run twice at once and after a crash.
@@ -73,7 +73,7 @@ def proceed(session: Session, campaign_id: UUID | None = None) -> Enrolled | Non
     if campaign_id is not None:
         waiting = waiting.where(Campaign.id == campaign_id)
     incomplete = session.scalar(waiting)
-    return None if incomplete is None else _page(session, incomplete)
+    return None if incomplete is None else _page(session, incomplete, limit)
 
 
 def audience_size(session: Session, campaign_id: UUID) -> int:
@@ -83,9 +83,13 @@ def audience_size(session: Session, campaign_id: UUID) -> int:
     return session.scalar(query) or 0
 
 
-def _begin(session: Session, campaign_id: UUID, *, after: UUID = _BEFORE_ALL, now: datetime) -> None:
-    begin = update(Campaign).where(Campaign.id == campaign_id)
-    session.execute(begin.values(enroll_from=now, enroll_after=after))
+def begin(session: Session, campaign_id: UUID, *, after: UUID = _BEFORE_ALL, now: datetime) -> None:
+    """Begin to enroll the campaign's audience, from the contact after `after` on; `proceed` does the work.
+
+    The delay of step 1 counts from `now`, if the campaign is launched.
+    """
+    campaign = update(Campaign).where(Campaign.id == campaign_id)
+    session.execute(campaign.values(enroll_from=now, enroll_after=after))
 
 
 # The position advances only if nobody else has advanced it, begun anew or launched the campaign meanwhile. Otherwise
@@ -98,15 +102,15 @@ _ADVANCE = text("""
 """)
 
 
-def _page(session: Session, campaign_id: UUID) -> Enrolled:
+def _page(session: Session, campaign_id: UUID, limit: int) -> Enrolled:
     """Schedule a page of the contacts enrolled before the launch; if none is left, enroll a page of the audience."""
     columns = (Campaign.audience, Campaign.launched_at, Campaign.enroll_from, Campaign.enroll_after)
     audience, launched_at, since, after = session.execute(select(*columns).where(Campaign.id == campaign_id)).one()
     first_at = None if launched_at is None else steps.of(session, campaign_id)[0].due_after(since)
-    if first_at is not None and _schedule_page(session, campaign_id, first_at) == PAGE:
+    if first_at is not None and _schedule_page(session, campaign_id, first_at, limit) == limit:
         return Enrolled(0, {}, is_complete=False)
     conditions = [*segments.conditions(segments.read(audience)), Contact.id > after]
-    last = session.scalar(select(Contact.id).where(*conditions).order_by(Contact.id).offset(PAGE - 1).limit(1))
+    last = session.scalar(select(Contact.id).where(*conditions).order_by(Contact.id).offset(limit - 1).limit(1))
     if last is not None:
         conditions.append(Contact.id <= last)
     enrolled = _add(session, campaign_id, conditions, first_at=first_at, now=since)
@@ -169,9 +173,9 @@ _SCHEDULE = text("""
 """)
 
 
-def _schedule_page(session: Session, campaign_id: UUID, first_at: datetime) -> int:
+def _schedule_page(session: Session, campaign_id: UUID, first_at: datetime, limit: int) -> int:
     """Set the due time of step 1 of the next page of contacts enrolled before the launch; return their number."""
-    values = {"campaign_id": campaign_id, "first_at": first_at, "limit": PAGE}
+    values = {"campaign_id": campaign_id, "first_at": first_at, "limit": limit}
     return int(session.execute(_SCHEDULE, values).rowcount)  # type: ignore[attr-defined]
 
 

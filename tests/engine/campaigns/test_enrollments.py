@@ -135,3 +135,46 @@ def test_stop_leaves_a_claimed_email_and_ends_the_sequence_after_it(session: Ses
 
 def test_stop_accepts_an_empty_list(session: Session) -> None:
     assert stops.stop(session, [], "converted", now=NOW) == 0
+
+
+def test_an_audience_is_enrolled_page_by_page(session: Session) -> None:
+    people = sequence.people(session, 5)
+    campaign_id = sequence.create(session)
+    enrollments.begin(session, campaign_id, now=NOW)
+    suppressions.add(session, people[3:4], "manual", now=NOW)
+    pages = [enrollments.proceed(session, limit=2) for _ in range(4)]
+    assert [page and (page.total, page.is_complete) for page in pages] == [(2, False), (2, False), (1, True), None]
+    assert sum(page.stopped.get("suppressed", 0) for page in pages if page) == 1
+    assert not campaigns.view(session, campaign_id).enrolling
+
+
+def test_a_launch_goes_on_with_an_audience_whose_enrolling_had_begun(session: Session) -> None:
+    sequence.people(session, 5)
+    campaign_id = sequence.create(session)
+    enrollments.begin(session, campaign_id, now=NOW)
+    enrollments.proceed(session, limit=2)
+    later = NOW + timedelta(days=1)
+    assert campaigns.launch(session, campaign_id, now=later) == Enrolled(3, {})
+    assert set(session.scalars(text("SELECT next_at FROM enrollments"))) == {later}
+    assert campaigns.finish(session, now=later) == []
+
+
+def test_contacts_enrolled_before_the_launch_are_scheduled_page_by_page(session: Session) -> None:
+    people = sequence.people(session, 5)
+    campaign_id = sequence.create(session)
+    enrollments.enroll(session, campaign_id, contact_ids=people, now=NOW)
+    session.execute(text("UPDATE campaigns SET state = 'running', launched_at = :now"), {"now": NOW})
+    enrollments.begin(session, campaign_id, after=UUID(int=(1 << 128) - 1), now=NOW)
+    done = []
+    while (page := enrollments.proceed(session, limit=2)) is not None:
+        assert page.total == 0
+        done.append(session.scalar(text("SELECT count(*) FROM enrollments WHERE next_at = :now"), {"now": NOW}))
+    assert done == [2, 4, 5]
+
+
+def test_a_campaign_without_enrollments_yet_is_not_finished_while_it_enrolls(session: Session) -> None:
+    sequence.people(session, 1)
+    campaign_id = sequence.create(session)
+    enrollments.begin(session, campaign_id, now=NOW)
+    session.execute(text("UPDATE campaigns SET state = 'running', launched_at = :now"), {"now": NOW})
+    assert campaigns.finish(session, now=NOW) == []

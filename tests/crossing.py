@@ -1,0 +1,34 @@
+"""Two transactions that overlap in a chosen order."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from models.session import transaction
+
+Work = Callable[[Session], None]
+
+_WAITS = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+
+
+def crossing(first: Work, second: Work) -> None:
+    """Run `second` in a transaction that starts after the statements of `first` and before its commit.
+
+    The first commits when the second has ended or waits for a lock of it.
+    """
+
+    def run() -> None:
+        with transaction() as session:
+            second(session)
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction() as session:
+            first(session)
+            other = pool.submit(run)
+            while not other.done():
+                with transaction() as watching:
+                    if watching.scalar(_WAITS):
+                        break
+        other.result(30)
