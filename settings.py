@@ -111,6 +111,7 @@ class Settings(BaseSettings):
 
     # Servers, folders and files.
     database_url: Annotated[SecretStr, AfterValidator(_url("postgresql"))]
+    database_pooler: Literal["none", "transaction"] = "none"
     celery_broker_url: BrokerUrl
     smtp_url: Annotated[SecretStr, AfterValidator(_url("smtp", "smtps", "lmtp"))]
     smtp_relays: Annotated[SecretStr, AfterValidator(_urls("smtp", "smtps", "lmtp"))] | None = None

@@ -7,7 +7,8 @@ import click
 
 from cli import environment, groups
 
-NOUNS = ("accounts", "audit", "campaigns", "completion", "contacts", "db", "events", "outbox", "templates", "tokens")
+NOUNS = ("accounts", "audit", "campaigns", "completion", "contacts", "db", "events", "outbox", "status", "templates",
+         "tokens")  # fmt: skip
 _env_file = click.option(
     "--env",
     "env_file",

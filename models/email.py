@@ -105,6 +105,7 @@ class SendGroup(Base):
     __table_args__ = (
         one_of("state", ("open", "settled", "recovered")),
         Index("ix_send_groups_open", "sender_id", postgresql_where=text("state = 'open'")),
+        Index("ix_send_groups_lane_started_at", "lane", "started_at"),
     )
 
     id: Mapped[Id]

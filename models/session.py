@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from functools import lru_cache
 from random import uniform
 from time import monotonic, sleep
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from sqlalchemy import Engine, create_engine
+from sqlalchemy.event import listen
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session as Session  # for web and worker, which may not import sqlalchemy
@@ -28,15 +29,28 @@ T = TypeVar("T")
 @lru_cache(maxsize=1)
 def engine() -> Engine:
     """Return the engine of this process; created at first use, so never before a fork (rule R21)."""
-    url = settings.current().database_url.get_secret_value().replace("postgresql://", "postgresql+psycopg://", 1)
-    return create_engine(
+    configured = settings.current()
+    url = configured.database_url.get_secret_value().replace("postgresql://", "postgresql+psycopg://", 1)
+    connect_args: dict[str, Any] = {"connect_timeout": 5, "application_name": "cadencia"}
+    if configured.database_pooler == "transaction":
+        connect_args["prepare_threshold"] = None
+    created = create_engine(
         url,
-        pool_size=settings.current().web_threads,
+        pool_size=configured.web_threads,
         max_overflow=4,
         pool_timeout=5,
         pool_pre_ping=True,  # replace a connection that broke while idle (rule R22)
-        connect_args={"connect_timeout": 5, "application_name": "cadencia", "options": "-c timezone=UTC"},
+        connect_args=connect_args,
     )
+    listen(created, "connect", _use_utc)
+    return created
+
+
+def _use_utc(connection: psycopg.Connection, _record: object) -> None:
+    """Set the time zone by a statement: a pooler refuses the startup parameter `options`, but keeps a time zone."""
+    connection.autocommit = True
+    connection.execute("SET TIME ZONE 'UTC'")
+    connection.autocommit = False
 
 
 def after_fork() -> None:

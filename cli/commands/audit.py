@@ -1,8 +1,13 @@
 """`cadencia audit`: the account of every e-mail."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from cli import groups
+from cli import groups, terminal
+
+if TYPE_CHECKING:
+    from engine.delivery.audit import Checked
 
 
 @click.group(cls=groups.Group)
@@ -16,23 +21,37 @@ def group() -> None:
 
 
 @group.command()
-def ledger() -> None:
+@click.option("--limit", default=100, show_default=True, help="The largest number of findings to print for each check.")
+def ledger(limit: int) -> None:
     """Count all e-mails by status and report every inconsistency; status 1 if there is one.
 
     \b
-    Example:
+    Examples:
       cadencia audit ledger
+      cadencia audit ledger --limit 10
     """
     from engine.delivery import audit
     from models.session import transaction
 
-    with transaction() as session:
-        account = audit.run(session)
-    for status, count in account.statuses.items():
+    found = 0
+    with transaction() as session, terminal.progress("auditing", len(audit.CHECKS) + 1, "checks") as advance:
+        audit.begin(session)
+        statuses = audit.statuses(session)
+        advance(1)
+        for checked in audit.checks(session, limit=limit):
+            found += checked.total
+            _print(checked)
+            advance(1)
+    for status, count in statuses.items():
         click.echo(f"{count:>10}  {status}")
-    click.echo(f"{account.total:>10}  accepted in all")
-    for finding in account.findings:
-        click.echo(f"inconsistent: {finding}", err=True)
-    if not account.is_clean:
+    click.echo(f"{sum(statuses.values()):>10}  accepted in all")
+    if found:
         raise click.exceptions.Exit(1)
     click.echo("clean: every e-mail is accounted for")
+
+
+def _print(checked: "Checked") -> None:
+    for finding in checked.findings:
+        click.echo(f"inconsistent: {finding}", err=True)
+    if checked.total > len(checked.findings):
+        click.echo(f"inconsistent: {checked.name}: {checked.total - len(checked.findings)} more", err=True)

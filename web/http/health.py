@@ -2,12 +2,13 @@
 
 from flask import Blueprint, Response
 
-from engine import heartbeats
+import settings
+from engine import clock, heartbeats, lanes
 from models.session import transaction
 from web import process
 from web.http.auth import public
 from web.http.routes import answer
-from web.schemas.health import Alive, Ready
+from web.schemas.health import Alive, LaneState, Ready
 
 SWEEP = "sweep"
 SWEEP_AGE_MAX_S = 60.0  # rule R5
@@ -27,18 +28,29 @@ def alive() -> Response:
 def ready() -> Response:
     """Answer 200 if the database answers, else 503.
 
-    Reports the age of the last sweep without failing on it: a web process without workers still accepts requests
-    and loses none.
+    Reports the age of the last sweep and the state of each lane without failing on them: a web process without workers
+    still accepts requests and loses none.
     """
     with transaction() as session:
         age_s = heartbeats.ages(session).get(SWEEP)
+        read = lanes.read(session, now=clock.now(), clock_rate=settings.current().clock_rate)
     late = age_s is None or age_s > SWEEP_AGE_MAX_S
     ingest = process.current().ingest
     return answer(
         Ready(
             sweep="late" if late else "on time",
             sweep_age_s=None if age_s is None else round(age_s, 1),
+            lanes={lane.name: _state(lane) for lane in read},
             spool_bytes=ingest.size_bytes,
             events_unsaved=ingest.unsaved,
         )
+    )
+
+
+def _state(lane: lanes.Lane) -> LaneState:
+    return LaneState(
+        state="late" if lane.is_late else "on time",
+        due=lane.due,
+        due_since=lane.since,
+        worked_s_ago=None if lane.worked_s_ago is None else round(lane.worked_s_ago, 1),
     )

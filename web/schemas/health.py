@@ -1,5 +1,6 @@
 """Models of the health checks."""
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
@@ -13,6 +14,15 @@ class Alive(Output):
     status: Literal["alive"] = "alive"
 
 
+class LaneState(Output):
+    """A lane is late if e-mails are due for more than a minute and no sender has worked on it in the last minute."""
+
+    state: Literal["on time", "late"]
+    due: int = Field(0, description="E-mails and campaign steps that are due; at most 1,000 of each step are counted.")
+    due_since: datetime | None = Field(None, description="When the longest due one became due.")
+    worked_s_ago: float | None = Field(None, description="Seconds since a sender last worked; null: not in a week.")
+
+
 class Ready(Output):
     """Readiness: the database answers; `sweep` says if the workers' sweep ran within the last minute."""
 
@@ -20,5 +30,6 @@ class Ready(Output):
     database: Literal["answers"] = "answers"
     sweep: Literal["on time", "late"]
     sweep_age_s: float | None
+    lanes: dict[str, LaneState]
     spool_bytes: int = Field(0, description="Size of this process's hits that are not in the database yet.")
     events_unsaved: int = Field(0, description="Hits that neither disk nor database accepted, since the start.")

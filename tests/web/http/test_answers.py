@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 import web
 from models.session import transaction
+from tests import sends
 from tests.conftest import environment
 from tests.web.examples import send
 from web.http.auth import public
@@ -58,11 +59,18 @@ def test_health_tells_of_the_sweep(client: FlaskClient) -> None:
     assert client.get("/readyz").json == {
         "status": "ready", "database": "answers", "sweep": "late", "sweep_age_s": None, "spool_bytes": 0,
         "events_unsaved": 0,
+        "lanes": {lane: {"state": "on time", "due": 0, "due_since": None, "worked_s_ago": None}
+                  for lane in ("transactional", "campaign")},
     }  # fmt: skip
     with transaction() as session:
         session.execute(text("INSERT INTO heartbeats (name, beaten_at) VALUES ('sweep', now() - interval '7 seconds')"))
     ready = client.get("/readyz").json
     assert (ready["sweep"], 7 <= ready["sweep_age_s"] < 10) == ("on time", True)
+    with transaction() as session:
+        sends.queue(session, 3)  # due since months, and no worker has claimed one
+    assert client.get("/readyz").json["lanes"]["transactional"] == {
+        "state": "late", "due": 3, "due_since": "2026-03-02T09:00:00Z", "worked_s_ago": None,
+    }  # fmt: skip
 
 
 def test_without_its_database_it_lives_and_is_not_ready_and_takes_nothing(

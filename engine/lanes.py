@@ -1,0 +1,76 @@
+"""The state of each lane: how many e-mails are overdue, since when, and when a sender last worked on it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from models.email import LANES
+
+COUNTED_MAX = 1_000
+LATE = timedelta(seconds=60)
+
+# Each due step and each due e-mail is read by an index alone, at most `most` of them. A waiting enrollment has no
+# `next_at`, so the condition on the state is that of the index. E-mails of a paused campaign are due in no lane; they
+# are left out after the limit, so that not even a million of them takes longer.
+_DUE = text("""
+WITH due AS (
+    SELECT 'campaign' AS lane, step.due_at
+      FROM (SELECT c.id, s.step FROM campaigns c JOIN campaign_steps s ON s.campaign_id = c.id
+             WHERE c.state = 'running') AS running
+     CROSS JOIN LATERAL (
+        SELECT next_at AS due_at FROM enrollments
+         WHERE campaign_id = running.id AND next_step = running.step AND state IN ('active', 'waiting')
+           AND next_at <= :now
+         ORDER BY next_at, id LIMIT :most) AS step
+    UNION ALL
+    SELECT lane.name, email.due_at
+      FROM unnest(CAST(:lanes AS text[])) AS lane (name)
+     CROSS JOIN LATERAL (
+        SELECT e.due_at, e.campaign_id FROM emails e
+         WHERE e.status = 'queued' AND e.lane = lane.name AND e.due_at <= :now
+         ORDER BY e.due_at, e.id LIMIT :most) AS email
+     WHERE email.campaign_id IS NULL OR email.campaign_id NOT IN (SELECT id FROM campaigns WHERE state = 'paused')
+)
+SELECT lane, count(*) AS number, min(due_at) AS since FROM due GROUP BY lane
+""")
+# A group that is open and leased is being worked on. The newest group of a lane is the first of its index.
+_WORKED = text("""
+SELECT lane.name,
+       CASE WHEN EXISTS (SELECT 1 FROM send_groups g
+                          WHERE g.state = 'open' AND g.lane = lane.name AND g.leased_until > now())
+            THEN now() ELSE newest.at END AS worked_at, now() AS now
+  FROM unnest(CAST(:lanes AS text[])) AS lane (name)
+  LEFT JOIN LATERAL (SELECT coalesce(g.ended_at, g.started_at) AS at FROM send_groups g
+                      WHERE g.lane = lane.name ORDER BY g.started_at DESC LIMIT 1) AS newest ON true
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A lane: `due` e-mails, at most `COUNTED_MAX` of each step counted, and when a sender last worked on it.
+
+    `since` is when the longest due one became due, in product time; `worked_s_ago` is None if no sender did within the
+    last week. A lane is late if e-mails are due for more than a minute and no sender works on it.
+    """
+
+    name: str
+    due: int
+    since: datetime | None
+    worked_s_ago: float | None
+    is_late: bool
+
+
+def read(session: Session, *, now: datetime, clock_rate: float = 1.0, most: int = COUNTED_MAX) -> list[Lane]:
+    """Return the state of every lane. Counts at most `most` e-mails of each step and each lane."""
+    due = {row.lane: row for row in session.execute(_DUE, {"now": now, "lanes": list(LANES), "most": most})}
+    lanes = []
+    for name, worked_at, database_now in session.execute(_WORKED, {"lanes": list(LANES)}):
+        number, since = (due[name].number, due[name].since) if name in due else (0, None)
+        idle = None if worked_at is None else database_now - worked_at
+        is_overdue = since is not None and now - since > LATE * clock_rate
+        is_late = is_overdue and (idle is None or idle > LATE)
+        worked_s_ago = None if idle is None else max(0.0, idle / timedelta(seconds=1))
+        lanes.append(Lane(name, number, since, worked_s_ago, is_late))
+    return lanes
