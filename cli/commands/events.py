@@ -103,7 +103,7 @@ def reclassify(since: datetime, until: datetime | None, dry_run: bool) -> None:
       cadencia events reclassify --since 2026-01-01 --dry-run
       cadencia events reclassify --since 2026-01-01T08:00 --until 2026-01-02
     """
-    from cli.commands.reclassify_report import Report
+    from cli.reclassify_report import Report
     from engine import clock
     from engine.engagement import reclassify
     from models.session import transaction

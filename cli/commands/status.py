@@ -23,7 +23,7 @@ def group() -> None:
         age_s = heartbeats.ages(session).get("sweep")
         read = lanes.read(session, now=clock.now(), clock_rate=settings.current().clock_rate)
     is_sweep_late = age_s is None or age_s > lanes.LATE.total_seconds()
-    terminal.row("sweep", "late" if is_sweep_late else "on time", _ago("ran", age_s))
+    terminal.row("sweep", "late" if is_sweep_late else "on time", _ago("run", age_s))
     for lane in read:
         number = f"more than {lanes.COUNTED_MAX - 1}" if lane.due >= lanes.COUNTED_MAX else lane.due
         since = f"{number} due since {lane.since:%Y-%m-%dT%H:%M:%SZ}" if lane.since else "nothing due"

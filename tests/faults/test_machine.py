@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from models.session import transaction
-from tests import processes
+from tests import debian, processes
 from tests.conftest import environment
 from tests.faults.comparison import Report
 from tests.faults.extent import extent
@@ -33,6 +33,23 @@ def test_clocks_that_jump(scenario: Scenario, audited: Callable[[], Report]) -> 
     assert scenario.log.count("accepted") == 2 * PEOPLE  # nothing is sent early
     run_at(scenario, MONDAY + timedelta(days=40), until_accepted=3 * PEOPLE)
     assert audited().statuses == {"sent": 3 * PEOPLE}
+
+
+def test_a_worker_whose_clock_is_10_s_ahead_of_beats(scenario: Scenario, audited: Callable[[], Report]) -> None:
+    """It executes the ticks, sends every step once, and no e-mail is in doubt or late."""
+    ahead = {
+        "LD_PRELOAD": str(debian.find("libfaketime.so.1")),
+        "FAKETIME": "+10s",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    scenario.relay()
+    with environment(**ahead):
+        scenario.processes.worker("sequence,campaign,events")
+    scenario.processes.beat()
+    scenario.launch(PEOPLE)
+    scenario.until_settled()
+    processes.until(has_swept, "a tick was executed")
+    assert audited().statuses == {"sent": PEOPLE}
 
 
 def test_no_log_can_be_written(scenario: Scenario, audited: Callable[[], Report]) -> None:
@@ -93,6 +110,11 @@ def run_at(scenario: Scenario, product_time: datetime, *, until_accepted: int = 
         scenario.until_accepted(until_accepted)
         time.sleep(for_s)
         worker.terminate()
+
+
+def has_swept() -> bool:
+    with transaction() as session:
+        return bool(session.scalar(text("SELECT EXISTS (SELECT 1 FROM heartbeats WHERE name = 'sweep')")))
 
 
 def clock_at(product_time: datetime) -> dict[str, str]:

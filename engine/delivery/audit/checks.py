@@ -61,12 +61,14 @@ SELECT 'contact ' || c.id AS subject, 'is not suppressed, but ' || string_agg(DI
                CAST(NULL AS timestamptz) AS since FROM contacts
          WHERE email_followup_status IN ('unsubscribed', 'bounced', 'complained')
         UNION ALL
-        SELECT contact_id, 'an e-mail met a dead address', NULL FROM emails
-         WHERE bounced_at IS NOT NULL OR (status = 'failed' AND reason = 'hard_bounce')
-        UNION ALL
-        SELECT contact_id, 'complained', NULL FROM emails WHERE complained_at IS NOT NULL
-        UNION ALL
-        SELECT contact_id, 'unsubscribed', unsubscribed_at FROM emails WHERE unsubscribed_at IS NOT NULL
+        SELECT contact_id, CASE WHEN complained_at IS NOT NULL OR reason = 'complaint' THEN 'complained'
+                                WHEN bounced_at IS NOT NULL OR reason = 'hard_bounce' THEN 'an e-mail bounced'
+                                ELSE 'unsubscribed' END,
+               CASE WHEN (complained_at, bounced_at) IS NULL
+                         AND coalesce(reason, '') NOT IN ('complaint', 'hard_bounce') THEN unsubscribed_at END
+          FROM emails
+         WHERE complained_at IS NOT NULL OR bounced_at IS NOT NULL OR unsubscribed_at IS NOT NULL
+            OR reason IN ('complaint', 'hard_bounce')
         UNION ALL
         SELECT contact_id, 'has an enrollment that stopped because it ' || stop_reason, NULL FROM enrollments
          WHERE state = 'stopped' AND stop_reason IN ('bounced', 'complained')
@@ -125,12 +127,13 @@ SELECT 'group ' || g.id, 'has a lease that ended more than 10 minutes ago' FROM 
 # Events before the horizon may be deleted. A click counts as an open, too.
 _MOMENTS = ("opened", "clicked", "machine_opened", "machine_clicked", "converted", "replied", "unsubscribed", "bounced",
             "complained")  # fmt: skip
+_HAS_MOMENTS = f"num_nonnulls({', '.join(f'e.{kind}_at' for kind in _MOMENTS)}) > 0"  # false for most e-mails
 _EVENTS = f"""
 SELECT {_EMAIL} AS subject,
        string_agg('has ' || moment.kind || '_at, but no event of that moment', '; ') AS faults
   FROM emails e
  CROSS JOIN LATERAL (VALUES {", ".join(f"('{kind}', e.{kind}_at)" for kind in _MOMENTS)}) AS moment (kind, at)
- WHERE moment.at >= coalesce((SELECT since FROM horizons WHERE name = 'events'), '-infinity')
+ WHERE {_HAS_MOMENTS} AND moment.at >= coalesce((SELECT since FROM horizons WHERE name = 'events'), '-infinity')
    AND NOT EXISTS (SELECT 1 FROM events v
                     WHERE v.email_id = e.id AND v.timestamp = moment.at
                       AND (moment.kind LIKE '%' || v.event_type
@@ -143,12 +146,12 @@ SELECT {_EMAIL}, 'is sent, but an event of it is still held'
 
 # A failure has no moment on its e-mail, so those are compared without their hours.
 _ALWAYS = ("failed", "refused", "bounced")
-_BY_HOUR = tuple(counter for counter in COUNTERS if counter not in _ALWAYS)
+_BY_HOUR = tuple(counter for counter in COUNTERS if counter not in (*_ALWAYS, "sent"))
 _COUNTS = f"""
-WITH counted AS (
-    SELECT coalesce(e.campaign_id, '00000000-0000-0000-0000-000000000000') AS campaign_id, coalesce(e.step, 0) AS step,
-           coalesce(e.variant, '') AS variant, one.counter, date_trunc('hour', one.at, 'UTC') AS hour,
-           count(*) AS number
+WITH one AS (
+    SELECT campaign_id, step, variant, 'sent' AS counter, sent_at AS at FROM emails WHERE sent_at IS NOT NULL
+    UNION ALL
+    SELECT e.campaign_id, e.step, e.variant, one.counter, one.at
       FROM emails e
      CROSS JOIN LATERAL (VALUES
         {", ".join(f"('{counter}', e.{counter}_at)" for counter in _BY_HOUR)},
@@ -159,13 +162,17 @@ WITH counted AS (
                          THEN CAST('-infinity' AS timestamptz) END),
         ('failed', CASE WHEN e.status = 'failed' AND e.sent_at IS NULL THEN CAST('-infinity' AS timestamptz) END)
      ) AS one (counter, at)
-     WHERE one.at IS NOT NULL
+     WHERE ({_HAS_MOMENTS} OR e.status = 'failed') AND one.at IS NOT NULL
+), counted AS (
+    SELECT coalesce(campaign_id, '00000000-0000-0000-0000-000000000000') AS campaign_id, coalesce(step, 0) AS step,
+           coalesce(variant, '') AS variant, counter, date_trunc('hour', at, 'UTC') AS hour, count(*) AS number
+      FROM one
      GROUP BY 1, 2, 3, 4, 5
 ), stored AS (
     SELECT s.campaign_id, s.step, s.variant, one.counter, one.hour, sum(one.number) AS number
       FROM email_stats s
      CROSS JOIN LATERAL (VALUES
-        {", ".join(f"('{counter}', s.hour, s.{counter})" for counter in _BY_HOUR)},
+        {", ".join(f"('{counter}', s.hour, s.{counter})" for counter in ("sent", *_BY_HOUR))},
         {", ".join(f"('{counter}', CAST('-infinity' AS timestamptz), s.{counter})" for counter in _ALWAYS)}
      ) AS one (counter, hour, number)
      WHERE one.number <> 0
