@@ -6,8 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine import lanes
-from engine.campaigns import campaigns
-from engine.delivery import claim
+from engine.campaigns import agenda, campaigns
 from engine.delivery.claim import Claimant
 from engine.lanes import Lane
 from tests import sends, sequence
@@ -35,7 +34,7 @@ def test_steps_that_no_sender_claims_make_the_lane_late_after_a_minute(session: 
 def test_a_lane_on_which_a_sender_works_is_not_late(session: Session) -> None:
     sends.queue(session, 5, now=NOW)
     claimant = Claimant(sends.sender(session), "transactional", 60, is_connected=True)
-    claim.claim(session, claimant, limit=2, now=NOW)
+    agenda.claim_queued(session, claimant, limit=2, now=NOW)
     assert state(session, "transactional", minutes=2) == Lane("transactional", 3, NOW, 0.0, is_late=False)
     session.execute(text("UPDATE send_groups SET started_at = now() - interval '2 minutes', leased_until = now()"))
     assert state(session, "transactional", minutes=2) == Lane("transactional", 3, NOW, 120.0, is_late=True)
