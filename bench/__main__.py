@@ -33,6 +33,7 @@ class Part:
 PARTS = (
     Part("campaign"),
     Part("million", ("--runs", "5")),
+    Part("ticks"),
     Part("latency"),
     Part("api"),
     Part("hits"),

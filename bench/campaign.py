@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from bench import trial
 from bench.naive import pace
 from bench.report import figures
 from bench.report.figures import Figure
 from bench.report.progress import say
-from bench.testbed import postfix
+from bench.testbed import postfix, trial
 from bench.testbed.installation import Installation, installed
-from bench.trial import Receiver, Result, Tuning
+from bench.testbed.trial import Receiver, Result, Tuning
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,9 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from bench import trial
 from bench.report import figures
 from bench.report.progress import say
-from bench.testbed import sink
+from bench.testbed import sink, trial
 from bench.testbed.installation import Installation, installed
 from bench.testbed.served import caller, served, work
 from models.session import transaction

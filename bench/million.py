@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from bench import trial
 from bench.report import figures
 from bench.report.progress import say
+from bench.testbed import trial
 from bench.testbed.installation import Installation, installed
-from bench.trial import Receiver, Result, Tuning
+from bench.testbed.trial import Receiver, Result, Tuning
 
 
 def main() -> None:

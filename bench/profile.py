@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from bench import trial
+from bench.testbed import trial
 from bench.testbed.installation import family, installed
 
 _OURS = re.compile(r"\((?:engine|models|worker)/")

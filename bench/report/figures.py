@@ -39,6 +39,8 @@ BARS = {
     "click_over_empty_view": Bar("durable clicks/s ÷ an empty view/s", 0.5),
     "events_batch_over_task_per_event": Bar("events applied/s in batches ÷ one task for each event", 50),
     "apply_ten_million_over_ten_thousand": Bar("events applied/s at 10,000,000 stored ÷ at 10,000", 0.8),
+    "tick_ms_at_two_million": Bar("database ms of a tick, 2,000,000 enrollments, none due", 5, at_most=True),
+    "tick_two_million_over_ten_thousand": Bar("database ms of a tick at 2,000,000 ÷ at 10,000", 2, at_most=True),
     "hit_to_flag_lag_p99_s": Bar("seconds from a hit to its flag, p99, at 1,000 hits/s", 3, at_most=True),
 }
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bench import million
-from bench.trial import Result
+from bench.testbed.trial import Result
 
 
 def sent(messages: int, per_s: float, peak_mib: float) -> Result:

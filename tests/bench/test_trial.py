@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bench import trial
-from bench.testbed import people, sink
+from bench.testbed import people, sink, trial
 from bench.testbed.installation import installed
 from engine import clock
 from engine.audience import contacts
