@@ -82,7 +82,11 @@ def watched(*, explain: bool) -> Iterator[Watch]:
     watch = Watch()
 
     def before(connection: Connection, _: Any, statement: str, parameters: Any, *__: Any) -> None:
-        if explain and statement.lstrip().startswith(("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")):
+        if (
+            explain
+            and isinstance(parameters, dict)
+            and statement.lstrip().startswith(("SELECT", "WITH", "UPDATE", "INSERT", "DELETE"))
+        ):
             cursor = connection.connection.cursor()
             cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
             watch.plans[statement] = cursor.fetchall()
