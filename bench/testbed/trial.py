@@ -13,13 +13,13 @@ from bench.report import progress
 from bench.testbed import people, postfix, sink
 from bench.testbed.installation import Installation, environment, family, peak_mib
 from engine import bell, clock
-from engine.campaigns import campaigns
+from engine.campaigns import campaigns, enrollments
 from engine.campaigns.steps import StepDraft
 from engine.messages import compose
 from engine.templates.templates import Library
 from local import ports
 from models import ids
-from models.session import transaction
+from models.session import retrying, transaction
 from settings import current
 from worker import sender_setup
 
@@ -132,6 +132,8 @@ def _launch(name: str, industry: str) -> UUID:
     with transaction() as session:
         campaign_id = campaigns.create(session, draft, library=Library(current().templates_dir), now=now)
         campaigns.launch(session, campaign_id, now=now)
+    while retrying(lambda session: enrollments.proceed(session, campaign_id)):
+        pass
     return campaign_id
 
 
