@@ -193,6 +193,36 @@ def resume(name: str) -> None:
 
 @group.command()
 @_name
+@click.option(
+    "--reason", required=True, type=click.Choice(["refused", "expired"]), help="The reason of the failures to retry."
+)
+def retry(name: str, reason: str) -> None:
+    """Send e-mails of the campaign NAME (or its id) again that failed because a mail server refused them.
+
+    Their enrollments go back to the failed step; the next steps count from the moment it is sent. E-mails of stopped
+    enrollments stay failed, and so do those of contacts who got a later step. Safe to repeat.
+
+    \b
+    Example:
+      cadencia campaigns retry Otoño --reason refused
+    """
+    from engine import bell, clock
+    from engine.campaigns import campaigns, enrollments
+    from models.session import retrying, transaction
+
+    with transaction() as session:
+        campaign_id = _id(session, name)
+    retried = enrollments.retry_all(retrying, campaign_id, reason, now=clock.now())
+    bell.ring("campaign")
+    kept = ", ".join(f"{count} {why}" for why, count in retried.kept.items()) or "none"
+    click.echo(f"{retried.queued} e-mails queued again; still failed: {kept}")
+    with transaction() as session:
+        if campaigns.view(session, campaign_id).state == "paused":
+            click.echo(f"campaign {name} is paused: resume it to send them")
+
+
+@group.command()
+@_name
 def funnel(name: str) -> None:
     """Print the funnel of the campaign NAME (or its id), tab-separated: one line per step, then the stop reasons.
 

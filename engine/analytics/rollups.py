@@ -23,6 +23,19 @@ ON CONFLICT (campaign_id, step, variant, hour) DO UPDATE
 SET {", ".join(f"{counter} = email_stats.{counter} + excluded.{counter}" for counter in COUNTERS)}
 """)  # noqa: S608  # built from the counters' names alone
 
+_TAKE_BACK = {
+    counter: text(f"""
+UPDATE email_stats AS s SET failed = s.failed - part.number
+       {", refused = s.refused - part.number" if counter == "refused" else ""}
+  FROM (SELECT hour, least({counter}, greatest(0, :number - (sum({counter}) OVER (ORDER BY hour DESC) - {counter})))
+                     AS number
+          FROM email_stats WHERE campaign_id = :campaign_id AND step = :step AND variant = :variant AND hour <= :hour
+       ) AS part
+ WHERE s.campaign_id = :campaign_id AND s.step = :step AND s.variant = :variant AND s.hour = part.hour
+   AND part.number > 0
+""")  # noqa: S608  # built from the counters' names alone
+    for counter in ("refused", "failed")
+}
 _HIT_COUNTERS = ("opened", "clicked", "machine_opened", "machine_clicked")
 _LOCK_TABLE = text("LOCK TABLE email_stats IN SHARE ROW EXCLUSIVE MODE")
 _COUNTED = ", ".join(
@@ -71,6 +84,16 @@ def add(session: Session, counts: Mapping[Key, Mapping[str, int]]) -> None:
     places = {name: [getattr(key, name) for key in keys] for name in Key._fields}
     values = {name: [rows[key][name] for key in keys] for name in COUNTERS}
     session.execute(_ADD, places | values)
+
+
+def take_back(session: Session, key: Key, reason: str, number: int) -> None:
+    """Subtract `number` failures for `reason` (refused or expired), from the newest hours up to that of the key.
+
+    The hour in which an e-mail failed is not stored, so the newest ones stand for it. No counter becomes negative.
+    """
+    counter = {"refused": "refused", "expired": "failed"}[reason]
+    stored = _stored(key)
+    session.execute(_TAKE_BACK[counter], {**stored._asdict(), "number": number})
 
 
 def recount(session: Session, hour: datetime) -> int:

@@ -20,9 +20,8 @@ from models import arrays, ids, vault
 
 _BEFORE_ALL = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 
-# A claim writes no enrollment: the open group that lists them is the claim. So an advisory lock lets one sender at a
-# time claim from a step. It lasts until the commit, which follows soon after the claim.
-_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+# A claim writes no enrollment: the open group that lists them is the claim. So a lock lets one sender at a time claim
+# from a step. It lasts until the commit, which follows soon after the claim.
 _CLAIM = text("""
 WITH due AS MATERIALIZED (
     SELECT id, contact_id, next_at FROM enrollments
@@ -111,7 +110,7 @@ class DueStep:
 
     def _look(self, session: Session, limit: int, now: datetime) -> Sequence[Row[Any]]:
         step = self.step
-        session.execute(_LOCK, {"key": (step.campaign_id.int & ((1 << 63) - 1)) ^ step.step})
+        steps.lock(session, step.campaign_id, step.step)
         after_at, after_id = self._position
         values = {"campaign": step.campaign_id, "step": step.step, "now": now, "limit": limit}
         rows = session.execute(_CLAIM, values | {"after_at": after_at, "after_id": after_id}).all()

@@ -160,3 +160,9 @@ def _step(row: Row[Any]) -> Step:
         window=windows.Window(row.window_start_min, row.window_end_min, frozenset(row.weekdays)),
         timezone=row.timezone,
     )
+
+
+def lock(session: Session, campaign_id: UUID, step: int) -> None:
+    """Wait for claims of this step to commit, and let no other begin until the transaction ends."""
+    key = (campaign_id.int & ((1 << 63) - 1)) ^ step
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})

@@ -76,6 +76,10 @@ WITH page AS MATERIALIZED (
 )
 SELECT id FROM page ORDER BY id DESC LIMIT 1
 """)
+_REQUEUE = text("""
+UPDATE emails SET status = 'queued', due_at = :now, accepted_at = :now, reason = :reason
+ WHERE id = ANY(CAST(:ids AS uuid[])) AND status = 'failed'
+""")
 _END_PAUSE = text("""
 UPDATE emails SET due_at = :now, reason = NULL
  WHERE contact_id = :contact_id AND status = 'queued' AND reason = 'paused' AND due_at = :paused_until
@@ -153,6 +157,11 @@ def unpark(session: Session, campaign_id: UUID, after: UUID, *, now: datetime, l
     values = {"campaign_id": campaign_id, "after": after, "now": now, "limit": limit, "parked": PARKED}
     last: UUID | None = session.scalar(_UNPARK, values)
     return last
+
+
+def requeue(session: Session, email_ids: Sequence[UUID], reason: str, *, now: datetime) -> None:
+    """Queue failed e-mails again, due now, under the same Message-ID. Their time for retries starts again."""
+    session.execute(_REQUEUE, {"ids": arrays.uuids(email_ids), "reason": reason, "now": now})
 
 
 def end_pause(session: Session, contact_id: UUID, paused_until: datetime, *, now: datetime) -> None:

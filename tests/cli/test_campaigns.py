@@ -46,6 +46,21 @@ def test_a_campaign_runs_from_the_command_line(run: Run, leads: str) -> None:
     assert run("contacts", "explain", "luz@a.example").output == "The contact is in no campaign.\n"
 
 
+def test_refused_emails_are_retried(run: Run, leads: str) -> None:
+    run("contacts", "import", leads)
+    run(*CREATE)
+    run("campaigns", "launch", "Otoño")
+    with transaction() as session:
+        sequence.send_due(session, sequence.REFUSED, now=clock.now())
+    run("campaigns", "pause", "Otoño", "--reason", "relay")
+    assert run("campaigns", "retry", "Otoño", "--reason", "refused").output.splitlines() == [
+        "2 e-mails queued again; still failed: none",
+        "campaign Otoño is paused: resume it to send them",
+    ]
+    assert "0 e-mails queued again" in run("campaigns", "retry", "Otoño", "--reason", "refused").output
+    assert "refused" in run("campaigns", "retry", "Otoño", "--reason", "refuse", status=2).output
+
+
 def test_import_lists_refused_rows_and_ends_with_status_1(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mal.csv").write_bytes("email;nombre\nana@a.example;Añó\nmal;Eva\n".encode("cp1252"))
     output = run("contacts", "import", str(tmp_path / "mal.csv"), status=1).output

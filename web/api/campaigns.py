@@ -6,7 +6,7 @@ from uuid import UUID
 from engine import bell, clock
 from engine.campaigns import campaigns, enrollments, funnel, steps
 from engine.campaigns.campaigns import CampaignDraft
-from models.session import Session, transaction
+from models.session import Session, retrying, transaction
 from web import process
 from web.http import idempotency
 from web.http.auth import needs
@@ -94,6 +94,19 @@ def resume(path: shapes.CampaignPath) -> Reply:
     bell.ring("campaign")
     bell.ring("sequence")
     return _campaign(view)
+
+
+@api.post("/<campaign_id>/retry", responses={200: shapes.Retried})
+@needs("campaigns")
+def retry(path: shapes.CampaignPath, body: shapes.Retry) -> Reply:
+    """Queue again the e-mails that failed because a mail server refused them, each at its step.
+
+    Later steps count from the moment it is sent. E-mails of stopped enrollments stay failed, and those of contacts who
+    got a later step.
+    """
+    retried = enrollments.retry_all(retrying, path.campaign_id, body.reason, now=clock.now())
+    bell.ring("campaign")
+    return shapes.Retried(queued=retried.queued, kept=dict(retried.kept))
 
 
 def _create(session: Session, body: shapes.CampaignWanted) -> shapes.Campaign:

@@ -1,6 +1,6 @@
 """Models of campaigns, their steps and their funnel."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt
@@ -137,6 +137,23 @@ class CampaignStory(Campaign):
     """A campaign and its funnel."""
 
     funnel: Funnel
+
+
+class Retry(Input):
+    """The failed e-mails to queue again."""
+
+    reason: Literal["refused", "expired"] = Field(
+        description="`refused`: a mail server refused them for good; `expired`: for longer than the time for retries."
+    )
+
+
+class Retried(Output):
+    """Number of e-mails queued again, and of those that stay failed, by reason."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"queued": 200, "kept": {"later_step": 3}}]})
+
+    queued: int
+    kept: dict[str, int] = Field(description="Failed e-mails by `stopped`, `later_step` and `delivered`.")
 
 
 class Enrolled(Output):

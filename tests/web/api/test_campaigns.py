@@ -11,7 +11,7 @@ from sqlalchemy import text
 from engine import clock
 from engine.audience import contacts, suppressions
 from models.session import transaction
-from tests.sequence import VARIABLES, send_due
+from tests.sequence import REFUSED, VARIABLES, send_due
 from tests.web.examples import fields
 
 URL = "/api/v1/campaigns"
@@ -113,6 +113,24 @@ def test_create_answers_the_same_when_it_is_repeated_with_its_key(
     assert (again.status_code, again.data) == (201, first.data)
     assert again.headers["Idempotency-Replayed"] == "true"
     assert client.post(URL, json=wanted(), headers=marketer).status_code == 409
+
+
+def test_refused_emails_are_retried(client: FlaskClient, marketer: dict[str, str]) -> None:
+    people(3)
+    campaign_id = created(client, marketer)
+    client.post(f"{URL}/{campaign_id}/launch", headers=marketer)
+    with transaction() as session:
+        send_due(session, REFUSED, now=clock.now())
+    answers = [
+        client.post(f"{URL}/{campaign_id}/retry", json={"reason": "refused"}, headers=marketer).json for _ in range(2)
+    ]
+    assert answers == [{"queued": 3, "kept": {}}, {"queued": 0, "kept": {}}]
+    with transaction() as session:
+        assert len(send_due(session, now=clock.now())) == 3
+    unknown = client.post(f"{URL}/{campaign_id}/retry", json={"reason": "bounced"}, headers=marketer)
+    assert (unknown.status_code, fields(unknown)) == (422, {"reason"})
+    missing = client.post(f"{URL}/{uuid4()}/retry", json={"reason": "refused"}, headers=marketer)
+    assert missing.status_code == 404
 
 
 @pytest.mark.parametrize("action", ["launch", "resume"])
