@@ -91,20 +91,30 @@ def close(email_ids: tuple[str, ...]) -> None:
 
 
 @group.command()
-@click.option("--try", "is_trial", is_flag=True, help="Connect to each with TLS and credentials; send no e-mail.")
-def relays(is_trial: bool) -> None:
+@click.option(
+    "--try", "is_trial", is_flag=True, help="Ask each to take an e-mail, with TLS and credentials; send none."
+)
+@click.option(
+    "--to",
+    default="postmaster@example.com",
+    show_default=True,
+    help="The recipient of that e-mail; not one of your own.",
+)
+def relays(is_trial: bool, to: str) -> None:
     """List the relays with their limits, their state in each sending process, and the e-mails of the last 24 hours.
 
     The state is that of a circuit breaker: `closed` works, `open` failed and is not used for a while, `half-open` is
-    about to be tried. With --try the status is 1 if a relay cannot be used.
+    about to be tried. --try gives each relay MAIL and RCPT, and RSET instead of the message. Its status is 1 if a relay
+    cannot be used.
 
     \b
     Examples:
       cadencia outbox relays
       cadencia outbox relays --try
+      cadencia outbox relays --try --to ana@another.example
     """
     if is_trial:
-        _try_all()
+        _try_all(to)
         return
     from engine import clock
     from engine.delivery.relays import status
@@ -126,11 +136,11 @@ def _states(relay: "Overview") -> str:
     return ", ".join(f"{state} in {count}" for state, count in states.items()) or "not used recently"
 
 
-def _try_all() -> None:
+def _try_all(recipient: str) -> None:
     from engine.delivery.relays import status
 
     has_failed = False
-    for name, fault in status.check_connections():
+    for name, fault in status.check_connections(recipient):
         terminal.row(name, fault or "can be used")
         has_failed = has_failed or bool(fault)
     if has_failed:

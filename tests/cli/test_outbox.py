@@ -76,6 +76,34 @@ def test_a_trial_reports_relays_that_cannot_be_used(relays: Run) -> None:
     assert works.accepted == refuses.accepted == []
 
 
+@pytest.mark.parametrize(
+    ("event", "reply", "fault"),
+    [
+        ("RCPT", b"550 relay not permitted, authenticate first", "it refuses our mail (RCPT: 550 relay not permitted"),
+        ("RCPT", b"554 5.7.1 <postmaster@example.com>: Relay access denied", "it refuses our mail (RCPT: 554 5.7.1"),
+        ("MAIL", b"450 4.7.1 Error: too much mail from 192.0.2.9", "it takes no mail from us for now (MAIL: 450 4.7.1"),
+        ("RCPT", b"550 5.7.1 go away", "it refuses our mail (RCPT: 550 5.7.1 go away)"),
+        ("RCPT", b"550 5.1.1 no such user", ""),
+        ("RCPT", b"556 5.1.10 null MX", ""),
+    ],
+)
+def test_a_trial_asks_each_relay_to_take_an_email(relays: Run, event: str, reply: bytes, fault: str) -> None:
+    with (
+        Server(lambda seen, _: reply if seen == event else None).running() as server,
+        environment(SMTP_URL=server.url),
+    ):
+        shown = relays("--try", status=1 if fault else 0)
+    name = f"127.0.0.1:{server.port}"
+    assert shown.stdout.startswith(f"{name}\tmail relay unavailable: {fault}" if fault else f"{name}\tcan be used")
+    verbs = [command.split()[0] for command in server.commands]
+    assert "DATA" not in verbs and ("RSET" in verbs) == (not fault)
+    assert server.accepted == []
+
+
+def test_a_trial_names_a_recipient_that_is_no_address(relays: Run) -> None:
+    assert "'nobody' is no address" in relays("--try", "--to", "nobody", status=1).output
+
+
 def test_a_relay_that_was_removed_from_the_settings_is_not_listed(relays: Run, broker: str) -> None:
     with environment(SMTP_URL="smtp://a.example"):
         StatusBoard(redis_store.configured(), "one").publish(RelayStatus("gone.example:25", "closed", "", 0.0))

@@ -5,10 +5,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from email.utils import parseaddr
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+import settings
 from engine.delivery import smtp
 from engine.delivery.relays import config, redis_store
 from engine.delivery.relays.breaker import RelayStatus
@@ -17,6 +19,7 @@ from engine.delivery.relays.daily_quota import Calendar, DailyQuota
 from engine.delivery.relays.redis_store import Store
 from engine.delivery.relays.shared_rate import Sender
 from engine.delivery.smtp import replies
+from errors import InvalidInput
 
 _PUBLISH_EVERY_S = 10.0
 _EXPIRE_S = 90
@@ -86,12 +89,18 @@ def overview(calendar: Calendar) -> list[Overview]:
     ]
 
 
-def check_connections() -> Iterator[tuple[str, str]]:
-    """Connect to each relay, with TLS and credentials, and close. Yield its name and the error, "" for none."""
+def check_connections(recipient: str) -> Iterator[tuple[str, str]]:
+    """Ask each relay to take an e-mail to `recipient`, and send none. Yield its name and the error, "" for none.
+
+    Connects with TLS and credentials. Raises InvalidInput for a recipient that is no address.
+    """
+    mail_from = parseaddr(settings.current().mail_from)[1]
     for relay in config.relays():
         transport = smtp.Transport(relay.relay, replace(relay.limits, connect_timeout_s=_CHECK_TIMEOUT_S))
         try:
-            transport.open()
+            transport.check(mail_from, recipient)
+        except ValueError as error:
+            raise InvalidInput.of("to", f"{recipient!r} is no {error}") from error
         except smtp.RelayUnavailable as error:
             yield relay.name, str(error)
         else:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 
 from engine.delivery.outcomes import Outcome
 from engine.delivery.smtp.batch import Batch, Interrupted, StopSending
-from engine.delivery.smtp.envelope import Envelope
+from engine.delivery.smtp.envelope import Envelope, wire_address
+from engine.delivery.smtp.handshake import Trial
 from engine.delivery.smtp.message_queue import Log, MessageQueue
 from engine.delivery.smtp.pool import Pool
 from engine.delivery.smtp.prefetch import OutgoingMessage, Prefetch
@@ -64,6 +65,13 @@ class Transport:
         After a failure it raises at once, without connecting, until `retry_after_s` has passed.
         """
         self._pool.open()
+
+    def check(self, mail_from: str, recipient: str) -> None:
+        """Connect, and ask whether the relay takes an e-mail between these addresses. Sends none.
+
+        Raises RelayUnavailable if not, ValueError for an address that is invalid in a command.
+        """
+        self._pool.open(Trial(wire_address(mail_from), wire_address(recipient)))
 
     def send(
         self,

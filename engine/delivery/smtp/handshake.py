@@ -6,8 +6,9 @@ import ssl
 import time
 from collections.abc import Generator
 from selectors import BaseSelector
-from typing import Final
+from typing import Final, NamedTuple
 
+from engine.delivery.outcomes import Phase, Rejected
 from engine.delivery.smtp import replies
 from engine.delivery.smtp.relay import Reason, Relay, RelayUnavailable
 from engine.delivery.smtp.reply_parser import Features, InvalidReply, ReplyParser, parse_features
@@ -23,6 +24,13 @@ _Reply = tuple[int, bytes]
 _Dialogue = Generator[bytes | _StartTls, _Reply, Features]
 
 
+class Trial(NamedTuple):
+    """The addresses, as written in commands, of an e-mail that a relay is asked to take, and that is not sent."""
+
+    mail_from: str
+    recipient: str
+
+
 class Handshake:
     """A connection being opened; owner of its wire until `features` is set, which means that it takes mail."""
 
@@ -33,6 +41,7 @@ class Handshake:
         *,
         addresses: list[Address],
         timeout_s: float,
+        trial: Trial | None = None,
     ) -> None:
         """Connect to the first address that accepts. Raises RelayUnavailable if none does."""
         self.features: Features | None = None
@@ -40,6 +49,7 @@ class Handshake:
         self._selector = selector
         self._addresses = list(addresses)
         self._timeout_s = timeout_s
+        self._trial = trial
         self._parser = ReplyParser()
         self._dialogue = self._run_dialogue()
         self._is_connected = False
@@ -125,6 +135,25 @@ class Handshake:
                 raise RelayUnavailable(Reason.TLS_MISSING)
         if self._relay.user is not None and self._relay.password is not None:
             yield from self._authenticate(features, self._relay.user, self._relay.password)
+        if self._trial is not None:
+            yield from self._try(self._trial, features)
+        return features
+
+    def _try(self, trial: Trial, features: Features) -> _Dialogue:
+        """Ask the relay to take an e-mail, and reset. A recipient who does not exist is no fault of the relay."""
+        for phase, command in (
+            (Phase.MAIL, f"MAIL FROM:<{trial.mail_from}>\r\n"),
+            (Phase.RCPT, f"RCPT TO:<{trial.recipient}>\r\n"),
+        ):
+            code, text = yield command.encode()
+            if 200 <= code < 300:
+                continue
+            words = text.decode("utf-8", "replace")
+            outcome = replies.classify(phase, code, words) if code >= 400 else None
+            if not (isinstance(outcome, Rejected) and outcome.dead_address):
+                reason = Reason.REFUSED if code >= 500 else Reason.BUSY
+                raise RelayUnavailable(reason, f"{phase.name}: {replies.redact(words)}", code=code)
+        yield b"RSET\r\n"
         return features
 
     def _ehlo(self) -> _Dialogue:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from selectors import DefaultSelector
 
 from engine.delivery.smtp import replies
-from engine.delivery.smtp.handshake import Handshake
+from engine.delivery.smtp.handshake import Handshake, Trial
 from engine.delivery.smtp.message_queue import RefusalHistory
 from engine.delivery.smtp.relay import Limits, Reason, Relay, RelayUnavailable
 from engine.delivery.smtp.reply_parser import Features
@@ -41,8 +41,8 @@ class Pool:
         if relay.ca_file is not None:
             relay.tls_context()  # so that an unreadable file is an error now, not in the middle of a batch
 
-    def open(self) -> None:
-        """Ensure one open connection, and wait for it. Raises RelayUnavailable."""
+    def open(self, trial: Trial | None = None) -> None:
+        """Ensure one open connection, and wait for it; a new one makes the `trial`. Raises RelayUnavailable."""
         self.close_idle()
         if any(session.is_idle for session in self.sessions):
             return
@@ -51,7 +51,7 @@ class Pool:
             why = self.last_failure.reason if self.last_failure else ""
             raise RelayUnavailable(Reason.PAUSED, why, retry_after_s=pause_s)
         try:
-            self.connect()
+            self.connect(trial)
             while not self.sessions:
                 self._wait_for_handshake()
         except RelayUnavailable as error:
@@ -60,13 +60,14 @@ class Pool:
         finally:
             self.abandon_handshakes()
 
-    def connect(self) -> None:
+    def connect(self, trial: Trial | None = None) -> None:
         """Start to open one more connection. Raises RelayUnavailable if that fails at once."""
         handshake = Handshake(
             self._relay,
             self.selector,
             addresses=self._resolve(),
             timeout_s=self.limits.connect_timeout_s,
+            trial=trial,
         )
         self.handshakes.append(handshake)
 
