@@ -106,6 +106,7 @@ class SendGroup(Base):
         one_of("state", ("open", "settled", "recovered")),
         Index("ix_send_groups_open", "sender_id", postgresql_where=text("state = 'open'")),
         Index("ix_send_groups_lane_started_at", "lane", "started_at"),
+        Index("ix_send_groups_untried", "campaign_id", "step", "id", postgresql_where=text("reason IS NOT NULL")),
     )
 
     id: Mapped[Id]
@@ -121,4 +122,5 @@ class SendGroup(Base):
     ended_at: Mapped[Moment | None]
     answered: Mapped[int | None]
     given_back: Mapped[int | None]
+    reason: Mapped[str | None] = mapped_column(Text)  # why e-mails were given back untried
     in_doubt: Mapped[int | None]

@@ -10,7 +10,7 @@ from engine import bell, clock, logs
 from engine.campaigns import advance, agenda
 from engine.campaigns.agenda import CAMPAIGN_LANE, Agenda
 from engine.clock import Clock
-from engine.delivery import recorder, senders, settle
+from engine.delivery import recorder, senders, settle, transitions
 from engine.delivery.claim import Claimant, Group
 from engine.delivery.settle import OpenGroup
 from engine.delivery.transitions import Settled
@@ -126,8 +126,17 @@ class Drain:
         settled, group = retrying(work)
         self._has_replanned = True
         self._sender.recorder.lease(asked_at + self._settings.lease_s)
-        _log(settled)
+        if untried := _log(settled):
+            self._log_untried(untried, now)
         return group
+
+    def _log_untried(self, untried: list[Settled], now: datetime) -> None:
+        """Write one line for the e-mails of a group that were returned to the queue untried."""
+        rest_s = max(self._sender.transport.retry_after_s(), self._sender.relay_retry_at - monotonic())
+        due_s = min((email.due_at or now) - now for email in untried).total_seconds() / self._settings.clock_rate
+        words = "emails_untried count=%d lane=%s relay=%s next_attempt_in_s=%.0f reason=%s"
+        relay = self._group_sender.relay or "none"
+        log.warning(words, len(untried), self._lane, relay, max(rest_s, due_s), untried[0].response)
 
     def _settle(self, session: Session, group: Group, results: Results, now: datetime) -> list[Settled]:
         sent = OpenGroup(group.id, group.step, self._group_sender.relay)
@@ -158,11 +167,16 @@ def _cached(at: Callable[[int], datetime]) -> Callable[[int], datetime]:
     return cached
 
 
-def _log(settled: list[Settled]) -> None:
-    """Write the specified log lines, after the commit: with ids and the server's redacted text only."""
+def _log(settled: list[Settled]) -> list[Settled]:
+    """Write the specified log lines, after the commit: with ids and the server's redacted text only.
+
+    Returns the e-mails that were returned to the queue untried; they get no lines of their own.
+    """
     sent = [f"Email sent: {ids.public(email.email_id)}" for email in settled if email.status == "sent"]
     logs.lines(log, logging.INFO, sent)
-    if len(sent) < len(settled):
-        for email in settled:
-            if email.status in ("failed", "in_doubt") or (email.attempts and email.status != "sent"):
-                log.error("Error sending email: %s %s: %s", ids.public(email.email_id), email.status, email.response)
+    if len(sent) == len(settled):
+        return []
+    for email in settled:
+        if email.status in ("failed", "in_doubt") or (email.attempts and email.status != "sent"):
+            log.error("Error sending email: %s %s: %s", ids.public(email.email_id), email.status, email.response)
+    return [email for email in settled if email.reason == transitions.UNTRIED]

@@ -20,7 +20,6 @@ Results = list[tuple[ClaimedEmail, Outcome]]
 
 # What has not left by then is given back: a pause, a stop of this worker or the loss of its host affects no more.
 _GROUP_WITHIN_S = 1.0
-_UNTRIED = Untried("")
 
 
 class GroupSender:
@@ -34,11 +33,13 @@ class GroupSender:
         self._mail_from = sender_setup.envelope_sender()
         self._renew_at = 0.0
         self._group_ends_at = 0.0
+        self._unavailable = ""  # why no relay could be opened
 
     def send(self, group: Group) -> Results:
         """Return the outcome of each e-mail. If the relay is unavailable, none is tried."""
         if not group.emails or not (group.started or self._start(group)):
-            return [(email, _UNTRIED) for email in group.emails]
+            untried = Untried("", self._unavailable)
+            return [(email, untried) for email in group.emails]
         self._group_ends_at = monotonic() + _GROUP_WITHIN_S
         transport = self._sender.transport
         self._renew_at = monotonic() + self._lease_s / 4
@@ -51,7 +52,13 @@ class GroupSender:
             messages, self._mail_from, self._sender.recorder, tick=lambda: self._tick(group, messages)
         )
         outcomes = {**answered, **refused} if refused else answered
-        return [(email, outcomes.get(slot, _UNTRIED)) for slot, email in enumerate(group.emails)]
+        if transport.failure:
+            never = [
+                slot for slot, outcome in outcomes.items() if isinstance(outcome, Untried) and not outcome.response
+            ]
+            outcomes |= dict.fromkeys(never, Untried("", transport.failure))
+        untried = Untried("", transport.failure)
+        return [(email, outcomes.get(slot, untried)) for slot, email in enumerate(group.emails)]
 
     def _start(self, group: Group) -> bool:
         """Connect and record the group as sending. Return False if no relay is available."""
@@ -59,6 +66,7 @@ class GroupSender:
             self._sender.transport.open()
         except smtp.RelayUnavailable as error:
             self._sender.relay_retry_at = monotonic() + error.retry_after_s
+            self._unavailable, self.relay = str(error), None
             log.error("Error sending email: %s", error)
             return False
         with transaction() as session:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from engine.delivery import emails
+from engine.delivery import emails, transitions
 
 _ENDS = {
     "converted": "the contact converted",
@@ -61,7 +61,12 @@ _WHY = text("""
            enrollments.next_step, enrollments.next_at, emails.id AS email_id, emails.step, emails.template,
            emails.status, emails.sent_at, emails.opened_at, emails.clicked_at, emails.converted_at,
            emails.machine_opened_at, emails.machine_clicked_at, emails.reason, emails.relay,
-           emails.due_at, emails.attempts,
+           emails.due_at, emails.attempts, emails.response, CASE WHEN enrollments.state = 'active' THEN (
+               SELECT recent.reason FROM (
+                   SELECT id, reason, members FROM send_groups
+                    WHERE reason IS NOT NULL AND send_groups.campaign_id = enrollments.campaign_id
+                      AND step = enrollments.next_step ORDER BY id DESC LIMIT 100) AS recent
+                WHERE enrollments.id = ANY(recent.members) ORDER BY recent.id DESC LIMIT 1) END AS untried,
            CASE WHEN contacts.paused_until > :now THEN contacts.paused_until END AS paused_until, EXISTS (
                SELECT 1 FROM send_groups WHERE send_groups.state = 'open' AND step = enrollments.next_step
                   AND send_groups.campaign_id = enrollments.campaign_id AND enrollments.id = ANY(members)) AS is_claimed
@@ -113,7 +118,8 @@ def _sentence(row: Row[Any], mails: Sequence[Row[Any]]) -> str:
         asked = f"because the contact asked for a pause until {_date(row.paused_until)}"
         return f"{so_far}; step {row.next_step} waits {asked}."
     if row.state == "active" and not row.is_claimed:
-        return f"{so_far}; step {row.next_step} is due on {_date(row.next_at)}."
+        untried = f"; it was not tried before: {row.untried}" if row.untried else ""
+        return f"{so_far}; step {row.next_step} is due on {_date(row.next_at)}{untried}."
     if row.state == "waiting" and mails:
         return f"{so_far}; {_on_its_way(mails[-1])}."
     return f"{so_far}; step {row.next_step} is on its way."
@@ -129,6 +135,8 @@ def _on_its_way(mail: Row[Any]) -> str:
         return f"it is in doubt whether the mail server took step {mail.step}"
     if mail.status == "queued" and mail.attempts and mail.due_at < emails.PARKED:
         return f"step {mail.step} was deferred by the mail server and is tried again on {_date(mail.due_at)}"
+    if mail.status == "queued" and mail.reason == transitions.UNTRIED and mail.due_at < emails.PARKED:
+        return f"step {mail.step} was not tried ({mail.response}) and is due on {_date(mail.due_at)}"
     return f"step {mail.step} is on its way"
 
 

@@ -63,10 +63,12 @@ class InDoubt:
 class Untried:
     """The server cannot have decided: the e-mail is queued again and no attempt is counted.
 
-    `response` says how the connection ended; it is empty if the message never was on a connection.
+    `response` says how the connection ended; it is empty if the message never was on a connection. `why` is then the
+    reason why it was not, if it is known.
     """
 
     response: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Paced:
 
 @dataclass(frozen=True, slots=True)
 class RelayRefusal:
-    """The relay refuses us, or asks us to wait, whoever the recipient is; no outcome yet.
+    """The relay refuses us, or asks us to wait, for any recipient; no outcome yet.
 
     `otherwise` is the outcome if the relay takes other messages, so that the refusal concerns this recipient alone.
     """

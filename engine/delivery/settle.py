@@ -51,14 +51,15 @@ SET status = excluded.status, sent_at = excluded.sent_at, due_at = excluded.due_
 WHERE emails.claim = :group
 """)
 _GIVE_BACK = text("""
-UPDATE emails SET status = 'queued', claim = NULL, due_at = v.due_at, response = v.response
-  FROM unnest(CAST(:ids AS uuid[]), CAST(:due AS timestamptz[]), CAST(:responses AS text[])) AS v(id, due_at, response)
+UPDATE emails SET status = 'queued', claim = NULL, due_at = v.due_at, response = v.response, reason = v.reason
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:due AS timestamptz[]), CAST(:responses AS text[]), CAST(:reasons AS text[]))
+       AS v(id, due_at, response, reason)
  WHERE emails.id = v.id AND claim = :group AND status = 'sending'
 RETURNING emails.id
 """)
 _CLOSE = text(
     "UPDATE send_groups SET state = :state, ended_at = now(), answered = :answered, given_back = :given_back, "
-    "in_doubt = :in_doubt WHERE id = :group AND state = 'open'"
+    "in_doubt = :in_doubt, reason = :reason WHERE id = :group AND state = 'open'"
 )
 
 
@@ -135,6 +136,7 @@ def _give_back(session: Session, group_id: UUID, untried: Sequence[Settled]) -> 
         "ids": arrays.uuids([email.email_id for email in untried]),
         "due": arrays.moments([email.due_at or email.at for email in untried]),
         "responses": arrays.words([email.response for email in untried]),
+        "reasons": arrays.words([email.reason for email in untried]),
     }
     with_row = set(session.scalars(_GIVE_BACK, values))
     return [email._replace(has_row=email.email_id in with_row) for email in untried]
@@ -159,5 +161,10 @@ def _close(session: Session, group: OpenGroup, settled: Sequence[Settled]) -> No
     given_back = sum(email.status == "queued" and not email.attempts for email in settled)
     in_doubt = sum(email.status == "in_doubt" for email in settled)
     counts = {"answered": len(settled) - given_back - in_doubt, "given_back": given_back, "in_doubt": in_doubt}
+    why = (
+        next((email.response for email in settled if email.reason == transitions.UNTRIED), None) if given_back else None
+    )
     state = "recovered" if group.is_recovered else "settled"
-    claim.expect_rows(session.execute(_CLOSE, {"group": group.id, "state": state, **counts}), 1, group.id)
+    claim.expect_rows(
+        session.execute(_CLOSE, {"group": group.id, "state": state, "reason": why, **counts}), 1, group.id
+    )

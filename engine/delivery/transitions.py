@@ -11,6 +11,7 @@ from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Paced, Rejected
 
 # The pause of an e-mail whose connection broke before the server decided, so that an e-mail which breaks connections is
 # not tried in a loop. The first back-off is used instead if it is shorter.
+UNTRIED = "untried"  # the reason of an e-mail that was returned to the queue; its response says why
 BROKEN_PAUSE = timedelta(minutes=1)
 
 
@@ -87,9 +88,15 @@ def _refusal(email: Attempted, outcome: Outcome, now: datetime) -> dict[str, Any
         case InDoubt(response):
             reason = "connection lost after the whole message was handed over"
             return {"status": "in_doubt", "response": response, "reason": reason, "attempts": 1}
-        case Untried(response):
+        case Untried(response, why):
             due_at = now + min(BROKEN_PAUSE, back_off(1)) if response else None
-            return {"status": "queued", "response": response or None, "due_at": due_at}
+            words = response or why
+            return {
+                "status": "queued",
+                "response": words or None,
+                "reason": UNTRIED if words else None,
+                "due_at": due_at,
+            }
         case Paced(wait_s):
             return {"status": "queued", "due_at": now + timedelta(seconds=wait_s * settings.current().clock_rate)}
     raise TypeError(f"{type(outcome).__name__} is no outcome of a send")

@@ -151,8 +151,12 @@ class Story(Output):
     machine_clicked_at: Moment | None
     converted_at: Moment | None
     attempts: int
-    reason: str | None
-    response: str | None = Field(description="The mail server's reply, with addresses removed.")
+    reason: str | None = Field(
+        description="Why it has its status; `untried` if it was returned to the queue without an attempt."
+    )
+    response: str | None = Field(
+        description="The mail server's reply, or why the e-mail was not tried, with addresses removed."
+    )
     relay: str | None = Field(description="The mail server of its last attempt, as `outbox relays` names it.")
     message_id: str
     events: list[StoryEvent]

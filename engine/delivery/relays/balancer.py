@@ -43,6 +43,7 @@ class Relays:
     def __init__(self, channels: Sequence[RelayChannel], domains: DomainLimits | None, board: StatusBoard) -> None:
         """Connect nothing yet."""
         self.paused_until = 0.0  # monotonic: when to ask again after `may_take` returned 0
+        self.failure = ""  # why the last `send` left messages untried
         self._channels = channels
         self._domains = domains
         self._board = board
@@ -93,7 +94,7 @@ class Relays:
             try:
                 channel.open()
             except smtp.RelayUnavailable as error:
-                first_error = first_error or error
+                first_error = first_error or error.of(channel.config.name)
                 self._publish(channel)
                 failed.append(channel)
                 self._next = None
@@ -131,9 +132,15 @@ class Relays:
             self._next = self._admission = None
             if admission is not None:
                 paced = admission.close()
+        failure = channel.transport.failure
+        self.failure = str(failure.of(channel.config.name)) if failure is not None else ""
         channel.load += len(outcomes) / channel.config.weight
         self._publish(channel)
         return outcomes | paced if paced else outcomes
+
+    def retry_after_s(self) -> float:
+        """Return the seconds until a relay may be tried, 0.0 for now."""
+        return min(channel.breaker.retry_after_s for channel in self._channels)
 
     def next_due_in_s(self) -> float | None:
         """Return the seconds until a message that was over its domain's limit is due again, None without one."""
@@ -180,7 +187,8 @@ class Relays:
 
     def _unavailable(self, error: smtp.RelayUnavailable | None) -> smtp.RelayUnavailable:
         if error is None:
-            error = smtp.RelayUnavailable(Reason.PAUSED, self._channels[0].breaker.why)
+            first = self._channels[0]
+            error = smtp.RelayUnavailable(Reason.PAUSED, first.breaker.why).of(first.config.name)
         error.retry_after_s = max(0.0, self.paused_until - time.monotonic())
         return error
 
@@ -188,7 +196,8 @@ class Relays:
         """Publish the status of the relay, and log a change of its state."""
         status = channel.status()
         if self._board.publish(status) and (status.state != "closed" or status.why):
-            log.warning("relay_%s relay=%s why=%s", status.state.replace("-", "_"), status.name, status.why)
+            level = logging.ERROR if status.state == "open" else logging.WARNING
+            log.log(level, "relay_%s relay=%s why=%s", status.state.replace("-", "_"), status.name, status.why)
 
 
 def _both(first: Callable[[], object], second: Callable[[], object] | None) -> Callable[[], object]:

@@ -197,10 +197,10 @@ class MessageQueue:
             self._break_off(error)
 
     def give_up(self, why: str) -> None:
-        """Make every message that is on no connection Untried, with `why` if it ever was on one."""
+        """Make every message that is on no connection Untried, with `why`."""
         while self.fill(1):
             slot = self.waiting.popleft().slot
-            self.outcomes[slot] = Untried(why if self._tries[slot] else "")
+            self.outcomes[slot] = Untried(why) if self._tries[slot] else Untried("", why)
 
     def clear(self) -> None:
         """Drop references to messages and outcomes: a closed session keeps its queue until garbage collection."""

@@ -50,10 +50,16 @@ class RelayUnavailable(Unavailable):
     def __init__(
         self, reason: Reason, detail: str = "", *, code: int | None = None, retry_after_s: float = 1.0
     ) -> None:
-        super().__init__(f"mail relay unavailable: {reason}" + (f" ({detail})" if detail else ""))
+        self._what = f"{reason} ({detail})" if detail else str(reason)
+        super().__init__(f"mail relay unavailable: {self._what}")
         self.reason = reason
         self.code = code
         self.retry_after_s = retry_after_s
+
+    def of(self, name: str) -> "RelayUnavailable":
+        """Put the relay's name into the message; return the error."""
+        self.args = (f"mail relay {name} unavailable: {self._what}",)
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,7 +201,7 @@ def test_messages_are_untried_when_the_certificate_or_the_credentials_are_refuse
         client = transport(with_login(server, f"ca={file}" if trusted else ""))
         outcomes = client.send(messages(20), FROM, log)
         client.close()
-    assert outcomes == dict.fromkeys(range(20), Untried(""))  # no attempt is charged
+    assert outcomes == dict.fromkeys(range(20), Untried("", str(client.failure)))  # no attempt is charged
     assert log.calls == []
     assert len(server.connected_at) == 3
     assert not any(command.startswith("MAIL") for command in server.commands)

@@ -112,7 +112,7 @@ REPLIES = [
     (R, 550, "Grey-listed, try again in 300 seconds", None, LATER),
     (R, 554, "The system is temporarily overloaded, try later", None, LATER),
     (R, 550, "5.7.1 Greylisting in action, please come back later", "5.7.1", LATER),
-    # The relay refuses us, whoever the recipient is.
+    # The relay refuses us, for any recipient.
     (R, 550, "relay not permitted, authenticate first", None, US_LATER),  # Exim
     (R, 554, "5.7.1 <ana.ruiz@example.com>: Relay access denied", "5.7.1", US_LATER),  # Postfix
     (R, 454, "4.7.1 <ana.ruiz@example.com>: Relay access denied", "4.7.1", US_LATER),  # Postfix since 2.10
