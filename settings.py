@@ -146,6 +146,7 @@ class Settings(BaseSettings):
     track_late_days: float = Field(default=30.0, gt=0, le=36_500)
     token_hours: int = Field(default=24, ge=1)
     refresh_days: int = Field(default=30, ge=1)
+    session_days: int = Field(default=90, ge=1)
     login_rate: Rate = "10 per minute"
     track_rate: Rate = "3000 per minute"
     rate_limit_storage_url: BrokerUrl | None = None
@@ -218,9 +219,7 @@ class Settings(BaseSettings):
         if not self.public_url.startswith("https://"):
             raise ValueError("public_url: is not https, as links in e-mails must be (RFC 8058); or set ENVIRONMENT")
         if self.flask_debug:
-            raise ValueError(
-                "flask_debug: is on, which lets visitors run code; turn it off or set ENVIRONMENT=development"
-            )
+            raise ValueError("flask_debug: is on, which lets visitors run code; turn it off or set ENVIRONMENT")
         return self
 
     @cached_property

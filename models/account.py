@@ -27,7 +27,10 @@ class Account(Base):
 
 
 class RevokedToken(Base):
-    """A revoked token or family of refreshed tokens; kept until it would have expired."""
+    """A revoked token or family of refreshed tokens; kept until it would have expired.
+
+    `successor_id` is the refresh token for which this one was exchanged.
+    """
 
     __tablename__ = "revoked_tokens"
 
@@ -35,6 +38,7 @@ class RevokedToken(Base):
     account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     revoked_at: Mapped[Stamp]
     expires_at: Mapped[Moment] = mapped_column(index=True)
+    successor_id: Mapped[UUID | None]
 
 
 class IdempotencyKey(Base):

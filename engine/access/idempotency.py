@@ -36,15 +36,20 @@ class Answer:
     body: str
 
 
+def checked(text: str) -> str:
+    """Return the text of a key; raises InvalidInput unless it has 1 to 255 printable ASCII characters."""
+    if not 0 < len(text) <= KEY_CHARS_MAX or not text.isascii() or not text.isprintable():
+        raise InvalidInput.of("Idempotency-Key", f"give 1 to {KEY_CHARS_MAX} printable ASCII characters")
+    return text
+
+
 def key(account_id: UUID, text: str, *, route: str, body: object) -> Key:
-    """Return the key of this request; raises InvalidInput unless it has 1 to 255 printable ASCII characters.
+    """Return the key of this request; raises InvalidInput as `checked` does.
 
     The fingerprint is of the route and canonical JSON, so white space and the order of keys do not matter.
     """
-    if not 0 < len(text) <= KEY_CHARS_MAX or not text.isascii() or not text.isprintable():
-        raise InvalidInput.of("Idempotency-Key", f"give 1 to {KEY_CHARS_MAX} printable ASCII characters")
     canonical = json.dumps([route, body], sort_keys=True, separators=(",", ":"))
-    return Key(account_id, text, hashlib.sha256(canonical.encode()).digest())
+    return Key(account_id, checked(text), hashlib.sha256(canonical.encode()).digest())
 
 
 def recall(session: Session, wanted: Key, *, keep: timedelta) -> Answer | None:

@@ -5,7 +5,7 @@ Times are real times, as in the tokens themselves, never product time.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, func, literal, select
@@ -13,6 +13,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from models import Account, RevokedToken
+
+# A repetition of the exchange, after a lost response, gets the same next token for this long.
+REPEATABLE_FOR = timedelta(minutes=1)
+# Web servers accept a token for a few seconds after its end, by clocks that may differ from the database's.
+_KEPT_AFTER_END = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +42,26 @@ def get(session: Session, account_id: UUID, token_ids: Sequence[UUID]) -> TokenS
     return row and TokenStatus(frozenset(row.scopes), row.generation)
 
 
-def use_up(session: Session, token_id: UUID, *, account_id: UUID, expires_at: datetime) -> bool:
-    """Mark a refresh token as used. Return False if it already was, because somebody has a copy (RFC 9700, 4.14.2).
+def use_up(session: Session, token_id: UUID, *, account_id: UUID, expires_at: datetime, successor_id: UUID) -> bool:
+    """Mark a refresh token as exchanged for `successor_id`. Of two calls at once, the second waits for the first.
 
-    Of two calls at once, the second waits for the first and returns False.
+    Return False if it was used before, because somebody has a copy (RFC 9700, 4.14.2). A repetition with the same
+    successor, which nobody has used yet, is the same exchange for `REPEATABLE_FOR`, and returns True.
     """
-    row = {"id": token_id, "account_id": account_id, "expires_at": expires_at}
+    row = {"id": token_id, "account_id": account_id, "expires_at": expires_at, "successor_id": successor_id}
     used = insert(RevokedToken).values(row).on_conflict_do_nothing().returning(RevokedToken.id)
-    return session.scalar(used) is not None
+    return session.scalar(used) is not None or _is_repeatable(session, token_id, successor_id)
+
+
+def _is_repeatable(session: Session, token_id: UUID, successor_id: UUID) -> bool:
+    successor_used = select(literal(1)).where(RevokedToken.id == successor_id).exists()
+    same = select(literal(1)).where(
+        RevokedToken.id == token_id,
+        RevokedToken.successor_id == successor_id,
+        RevokedToken.revoked_at > func.now() - REPEATABLE_FOR,
+        ~successor_used,
+    )
+    return session.scalar(same) is not None
 
 
 def revoke(session: Session, token_ids: Sequence[UUID], *, account_id: UUID, expires_at: datetime) -> None:
@@ -55,4 +72,4 @@ def revoke(session: Session, token_ids: Sequence[UUID], *, account_id: UUID, exp
 
 def prune(session: Session) -> None:
     """Delete revocations of tokens that have expired."""
-    session.execute(delete(RevokedToken).where(RevokedToken.expires_at < func.now()))
+    session.execute(delete(RevokedToken).where(RevokedToken.expires_at < func.now() - _KEPT_AFTER_END))

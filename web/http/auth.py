@@ -97,7 +97,10 @@ def _identify(kinds: tuple[str, ...]) -> Caller:
     claims = tokens.read(_bearer())
     if claims.kind not in kinds:
         raise Unauthenticated(f"token: is of the {claims.kind} kind; this takes {' or '.join(kinds)}")
-    status = process.current().token_cache.of(claims.token_id, claims.family_id, claims.account_id)
+    # A refresh token that was exchanged must reach /auth/refresh, which ends its whole session.
+    family_id = claims.login.family_id
+    token_id = family_id if claims.kind == "refresh" else claims.token_id
+    status = process.current().token_cache.of(token_id, family_id, claims.account_id)
     if status is None or status.generation != claims.generation:
         raise Unauthenticated("token: revoked, or its account is closed")
     return Caller(claims.account_id, _intersection(status.scopes, claims.scopes), claims)

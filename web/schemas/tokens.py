@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from web.schemas.shapes import Input, Output
 
@@ -16,6 +16,16 @@ class Login(Input):
 
     account: Text
     password: Text
+
+
+class RefreshHeaders(BaseModel):
+    """Headers of an exchange of tokens."""
+
+    idempotency_key: str = Field(
+        "",
+        alias="Idempotency-Key",
+        description="1 to 255 printable characters. A repetition within a minute gets the same refresh token.",
+    )
 
 
 class TokenPair(Output):

@@ -44,7 +44,9 @@ def test_only_one_of_ten_exchanges_at_once_succeeds(ledger: str) -> None:
     def trade() -> None:
         start.wait()
         with transaction() as session:
-            firsts.append(token_status.use_up(session, token, account_id=owner.id, expires_at=LATER))
+            firsts.append(
+                token_status.use_up(session, token, account_id=owner.id, expires_at=LATER, successor_id=ids.new())
+            )
 
     threads = [threading.Thread(target=trade) for _ in range(10)]
     for thread in threads:
