@@ -147,7 +147,7 @@ class Settings(BaseSettings):
     token_hours: int = Field(default=24, ge=1)
     refresh_days: int = Field(default=30, ge=1)
     session_days: int = Field(default=90, ge=1)
-    login_rate: Rate = "10 per minute"
+    login_rate: Rate = "30 per minute"
     track_rate: Rate = "3000 per minute"
     rate_limit_storage_url: BrokerUrl | None = None
     trusted_proxies: int = Field(default=0, ge=0, le=5)

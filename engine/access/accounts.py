@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from uuid import UUID
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from engine.access import scope_names
+from engine.access import passwords, scope_names
 from errors import Conflict, Fault, InvalidInput, NotFound, Unauthenticated
 from models import Account, ids
 
@@ -46,7 +43,7 @@ def create(session: Session, name: str, password: str, *, scopes: Sequence[str] 
     faults = [*_name_faults(name), *_password_faults(password), *_scope_faults(scopes)]
     if faults:
         raise InvalidInput(faults)
-    row = {"id": ids.new(), "name": name, "password_hash": _hasher().hash(password), "scopes": sorted(set(scopes))}
+    row = {"id": ids.new(), "name": name, "password_hash": passwords.hashed(password), "scopes": sorted(set(scopes))}
     account = session.scalar(insert(Account).values(row).on_conflict_do_nothing().returning(Account))
     if account is None:
         raise Conflict("name: another account has this name; choose another")
@@ -67,18 +64,22 @@ def get(session: Session, account_id: UUID) -> Profile:
     return _profile(account)
 
 
-def check(proof: Proof | None, password: str) -> Profile:
-    """Return the account if the password is right; raises Unauthenticated.
+def check(proof: Proof | None, password: str) -> tuple[Profile, str | None]:
+    """Return the account if the password is right, and a hash for `replace_hash` if the stored one is outdated.
 
-    Takes some 100 ms, also for a name that does not exist; call it outside a transaction.
+    Raises Unauthenticated, and Unavailable while too many passwords are checked. Takes some 50 ms, also for a name
+    that does not exist; call it outside a transaction.
     """
-    try:
-        _hasher().verify(proof.password_hash if proof else _decoy(), password)
-    except (VerificationError, InvalidHashError):
-        raise Unauthenticated("account or password: wrong") from None
-    if proof is None or proof.profile.disabled_at is not None:
+    right, better_hash = passwords.check(proof.password_hash if proof else passwords.decoy(), password)
+    if not right or proof is None or proof.profile.disabled_at is not None:
         raise Unauthenticated("account or password: wrong")
-    return proof.profile
+    return proof.profile, better_hash
+
+
+def replace_hash(session: Session, proof: Proof, better_hash: str) -> None:
+    """Store another hash of the same password, unless the password was changed meanwhile. No token ends."""
+    unchanged = (Account.id == proof.profile.id) & (Account.password_hash == proof.password_hash)
+    session.execute(update(Account).where(unchanged).values(password_hash=better_hash))
 
 
 def listing(session: Session) -> list[Profile]:
@@ -103,7 +104,7 @@ def set_password(session: Session, name: str, password: str) -> Profile:
     account = session.scalar(
         update(Account)
         .where(Account.name == name)
-        .values(password_hash=_hasher().hash(password), generation=Account.generation + 1)
+        .values(password_hash=passwords.hashed(password), generation=Account.generation + 1)
         .returning(Account)
     )
     if account is None:
@@ -138,14 +139,3 @@ def _scope_faults(scopes: Sequence[str]) -> list[Fault]:
     if scopes and set(scopes) <= set(scope_names.ALL):
         return []
     return [Fault("scopes", f"give one or more of {', '.join(scope_names.ALL)}")]
-
-
-@lru_cache(maxsize=1)
-def _hasher() -> PasswordHasher:
-    return PasswordHasher()  # Argon2id with the parameters of RFC 9106, section 4
-
-
-@lru_cache(maxsize=1)
-def _decoy() -> str:
-    """Return a hash that no password matches, so that an unknown name takes as long as a known one."""
-    return _hasher().hash(ids.new().hex)

@@ -12,7 +12,7 @@ PASSWORD = "a password of the tests"
 def check(password: str) -> accounts.Profile:
     with transaction() as session:
         account = accounts.find(session, "tienda")
-    return accounts.check(account, password)
+    return accounts.check(account, password)[0]
 
 
 def test_an_account_can_log_in_once_it_is_created(run: Run) -> None:

@@ -19,12 +19,16 @@ api = Api("tokens", "/api/v1/auth", about="Log in, stay logged in, log out.")
 def token(body: Login) -> Reply:
     """Log in with the name and password of an account.
 
-    The access token is valid for 24 hours. Attempts are limited by account and address.
+    The access token is valid for 24 hours. Attempts are limited by network and by account (429), and by the number of
+    passwords that are checked at once (503).
     """
-    rate_limits.login(body.account)
-    with transaction() as session:
-        proof = accounts.find(session, body.account)
-    account = accounts.check(proof, body.password)
+    with rate_limits.login(body.account):
+        with transaction() as session:
+            proof = accounts.find(session, body.account)
+        account, better_hash = accounts.check(proof, body.password)
+    if proof and better_hash:
+        with transaction() as session:
+            accounts.replace_hash(session, proof, better_hash)
     return _pair(bearer_tokens.issue(account, now=datetime.now(UTC)))
 
 

@@ -4,36 +4,55 @@ Only limited routes call this module: Flask-Limiter's hooks on every request cos
 """
 
 import hashlib
+import hmac
 import logging
-from time import monotonic
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ipaddress import IPv6Address, ip_address
+from math import ceil
+from time import monotonic, time
+from typing import TypeVar, cast
 
 import limits
 from flask import Flask, current_app, request
 from limits.errors import StorageError
-from limits.storage import storage_from_string
-from limits.strategies import FixedWindowRateLimiter
+from limits.storage import Storage, storage_from_string
 
-from errors import TooOften
+from errors import TooOften, Unauthenticated
 from settings import Settings
 
 log = logging.getLogger(__name__)
 
 AWAY_S = 5.0  # after a failure Redis is not used for this long, so that not every request waits for its time-out
+
+# Back-off of an account: so many wrong passwords without a wait, then one attempt in 2, 4, 8 … 300 s. Counts of wrong
+# passwords end after an hour. Networks that logged in before are counted apart from all others for this many days.
+FREE_FAILURES = 5
+BACK_OFF_MAX_S = 300
+_FAILURES_KEPT_S = 3_600
+_NETWORK_KNOWN_S = 30 * 86_400
+
 _NAME = "cadencia-limits"
 _SHARED = {"socket_connect_timeout": 1, "socket_timeout": 1, "wrap_exceptions": True}
 
+T = TypeVar("T")
+
 
 class Counters:
-    """Counters by limit and caller; shared by all processes while the storage answers."""
+    """Counters by limit and caller; shared by all processes while the storage answers.
+
+    Keys contain no name and no address, only their digests under a key.
+    """
 
     def __init__(self, settings: Settings) -> None:
         where = settings.rate_limit_storage_url
-        self._own = FixedWindowRateLimiter(storage_from_string("memory://"))
-        self._shared = None
+        self._own = cast(Storage, storage_from_string("memory://"))
+        self._shared: Storage | None = None
         if where is not None:
-            self._shared = FixedWindowRateLimiter(storage_from_string(where.get_secret_value(), **_SHARED))
+            self._shared = cast(Storage, storage_from_string(where.get_secret_value(), **_SHARED))
         self._away_until = 0.0
         self._rates = {"login": limits.parse(settings.login_rate), "track": limits.parse(settings.track_rate)}
+        self._key = hmac.digest(settings.jwt_secret_key.get_secret_value().encode(), b"rate limits", hashlib.sha256)
 
     def count(self, name: str, caller: str, times: int = 1) -> None:
         """Count `times` calls and raise TooOften if they exceed the limit.
@@ -42,18 +61,65 @@ class Counters:
         """
         rate = self._rates[name]
         cost = min(times, max(1, rate.amount - 1))
-        if cost and not self._hit(rate, name, caller, cost):
-            raise TooOften("rate: too many requests; wait as long as Retry-After says", wait_s=rate.get_expiry())
+        key = self._named(name, caller)
+        if cost and self._run(lambda storage: storage.incr(key, rate.get_expiry(), cost)) > rate.amount:
+            self._refuse(key)
 
-    def _hit(self, rate: limits.RateLimitItem, name: str, caller: str, cost: int) -> bool:
-        if self._shared is None or monotonic() < self._away_until:
-            return self._own.hit(rate, name, caller, cost=cost)
+    @contextmanager
+    def back_off(self, account: str, network: str) -> Iterator[None]:
+        """Run a check of the account's password; raise TooOften before it if too many have failed.
+
+        The attempt counts as failed before the check, so that parallel attempts cannot pass together. Unless the check
+        raises Unauthenticated, the count is taken back. After a success `network` is known to the account, and its own
+        failures are forgotten; those of all other networks stay.
+        """
+        known = self._named("known", account, network)
+        is_known = self._run(lambda storage: storage.get(known)) > 0
+        failures = self._named("failures", account, network if is_known else "")
+        gate = f"{failures}:gate"
+        self._admit(failures, gate)
         try:
-            return self._shared.hit(rate, name, caller, cost=cost)
+            yield
+        except Unauthenticated:
+            raise
+        except BaseException:
+            self._forgive(failures, gate)
+            raise
+        if is_known:
+            self._run(lambda storage: (storage.clear(failures), storage.clear(gate)))
+        else:
+            self._forgive(failures, gate)
+        self._run(lambda storage: (storage.clear(known), storage.incr(known, _NETWORK_KNOWN_S)))
+
+    def _admit(self, failures: str, gate: str) -> None:
+        count = self._run(lambda storage: storage.incr(failures, _FAILURES_KEPT_S))
+        if count <= FREE_FAILURES:
+            return
+        wait_s = min(2 ** min(count - FREE_FAILURES, 10), BACK_OFF_MAX_S)
+        if self._run(lambda storage: storage.incr(gate, wait_s)) > 1:  # of attempts at once, one passes
+            self._run(lambda storage: storage.incr(failures, _FAILURES_KEPT_S, -1))
+            self._refuse(gate)
+
+    def _forgive(self, failures: str, gate: str) -> None:
+        self._run(lambda storage: (storage.clear(gate), storage.incr(failures, _FAILURES_KEPT_S, -1)))
+
+    def _refuse(self, key: str) -> None:
+        wait_s = self._run(lambda storage: storage.get_expiry(key)) - time()
+        raise TooOften("rate: too many requests; wait as long as Retry-After says", wait_s=max(1, ceil(wait_s)))
+
+    def _named(self, *parts: str) -> str:
+        digest = hmac.digest(self._key, "\n".join(parts).encode(), hashlib.sha256)
+        return f"{parts[0]}:{digest[:16].hex()}"
+
+    def _run(self, work: Callable[[Storage], T]) -> T:
+        if self._shared is None or monotonic() < self._away_until:
+            return work(self._own)
+        try:
+            return work(self._shared)
         except StorageError as error:
             log.warning("rate_limit_storage_unavailable error=%s", type(error.storage_error).__name__)
             self._away_until = monotonic() + AWAY_S
-            return self._own.hit(rate, name, caller, cost=cost)
+            return work(self._own)
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -61,16 +127,22 @@ def install(app: Flask, settings: Settings) -> None:
     app.extensions[_NAME] = Counters(settings)
 
 
-def login(account: str) -> None:
-    """Count one login attempt for `account` from this address. Raise TooOften if over the limit."""
-    caller = hashlib.blake2b(f"{_address()}\n{account}".encode(), digest_size=16).hexdigest()
+@contextmanager
+def login(account: str) -> Iterator[None]:
+    """Limit one login by the caller's network, then by the account; the block checks the password. Raises TooOften.
+
+    The limits of a name are the same whether or not an account has it.
+    """
+    caller = _network(request.remote_addr or "")
     _counters().count("login", caller)
+    with _counters().back_off(account, caller):
+        yield
 
 
 def track(times: int = 1) -> None:
-    """Count `times` events from the caller's address, except for a preflight. Raise TooOften if over the limit."""
+    """Count `times` events from the caller's network, except for a preflight. Raise TooOften if over the limit."""
     if request.method != "OPTIONS":
-        _counters().count("track", _address(), times)
+        _counters().count("track", _network(request.remote_addr or ""), times)
 
 
 def _counters() -> Counters:
@@ -78,5 +150,17 @@ def _counters() -> Counters:
     return counters
 
 
-def _address() -> str:
-    return request.remote_addr or "127.0.0.1"
+def _network(address: str) -> str:
+    """Return what one caller controls: an IPv4 address, or the /64 of an IPv6 address; one for all that are neither.
+
+    Some proxies add a port: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
+    """
+    host = address.partition("]")[0].lstrip("[") if address.startswith("[") else address
+    host = host.partition(":")[0] if host.count(":") == 1 else host.partition("%")[0]
+    try:
+        parsed = ip_address(host)
+    except ValueError:
+        return "unreadable"
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))

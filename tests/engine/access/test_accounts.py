@@ -15,7 +15,8 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 def test_an_account_is_found_and_its_password_checked(session: Session) -> None:
     made = accounts.create(session, "tienda", PASSWORD, scopes=("send", "reports"))
     proof = accounts.find(session, "tienda")
-    assert accounts.check(proof, PASSWORD) == made == accounts.get(session, made.id)
+    assert accounts.check(proof, PASSWORD) == (made, None)
+    assert accounts.get(session, made.id) == made
     assert made.scopes == {"send", "reports"}
     assert proof is not None and proof.password_hash.startswith("$argon2id$") and PASSWORD not in proof.password_hash
     for proof_, password in ((proof, "another password"), (proof, ""), (None, PASSWORD)):
@@ -52,6 +53,18 @@ def test_a_new_password_starts_a_new_generation(session: Session) -> None:
         accounts.check(accounts.find(session, "tienda"), PASSWORD)
     with pytest.raises(InvalidInput):
         accounts.set_password(session, "tienda", "x" * 2_000)
+
+
+def test_a_better_hash_replaces_the_stored_one_unless_the_password_was_changed(session: Session) -> None:
+    accounts.create(session, "tienda", PASSWORD)
+    before = accounts.find(session, "tienda")
+    assert before is not None
+    accounts.replace_hash(session, before, "$argon2id$better")
+    changed = accounts.find(session, "tienda")
+    assert changed is not None and changed.password_hash == "$argon2id$better"
+    assert changed.profile.generation == before.profile.generation
+    accounts.replace_hash(session, before, "$argon2id$late")
+    assert accounts.find(session, "tienda") == changed
 
 
 def test_a_missing_account_is_not_found(session: Session) -> None:
