@@ -5,13 +5,16 @@ from uuid import UUID
 from sqlalchemy import LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Stamp, Word, one_of
+from models.base import Base, Flag, Stamp, Word, one_of
 
 REASONS = ("unsubscribed", "hard_bounce", "complaint", "manual")
 
 
 class Suppression(Base):
-    """One address, as a blind index, so that another import cannot resubscribe it."""
+    """One address, as a blind index, so that another import cannot resubscribe it.
+
+    If `is_former`, the index may be that of version 0.1.0, under which several addresses could be one.
+    """
 
     __tablename__ = "suppressions"
     __table_args__ = (one_of("reason", REASONS),)
@@ -20,3 +23,4 @@ class Suppression(Base):
     reason: Mapped[Word]
     since: Mapped[Stamp]
     email_id: Mapped[UUID | None]
+    is_former: Mapped[Flag]

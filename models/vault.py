@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -29,9 +30,25 @@ class Vault:
         return [plain.decode() for plain in self._ring.decrypt_all(tokens)]
 
     def blind_index(self, address: str) -> bytes:
-        """Return 32 bytes that are equal for equal addresses in any case, and reveal nothing without the key."""
+        """Return 32 bytes that are equal for equal addresses, and reveal nothing without the key.
+
+        Addresses are equal if they differ only in the case of A to Z, after NFC: `straße@` and `strasse@` are
+        two people.
+        """
+        if not address.isascii():
+            address = unicodedata.normalize("NFC", address)
+        return self._digest(address.encode().lower())  # bytes have the case of ASCII only
+
+    def former_index(self, address: str) -> bytes | None:
+        """Return the index that version 0.1.0 gave the address, by its case folding; None if it is the same."""
+        if address.isascii():
+            return None
+        former = self._digest(address.casefold().encode())
+        return None if former == self.blind_index(address) else former
+
+    def _digest(self, normal_form: bytes) -> bytes:
         digest = self._index.copy()
-        digest.update(address.casefold().encode())
+        digest.update(normal_form)
         return digest.digest()
 
 

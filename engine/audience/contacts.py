@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from engine.audience import suppressions
 from errors import NotFound
 from models import Contact, arrays, ids, vault
 
@@ -121,6 +122,7 @@ def ensure(session: Session, addresses: Sequence[str], *, now: datetime) -> list
 
     Duplicates are allowed. One statement, and another if a different transaction creates one of them at the same time.
     """
+    suppressions.inherit(session, addresses)
     sealed = [seal(address) for address in addresses]
     known: dict[bytes, UUID] = {}
     while missing := {each.key: each for each in sealed if each.key not in known}:
@@ -157,6 +159,7 @@ def upsert(session: Session, drafts: Sequence[Draft], *, now: datetime) -> Upser
 
     One statement that locks in the order of the index. No address may occur twice. Safe to repeat.
     """
+    suppressions.inherit(session, (draft.address for draft in drafts))
     keyed = sorted(((vault.current().blind_index(draft.address), draft) for draft in drafts), key=itemgetter(0))
     ordered = [draft for _, draft in keyed]
     rows = session.execute(

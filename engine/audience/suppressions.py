@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from models import Suppression, vault
+from models import Suppression, arrays, vault
 from models.suppression import REASONS
 
 # From weak to strong. The strongest of several reasons stays, so a resubscription does not revive a dead address.
@@ -29,6 +29,16 @@ _LIFT = text("""
     DELETE FROM suppressions USING contacts
      WHERE contacts.id = :contact_id AND suppressions.email_index = contacts.email_index
        AND suppressions.reason = ANY(:reasons)
+""")
+
+_INHERIT = text("""
+    INSERT INTO suppressions (email_index, reason, since, email_id)
+    SELECT renamed.index, suppressions.reason, suppressions.since, suppressions.email_id
+      FROM unnest(CAST(:indexes AS bytea[]), CAST(:formers AS bytea[])) AS renamed (index, former)
+      JOIN suppressions ON suppressions.email_index = renamed.former AND suppressions.is_former
+     WHERE NOT EXISTS (SELECT 1 FROM contacts WHERE contacts.email_index = renamed.index)
+     ORDER BY renamed.index
+    ON CONFLICT (email_index) DO NOTHING
 """)
 
 
@@ -57,6 +67,17 @@ def among(session: Session, addresses: Iterable[str]) -> int:
     indexes = [vault.current().blind_index(address) for address in addresses]
     query = select(func.count()).where(Suppression.email_index == func.any(indexes))
     return session.scalar(query) or 0
+
+
+def inherit(session: Session, addresses: Iterable[str]) -> None:
+    """Suppress those of these addresses that are no contacts yet and were suppressed under their former index.
+
+    Call before creating contacts. Costs a statement only if there is an address whose index has changed.
+    """
+    keys = vault.current()
+    renamed = {keys.blind_index(address): former for address in addresses if (former := keys.former_index(address))}
+    if renamed:
+        session.execute(_INHERIT, {"indexes": arrays.blobs(renamed), "formers": arrays.blobs(renamed.values())})
 
 
 def lift(session: Session, contact_id: UUID, *, reasons: Sequence[str] = ("unsubscribed",)) -> bool:

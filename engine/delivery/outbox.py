@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 import settings
-from engine.audience import contacts
+from engine.audience import contacts, suppressions
 from engine.messages import variables
 from errors import NotFound
 from models import arrays, ids
@@ -63,10 +63,11 @@ def add(session: Session, requests: Sequence[SendRequest], *, now: datetime) -> 
 
 
 def insert(session: Session, requests: Mapping[UUID, SendRequest], *, now: datetime) -> Sequence[UUID]:
-    """Queue e-mails under these ids in one statement. Return the ids of those that were stored.
+    """Queue e-mails under these ids, in one statement for ASCII addresses. Return the ids of those that were stored.
 
     An e-mail is not stored if another transaction created its contact while this statement ran: insert it again, then.
     """
+    suppressions.inherit(session, (request.to for request in requests.values()))
     return session.scalars(_ADD, {**_columns(requests), "now": now}).all()
 
 

@@ -1,4 +1,4 @@
-"""Alembic's environment: one connection, one transaction, one migration at a time."""
+"""Alembic's environment: one connection, a transaction for each migration, one process at a time."""
 
 from alembic import context
 from sqlalchemy import text
@@ -9,11 +9,16 @@ MIGRATION_LOCK = 7_236_441  # any number that nothing else locks
 
 
 def migrate() -> None:
-    """Run the migrations under an advisory lock, so that two processes that start at once do not conflict."""
-    with session.engine().begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-        context.configure(connection=connection, target_metadata=Base.metadata)
-        context.run_migrations()
+    """Run the migrations under an advisory lock, so that two processes that start at once do not conflict.
+
+    Each is committed on its own: one that was cut off runs again, those before it do not. So the lock is held by
+    another transaction; a lock of the session would be lost behind a pooler such as PgBouncer.
+    """
+    with session.engine().begin() as holder, session.engine().connect() as connection:
+        holder.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        context.configure(connection=connection, target_metadata=Base.metadata, transaction_per_migration=True)
+        with context.begin_transaction():
+            context.run_migrations()
 
 
 migrate()
