@@ -4,6 +4,7 @@ After draft-ietf-httpapi-idempotency-key-header-07; rule R26. Ages are by the da
 """
 
 import hashlib
+import hmac
 import json
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +14,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+import settings
 from errors import InProgress, InvalidInput
 from models import IdempotencyKey
 
@@ -21,11 +23,12 @@ KEY_CHARS_MAX = 255
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key, its account, and the fingerprint of the request."""
+    """A key, its account, and the fingerprint of the request; `unkeyed` is the fingerprint of version 0.1.0."""
 
     account_id: UUID
     text: str
     fingerprint: bytes
+    unkeyed: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,12 @@ def checked(text: str) -> str:
 def key(account_id: UUID, text: str, *, route: str, body: object) -> Key:
     """Return the key of this request; raises InvalidInput as `checked` does.
 
-    The fingerprint is of the route and canonical JSON, so white space and the order of keys do not matter.
+    The fingerprint is of the route and canonical JSON, so white space and the order of keys do not matter. It is keyed,
+    so that a reader of the database cannot find a body by trying likely ones.
     """
     canonical = json.dumps([route, body], sort_keys=True, separators=(",", ":"))
-    return Key(account_id, checked(text), hashlib.sha256(canonical.encode()).digest())
+    unkeyed = hashlib.sha256(canonical.encode()).digest()
+    return Key(account_id, checked(text), hmac.digest(_fingerprint_key(), unkeyed, hashlib.sha256), unkeyed)
 
 
 def recall(session: Session, wanted: Key, *, keep: timedelta) -> Answer | None:
@@ -67,7 +72,7 @@ def recall(session: Session, wanted: Key, *, keep: timedelta) -> Answer | None:
     )
     if row is None:
         return None
-    if row.fingerprint != wanted.fingerprint:
+    if row.fingerprint not in (wanted.fingerprint, wanted.unkeyed):  # the second until the rows of 0.1.0 are pruned
         raise InvalidInput.of("Idempotency-Key", "was used for another request; use a new key for each request")
     return Answer(row.status, row.response)
 
@@ -85,6 +90,12 @@ def remember(session: Session, done: Key, answer: Answer) -> None:
 def prune(session: Session, *, keep: timedelta) -> None:
     """Delete the keys that are older than `keep`, by the database's clock."""
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < func.now() - keep))
+
+
+def _fingerprint_key() -> bytes:
+    """Return a key that follows from INDEX_KEY, which never changes; no address can have the same HMAC input."""
+    index_key = settings.current().index_key.get_secret_value()
+    return hmac.digest(index_key.encode(), b"idempotency fingerprint", hashlib.sha256)
 
 
 def lock(wanted: Key) -> int:

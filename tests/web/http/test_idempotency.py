@@ -1,5 +1,7 @@
 """Idempotency-Key: repeated and parallel calls, on a real ledger."""
 
+import hashlib
+import json
 import threading
 from collections import Counter
 from typing import Any
@@ -83,6 +85,21 @@ def test_a_key_is_free_again_after_48_hours(client: FlaskClient, sender: dict[st
         session.execute(text("UPDATE idempotency_keys SET created_at = created_at - interval '2 minutes'"))
     assert "Idempotency-Replayed" not in client.post(URL, json=send(to="b@empresa.example"), headers=keyed).headers
     assert count() == 2
+
+
+def test_the_stored_fingerprint_is_keyed_and_one_of_the_version_before_is_known(
+    client: FlaskClient, sender: dict[str, str]
+) -> None:
+    keyed = sender | {"Idempotency-Key": "k"}
+    first = client.post(URL, json=send(), headers=keyed)
+    canonical = json.dumps([URL, send()], sort_keys=True, separators=(",", ":")).encode()
+    unkeyed = hashlib.sha256(canonical).digest()
+    with transaction() as session:
+        assert session.scalar(text("SELECT fingerprint FROM idempotency_keys")) != unkeyed
+        session.execute(text("UPDATE idempotency_keys SET fingerprint = :old"), {"old": unkeyed})
+    assert client.post(URL, json=send(), headers=keyed).data == first.data
+    assert client.post(URL, json=send(to="otra@empresa.example"), headers=keyed).status_code == 422
+    assert count() == 1
 
 
 def test_twenty_calls_at_once_send_one_mail(app: Flask, sender: dict[str, str]) -> None:
