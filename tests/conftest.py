@@ -6,7 +6,6 @@ They import what they need when they are first used, so that a test of pure code
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,17 +15,16 @@ from tests import scratch
 from tests.environment import TEST_ENVIRONMENT, environment, forget_settings, settled
 
 if TYPE_CHECKING:
-    import psycopg
     from sqlalchemy.orm import Session
 
     from local.mail.mailstore import Mailstore
     from local.postgres import Postgres
     from local.valkey import Valkey
+    from tests.databases import Ledger
 
 __all__ = ["TEST_ENVIRONMENT", "environment", "forget_settings", "settled"]
 
 os.environ.update(TEST_ENVIRONMENT)
-_numbers = count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,25 +45,26 @@ def postgres() -> "Iterator[Postgres]":
 
 
 @pytest.fixture(scope="session")
-def databases(postgres: "Postgres") -> "Iterator[psycopg.Connection]":
-    """A connection that makes and drops the databases of tests."""
+def databases(postgres: "Postgres") -> "Iterator[Ledger]":
+    """The database that the tests of this process use one after the other."""
     import psycopg
 
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        yield connection
+    from tests.databases import Ledger
+
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as admin:
+        database = Ledger(postgres, admin)
+        yield database
+        database.drop()
 
 
 @pytest.fixture
-def ledger(postgres: "Postgres", databases: "psycopg.Connection", tmp_path: Path) -> Iterator[str]:
-    """The URL of a fresh, migrated database that this process is pointed at."""
-    name = f"ledger_{next(_numbers)}"
-    databases.execute(f"CREATE DATABASE {name} TEMPLATE template STRATEGY FILE_COPY")
-    url = postgres.url(name)
+def ledger(databases: "Ledger", tmp_path: Path) -> Iterator[str]:
+    """The URL of a migrated database without rows that this process is pointed at."""
+    url = databases.fresh()
     folders = {"RECORDER_DIR": str(tmp_path / "recorders"), "SPOOL_DIR": str(tmp_path / "spool")}
     with environment(DATABASE_URL=url, LOG_FILE=str(tmp_path / "log"), **folders):
         yield url
         settled()
-    databases.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
