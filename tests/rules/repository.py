@@ -46,10 +46,16 @@ def texts(*suffixes: str) -> dict[str, str]:
 
 
 @cache
+def nodes(tree: ast.Module) -> list[ast.AST]:
+    """Every node of a file; `ast.walk` takes seconds for the whole repository."""
+    return list(ast.walk(tree))
+
+
+@cache
 def imported(tree: ast.Module) -> set[str]:
     """The modules that a file imports, by their full names."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -62,6 +68,6 @@ def attributes(tree: ast.Module) -> set[str]:
     """Every `name.attribute` a file uses, such as `os.environ`."""
     return {
         f"{node.value.id}.{node.attr}"
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
     }

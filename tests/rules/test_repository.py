@@ -23,7 +23,7 @@ FOREIGN = re.compile(r"""(?:src|href)=["'](?:https?:)?//([^/"'{]+)|@import|url\(
 
 
 def functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    return (node for node in repository.nodes(tree) if isinstance(node, ast.FunctionDef))
 
 
 def test_the_rules_look_at_the_whole_product() -> None:
@@ -102,9 +102,9 @@ def test_the_engine_is_told_the_time_and_asks_no_clock() -> None:
 def test_no_task_is_given_a_time_to_run_at() -> None:
     """R7: every delay is a column of a row; a queue may lose or repeat what it holds."""
     for name, tree in repository.product().items():
-        words = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+        words = {node.arg for node in repository.nodes(tree) if isinstance(node, ast.keyword)}
         assert not words & {"eta", "countdown", "retry_backoff", "autoretry_for"}, name
-        used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        used = {node.attr for node in repository.nodes(tree) if isinstance(node, ast.Attribute)}
         assert not used & {"apply_async", "delay_on_commit", "chord", "si", "signature"}, name
         assert "send_task" not in used or name == "engine/bell.py"
 
@@ -135,7 +135,7 @@ def test_no_test_is_skipped_or_expected_to_fail() -> None:
         sources.pop(name)  # what they look for is no package of Python's; with CI=true its absence fails
     for name, tree in sources.items():
         marks = repository.attributes(tree) & {"mark.skip", "mark.xfail", "pytest.xfail", "unittest.mock"}
-        used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        used = {node.attr for node in repository.nodes(tree) if isinstance(node, ast.Attribute)}
         assert not marks and not used & {"xfail", "skip"}, name
         assert not repository.imported(tree) & {"unittest.mock", "mock"}, name
 
@@ -145,7 +145,7 @@ def test_no_test_patches_the_product() -> None:
     calls = (
         (name, node)
         for name, tree in repository.sources("tests").items()
-        for node in ast.walk(tree)
+        for node in repository.nodes(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "monkeypatch.setattr"
     )
     assert {name for name, call in calls if ast.unparse(call.args[0]) != "sys"} == set()

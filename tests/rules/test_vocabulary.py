@@ -1,10 +1,9 @@
 """One word for one thing: retired words stay out of code, tests and documentation (docs/glossary.md)."""
 
 import ast
-import io
 import re
-import tokenize
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -35,25 +34,35 @@ RETIRED_NAMES = re.compile(
 # A docstring states what its function does, beginning with the verb.
 OPENINGS = re.compile(r"(?:What|Whether|How|Where|Who|Whose|When)\b")
 
-CODE = repository.texts(".py")
-PAGES = {name: text for name, text in repository.texts(".md").items() if name != "CHANGELOG.md"}
+COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)  # also in strings: tokenizing takes a hundred times as long
 HERE = "tests/rules/test_vocabulary.py"
 
 
-def docstrings(text: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(text)):
+@cache
+def prose() -> dict[str, list[str]]:
+    """Return the docstrings and comments of every Python file, and the text of every page."""
+    code = repository.texts(".py")
+    texts = {
+        name: [*docstrings(tree), *comments(code[name])]
+        for name, tree in repository.everything().items()
+        if name != HERE
+    }
+    pages = {name: [text] for name, text in repository.texts(".md").items()}
+    return texts | {name: text for name, text in pages.items() if name not in ("CHANGELOG.md", "docs/glossary.md")}
+
+
+def docstrings(tree: ast.Module) -> Iterator[str]:
+    for node in repository.nodes(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             yield ast.get_docstring(node) or ""
 
 
 def comments(text: str) -> Iterator[str]:
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.string
+    return (found.group() for found in COMMENT.finditer(text))
 
 
-def names(text: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(text)):
+def names(tree: ast.Module) -> Iterator[str]:
+    for node in repository.nodes(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             yield node.name
         elif isinstance(node, ast.arg):
@@ -65,20 +74,26 @@ def names(text: str) -> Iterator[str]:
 @pytest.mark.parametrize("word", RETIRED_WORDS)
 def test_a_retired_word_stands_in_no_prose(word: str) -> None:
     pattern = re.compile(rf"(?<!\w)(?:{word})\b", re.IGNORECASE)
-    prose = {name: [*docstrings(text), *comments(text)] for name, text in CODE.items() if name != HERE}
-    prose |= {name: [text] for name, text in PAGES.items() if name != "docs/glossary.md"}
     places = [f"{name}: …{text[max(0, at.start() - 30) : at.end() + 30]!r}…"
-              for name, texts in prose.items() for text in texts for at in pattern.finditer(text)]  # fmt: skip
+              for name, texts in prose().items() for text in texts for at in pattern.finditer(text)]  # fmt: skip
     assert places == [], f"say {RETIRED_WORDS[word]}"
 
 
 def test_a_retired_word_is_no_name() -> None:
-    retired = [f"{name}: {each}" for name, text in CODE.items() for each in names(text) if RETIRED_NAMES.match(each)]
+    retired = [
+        f"{name}: {each}"
+        for name, tree in repository.everything().items()
+        for each in names(tree)
+        if RETIRED_NAMES.match(each)
+    ]
     assert retired == []
 
 
 def test_no_docstring_opens_with_a_question_word() -> None:
     opening = [
-        f"{name}: {text[:60]}" for name, code in CODE.items() for text in docstrings(code) if OPENINGS.match(text)
+        f"{name}: {text[:60]}"
+        for name, tree in repository.everything().items()
+        for text in docstrings(tree)
+        if OPENINGS.match(text)
     ]
     assert opening == []
