@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -12,10 +10,10 @@ from pathlib import Path
 
 import psutil
 
-from local import parentage
+from tests import forkserver
+from tests.forkserver import Child
 
 ROOT = Path(__file__).parents[1]
-PYTHON = Path(sys.executable)
 
 
 class Processes:
@@ -23,40 +21,29 @@ class Processes:
 
     def __init__(self, log: Path) -> None:
         self.log = log
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._children: list[Child] = []
 
-    def worker(self, queues: str, *options: str, concurrency: int = 1) -> subprocess.Popen[bytes]:
+    def worker(self, queues: str, *options: str, concurrency: int = 1) -> Child:
         """A Celery worker on these queues, with these further options."""
         name = f"{queues.replace(',', '-')}-{len(self._children)}@%h"
         usual = ["-Q", queues, "-c", str(concurrency), "-n", name, "--without-gossip", "--without-mingle"]
-        return self.start("-m", "celery", "-A", "worker", "worker", *usual, *options)
+        return self.start("celery", "-A", "worker", "worker", *usual, *options)
 
-    def beat(self) -> subprocess.Popen[bytes]:
+    def beat(self) -> Child:
         """Another beat of Celery, with a schedule file of its own."""
-        return self.start(
-            "-m", "celery", "-A", "worker", "beat", "-s", str(self.log.parent / f"beat-{len(self._children)}")
-        )
+        schedule = self.log.parent / f"beat-{len(self._children)}"
+        return self.start("celery", "-A", "worker", "beat", "-s", str(schedule))
 
-    def web(self, port: int, *, app: str = "web:create_app") -> subprocess.Popen[bytes]:
+    def web(self, port: int, *, app: str = "web:create_app") -> Child:
         """The web server on `port`; returns when it answers."""
         options = ["--interface", "wsgi", "--factory", "--port", str(port), "--blocking-threads", "8"]
-        child = self.start("-m", "granian", *options, app)
+        child = self.start("granian", *options, app)
         until(lambda: _answers(f"http://127.0.0.1:{port}/healthz"), "the web server answers")
         return child
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """A Python process with this environment."""
-        with self.log.open("ab") as output:
-            child = subprocess.Popen(
-                [PYTHON, *arguments],
-                cwd=ROOT,
-                stdout=output,
-                stderr=output,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                preexec_fn=parentage.end_with_parent(signal.SIGTERM),  # also when the run of the tests is cut off
-                env=dict(os.environ),
-            )
+    def start(self, module: str, *arguments: str) -> Child:
+        """Start `python -m module …` with this environment."""
+        child = forkserver.start(module, *arguments, output=self.log, cwd=ROOT, env=os.environ)
         self._children.append(child)
         return child
 
@@ -78,7 +65,7 @@ class Processes:
             child.wait()
 
 
-def pool_children(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
+def pool_children(worker: Child) -> list[psutil.Process]:
     """The forked children of a Celery worker, which do its tasks."""
     try:
         return psutil.Process(worker.pid).children()
@@ -86,7 +73,7 @@ def pool_children(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
         return []
 
 
-def stop(child: subprocess.Popen[bytes], *, within_s: float = 15.0) -> int:
+def stop(child: Child, *, within_s: float = 15.0) -> int:
     """SIGTERM, as Docker does; the exit status. Raises TimeoutExpired when it takes longer."""
     child.send_signal(signal.SIGTERM)
     return child.wait(within_s)

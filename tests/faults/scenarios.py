@@ -2,7 +2,6 @@
 
 import random
 import secrets
-import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from models.session import transaction
 from tests import processes, sends, sequence
 from tests.faults import comparison
 from tests.faults.relay import Log
+from tests.forkserver import Child
 from tests.processes import Processes
 
 # As in production, but with short ticks and back-offs, and e-mails in doubt are held in both lanes.
@@ -100,18 +100,18 @@ class Scenario:
     kills: Counter[str] = field(default_factory=Counter)
     emails: int = 0
 
-    def relay(self, *options: str) -> subprocess.Popen[bytes]:
+    def relay(self, *options: str) -> Child:
         """Start the relay and wait until it listens."""
         arguments = ["--port", str(self.relay_port), "--log", str(self.folder / "relay.log"), *options]
-        relay = self.processes.start("-m", "tests.faults.relay", *arguments)
+        relay = self.processes.start("tests.faults.relay", *arguments)
         processes.until(lambda: not ports.is_free(self.relay_port), "the relay listens")
         return relay
 
-    def keeper(self) -> subprocess.Popen[bytes]:
+    def keeper(self) -> Child:
         """Start the worker that sweeps, with beat inside."""
         return self.processes.worker("sequence,events", *self._beat())
 
-    def all_in_one(self) -> subprocess.Popen[bytes]:
+    def all_in_one(self) -> Child:
         """Start a worker for all queues of a sequence, and wait until it is ready."""
         ready = self.ready
         worker = self.processes.worker("sequence,campaign,events", *self._beat())
@@ -124,15 +124,15 @@ class Scenario:
         log = self.folder / "log"
         return log.read_text().count(" ready.") if log.exists() else 0
 
-    def points(self, plan: list[tuple[int, str]], queue: str, *options: str) -> subprocess.Popen[bytes]:
+    def points(self, plan: list[tuple[int, str]], queue: str, *options: str) -> Child:
         """Start a worker whose children die at the points of the plan."""
         self.plan.write_text("".join(f"{times} {point}\n" for times, point in plan))
         return self.wrapped_worker(queue, "--plan", str(self.plan), *options)
 
-    def wrapped_worker(self, queue: str, *options: str, beat: bool = False) -> subprocess.Popen[bytes]:
+    def wrapped_worker(self, queue: str, *options: str, beat: bool = False) -> Child:
         """Start the worker of tests/faults/worker.py with these options."""
         usual = ["-Q", queue, "-c", "2", "-n", f"{queue.replace(',', '-')}@%h", *(self._beat() if beat else [])]
-        return self.processes.start("-m", "tests.faults.worker", *options, "--", *usual)
+        return self.processes.start("tests.faults.worker", *options, "--", *usual)
 
     def _beat(self) -> list[str]:
         return ["-B", "-s", str(self.folder / "schedule")]
@@ -204,13 +204,13 @@ class Scenario:
         except Unavailable:
             return True
 
-    def kill(self, name: str, process: psutil.Process | subprocess.Popen[bytes]) -> None:
+    def kill(self, name: str, process: psutil.Process | Child) -> None:
         """Kill the process (SIGKILL) while there is work, and count it."""
         assert self.is_busy(), f"nothing is in flight: killing this {name} would prove nothing"
         process.kill()
         self.kills[name] += 1
 
-    def kill_child(self, worker: subprocess.Popen[bytes], chance: random.Random) -> None:
+    def kill_child(self, worker: Child, chance: random.Random) -> None:
         """Kill one of the children that run a worker's tasks (SIGKILL)."""
 
         def killed() -> bool:

@@ -2,7 +2,6 @@
 
 import http.client
 import random
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from models.session import transaction
 from tests import mails, processes
 from tests.faults.extent import SEED, extent
 from tests.faults.scenarios import Scenario
+from tests.forkserver import Child
 
 HITS = extent(3_000, 50_000)
 READERS = 8
@@ -143,7 +143,7 @@ def kill_broker(scenario: Scenario, chance: random.Random) -> None:
     scenario.kills["valkey"] += 1
 
 
-def kill_web(scenario: Scenario, webs: dict[int, subprocess.Popen[bytes]], chance: random.Random) -> None:
+def kill_web(scenario: Scenario, webs: dict[int, Child], chance: random.Random) -> None:
     """Kill one web server with its children, and start another in its place."""
     port = chance.choice(sorted(webs))
     for process in processes.family(webs[port].pid):
@@ -153,7 +153,7 @@ def kill_web(scenario: Scenario, webs: dict[int, subprocess.Popen[bytes]], chanc
     scenario.kills["web"] += 1
 
 
-def kill_worker(scenario: Scenario, worker: list[subprocess.Popen[bytes]]) -> None:
+def kill_worker(scenario: Scenario, worker: list[Child]) -> None:
     for process in processes.family(worker[0].pid):
         process.kill()
     worker[0] = scenario.processes.worker("sequence,events", *scenario._beat())

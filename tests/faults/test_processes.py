@@ -1,7 +1,6 @@
 """SIGKILL at random moments: of sending children, of whole workers, of beat."""
 
 import random
-import subprocess
 import time
 from collections.abc import Callable
 
@@ -13,6 +12,7 @@ from tests.conftest import environment
 from tests.faults.comparison import Report
 from tests.faults.extent import LANES, SEED, extent
 from tests.faults.scenarios import Scenario
+from tests.forkserver import Child
 
 CHILDREN = extent(6, 60)
 WORKERS = extent(2, 12)
@@ -71,7 +71,7 @@ def test_killed_beats_and_two_beats_at_once(scenario: Scenario, audited: Callabl
     assert report.emails == scenario.emails
 
 
-def kill_worker(scenario: Scenario, worker: subprocess.Popen[bytes], *, spare_children: bool) -> None:
+def kill_worker(scenario: Scenario, worker: Child, *, spare_children: bool) -> None:
     """Kill the parent first, so that it cannot replace its children."""
     children = processes.pool_children(worker)
     scenario.kill("worker", worker)

@@ -1,12 +1,13 @@
 """Deferred responses of a real granian: sent after the sync, without occupying threads."""
 
+import fcntl
 import select
 import socket
-import subprocess
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 from sqlalchemy import text
@@ -19,6 +20,7 @@ from local import ports
 from models.session import retrying, transaction
 from tests import mails, processes
 from tests.conftest import environment
+from tests.forkserver import Child
 
 TARGET = "https://agenda.example/cadencia"
 READERS = 20  # more than the server has threads
@@ -26,11 +28,13 @@ READERS = 20  # more than the server has threads
 
 @dataclass
 class Server:
-    """The application on a slow disk."""
+    """The application on a slow disk, which works once `gate` is unlocked."""
 
     port: int
-    process: subprocess.Popen[bytes]
-    ready: Path
+    process: Child
+    gate: IO[str]
+    requests: Path
+    spool: Path
 
     def ask(self, path: str, agent: str) -> socket.socket:
         """A connection on which this was asked for."""
@@ -41,20 +45,25 @@ class Server:
 
 @pytest.fixture
 def server(ledger: str, tmp_path: Path) -> Iterator[Server]:
-    ready, port = tmp_path / "ready", ports.free()
-    set_up = environment(DISK_READY=str(ready), SPOOL_DIR=str(tmp_path / "spool"))
-    with set_up, processes.running(tmp_path / "log") as running:
-        yield Server(port, running.web(port, app="tests.web.ingest.slow_disk:create_app"), ready)
+    gate, requests, spool, port = tmp_path / "gate", tmp_path / "requests", tmp_path / "spool", ports.free()
+    set_up = environment(DISK_GATE=str(gate), DISK_REQUESTS=str(requests), SPOOL_DIR=str(spool))
+    with gate.open("w") as locked, set_up, processes.running(tmp_path / "log") as running:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        process = running.web(port, app="tests.web.ingest.slow_disk:create_app")
+        requests.write_text("")  # without those to /healthz
+        yield Server(port, process, locked, requests, spool)
 
 
 @pytest.fixture
 def asked(server: Server) -> list[socket.socket]:
-    """Request pixels and clicks of many readers."""
+    """Connections on which readers asked for pixels and clicks, each request begun."""
     signer = tokens.Signer(settings.current().tracking_ring)
     with transaction() as session:
         email_id = mails.mail(session).id
     paths = [f"/o/{signer.opened(email_id)}.gif", f"/c/{signer.clicked(email_id, 1, TARGET)}"] * (READERS // 2)
-    return [server.ask(path, f"reader {number}") for number, path in enumerate(paths)]
+    asked = [server.ask(path, f"reader {number}") for number, path in enumerate(paths)]
+    processes.until(lambda: len(server.requests.read_text()) == READERS, "all requests wait for the disk")
+    return asked
 
 
 def statuses(asked: list[socket.socket]) -> list[str]:
@@ -69,20 +78,20 @@ def stored() -> int:
 def test_no_hit_is_answered_before_it_is_synced_and_none_occupies_a_thread(
     server: Server, asked: list[socket.socket]
 ) -> None:
-    assert select.select(asked, [], [], 0.5)[0] == []
+    assert select.select(asked, [], [], 0)[0] == []
     with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/healthz", timeout=5) as answer:
         assert answer.status == 200
-    assert select.select(asked, [], [], 0.1)[0] == []
-    server.ready.touch()
+    assert select.select(asked, [], [], 0)[0] == []
+    fcntl.flock(server.gate, fcntl.LOCK_UN)
     assert statuses(asked) == ["HTTP/1.1 200 OK", "HTTP/1.1 302 Found"] * (READERS // 2)
     processes.until(lambda: stored() == READERS, "all are in the ledger", within_s=10)
 
 
 def test_a_stopping_server_sends_its_deferred_responses(server: Server, asked: list[socket.socket]) -> None:
-    assert select.select(asked, [], [], 0.5)[0] == []
+    assert select.select(asked, [], [], 0)[0] == []
     server.process.terminate()
-    server.ready.touch()
+    fcntl.flock(server.gate, fcntl.LOCK_UN)
     assert statuses(asked) == ["HTTP/1.1 200 OK", "HTTP/1.1 302 Found"] * (READERS // 2)
     assert server.process.wait(15) == 0
-    drain.spools(server.ready.with_name("spool"), run=retrying, now=clock.now())  # as the next process does
+    drain.spools(server.spool, run=retrying, now=clock.now())  # as the next process does
     assert stored() == READERS

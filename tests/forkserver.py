@@ -1,0 +1,192 @@
+"""Python processes that start without importing the libraries again: forks of a process that has imported them.
+
+A worker or a web server imports for two seconds of CPU, and the tests start a hundred. Apart from that, a fork is what
+`python -m MODULE …` would be: it runs the module as `__main__`, in a session, environment and folder of its own.
+"""
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from runpy import run_module
+from typing import Any
+
+from local import parentage
+
+# Nothing that reads the settings or makes what a process shares with its own forks: no `worker`, no `celery_config`.
+PRELOADED = (
+    "celery.bin.worker",
+    "celery.bin.beat",
+    "celery.apps.worker",
+    "celery.apps.beat",
+    "celery.concurrency.prefork",
+    "celery.worker.components",
+    "celery.worker.consumer",
+    "celery.events.snapshot",
+    "kombu.transport.redis",
+    "granian.cli",
+    "web",
+    "engine.upkeep",
+    "engine.ingest.drain",
+    "engine.campaigns.auto_pause",
+    "engine.delivery.recovery",
+    "engine.delivery.relays.balancer",
+    "engine.messages.compose",
+    "psutil",
+)
+_NEVER = ("celery_config", "worker", "tests.faults")
+_MESSAGE_BYTES_MAX = 1_000_000
+
+
+class Child:
+    """A forked process, with the part of the interface of `subprocess.Popen` that the tests use."""
+
+    def __init__(self, pid: int, exit_status: socket.socket) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._exit_status = exit_status
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit status, or minus the signal; raises TimeoutExpired."""
+        if self.returncode is None:
+            if not select.select([self._exit_status], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0.0)
+            self.returncode = int(self._exit_status.recv(100) or b"-9")  # the server has ended, and its children too
+            self._exit_status.close()
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """Return the exit status of a process that has ended, else None."""
+        with suppress(subprocess.TimeoutExpired):
+            return self.wait(0.0)
+        return None
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless the process has ended."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+
+def start(module: str, *arguments: str, output: Path, cwd: Path, env: Mapping[str, str]) -> Child:
+    """Start `python -m module …`; what it prints is appended to `output`. Ends with the tests, by SIGTERM."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    request = {"argv": [module, *arguments], "cwd": str(cwd), "env": dict(env)}
+    with theirs, output.open("ab") as log:
+        socket.send_fds(_server(), [json.dumps(request).encode()], [theirs.fileno(), log.fileno()])
+    return Child(int(ours.recv(100)), ours)
+
+
+@lru_cache(maxsize=1)
+def _server() -> socket.socket:
+    """Start the server of this test process and return the connection to it; when that closes, it ends."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        subprocess.Popen(
+            [sys.executable, "-m", __name__, str(theirs.fileno())],
+            cwd=Path(__file__).parents[1],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=parentage.end_with_parent(signal.SIGKILL),
+        )
+    return ours
+
+
+class Server:
+    """The process that forks: it answers each request with a process id and, later, an exit status."""
+
+    def __init__(self, requests: socket.socket) -> None:
+        self._requests = requests
+        self._children: dict[int, socket.socket] = {}
+        self._ended, wake = os.pipe()
+        os.set_blocking(self._ended, False)
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def serve(self) -> dict[str, Any] | None:
+        """Fork a child for each request until the tests end. Return the request in a child, None in the server."""
+        while True:
+            select.select([self._requests.fileno(), self._ended], [], [])
+            self._report_exits()
+            if select.select([self._requests], [], [], 0)[0]:
+                message, descriptors, _, _ = socket.recv_fds(self._requests, _MESSAGE_BYTES_MAX, 2)
+                if not message:
+                    return None
+                if self._fork(*descriptors) == 0:
+                    request: dict[str, Any] = json.loads(message)
+                    return request
+
+    def _fork(self, connection: int, output: int) -> int:
+        """Fork; return 0 in the child, which has let go of everything of the server."""
+        pid = os.fork()
+        if pid:
+            self._children[pid] = socket.socket(fileno=connection)
+            self._children[pid].send(str(pid).encode())
+            os.close(output)
+            return pid
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        for inherited in (self._requests, *self._children.values()):
+            inherited.detach()  # else its finalizer would close a descriptor that the module has opened since
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.closerange(3, 1_000)
+        end_with_parent = parentage.end_with_parent(signal.SIGTERM)
+        if end_with_parent is not None:
+            end_with_parent()
+        return 0
+
+    def _report_exits(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._ended, 1_000)
+        with suppress(ChildProcessError):
+            while pid := (exited := os.waitpid(-1, os.WNOHANG))[0]:
+                with self._children.pop(pid) as connection, suppress(BrokenPipeError):
+                    connection.send(str(os.waitstatus_to_exitcode(exited[1])).encode())
+
+
+def main() -> None:
+    """Serve; in a forked child, become what was asked for."""
+    for name in PRELOADED:
+        import_module(name)
+    assert not [name for name in sys.modules if name.startswith(_NEVER)]
+    gc.collect()
+    gc.freeze()  # a collection in a child would copy all pages
+    request = Server(socket.socket(fileno=int(sys.argv[1]))).serve()
+    if request is not None:
+        gc.unfreeze()
+        os.environ.clear()
+        os.environ.update(request["env"])
+        os.chdir(request["cwd"])
+        sys.path[0] = request["cwd"]  # as with -m
+        module, *arguments = request["argv"]
+        sys.argv = [module, *arguments]
+        if os.environ.get("PYTHONFAULTHANDLER"):
+            import faulthandler
+
+            faulthandler.enable()
+        run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
