@@ -96,6 +96,7 @@ class Server:
         self.visits: list[Visit] = []
         self.connected_at: list[float] = []
         self._open: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
 
@@ -132,6 +133,12 @@ class Server:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
+    def wait_for_the_end(self) -> None:
+        """Wait until each connection is closed and everything that came on it was read."""
+        for thread in self._threads:
+            thread.join(30)
+            assert not thread.is_alive(), "a connection is still open"
+
     def _listen(self) -> None:
         while True:
             try:
@@ -141,7 +148,8 @@ class Server:
             self.connected_at.append(time.monotonic())
             visit = Visit(len(self.connected_at))
             self.visits.append(visit)
-            threading.Thread(target=self._serve, args=(connection, visit), daemon=True).start()
+            self._threads.append(threading.Thread(target=self._serve, args=(connection, visit), daemon=True))
+            self._threads[-1].start()
 
     def _serve(self, connection: socket.socket, visit: Visit) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -97,7 +97,7 @@ def test_nothing_more_is_sent_when_the_log_raises() -> None:
         with pytest.raises(Fenced):
             client.send(messages(3), FROM, Refusing())
         assert not client.is_open
-        time.sleep(0.05)
+        server.wait_for_the_end()
         assert [mail.message_id for mail in server.accepted] == [message_id(0)]
 
 
