@@ -79,9 +79,9 @@ SELECT subject, faults, (SELECT count(*) FROM found) AS total FROM found LIMIT :
 
 
 def begin(session: Session) -> None:
-    """Make the transaction a read-only one of one snapshot. Call it first in the transaction, then `statuses` etc.
+    """Make the transaction read-only, with one snapshot, so that groups claimed or settled meanwhile cause no findings.
 
-    So groups that are claimed or settled meanwhile cause no findings.
+    Must be the first call in its transaction. Call `statuses` and `checks` after it.
     """
     session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     session.execute(_SET_UP)
