@@ -10,7 +10,7 @@ from sqlalchemy import Row, insert, text
 from sqlalchemy.orm import Session
 
 from engine.campaigns import windows
-from engine.templates import templates
+from engine.templates import compiling, templates
 from errors import Fault
 from models import CampaignStep
 
@@ -82,8 +82,8 @@ def template_faults(
     for number, draft in enumerate(drafts):
         try:
             template = library.get(draft.template)
-        except templates.UnknownTemplate as unknown:
-            yield Fault(f"steps[{number}].template", unknown.faults[0].message)
+        except compiling.UnusableTemplate as unusable:
+            yield Fault(f"steps[{number}].template", unusable.faults[0].message)
             continue
         personal = _attributes(session, template.required - provided.keys())
         trial = {**provided, **{name: template.sample.get(name, "x") for name in personal}}

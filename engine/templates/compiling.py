@@ -13,7 +13,7 @@ from markupsafe import escape
 from engine.templates import links, sandbox, sources, template_analysis, text, variables
 from engine.templates.mask import Mask
 from engine.templates.sources import Segment
-from errors import CadenciaError
+from errors import Fault, InvalidInput
 
 SUBJECT_CHARS_MAX = 255  # the column emails.subject
 
@@ -33,8 +33,12 @@ _UNSUBSCRIBE_TEXT = (
 _OURS = frozenset({links.UNSUBSCRIBE, links.PIXEL})
 
 
-class BrokenTemplate(CadenciaError):
-    """A template on disk cannot be used; names the template, the file and the fault."""
+class UnusableTemplate(InvalidInput):
+    """No e-mail can be made from the template on this host; names the template and the fault, no value."""
+
+
+class BrokenTemplate(UnusableTemplate):
+    """A file of the template is missing or invalid; names the template, the file and the fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,15 @@ def compile_folder(folder: Path, hidden_url: str = "") -> Compiled:
         return _compiled(folder, hidden_url)
     except TemplateError as error:
         place = f"{error.filename or 'body'} line {error.lineno}" if isinstance(error, TemplateSyntaxError) else "body"
-        raise BrokenTemplate(f"template {folder.name!r}, {place}: {error.message}") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise BrokenTemplate(f"template {folder.name!r}: {error}") from error
+        raise _broken(folder, f"{place}: {error.message}") from error
+    except ValueError as error:
+        raise _broken(folder, str(error)) from error
+    except Exception as error:  # the HTML parsers have exceptions of their own; none may stop other templates
+        raise _broken(folder, f"cannot be compiled ({type(error).__name__}: {error})") from error
+
+
+def _broken(folder: Path, fault: str) -> BrokenTemplate:
+    return BrokenTemplate([Fault("template", f"{folder.name!r} is broken: {fault}")])
 
 
 def sources_in(folder: Path, hidden_url: str = "") -> Sources:
@@ -94,7 +104,7 @@ def sources_in(folder: Path, hidden_url: str = "") -> Sources:
         text=mask.restore(text),
         targets=tuple(tracker.targets),
         identifiers=variables.named(TEXT.parse(subject)).union(identifiers),
-        sample=json.loads(_read(folder, "sample.json")),
+        sample=_sample(folder),
     )
 
 
@@ -121,12 +131,27 @@ def _subject(folder: Path) -> str:
     source = " ".join(_read(folder, "subject.txt").split())
     if not 0 < len(source) <= SUBJECT_CHARS_MAX:
         raise ValueError(f"subject.txt: has {len(source)} characters, 1 to {SUBJECT_CHARS_MAX} are needed")
+    sources.flatten(TEXT, lambda _: source, "subject.txt")  # raises for reserved names
     return source
+
+
+def _sample(folder: Path) -> Mapping[str, object]:
+    try:
+        sample = json.loads(_read(folder, "sample.json"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"sample.json line {error.lineno}: {error.msg}") from error
+    except RecursionError:
+        raise ValueError("sample.json: is nested too deeply") from None
+    if not isinstance(sample, dict):
+        raise ValueError('sample.json: must be an object, such as {"nombre": "Ana"}')  # noqa: TRY004  # of a file
+    return sample
 
 
 def _inlined(folder: Path, mask: Mask) -> str:
     """Return the masked HTML with its CSS in the elements, its media queries kept, and an unsubscribe line."""
     segments = _segments(folder, "body.html")
+    if not any(segment.source.strip() for segment in segments):
+        raise ValueError("body.html: is empty")
     html = mask.hide_in_html(segments)
     if not _unsubscribes(segments):
         html = _append(html, mask.hide_in_html(_snippet(_UNSUBSCRIBE_HTML)))
@@ -173,4 +198,9 @@ def _read(folder: Path, name: str) -> str:
     if Path(name).name != name:
         raise ValueError(f"{name}: only files of the template and its parent folder can be used")
     own = folder / name
-    return (own if own.exists() else folder.parent / name).read_text("utf-8")
+    try:
+        return (own if own.exists() else folder.parent / name).read_text("utf-8")
+    except OSError as error:
+        raise ValueError(f"{name}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name}: byte {error.start + 1} is not UTF-8") from error

@@ -1,22 +1,26 @@
 """The e-mail templates of a folder, compiled once per process: check variables, render e-mails."""
 
+import os
 import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
 
 from jinja2.exceptions import SecurityError, UndefinedError
 
 from engine.templates import compiling, links, sandbox, variables
-from errors import CadenciaError, Fault, InvalidInput
+from errors import CadenciaError, Fault
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,49}")  # at most 50: the column emails.template
 _LANGUAGE = re.compile(rb"""<html\b[^>]*?\slang\s*=\s*["']?([A-Za-z0-9-]{2,35})""", re.IGNORECASE)
+_LANGUAGE_WITHIN = 2_000  # bytes: the tag begins the document
+_KEEP_FAULT_S = 5.0
 _MISSING = re.compile(r"'(\w+)' is undefined|has no (?:attribute|element) '(\w+)'")
 
 
-class UnknownTemplate(InvalidInput):
+class UnknownTemplate(compiling.UnusableTemplate):
     """There is no template of that name; the message lists the existing names."""
 
 
@@ -68,7 +72,7 @@ class Template:
     def language(self) -> str | None:
         """The language of its HTML, as a tag like `es` or `en-GB`; None if there is no `lang` attribute."""
         try:
-            match = _LANGUAGE.search(self.encode(self.sample, _TrialLinks())[1])
+            match = _LANGUAGE.search(self.encode(self.sample, _TrialLinks())[1], 0, _LANGUAGE_WITHIN)
         except CannotRender:
             return None
         return match[1].decode() if match else None
@@ -146,21 +150,26 @@ class _TrialLinks:
 class Library:
     """The templates in one folder, compiled at first use and kept for the life of the process.
 
-    With a `hidden_url`, the HTML of every e-mail has a hidden link to it.
+    A broken template is compiled again once its files have changed, at the latest after `_KEEP_FAULT_S`. With a
+    `hidden_url`, the HTML of every e-mail has a hidden link to it.
     """
 
     def __init__(self, folder: Path, hidden_url: str = "") -> None:
         self._folder = folder
         self._hidden_url = hidden_url
         self._compiled: dict[str, Template] = {}
+        self._broken: dict[str, _KeptFault] = {}
 
     def names(self) -> list[str]:
-        """Return the names of all templates, sorted."""
-        return sorted(
-            entry.name
-            for entry in self._folder.iterdir()
-            if _NAME.fullmatch(entry.name) and (entry / "subject.txt").exists()
-        )
+        """Return the names of all templates, sorted; none if the folder cannot be read."""
+        try:
+            return sorted(
+                entry.name
+                for entry in self._folder.iterdir()
+                if _NAME.fullmatch(entry.name) and (entry / "subject.txt").exists()
+            )
+        except OSError:
+            return []
 
     def get(self, name: str) -> Template:
         """Return the template; raise UnknownTemplate, or compiling.BrokenTemplate if its files are invalid."""
@@ -169,8 +178,38 @@ class Library:
             template = self._compiled[name] = self._compile(name)
         return template
 
+    def forget(self, name: str) -> None:
+        """Compile the template again at its next use."""
+        self._compiled.pop(name, None)
+        self._broken.pop(name, None)
+
     def _compile(self, name: str) -> Template:
+        kept = self._broken.get(name)
+        if kept and monotonic() < kept.until and kept.files == _files(self._folder / name):
+            raise compiling.BrokenTemplate([Fault("template", kept.message)])
         names = self.names()
         if name not in names:
-            raise UnknownTemplate.of("template", f"is not known; there are {', '.join(names) or 'none'}")
-        return Template(name, compiling.compile_folder(self._folder / name, self._hidden_url))
+            raise UnknownTemplate.of("template", f"{name!r} is not known; there are {', '.join(names) or 'none'}")
+        files = _files(self._folder / name)
+        try:
+            return Template(name, compiling.compile_folder(self._folder / name, self._hidden_url))
+        except compiling.BrokenTemplate as broken:
+            self._broken[name] = _KeptFault(broken.faults[0].message, files, monotonic() + _KEEP_FAULT_S)
+            raise
+
+
+class _KeptFault(NamedTuple):
+    """The fault of a broken template, kept so that each use of it need not compile it again."""
+
+    message: str
+    files: frozenset[tuple[str, int, int]]
+    until: float  # monotonic seconds
+
+
+def _files(folder: Path) -> frozenset[tuple[str, int, int]]:
+    """Return name, size and time of change of each file that the template may use."""
+    try:
+        files = [(entry.name, entry.stat()) for place in (folder, folder.parent) for entry in os.scandir(place)]
+    except OSError:
+        return frozenset()
+    return frozenset((name, stat.st_size, stat.st_mtime_ns) for name, stat in files)

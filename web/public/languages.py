@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import request
 
 from engine.delivery import outbox
-from engine.templates.templates import UnknownTemplate
+from engine.templates.compiling import UnusableTemplate
 from errors import Unavailable
 from web import process
 
@@ -43,5 +43,5 @@ def of_tag(tag: str | None) -> str | None:
 def _of_template(name: str) -> str | None:
     try:
         return process.current().library.get(name).language
-    except UnknownTemplate:  # the template was removed after the sending
+    except UnusableTemplate:  # it was removed or broken after the sending
         return None

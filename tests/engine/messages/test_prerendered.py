@@ -59,7 +59,7 @@ NESTED = st.recursive(
     ),
     max_leaves=4,
 )
-BODIES = st.lists(NESTED, max_size=5).map("".join)
+BODIES = st.lists(NESTED, max_size=5).map("".join).filter(str.strip)
 TEXTS = st.one_of(st.none(), st.lists(st.one_of(STATIC, PRINTS, HREFS)).map(" ".join))
 SUBJECTS = st.sampled_from(["S {{ b }}", "{% if a %}{{ a }}, {% endif %}x", "€ {{ a }} {{ b }}", "plain", "{{ a }}"])
 RECIPIENTS = st.sampled_from(

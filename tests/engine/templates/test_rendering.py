@@ -65,7 +65,7 @@ def nested(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-BODIES = st.lists(st.recursive(LEAVES, nested, max_leaves=6), max_size=5).map("\n".join)
+BODIES = st.lists(st.recursive(LEAVES, nested, max_leaves=6), max_size=5).map("\n".join).filter(str.strip)
 
 
 def signed_links() -> links.SignedLinks:
