@@ -116,6 +116,7 @@ def tracked(link: int, href: str) -> str:
 
 def clicked(context: RenderContext, href: bytes, link: int) -> bytes:
     """Return the tracked address for a link's target `href`, escaped if the target is."""
+    context.spend(len(href))
     links: Links = context.parent[NAME]
     written = href.decode()
     if not context.eval_ctx.autoescape:

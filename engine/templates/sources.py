@@ -128,6 +128,8 @@ def _segments(environment: Environment, source: str, filename: str) -> Iterator[
             inner, kind = [], _BEGINS[part]
         elif part in _ENDS and kind is not None:
             words = tuple(word for word in inner if not word.isspace())
+            if any(word.startswith("_") for word in words):
+                raise TemplateSyntaxError("names with a leading underscore are reserved", line, None, filename)
             delimiters = ("{{", "}}") if kind == "expression" else ("{%", "%}")
             yield Segment(kind, f"{delimiters[0]} {''.join(inner).strip()} {delimiters[1]}", words, line)
             kind = None

@@ -1,6 +1,7 @@
 """A Jinja2 sandbox: plain values in, a bounded amount of text out, in bounded time (rule R31)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, Undefined, nodes
@@ -9,12 +10,14 @@ from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from engine.templates.sandbox import bounds, code_generator, filters, printing
+from engine.templates.sandbox import bounds, code_generator, filters, jinja_tests, printing
 from engine.templates.sandbox.code_generator import BytesFilter
 
 SOURCE_BYTES_MAX = 262_144
+CODE_TOKENS_MAX = 10_000  # compiling this many takes about a second, and 100,000 took 427 MB (measured)
 OUTPUT_BYTES_MAX = 1_000_000
-PIECES_UNMEASURED = 500  # more than these are measured before they are joined
+ARGUMENT_CHARS_MAX = 256  # of a method of a text: `strip` compares each character with all of them
+PIECES_UNMEASURED = 500  # more than these, or longer ones, are measured before they are joined
 
 FAILURES = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 """Everything that rendering can raise, for any template and values."""
@@ -48,7 +51,8 @@ class Environment(ImmutableSandboxedEnvironment):
         self.bytes_filters = dict(bytes_filters or {})
         self.globals = {"range": bounds.short_range}
         self.eval_ctx = nodes.EvalContext(self)
-        self.filters = {**filters.ALLOWED, **self.bytes_filters, "_rounds": bounds.rounds, "_scalar": printing.scalar}
+        self.filters = {**filters.ALLOWED, **self.bytes_filters, **bounds.FILTERS}
+        self.tests = dict(jinja_tests.ALLOWED)
         if not autoescape:
             self.filters["e"] = self.filters["escape"] = self.filters["string"]
 
@@ -57,6 +61,9 @@ class Environment(ImmutableSandboxedEnvironment):
             raise TemplateSyntaxError(f"the source is longer than {SOURCE_BYTES_MAX} bytes", 1, name, filename)
         if "\0" in source:
             raise TemplateSyntaxError("the source holds a NUL", 1, name, filename)
+        code = (part for _, part, _ in self.lexer.tokeniter(source, name, filename) if part != "data")
+        if sum(1 for _ in islice(code, CODE_TOKENS_MAX + 1)) > CODE_TOKENS_MAX:
+            raise TemplateSyntaxError(f"the code has more than {CODE_TOKENS_MAX} words and signs", 1, name, filename)
         parsed = super()._parse(source, name, filename)
         rewritten: nodes.Template = bounds.Rewriter(self, name, filename).visit(parsed)
         return rewritten
@@ -72,11 +79,19 @@ class Environment(ImmutableSandboxedEnvironment):
         """Return the result of a safe call; raise SecurityError for any other, without the object in its message."""
         if not __self.is_safe_callable(__obj):
             raise SecurityError(f"a {type(__obj).__name__} may not be called here")
-        return super().call(__context, __obj, *args, **kwargs)
+        owner = getattr(__obj, "__self__", None)
+        if isinstance(owner, str):
+            __context.spend(len(owner))  # type: ignore[attr-defined]  # a RenderContext
+        for arg in (*args, *kwargs.values()):
+            if isinstance(owner, str) and isinstance(arg, str) and len(arg) > ARGUMENT_CHARS_MAX:
+                raise SecurityError(f"an argument of more than {ARGUMENT_CHARS_MAX} characters")
+            __context.scan(arg)  # type: ignore[attr-defined]
+        result = super().call(__context, __obj, *args, **kwargs)
+        return __context.copied(result) if isinstance(owner, str) else result  # type: ignore[attr-defined]
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Return the result of an operator that can produce much from little; check the operands, charge the result."""
-        bounds.check_operation(operator, left, right)
+        bounds.check_operation(context, operator, left, right)
         return context.charge(super().call_binop(context, operator, left, right))
 
 
@@ -93,7 +108,7 @@ def _rendered(template: Template, values: dict[str, Any], variables: printing.En
     pieces: list[bytes] = []
     for run in template.root_render_func(printing.RenderContext(template.environment, values, variables)):
         pieces += run  # type: ignore[arg-type]  # a tuple of bytes, see code_generator
-    if len(pieces) > PIECES_UNMEASURED and sum(map(len, pieces)) > OUTPUT_BYTES_MAX:
+    if (len(pieces) > PIECES_UNMEASURED or variables.is_long) and sum(map(len, pieces)) > OUTPUT_BYTES_MAX:
         raise SecurityError(f"the template makes more than {OUTPUT_BYTES_MAX} bytes")
     output = b"".join(pieces)
     if len(output) > OUTPUT_BYTES_MAX:

@@ -7,17 +7,19 @@ from urllib.parse import quote
 
 from jinja2 import filters as stock
 from jinja2 import pass_context
+from jinja2.exceptions import SecurityError
 from markupsafe import Markup, escape, soft_str
 
 from engine.templates.sandbox import printing
 from engine.templates.sandbox.printing import RenderContext, scalar
 
 _PERCENT = tuple(quote(bytes([byte]), safe="") for byte in range(256))
-_TAGS = re.compile(r"<[^>]*>")
-_STOCK = (
-    "abs", "count", "d", "default", "dictsort", "first", "float", "int", "items", "last", "length", "list",
-    "map", "max", "min", "reject", "rejectattr", "select", "selectattr", "sort", "unique",
-)  # fmt: skip
+_TAGS = re.compile(r"<[^<>]*>")
+# Jinja's own filters, by their cost and by what they want as their first argument.
+_CHEAP = ("abs", "count", "d", "default", "first", "last", "length")
+_THROUGH_ALL = ("dictsort", "float", "items")
+_WITH_ENVIRONMENT = ("max", "min", "sort", "unique")
+_WITH_CONTEXT = ("map", "reject", "rejectattr", "select", "selectattr")
 
 
 @pass_context
@@ -31,6 +33,8 @@ def finalize(context: RenderContext, value: Any) -> str:
 @pass_context
 def joined(context: RenderContext, values: Iterable[Any], separator: str = "") -> str:
     """Return the values joined; if one of them is markup, the others are escaped."""
+    values = context.copied(values)
+    context.scan(values)
     texts = [soft_str(scalar(value)) for value in values]
     printing.check_length(sum(map(len, texts)) + len(separator) * len(texts))
     joint = escape(separator) if any(isinstance(text, Markup) for text in texts) else separator
@@ -41,6 +45,7 @@ def joined(context: RenderContext, values: Iterable[Any], separator: str = "") -
 @pass_context
 def _replace(context: RenderContext, value: Any, old: str, new: str) -> Any:
     text = soft_str(scalar(value))
+    context.spend(len(text))
     printing.check_length(len(text) + text.count(old) * len(new))
     return context.charge(text.replace(old, new))
 
@@ -49,9 +54,11 @@ def _round(value: float, digits: int = 0) -> float:
     return round(float(value), max(-12, min(int(digits), 12)))
 
 
-def _truncate(value: Any, length: int = 80, end: str = "…") -> str:
+@pass_context
+def _truncate(context: RenderContext, value: Any, length: int = 80, end: str = "…") -> str:
     text = soft_str(scalar(value))
-    return text if len(text) <= length else text[: max(length - len(end), 0)] + end
+    short: str = context.charge(text if len(text) <= length else text[: max(length - len(end), 0)] + end)
+    return short
 
 
 def _percent_encoded(text: str) -> str:
@@ -59,19 +66,64 @@ def _percent_encoded(text: str) -> str:
     return "".join(map(_PERCENT.__getitem__, text.encode()))
 
 
-def _of_text(method: Callable[[str], str]) -> Callable[[Any], str]:
-    def filtered(value: Any) -> str:
-        return method(value if type(value) is str else soft_str(scalar(value)))
+@pass_context
+def _list(context: RenderContext, value: Any) -> list[Any]:
+    items: list[Any] = context.copied(list(value))
+    return items
+
+
+@pass_context
+def _int(context: RenderContext, value: Any, default: int = 0, base: int = 10) -> int:
+    context.scan(value)
+    number: int = stock.FILTERS["int"](value, default, base)
+    if number.bit_length() > printing.NUMBER_BITS_MAX:
+        raise SecurityError(f"a number of more than {printing.NUMBER_BITS_MAX} bits")
+    return number
+
+
+def _of_text(method: Callable[[str], str]) -> Callable[..., str]:
+    """Return a filter for text that charges what it reads and what it makes."""
+
+    @pass_context
+    def filtered(context: RenderContext, value: Any) -> str:
+        text = value if type(value) is str else soft_str(scalar(value))
+        context.spend(len(text))
+        made = method(text)
+        context.spend(len(made))
+        return made
+
+    return filtered
+
+
+def _charged(name: str) -> Callable[..., Any]:
+    """Return Jinja's filter of that name, which charges its input, arguments and output; iterators become lists."""
+    method = stock.FILTERS[name]
+
+    @pass_context
+    def filtered(context: RenderContext, value: Any, *args: Any, **kwargs: Any) -> Any:
+        context.scan(value)
+        for arg in (*args, *kwargs.values()):
+            context.scan(arg)
+            if isinstance(arg, str) and "." in arg and hasattr(value, "__len__"):  # the path of an attribute
+                context.spend(len(value) * arg.count("."))
+        if name in _WITH_CONTEXT:
+            return context.copied(method(context, value, *args, **kwargs))
+        if name in _WITH_ENVIRONMENT:
+            return context.copied(method(context.environment, value, *args, **kwargs))
+        return context.copied(method(value, *args, **kwargs))
 
     return filtered
 
 
 ALLOWED: Mapping[str, Callable[..., Any]] = {
-    **{name: stock.FILTERS[name] for name in _STOCK},
+    **{name: stock.FILTERS[name] for name in _CHEAP},
+    **{name: _charged(name) for name in (*_THROUGH_ALL, *_WITH_ENVIRONMENT, *_WITH_CONTEXT)},
     "capitalize": _of_text(str.capitalize),
     "e": _of_text(escape),
     "escape": _of_text(escape),
+    "int": _int,
     "join": joined,
+    "list": _list,
     "lower": _of_text(str.lower),
     "replace": _replace,
     "round": _round,

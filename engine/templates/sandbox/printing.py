@@ -1,7 +1,7 @@
 """Print values as text and encode them, once per variable; the context and budget of a render."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from jinja2 import Undefined
@@ -12,8 +12,20 @@ from markupsafe import escape
 
 UNITS_MAX = 1_000_000  # one unit is one character
 ROUND_UNITS = 100  # the least cost of a round of a loop: 10,000 rounds in all
+NUMBER_BITS_MAX = 4_096
 TEXT_CHARS_MAX = 100_000  # of one expression
 
+SHORT_CHARS = 250
+LONG_BYTES = 4 * SHORT_CHARS  # of an encoded variable; without a longer one, a few hundred of them are short in all
+
+ITERABLES: tuple[type[Collection[Any]], ...] = (
+    list,
+    tuple,
+    range,
+    type({}.keys()),
+    type({}.values()),
+    type({}.items()),
+)
 _BREAK = re.compile(r"\r\n|\r|\n")
 _SPECIAL = b"&<>'\"\r\n\0"  # escaped, or replaced by CRLF, or refused
 
@@ -42,9 +54,10 @@ def printed(value: Any) -> str:
 class EncodedVariables(dict[str, bytes]):
     """The variables of one render as they are printed, each encoded at its first use, escaped if `escapes`."""
 
-    __slots__ = ("_escapes", "_values")
+    __slots__ = ("_escapes", "_values", "is_long")
 
     def __init__(self, values: Mapping[str, Any], escapes: bool) -> None:
+        self.is_long = False  # True if one that was used is longer than LONG_BYTES
         self._values = values
         self._escapes = escapes
 
@@ -53,6 +66,8 @@ class EncodedVariables(dict[str, bytes]):
         if value is missing:
             raise UndefinedError(f"{name!r} is undefined")
         encoded = self[name] = _encoded(value, self._escapes)
+        if len(encoded) > LONG_BYTES:
+            self.is_long = True
         return encoded
 
 
@@ -61,7 +76,9 @@ def encoded_variables(values: Mapping[str, Any], names: Iterable[str]) -> tuple[
     text, html = EncodedVariables(values, False), EncodedVariables(values, True)
     for name in names:
         value = values.get(name)
-        if type(value) is str and value.isprintable():  # others are encoded, or refused, when they are printed
+        if (
+            type(value) is str and len(value) < SHORT_CHARS and value.isprintable()
+        ):  # others are encoded, or refused, when they are printed
             encoded = value.encode()
             if len(encoded.translate(None, _SPECIAL)) == len(encoded):
                 text[name] = html[name] = encoded
@@ -112,6 +129,36 @@ class RenderContext(Context):
         self.budget -= units
         if self.budget < 0:
             raise SecurityError(f"the template makes more than {UNITS_MAX} characters or loops without end")
+
+    def scan(self, value: Any) -> None:
+        """Charge the work of looking through a value: its characters, digits and items, nested ones included."""
+        if isinstance(value, str):
+            self.spend(len(value))
+            return
+        rest = [value]
+        while rest:
+            item = rest.pop()
+            if isinstance(item, str):
+                self.spend(len(item) + 1)
+            elif isinstance(item, int):
+                self.spend(item.bit_length() // 8 + 1)
+            elif isinstance(item, dict):
+                self.spend(len(item) + 1)
+                rest += item
+                rest += item.values()
+            elif isinstance(item, ITERABLES):
+                self.spend(len(item) + 1)
+                rest += item
+            else:
+                self.spend(1)
+
+    def copied(self, value: Any) -> Any:
+        """Return a new text or list after charging its length; the items of an iterator as a list."""
+        if isinstance(value, Iterator):
+            value = list(value)
+        if isinstance(value, (str, list, tuple)):
+            self.spend(len(value))
+        return value
 
     def charge(self, text: Any) -> Any:
         """Return the value after charging its length if it is text."""

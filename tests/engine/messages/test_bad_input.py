@@ -57,6 +57,7 @@ def parts(raw: bytes) -> list[str]:
         "{{ v }}" * 20,
         "{% for i in range(20) %}{{ v }}{% endfor %}",
         "{{ v|upper }}" * 20,
+        "{% for i in range(20) %}<a href='https://a.example/{{ v }}'>x</a>{% endfor %}",
         "{% set w %}{{ v }}{% endset %}{{ w }}{{ w }}" * 10,
     ],
 )

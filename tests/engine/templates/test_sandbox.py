@@ -1,6 +1,7 @@
 """Templates print what they should, and no template exhausts or escapes the sandbox."""
 
 import time
+import tracemalloc
 
 import pytest
 
@@ -9,7 +10,8 @@ from engine.templates import sandbox
 HTML = sandbox.Environment(autoescape=True)
 TEXT = sandbox.Environment(autoescape=False)
 VALUES = {"x": "Ju<an", "n": 7, "d": {"a": 1, "items": "own"}, "words": ["uno", "dos"], "none": None,
-          "long": "a" * 60_000}  # fmt: skip
+          "long": "a" * 60_000, "amp": "&" * 60_000, "nine": 9, "numbers": [*range(9_000)],
+          "numbers2": [*range(9_000)]}  # fmt: skip
 
 
 def rendered(source: str, environment: sandbox.Environment = HTML, **values: object) -> str:
@@ -52,6 +54,8 @@ def test_lines_end_in_crlf_when_values_break_them_otherwise(breaks: str) -> None
     assert rendered("{{ [v, v]|join('\n') }}", TEXT, v="x") == "x\r\nx"
 
 
+NESTED = "{% set a = (1,) %}" + "{% set a = (a, a) %}" * 60
+LOOP = "{% for i in range(999) %}{% for j in range(9) %}"
 BOMBS = [
     "{{ 'a' * 1000000000 }}", "{{ 1000000000 * 'a' }}", "{{ [1] * 1000000000 }}", "{{ 'a' * 100000 * 100000 }}",
     "{{ 9 ** (9 ** 9) }}", "{{ 2 ** 100000 }}", "{% set a = 3 ** 2000 %}" + "{% set a = a * a %}" * 40,
@@ -77,6 +81,24 @@ BOMBS = [
     "{{ long }}" * 20, "{% for i in range(20) %}{{ long }}{% endfor %}",
     "{% set a %}{{ long }}{% endset %}{{ a }}" * 10,
     "{% for i in range(99) %}{{ 'a' * 99000 }}{% endfor %}", "{{ " + "(" * 5_000 + "1" + ")" * 5_000 + " }}",
+    "{{ '%(a)1000000000d' % d }}", "{{ ('%(a)s' * 9_000) % {'a': long} }}", "{{ '%1000000000d' is even }}",
+    "{{ '%1000000000d' is divisibleby 2 }}", "{{ '%a' % long }}", "{{ ('f' * 99_000)|int(0, 16) }}",
+    NESTED + "{{ {a: 1} }}", NESTED + "{{ d.get(a) }}", NESTED + "{{ a is lower }}", NESTED + "{{ a|unique|list }}",
+    NESTED + "{% set b = (1,) %}" + "{% set b = (b, b) %}" * 60 + "{{ a == b }}{{ [a] is eq [b] }}",
+    NESTED + "{{ a in [a, 1] }}", NESTED + "{{ a|sort }}", NESTED + "{{ [a, a]|join }}",
+    "{{ ('f' * 60_000).strip(long) }}", "{{ 0x" + "f" * 100_000 + " // 7 }}", "{{ long|map('map', 'upper')|list }}",
+    "{% set n = 2 ** 4000 %}{{ [" + "n," * 4_000 + "]|join }}", "{{ [" + "1," * 60_000 + "]|length }}",
+    "{{ [1]|_rounds(-1000000000) }}", "{{ amp }}" * 450,
+    *(LOOP + f"{work}" + "{% endfor %}{% endfor %}" for work in (
+        "{% set a = d.a %}" * 500, "{% if [[1]]|map('_rounds', -1000000)|list %}{% endif %}",
+        *(f"{{% set y = {made} %}}" for made in (
+            "long|upper", "long|urlencode", "long|striptags", "long|list", "long|trim", "long|replace('z', '')",
+            "long[1:]", "long.split('a')", "long.upper()", "numbers|sort", "numbers|max", "numbers|unique",
+            "numbers|map('string')", "numbers|select|list", "numbers|join", "nine in numbers", "numbers == numbers2",
+            "long|truncate(99000)", "numbers|sort(attribute='a.b.c')", "('x' * 90_000)|e", "long|int", "long|float",
+            "long is upper", "('<' * 60_000)|striptags",
+        )),
+    )),
 ]  # fmt: skip
 
 
@@ -86,6 +108,36 @@ def test_a_bomb_is_stopped_early(source: str) -> None:
     with pytest.raises(sandbox.FAILURES):
         rendered(source)
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "source", [bomb for bomb in BOMBS if "%(a)" in bomb or "n,n" in bomb or "1,1" in bomb or "amp" in bomb]
+)
+def test_a_bomb_needs_little_memory(source: str) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(sandbox.FAILURES):
+            rendered(source)
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+
+
+ORDINARY = (
+    "{% for p in products|sort(attribute='price') %}{% if p.price > 5 and p.name != 'x' %}<li>{{ p.name|upper }}"
+    " {{ '%.2f' % p.price }}</li>{% endif %}{% endfor %}",
+    "{{ products|map(attribute='name')|map('title')|join(', ') }}",
+    "{{ products|selectattr('price', 'gt', 50)|list|length }}",
+    "{% if x in ['a', 'b'] or 'uno' in words or 'a' in d %}{{ {x: 1}[x] }}{% endif %}{{ x[:2] ~ words[-1:]|first }}",
+    "{{ '%(name)s: %(price)5.1f %%' % products[0] }}",
+    "{{ products|rejectattr('price', 'le', 3)|map(attribute='price')|max }}",
+)
+
+
+@pytest.mark.parametrize("source", ORDINARY)
+def test_an_ordinary_template_stays_far_below_the_budget(source: str) -> None:
+    products = [{"name": f"artículo {number}", "price": number} for number in range(60)]
+    assert rendered(source * 5, products=products)
 
 
 ESCAPES = [

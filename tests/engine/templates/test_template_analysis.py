@@ -58,7 +58,7 @@ def test_a_template_is_simple_when_it_only_prints_and_tests(source: str) -> None
 
 
 @pytest.mark.parametrize("source", [
-    "{{ a|upper }}", "{{ a[3] }}", "{% for each in a %}{{ each }}{% endfor %}", "{{ self }}", "{{ _links }}",
+    "{{ a|upper }}", "{{ a[3] }}", "{% for each in a %}{{ each }}{% endfor %}", "{{ self }}",
     "{{ a ~ b }}", "{{ a if b }}", "{{ a|default(b) }}", "{{ a|default(*b) }}", "{{ a|default(default_value='x') }}",
     "{% set c = a %}{{ c }}", "{{ 7 }}", "{% if a == b %}x{% endif %}", "{{ 'x\x01' }}", "\x02{{ a }}\x03",
     "{% filter upper %}x{% endfilter %}", "{{ a is string }}", "{{ a.b is defined }}",
