@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 import settings
 from engine.access import idempotency, token_status
 from engine.delivery import in_doubt, outbox, senders
+from engine.templates import host_faults
 
 KEEP_GROUPS = timedelta(days=7)
 
@@ -32,10 +33,11 @@ def settle_doubts(session: Session, *, now: datetime) -> int:
 
 
 def tidy(session: Session) -> None:
-    """Delete rows past their retention: idempotency keys, revoked tokens, groups and senders.
+    """Delete rows past their retention: idempotency keys, revoked tokens, groups, senders and faults of templates.
 
     E-mails and contacts are never deleted; `tracking.retention.prune` deletes events.
     """
     idempotency.prune(session, keep=timedelta(hours=settings.current().idempotency_hours))
     token_status.prune(session)
     senders.prune(session, keep=KEEP_GROUPS)
+    host_faults.prune(session, keep=KEEP_GROUPS)

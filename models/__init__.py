@@ -9,6 +9,7 @@ from models.enrollment import Enrollment
 from models.event import Event, Horizon
 from models.stats import EmailStats, Heartbeat
 from models.suppression import Suppression
+from models.template_fault import TemplateFault
 
 __all__ = [
     "Account",
@@ -27,4 +28,5 @@ __all__ = [
     "SendGroup",
     "Sender",
     "Suppression",
+    "TemplateFault",
 ]

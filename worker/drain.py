@@ -1,7 +1,7 @@
 """Drain a lane: send group after group, and settle each one in the transaction that claims the next."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from time import monotonic, sleep
 
@@ -14,9 +14,11 @@ from engine.delivery import recorder, senders, settle, transitions
 from engine.delivery.claim import Claimant, Group
 from engine.delivery.settle import OpenGroup
 from engine.delivery.transitions import Settled
+from engine.templates import host_faults
 from models import ids
 from models.session import Session, retrying
 from worker import process, spools
+from worker.group_composer import HeldTemplate
 from worker.group_sender import GroupSender, Results
 
 log = logging.getLogger("cadencia.sending")
@@ -120,15 +122,28 @@ class Drain:
                 senders.replan(session)
             settled = self._settle(session, sent, results, now) if sent is not None and sent.emails else []
             group = self._claim(session, now, limit) if limit else None
+            self._record_templates(session)
             advance.count(session, settled)
             return settled, group
 
         settled, group = retrying(work)
         self._has_replanned = True
         self._sender.recorder.lease(asked_at + self._settings.lease_s)
-        if untried := _log(settled):
+        untried = _log(settled)
+        if self._group_sender.held:
+            untried = _log_held(self._group_sender.held, untried)
+        if untried:
             self._log_untried(untried, now)
+        self._group_sender.held, self._group_sender.released = [], []
         return group
+
+    def _record_templates(self, session: Session) -> None:
+        """Store which templates this host could not use in the last group, and which it can use now."""
+        sender_id = self._sender.sender_id
+        for held in self._group_sender.held:
+            host_faults.record(session, sender_id, held.name, held.reason, retry_in_s=held.retry_in_s)
+        if self._group_sender.released:
+            host_faults.clear(session, sender_id, self._group_sender.released)
 
     def _log_untried(self, untried: list[Settled], now: datetime) -> None:
         """Write one line for the e-mails of a group that were returned to the queue untried."""
@@ -147,8 +162,8 @@ class Drain:
         return settled
 
     def _claim(self, session: Session, now: datetime, limit: int) -> Group | None:
-        is_connected = self._sender.transport.is_open
-        claimant = Claimant(self._sender.sender_id, self._lane, self._settings.lease_s, is_connected)
+        is_connected, unusable = self._sender.transport.is_open, self._sender.holds.current()
+        claimant = Claimant(self._sender.sender_id, self._lane, self._settings.lease_s, is_connected, unusable)
         if self._agenda is None:
             self._agenda = agenda.read(session, self._lane, now=now)
         return self._agenda.claim(session, claimant, limit=limit, now=now)
@@ -165,6 +180,18 @@ def _cached(at: Callable[[int], datetime]) -> Callable[[int], datetime]:
         return moment
 
     return cached
+
+
+def _log_held(held: Sequence[HeldTemplate], untried: Sequence[Settled]) -> list[Settled]:
+    """Write one line for each template that a group could not use; return the e-mails untried for other reasons."""
+    for template in held:
+        count = sum(email.response == template.why for email in untried)
+        log.error(
+            "template_unusable template=%s given_back=%d retry_in_s=%.0f error=%s",
+            template.name, count, template.retry_in_s, template.reason,
+        )  # fmt: skip
+    reasons = {template.why for template in held}
+    return [email for email in untried if email.response not in reasons]
 
 
 def _log(settled: list[Settled]) -> list[Settled]:

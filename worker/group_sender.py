@@ -1,17 +1,16 @@
 """Send the e-mails of one group: start it, compose and transmit its messages, and renew its lease meanwhile."""
 
 import logging
-from collections.abc import Iterable
 from time import monotonic
 
 import settings
 from engine.clock import Clock
 from engine.delivery import claim, recorder, senders, smtp
 from engine.delivery.claim import ClaimedEmail, Group
-from engine.delivery.outcomes import Outcome, Phase, Rejected, Untried
-from engine.messages import compose
+from engine.delivery.outcomes import Outcome, Untried
 from models.session import transaction
 from worker import sender_setup
+from worker.group_composer import GroupComposer, HeldTemplate
 from worker.process import Sender
 
 log = logging.getLogger("cadencia.sending")
@@ -26,7 +25,9 @@ class GroupSender:
     """Sends groups, one after the other, over the connections of a sender."""
 
     def __init__(self, sender: Sender, time: Clock) -> None:
-        self.relay: str | None = None  # of the last group
+        self.relay: str | None = None  # of the last group, as are the templates that failed, and those that work now
+        self.held: list[HeldTemplate] = []
+        self.released: list[str] = []
         self._sender = sender
         self._time = time
         self._lease_s = settings.current().lease_s
@@ -37,6 +38,7 @@ class GroupSender:
 
     def send(self, group: Group) -> Results:
         """Return the outcome of each e-mail. If the relay is unavailable, none is tried."""
+        self.held, self.released = [], []
         if not group.emails or not (group.started or self._start(group)):
             untried = Untried("", self._unavailable)
             return [(email, untried) for email in group.emails]
@@ -45,17 +47,19 @@ class GroupSender:
         self._renew_at = monotonic() + self._lease_s / 4
         self.relay = transport.name
         self._sender.recorder.begin(group.id, [email.email_id for email in group.emails], self.relay)
-        refused: dict[int, Outcome] = {}  # here, without a server
-        turns = transport.send_order([email.to for email in group.emails], refused)
-        messages = self._messages(group, turns, refused)
+        composer = GroupComposer(
+            self._sender.composer, self._sender.holds, group, now=self._time.now(), eight_bit=transport.eight_bit
+        )
+        turns = transport.send_order([email.to for email in group.emails], composer.refused)
+        messages = smtp.Prefetch(turns, composer.message)
         answered = transport.send(
             messages, self._mail_from, self._sender.recorder, tick=lambda: self._tick(group, messages)
         )
-        outcomes = {**answered, **refused} if refused else answered
+        composer.finish()
+        self.held, self.released = list(composer.held.values()), composer.released
+        outcomes = {**answered, **composer.refused} if composer.refused else answered
         if transport.failure:
-            never = [
-                slot for slot, outcome in outcomes.items() if isinstance(outcome, Untried) and not outcome.response
-            ]
+            never = [slot for slot, outcome in outcomes.items() if outcome == Untried("")]
             outcomes |= dict.fromkeys(never, Untried("", transport.failure))
         untried = Untried("", transport.failure)
         return [(email, outcomes.get(slot, untried)) for slot, email in enumerate(group.emails)]
@@ -73,22 +77,6 @@ class GroupSender:
             senders.hold(session, self._sender.sender_id)
             claim.start(session, group)
         return True
-
-    def _messages(self, group: Group, turns: Iterable[int | None], refused: dict[int, Outcome]) -> smtp.Prefetch:
-        """Compose the messages of a group when they are needed; add those that cannot be composed to `refused`."""
-        now, eight_bit = self._time.now(), self._sender.transport.eight_bit
-
-        def composed(slot: int) -> smtp.OutgoingMessage | None:
-            email = group.emails[slot]
-            try:
-                data, has_no_dots = self._sender.composer.compose(email, now=now, eight_bit=eight_bit)
-            except compose.CannotCompose as error:
-                refused[slot] = Rejected(Phase.CONNECT, 0, None, f"cannot be composed: {error}", dead_address=False)
-                return None
-            # The composer guarantees that every line ends with CRLF.
-            return smtp.OutgoingMessage(slot, email.to, data, has_only_crlf=True, has_no_dots=has_no_dots)
-
-        return smtp.Prefetch(turns, composed)
 
     def _tick(self, group: Group, messages: smtp.Prefetch) -> None:
         """Renew the lease, and end the group when its time is over. Called at least once a second."""

@@ -6,7 +6,7 @@ import mmap
 import os
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from uuid import UUID
@@ -18,6 +18,7 @@ from engine.delivery.relays.balancer import Relays
 from engine.messages import compose
 from models.session import transaction
 from worker import rescue, sender_setup
+from worker.template_holds import TemplateHolds
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +52,14 @@ stop = SharedFlag()
 
 @dataclass(slots=True)
 class Sender:
-    """A sender: its row's id, its recorder, its open connections and its compiled templates."""
+    """A sender: its row's id, its recorder, its open connections, its compiled templates and those on hold."""
 
     sender_id: UUID
     recorder: Recorder
     transport: Relays
     composer: compose.Composer
     group_size: int  # how many e-mails to claim at once; adapted to how fast they are sent
+    holds: TemplateHolds = field(default_factory=TemplateHolds)
     relay_retry_at: float = 0.0  # monotonic seconds; no connect before, after the relay was unavailable (R16)
 
     def abandon(self) -> None:

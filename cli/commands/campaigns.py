@@ -98,16 +98,20 @@ def show(name: str) -> None:
       cadencia campaigns show Otoño
     """
     from engine.campaigns import campaigns, steps
+    from engine.templates import host_faults
     from models.session import transaction
 
     with transaction() as session:
         view = campaigns.view(session, _id(session, name))
         plan = steps.of(session, view.id)
+        unusable = host_faults.current(session, [step.template for step in plan])
     click.echo(f"{view.name}: {view.state}{f' ({view.reason})' if view.reason else ''}, zone {view.timezone}")
     for step in plan:
         start, end = (f"{minute // 60:02}:{minute % 60:02}" for minute in (step.window.start_min, step.window.end_min))
         days = "".join(map(str, sorted(step.window.weekdays)))
         click.echo(f"step {step.step}: {step.template}, {step.delay_s} s after, {start}-{end}, days {days}")
+        for fault in (fault for fault in unusable if fault.template == step.template):
+            click.echo(f"  cannot be used on {fault.host} since {fault.since:%Y-%m-%dT%H:%M:%SZ}: {fault.reason}")
 
 
 @group.command()

@@ -72,7 +72,7 @@ def claim_queued(session: Session, claimant: Claimant, *, limit: int, now: datet
     had claimed them then. Puts off those that must wait. The group has no e-mails if none may be sent now; then ask
     again.
     """
-    rows = lock_due(session, claimant.lane, limit=limit, now=now)
+    rows = lock_due(session, claimant, limit=limit, now=now)
     if not rows:
         return None
     campaigns = campaigns_of(session, rows)

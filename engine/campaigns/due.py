@@ -87,7 +87,7 @@ class DueStep:
         Stops and puts off enrollments as `decide` says (R13). The group has no e-mails if none may be sent now; commit
         and ask again then, because this holds the lock of the step. Waits for another sender's claim of the same step.
         """
-        if decide(Facts(), self.step, now) is not SEND:
+        if self.step.template in claimant.unusable or decide(Facts(), self.step, now) is not SEND:
             return None
         rows = self._look(session, limit, now)
         decisions = _Decisions(self.step, now)

@@ -11,6 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from engine.delivery import emails, transitions
+from engine.templates import host_faults
 
 _ENDS = {
     "converted": "the contact converted",
@@ -67,6 +68,10 @@ _WHY = text("""
                     WHERE reason IS NOT NULL AND send_groups.campaign_id = enrollments.campaign_id
                       AND step = enrollments.next_step ORDER BY id DESC LIMIT 100) AS recent
                 WHERE enrollments.id = ANY(recent.members) ORDER BY recent.id DESC LIMIT 1) END AS untried,
+           (SELECT string_agg(f.host || ': ' || f.reason, '; ' ORDER BY f.host)
+              FROM campaign_steps s JOIN template_faults f ON f.template = s.template
+             WHERE s.campaign_id = enrollments.campaign_id AND s.step = enrollments.next_step
+               AND f.retry_at > now() - CAST(:faults_for AS interval)) AS template_fault,
            CASE WHEN contacts.paused_until > :now THEN contacts.paused_until END AS paused_until, EXISTS (
                SELECT 1 FROM send_groups WHERE send_groups.state = 'open' AND step = enrollments.next_step
                   AND send_groups.campaign_id = enrollments.campaign_id AND enrollments.id = ANY(members)) AS is_claimed
@@ -80,7 +85,7 @@ _WHY = text("""
 
 def why(session: Session, contact_id: UUID, *, now: datetime) -> list[Journey]:
     """Return the contact's journeys as of `now`, one for each of its campaigns, oldest first."""
-    rows = session.execute(_WHY, {"contact_id": contact_id, "now": now})
+    rows = session.execute(_WHY, {"contact_id": contact_id, "now": now, "faults_for": host_faults.CURRENT_FOR})
     return [_journey(list(mails)) for _, mails in groupby(rows, key=lambda row: row.id)]
 
 
@@ -118,10 +123,10 @@ def _sentence(row: Row[Any], mails: Sequence[Row[Any]]) -> str:
         asked = f"because the contact asked for a pause until {_date(row.paused_until)}"
         return f"{so_far}; step {row.next_step} waits {asked}."
     if row.state == "active" and not row.is_claimed:
-        untried = f"; it was not tried before: {row.untried}" if row.untried else ""
+        untried = _unusable(row) or (f"; it was not tried before: {row.untried}" if row.untried else "")
         return f"{so_far}; step {row.next_step} is due on {_date(row.next_at)}{untried}."
     if row.state == "waiting" and mails:
-        return f"{so_far}; {_on_its_way(mails[-1])}."
+        return f"{so_far}; {_on_its_way(mails[-1])}{_unusable(row)}."
     return f"{so_far}; step {row.next_step} is on its way."
 
 
@@ -138,6 +143,10 @@ def _on_its_way(mail: Row[Any]) -> str:
     if mail.status == "queued" and mail.reason == transitions.UNTRIED and mail.due_at < emails.PARKED:
         return f"step {mail.step} was not tried ({mail.response}) and is due on {_date(mail.due_at)}"
     return f"step {mail.step} is on its way"
+
+
+def _unusable(row: Row[Any]) -> str:
+    return f", but its template cannot be used on {row.template_fault}" if row.template_fault else ""
 
 
 def _date(moment: datetime | None) -> str:

@@ -63,7 +63,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """A sender that claims e-mails of a lane for `lease_s` seconds.
+    """A sender that claims e-mails of a lane for `lease_s` seconds, except those of the templates it cannot use.
 
     If it `is_connected`, its e-mails are recorded as sending at once.
     """
@@ -72,13 +72,15 @@ class Claimant:
     lane: str
     lease_s: float
     is_connected: bool
+    unusable: Sequence[str] = ()
 
 
 _LOCK_DUE = text("""
 WITH due AS MATERIALIZED (
     SELECT id, message_id, contact_id, enrollment_id, campaign_id, step, variant, template, variables, kind, attempts,
            accepted_at
-      FROM emails WHERE status = 'queued' AND lane = :lane AND due_at <= :now
+      FROM emails
+     WHERE status = 'queued' AND lane = :lane AND due_at <= :now AND template <> ALL(CAST(:unusable AS text[]))
      ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
 )
 SELECT due.*, c.email, c.first_name, c.last_name, c.company, c.role, c.industry, c.attributes, c.paused_until,
@@ -128,12 +130,13 @@ def open_group(
     session.execute(_OPEN, values)
 
 
-def lock_due(session: Session, lane: str, *, limit: int, now: datetime) -> Sequence[Row[Any]]:
+def lock_due(session: Session, claimant: Claimant, *, limit: int, now: datetime) -> Sequence[Row[Any]]:
     """Lock up to `limit` e-mails of the lane that have rows and are due, oldest first; return them with their facts.
 
     Skips rows that others have locked, never waits for them (R6).
     """
-    return session.execute(_LOCK_DUE, {"lane": lane, "now": now, "limit": limit}).all()
+    values = {"lane": claimant.lane, "unusable": list(claimant.unusable), "now": now, "limit": limit}
+    return session.execute(_LOCK_DUE, values).all()
 
 
 def campaigns_of(session: Session, rows: Sequence[Row[Any]]) -> dict[UUID, Row[Any]]:

@@ -1,5 +1,6 @@
 """Compose an e-mail: from its template, variables and recipient to the bytes of the message."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,9 @@ from engine.messages.prerendered import Composed
 from engine.templates import compiling, templates
 from engine.tracking import tokens
 from errors import CadenciaError
+from models import ids
+
+log = logging.getLogger(__name__)
 
 # Auto-Submitted (RFC 3834 section 5) keeps holiday responders quiet: a reply would end the contact's sequence.
 _FIXED = "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
@@ -19,7 +23,14 @@ _ONE_CLICK = "List-Unsubscribe-Post: List-Unsubscribe=One-Click"  # RFC 8058 sec
 
 
 class CannotCompose(CadenciaError):
-    """The e-mail can never be composed as it is; names the template and the variable, never a value."""
+    """The e-mail can never be composed as it is; names the template and the variable, never a value.
+
+    `is_render`: the template failed on the variables. If it fails on those of every e-mail, it is itself at fault.
+    """
+
+    def __init__(self, message: str, *, is_render: bool) -> None:
+        super().__init__(message)
+        self.is_render = is_render
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +93,23 @@ class Composer:
     def compose(self, email: Composable, *, now: datetime, eight_bit: bool) -> Composed:
         """Return the message with CRLF line ends, not dot-stuffed; the same on every call but for its Date.
 
-        `eight_bit`: the server supports 8BITMIME. Raise CannotCompose if the template fails on the variables.
+        `eight_bit`: the server supports 8BITMIME. Raise UnusableTemplate if the template cannot be used on this host,
+        for any e-mail; CannotCompose if this e-mail is at fault.
         """
         try:
             message = self.fill(email, now=now, eight_bit=eight_bit)
             if message is not None:
                 return message
             return Composed(self.render(email, now=now, eight_bit=eight_bit), False)
-        except (templates.UnknownTemplate, templates.CannotRender, compiling.BrokenTemplate, ValueError) as failure:
-            raise CannotCompose(self._reason(email, failure)) from None
+        except compiling.UnusableTemplate:
+            raise
+        except Exception as failure:  # noqa: BLE001  # one e-mail that breaks our own code stops no other
+            raise self._cannot(email, failure) from None
+
+    def recompile(self, name: str) -> None:
+        """Read the template from disk again at its next use."""
+        self._library.forget(name)
+        self._prerendered.pop(name, None)
 
     def fill(self, email: Composable, *, now: datetime, eight_bit: bool) -> Composed | None:
         """Return the message from its prerendered template; None if it must be rendered."""
@@ -140,17 +159,26 @@ class Composer:
             self._last_date = (now, field)
         return field
 
-    def _reason(self, email: Composable, failure: Exception) -> str:
-        """Return the template, the variable and the fault; renders again, because few e-mails fail."""
+    def _cannot(self, email: Composable, failure: Exception) -> CannotCompose:
+        """Return the error with template, variable and fault; renders again, because few e-mails fail."""
         prefix = f"template {email.template!r}: "
-        if isinstance(failure, (templates.UnknownTemplate, compiling.BrokenTemplate)):
-            return prefix + str(failure)
-        faults = self._library.get(email.template).check(email.variables)
+        try:
+            faults = self._library.get(email.template).check(email.variables)
+        except Exception as unexpected:  # noqa: BLE001  # as above
+            faults, failure = [], unexpected
         if faults:
-            return prefix + "; ".join(f"{fault.field} {fault.message}" for fault in faults)
+            reason = "; ".join(f"{fault.field} {fault.message}" for fault in faults)
+            return CannotCompose(prefix + reason, is_render=True)
         if isinstance(failure, UnicodeError):
-            return prefix + "contains invalid Unicode"
-        return prefix + str(failure)
+            return CannotCompose(f"{prefix}contains invalid Unicode", is_render=False)
+        if isinstance(failure, ValueError):
+            return CannotCompose(prefix + str(failure), is_render=False)
+        if isinstance(failure, templates.CannotRender):
+            return CannotCompose(prefix + str(failure), is_render=True)
+        log.error(
+            "compose_failed email=%s error=%s", ids.public(email.email_id), type(failure).__name__, exc_info=failure
+        )
+        return CannotCompose(f"{prefix}fails with {type(failure).__name__}", is_render=True)
 
 
 def _base_url(public_url: str) -> str:

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import web
+from engine.templates import host_faults
+from models.session import transaction
+from tests import sends, sequence
 from tests.cli.conftest import Run
 from tests.conftest import environment
 
@@ -10,3 +14,29 @@ def test_templates_are_listed_with_the_variables_they_require(cadencia: Run, tmp
     with environment(DATABASE_URL="postgresql://x@127.0.0.1:9/none", LOG_FILE=str(tmp_path / "log")):
         listed = cadencia("templates", "list").stdout
     assert "email_1_roi\tindustria, link_calendly, nombre" in listed
+
+
+def test_a_broken_template_is_listed_with_its_fault_and_the_others_too(cadencia: Run, tmp_path: Path) -> None:
+    for name, subject in (("bueno", "Hola"), ("roto", "{% if %}")):
+        folder = tmp_path / "templates" / name
+        folder.mkdir(parents=True)
+        (folder / "subject.txt").write_text(subject)
+        (folder / "body.html").write_text("<p>Hola</p>")
+        (folder / "sample.json").write_text("{}")
+    folders = {"TEMPLATES_DIR": str(tmp_path / "templates"), "LOG_FILE": str(tmp_path / "log")}
+    with environment(DATABASE_URL="postgresql://x@127.0.0.1:9/none", **folders):
+        listed = cadencia("templates", "list", status=1)
+    assert listed.stdout.startswith("bueno\t")
+    assert "roto\tBROKEN" in listed.stderr and "'roto' is broken" in listed.stderr
+
+
+def test_unusable_templates_are_shown_with_host_and_reason(run: Run) -> None:
+    with transaction() as session:
+        sequence.create(session, "Otoño")
+        host_faults.record(session, sends.sender(session), "email_1_roi", "'email_1_roi' is broken", retry_in_s=10)
+    listed = run("status", status=1).stdout.splitlines()[-1]
+    assert listed.startswith("email_1_roi\tunusable on testhost since") and listed.endswith("'email_1_roi' is broken")
+    shown = run("campaigns", "show", "Otoño").stdout
+    assert "cannot be used on testhost since" in shown and "'email_1_roi' is broken" in shown
+    ready = web.create_app().test_client().get("/readyz")
+    assert (ready.status_code, ready.json["templates_unusable"]) == (200, 1)

@@ -24,6 +24,7 @@ OWNERS = {
     "revoked_tokens": "engine/access/",
     "idempotency_keys": "engine/access/",
     "heartbeats": "engine/heartbeats.py",
+    "template_faults": "engine/templates/",
 }
 TABLES = {mapper.class_.__name__: mapper.class_.__tablename__ for mapper in models.Base.registry.mappers}
 WRITES = re.compile(

@@ -4,6 +4,7 @@ from flask import Blueprint, Response
 
 import settings
 from engine import clock, heartbeats, lanes
+from engine.templates import host_faults
 from models.session import transaction
 from web import process
 from web.http.auth import public
@@ -34,6 +35,7 @@ def ready() -> Response:
     with transaction() as session:
         age_s = heartbeats.ages(session).get(SWEEP)
         read = lanes.read(session, now=clock.now(), clock_rate=settings.current().clock_rate)
+        unusable = host_faults.current(session)
     late = age_s is None or age_s > SWEEP_AGE_MAX_S
     ingest = process.current().ingest
     return answer(
@@ -43,6 +45,7 @@ def ready() -> Response:
             lanes={lane.name: _state(lane) for lane in read},
             spool_bytes=ingest.size_bytes,
             events_unsaved=ingest.unsaved,
+            templates_unusable=len(unusable),
         )
     )
 

@@ -33,3 +33,4 @@ class Ready(Output):
     lanes: dict[str, LaneState]
     spool_bytes: int = Field(0, description="Size of this process's hits that are not in the database yet.")
     events_unsaved: int = Field(0, description="Hits that neither disk nor database accepted, since the start.")
+    templates_unusable: int = Field(0, description="Templates that senders of a host cannot use; their e-mails wait.")

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import errors
-from engine.messages import compose, links
-from engine.templates import templates
+from engine.messages import compose
+from engine.templates import compiling, templates
 from engine.tracking import tokens
 from tests.engine.templates.conftest import Write
 
@@ -114,9 +114,9 @@ def test_the_boundary_occurs_only_between_the_parts() -> None:
 
 @pytest.mark.parametrize("name", ["_links._tokens", "_links._tokens.boundary()", "_links.boundary", "_tokens"])
 def test_no_template_can_read_the_boundary(write: Write, name: str) -> None:
-    template = write(f"{{{{ {name} }}}}")
-    with pytest.raises(templates.CannotRender):
-        template.encode({}, links.SignedLinks(SIGNER.email(EMAIL), "https://a.example", unsubscribes=True))
+    for subject, body in (("Asunto", f"{{{{ {name} }}}}"), (f"{{{{ {name} }}}}", "<p>Hola</p>")):
+        with pytest.raises(compiling.BrokenTemplate, match="leading underscore are reserved"):
+            write(body, subject=subject)
 
 
 @pytest.mark.parametrize("name", LIBRARY.names())
@@ -132,7 +132,6 @@ def test_every_template_composes_with_its_sample(name: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"template": "email_9"}, "email_9.*email_1_roi"),
         ({"variables": {"nombre": "a"}}, "email_1_roi.*variables.industria.*variables.link_calendly"),
         ({"variables": VARIABLES | {"nombre": "secreto\nBcc: secreto@x.example"}}, "variables.nombre.*line break"),
         ({"variables": VARIABLES | {"industria": "secreto\x00"}}, "variables.industria"),
@@ -151,6 +150,28 @@ def test_an_email_that_cannot_be_composed_gives_a_reason_without_values(changes:
         COMPOSER.compose(message(**changes), now=NOW, eight_bit=True)
     assert "secreto" not in str(refused.value)
     assert isinstance(refused.value, errors.CadenciaError)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_render"),
+    [
+        ({"variables": {}}, True),
+        ({"variables": VARIABLES | {"empresa": ["x"]}}, True),
+        ({"to": "a@x.example, b@x.example"}, False),
+        ({"to": "ñ@x.example"}, False),
+        ({"to_name": "a\r\nb"}, False),
+        ({"message_id": "<x>"}, False),
+    ],
+)
+def test_a_failure_tells_if_the_template_failed_on_the_variables(changes: dict[str, Any], is_render: bool) -> None:
+    with pytest.raises(compose.CannotCompose) as refused:
+        COMPOSER.compose(message(**changes), now=NOW, eight_bit=False)
+    assert refused.value.is_render is is_render
+
+
+def test_a_template_that_does_not_exist_is_no_fault_of_the_email() -> None:
+    with pytest.raises(compiling.UnusableTemplate, match=r"email_9.*email_1_roi"):
+        COMPOSER.compose(message(template="email_9"), now=NOW, eight_bit=True)
 
 
 def test_an_invalid_link_is_dropped_and_the_email_is_composed() -> None:
@@ -203,7 +224,11 @@ def test_any_template_and_values_read_back_from_the_message(
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "any"
         home.mkdir()
-        for name, source in (("subject.txt", "S: {{ s }}"), ("body.html", "\n".join(places)), ("sample.json", "{}")):
+        for name, source in (
+            ("subject.txt", "S: {{ s }}"),
+            ("body.html", "\n".join(places) or "<p></p>"),
+            ("sample.json", "{}"),
+        ):
             (home / name).write_text(source, "utf-8", newline="")
         library = templates.Library(Path(folder))
         template = library.get("any")
