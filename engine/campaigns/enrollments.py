@@ -207,6 +207,12 @@ class Retried:
     last: UUID | None
 
 
+# Read before anything is locked: few of many e-mails may have failed.
+_CANDIDATES = text("""
+    SELECT id FROM emails
+     WHERE campaign_id = :campaign_id AND status = 'failed' AND reason = :reason AND id > CAST(:after AS uuid)
+     ORDER BY id LIMIT :limit
+""")
 _FAILED = text("""
     SELECT e.id, e.enrollment_id, e.step, e.variant, CASE
                WHEN n.state = 'stopped' THEN 'stopped'
@@ -218,8 +224,8 @@ _FAILED = text("""
                     SELECT FROM send_groups g WHERE g.state = 'open' AND g.campaign_id = e.campaign_id
                        AND g.step = n.next_step AND n.id = ANY(g.members)) THEN 'later_step' END AS obstacle
       FROM emails e JOIN enrollments n ON n.id = e.enrollment_id
-     WHERE e.campaign_id = :campaign_id AND e.status = 'failed' AND e.reason = :reason AND e.id > CAST(:after AS uuid)
-     ORDER BY e.id LIMIT :limit FOR UPDATE OF e, n
+     WHERE e.id = ANY(CAST(:ids AS uuid[])) AND e.status = 'failed' AND e.reason = :reason
+     ORDER BY e.id FOR UPDATE OF e, n
 """)
 _PUT_BACK = text("""
     UPDATE enrollments SET state = 'waiting', next_step = v.step, next_at = NULL
@@ -235,14 +241,15 @@ def retry(session: Session, campaign_id: UUID, reason: str, *, after: UUID = _BE
     `stopped`, if a `later_step` has been sent or claimed, or if an event shows that it was `delivered`. The claim
     decides who may be mailed. A finished campaign runs again. Safe to repeat. Raises NotFound.
     """
+    values = {"campaign_id": campaign_id, "reason": reason, "after": after, "limit": PAGE}
+    candidates = session.scalars(_CANDIDATES, values).all()
     query = select(Campaign.state).where(Campaign.id == campaign_id).with_for_update(key_share=True)
     state = session.scalar(query)
     if state is None:
         raise NotFound("campaign: there is none with this id")
     for step in steps.of(session, campaign_id):
         steps.lock(session, campaign_id, step.step)
-    values = {"campaign_id": campaign_id, "reason": reason, "after": after, "limit": PAGE}
-    rows = session.execute(_FAILED, values).all()
+    rows = session.execute(_FAILED, {"ids": arrays.uuids(candidates), "reason": reason}).all()
     again = [row for row in rows if row.obstacle is None]
     if again:
         _put_back(session, campaign_id, again, reason, now)
@@ -251,7 +258,7 @@ def retry(session: Session, campaign_id: UUID, reason: str, *, after: UUID = _BE
                 update(Campaign).where(Campaign.id == campaign_id).values(state="running", finished_at=None)
             )
     kept = Counter(row.obstacle for row in rows if row.obstacle is not None)
-    return Retried(len(again), kept, rows[-1].id if len(rows) == PAGE else None)
+    return Retried(len(again), kept, candidates[-1] if len(candidates) == PAGE else None)
 
 
 def retry_all(
