@@ -142,6 +142,8 @@ class CampaignStory(Campaign):
 class Retry(Input):
     """The failed e-mails to queue again."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "refused"}]})
+
     reason: Literal["refused", "expired"] = Field(
         description="`refused`: a mail server refused them for good; `expired`: for longer than the time for retries."
     )
