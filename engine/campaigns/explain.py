@@ -18,7 +18,7 @@ _ENDS = {
     "replied": "the contact answered",
     "unsubscribed": "the contact unsubscribed",
     "bounced": "the address does not exist",
-    "complained": "the contact complained about a mail",
+    "complained": "the contact complained about an e-mail",
     "suppressed": "the address was suppressed by hand",
 }
 
@@ -132,7 +132,7 @@ def _sentence(row: Row[Any], mails: Sequence[Row[Any]]) -> str:
 
 def _so_far(mails: Sequence[Row[Any]]) -> str:
     sent = sum(mail.sent_at is not None for mail in mails)
-    return {0: "No mail was sent", 1: "1 mail was sent"}.get(sent, f"{sent} mails were sent")
+    return {0: "No e-mail was sent", 1: "1 e-mail was sent"}.get(sent, f"{sent} e-mails were sent")
 
 
 def _on_its_way(mail: Row[Any]) -> str:

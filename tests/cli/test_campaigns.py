@@ -40,7 +40,7 @@ def test_a_campaign_runs_from_the_command_line(run: Run, leads: str) -> None:
     assert lines[1].split("\t")[:4] == ["1", "email_1_roi", "0", "2"]
     assert "active\t2" in lines
     explained = run("contacts", "explain", "ana@a.example").output
-    assert explained.startswith("Otoño: 1 mail was sent; step 2 is due on ")
+    assert explained.startswith("Otoño: 1 e-mail was sent; step 2 is due on ")
     assert "step 1 email_1_roi: sent, sent " in explained
     assert "flags: email_1_sent" in run("contacts", "show", "ana@a.example").output
     assert run("contacts", "explain", "luz@a.example").output == "The contact is in no campaign.\n"

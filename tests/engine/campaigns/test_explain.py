@@ -23,24 +23,24 @@ def test_why_explains_each_state_of_a_contact(session: Session) -> None:
         (journey,) = explain.why(session, ana, now=NOW)
         return journey.sentence
 
-    assert sentence() == "No mail was sent; step 1 waits because the campaign is draft."
+    assert sentence() == "No e-mail was sent; step 1 waits because the campaign is draft."
     campaigns.launch(session, campaign_id, now=NOW)
-    assert sentence() == "No mail was sent; step 1 is due on 2026-11-03 09:00 UTC."
+    assert sentence() == "No e-mail was sent; step 1 is due on 2026-11-03 09:00 UTC."
     taken = sequence.take(session, now=NOW + DAY)
-    assert sentence() == "No mail was sent; step 1 is on its way."
+    assert sentence() == "No e-mail was sent; step 1 is on its way."
     sequence.record(session, taken, sequence.DEFERRED, now=NOW + DAY)
     campaigns.pause(session, campaign_id, "price changed", now=NOW + DAY)
-    assert sentence() == "No mail was sent; step 1 waits because the campaign is paused (price changed)."
+    assert sentence() == "No e-mail was sent; step 1 waits because the campaign is paused (price changed)."
     campaigns.resume(session, campaign_id, now=NOW + DAY)
     session.execute(text("UPDATE emails SET due_at = :at"), {"at": NOW + 2 * DAY})
     assert sentence().endswith("step 1 was deferred by the mail server and is tried again on 2026-11-04 09:00 UTC.")
     session.execute(text("UPDATE emails SET status = 'in_doubt'"))
-    assert sentence() == "No mail was sent; it is in doubt whether the mail server took step 1."
+    assert sentence() == "No e-mail was sent; it is in doubt whether the mail server took step 1."
     session.execute(text("UPDATE emails SET status = 'queued'"))
     sequence.send_due(session, now=NOW + 2 * DAY)
-    assert sentence() == "1 mail was sent; step 2 is due on 2026-11-07 09:00 UTC."
+    assert sentence() == "1 e-mail was sent; step 2 is due on 2026-11-07 09:00 UTC."
     stops.stop(session, [ana], "replied", now=NOW + 3 * DAY)
-    assert sentence() == "1 mail was sent; stopped on 2026-11-05 09:00 UTC because the contact answered."
+    assert sentence() == "1 e-mail was sent; stopped on 2026-11-05 09:00 UTC because the contact answered."
     (journey,) = explain.why(session, ana, now=NOW)
     assert [(step.step, step.status, step.sent_at) for step in journey.steps] == [(1, "sent", NOW + 2 * DAY)]
 
@@ -53,8 +53,8 @@ def test_why_lists_every_campaign_also_those_without_emails(session: Session) ->
     suppressions.add(session, [ana], "unsubscribed", now=NOW)
     enrollments.enroll(session, sequence.create(session, "Invierno"), now=NOW + DAY)
     assert [(journey.campaign, journey.sentence) for journey in explain.why(session, ana, now=NOW)] == [
-        ("Otoño", "1 mail was sent; the sequence is complete."),
-        ("Invierno", "No mail was sent; stopped on 2026-11-03 09:00 UTC because the contact unsubscribed."),
+        ("Otoño", "1 e-mail was sent; the sequence is complete."),
+        ("Invierno", "No e-mail was sent; stopped on 2026-11-03 09:00 UTC because the contact unsubscribed."),
     ]
     assert explain.why(session, uuid4(), now=NOW) == []
 

@@ -71,7 +71,7 @@ def test_show_tells_flags_score_and_why(client: FlaskClient, keeper: dict[str, s
     assert (shown["email"], shown["first_name"], shown["suppressed"]) == ("ana@a.example", "Ana", None)
     assert (shown["followup_status"], shown["flags"]["email_1_sent"], len(shown["flags"])) == ("email_1_sent", True, 9)
     (journey,) = shown["campaigns"]
-    assert journey["sentence"].startswith("1 mail was sent; step 2 is due on ")
+    assert journey["sentence"].startswith("1 e-mail was sent; step 2 is due on ")
     assert journey["steps"][0]["email_id"].startswith("email_")
     assert client.get(f"{URL}/{uuid4()}", headers=keeper).status_code == 404
 
