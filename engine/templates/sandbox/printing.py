@@ -15,17 +15,11 @@ ROUND_UNITS = 100  # the least cost of a round of a loop: 10,000 rounds in all
 NUMBER_BITS_MAX = 4_096
 TEXT_CHARS_MAX = 100_000  # of one expression
 
-SHORT_CHARS = 250
-LONG_BYTES = 4 * SHORT_CHARS  # of an encoded variable; without a longer one, a few hundred of them are short in all
+LONG_BYTES = 1_000  # of an encoded variable; without a longer one, a few hundred of them are short in all
 
 ITERABLES: tuple[type[Collection[Any]], ...] = (
-    list,
-    tuple,
-    range,
-    type({}.keys()),
-    type({}.values()),
-    type({}.items()),
-)
+    list, tuple, range, type({}.keys()), type({}.values()), type({}.items()),
+)  # fmt: skip
 _BREAK = re.compile(r"\r\n|\r|\n")
 _SPECIAL = b"&<>'\"\r\n\0"  # escaped, or replaced by CRLF, or refused
 
@@ -76,11 +70,10 @@ def encoded_variables(values: Mapping[str, Any], names: Iterable[str]) -> tuple[
     text, html = EncodedVariables(values, False), EncodedVariables(values, True)
     for name in names:
         value = values.get(name)
-        if (
-            type(value) is str and len(value) < SHORT_CHARS and value.isprintable()
-        ):  # others are encoded, or refused, when they are printed
+        if type(value) is str and value.isprintable():  # others are encoded, or refused, when they are printed
             encoded = value.encode()
-            if len(encoded.translate(None, _SPECIAL)) == len(encoded):
+            size = len(encoded)
+            if len(encoded.translate(None, _SPECIAL)) == size <= LONG_BYTES:
                 text[name] = html[name] = encoded
     return text, html
 
