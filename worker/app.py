@@ -1,14 +1,17 @@
 """The Celery application: `celery -A worker worker …`, `celery -A worker beat`, `celery -A worker flower`."""
 
 import logging
+import sys
 from typing import Any
 
 from celery import Celery, signals
 
 import settings
 from engine import logs
+from engine.delivery.relays import config
+from errors import InvalidInput
 from models import session
-from worker import process, sender_setup
+from worker import process
 
 app = Celery("cadencia", include=[f"worker.tasks.{module}" for module in ("sending", "followups", "events", "ticks")])
 app.config_from_object("celery_config")
@@ -28,8 +31,16 @@ def set_up_logging(**_: Any) -> None:
 
 @signals.celeryd_init.connect(weak=False)
 def check_relays(**_: Any) -> None:
-    """End a worker at its start if its relays are configured wrongly, instead of at its first e-mail."""
-    sender_setup.check()
+    """Exit with status 2 if relays or limits are configured wrongly, with one line for each fault.
+
+    So a worker ends at its start, instead of at its first e-mail.
+    """
+    try:
+        config.check()
+    except InvalidInput as error:
+        lines = "\n".join(f"{fault.field.upper()}: {fault.message}" for fault in error.faults)
+        print(f"Cadencia cannot start:\n{lines}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 @signals.worker_process_init.connect(weak=False)

@@ -17,7 +17,7 @@ from engine.delivery.transitions import Settled
 from engine.templates import host_faults
 from models import ids
 from models.session import Session, retrying
-from worker import process, spools
+from worker import process, rescue, spools
 from worker.group_composer import HeldTemplate
 from worker.group_sender import GroupSender, Results
 
@@ -36,6 +36,8 @@ def drain(lane: str, *, time: Clock = clock) -> bool:
     Returns True if more is waiting. Any error abandons the sender: its recorder, not the memory of this process, then
     decides about the e-mails of its group.
     """
+    if process.own_recorder() is None:
+        rescue.orphans()  # the dead senders of this host, before this process has a sender of its own
     sender = process.current()
     if monotonic() < sender.relay_retry_at:
         return False

@@ -5,19 +5,26 @@ import logging
 import mmap
 import os
 import socket
+from base64 import urlsafe_b64decode
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date
+from email.utils import parseaddr
 from pathlib import Path
 from time import monotonic
 from uuid import UUID
 
 import settings
+from engine import clock
 from engine.delivery import senders
 from engine.delivery.recorder import Recorder
+from engine.delivery.relays import balancer, daily_quota
 from engine.delivery.relays.balancer import Relays
+from engine.delivery.relays.daily_quota import Calendar
 from engine.messages import compose
+from engine.templates import templates
+from engine.tracking import tokens
 from models.session import transaction
-from worker import rescue, sender_setup
 from worker.template_holds import TemplateHolds
 
 log = logging.getLogger(__name__)
@@ -78,10 +85,9 @@ _collected_at = 0.0
 
 
 def current() -> Sender:
-    """Return this process's sender. The first call recovers the dead senders of this host and creates it."""
+    """Return this process's sender, created by the first call."""
     global _current  # one per process is the point
     if _current is None:
-        rescue.orphans()
         _current = open_sender()
     return _current
 
@@ -117,12 +123,36 @@ def open_sender() -> Sender:
     sender = Sender(
         sender_id,
         recorder,
-        sender_setup.transport(),
-        sender_setup.composer(),
+        transport(),
+        composer(),
         min(GROUP_FIRST, configured.send_group_size),
     )
     tune_garbage_collector()
     return sender
+
+
+def composer() -> compose.Composer:
+    """Return a composer; it compiles each template once, at its first use."""
+    configured = settings.current()
+    keys = [urlsafe_b64decode(key.get_secret_value()) for key in configured.tracking_keys]
+    sender = compose.From(configured.mail_from, configured.reply_to, configured.public_url)
+    library = templates.Library(configured.templates_dir, configured.hidden_link)
+    return compose.Composer(library, tokens.Signer(keys), sender)
+
+
+def transport() -> Relays:
+    """Return the transport to the relays, which connects when needed. Raises InvalidInput for wrong settings."""
+    return balancer.create(Calendar(lambda: clock.now().date(), _sent_on))
+
+
+def _sent_on(day: date) -> int:
+    with transaction() as session:
+        return daily_quota.sent_on(session, day)
+
+
+def envelope_sender() -> str:
+    """Return the address for MAIL FROM, which receives bounces."""
+    return parseaddr(settings.current().mail_from)[1]
 
 
 def tune_garbage_collector() -> None:

@@ -21,7 +21,7 @@ from local import ports
 from models import ids
 from models.session import retrying, transaction
 from settings import current
-from worker import sender_setup
+from worker import process
 
 TEMPLATE = "email_1_bench"
 BUSY = "SELECT EXISTS (SELECT 1 FROM enrollments WHERE state IN ('active', 'waiting'))"
@@ -170,7 +170,7 @@ def message() -> bytes:
         email_id=email_id, message_id=f"{email_id.hex}@cadencia.example", to=people.address(50_000),
         to_name="Ana Ruiz 50000", template=TEMPLATE, variables={**person, **_VARIABLES}, kind="marketing",
     )  # fmt: skip
-    return sender_setup.composer().compose(mail, now=clock.now(), eight_bit=True).data
+    return process.composer().compose(mail, now=clock.now(), eight_bit=True).data
 
 
 def _watch(count: int, within_s: float = 1_800) -> None:

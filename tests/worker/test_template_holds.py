@@ -21,7 +21,7 @@ from local.mail.mailstore import Mailstore
 from models.session import transaction
 from tests import sends, sequence
 from tests.conftest import environment
-from worker import drain, process, sender_setup, template_holds
+from worker import drain, process, template_holds
 
 LANE = "transactional"
 GOOD = {"template": "email_2_caso"}
@@ -123,7 +123,7 @@ def test_a_campaign_step_goes_back_on_this_host_while_another_host_sends_it(fold
     process.current()  # first, because it recovers the other senders of this process
     elsewhere = process.open_sender()
     with environment(TEMPLATES_DIR=str(Path(__file__).parents[2] / "email_templates")):
-        elsewhere = replace(elsewhere, composer=sender_setup.composer())
+        elsewhere = replace(elsewhere, composer=process.composer())
     assert drain.drain("campaign") is False
     with transaction() as session:
         assert session.scalar(text("SELECT count(*) FROM emails")) == 0
