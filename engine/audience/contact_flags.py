@@ -1,4 +1,4 @@
-"""Flags, status and score of contacts: merged in any order, so that late or repeated events end the same."""
+"""Flags, status and score of contacts, merged in any order so that late or repeated events end the same; their lock."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from models import arrays
 STATUSES = ("new", "email_1_sent", "email_2_sent", "email_3_sent",
             "replied", "unsubscribed", "bounced", "converted", "complained")  # fmt: skip
 
+_LOCK = text("SELECT id FROM contacts WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE")
 # One statement for each step: a statement that sets all three flags costs more.
 _MARK_SENT = {
     step: text(f"""
@@ -91,6 +92,14 @@ class Changes:
     flags: frozenset[str] = frozenset()
     converted_at: datetime | None = None
     status: str | None = None
+
+
+def lock(session: Session, contact_ids: Iterable[UUID]) -> None:
+    """Lock the rows of these contacts, by id, so that no two callers deadlock.
+
+    Take this lock before changing several contacts, their enrollments or their queued e-mails.
+    """
+    session.execute(_LOCK, {"ids": arrays.uuids(contact_ids)}).all()
 
 
 def mark_sent(session: Session, step: int, contact_ids: Iterable[UUID], *, now: datetime) -> None:

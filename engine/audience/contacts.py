@@ -1,7 +1,7 @@
-"""Contacts: look up by address, create, update, lock and view."""
+"""Contacts: look up by address, create, update and view."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -175,17 +175,6 @@ def upsert(session: Session, drafts: Sequence[Draft], *, now: datetime) -> Upser
     )
     created = [is_new for (is_new,) in rows]  # an updated row has this transaction as its xmax
     return Upserted(sum(created), len(created) - sum(created), len(drafts) - len(created))
-
-
-_LOCK = text("SELECT id FROM contacts WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE")
-
-
-def lock(session: Session, contact_ids: Iterable[UUID]) -> None:
-    """Lock the rows of these contacts, by id, so that no two callers deadlock.
-
-    Take this lock before changing several contacts, their enrollments or their queued e-mails.
-    """
-    session.execute(_LOCK, {"ids": arrays.uuids(contact_ids)}).all()
 
 
 def find(session: Session, address: str) -> UUID | None:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.analytics import rollups
-from engine.audience import contact_flags, contacts, suppressions
+from engine.audience import contact_flags, suppressions
 from engine.campaigns import auto_pause, stops, windows
 from engine.delivery.transitions import Settled
 from engine.tracking import events
@@ -34,7 +34,7 @@ def apply_to_contacts(session: Session, settled: Sequence[Settled], *, now: date
     others = [email for email in settled if email.status != "sent"] if len(sent) < len(settled) else []
     dead = [email for email in others if email.dead_address]
     if dead:
-        contacts.lock(session, {email.contact_id for email in (*sent, *dead)})
+        contact_flags.lock(session, {email.contact_id for email in (*sent, *dead)})
     _flag(session, sent, now)
     # Also for e-mails in doubt: an event that arrived early may prove that the e-mail was sent.
     events.release(session, [email.email_id for email in settled if email.status in ("sent", "in_doubt")])

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.audience import contacts
+from engine.audience import contact_flags
 from models import arrays
 
 # Events with a moment of their own on the e-mail: `opened_at` and so on.
@@ -103,7 +103,7 @@ class Email(NamedTuple):
 def lock(session: Session, email_ids: Iterable[UUID]) -> list[Email]:
     """Lock these e-mails and their contacts until the transaction ends; return the e-mails."""
     locked = [_email(row) for row in session.execute(_LOCK, {"ids": arrays.uuids(email_ids)}).all()]
-    contacts.lock(session, {email.contact_id for email in locked})
+    contact_flags.lock(session, {email.contact_id for email in locked})
     return locked
 
 
