@@ -1,4 +1,4 @@
-"""State of one web process: settings, compiled templates, tracking keys, caches and queues."""
+"""State of one web process: settings, compiled templates, tracking keys and caches. `web.ingest` holds its queues."""
 
 import threading
 from dataclasses import dataclass
@@ -10,8 +10,6 @@ from engine.tracking import tokens
 from engine.tracking.bots.observer import Observer
 from settings import Settings
 from web.http.token_cache import TokenCache
-from web.ingest.group_commit import Ingest
-from web.ingest.send_batcher import SendBatcher
 
 _NAME = "cadencia"
 
@@ -25,8 +23,6 @@ class Process:
     signer: tokens.Signer
     observer: Observer
     token_cache: TokenCache
-    send_batcher: SendBatcher
-    ingest: Ingest
     wait_slots: threading.BoundedSemaphore
 
 
@@ -38,8 +34,6 @@ def install(app: Flask, settings: Settings) -> None:
         signer=tokens.Signer(settings.tracking_ring),
         observer=Observer(settings.index_key.get_secret_value().encode(), settings.event_addresses),
         token_cache=TokenCache(),
-        send_batcher=SendBatcher(),
-        ingest=Ingest(settings),
         # At most a third of the threads may wait for a mail server, so that the others stay free for requests.
         wait_slots=threading.BoundedSemaphore(max(1, settings.web_threads // 3)),
     )

@@ -1,5 +1,1 @@
-"""The API: one module per resource; those listed here are served."""
-
-from web.api import campaigns, contacts, emails, events, tokens
-
-RESOURCES = (tokens.api, emails.api, events.api, campaigns.api, contacts.api)
+"""The API: one module per resource, which `create_app` registers."""

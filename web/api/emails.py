@@ -18,6 +18,7 @@ from web.http import auth, bodies, idempotency, prefer_wait
 from web.http.auth import needs
 from web.http.bodies import at_most
 from web.http.routes import Api, Reply
+from web.ingest import send_batcher
 from web.ingest.send_batcher import StoredEmail
 from web.schemas import emails as shapes
 from web.schemas.problems import FieldFault
@@ -39,7 +40,7 @@ def send(header: shapes.WaitingHeaders, body: shapes.Send) -> Reply:
     request = _request(body)
     key = idempotency.read(header.idempotency_key)
     if key is None:
-        accepted = _accepted(process.current().send_batcher.store(request))
+        accepted = _accepted(send_batcher.current().store(request))
     else:
         done = idempotency.do(key, lambda session: _accept(session, request), status=202)
         if done.model is None:

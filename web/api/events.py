@@ -19,6 +19,7 @@ from web.http.auth import public
 from web.http.bodies import at_most, takes
 from web.http.headers import cross_origin
 from web.http.routes import Api, Reply, refusals
+from web.ingest import group_commit
 from web.schemas.events import Report, Result, Track, Tracked, TrackedAll, TrackReply, Tracks
 from web.schemas.problems import FieldFault
 
@@ -99,7 +100,7 @@ def _track_all(items: Sequence[Any], now: datetime) -> TrackedAll:
 def _store(entries: Sequence[Entry], now: datetime) -> Sequence[Outcome]:
     """Store the entries and return the outcome of each; spool them while the database is unavailable."""
     late_after = timedelta(days=process.current().settings.track_late_days)
-    ingest = process.current().ingest
+    ingest = group_commit.current()
     try:
         outcomes = ingest.run(lambda session: reports.store(session, entries, late_after=late_after, now=now))
     except Unavailable:

@@ -8,6 +8,7 @@ from uuid import UUID
 from flask import Flask, current_app, g, request
 
 from errors import Forbidden, Unauthenticated
+from settings import Settings
 from web import process
 from web.http import tokens
 
@@ -62,8 +63,9 @@ def caller() -> Caller:
     return current
 
 
-def install(app: Flask) -> None:
-    """Enforce the declared access before every request of `app`."""
+def install(app: Flask, settings: Settings) -> None:
+    """Configure the tokens that `app` accepts, and enforce the declared access before every request."""
+    tokens.install(app, settings)
     app.before_request(_enforce)
 
 

@@ -6,9 +6,9 @@ import settings
 from engine import clock, heartbeats, lanes
 from engine.templates import host_faults
 from models.session import transaction
-from web import process
 from web.http.auth import public
 from web.http.routes import answer
+from web.ingest import group_commit
 from web.schemas.health import Alive, LaneState, Ready
 
 SWEEP = "sweep"
@@ -37,7 +37,7 @@ def ready() -> Response:
         read = lanes.read(session, now=clock.now(), clock_rate=settings.current().clock_rate)
         unusable = host_faults.current(session)
     late = age_s is None or age_s > SWEEP_AGE_MAX_S
-    ingest = process.current().ingest
+    ingest = group_commit.current()
     return answer(
         Ready(
             sweep="late" if late else "on time",

@@ -10,6 +10,8 @@ from queue import SimpleQueue
 from time import monotonic, sleep
 from typing import TypeVar
 
+from flask import Flask, current_app
+
 from engine import clock
 from engine.ingest import drain
 from engine.ingest.spool import CONSENT_SUFFIX, REPORTS_SUFFIX, Spool
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ORPHANS_EVERY_S = 2.0
+_NAME = "cadencia-ingest"
 
 # The pause that lets more entries join when the last commit had more than one: a sync costs 60 µs of CPU, so 7 µs each
 # of nine hits (measured, 32 connections).
@@ -110,6 +113,22 @@ class Ingest:
             return len(entries)
         outcomes = drain.store(entries, run=retrying, now=clock.now())
         return sum(outcome is not drain.Stored.YES for outcome in outcomes)
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Attach the storing of events to `app`."""
+    app.extensions[_NAME] = Ingest(settings)
+
+
+def of(app: Flask) -> Ingest:
+    """Return the storing of events of `app`."""
+    ingest: Ingest = app.extensions[_NAME]
+    return ingest
+
+
+def current() -> Ingest:
+    """Return the storing of events of the application that handles this request."""
+    return of(current_app)
 
 
 class GroupCommit:

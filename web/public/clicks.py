@@ -7,10 +7,9 @@ from flask import Response, request
 
 from web import process
 from web.http.auth import public
+from web.ingest import group_commit
 from web.public import hits
 from web.public.pages import blueprint
-
-HEADERS = {"Cache-Control": "no-store, private"}
 
 pages = blueprint("clicks")
 
@@ -19,7 +18,6 @@ pages = blueprint("clicks")
 @public("the signed token names the e-mail and the target")
 def clicked(token: str) -> Response:
     """Store the click and redirect to the target; works without the database."""
-    state = process.current()
-    hit, target = hits.clicked(state, token, request.environ)
-    state.ingest.store(hit)
-    return Response(status=302, headers={"Location": target, **HEADERS})
+    hit, target = hits.clicked(process.current(), token, request.environ)
+    group_commit.current().store(hit)
+    return Response(status=302, headers={"Location": target, **hits.HEADERS})

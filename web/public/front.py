@@ -12,8 +12,9 @@ from werkzeug.datastructures import Headers
 from errors import NotFound
 from web.http import headers
 from web.ingest import deferred_response
+from web.ingest.group_commit import Ingest
 from web.process import Process
-from web.public import clicks, hits, pixels
+from web.public import hits
 
 Start: TypeAlias = Callable[..., Any]
 Wsgi: TypeAlias = Callable[[dict[str, Any], Start], Iterable[bytes]]
@@ -24,17 +25,18 @@ _METHODS = ("GET", "HEAD")
 class Front:
     """A WSGI middleware."""
 
-    def __init__(self, behind: Wsgi, process: Process) -> None:
+    def __init__(self, behind: Wsgi, process: Process, ingest: Ingest) -> None:
         self._behind = behind
         self._process = process
+        self._ingest = ingest
         self._always = list(headers.add_defaults(Headers(), process.settings))
         always = [pair for pair in self._always if pair[0] != "Cache-Control"]
-        self._pixel = [*pixels.HEADERS.items(), ("Content-Type", "image/gif"), ("Content-Length", "43"), *always]
-        self._click = [*clicks.HEADERS.items(), ("Content-Type", "text/html; charset=utf-8"), *always]
+        self._pixel = [*hits.HEADERS.items(), ("Content-Type", "image/gif"), ("Content-Length", "43"), *always]
+        self._click = [*hits.HEADERS.items(), ("Content-Type", "text/html; charset=utf-8"), *always]
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         """Answer a pixel or a click; pass on any other request."""
-        self._process.ingest.drain_orphans()
+        self._ingest.drain_orphans()
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         try:
             if method in _METHODS and path.startswith(_PIXELS) and path.endswith(".gif"):
@@ -46,12 +48,12 @@ class Front:
         return self._behind(environ, start)
 
     def _opened(self, environ: dict[str, Any], start: Start, token: str) -> Iterable[bytes]:
-        self._process.ingest.store(hits.opened(self._process, token, environ), environ.get(deferred_response.KEY))
+        self._ingest.store(hits.opened(self._process, token, environ), environ.get(deferred_response.KEY))
         start("200 OK", self._pixel)
-        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else pixels.GIF]
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else hits.GIF]
 
     def _clicked(self, environ: dict[str, Any], start: Start, token: str) -> Iterable[bytes]:
         hit, target = hits.clicked(self._process, token, environ)
-        self._process.ingest.store(hit, environ.get(deferred_response.KEY))
+        self._ingest.store(hit, environ.get(deferred_response.KEY))
         start("302 FOUND", [("Location", target), ("Content-Length", "0"), *self._click])
         return [b""]

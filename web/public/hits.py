@@ -1,11 +1,16 @@
-"""Turn a request for a pixel or a link into the event to be stored."""
+"""Requests for a pixel or a link: the event to be stored, and what all answers have in common."""
 
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
 from engine.tracking.events import IncomingEvent
 from web.process import Process
 from web.public import landing
+
+# One transparent pixel, GIF89a, 43 bytes.
+GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
+HEADERS = {"Cache-Control": "no-store, private"}
 
 _PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 

@@ -9,10 +9,12 @@ from uuid import UUID
 from flask import Response, request, url_for
 
 from engine import bell, clock
+from engine.delivery import outbox
 from engine.engagement import consent
 from errors import Unavailable
 from web import process
 from web.http.auth import public
+from web.ingest import group_commit
 from web.public import languages
 from web.public.pages import blueprint, page
 
@@ -24,7 +26,7 @@ pages = blueprint("unsubscribing")
 @public("the signed token names the e-mail")
 def ask(token: str, _: str = "") -> Response:
     """Show the page with the buttons; also for a browser that reloads the address of a POST."""
-    language = languages.of_mail(_email_of(token))
+    language = _language_of(_email_of(token))
     return page("unsubscribe", language, action=url_for(".act", token=token), pause=url_for(".pause", token=token))
 
 
@@ -62,15 +64,29 @@ def _change(kind: str, token: str, *, one_click: bool = False, **links: Any) -> 
     """Apply the consent change, or spool it, and return the page of its kind."""
     email_id = _email_of(token)
     change = consent.change(kind, email_id, now=clock.now(), one_click=one_click)
-    ingest = process.current().ingest
+    ingest = group_commit.current()
     try:
         ingest.run(lambda session: consent.apply(session, change))
     except Unavailable:
         ingest.spool_consent(change)
         return page(kind, languages.of_browser(), is_pending=True, **links)
     bell.ring("events")
-    return page(kind, languages.of_mail(email_id), **links)
+    return page(kind, _language_of(email_id), **links)
 
 
 def _email_of(token: str) -> UUID:
     return process.current().signer.read_unsubscribe(token)
+
+
+def _language_of(email_id: UUID) -> str:
+    """Return the language of the e-mail's contact, else of its template, else the default.
+
+    While the database is unavailable, return the browser's language.
+    """
+    try:
+        hints = group_commit.current().run(lambda session: outbox.language_hints(session, email_id))
+    except Unavailable:
+        return languages.of_browser()
+    if hints is None:
+        return languages.DEFAULT
+    return languages.of_tag(hints.locale) or languages.of_template(hints.template) or languages.DEFAULT

@@ -15,6 +15,7 @@ from models.session import transaction
 from tests.conftest import environment, settled
 from tests.web.examples import JSON, fields, send
 from web import process
+from web.ingest import group_commit
 
 URL = "/api/v1/events/track"
 AWAY = "postgresql://cadencia:x@127.0.0.1:9/gone"
@@ -258,6 +259,6 @@ def test_reports_fill_no_room_that_hits_and_unsubscribings_need(ledger: str) -> 
         assert statuses[0] == 202 and statuses[-1] == 503
         assert client.post(f"/u/{process.of(app).signer.unsubscribe(unknown)}").status_code == 200
         assert client.get(f"/o/{process.of(app).signer.opened(unknown)}.gif").status_code == 200
-        assert process.of(app).ingest.unsaved == 0
+        assert group_commit.of(app).unsaved == 0
     settled()
     assert stored() == []

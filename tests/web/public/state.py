@@ -10,7 +10,7 @@ from models import Event
 from models.session import transaction
 from tests.conftest import settled
 from tests.sends import NOW
-from web import process
+from web.ingest import group_commit
 
 TARGET = "https://agenda.example/cadencia?a=1&b=%C3%B1#x"
 
@@ -22,7 +22,7 @@ def stored() -> list[Any]:
 
 
 def unsaved(app: Flask) -> int:
-    return process.of(app).ingest.unsaved
+    return group_commit.of(app).unsaved
 
 
 def suppressed() -> list[str]:

@@ -20,6 +20,7 @@ from tests import processes
 from tests.conftest import environment, settled
 from tests.web.public.state import TARGET, apply, paused, stored, suppressed, unsaved
 from web import process
+from web.ingest import group_commit
 
 
 def test_without_the_database_hits_are_answered_and_stored_when_it_is_back(
@@ -161,7 +162,7 @@ def test_a_hanging_database_delays_no_hit(
         processes.until(lambda: has_unread_data(postgres.port), "the drain waits for the database")
         assert client.get(f"/c/{signer.clicked(email_id, 1, TARGET)}").status_code == 302
         assert time.monotonic() - began < 10.0  # else it waits until the server goes on
-        assert process.of(app).ingest.size_bytes > 0
+        assert group_commit.of(app).size_bytes > 0
     finally:
         for member in reversed(members):
             member.resume()
