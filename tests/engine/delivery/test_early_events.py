@@ -25,7 +25,7 @@ from tests.sequence import NOW
 SOON = NOW + timedelta(seconds=1)
 
 
-def in_hand(session: Session, count: int = 1) -> Group:
+def claimed_group(session: Session, count: int = 1) -> Group:
     """Return a claimed group of the first step, with a sender."""
     sequence.people(session, count)
     campaigns.launch(session, sequence.create(session, days=(0, 3)), now=NOW)
@@ -39,7 +39,7 @@ def row(session: Session, email_id: UUID) -> tuple[object, ...]:
 
 
 def test_an_open_before_the_settlement_is_held_and_counts_after_it(session: Session) -> None:
-    group = in_hand(session, 2)
+    group = claimed_group(session, 2)
     first, second = (email.email_id for email in group.emails)
     assert early_events.record(session, [IncomingEvent(first, "opened", SOON)], now=SOON) == [True]
     assert early_events.record(session, [IncomingEvent(first, "opened", SOON)], now=SOON) == [False]
@@ -55,7 +55,7 @@ def test_an_open_before_the_settlement_is_held_and_counts_after_it(session: Sess
 
 
 def test_an_event_of_an_email_that_nobody_has_claimed_is_refused(session: Session) -> None:
-    group = in_hand(session)
+    group = claimed_group(session)
     (email,) = group.emails
     assert email.enrollment_id is not None
     for stranger in (ids.of_step(email.enrollment_id, 2), ids.new()):
@@ -65,7 +65,7 @@ def test_an_event_of_an_email_that_nobody_has_claimed_is_refused(session: Sessio
 
 
 def test_an_unsubscribe_before_the_settlement_takes_effect_at_once(session: Session) -> None:
-    group = in_hand(session)
+    group = claimed_group(session)
     (email,) = group.emails
     consent.apply(session, consent.change("unsubscribed", email.email_id, now=SOON, one_click=True))
     assert suppressions.suppressed(session, [email.contact_id]) == {email.contact_id: "unsubscribed"}
@@ -78,7 +78,7 @@ def test_an_unsubscribe_before_the_settlement_takes_effect_at_once(session: Sess
 
 
 def test_an_email_that_is_returned_after_an_early_event_keeps_its_row(session: Session) -> None:
-    group = in_hand(session)
+    group = claimed_group(session)
     (email,) = group.emails
     early_events.record(session, [IncomingEvent(email.email_id, "opened", SOON)], now=SOON)
     sequence.record(session, [group], sequence.GIVEN_BACK, now=SOON)
@@ -93,7 +93,7 @@ def test_an_email_that_is_returned_after_an_early_event_keeps_its_row(session: S
 def test_an_email_delayed_by_a_limit_is_due_at_its_turn_despite_an_early_event(
     session: Session,
 ) -> None:
-    group = in_hand(session)
+    group = claimed_group(session)
     (email,) = group.emails
     early_events.record(session, [IncomingEvent(email.email_id, "opened", SOON)], now=SOON)
     sequence.record(session, [group], Paced(90.0), now=SOON)
@@ -103,7 +103,7 @@ def test_an_email_delayed_by_a_limit_is_due_at_its_turn_despite_an_early_event(
 
 def test_an_event_during_the_settlement_is_neither_lost_nor_held(ledger: str) -> None:
     with transaction() as session:
-        group = in_hand(session)
+        group = claimed_group(session)
     (email,) = group.emails
     recorded = threading.Event()
 
@@ -125,7 +125,7 @@ def test_an_event_during_the_settlement_is_neither_lost_nor_held(ledger: str) ->
 
 
 def test_a_dead_senders_group_is_sorted_by_its_recorder_without_rows(session: Session) -> None:
-    group = in_hand(session, 4)
+    group = claimed_group(session, 4)
     sent, refused, doubtful, untouched = (email.email_id for email in group.emails)
     replied = int(SOON.timestamp() * 1000)
     slots = {
@@ -156,7 +156,7 @@ def test_a_dead_senders_group_is_sorted_by_its_recorder_without_rows(session: Se
 
 @pytest.mark.parametrize(("started", "status"), [(True, "in_doubt"), (False, "queued")])
 def test_without_a_recorder_only_what_was_started_is_in_doubt(session: Session, started: bool, status: str) -> None:
-    in_hand(session, 3)
+    claimed_group(session, 3)
     session.execute(text("UPDATE send_groups SET is_started = :started"), {"started": started})
     sender = session.scalar(text("SELECT sender_id FROM send_groups"))
     assert isinstance(sender, UUID)
