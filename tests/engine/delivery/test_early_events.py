@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
 from engine.campaigns import campaigns
-from engine.delivery import audit, early_events, outbox, recovery
+from engine.delivery import audit, early_events, outbox, outcomes, recovery
 from engine.delivery.claim import Group
-from engine.delivery.outcomes import Paced
+from engine.delivery.outcomes import Paced, Phase, Rejected
 from engine.delivery.recorder import Mark, Recording, Slot
 from engine.engagement import consent, reactions
 from engine.tracking.events import IncomingEvent
@@ -128,9 +128,10 @@ def test_a_dead_senders_group_is_sorted_by_its_recorder_without_rows(session: Se
     group = claimed_group(session, 4)
     sent, refused, doubtful, untouched = (email.email_id for email in group.emails)
     replied = int(SOON.timestamp() * 1000)
+    no_such_user = outcomes.to_byte(Rejected(Phase.RCPT, 550, "5.1.1", "", dead_address=True))
     slots = {
-        sent: Slot(Mark.ANSWERED, 0, 250, b"250 2.0.0 queued", replied),
-        refused: Slot(Mark.ANSWERED, 2, 550, b"550 5.1.1 no such user", replied),
+        sent: Slot(Mark.ANSWERED, outcomes.SENT, 250, b"250 2.0.0 queued", replied),
+        refused: Slot(Mark.ANSWERED, no_such_user, 550, b"550 5.1.1 no such user", replied),
         doubtful: Slot(Mark.COMPLETE, 0, 0, b"", 0),
         untouched: Slot(Mark.NOTHING, 0, 0, b"", 0),
     }
