@@ -24,7 +24,7 @@ class Stored:
 
 
 class Mailstore:
-    """The messages of one folder. Several processes may read and add at the same time.
+    """The messages of one folder. Several processes of its owner may read and add at the same time; others may not.
 
     A file begins with the trace lines that a mail server adds at delivery (RFC 5321, 4.4): Return-Path, one
     Delivered-To per recipient, Received. The received bytes follow, unchanged.
@@ -33,6 +33,7 @@ class Mailstore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)  # mails contain addresses and links that act for their readers
         numbers = (int(path.stem) for path in folder.glob(f"*{_SUFFIX}") if path.stem.isdecimal())
         self._last = max(numbers, default=0)
 
@@ -49,8 +50,9 @@ class Mailstore:
         It survives the death of this process, but not a power cut: nothing is fsynced.
         """
         unfinished = self.folder / f".{os.getpid()}-{next(_numbers)}.part"
-        unfinished.write_bytes(_trace(sender, recipients, received_at) + raw)
+        unfinished.touch(mode=0o600)
         try:
+            unfinished.write_bytes(_trace(sender, recipients, received_at) + raw)
             return self._publish(unfinished)
         finally:
             unfinished.unlink()

@@ -78,3 +78,11 @@ def test_a_file_without_trace_lines_is_reported(store: Mailstore) -> None:
     (store.folder / "00000001.eml").write_bytes(b"Subject: from elsewhere\r\n\r\n")
     with pytest.raises(ValueError, match="message 1: not a file of this inbox"):
         store.read(1)
+
+
+def test_only_the_owner_may_read_the_messages(tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir(mode=0o755)
+    store = Mailstore(tmp_path / "inbox")
+    _add(store, "ana@example.com")
+    assert store.folder.stat().st_mode & 0o777 == 0o700
+    assert [path.stat().st_mode & 0o777 for path in store.folder.iterdir()] == [0o600]
