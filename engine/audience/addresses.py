@@ -16,6 +16,7 @@ _PLAIN = re.compile(
     r"(?P<domain>(?:(?!..--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+"
     r"(?!(?i:arpa|invalid|local|localhost|onion|test)\Z)[A-Za-z]{2,63})"
 )
+_TEXT_MAX = 320  # characters; longer text is refused unread, as the validator takes milliseconds for it
 _LOCAL_OCTETS_MAX, _ADDRESS_OCTETS_MAX = 64, 254  # RFC 5321, 4.5.3.1.1 and 4.5.3.1.3
 
 
@@ -28,7 +29,19 @@ def normalise(text: str, *, field: str = "to") -> str:
     plain = _PLAIN.fullmatch(text)
     if plain and len(text) <= _ADDRESS_OCTETS_MAX and plain.end("local") <= _LOCAL_OCTETS_MAX:
         return f"{plain['local']}@{plain['domain'].lower()}"
+    if fault := _plain_fault(text):
+        raise InvalidInput.of(field, f"{fault}; give one address such as name@company.example")
     return _validated(text, field)
+
+
+def _plain_fault(text: str) -> str | None:
+    """Return the fault of text that is clearly no address: a file full of it costs 1 µs a row instead of 30."""
+    local, at, domain = text.rpartition("@")
+    if not at:
+        return "An email address must have an @-sign"
+    if not local or not domain:
+        return f"There must be something {'after' if local else 'before'} the @-sign"
+    return "The email address is too long" if len(text) > _TEXT_MAX else None
 
 
 def _validated(text: str, field: str) -> str:

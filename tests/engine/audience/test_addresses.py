@@ -1,6 +1,7 @@
 """Accepted addresses and their normal form."""
 
 import random
+from time import process_time
 
 import email_validator
 import pytest
@@ -101,3 +102,19 @@ def test_the_fast_path_agrees_with_the_validator() -> None:
         assert normalised(text) == validated(text), text
         accepted += normalised(text) is not None
     assert accepted > 50
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [("", "must have an @-sign"), ("a", "must have an @-sign"), ("a@", "after the @"), ("@a.example", "before the @"),
+     ("a@" + "b-." * 200 + "example", "too long")],
+)  # fmt: skip
+def test_text_that_is_clearly_no_address_is_refused_without_the_validator(text: str, fault: str) -> None:
+    """A file of such rows took the validator 30 µs a row, 9 s of a thread for 1 MB."""
+    with pytest.raises(InvalidInput, match=fault):
+        addresses.normalise(text)
+    before = process_time()
+    for _ in range(2_000):
+        with pytest.raises(InvalidInput):
+            addresses.normalise(text)
+    assert process_time() - before < 0.1

@@ -1,6 +1,7 @@
 """Contacts over HTTP: imported with a report by row, and explained."""
 
 from collections.abc import Callable
+from time import monotonic
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,8 +10,10 @@ from flask.testing import FlaskClient
 from engine import clock
 from engine.audience import contacts
 from engine.campaigns import campaigns
+from errors import InvalidInput
 from models.session import transaction
 from tests import sequence
+from web.api import contacts as routes
 
 URL = "/api/v1/contacts"
 CSV = {"Content-Type": "text/csv"}
@@ -80,3 +83,16 @@ def test_every_route_asks_for_its_scope(client: FlaskClient, sender: dict[str, s
     assert client.post(f"{URL}/import", data=b"email\n", headers={**sender, **CSV}).status_code == 403
     assert client.get(f"{URL}/{uuid4()}", headers=sender).status_code == 403
     assert client.post(f"{URL}/import", data=b"x").status_code == 401
+
+
+def test_an_import_that_would_occupy_a_thread_for_long_is_refused_as_a_whole(
+    client: FlaskClient, keeper: dict[str, str]
+) -> None:
+    rows = "".join(f"a{number}@b.example,\n" for number in range(4_001))
+    with pytest.raises(InvalidInput, match="split it"), transaction() as session:
+        routes.take_pages(session, f"email,zona\n{rows}".encode(), now=clock.now(), end=monotonic())
+    with transaction() as session:
+        assert contacts.find(session, "a1@b.example") is None
+    wrong = client.post(f"{URL}/import", data="email\n" + "x\n" * 500_000, headers=keeper | CSV)
+    assert (wrong.status_code, wrong.json["errors"][0]["field"]) == (422, "file")
+    assert "more than 20000 invalid rows" in wrong.text
