@@ -20,7 +20,7 @@ RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin cadencia \
 
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /srv/cadencia
-COPY settings.py errors.py celery_config.py cadencia ./
+COPY settings.py setting_types.py errors.py celery_config.py cadencia ./
 COPY cli cli
 COPY models models
 COPY engine engine
@@ -36,4 +36,5 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
 # --blocking-threads equals WEB_THREADS, the size of the pool of database connections.
 CMD ["granian", "--interface", "wsgi", "--factory", "--host", "0.0.0.0", "--port", "8000", \
-     "--workers", "2", "--blocking-threads", "16", "--respawn-failed-workers", "web:create_app"]
+     "--workers", "2", "--blocking-threads", "16", "--respawn-failed-workers", "--workers-kill-timeout", "35", "--no-ws", \
+     "--http", "1", "--http1-header-read-timeout", "5000", "--backlog", "4096", "--backpressure", "8192", "web:create_app"]

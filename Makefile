@@ -44,7 +44,7 @@ faults: $(DEVELOPMENT) ## kill real processes, more than 300 of them, and audit 
 fuzz: $(DEVELOPMENT) ## 60,000 calls made up from the API's description, a quarter of an hour (FUZZ_SEED=7: other ones)
 	@FUZZ=long $(RUN) -m pytest -n auto --dist worksteal -q tests/web/http/test_schema.py
 
-system-packages: $(RUN) ## postfix's tools for `make bench`, PgBouncer and libfaketime (unpacked into var/, not started), chromium
+system-packages: $(RUN) ## postfix's tools for `make bench`, PgBouncer, nginx, libfaketime (unpacked into var/, not started), chromium
 	@$(RUN) -m bench.testbed.postfix
 	@$(RUN) -m tests.debian
 	@command -v chromium chromium-browser google-chrome >/dev/null || { \

@@ -1,99 +1,48 @@
 """Settings from the environment, read once into a frozen value. No other module reads the environment."""
 
-import base64
-import binascii
 import os
-import re
 import sys
-from collections.abc import Callable
 from datetime import datetime
 from email.utils import parseaddr
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from setting_types import (
+    BrokerUrl,
+    DatabaseUrl,
+    FernetKeys,
+    Key,
+    Misconfigured,
+    Rate,
+    RelayUrl,
+    RelayUrls,
+    TrackingKeys,
+    Withheld,
+    Words,
+    check_url,
+    decoded,
+)
+
+__all__ = ["SECRETS_OF", "VERSION", "Misconfigured", "Settings", "current", "load", "required"]
+
 VERSION = "0.1.0"  # of Cadencia
-SECRET_BYTES_MIN = 32
-TRACKING_KEY_BYTES_MIN = 16
-FERNET_KEY_BYTES = 32
 
 
-class Misconfigured(ValueError):
-    """The settings are invalid; each line has a setting, its fault and a valid form."""
-
-
-def _url(*schemes: str) -> Callable[[SecretStr], SecretStr]:
-    def check(value: SecretStr) -> SecretStr:
-        _check_url(value.get_secret_value(), schemes)
-        return value
-
-    return check
-
-
-def _urls(*schemes: str) -> Callable[[SecretStr], SecretStr]:
-    def check(value: SecretStr) -> SecretStr:
-        for number, url in enumerate(value.get_secret_value().split(), start=1):
-            try:
-                _check_url(url, schemes)
-            except ValueError as error:
-                raise ValueError(f"[{number}] {error}") from None
-        return value
-
-    return check
-
-
-def _check_url(value: str, schemes: tuple[str, ...]) -> None:
-    examples = " or ".join(f"{scheme}://…" for scheme in schemes)
-    try:
-        parts = urlsplit(value)
-        parts.port  # noqa: B018  # raises if the port is invalid
-    except ValueError:
-        raise ValueError(f"is not a URL; write {examples}") from None
-    if parts.scheme not in schemes:
-        raise ValueError(f"has the wrong scheme; write {examples}")
-
-
-def _long_enough(value: SecretStr) -> SecretStr:
-    size = len(value.get_secret_value().encode())
-    if size < SECRET_BYTES_MIN:
-        raise ValueError(f"has {size} bytes; use at least {SECRET_BYTES_MIN} random bytes")
-    return value
-
-
-def _decoded(key: SecretStr) -> bytes:
-    try:
-        return base64.b64decode(key.get_secret_value().encode(), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("has a key that is not URL-safe base64") from None
-
-
-def _fernet_ring(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    if not keys or any(len(_decoded(key)) != FERNET_KEY_BYTES for key in keys):
-        raise ValueError("must be one or more Fernet keys, comma separated: 32 bytes each, in URL-safe base64")
-    return keys
-
-
-def _tracking_ring(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    if not keys or any(len(_decoded(key)) < TRACKING_KEY_BYTES_MIN for key in keys):
-        raise ValueError("must be one or more keys, comma separated: 16 bytes or more each, in URL-safe base64")
-    return keys
-
-
-def _rate(value: str) -> str:
-    if not re.fullmatch(r"[1-9]\d* per (second|minute|hour|day)", value):
-        raise ValueError("is not a rate; write it like `10 per minute`")
-    return value
-
-
-Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
-Words = Annotated[tuple[str, ...], NoDecode]
-Rate = Annotated[str, AfterValidator(_rate)]
-BrokerUrl = Annotated[SecretStr, AfterValidator(_url("redis", "rediss", "unix"))]
+# The secrets that each kind of process needs, by the setting PROCESS; `all` is for commands and needs every one.
+_DATA = frozenset({"database_url", "celery_broker_url", "fernet_keys", "index_key"})
+SECRETS_OF = {
+    "web": _DATA | {"jwt_secret_key", "tracking_keys", "rate_limit_storage_url"},
+    "worker": _DATA | {"smtp_url", "smtp_relays", "tracking_keys"},
+    "beat": frozenset({"celery_broker_url"}),
+    "flower": frozenset({"celery_broker_url"}),
+    "migrate": _DATA - {"celery_broker_url"},
+    "mail": _DATA,  # the embedded inbox, which records replies
+}
 
 
 class Settings(BaseSettings):
@@ -108,13 +57,14 @@ class Settings(BaseSettings):
     # The kind of installation. `production` requires https and refuses FLASK_DEBUG.
     environment: Literal["production", "development", "test"] = "production"
     flask_debug: bool = False
+    process: Literal["all", "web", "worker", "beat", "flower", "migrate", "mail"] = "all"
 
     # Servers, folders and files.
-    database_url: Annotated[SecretStr, AfterValidator(_url("postgresql"))]
+    database_url: DatabaseUrl
     database_pooler: Literal["none", "transaction"] = "none"
     celery_broker_url: BrokerUrl
-    smtp_url: Annotated[SecretStr, AfterValidator(_url("smtp", "smtps", "lmtp"))]
-    smtp_relays: Annotated[SecretStr, AfterValidator(_urls("smtp", "smtps", "lmtp"))] | None = None
+    smtp_url: RelayUrl
+    smtp_relays: RelayUrls | None = None
     public_url: str = "http://127.0.0.1:8000"
     templates_dir: Path = Path(__file__).parent / "email_templates"
     recorder_dir: Path = Path("var/recorders")
@@ -124,10 +74,10 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     # Secrets. The first key of a list signs and encrypts, all of them verify and decrypt.
-    jwt_secret_key: Annotated[SecretStr, AfterValidator(_long_enough)]
-    fernet_keys: Annotated[Secrets, AfterValidator(_fernet_ring)]
-    index_key: Annotated[SecretStr, AfterValidator(_long_enough)]
-    tracking_keys: Annotated[Secrets, AfterValidator(_tracking_ring)]
+    jwt_secret_key: Key
+    fernet_keys: FernetKeys
+    index_key: Key
+    tracking_keys: TrackingKeys
 
     # The sender of the e-mails.
     mail_from: str
@@ -202,7 +152,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
-        _check_url(value, ("https", "http"))
+        check_url(value, ("https", "http"))
         return value.rstrip("/")
 
     @field_validator("clock_epoch")
@@ -228,6 +178,16 @@ class Settings(BaseSettings):
         return self.message_id_domain or parseaddr(self.mail_from)[1].rpartition("@")[2].lower()
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what is valid and probably not meant; the web server logs it at its start and /readyz shows it."""
+        if self.environment == "production" and not self.trusted_proxies:
+            return (
+                "TRUSTED_PROXIES is 0: behind a proxy, all callers share one rate limit and one network; "
+                "set it to the number of proxies in front",
+            )
+        return ()
+
+    @property
     def hidden_link(self) -> str:
         """Return the URL of the hidden link, empty if e-mails have none."""
         return f"{self.public_url}/" if self.honeypot_link else ""
@@ -235,7 +195,7 @@ class Settings(BaseSettings):
     @property
     def tracking_ring(self) -> tuple[bytes, ...]:
         """Return the tracking keys as bytes; the first signs, all verify."""
-        return tuple(_decoded(key) for key in self.tracking_keys)
+        return tuple(decoded(key) for key in self.tracking_keys)
 
     @classmethod
     def settings_customise_sources(
@@ -267,10 +227,29 @@ class _SecretFiles(PydanticBaseSettingsSource):
         return {name: value for name, value in values.items() if value is not None}
 
 
+def required(process: str | None = None) -> list[str]:
+    """Return the settings that this kind of process must have, by default the one that the environment names."""
+    fields = _model(process or os.environ.get("PROCESS") or "all").model_fields
+    return [name for name, field in fields.items() if field.is_required()]
+
+
+@cache
+def _model(process: str) -> type[Settings]:
+    """Return the settings of this kind of process: secrets of others may be absent, and are not to be used."""
+    secrets = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+    needed = SECRETS_OF.get(process, secrets)
+    optional: dict[str, Any] = {
+        name: (Settings.__annotations__[name], Field(default=Withheld(name), validate_default=False))
+        for name in secrets - needed
+        if Settings.model_fields[name].is_required()
+    }
+    return create_model("Settings", __base__=Settings, **optional)
+
+
 def load() -> Settings:
     """Return the settings from the present environment; raises Misconfigured."""
     try:
-        return Settings()
+        return _model(os.environ.get("PROCESS") or "all")()
     except ValidationError as error:
         raise Misconfigured("\n".join(_line(fault) for fault in error.errors(include_input=False))) from None
 

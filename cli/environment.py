@@ -124,7 +124,7 @@ def _missing(values: Mapping[str, str]) -> list[str]:
 def _required() -> list[str]:
     import settings
 
-    return [name.upper() for name, field in settings.Settings.model_fields.items() if field.is_required()]
+    return [name.upper() for name in settings.required()]
 
 
 def _setting(name: str) -> str:

@@ -93,6 +93,17 @@ class Stack:
             servers[name].start()
         return ended
 
+    def environment_of(self, name: str) -> dict[str, str]:
+        """Return the environment of a process of the Procfile: without the secrets of others."""
+        kind = name.partition("-")[0]
+        fields = settings.Settings.model_fields
+        secret = {each for each, field in fields.items() if "SecretStr" in str(field.annotation)}
+        withheld = {each.upper() for each in secret - settings.SECRETS_OF[kind]} | {"FLOWER_PASSWORD", "LOCAL_PASSWORD"}
+        environment = {each: value for each, value in self.environment.items() if each not in withheld}
+        if kind == "flower":
+            environment["FLOWER_BASIC_AUTH"] = f"flower:{self.environment['FLOWER_PASSWORD']}"
+        return environment | {"PROCESS": kind}
+
     def _product(self, ports_by_name: Mapping[str, str]) -> dict[str, str]:
         return {
             "ENVIRONMENT": "development",

@@ -29,6 +29,7 @@ class _Supervised:
     name: str
     command: str
     colour: str | None
+    environment: dict[str, str]
     child: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     restart_at: float = 0.0
@@ -45,9 +46,9 @@ class Supervisor:
         self._colours = get_colours()
         self._processes: list[_Supervised] = []
 
-    def start(self, name: str, command: str) -> None:
-        """Start a process from a shell command, such as one of the Procfile."""
-        process = _Supervised(name, command, next(self._colours))
+    def start(self, name: str, command: str, environment: Mapping[str, str] | None = None) -> None:
+        """Start a process from a shell command, such as one of the Procfile, in this environment or the usual one."""
+        process = _Supervised(name, command, next(self._colours), dict(environment or self._environment))
         self._printer.width = max(self._printer.width, len(name))
         self._processes.append(process)
         self._launch(process)
@@ -87,7 +88,7 @@ class Supervisor:
         process.child = subprocess.Popen(
             ["/bin/sh", "-c", f"exec {process.command}"],
             cwd=ROOT,
-            env=self._environment,
+            env=process.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -64,10 +64,10 @@ def _run(state: Path) -> None:
 
 def _serve(stack: Stack, token: str, stopping: threading.Event) -> None:
     """Run the processes of the Procfile until SIGINT or SIGTERM."""
-    supervisor = Supervisor(stack.environment | {"FLOWER_BASIC_AUTH": f"flower:{stack.environment['FLOWER_PASSWORD']}"})
+    supervisor = Supervisor(stack.environment)
     try:
         for name, process in parse_procfile((ROOT / "Procfile").read_text()).processes.items():
-            supervisor.start(name, process)
+            supervisor.start(name, process, stack.environment_of(name))
         if _answers(stack, supervisor, stopping):
             print(_welcome(stack, token), flush=True)
         _watch(stack, supervisor, stopping)

@@ -1,6 +1,7 @@
 """The real processes of an installation: web server, workers, beat; started, killed and always ended."""
 
 import os
+import shlex
 import signal
 import time
 import urllib.request
@@ -14,6 +15,9 @@ from tests import forkserver
 from tests.forkserver import Child
 
 ROOT = Path(__file__).parents[1]
+
+# What the web server allows connections; the Procfile and the image have the same (tests/rules/test_procfile.py).
+LIMITS = shlex.split("--http 1 --http1-header-read-timeout 5000 --backlog 4096 --backpressure 8192")
 
 
 class Processes:
@@ -36,7 +40,7 @@ class Processes:
 
     def web(self, port: int, *, app: str = "web:create_app") -> Child:
         """The web server on `port`; returns when it answers."""
-        options = ["--interface", "wsgi", "--factory", "--port", str(port), "--blocking-threads", "8"]
+        options = ["--interface", "wsgi", "--factory", "--port", str(port), "--blocking-threads", "8", *LIMITS]
         child = self.start("granian", *options, app)
         until(lambda: _answers(f"http://127.0.0.1:{port}/healthz"), "the web server answers")
         return child

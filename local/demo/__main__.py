@@ -128,7 +128,7 @@ class _Demonstration:
         try:
             for name, command in parse_procfile((ROOT / "Procfile").read_text()).processes.items():
                 if name in _PROCESSES:
-                    supervisor.start(name, command)
+                    supervisor.start(name, command, self._stack.environment_of(name))
             self._token = issue_token(self._stack)
             self._wait_for_web(supervisor)
             campaign_id = self._launch(contacts)

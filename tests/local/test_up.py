@@ -102,9 +102,9 @@ def test_commands_use_the_environment_file(up: Up) -> None:
 def test_flower_asks_for_its_password(up: Up) -> None:
     url = re.sub(r"//[^@]*@", "//", up.environment["FLOWER_URL"])
 
-    def status() -> int:
+    def status(path: str = "") -> int:
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url + path, timeout=5) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as refusal:
             return refusal.code
@@ -112,7 +112,19 @@ def test_flower_asks_for_its_password(up: Up) -> None:
             return 0
 
     until(status, "flower answers")
-    assert status() == 401
+    assert status() == status("/metrics") == status("/api/workers") == 401
+
+
+def test_processes_have_no_secrets_of_others(up: Up) -> None:
+    def environments(words: str) -> list[dict[str, str]]:
+        found = [each for each in up.descendants() if words in " ".join(each.cmdline())]
+        return [each.environ() for each in found]
+
+    [flower], beats = environments("worker.monitor flower"), environments("worker beat")
+    for each in (flower, *beats):
+        assert "CELERY_BROKER_URL" in each and not each.keys() & {"DATABASE_URL", "FERNET_KEYS", "JWT_SECRET_KEY"}
+    assert beats and environments("-Q campaign")
+    assert all("JWT_SECRET_KEY" not in each and "SMTP_URL" in each for each in environments("-Q campaign"))
 
 
 def test_killed_processes_are_restarted(up: Up) -> None:

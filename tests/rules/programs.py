@@ -60,7 +60,7 @@ def _cadencia(words: list[str]) -> None:
 def _celery(arguments: list[str]) -> None:
     celery = importlib.import_module("celery.bin.celery").celery
     given, (name, *rest), _ = celery.make_parser(click.Context(celery)).parse_args(list(arguments))
-    assert given["app"] == "worker"
+    assert given["app"] == ("worker.monitor" if name == "flower" else "worker")
     if name == "flower":
         importlib.import_module("flower.options")
         known = importlib.import_module("tornado.options").options

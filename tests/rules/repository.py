@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MODULES = ("settings.py", "errors.py", "celery_config.py")
+MODULES = ("settings.py", "setting_types.py", "errors.py", "celery_config.py")
 SHIPPED = ("engine", "models", "web", "worker", "cli")
 AROUND = ("local", "bench", "tests")
 GENERATED = ROOT / "models" / "migrations" / "versions"

@@ -20,9 +20,9 @@ from tests.rules import programs
 from tests.rules.conftest import ENVIRONMENT
 from tests.rules.repository import MODULES, ROOT, SHIPPED
 
-SERVICES = {"db", "redis", "migrate", "web", "worker-send", "worker-bulk", "worker-events", "beat", "flower", "mail"}
 WORKERS = {"worker-send", "worker-bulk", "worker-events"}
-IMAGES_OF_OTHERS = {"db", "redis"}
+SERVICES = {"db", "redis", "migrate", "web", "beat", "flower", "mail", "nginx"} | WORKERS
+IMAGES_OF_OTHERS = {"db", "redis", "nginx"}
 FIELDS = settings.Settings.model_fields
 
 
@@ -83,12 +83,17 @@ def test_every_queue_is_consumed_and_bulk_has_workers_of_its_own(celery_config: 
     assert [queues for queues in consumed if "campaign" in queues] == [{"campaign"}]
 
 
-def test_every_variable_is_a_setting_and_every_needed_setting_is_given() -> None:
-    needed = {name.upper() for name, field in FIELDS.items() if field.is_required()}
+def test_every_variable_is_a_setting_and_a_process_gets_the_secrets_it_needs_and_no_others() -> None:
+    every = {name for name, field in FIELDS.items() if "SecretStr" in str(field.annotation)}
     for name, service in ours().items():
-        given = {variable.removesuffix("_FILE") for variable in service.get("environment", {})}
-        assert {variable.lower() for variable in given} <= FIELDS.keys(), name
-        assert given >= needed, name
+        given = {variable.removesuffix("_FILE").lower() for variable in service["environment"]}
+        process = service["environment"]["PROCESS"]
+        assert given <= FIELDS.keys() and process == name.partition("-")[0], name
+        assert given >= set(settings.required(process)), name
+        assert given & every == settings.SECRETS_OF[process] - {"smtp_relays"}, name
+        files = {path.rpartition("/")[2] for path in service["environment"].values() if path.startswith("/run/")}
+        assert set(service["secrets"]) - {"flower_password"} == files, name
+    assert "secrets" not in services()["nginx"] and "environment" not in services()["nginx"]
 
 
 def test_the_image_sets_only_settings() -> None:
@@ -130,8 +135,9 @@ def test_no_secret_stands_in_the_file() -> None:
 
 
 def test_every_volume_is_declared_and_used() -> None:
-    used = {volume.partition(":")[0] for service in services().values() for volume in service.get("volumes", [])}
-    assert used == set(compose()["volumes"])
+    mounts = [volume.partition(":")[0] for service in services().values() for volume in service.get("volumes", [])]
+    assert {mount for mount in mounts if not mount.startswith("./")} == set(compose()["volumes"])
+    assert all((ROOT / mount).is_file() for mount in mounts if mount.startswith("./"))
     assert "postgres_data:/var/lib/postgresql" in services()["db"]["volumes"]
 
 
@@ -175,16 +181,27 @@ def test_nothing_starts_before_the_tables_are_there() -> None:
             assert service["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}, name
 
 
-def test_only_the_web_service_may_be_published_beyond_this_host() -> None:
+def test_only_nginx_may_be_published_beyond_this_host() -> None:
     """R23, R37: the ledger and the broker are on a network without a way out; pages for operators stay on loopback."""
     ports = {name: service["ports"] for name, service in services().items() if "ports" in service}
     assert ports == {
-        "web": ["${WEB_ADDRESS:-127.0.0.1}:8000:8000"],
+        "nginx": ["${WEB_ADDRESS:-127.0.0.1}:8000:8080"],
         "flower": ["127.0.0.1:5555:5555"],
         "mail": ["127.0.0.1:8025:8025"],
     }
     assert compose()["networks"]["inside"] == {"internal": True}
     assert services()["db"]["networks"] == services()["redis"]["networks"] == ["inside"]
+    assert services()["nginx"]["networks"] == ["outside"]  # it reaches the web service, and neither ledger nor broker
+
+
+def test_nginx_needs_no_rights_and_its_limits_are_those_of_the_settings() -> None:
+    service, configured = services()["nginx"], (ROOT / "nginx.conf").read_text(encoding="utf-8")
+    assert service["read_only"] and service["tmpfs"] == ["/tmp"] and service["cap_drop"] == ["ALL"]
+    assert "listen 8080;" in configured and "server web:8000;" in configured
+    for limit, setting in (("client_max_body_size 1m;", "body_limit_bytes"), ("size 8m;", "batch_limit_bytes")):
+        assert limit in configured
+        assert int(limit.split()[1].removesuffix("m;")) * 1_000_000 == FIELDS[setting].default
+    assert services()["web"]["environment"]["TRUSTED_PROXIES"] == "1"
 
 
 def test_the_broker_keeps_what_it_takes_and_asks_for_a_password() -> None:

@@ -5,6 +5,7 @@ import shlex
 from typing import Any
 
 from tests.conftest import environment
+from tests.processes import LIMITS
 from tests.rules import programs, repository
 from tests.rules.conftest import ENVIRONMENT
 
@@ -42,3 +43,11 @@ def test_every_make_target_that_a_page_names_exists() -> None:
     for page, text in repository.texts(".md").items():
         named = re.findall(r"`make ([a-z-]+)", text) + re.findall(r"^make ([a-z-]+)", text, re.MULTILINE)
         assert set(named) <= targets, page
+
+
+def test_the_web_server_has_the_same_limits_everywhere() -> None:
+    """HTTP/1 alone, as granian's detection of HTTP/2 waits for ever for the first bytes of a connection."""
+    image = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace('", "', " ").replace('", \\\n     "', " ")
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    limits = " ".join(LIMITS)
+    assert limits in " ".join(processes()["web"]) and limits in image and limits in page

@@ -132,3 +132,18 @@ def test_a_process_that_cannot_start_says_so_plainly_and_ends_with_2(command: li
     assert ended.returncode == 2
     assert "JWT_SECRET_KEY: has 5 bytes" in ended.stderr and "DATABASE_URL: is missing" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_process_needs_its_own_secrets_and_cannot_use_those_of_others() -> None:
+    absent = {name.upper(): "" for name in FIELDS if "SecretStr" in str(FIELDS[name].annotation)}
+    with environment(**GOOD | absent | {"PROCESS": "beat", "CELERY_BROKER_URL": "redis://127.0.0.1:9/0"}):
+        beat = settings.load()
+        assert beat.celery_broker_url.get_secret_value() == "redis://127.0.0.1:9/0"
+        with pytest.raises(settings.Misconfigured, match="JWT_SECRET_KEY: is not for this kind of process"):
+            beat.jwt_secret_key.get_secret_value()
+        with pytest.raises(settings.Misconfigured, match="TRACKING_KEYS: is not"):
+            beat.tracking_ring  # noqa: B018  # reading it is the test
+    with environment(**GOOD | absent | {"PROCESS": "worker"}), pytest.raises(settings.Misconfigured) as raised:
+        settings.load()
+    missing = {line.partition(":")[0].lower() for line in str(raised.value).splitlines()}
+    assert missing == settings.SECRETS_OF["worker"] - {"smtp_relays"}

@@ -1,0 +1,112 @@
+"""Types of settings: the checks of URLs, keys and rates, and secrets that a process does not get."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, SecretStr
+from pydantic_settings import NoDecode
+
+SECRET_BYTES_MIN = 32
+TRACKING_KEY_BYTES_MIN = 16
+FERNET_KEY_BYTES = 32
+
+
+class Misconfigured(ValueError):
+    """The settings are invalid; each line has a setting, its fault and a valid form."""
+
+
+class Withheld:
+    """Stands for a secret that this kind of process does not need, and so need not have; its use is a fault."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def get_secret_value(self) -> str:
+        """Raise Misconfigured."""
+        raise Misconfigured(f"{self._name.upper()}: is not for this kind of process; see PROCESS in .env.example")
+
+    def __iter__(self) -> Iterator[SecretStr]:
+        """Raise Misconfigured."""
+        self.get_secret_value()
+        return iter(())
+
+
+def _url(*schemes: str) -> Callable[[SecretStr], SecretStr]:
+    def check(value: SecretStr) -> SecretStr:
+        check_url(value.get_secret_value(), schemes)
+        return value
+
+    return check
+
+
+def _urls(*schemes: str) -> Callable[[SecretStr], SecretStr]:
+    def check(value: SecretStr) -> SecretStr:
+        for number, url in enumerate(value.get_secret_value().split(), start=1):
+            try:
+                check_url(url, schemes)
+            except ValueError as error:
+                raise ValueError(f"[{number}] {error}") from None
+        return value
+
+    return check
+
+
+def check_url(value: str, schemes: tuple[str, ...]) -> None:
+    """Raise ValueError unless the value is a URL with one of these schemes."""
+    examples = " or ".join(f"{scheme}://…" for scheme in schemes)
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018  # raises if the port is invalid
+    except ValueError:
+        raise ValueError(f"is not a URL; write {examples}") from None
+    if parts.scheme not in schemes:
+        raise ValueError(f"has the wrong scheme; write {examples}")
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    size = len(value.get_secret_value().encode())
+    if size < SECRET_BYTES_MIN:
+        raise ValueError(f"has {size} bytes; use at least {SECRET_BYTES_MIN} random bytes")
+    return value
+
+
+def decoded(key: SecretStr) -> bytes:
+    """Return a key as bytes; raise ValueError unless it is URL-safe base64."""
+    try:
+        return base64.b64decode(key.get_secret_value().encode(), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("has a key that is not URL-safe base64") from None
+
+
+def _fernet_ring(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if not keys or any(len(decoded(key)) != FERNET_KEY_BYTES for key in keys):
+        raise ValueError("must be one or more Fernet keys, comma separated: 32 bytes each, in URL-safe base64")
+    return keys
+
+
+def _tracking_ring(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if not keys or any(len(decoded(key)) < TRACKING_KEY_BYTES_MIN for key in keys):
+        raise ValueError("must be one or more keys, comma separated: 16 bytes or more each, in URL-safe base64")
+    return keys
+
+
+def _rate(value: str) -> str:
+    if not re.fullmatch(r"[1-9]\d* per (second|minute|hour|day)", value):
+        raise ValueError("is not a rate; write it like `10 per minute`")
+    return value
+
+
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
+Words = Annotated[tuple[str, ...], NoDecode]
+Rate = Annotated[str, AfterValidator(_rate)]
+BrokerUrl = Annotated[SecretStr, AfterValidator(_url("redis", "rediss", "unix"))]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_url("postgresql"))]
+RelayUrl = Annotated[SecretStr, AfterValidator(_url("smtp", "smtps", "lmtp"))]
+RelayUrls = Annotated[SecretStr, AfterValidator(_urls("smtp", "smtps", "lmtp"))]
+Key = Annotated[SecretStr, AfterValidator(_long_enough)]
+FernetKeys = Annotated[Secrets, AfterValidator(_fernet_ring)]
+TrackingKeys = Annotated[Secrets, AfterValidator(_tracking_ring)]
