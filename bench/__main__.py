@@ -37,6 +37,7 @@ PARTS = (
     Part("latency"),
     Part("api"),
     Part("hits"),
+    Part("attacks"),
     Part("events", ("--long",)),
     Part("compose"),
     Part("smtp_client"),

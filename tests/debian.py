@@ -1,8 +1,8 @@
-"""Programs of Debian that some tests need: PgBouncer, and a library that gives a process another clock.
+"""Programs of Debian that some tests need: PgBouncer, nginx, and a library that gives a process another clock.
 
 python -m tests.debian     unpack them into var/debian
 
-The packages are unpacked, not installed, as installing PgBouncer would start it.
+The packages are unpacked, not installed, as installing PgBouncer or nginx would start it.
 """
 
 import os
@@ -12,8 +12,8 @@ import subprocess
 from pathlib import Path
 
 UNPACKED = Path(__file__).parents[1] / "var" / "debian"
-PACKAGES = ("pgbouncer", "libfaketime")
-_LIBRARIES = re.compile(r"(?:^|, )(lib(?:c-?ares|event)[\w.+-]*)")  # of PgBouncer, often not installed
+PACKAGES = ("pgbouncer", "nginx", "libfaketime")
+_LIBRARIES = re.compile(r"(?:^|, )(lib(?:c-?ares|event|pcre2)[\w.+-]*)")  # often not installed
 MISSING = "a program of Debian is not here; `make system-packages` gets it"
 
 
@@ -36,7 +36,7 @@ def libraries() -> str:
 def main() -> None:
     """Unpack what is missing. Without apt only the tests that need the programs are skipped."""
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-        print("This is no Debian or Ubuntu: the tests of PgBouncer and of a wrong clock are skipped.")
+        print("This is no Debian or Ubuntu: the tests of PgBouncer, nginx and of a wrong clock are skipped.")
         return
     UNPACKED.mkdir(parents=True, exist_ok=True)
     for package in PACKAGES:
@@ -45,7 +45,7 @@ def main() -> None:
         _get(package)
     for package_file in UNPACKED.glob("*.deb"):
         subprocess.run(["dpkg-deb", "-x", str(package_file), str(UNPACKED)], check=True)
-    print(f"PgBouncer and libfaketime are in {UNPACKED}")
+    print(f"PgBouncer, nginx and libfaketime are in {UNPACKED}")
 
 
 def _get(package: str) -> None:
@@ -54,10 +54,11 @@ def _get(package: str) -> None:
 
 
 def _libraries() -> list[str]:
-    for package in UNPACKED.glob(f"{PACKAGES[0]}_*.deb"):
+    names: list[str] = []
+    for package in (file for name in PACKAGES for file in UNPACKED.glob(f"{name}_*.deb")):
         read = ["dpkg-deb", "-f", str(package), "Depends"]
-        return _LIBRARIES.findall(subprocess.run(read, capture_output=True, text=True, check=True).stdout)
-    return []
+        names += _LIBRARIES.findall(subprocess.run(read, capture_output=True, text=True, check=True).stdout)
+    return names
 
 
 def _download(package: str) -> bool:

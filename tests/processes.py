@@ -40,7 +40,7 @@ class Processes:
 
     def web(self, port: int, *, app: str = "web:create_app") -> Child:
         """The web server on `port`; returns when it answers."""
-        options = ["--interface", "wsgi", "--factory", "--port", str(port), "--blocking-threads", "8", *LIMITS]
+        options = ["--interface", "wsgi", "--factory", "--port", str(port), "--blocking-threads", "64", *LIMITS]
         child = self.start("granian", *options, app)
         until(lambda: _answers(f"http://127.0.0.1:{port}/healthz"), "the web server answers")
         return child

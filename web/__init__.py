@@ -1,5 +1,7 @@
 """The HTTP interface: `granian --interface wsgi --factory web:create_app`."""
 
+import logging
+
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -11,6 +13,10 @@ from web.api import campaigns, contacts, emails, events, tokens
 from web.http import auth, errors, headers, health, openapi, rate_limits
 from web.ingest import deferred_response, group_commit, send_batcher
 from web.public import assets, clicks, front, pixels, unsubscribing
+from web.wsgi import public_bodies
+from web.wsgi.remote_address import RemoteAddress
+
+log = logging.getLogger(__name__)
 
 RESOURCES = (tokens, emails, events, campaigns, contacts)
 PAGES = (health, openapi, pixels, clicks, unsubscribing, assets)
@@ -25,15 +31,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     configured = settings or environment.current()
     logs.install(configured.log_file, configured.log_level)
     app = openapi.new_app(__name__)
+    # A path with `//` inside is a 404: werkzeug would redirect it to the Host that the caller names.
+    app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = configured.body_limit_bytes
     process.install(app, configured)
     group_commit.install(app, configured)
     send_batcher.install(app)
-    deferred_response.install(paths=front.PATHS)
-    app.wsgi_app = front.Front(app.wsgi_app, process.of(app), group_commit.of(app))  # type: ignore[assignment,method-assign]
-    if configured.trusted_proxies:
-        hops = configured.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    for warning in configured.warnings:
+        log.warning("settings_warning %s", warning)
     auth.install(app, configured)
     rate_limits.install(app, configured)
     headers.install(app)
@@ -43,4 +48,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     for module in PAGES:
         app.register_blueprint(module.pages)
     auth.check_routes(app)
+    _wrap(app, configured)
     return app
+
+
+def _wrap(app: Flask, configured: Settings) -> None:
+    """Put the WSGI middleware in front of `app`: addresses, then pixels and clicks, then bodies of public routes."""
+    deferred_response.install(paths=(*front.PATHS, *public_bodies.paths(app)))
+    bodies = public_bodies.PublicBodies(app.wsgi_app, app, configured)
+    wsgi = front.Front(bodies, process.of(app), group_commit.of(app))
+    if hops := configured.trusted_proxies:
+        trusting = ProxyFix(RemoteAddress(wsgi), x_for=hops, x_proto=hops, x_host=hops)
+        app.wsgi_app = trusting  # type: ignore[method-assign]
+    else:
+        app.wsgi_app = wsgi  # type: ignore[assignment,method-assign]

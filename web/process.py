@@ -1,5 +1,6 @@
 """State of one web process: settings, compiled templates, tracking keys and caches. `web.ingest` holds its queues."""
 
+import resource
 import threading
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from settings import Settings
 from web.http.token_cache import TokenCache
 
 _NAME = "cadencia"
+FILES = 16_384  # granian's backpressure (connections), and as many again
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Process:
 
 def install(app: Flask, settings: Settings) -> None:
     """Make the process state and attach it to `app`."""
+    _allow_connections()
     app.extensions[_NAME] = Process(
         settings=settings,
         library=templates.Library(settings.templates_dir, settings.hidden_link),
@@ -37,6 +40,14 @@ def install(app: Flask, settings: Settings) -> None:
         # At most a third of the threads may wait for a mail server, so that the others stay free for requests.
         wait_slots=threading.BoundedSemaphore(max(1, settings.web_threads // 3)),
     )
+
+
+def _allow_connections() -> None:
+    """Raise the limit of open files, which the usual 1,024 connections would reach."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def of(app: Flask) -> Process:

@@ -33,7 +33,7 @@ class Mailstore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)  # mails contain addresses and links that act for their readers
+        folder.chmod(0o700)  # e-mails contain addresses and links that act for their readers
         numbers = (int(path.stem) for path in folder.glob(f"*{_SUFFIX}") if path.stem.isdecimal())
         self._last = max(numbers, default=0)
 

@@ -19,6 +19,7 @@ from tests.conftest import environment
 from tests.rules import programs
 from tests.rules.conftest import ENVIRONMENT
 from tests.rules.repository import MODULES, ROOT, SHIPPED
+from web.wsgi import public_bodies
 
 WORKERS = {"worker-send", "worker-bulk", "worker-events"}
 SERVICES = {"db", "redis", "migrate", "web", "beat", "flower", "mail", "nginx"} | WORKERS
@@ -223,10 +224,13 @@ def test_the_image_holds_all_that_the_product_is_made_of() -> None:
     assert all((ROOT / name).exists() for name in allowed)
 
 
-def test_the_image_serves_on_port_8000_to_as_many_threads_as_the_settings_say() -> None:
+def test_the_image_serves_on_port_8000_with_threads_for_views_and_for_bodies() -> None:
     command = commands()["web"]
     assert command[command.index("--port") + 1] == "8000" and "EXPOSE 8000" in dockerfile()
-    assert int(command[command.index("--blocking-threads") + 1]) == FIELDS["web_threads"].default
+    assert (
+        int(command[command.index("--blocking-threads") + 1])
+        == FIELDS["web_threads"].default + public_bodies.READERS_MAX
+    )
 
 
 def test_the_image_does_not_run_as_root() -> None:

@@ -6,6 +6,7 @@ import settings
 from engine import clock, heartbeats, lanes
 from engine.templates import host_faults
 from models.session import transaction
+from web import process
 from web.http.auth import public
 from web.http.routes import answer
 from web.ingest import group_commit
@@ -37,7 +38,7 @@ def ready() -> Response:
         read = lanes.read(session, now=clock.now(), clock_rate=settings.current().clock_rate)
         unusable = host_faults.current(session)
     late = age_s is None or age_s > SWEEP_AGE_MAX_S
-    ingest = group_commit.current()
+    ingest, state = group_commit.current(), process.current()
     return answer(
         Ready(
             sweep="late" if late else "on time",
@@ -46,6 +47,7 @@ def ready() -> Response:
             spool_bytes=ingest.size_bytes,
             events_unsaved=ingest.unsaved,
             templates_unusable=len(unusable),
+            warnings=state.settings.warnings,
         )
     )
 

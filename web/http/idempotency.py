@@ -26,8 +26,11 @@ class Done(Generic[Model]):
 
 
 def read(text: str) -> Key | None:
-    """Return the key of this request from its header's text; None without one. Raise InvalidInput if malformed."""
-    if not text:
+    """Return the key of this request from its header's text; None without one. Raise InvalidInput if malformed.
+
+    The server passes on a header outside ASCII as an empty one, so an empty key is refused, not ignored.
+    """
+    if "Idempotency-Key" not in request.headers:
         return None
     return idempotency.key(auth.caller().account_id, text, route=request.path, body=bodies.json_value())
 

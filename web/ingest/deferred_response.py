@@ -33,6 +33,11 @@ class DeferredResponse:
         if self._response is not None:
             self._granian.response_bytes(*self._response)
 
+    def replace(self, status: int, fields: list[tuple[str, str]], content: bytes) -> None:
+        """Send this response instead of the one that the application will return; for any thread."""
+        self._is_deferred = True  # granian would ignore a second one
+        self._granian.response_bytes(status, fields, content)
+
     def response_bytes(self, *response: Any) -> None:
         """Take granian's response; if two threads send it at the same moment, granian ignores the second."""
         self._response = response

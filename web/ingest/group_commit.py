@@ -21,6 +21,7 @@ from errors import Unavailable
 from models.session import Session, retrying
 from settings import Settings
 from web.ingest.deferred_response import DeferredResponse
+from web.ingest.email_limit import EmailLimit
 from web.ingest.spool_drain import SpoolDrain
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Ingest:
         self._consent = Spool(settings.spool_dir, settings.spool_limit_bytes, CONSENT_SUFFIX)
         self._reports = Spool(settings.spool_dir, settings.spool_limit_bytes, REPORTS_SUFFIX)
         self.unsaved = 0
+        self.email_limit = EmailLimit()
         self._group_commit = GroupCommit(self._store)
         self._drain = SpoolDrain((self._consent, self._hits, self._reports), settings.spool_dir)
         self._next_look = 0.0
@@ -55,8 +57,11 @@ class Ingest:
     def store(self, hit: IncomingEvent, response: DeferredResponse | None = None) -> None:
         """Store a hit on disk, or in the database when the disk fails; one that neither takes is counted and logged.
 
-        It is stored when `response` is sent, or, without one, when this returns.
+        It is stored when `response` is sent, or, without one, when this returns. One beyond the limit of its e-mail is
+        answered and not stored.
         """
+        if self.email_limit.is_exceeded(hit.email_id):
+            return
         entry = events.prepare(hit, now=clock.now())
         if response is None:
             self._store([entry])

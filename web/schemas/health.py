@@ -34,3 +34,4 @@ class Ready(Output):
     spool_bytes: int = Field(0, description="Size of this process's hits that are not in the database yet.")
     events_unsaved: int = Field(0, description="Hits that neither disk nor database accepted, since the start.")
     templates_unusable: int = Field(0, description="Templates that senders of a host cannot use; their e-mails wait.")
+    warnings: tuple[str, ...] = Field((), description="Settings that are valid and probably not meant.")

@@ -58,7 +58,7 @@ def test_health_tells_of_the_sweep(client: FlaskClient) -> None:
     assert client.get("/healthz").json == {"status": "alive"}
     assert client.get("/readyz").json == {
         "status": "ready", "database": "answers", "sweep": "late", "sweep_age_s": None, "spool_bytes": 0,
-        "events_unsaved": 0, "templates_unusable": 0,
+        "events_unsaved": 0, "templates_unusable": 0, "warnings": [],
         "lanes": {lane: {"state": "on time", "due": 0, "due_since": None, "worked_s_ago": None}
                   for lane in ("transactional", "campaign")},
     }  # fmt: skip
@@ -115,6 +115,34 @@ def test_the_client_address_is_the_proxys_word_only_when_one_is_trusted(ledger: 
 
     assert statuses() == [415, 429]
     assert statuses(TRUSTED_PROXIES="1") == [415, 415]
+
+
+def test_a_port_behind_the_callers_address_makes_no_other_caller(ledger: str) -> None:
+    def statuses(*forwarded: str) -> list[int]:
+        with environment(DATABASE_URL=ledger, TRACK_RATE="1 per minute", TRUSTED_PROXIES="1"):
+            client = web.create_app().test_client()
+            headers = [{"X-Forwarded-For": each} for each in forwarded]
+            return [client.post("/api/v1/events/track", headers=each).status_code for each in headers]
+
+    assert statuses("203.0.113.6:40000", "203.0.113.6:40001", "203.0.113.7:40000") == [415, 429, 415]
+    assert statuses("[2001:db8::6]:40000", "2001:DB8:0::6", "[2001:db8::6]") == [415, 429, 429]
+    assert statuses("::ffff:203.0.113.6", "203.0.113.6") == [415, 429]
+    assert statuses("unknown", "_hidden:1", "127.0.0.1") == [415, 429, 429]  # the proxy's own address
+
+
+def test_a_path_with_two_slashes_is_not_redirected_to_the_callers_host(client: FlaskClient) -> None:
+    for path in ("/docs//start.js", "/api/v1//emails/send", "/u//x"):
+        answer = client.get(path, base_url="http://evil.example")
+        assert (answer.status_code, "Location" in answer.headers) == (404, False), path
+
+
+def test_untrusted_proxies_in_production_are_reported(ledger: str, caplog: pytest.LogCaptureFixture) -> None:
+    production = {"DATABASE_URL": ledger, "ENVIRONMENT": "production", "PUBLIC_URL": "https://correo.example"}
+    with environment(**production):
+        [warning] = web.create_app().test_client().get("/readyz").json["warnings"]
+    assert "TRUSTED_PROXIES is 0" in warning and f"settings_warning {warning}" in caplog.text
+    with environment(**production, TRUSTED_PROXIES="1"):
+        assert web.create_app().test_client().get("/readyz").json["warnings"] == []
 
 
 def test_the_description_is_openapi_31_and_every_reference_resolves(app: Flask, client: FlaskClient) -> None:

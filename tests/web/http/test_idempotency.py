@@ -48,6 +48,15 @@ def test_the_same_key_with_another_body_or_route_is_422(client: FlaskClient, sen
     assert count() == 1
 
 
+def test_a_key_that_the_server_blanked_is_422_and_sends_nothing(client: FlaskClient, sender: dict[str, str]) -> None:
+    """granian passes on a header outside ASCII as an empty one."""
+    for key in ("", "pedido-ñ"):
+        for url, body in ((URL, send()), ("/api/v1/emails/batch", {"emails": [send()]})):
+            answer = client.post(url, json=body, headers=sender | {"Idempotency-Key": key})
+            assert (answer.status_code, fields(answer)) == (422, {"Idempotency-Key"})
+    assert count() == 0
+
+
 def test_a_refused_call_does_not_use_up_its_key(client: FlaskClient, sender: dict[str, str]) -> None:
     keyed = sender | {"Idempotency-Key": "k"}
     assert client.post(URL, json=send(to="nadie"), headers=keyed).status_code == 422

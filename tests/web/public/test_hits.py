@@ -18,6 +18,7 @@ from models.session import transaction
 from tests.conftest import environment, settled
 from tests.web.public.state import TARGET, apply, stored
 from web import process
+from web.ingest.email_limit import HITS_PER_MINUTE
 
 
 def test_the_pixel_is_a_gif_of_43_bytes_that_is_not_cached(
@@ -146,3 +147,12 @@ def test_links_of_an_old_key_work_while_it_is_in_the_ring(email_id: UUID, ledger
     for ring, status in ((f"{new},{old}", 302), (new, 404)):
         with environment(TRACKING_KEYS=ring):
             assert web.create_app().test_client().get(click).status_code == status, ring
+
+
+def test_one_token_cannot_fill_the_ledger(client: FlaskClient, email_id: UUID, signer: tokens.Signer) -> None:
+    """Pixels and clicks of one e-mail count together; all are answered."""
+    limit, pixel = HITS_PER_MINUTE, f"/o/{signer.opened(email_id)}.gif"
+    answers = {client.get(pixel, headers={"User-Agent": f"n{number}"}).status_code for number in range(limit + 40)}
+    assert answers == {200}
+    assert limit <= len(stored()) <= 2 * limit  # twice if a minute has just ended
+    assert client.get(f"/c/{signer.clicked(email_id, 1, TARGET)}").status_code == 302

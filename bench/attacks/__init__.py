@@ -1,0 +1,1 @@
+"""Slow clients: the time that others wait while the web server is attacked by them."""

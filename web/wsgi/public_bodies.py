@@ -1,0 +1,168 @@
+"""Bodies of public routes: received under a deadline, in bounded number, and without one of the threads for views.
+
+Anyone may send such a body, and as slowly as they like. granian takes a thread of its pool for each request and cannot
+end a read, so forty connections with one byte each would stop everything. So granian has READERS_MAX threads more than
+views may run at once (WEB_THREADS), and at most that many receive bodies. Other routes check the caller's token before
+they read.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from io import BytesIO
+from ipaddress import IPv6Network
+from queue import SimpleQueue
+from time import monotonic, sleep
+from typing import Any
+
+from flask import Flask
+from werkzeug.datastructures import Headers
+
+from settings import Settings
+from web.http import auth, errors, headers
+from web.ingest import deferred_response
+from web.ingest.deferred_response import DeferredResponse
+
+DEADLINE_S = 10.0
+READERS_MAX = 48  # bodies received at once by this process; granian's --blocking-threads is WEB_THREADS and this
+PER_ADDRESS_MAX = 16
+_CHECK_EVERY_S = 0.25
+_BODILESS = ("GET", "HEAD", "OPTIONS")
+
+
+def paths(app: Flask) -> tuple[str, ...]:
+    """Return the beginnings of the paths of public routes that take a body."""
+    return tuple(
+        sorted(
+            {
+                rule.rule.partition("<")[0]
+                for rule in app.url_map.iter_rules()
+                if (rule.methods or set()) - set(_BODILESS)
+                and (access := auth.access_of(app.view_functions[rule.endpoint]))
+                and access.public
+            }
+        )
+    )
+
+
+@dataclass(slots=True, eq=False)
+class _Body:
+    """A body that is being received."""
+
+    response: DeferredResponse
+    caller: str
+    deadline: float
+    is_late: bool = False
+
+
+class PublicBodies:
+    """A WSGI middleware. Without deferred responses (another server than granian) it only bounds the views."""
+
+    def __init__(self, behind: Callable[..., Iterable[bytes]], app: Flask, settings: Settings) -> None:
+        self._behind = behind
+        self._paths = paths(app)
+        self._settings = settings
+        self._limit = max(settings.body_limit_bytes, settings.track_list_limit_bytes) + 1
+        self._guard = threading.Lock()
+        self._open: set[_Body] = set()
+        self._is_watching = False
+        # One token for each view that may run. A queue, because Python's semaphores cost several microseconds.
+        self._views: SimpleQueue[None] = SimpleQueue()
+        for _ in range(settings.web_threads):
+            self._views.put(None)
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        """Receive the body if it may be slow, then run the view."""
+        response = environ.get(deferred_response.KEY)
+        if response is not None and self._is_concerned(environ):
+            body = _Body(response, _network(environ["REMOTE_ADDR"]), monotonic() + DEADLINE_S)
+            if not self._is_admitted(body):
+                status, fields, content = self._refusal(
+                    HTTPStatus.SERVICE_UNAVAILABLE, "body: too many are being received; try again"
+                )
+                start(f"{int(status)} {status.phrase}", fields)
+                return [content]
+            if not self._is_received(body, environ):
+                start("408 Request Timeout", [])  # was answered by the watch
+                return [b""]
+        self._views.get()
+        try:
+            return self._behind(environ, start)
+        finally:
+            self._views.put(None)
+
+    def _is_concerned(self, environ: dict[str, Any]) -> bool:
+        if environ["REQUEST_METHOD"] in _BODILESS or not environ["PATH_INFO"].startswith(self._paths):
+            return False
+        size = environ.get("CONTENT_LENGTH") or "0"
+        if "HTTP_TRANSFER_ENCODING" in environ:
+            return True
+        return size.isdecimal() and 0 < int(size) < self._limit  # the view refuses a larger one unread
+
+    def _is_admitted(self, body: _Body) -> bool:
+        with self._guard:
+            of_caller = sum(each.caller == body.caller for each in self._open)
+            if len(self._open) >= READERS_MAX or of_caller >= PER_ADDRESS_MAX:
+                return False
+            self._open.add(body)
+            if not self._is_watching:
+                self._is_watching = True
+                threading.Thread(target=self._watch, name="public-bodies", daemon=True).start()
+            return True
+
+    def _is_received(self, body: _Body, environ: dict[str, Any]) -> bool:
+        """Put the whole body into `environ`; return False if it was late, and answered."""
+        try:
+            content = _read(body, environ, self._limit)
+        finally:
+            with self._guard:
+                self._open.discard(body)
+        environ["wsgi.input"] = BytesIO(content)
+        return not body.is_late
+
+    def _refusal(self, status: HTTPStatus, detail: str) -> tuple[HTTPStatus, list[tuple[str, str]], bytes]:
+        """Return a response that ends the connection."""
+        answer = errors.problem(status, detail)
+        answer.headers["Connection"] = "close"
+        answer.headers["Retry-After"] = str(errors.RETRY_AFTER_S)
+        return status, list(headers.add_defaults(Headers(answer.headers), self._settings)), answer.data
+
+    def _watch(self) -> None:
+        """Answer 408 to requests whose deadline has passed, while there are any."""
+        while True:
+            sleep(_CHECK_EVERY_S)
+            with self._guard:
+                late = [each for each in self._open if not each.is_late and each.deadline < monotonic()]
+                for body in late:
+                    body.is_late = True
+                goes_on = self._is_watching = any(not each.is_late for each in self._open)
+            for body in late:
+                status, fields, content = self._refusal(
+                    HTTPStatus.REQUEST_TIMEOUT, f"body: not complete within {DEADLINE_S:.0f} s"
+                )
+                body.response.replace(int(status), fields, content)
+            if not goes_on:
+                return
+
+
+def _read(body: _Body, environ: dict[str, Any], limit: int) -> bytes:
+    """Return the bytes of the body, all of them unless it is late.
+
+    A read ends only with all its bytes. So each asks for an eighth of what came before: any size takes some hundred
+    reads, and a sender of single bytes is noticed soon after the deadline.
+    """
+    source = environ["wsgi.input"]
+    size = int(environ.get("CONTENT_LENGTH") or limit)
+    content = bytearray()
+    while len(content) < size and not body.is_late:
+        part = source.read(min(max(1, len(content) // 8), size - len(content)))
+        if not part:
+            break
+        content += part
+    return bytes(content)
+
+
+def _network(address: str) -> str:
+    """Return what stands for a caller: an IPv4 address, or the /64 of an IPv6 address."""
+    return str(IPv6Network((address, 64), strict=False)) if ":" in address else address
