@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 import settings
+from engine import quarantine
 from engine.access import idempotency, token_status
 from engine.delivery import in_doubt, outbox, senders
 from engine.templates import host_faults
@@ -33,7 +34,7 @@ def settle_doubts(session: Session, *, now: datetime) -> int:
 
 
 def tidy(session: Session) -> None:
-    """Delete rows past their retention: idempotency keys, revoked tokens, groups, senders and faults of templates.
+    """Delete rows past their retention: idempotency keys, revoked tokens, groups, senders and faults of hosts.
 
     E-mails and contacts are never deleted; `tracking.retention.prune` deletes events.
     """
@@ -41,3 +42,4 @@ def tidy(session: Session) -> None:
     token_status.prune(session)
     senders.prune(session, keep=KEEP_GROUPS)
     host_faults.prune(session, keep=KEEP_GROUPS)
+    quarantine.prune(session, keep=KEEP_GROUPS)

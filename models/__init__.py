@@ -7,6 +7,7 @@ from models.contact import Contact
 from models.email import Email, Sender, SendGroup
 from models.enrollment import Enrollment
 from models.event import Event, Horizon
+from models.quarantine import Quarantine
 from models.stats import EmailStats, Heartbeat
 from models.suppression import Suppression
 from models.template_fault import TemplateFault
@@ -24,6 +25,7 @@ __all__ = [
     "Heartbeat",
     "Horizon",
     "IdempotencyKey",
+    "Quarantine",
     "RevokedToken",
     "SendGroup",
     "Sender",

@@ -6,7 +6,7 @@ import mmap
 import os
 import socket
 from base64 import urlsafe_b64decode
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from email.utils import parseaddr
@@ -24,6 +24,7 @@ from engine.delivery.relays.daily_quota import Calendar
 from engine.messages import compose
 from engine.templates import templates
 from engine.tracking import tokens
+from errors import Unavailable
 from models.session import transaction
 from worker.template_holds import TemplateHolds
 
@@ -75,9 +76,14 @@ class Sender:
         self.recorder.abandon()
 
     def close(self) -> None:
-        """Close a sender that has no open group."""
+        """Close a sender that has no open group, and fence its row, so that it is deleted some day."""
         self.transport.close()
-        self.recorder.close()
+        with suppress(Unavailable):
+            with transaction() as session:
+                senders.fence(session, self.sender_id)
+            self.recorder.close()
+            return
+        self.recorder.abandon()  # recovery will fence the row
 
 
 _current: Sender | None = None
@@ -115,18 +121,21 @@ def own_recorder() -> Path | None:
 
 
 def open_sender() -> Sender:
-    """Create a sender: its row, its recorder, its transport and its composer."""
+    """Create a sender: its row, its recorder, its transport and its composer. After an error none of them is left."""
     configured = settings.current()
-    with transaction() as session:
-        sender_id = senders.register(session, socket.gethostname(), os.getpid())
-    recorder = Recorder(configured.recorder_dir, sender_id, configured.send_group_size)
-    sender = Sender(
-        sender_id,
-        recorder,
-        transport(),
-        composer(),
-        min(GROUP_FIRST, configured.send_group_size),
-    )
+    with ExitStack() as undo:
+        with transaction() as session:
+            sender_id = senders.register(session, socket.gethostname(), os.getpid())
+            recorder = Recorder(configured.recorder_dir, sender_id, configured.send_group_size)
+            undo.callback(recorder.abandon)  # recovery removes it, and fences the row if that was committed
+        sender = Sender(
+            sender_id,
+            recorder,
+            transport(),
+            composer(),
+            min(GROUP_FIRST, configured.send_group_size),
+        )
+        undo.pop_all()
     tune_garbage_collector()
     return sender
 

@@ -7,15 +7,17 @@ Nothing is synced: after a reboot the boot id differs, and everything that was s
 import fcntl
 import mmap
 import os
+import stat
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from math import inf
 from pathlib import Path
-from time import CLOCK_BOOTTIME, clock_gettime
+from time import CLOCK_BOOTTIME, clock_gettime, time
 from uuid import UUID
 
+from engine import quarantine
 from errors import Fenced
 
 _MAGIC = b"CADREC04"
@@ -32,6 +34,7 @@ _SLOT_SIZE, _STATE_AT, _ANSWER_AT = 532, 16, 19
 _FIRST_STATE_AT = _HEADER_SIZE + _STATE_AT
 _BLANK = bytes(_SLOT_SIZE - 16)
 _SUFFIX = ".rec"
+_SIZE_MAX = 1 << 24  # bytes; no recorder is that large
 
 
 class Mark(IntEnum):
@@ -81,28 +84,41 @@ def boot_s() -> float:
     return clock_gettime(CLOCK_BOOTTIME)
 
 
+class Damaged(ValueError):
+    """The file is no recorder, or its content contradicts itself."""
+
+
 class Recorder:
     """The recorder of this process. Create it after the fork and before the first claim."""
 
     def __init__(self, folder: Path, sender_id: UUID, slots: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / f"{sender_id.hex}{_SUFFIX}"
+        self.path = path_of(folder, sender_id)
         self.slots = slots
+        self.lease_ends = inf  # seconds of `boot_s`
         draft = self.path.with_suffix(".tmp")
-        size = _HEADER_SIZE + slots * _SLOT_SIZE
         # Descriptor and map stay open until the end: closing any descriptor of a file drops its POSIX lock, and the
         # map has a descriptor of its own.
         self._descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            self._map = self._allocate(sender_id)
+            draft.rename(self.path)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            os.close(self._descriptor)
+            raise
+
+    def _allocate(self, sender_id: UUID) -> mmap.mmap:
+        size = _HEADER_SIZE + self.slots * _SLOT_SIZE
         os.posix_fallocate(self._descriptor, 0, size)  # on a full disk, a hole would cause a SIGBUS later
         fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not flock: a fork would inherit it
-        self._map = mmap.mmap(self._descriptor, size)
-        _HEADER.pack_into(self._map, 0, _MAGIC, _boot_id(), sender_id.bytes, os.getpid(), slots, _SLOT_SIZE)
-        draft.rename(self.path)
-        self._lease_ends = inf
+        mapped = mmap.mmap(self._descriptor, size)
+        _HEADER.pack_into(mapped, 0, _MAGIC, _boot_id(), sender_id.bytes, os.getpid(), self.slots, _SLOT_SIZE)
+        return mapped
 
     def lease(self, ends: float) -> None:
         """Set when the current group's lease ends, in seconds of `boot_s` read before the database granted it."""
-        self._lease_ends = ends
+        self.lease_ends = ends
 
     def begin(self, group_id: UUID, email_ids: Sequence[UUID], relay: str = "") -> None:
         """Begin a group that uses `relay`, after its start was committed and before its first MAIL FROM."""
@@ -117,7 +133,7 @@ class Recorder:
 
     def complete(self, slot: int) -> None:
         """Mark that the next write may contain this e-mail's final dot. Raises Fenced if the lease is over."""
-        if clock_gettime(CLOCK_BOOTTIME) > self._lease_ends:
+        if clock_gettime(CLOCK_BOOTTIME) > self.lease_ends:
             raise Fenced("the lease of the group is over: others may have taken it over")
         self._map[_SLOT_SIZE * slot + _FIRST_STATE_AT] = _COMPLETE
 
@@ -141,10 +157,11 @@ class Recorder:
 class Orphan:
     """The file of a dead sender, locked by this process until `release`."""
 
-    def __init__(self, path: Path, descriptor: int, content: bytes) -> None:
+    def __init__(self, path: Path, descriptor: int, recording: Recording | None) -> None:
         self.path = path
+        self.sender_id = sender_of(path)
+        self.recording = recording
         self._descriptor = descriptor
-        self.recording = _read(content)
 
     def remove(self) -> None:
         """Remove the file. Call after the commit of its recovery."""
@@ -158,7 +175,8 @@ class Orphan:
 def orphans(folder: Path, *, mine: Path | None = None) -> Iterator[Orphan]:
     """Yield the files in `folder` whose owner is dead: its lock is free (pids do not count, they are reused).
 
-    `mine` is never opened: closing a second descriptor would drop this process's lock on it.
+    `mine` is never opened: closing a second descriptor would drop this process's lock on it. What is no recorder, or
+    is damaged, goes into quarantine; a file that cannot be opened is reported and stays.
     """
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         if path == mine or (orphan := _adopt(path)) is None:
@@ -170,30 +188,69 @@ def orphans(folder: Path, *, mine: Path | None = None) -> Iterator[Orphan]:
 
 
 def _adopt(path: Path) -> Orphan | None:
+    """Lock and read a file. Return None if that is impossible, or if its owner is alive."""
     try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise Damaged("no regular file")
+        sender_of(path)
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        quarantine.move(path, str(error))
+        return None
+    except OSError as error:
+        quarantine.report(path, f"cannot be opened: {type(error).__name__}")
+        return None
+    orphan = _locked(path, descriptor)
+    if orphan is None:
+        os.close(descriptor)
+    return orphan
+
+
+def _locked(path: Path, descriptor: int) -> Orphan | None:
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if path.exists():  # otherwise another process has just recovered and removed it
-            return Orphan(path, descriptor, os.pread(descriptor, os.fstat(descriptor).st_size, 0))
     except OSError:
-        pass  # its owner is alive
-    os.close(descriptor)
-    return None
+        return None  # its owner is alive
+    if not path.exists():
+        return None  # another process has just recovered and removed it
+    try:
+        return Orphan(path, descriptor, _recording(path, descriptor))
+    except Exception as error:  # noqa: BLE001  # whatever is in the file, it must not stop the recovery of the others
+        if os.fstat(descriptor).st_mtime < time() - boot_s():
+            return Orphan(path, descriptor, None)  # nothing is synced, so a loss of power damages files
+        quarantine.move(path, str(error) if isinstance(error, Damaged) else f"cannot be read: {type(error).__name__}")
+        return None
+
+
+def _recording(path: Path, descriptor: int) -> Recording | None:
+    size = os.fstat(descriptor).st_size
+    if size > _SIZE_MAX:
+        raise Damaged(f"{size} bytes are more than any recorder has")
+    recording = _read(os.pread(descriptor, size, 0))
+    if recording is not None and recording.sender_id != sender_of(path):
+        raise Damaged("its content belongs to a sender of another name")
+    return recording
 
 
 def _read(content: bytes) -> Recording | None:
-    """Return the content of a file; None for another version or from before a reboot: then everything is in doubt."""
-    if len(content) < _HEADER_SIZE:
+    """Return the content of a file; None for another version or from before a reboot: then everything is in doubt.
+
+    Raises Damaged, or another exception, for a content that no recorder writes.
+    """
+    if len(content) < _HEADER_SIZE or not content.startswith(_MAGIC[:6]):
+        raise Damaged("its header is not one of a recorder")
+    magic, boot, sender, _pid, size, slot_size = _HEADER.unpack_from(content)
+    if magic != _MAGIC or boot != _boot_id():
         return None
-    magic, boot, sender, _pid, _slots, slot_size = _HEADER.unpack_from(content)
-    if magic != _MAGIC or slot_size != _SLOT_SIZE or boot != _boot_id():
-        return None
+    if slot_size != _SLOT_SIZE or len(content) != _HEADER_SIZE + size * _SLOT_SIZE:
+        raise Damaged("it is shorter or longer than its header says")
     if not content[_VALID_AT]:
         return Recording(UUID(bytes=sender), None, {})
     group, count = _GROUP.unpack_from(content, _GROUP_AT)
+    if count > size:
+        raise Damaged("its group is larger than the file")
     starts = [_HEADER_SIZE + _SLOT_SIZE * number for number in range(count)]
     slots = {UUID(bytes=content[start : start + 16]): _slot(content, start) for start in starts}
     relay: bytes = _RELAY.unpack_from(content, _RELAY_AT)[0]
@@ -206,5 +263,13 @@ def _slot(content: bytes, start: int) -> Slot:
 
 
 def sender_of(path: Path) -> UUID:
-    """Return the id of the sender that owns a recorder file, from its name."""
-    return UUID(path.stem)
+    """Return the id of the sender that owns a recorder file, from its name. Raises Damaged for another name."""
+    try:
+        return UUID(path.stem)
+    except ValueError:
+        raise Damaged("its name is not the id of a sender") from None
+
+
+def path_of(folder: Path, sender_id: UUID) -> Path:
+    """Return the path of a sender's recorder."""
+    return folder / f"{sender_id.hex}{_SUFFIX}"

@@ -25,6 +25,7 @@ OWNERS = {
     "idempotency_keys": "engine/access/",
     "heartbeats": "engine/heartbeats.py",
     "template_faults": "engine/templates/",
+    "quarantines": "engine/quarantine.py",
 }
 TABLES = {mapper.class_.__name__: mapper.class_.__tablename__ for mapper in models.Base.registry.mappers}
 WRITES = re.compile(

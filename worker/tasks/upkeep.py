@@ -20,6 +20,7 @@ def sweep() -> None:
     with transaction() as session:
         upkeep.settle_doubts(session, now=clock.now())
         waiting = upkeep.bells(session, now=clock.now())
+        rescue.record_quarantine(session)
         heartbeats.beat(session, "sweep")
     for name in waiting:
         bell.ring(name)
