@@ -5,6 +5,7 @@ stored once by its key, and of a contact's consent changes the latest wins. A ba
 `run` opens (rule 8 of docs/architecture.md).
 """
 
+import errno
 import logging
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -18,10 +19,10 @@ from typing import Protocol, TypeVar
 from sqlalchemy.orm import Session
 
 import settings
-from engine import bell
+from engine import bell, quarantine
 from engine.delivery import early_events
 from engine.engagement import consent
-from engine.ingest import reports, spool
+from engine.ingest import records, reports, spool
 from engine.ingest.spool import Spool
 from engine.tracking import events
 from engine.tracking.events import Entry
@@ -30,7 +31,6 @@ from models.session import is_invalid_input
 
 log = logging.getLogger(__name__)
 
-BATCH = 500
 T = TypeVar("T")
 
 _gate = threading.Lock()  # one drain at a time in a process: file locks do not hold between its threads
@@ -55,11 +55,12 @@ class Stored(Enum):
 def spools(folder: Path, own: Sequence[Spool] = (), *, run: Run, now: datetime) -> int:
     """Drain the sealed files of `own` and those that dead processes left in `folder`; return the number of entries.
 
-    Consent changes come before hits. A corrupt line is moved to a file of its own and logged; a torn tail was never
-    answered and is dropped. Raises Unavailable when the database becomes unavailable.
+    Consent changes come before hits. A line that is corrupt or cannot be applied is moved to a file of its own and
+    logged; a torn tail was never answered and is dropped. A file that cannot be drained stops no other. Raises
+    Unavailable when the database becomes unavailable.
     """
     with _gate, closing(_files(folder, own)) as files:
-        return sum(_drain(file, run, now) for file in files)
+        return sum(_drain_or_report(file, run, now) for file in files)
 
 
 def consent_changes(folder: Path, *, run: Run) -> None:
@@ -118,27 +119,65 @@ def _files(folder: Path, own: Sequence[Spool]) -> Generator[spool.File, None, No
             yield from orphans
 
 
+def _drain_or_report(file: spool.File, run: Run, now: datetime) -> int:
+    """Drain a file. One that fails for a reason of its own goes into quarantine, otherwise it stays."""
+    try:
+        return _drain(file, run, now)
+    except Unavailable:
+        raise
+    except OSError as error:
+        if error.errno == errno.EIO:
+            file.set_aside("cannot be read")
+        else:  # such as a full disk
+            quarantine.report(file.path, f"cannot be drained: {type(error).__name__}")
+    except Exception as error:  # it must not stop the drain of the others
+        log.error("spool_drain_failed file=%s error=%s", file.path.name, type(error).__name__, exc_info=error)
+        if is_invalid_input(error):
+            file.set_aside(f"cannot be drained: {type(error).__name__}")
+    return 0
+
+
 def _drain(file: spool.File, run: Run, now: datetime) -> int:
-    content = file.read()
-    for start in range(0, len(content.entries), BATCH):
-        batch = content.entries[start : start + BATCH]
-        _store(_marked_late(batch, run) if file.path.suffix == spool.REPORTS_SUFFIX else batch, run, now)
-    if content.corrupt:
-        log.error("spool_corrupt lines=%d file=%s", len(content.corrupt), file.path.name)
-        file.save_corrupt(content.corrupt)
+    events_stored, lines_corrupt, is_torn = 0, 0, False
+    for content in file.read():
+        is_late_marked = file.path.suffix == spool.REPORTS_SUFFIX
+        entries = _marked_late(content.entries, run) if is_late_marked else content.entries
+        corrupt = [*content.corrupt, *_store(entries, run, now)]
+        file.save_corrupt(corrupt)
+        lines_corrupt += len(corrupt)
+        events_stored += len(entries)
+        is_torn = content.is_torn
+    if lines_corrupt:
+        log.error("spool_corrupt lines=%d file=%s", lines_corrupt, file.path.name)
     file.remove()
     if file.is_orphan:
-        log.info("spool_drained events=%d torn=%s", len(content.entries), content.is_torn)
-    return len(content.entries)
+        log.info("spool_drained events=%d torn=%s", events_stored, is_torn)
+    return events_stored
 
 
-def _store(entries: Sequence[Entry], run: Run, now: datetime) -> None:
+def _store(entries: Sequence[Entry], run: Run, now: datetime) -> list[bytes]:
+    """Store events and apply consent changes; return the lines of the changes that can never be applied."""
+    refused: list[bytes] = []
     for is_consent, group in groupby(entries, key=lambda entry: entry.event_type in consent.KINDS):
         if is_consent:
-            for entry in group:
-                _apply(entry, run)
+            refused += [records.encoded(entry).rstrip() for entry in group if not _is_applied(entry, run)]
         elif Stored.UNAVAILABLE in store(list(group), run=run, now=now):
             raise Unavailable("database: not reachable")
+    return refused
+
+
+def _is_applied(change: Entry, run: Run) -> bool:
+    """Apply a consent change; return False if it is itself at fault."""
+    try:
+        _apply(change, run)
+    except Unavailable:
+        raise
+    except Exception as error:
+        if not is_invalid_input(error):
+            raise
+        log.error("consent_change_failed kind=%s", change.event_type, exc_info=error)
+        return False
+    return True
 
 
 def _marked_late(entries: Sequence[Entry], run: Run) -> Sequence[Entry]:

@@ -1,27 +1,24 @@
-"""The spool: a process's files of events that are not in the database yet, synced before the answer.
+"""The spool: a process's files of events that are not in the database yet, synced before the answer."""
 
-A record is one line: the CRC-32 of its JSON (eight hex digits), the length of the JSON, and the JSON without line ends.
-So a torn tail (no line end) differs from a corrupt record (checksum or length do not match), and the records after
-either can be read.
-"""
-
+import errno
 import fcntl
-import json
 import os
+import stat
 import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import contextmanager, suppress
+from math import inf
 from pathlib import Path
-from typing import Any
+from time import time
 from uuid import UUID
-from zlib import crc32
 
+from engine import quarantine
+from engine.ingest import records
+from engine.ingest.records import Content
 from engine.tracking.events import Entry
 from models import ids
 
-SUFFIX, CORRUPT_SUFFIX = ".spool", ".bad"
+SUFFIX, CORRUPT_SUFFIX = ".spool", quarantine.SUFFIX
 # Consent changes and reports have files of their own: the first must not wait behind hits, the others may be forged.
 CONSENT_SUFFIX, REPORTS_SUFFIX = ".consent", ".reports"
 CONSENT_SUFFIXES = (CONSENT_SUFFIX, ".wishes")  # the latter: files of earlier versions
@@ -35,15 +32,6 @@ _gate = threading.Lock()
 
 class SpoolFull(OSError):
     """The files of this process have reached their size limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The content of a file: its whole records, its corrupt lines, and whether its tail is torn."""
-
-    entries: tuple[Entry, ...]
-    corrupt: tuple[bytes, ...]
-    is_torn: bool
 
 
 class Spool:
@@ -64,7 +52,7 @@ class Spool:
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Write and sync these together; stores none of them when it raises SpoolFull or OSError."""
-        lines = b"".join([encoded(each) for each in entries])
+        lines = b"".join([records.encoded(each) for each in entries])
         with self._guard:
             if self.size_bytes + len(lines) > self._limit_bytes:
                 raise SpoolFull(f"the spool has its {self._limit_bytes} bytes")
@@ -107,6 +95,7 @@ class File:
         self.is_orphan = False  # left by a process that has ended
         self._descriptor = descriptor
         self._in_memory: list[Entry] | None = None  # its entries while they are few, to be read without the disk
+        self._has_corrupt = False
 
     @classmethod
     def create(cls, folder: Path, suffix: str = SUFFIX) -> "File":
@@ -128,9 +117,8 @@ class File:
         with _gate:
             if path in _open_here:
                 return None
-            try:
-                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-            except FileNotFoundError:
+            descriptor = _opened(path, os.O_RDWR)
+            if descriptor is None:
                 return None
             if not _lock(path, descriptor):
                 os.close(descriptor)
@@ -157,16 +145,28 @@ class File:
             if len(self._in_memory) > IN_MEMORY_MAX:
                 self._in_memory = None
 
-    def read(self) -> Content:
-        """Return the file's content."""
-        if self._in_memory is not None:
-            return Content(tuple(self._in_memory), (), is_torn=False)
-        return decoded(os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0))
+    def read(self) -> Iterator[Content]:
+        """Yield the file's content from its start, in batches."""
+        self._has_corrupt = False
+        if self._in_memory is None:
+            yield from records.decoded(records.reader(self._descriptor))
+            return
+        entries = tuple(self._in_memory)
+        for start in range(0, len(entries), records.BATCH):
+            yield Content(entries[start : start + records.BATCH], (), is_torn=False)
 
     def save_corrupt(self, lines: Sequence[bytes]) -> None:
-        """Write corrupt lines to a file beside this one, for an operator."""
+        """Add lines that cannot be stored to a file beside this one, for an operator; `read` begins it anew."""
         if lines:
-            self.path.with_suffix(CORRUPT_SUFFIX).write_bytes(b"".join([line + b"\n" for line in lines]))
+            with self.path.with_suffix(CORRUPT_SUFFIX).open("ab" if self._has_corrupt else "wb") as kept:
+                kept.writelines(line + b"\n" for line in lines)
+            self._has_corrupt = True
+
+    def set_aside(self, reason: str) -> None:
+        """Move the file into quarantine and close it."""
+        quarantine.move(self.path, reason)
+        self.is_removed = True
+        self.close()
 
     def remove(self) -> None:
         """Delete the file; to be called when all of it is in the database."""
@@ -188,7 +188,28 @@ def paths(folder: Path, suffixes: Iterable[str] = SUFFIXES) -> list[Path]:
 
 def sizes(folder: Path) -> dict[Path, int]:
     """Return the size in bytes of each file in `folder`."""
-    return {path: path.stat().st_size for path in paths(folder)}
+    return {path: status.st_size for path, status in _statuses(folder)}
+
+
+def age_s(folder: Path) -> float | None:
+    """Return the age of the oldest file in `folder`, so of the oldest event that waits; None if nothing waits."""
+    moments = [min(status.st_mtime, _created_at(path)) for path, status in _statuses(folder)]
+    return max(0.0, time() - min(moments)) if moments else None
+
+
+def _statuses(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in paths(folder):
+        with suppress(FileNotFoundError):  # it has just been drained
+            yield path, path.lstat()
+
+
+def _created_at(path: Path) -> float:
+    """Return the unix time in the file's name; infinity for a name that has none."""
+    try:
+        name = UUID(path.stem)
+    except ValueError:
+        return inf
+    return (name.int >> 80) / 1000 if name.version == 7 else inf  # RFC 9562
 
 
 def orphans(folder: Path, suffix: str = SUFFIX) -> Generator[File, None, None]:
@@ -204,56 +225,36 @@ def orphans(folder: Path, suffix: str = SUFFIX) -> Generator[File, None, None]:
                 file.close()
 
 
-def peek(path: Path) -> tuple[Entry, ...]:
-    """Return the entries of a file of another process without locking it; none when the file is gone or our own."""
+def peek(path: Path) -> Iterator[Entry]:
+    """Yield the entries of a file of another process without locking it; none when the file is gone or our own.
+
+    A file that cannot be read is reported.
+    """
     with _gate:
-        if path in _open_here:
-            return ()
-        try:
-            return decoded(path.read_bytes()).entries
-        except FileNotFoundError:
-            return ()
+        descriptor = None if path in _open_here else _opened(path, os.O_RDONLY)
+    if descriptor is None:
+        return
+    try:
+        for content in records.decoded(records.reader(descriptor)):
+            yield from content.entries
+    except OSError as error:
+        quarantine.report(path, f"cannot be read: {type(error).__name__}")
+    finally:
+        os.close(descriptor)
 
 
-def encoded(entry: Entry) -> bytes:
-    """Return the entry as a line of the file."""
-    # Formatted by hand in half the time of an encoder: all but the data are words, digits and dates.
-    fields = (
-        f'{{"id":"{entry.id.hex}","email_id":"{entry.email_id.hex}","event_type":"{entry.event_type}",'
-        f'"event_data":{json.dumps(entry.event_data)},"timestamp":"{entry.timestamp.isoformat()}","source":"{entry.source}",'
-        f'"dedupe_key":"{entry.dedupe_key.hex()}","received_at":"{entry.received_at.isoformat()}"}}'
-    )
-    record = fields.encode()
-    return b"%08x %d %b\n" % (crc32(record), len(record), record)
-
-
-def decoded(content: bytes) -> Content:
-    """Return the records in these bytes; a line that is not whole is never interpreted."""
-    *lines, tail = content.split(b"\n")
-    pairs = [(line, _entry(line)) for line in lines]
-    entries = tuple(entry for _, entry in pairs if entry is not None)
-    return Content(entries, tuple(line for line, entry in pairs if entry is None), is_torn=bool(tail))
-
-
-def _entry(line: bytes) -> Entry | None:
-    check, _, rest = line.partition(b" ")
-    length, _, record = rest.partition(b" ")
-    if check != b"%08x" % crc32(record) or length != b"%d" % len(record):
-        return None
-    return _from_fields(json.loads(record))
-
-
-def _from_fields(fields: dict[str, Any]) -> Entry:
-    return Entry(
-        id=UUID(fields["id"]),
-        email_id=UUID(fields["email_id"]),
-        event_type=fields["event_type"],
-        event_data=fields["event_data"],
-        timestamp=datetime.fromisoformat(fields["timestamp"]),
-        source=fields["source"],
-        dedupe_key=bytes.fromhex(fields["dedupe_key"]),
-        received_at=datetime.fromisoformat(fields["received_at"]),
-    )
+def _opened(path: Path, access: int) -> int | None:
+    """Open a file and return its descriptor; None if it is gone, and, with a report, if it cannot be opened."""
+    try:
+        if stat.S_ISREG(path.lstat().st_mode):
+            return os.open(path, access | os.O_CLOEXEC)
+        quarantine.move(path, "no regular file")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if error.errno != errno.EROFS:  # a folder that this process may only read is drained by others
+            quarantine.report(path, f"cannot be opened: {type(error).__name__}")
+    return None
 
 
 def _lock(path: Path, descriptor: int) -> bool:

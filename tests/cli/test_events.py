@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from engine.ingest import spool
+from engine.ingest import records
 from engine.tracking import events
 from engine.tracking.events import IncomingEvent
 from models import ids
@@ -79,9 +79,9 @@ def test_an_invalid_line_is_reported_with_its_number_and_field(classify: Run, li
 def test_spool_lists_the_files_and_drain_stores_them(run: Run, tmp_path: Path) -> None:
     with transaction() as session:
         entry = events.prepare(IncomingEvent(mail(session).id, "opened"), now=NOW)
-    path = left_by_another(tmp_path / "carried", spool.encoded(entry))
+    path = left_by_another(tmp_path / "carried", records.encoded(entry))
     spool_command = partial(run, "events", "spool", "--dir", str(path.parent))
-    assert spool_command().stdout == f"{path}\t{len(spool.encoded(entry))} bytes\n"
+    assert spool_command().stdout == f"{path}\t{len(records.encoded(entry))} bytes\n"
     assert spool_command("--drain").stdout == "1 events stored\n"
     with transaction() as session:
         assert session.scalar(text("SELECT dedupe_key FROM events")) == entry.dedupe_key
@@ -90,7 +90,7 @@ def test_spool_lists_the_files_and_drain_stores_them(run: Run, tmp_path: Path) -
 
 def test_drain_keeps_the_file_while_the_database_is_unavailable(cadencia: Run, tmp_path: Path) -> None:
     path = left_by_another(
-        tmp_path / "carried", spool.encoded(events.prepare(IncomingEvent(ids.new(), "opened"), now=NOW))
+        tmp_path / "carried", records.encoded(events.prepare(IncomingEvent(ids.new(), "opened"), now=NOW))
     )
     gone = "postgresql://cadencia:x@127.0.0.1:9/gone"
     with environment(DATABASE_URL=gone, LOG_FILE=str(tmp_path / "log")):

@@ -13,7 +13,7 @@ from sqlalchemy import text
 import settings
 from engine import clock
 from engine.engagement import consent
-from engine.ingest import spool
+from engine.ingest import records, spool
 from engine.tracking import events
 from engine.tracking.events import Entry, IncomingEvent
 from errors import Unavailable
@@ -48,7 +48,7 @@ def spooled(entry: Entry, suffix: str = spool.CONSENT_SUFFIX) -> Path:
     folder = Path(settings.current().spool_dir)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{ids.new().hex}{suffix}"
-    path.write_bytes(spool.encoded(entry))
+    path.write_bytes(records.encoded(entry))
     return path
 
 

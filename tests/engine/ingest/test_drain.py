@@ -2,13 +2,15 @@
 
 import shutil
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from engine import quarantine
 from engine.engagement import consent, reactions
-from engine.ingest import drain, spool
+from engine.ingest import drain, records, spool
 from engine.tracking import events
 from engine.tracking.events import IncomingEvent
 from errors import Unavailable
@@ -41,7 +43,7 @@ def keys(entries: list[events.Entry]) -> list[bytes]:
 
 def test_a_file_read_twice_stores_each_event_once(ledger: str, tmp_path: Path) -> None:
     folder, kept = tmp_path / "spool", hits(3)
-    path = left_by_another(folder, b"".join(map(spool.encoded, kept)))
+    path = left_by_another(folder, b"".join(map(records.encoded, kept)))
     copy = tmp_path / "copy"
     shutil.copy(path, copy)
     assert drained(folder) == 3
@@ -52,7 +54,7 @@ def test_a_file_read_twice_stores_each_event_once(ledger: str, tmp_path: Path) -
 
 def test_unknown_emails_and_corrupt_lines_do_not_block_the_others(ledger: str, tmp_path: Path) -> None:
     kept, stranger = hits(2), events.prepare(IncomingEvent(ids.new(), "opened"), now=NOW)
-    lines = [spool.encoded(kept[0]), b"rubbish\n", spool.encoded(stranger), spool.encoded(kept[1]), b"0000 1"]
+    lines = [records.encoded(kept[0]), b"rubbish\n", records.encoded(stranger), records.encoded(kept[1]), b"0000 1"]
     folder = tmp_path / "spool"
     path = left_by_another(folder, b"".join(lines))
     drained(folder)
@@ -63,7 +65,7 @@ def test_unknown_emails_and_corrupt_lines_do_not_block_the_others(ledger: str, t
 
 def test_a_file_stays_while_the_database_is_unavailable(ledger: str, tmp_path: Path) -> None:
     folder, kept = tmp_path / "spool", hits(1)
-    path = left_by_another(folder, spool.encoded(kept[0]))
+    path = left_by_another(folder, records.encoded(kept[0]))
     with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"), pytest.raises(Unavailable):
         drained(folder)
     assert path.exists()
@@ -75,7 +77,7 @@ def test_a_spooled_unsubscribe_suppresses_the_contact(ledger: str, tmp_path: Pat
     with transaction() as session:
         email_id = mail(session).id
     entry = consent.change("unsubscribed", email_id, now=NOW)
-    left_by_another(tmp_path / "spool", spool.encoded(entry))
+    left_by_another(tmp_path / "spool", records.encoded(entry))
     drained(tmp_path / "spool")
     with transaction() as session:
         assert list(session.scalars(text("SELECT reason FROM suppressions"))) == ["unsubscribed"]
@@ -91,7 +93,7 @@ def test_the_latest_consent_change_wins_in_any_order_of_files(ledger: str, tmp_p
         consent.change("resubscribed", email_id, now=NOW + HOUR),
     ]
     for entry in 2 * (words[::-1] if is_undo_first else words):
-        left_by_another(tmp_path / "spool", spool.encoded(entry))
+        left_by_another(tmp_path / "spool", records.encoded(entry))
         drained(tmp_path / "spool")
     with transaction() as session:
         reactions.apply(session, now=NOW + HOUR)
@@ -103,8 +105,8 @@ def test_consent_changes_are_drained_before_hits(ledger: str, tmp_path: Path) ->
     own = [spool.Spool(folder, 10_000), spool.Spool(folder, 10_000, spool.CONSENT_SUFFIX)]
     own[0].add(kept)
     own[1].add([consent.change("paused", kept[0].email_id, now=NOW)])
-    left_by_another(folder, spool.encoded(kept[0]))
-    left_by_another(folder, spool.encoded(kept[0])).rename(folder / "last.consent")
+    left_by_another(folder, records.encoded(kept[0]))
+    left_by_another(folder, records.encoded(kept[0])).rename(folder / "last.consent")
     for each in own:
         each.seal()
     with closing(drain._files(folder, own)) as files:
@@ -119,7 +121,7 @@ def suppressions() -> list[str]:
 def test_a_consent_change_is_applied_from_the_file_of_a_living_process(ledger: str, tmp_path: Path) -> None:
     """By another process than its owner, which applies it once more when it drains the file."""
     entry = consent.change("unsubscribed", hits(1)[0].email_id, now=NOW)
-    left_by_another(tmp_path, spool.encoded(entry)).rename(tmp_path / "living.consent")
+    left_by_another(tmp_path, records.encoded(entry)).rename(tmp_path / "living.consent")
     for _ in range(2):
         drain.consent_changes(tmp_path, run=retrying)
         assert (suppressions(), len(list(tmp_path.iterdir()))) == (["unsubscribed"], 1)
@@ -129,7 +131,7 @@ def test_a_consent_change_is_applied_from_the_file_of_a_living_process(ledger: s
 
 def test_a_consent_change_of_an_unknown_email_does_not_block_the_others(ledger: str, tmp_path: Path) -> None:
     email_ids = [ids.new(), hits(1)[0].email_id]
-    lines = [spool.encoded(consent.change("unsubscribed", email_id, now=NOW)) for email_id in email_ids]
+    lines = [records.encoded(consent.change("unsubscribed", email_id, now=NOW)) for email_id in email_ids]
     left_by_another(tmp_path, b"".join(lines)).rename(tmp_path / "file.consent")
     drain.consent_changes(tmp_path, run=retrying)
     assert suppressions() == ["unsubscribed"]
@@ -137,6 +139,32 @@ def test_a_consent_change_of_an_unknown_email_does_not_block_the_others(ledger: 
 
 def test_consent_files_of_earlier_versions_are_drained(ledger: str, tmp_path: Path) -> None:
     entry = consent.change("unsubscribed", hits(1)[0].email_id, now=NOW)
-    left_by_another(tmp_path, spool.encoded(entry)).rename(tmp_path / "file.wishes")
+    left_by_another(tmp_path, records.encoded(entry)).rename(tmp_path / "file.wishes")
     assert drained(tmp_path) == 1
     assert suppressions() == ["unsubscribed"]
+
+
+def test_a_consent_change_that_fails_is_kept_aside_and_blocks_no_other(
+    ledger: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    changes = [consent.change("unsubscribed", each.email_id, now=NOW) for each in hits(2)]
+    changes[0] = replace(changes[0], source="a source that no constraint allows" * 10)
+    path = left_by_another(tmp_path, b"".join(map(records.encoded, changes))).with_suffix(".spool")
+    assert drained(tmp_path) == 2
+    assert (suppressions(), path.exists()) == (["unsubscribed"], False)
+    assert path.with_suffix(spool.CORRUPT_SUFFIX).read_bytes() == records.encoded(changes[0])
+    assert any(line.startswith("consent_change_failed") for line in caplog.messages)
+
+
+def test_entries_that_are_no_files_block_neither_hits_nor_consent_changes(ledger: str, tmp_path: Path) -> None:
+    kept = hits(20)
+    own = [spool.Spool(tmp_path, 1_000_000)]
+    own[0].add(kept)
+    own[0].seal()
+    for suffix in spool.SUFFIXES:
+        (tmp_path / f"0{suffix}").mkdir()
+    drain.consent_changes(tmp_path, run=retrying)
+    assert drain.spools(tmp_path, own, run=retrying, now=NOW) == 20
+    assert stored() == keys(kept)
+    assert quarantine.size(tmp_path) == len(spool.SUFFIXES)
+    assert spool.paths(tmp_path) == []

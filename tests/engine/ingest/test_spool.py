@@ -3,11 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from engine.ingest import spool
+from engine import quarantine
+from engine.ingest import records, spool
+from engine.ingest.records import Content
 from engine.ingest.spool import Spool, SpoolFull
 from engine.tracking import events
 from engine.tracking.events import Entry, IncomingEvent
@@ -23,7 +27,7 @@ def entries(count: int) -> list[Entry]:
 
 
 def contents(folder: Path) -> list[Entry]:
-    return [entry for file in spool.orphans(folder) for entry in file.read().entries]
+    return [entry for file in spool.orphans(folder) for content in file.read() for entry in content.entries]
 
 
 def left_by_another(folder: Path, lines: bytes) -> Path:
@@ -40,21 +44,7 @@ def test_added_entries_are_read_unchanged(tmp_path: Path) -> None:
     own.add(kept[2:])
     own.seal()
     with own.sealed() as [file]:
-        assert file.read() == spool.Content(tuple(kept), (), is_torn=False)
-
-
-@pytest.mark.parametrize("cut", [1, 10, 200])
-def test_a_torn_tail_is_reported_and_the_records_before_it_are_read(cut: int) -> None:
-    kept = entries(3)
-    content = b"".join(map(spool.encoded, kept))[:-cut]
-    assert spool.decoded(content) == spool.Content(tuple(kept[:2]), (), is_torn=True)
-
-
-def test_a_corrupt_record_is_reported_and_the_records_after_it_are_read() -> None:
-    kept = entries(3)
-    lines = [spool.encoded(each) for each in kept]
-    corrupt = lines[1].replace(b"clicked", b"clickEd")
-    assert spool.decoded(lines[0] + corrupt + lines[2]) == spool.Content((kept[0], kept[2]), (corrupt[:-1],), False)
+        assert list(file.read()) == [Content(tuple(kept), (), is_torn=False)]
 
 
 def test_a_full_disk_raises_and_stores_nothing(tmp_path: Path) -> None:
@@ -69,7 +59,7 @@ def test_a_full_disk_raises_and_stores_nothing(tmp_path: Path) -> None:
 
 def test_the_limit_applies_to_all_files_until_they_are_removed(tmp_path: Path) -> None:
     kept = entries(1)
-    own = Spool(tmp_path, int(len(spool.encoded(kept[0])) * 2.5))
+    own = Spool(tmp_path, int(len(records.encoded(kept[0])) * 2.5))
     own.add(kept)
     own.seal()
     own.add(kept)
@@ -94,12 +84,49 @@ def test_the_file_of_a_living_process_cannot_be_adopted(tmp_path: Path) -> None:
 def test_two_concurrent_drains_never_share_a_file(tmp_path: Path) -> None:
     kept = entries(2)
     for each in kept:
-        left_by_another(tmp_path, spool.encoded(each))
+        left_by_another(tmp_path, records.encoded(each))
     first = spool.orphans(tmp_path)
     taken = next(first)
     others = contents(tmp_path)
     assert len(others) == 1
-    assert {entry.id for entry in (*taken.read().entries, *others)} == {entry.id for entry in kept}
+    assert {entry.id for content in taken.read() for entry in (*content.entries, *others)} == {
+        entry.id for entry in kept
+    }
     taken.remove()
     first.close()
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def directory(path: Path) -> None:
+    path.mkdir()
+    (path / "file").touch()
+
+
+def link(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("make", [directory, link, os.mkfifo])
+def test_an_entry_that_is_no_file_goes_into_quarantine(
+    tmp_path: Path, make: Callable[[Path], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = entries(1)
+    left_by_another(tmp_path, records.encoded(kept[0]))
+    make(tmp_path / f"0{spool.SUFFIX}")
+    make(tmp_path / f"0{spool.CONSENT_SUFFIX}")
+    assert (contents(tmp_path), list(spool.peek(tmp_path / f"0{spool.CONSENT_SUFFIX}"))) == (kept, [])
+    assert quarantine.size(tmp_path) == 2
+    assert sum(line.startswith("file_quarantined") for line in caplog.messages) == 2
+
+
+def test_the_age_of_the_backlog_is_that_of_its_oldest_file(tmp_path: Path) -> None:
+    assert spool.age_s(tmp_path) is None
+    left_by_another(tmp_path, b"")
+    assert 0 <= (spool.age_s(tmp_path) or 0) < 60
+    an_hour_ago = ids.at(datetime.now(UTC) - timedelta(hours=1))
+    (tmp_path / f"{an_hour_ago.hex}{spool.REPORTS_SUFFIX}").touch()
+    assert 3_600 <= (spool.age_s(tmp_path) or 0) < 3_700
+    old = tmp_path / f"copy{spool.SUFFIX}"
+    old.touch()
+    os.utime(old, (0, 0))
+    assert (spool.age_s(tmp_path) or 0) > 1e9
