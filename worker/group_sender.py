@@ -5,12 +5,13 @@ from time import monotonic
 
 import settings
 from engine.clock import Clock
-from engine.delivery import claim, recorder, senders, smtp
+from engine.delivery import claim, senders, smtp
 from engine.delivery.claim import ClaimedEmail, Group
 from engine.delivery.outcomes import Outcome, Untried
 from models.session import transaction
 from worker import process
 from worker.group_composer import GroupComposer, HeldTemplate
+from worker.lease import Lease
 from worker.process import Sender
 
 log = logging.getLogger("cadencia.sending")
@@ -32,7 +33,6 @@ class GroupSender:
         self._time = time
         self._lease_s = settings.current().lease_s
         self._mail_from = process.envelope_sender()
-        self._renew_at = 0.0
         self._group_ends_at = 0.0
         self._unavailable = ""  # why no relay could be opened
 
@@ -44,7 +44,7 @@ class GroupSender:
             return [(email, untried) for email in group.emails]
         self._group_ends_at = monotonic() + _GROUP_WITHIN_S
         transport = self._sender.transport
-        self._renew_at = monotonic() + self._lease_s / 4
+        lease = Lease(self._sender.sender_id, self._sender.recorder, group.id, self._lease_s)
         self.relay = transport.name
         self._sender.recorder.begin(group.id, [email.email_id for email in group.emails], self.relay)
         composer = GroupComposer(
@@ -53,7 +53,7 @@ class GroupSender:
         turns = transport.send_order([email.to for email in group.emails], composer.refused)
         messages = smtp.Prefetch(turns, composer.message)
         answered = transport.send(
-            messages, self._mail_from, self._sender.recorder, tick=lambda: self._tick(group, messages)
+            messages, self._mail_from, self._sender.recorder, tick=lambda: self._tick(lease, messages)
         )
         composer.finish()
         self.held, self.released = list(composer.held.values()), composer.released
@@ -78,17 +78,10 @@ class GroupSender:
             claim.start(session, group)
         return True
 
-    def _tick(self, group: Group, messages: smtp.Prefetch) -> None:
-        """Renew the lease, and end the group when its time is over. Called at least once a second."""
-        if monotonic() >= self._group_ends_at:
-            messages.end()
-        if monotonic() >= self._renew_at:
-            self._renew(group)
+    def _tick(self, lease: Lease, messages: smtp.Prefetch) -> None:
+        """Renew the lease, and end the group when its time is over or its lease nearly is.
 
-    def _renew(self, group: Group) -> None:
-        asked_at = recorder.boot_s()
-        with transaction() as session:
-            senders.hold(session, self._sender.sender_id)
-            claim.renew(session, group.id, lease_s=self._lease_s)
-        self._sender.recorder.lease(asked_at + self._lease_s)
-        self._renew_at = monotonic() + self._lease_s / 4
+        Called at least once a second.
+        """
+        if not lease.tick() or monotonic() >= self._group_ends_at:
+            messages.end()
