@@ -12,7 +12,10 @@ from models.base import Base, Flag, Id, Moment, Stamp, Word
 
 
 class Encrypted(TypeDecorator[str]):
-    """Text stored as a Fernet token; NULL stays NULL. Tokens of equal texts differ, so compare blind indexes."""
+    """Text stored as a Fernet token; NULL stays NULL, and a token that no key opens is read as None.
+
+    Tokens of equal texts differ, so compare blind indexes.
+    """
 
     impl = Text
     cache_ok = True
@@ -21,7 +24,7 @@ class Encrypted(TypeDecorator[str]):
         return None if value is None else vault.current().encrypt(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  # the signature is SQLAlchemy's
-        return None if value is None else vault.current().decrypt(value)
+        return None if value is None else vault.current().decrypt_all([value])[0]
 
 
 class Contact(Base):

@@ -16,7 +16,7 @@ from hmac import compare_digest
 from os import urandom
 from time import time
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
 _VERSION = b"\x80"
@@ -56,10 +56,26 @@ class Ring:
                         return padded[:-size]
         return self._library.decrypt(token)  # raises the library's error
 
-    def decrypt_all(self, tokens: Sequence[str]) -> list[bytes]:
-        """Return the plain texts in order, in two thirds of the time of `decrypt`; raises as it does."""
+    def decrypt_all(self, tokens: Sequence[str]) -> Sequence[bytes | None]:
+        """Return the plain texts in order, in two thirds of the time of `decrypt`; None where no key fits."""
         plain = self._keys[0].open_all(tokens)
-        return plain if plain is not None else [self.decrypt(token) for token in tokens]
+        return plain if plain is not None else [self._decrypted(token) for token in tokens]
+
+    def _decrypted(self, token: str) -> bytes | None:
+        try:
+            return self.decrypt(token)
+        except (InvalidToken, ValueError):  # the library raises the latter for text outside ASCII
+            return None
+
+
+def sealed_at(token: str) -> int | None:
+    """Return the unix time at which a token was made, by its own words; None if it has not the form of a token."""
+    try:
+        data = a2b_base64(token.encode("ascii").translate(_FROM_URL))
+    except (UnicodeEncodeError, Base64Error):
+        return None
+    has_form = len(data) >= _LEAST and (len(data) - _HEAD - _TAG) % _BLOCK == 0 and data[:1] == _VERSION
+    return int.from_bytes(data[1:_HEAD], "big") if has_form else None
 
 
 class _Key(threading.local):

@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
+from cryptography.fernet import InvalidToken as InvalidToken  # for callers, who know the vault only
+
 import settings
 from models.fernet import Ring
 
@@ -25,9 +27,9 @@ class Vault:
         """Return the plain text; raises `cryptography.fernet.InvalidToken` if no key fits."""
         return self._ring.decrypt(token).decode()
 
-    def decrypt_all(self, tokens: Sequence[str]) -> list[str]:
-        """Return the plain texts in order, faster than `decrypt` for many; raises as it does."""
-        return [plain.decode() for plain in self._ring.decrypt_all(tokens)]
+    def decrypt_all(self, tokens: Sequence[str]) -> list[str | None]:
+        """Return the plain texts in order, faster than `decrypt` for many; None where no key fits."""
+        return [None if plain is None else plain.decode() for plain in self._ring.decrypt_all(tokens)]
 
     def blind_index(self, address: str) -> bytes:
         """Return 32 bytes that are equal for equal addresses, and reveal nothing without the key.

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from engine.delivery import smtp
 from engine.delivery.claim import ClaimedEmail, Group
-from engine.delivery.outcomes import Outcome, Phase, Rejected, Untried
+from engine.delivery.outcomes import Phase, Rejected, Untried
 from engine.messages import compose
 from engine.templates.compiling import UnusableTemplate
+from worker import unreadable
 from worker.template_holds import TemplateHolds
 
 log = logging.getLogger("cadencia.sending")
@@ -42,7 +43,7 @@ class GroupComposer:
     def __init__(
         self, composer: compose.Composer, holds: TemplateHolds, group: Group, *, now: datetime, eight_bit: bool
     ) -> None:
-        self.refused: dict[int, Outcome] = {}
+        self.refused = unreadable.outcomes(group.emails)
         self.held: dict[str, HeldTemplate] = {}
         self.released: list[str] = []
         self._composer = composer
@@ -56,6 +57,8 @@ class GroupComposer:
     def message(self, slot: int) -> smtp.OutgoingMessage | None:
         """Return the message of an e-mail, or None after adding its outcome to `refused`."""
         email = self._emails[slot]
+        if not email.to:  # it is in `refused` already
+            return None
         if self.held and (held := self.held.get(email.template)):
             self.refused[slot] = _untried(held)
             return None

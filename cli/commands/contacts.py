@@ -76,6 +76,8 @@ def show(contact: str) -> None:
         reason = suppressions.suppressed(session, [view.id]).get(view.id)
     flags = ", ".join(name for name, is_set in view.flags.items() if is_set) or "none yet"
     terminal.row(view.id, view.followup_status, f"score {view.score}")
+    if view.email is None:
+        click.echo("address: cannot be decrypted (a damaged row, or a key is missing in FERNET_KEYS)")
     click.echo(f"flags: {flags}")
     click.echo(f"converted: {view.converted_at or 'no'}")
     click.echo(f"suppressed: {reason or 'no'}")

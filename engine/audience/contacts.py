@@ -96,10 +96,10 @@ class Upserted:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A stored contact; `flags` has the nine of `FLAGS`."""
+    """A stored contact; `flags` has the nine of `FLAGS`; `email` is None if it cannot be decrypted."""
 
     id: UUID
-    email: str
+    email: str | None
     first_name: str | None
     last_name: str | None
     industry: str | None

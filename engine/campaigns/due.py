@@ -207,7 +207,7 @@ def _emails(rows: Sequence[Row[Any]], step: Step, shared: Mapping[str, Any], now
         name = f"{first} {last}" if first and last else first or last
         about = variables.of_contact((first, last, company, role, industry), attributes, shared)
         emails.append(ClaimedEmail(
-            email_id, f"{email_id.hex}{at_domain}", contact_id, to, name or None, step.template, about, "marketing",
-            step.campaign_id, enrollment_id, number, None, 0, now,
+            email_id, f"{email_id.hex}{at_domain}", contact_id, to or "", name or None, step.template, about,
+            "marketing", step.campaign_id, enrollment_id, number, None, 0, now,
         ))  # fmt: skip
     return emails

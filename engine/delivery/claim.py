@@ -22,7 +22,7 @@ from models import arrays, ids, vault
 
 
 class ClaimedEmail(NamedTuple):
-    """One e-mail of a group, with all that is needed to compose it."""
+    """One e-mail of a group, with all that is needed to compose it; `to` is empty if that cannot be decrypted."""
 
     email_id: UUID
     message_id: str
@@ -187,14 +187,18 @@ def expect_rows(result: Any, rows: int, group_id: UUID) -> None:
 def _claimed(row: Row[Any], campaign: Row[Any] | None) -> ClaimedEmail:
     name = " ".join(part for part in (row.first_name, row.last_name) if part)
     restarts = (row.paused_until if row.kind == "marketing" else None, campaign and campaign.pardoned_at)
+    try:
+        to, values = vault.current().decrypt(row.email), variables.of(row, campaign.variables if campaign else {})
+    except (vault.InvalidToken, ValueError):
+        to, values = "", {}
     return ClaimedEmail(
         email_id=row.id,
         message_id=row.message_id,
         contact_id=row.contact_id,
-        to=vault.current().decrypt(row.email),
+        to=to,
         to_name=name or None,
         template=row.template,
-        variables=variables.of(row, campaign.variables if campaign else {}),
+        variables=values,
         kind=row.kind,
         campaign_id=row.campaign_id,
         enrollment_id=row.enrollment_id,

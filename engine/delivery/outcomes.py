@@ -41,7 +41,7 @@ class Deferred:
 class Rejected:
     """The message was refused for good; `dead_address` means that the mailbox does not exist: suppress it.
 
-    `at_ms` is 0 if the refusal is our own and no server saw the message.
+    `at_ms` is 0 if the refusal is our own and no server saw the message. `reason` is that of the failed e-mail.
     """
 
     phase: Phase
@@ -50,6 +50,7 @@ class Rejected:
     response: str
     dead_address: bool
     at_ms: int = 0
+    reason: str = "refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def _refusal(email: Attempted, outcome: Outcome, now: datetime) -> dict[str, Any
         case Deferred(response=response):
             return _deferred(email, response, now)
         case Rejected(response=response, dead_address=dead):
-            reason = "hard_bounce" if dead else "refused"
+            reason = "hard_bounce" if dead else outcome.reason
             return {"status": "failed", "response": response, "reason": reason, "attempts": 1, "dead_address": dead}
         case InDoubt(response):
             reason = "connection lost after the whole message was handed over"

@@ -95,7 +95,7 @@ class Contact(Output):
     """A contact with its flags, its score and its campaigns."""
 
     id: UUID
-    email: str
+    email: str | None = Field(description="null if no key of this installation decrypts it.")
     first_name: str | None
     last_name: str | None
     industry: str | None

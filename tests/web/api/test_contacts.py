@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from engine import clock
 from engine.audience import contacts
@@ -96,3 +97,14 @@ def test_an_import_that_would_occupy_a_thread_for_long_is_refused_as_a_whole(
     wrong = client.post(f"{URL}/import", data="email\n" + "x\n" * 500_000, headers=keeper | CSV)
     assert (wrong.status_code, wrong.json["errors"][0]["field"]) == (422, "file")
     assert "more than 20000 invalid rows" in wrong.text
+
+
+def test_a_contact_whose_address_cannot_be_decrypted_is_shown_without_it(
+    client: FlaskClient, keeper: dict[str, str]
+) -> None:
+    with transaction() as session:
+        bad, good = contacts.ensure(session, ["eva@a.example", "ana@a.example"], now=clock.now())
+        session.execute(text("UPDATE contacts SET email = 'rubbish' WHERE id = :id"), {"id": bad})
+    answers = [client.get(f"{URL}/{contact_id}", headers=keeper) for contact_id in (bad, good)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [answer.json["email"] for answer in answers] == [None, "ana@a.example"]

@@ -1,0 +1,61 @@
+"""Tell a damaged row from a missing key: no key of this process opens a token, and a token does not name its key."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from models import arrays, fernet, ids, vault
+
+# More unreadable e-mails at once than this are a fault of the host.
+MANY = 20
+_NEIGHBOURS = 200  # on either side; decrypting them takes 2 ms
+
+_TOKENS = text("""
+SELECT v.email_id, c.id AS contact_id, c.email, e.variables
+  FROM unnest(CAST(:emails AS uuid[]), CAST(:contacts AS uuid[])) AS v(email_id, contact_id)
+  JOIN contacts c ON c.id = v.contact_id LEFT JOIN emails e ON e.id = v.email_id
+""")
+_BEFORE = text("SELECT email FROM contacts WHERE id < :bound ORDER BY id DESC LIMIT :limit")
+_AFTER = text("SELECT email FROM contacts WHERE id > :bound ORDER BY id LIMIT :limit")
+
+
+def damaged(session: Session, contacts: Mapping[UUID, UUID]) -> set[UUID]:
+    """Return those of these unreadable e-mails that are damaged, by themselves or by their contact's row.
+
+    `contacts` has the contact of each e-mail. A token is damaged if it has not the form of one, or if it is the only
+    unreadable one of its time: keys of this process open all addresses that were stored just before and just after
+    it. The others may lack a key here, as may all if they are many: no contact may fail for that.
+    """
+    if len(contacts) > MANY:
+        return set()
+    rows = session.execute(_TOKENS, {"emails": arrays.uuids(contacts), "contacts": arrays.uuids(contacts.values())})
+    return {
+        row.email_id
+        for row in rows.all()
+        if _is_damaged(session, row.email, row.contact_id) or _is_damaged(session, row.variables, None)
+    }
+
+
+def _is_damaged(session: Session, token: str | None, contact_id: UUID | None) -> bool:
+    """Return True if the token is unreadable although this process has the key of its time.
+
+    An address was encrypted when its contact was stored, variables when they say it themselves.
+    """
+    if token is None or vault.current().decrypt_all([token]) != [None]:
+        return False
+    sealed_at = _moment(fernet.sealed_at(token))
+    if sealed_at is None:
+        return True
+    values = {"bound": contact_id or ids.first_at(sealed_at), "limit": _NEIGHBOURS}
+    before, after = (session.scalars(query, values).all() for query in (_BEFORE, _AFTER))
+    return bool(after) and None not in vault.current().decrypt_all([*before, *after])
+
+
+def _moment(unix_s: int | None) -> datetime | None:
+    try:
+        return None if unix_s is None else datetime.fromtimestamp(unix_s, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
