@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 
 from models import Heartbeat
 
+LATE_S = 60.0  # rule R5
+
 
 def ages(session: Session) -> dict[str, float]:
     """Return the seconds since each task last completed. One round trip; raises if the database is unavailable."""

@@ -13,6 +13,7 @@ def test_status_ends_with_1_while_a_lane_or_the_sweep_is_late(run: Run) -> None:
     assert run("status").stdout.splitlines()[1:] == [
         "transactional\ton time\tnothing due\tnot worked on in the last week",
         "campaign\ton time\tnothing due\tnot worked on in the last week",
+        "spool\ton time\tnothing waits",
     ]
     with transaction() as session:
         sends.queue(session, 2)

@@ -3,7 +3,8 @@
 from flask import Blueprint, Response
 
 import settings
-from engine import clock, heartbeats, lanes
+from engine import clock, heartbeats, lanes, quarantine
+from engine.ingest import spool
 from engine.templates import host_faults
 from models.session import transaction
 from web import process
@@ -13,7 +14,6 @@ from web.ingest import group_commit
 from web.schemas.health import Alive, LaneState, Ready
 
 SWEEP = "sweep"
-SWEEP_AGE_MAX_S = 60.0  # rule R5
 
 pages = Blueprint("health", __name__)
 
@@ -30,24 +30,30 @@ def alive() -> Response:
 def ready() -> Response:
     """Answer 200 if the database answers, else 503.
 
-    Reports the age of the last sweep and the state of each lane without failing on them: a web process without workers
-    still accepts requests and loses none.
+    Reports the last sweep, the state of each lane, the backlog of the spool and files in quarantine without failing on
+    them: a web process without workers still accepts requests and loses none.
     """
     with transaction() as session:
         age_s = heartbeats.ages(session).get(SWEEP)
         read = lanes.read(session, now=clock.now(), clock_rate=settings.current().clock_rate)
         unusable = host_faults.current(session)
-    late = age_s is None or age_s > SWEEP_AGE_MAX_S
-    ingest, state = group_commit.current(), process.current()
+        recorders = sum(each.files for each in quarantine.recorded(session) if each.folder == "recorders")
+    late = age_s is None or age_s > heartbeats.LATE_S
+    ingest, configured = group_commit.current(), process.current().settings
+    spool_age_s = spool.age_s(configured.spool_dir)
     return answer(
         Ready(
             sweep="late" if late else "on time",
             sweep_age_s=None if age_s is None else round(age_s, 1),
             lanes={lane.name: _state(lane) for lane in read},
             spool_bytes=ingest.size_bytes,
+            spool="late" if (spool_age_s or 0) > heartbeats.LATE_S else "on time",
+            spool_age_s=None if spool_age_s is None else round(spool_age_s, 1),
+            spool_quarantined=quarantine.size(configured.spool_dir),
+            recorders_quarantined=recorders,
             events_unsaved=ingest.unsaved,
             templates_unusable=len(unusable),
-            warnings=state.settings.warnings,
+            warnings=configured.warnings,
         )
     )
 

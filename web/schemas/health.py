@@ -32,6 +32,10 @@ class Ready(Output):
     sweep_age_s: float | None
     lanes: dict[str, LaneState]
     spool_bytes: int = Field(0, description="Size of this process's hits that are not in the database yet.")
+    spool: Literal["on time", "late"] = Field(description="`late` if an event on this host waits for over a minute.")
+    spool_age_s: float | None = Field(description="Age of the oldest spool file on this host; null without files.")
+    spool_quarantined: int = Field(0, description="Spool files and lines' files on this host that nobody can store.")
+    recorders_quarantined: int = Field(0, description="Recorders of all hosts that could not be used.")
     events_unsaved: int = Field(0, description="Hits that neither disk nor database accepted, since the start.")
     templates_unusable: int = Field(0, description="Templates that senders of a host cannot use; their e-mails wait.")
     warnings: tuple[str, ...] = Field((), description="Settings that are valid and probably not meant.")

@@ -58,6 +58,7 @@ def test_health_tells_of_the_sweep(client: FlaskClient) -> None:
     assert client.get("/healthz").json == {"status": "alive"}
     assert client.get("/readyz").json == {
         "status": "ready", "database": "answers", "sweep": "late", "sweep_age_s": None, "spool_bytes": 0,
+        "spool": "on time", "spool_age_s": None, "spool_quarantined": 0, "recorders_quarantined": 0,
         "events_unsaved": 0, "templates_unusable": 0, "warnings": [],
         "lanes": {lane: {"state": "on time", "due": 0, "due_since": None, "worked_s_ago": None}
                   for lane in ("transactional", "campaign")},

@@ -1,0 +1,39 @@
+"""Readiness reports what waits and what cannot be used, and `cadencia status` exits with 1 then."""
+
+from datetime import UTC, datetime, timedelta
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+import settings
+from engine import heartbeats, quarantine
+from models import ids
+from models.session import transaction
+from tests.cli.conftest import Run
+from tests.cli.conftest import cadencia as cadencia
+from web import process
+from worker import rescue
+
+
+def test_health_tells_of_the_backlog_and_of_files_in_quarantine(app: Flask, client: FlaskClient, cadencia: Run) -> None:
+    spool_dir = process.of(app).settings.spool_dir
+    spool_dir.mkdir()
+    waiting = spool_dir / f"{ids.at(datetime.now(UTC) - timedelta(minutes=2)).hex}.spool"
+    waiting.mkdir()  # no process can drain it, until one moves it away
+    recorders = settings.current().recorder_dir
+    recorders.mkdir()
+    (recorders / "a.rec.bad").touch()
+    with transaction() as session:
+        rescue.record_quarantine(session)
+        heartbeats.beat(session, "sweep")
+    assert "recorders\t1 files" in cadencia("status", status=1).output
+    ready = client.get("/readyz").json
+    assert (ready["spool"], 120 <= ready["spool_age_s"] < 130) == ("late", True)
+    assert (ready["spool_quarantined"], ready["recorders_quarantined"]) == (0, 1)
+    quarantine.move(waiting, "no regular file")
+    (recorders / "a.rec.bad").unlink()
+    with transaction() as session:
+        rescue.record_quarantine(session)
+    ready = client.get("/readyz").json
+    assert (ready["spool"], ready["spool_age_s"]) == ("on time", None)
+    assert (ready["spool_quarantined"], ready["recorders_quarantined"]) == (1, 0)
