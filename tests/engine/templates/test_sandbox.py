@@ -102,6 +102,7 @@ BOMBS = [
 ]  # fmt: skip
 
 
+@pytest.mark.speed
 @pytest.mark.parametrize("source", BOMBS, ids=range(len(BOMBS)))
 def test_a_bomb_is_stopped_early(source: str) -> None:
     began = time.process_time()  # CPU time, because other processes share the machine

@@ -109,6 +109,7 @@ def test_expired_permits_do_not_become_a_burst(broker: str, name: str) -> None:
     assert at_once <= 45  # a burst of 0.1 s, and one block that becomes valid meanwhile
 
 
+@pytest.mark.speed
 def test_a_call_of_the_limiter_costs_less_than_three_microseconds(broker: str, name: str) -> None:
     limiter = RateLimiter(shared(broker, name, Rate(5_000_000)))
     assert limiter() == 0.0
