@@ -113,18 +113,17 @@ def test_an_email_returned_to_the_queue_shows_the_reason(
 ) -> None:
     with Server(Moody(event, reply)).running() as server, environment(SMTP_URL=server.url):
         with transaction() as session:
-            email_ids = sends.queue(session, 10, now=clock.now())
+            email_ids = sends.queue(session, 60, now=clock.now())
         drain.drain("transactional")
         process.close()
         name = f"127.0.0.1:{server.port}"
     with transaction() as session:
         details = [outbox.details(session, email_id) for email_id in email_ids]
     assert {(each.status, each.attempts, each.reason) for each in details} == {("queued", 0, "untried")}
-    responses = [each.response or "" for each in details]
-    assert f"mail relay {name} unavailable: {reason}" in responses[-1]
-    assert set(responses) <= {DENIED.decode(), responses[-1]}
+    responses = {each.response or "" for each in details} - {DENIED.decode()}  # the reply itself, if it was tried
+    assert [f"mail relay {name} unavailable: {reason}" in response for response in responses] == [True]
     [line] = untried_lines(caplog)
-    assert line.startswith("emails_untried count=10 lane=transactional relay=") and name in line
+    assert line.startswith("emails_untried count=60 lane=transactional relay=") and name in line
 
 
 @pytest.mark.usefixtures("ledger")
