@@ -1,12 +1,10 @@
 """Large tables, generated in the database: e-mails, and enrollments of which half are due in a paused campaign.
 
-`watched` reads the plans and the times of the statements that a process then executes.
+`explained` reads the plans of the statements that a process then executes.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Any
 
 import psycopg
@@ -63,45 +61,32 @@ def fill(url: str, count: int) -> None:
         connection.execute("VACUUM (ANALYZE) enrollments, emails, contacts")
 
 
-@dataclass
-class Watch:
-    """The statements that were executed: their plans, and the seconds that they took together."""
-
-    plans: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
+class Plans(dict[str, Any]):
+    """The plans of statements, by statement."""
 
     @property
     def scans(self) -> list[str]:
         """Return the statements that read a whole large table, each with the table's name."""
-        return [f"{table}: {statement}" for statement, plan in self.plans.items() for table in _scanned(plan)]
+        return [f"{table}: {statement}" for statement, plan in self.items() for table in _scanned(plan)]
 
 
 @contextmanager
-def watched(*, explain: bool) -> Iterator[Watch]:
-    """Watch the statements of this process; with `explain`, read the plan of each before it is executed."""
-    watch = Watch()
+def explained() -> Iterator[Plans]:
+    """Read the plan of each statement of this process before it is executed."""
+    plans = Plans()
 
-    def before(connection: Connection, _: Any, statement: str, parameters: Any, *__: Any) -> None:
-        if (
-            explain
-            and isinstance(parameters, dict)
-            and statement.lstrip().startswith(("SELECT", "WITH", "UPDATE", "INSERT", "DELETE"))
-        ):
+    def explain(connection: Connection, _: Any, statement: str, parameters: Any, *__: Any) -> None:
+        verbs = ("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")
+        if isinstance(parameters, dict) and statement.lstrip().startswith(verbs):
             cursor = connection.connection.cursor()
             cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
-            watch.plans[statement] = cursor.fetchall()
-        connection.info["began"] = perf_counter()
+            plans[statement] = cursor.fetchall()
 
-    def after(connection: Connection, *_: Any) -> None:
-        watch.seconds += perf_counter() - connection.info["began"]
-
-    event.listen(engine(), "before_cursor_execute", before)
-    event.listen(engine(), "after_cursor_execute", after)
+    event.listen(engine(), "before_cursor_execute", explain)
     try:
-        yield watch
+        yield plans
     finally:
-        event.remove(engine(), "before_cursor_execute", before)
-        event.remove(engine(), "after_cursor_execute", after)
+        event.remove(engine(), "before_cursor_execute", explain)
 
 
 def _scanned(plan: Any) -> Iterator[str]:

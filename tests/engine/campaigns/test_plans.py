@@ -24,16 +24,16 @@ def large(ledger: str) -> None:
 
 
 @pytest.fixture
-def watch(large: None, inbox: Mailstore, broker: str) -> Iterator[large_tables.Watch]:
-    """The statements of this process on large tables, explained."""
-    with large_tables.watched(explain=True) as watch:
-        yield watch
+def plans(large: None, inbox: Mailstore, broker: str) -> Iterator[large_tables.Plans]:
+    """The plans of the statements of this process on large tables."""
+    with large_tables.explained() as plans:
+        yield plans
 
 
-def test_no_statement_of_a_tick_or_a_drain_reads_a_whole_table(watch: large_tables.Watch) -> None:
+def test_no_statement_of_a_tick_or_a_drain_reads_a_whole_table(plans: large_tables.Plans) -> None:
     followups.call_due()
     upkeep.sweep()
-    idle = set(watch.plans)
+    idle = set(plans)
     with transaction() as session:
         people = sequence.people(session, 40)
         campaign_id = sequence.create(session)
@@ -41,10 +41,10 @@ def test_no_statement_of_a_tick_or_a_drain_reads_a_whole_table(watch: large_tabl
         campaigns.launch(session, campaign_id, now=clock.now())
         sends.queue(session, 40, now=clock.now(), lane="campaign")
         sends.queue(session, 40, now=clock.now(), lane="transactional")
-    watch.plans.clear()
+    plans.clear()
     for lane in ("transactional", "campaign"):
         drain.drain(lane)
     followups.call_due()
     upkeep.sweep()
-    assert len(idle) > 5 and len(watch.plans) > len(idle)
-    assert watch.scans == []
+    assert len(idle) > 5 and len(plans) > len(idle)
+    assert plans.scans == []
