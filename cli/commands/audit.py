@@ -33,19 +33,19 @@ def ledger(limit: int) -> None:
     from engine.delivery import audit
     from models.session import transaction
 
-    found = 0
+    inconsistencies = 0
     with transaction() as session, terminal.progress("auditing", len(audit.CHECKS) + 1, "checks") as advance:
         audit.begin(session)
         statuses = audit.statuses(session)
         advance(1)
         for checked in audit.checks(session, limit=limit):
-            found += checked.total
+            inconsistencies += checked.total
             _print(checked)
             advance(1)
     for status, count in statuses.items():
         click.echo(f"{count:>10}  {status}")
     click.echo(f"{sum(statuses.values()):>10}  accepted in all")
-    if found:
+    if inconsistencies:
         raise click.exceptions.Exit(1)
     click.echo("clean: every e-mail is accounted for")
 

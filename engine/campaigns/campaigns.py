@@ -22,7 +22,6 @@ from errors import Conflict, Fault, InvalidInput, NotFound
 from models import Campaign, ids
 
 _MAX_NAME = 100
-_UNPARK_PAGE = 5_000
 _BEFORE_ALL = UUID(int=0)
 _NOT_THERE = "campaign: there is none with this id"
 
@@ -179,7 +178,7 @@ def unpark(session: Session, *, now: datetime) -> bool:
 
 
 def _unpark_page(session: Session, campaign_id: UUID, after: UUID, now: datetime) -> None:
-    last = emails.unpark(session, campaign_id, after, now=now, limit=_UNPARK_PAGE)
+    last = emails.unpark(session, campaign_id, after, now=now, limit=enrollments.PAGE)
     session.execute(_UNPARKED, {"id": campaign_id, "after": after, "last": last})
 
 

@@ -153,8 +153,8 @@ def take(session: Session, claimant: Claimant, rows: Sequence[Row[Any]], campaig
     if rows:
         status = "sending" if claimant.is_connected else "claimed"
         members = arrays.uuids(row.id for row in rows)
-        taken = session.execute(_TAKE, {"ids": members, "group": group_id, "status": status})
-        expect_rows(taken, len(rows), group_id)
+        updated = session.execute(_TAKE, {"ids": members, "group": group_id, "status": status})
+        expect_rows(updated, len(rows), group_id)
         open_group(session, group_id, claimant, [row.id for row in rows])
     return Group(group_id, [_claimed(row, campaigns.get(row.campaign_id)) for row in rows], claimant.is_connected)
 

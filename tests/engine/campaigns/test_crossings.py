@@ -33,6 +33,14 @@ def _launched(count: int = 1) -> UUID:
     return campaign_id
 
 
+def _paused_with_a_deferred_email() -> UUID:
+    campaign_id = _launched()
+    with transaction() as session:
+        sequence.send_due(session, sequence.DEFERRED, now=NOW)
+        campaigns.pause(session, campaign_id, "lunch", now=NOW)
+    return campaign_id
+
+
 def _claimed(session: Session, limit: int = 10) -> Group:
     claimant = Claimant(senders.register(session, "testhost", 1), agenda.CAMPAIGN_LANE, 60, is_connected=True)
     group = agenda.read(session, agenda.CAMPAIGN_LANE, now=NOW).claim(session, claimant, limit=limit, now=NOW)
@@ -117,10 +125,7 @@ def test_contacts_enrolled_while_the_campaign_is_launched_are_due(ledger: str) -
 
 
 def test_an_email_parked_while_its_campaign_is_resumed_is_due_again(ledger: str) -> None:
-    campaign_id = _launched()
-    with transaction() as session:
-        sequence.send_due(session, sequence.DEFERRED, now=NOW)
-        campaigns.pause(session, campaign_id, "lunch", now=NOW)
+    campaign_id = _paused_with_a_deferred_email()
 
     def park(session: Session) -> None:
         assert sequence.take(session, now=LATER) == []
@@ -133,10 +138,7 @@ def test_an_email_parked_while_its_campaign_is_resumed_is_due_again(ledger: str)
 
 
 def test_an_email_of_a_campaign_resumed_while_a_claim_decides_is_not_parked(ledger: str) -> None:
-    campaign_id = _launched()
-    with transaction() as session:
-        sequence.send_due(session, sequence.DEFERRED, now=NOW)
-        campaigns.pause(session, campaign_id, "lunch", now=NOW)
+    campaign_id = _paused_with_a_deferred_email()
 
     def resume(session: Session) -> None:
         campaigns.resume(session, campaign_id, now=LATER)
