@@ -9,7 +9,7 @@ RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo up test check coverage bench faults fuzz system-packages clean
+.PHONY: help demo up test check coverage bench faults fuzz system-packages translations clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/  make \1\t/' | expand -t 26
@@ -52,6 +52,9 @@ system-packages: $(RUN) ## postfix's tools for `make bench`, PgBouncer, nginx, l
 			echo "installing chromium …"; \
 			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 		else echo "no chromium is here, so the browser tests are skipped: install it, on Debian with sudo apt-get install chromium"; fi; }
+
+translations: $(DEVELOPMENT) ## collect the texts of the pages, list those without a Spanish translation, and compile
+	@$(RUN) -m web.pages.frame.catalog
 
 clean: ## remove the virtual environment and all local state (var/)
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

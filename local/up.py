@@ -140,10 +140,10 @@ def _welcome(stack: Stack, token: str) -> str:
     return f"""
 Cadencia is up. Ctrl-C stops everything.
 
+  pages         {values["PUBLIC_URL"]}/app/   sign in as {ACCOUNT}, password {values["LOCAL_PASSWORD"]}
   API           {values["PUBLIC_URL"]}/api/v1   (documentation: {values["PUBLIC_URL"]}/docs)
   inbox         http://127.0.0.1:{values["INBOX_PORT"]}   every e-mail that is sent
   queues        {_flower(values, with_password=False)}   user flower, password {values["FLOWER_PASSWORD"]}
-  account       {ACCOUNT}, password {values["LOCAL_PASSWORD"]}
   for programs  {stack.state / running.FILE_NAME}
   commands      ./cadencia --help
   token         {token}

@@ -12,6 +12,7 @@ from web import process
 from web.api import campaigns, contacts, emails, events, tokens
 from web.http import auth, errors, headers, health, openapi, rate_limits
 from web.ingest import deferred_response, group_commit, send_batcher
+from web.pages import menu
 from web.public import assets, clicks, front, pixels, unsubscribing
 from web.wsgi import public_bodies
 from web.wsgi.remote_address import RemoteAddress
@@ -47,6 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_api(resource.api)
     for module in PAGES:
         app.register_blueprint(module.pages)
+    menu.install(app, configured)
     auth.check_routes(app)
     _wrap(app, configured)
     return app

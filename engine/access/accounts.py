@@ -16,11 +16,13 @@ from models import Account, ids
 PASSWORD_CHARS_MIN = 12
 PASSWORD_CHARS_MAX = 1_024
 NAME_CHARS_MAX = 100
+LANGUAGES = ("es", "en")
+THEMES = ("light", "dark")
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """An account without its password hash."""
+    """An account without its password hash; `language` and `theme` of the pages are the browser's if None."""
 
     id: UUID
     name: str
@@ -28,6 +30,8 @@ class Profile:
     generation: int
     created_at: datetime
     disabled_at: datetime | None
+    language: str | None = None
+    theme: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,26 @@ def set_password(session: Session, name: str, password: str) -> Profile:
     return _profile(account)
 
 
+def set_scopes(session: Session, name: str, scopes: Sequence[str]) -> Profile:
+    """Set the scopes of an account; tokens have at most these from now on. Raises InvalidInput, NotFound."""
+    if faults := _scope_faults(scopes):
+        raise InvalidInput(faults)
+    changed = update(Account).where(Account.name == name).values(scopes=sorted(set(scopes)))
+    account = session.scalar(changed.returning(Account))
+    if account is None:
+        raise NotFound("account: there is none with this name")
+    return _profile(account)
+
+
+def set_preferences(session: Session, account_id: UUID, *, language: str | None, theme: str | None) -> None:
+    """Set the language and theme of the pages; None for the browser's own. Raises InvalidInput."""
+    faults = [] if language in (None, *LANGUAGES) else [Fault("language", f"give one of {', '.join(LANGUAGES)}")]
+    faults += [] if theme in (None, *THEMES) else [Fault("theme", f"give one of {', '.join(THEMES)}")]
+    if faults:
+        raise InvalidInput(faults)
+    session.execute(update(Account).where(Account.id == account_id).values(language=language, theme=theme))
+
+
 def _profile(account: Account) -> Profile:
     return Profile(
         account.id,
@@ -120,6 +144,8 @@ def _profile(account: Account) -> Profile:
         account.generation,
         account.created_at,
         account.disabled_at,
+        account.language,
+        account.theme,
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,6 +15,7 @@ from models import ids
 
 ALGORITHM = "HS256"
 ISSUER = AUDIENCE = "cadencia"
+SESSION_IDLE = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,17 @@ def issue(
     access = _signed({**common, "type": "access", "jti": str(ids.new()), "exp": access_ends})
     refresh = _signed({**common, "type": "refresh", "jti": str(refresh_id or ids.new()), "exp": refresh_ends})
     return Pair(access, refresh, int((access_ends - now).total_seconds()))
+
+
+def issue_session(account: accounts.Profile, *, now: datetime, login: Login | None = None) -> str:
+    """Return the token of a browser session, which lasts SESSION_IDLE, at most as long as its login.
+
+    Its `csrf` claim is repeated by every form of a page (double submit); a bearer token has none.
+    """
+    login = login or Login(now)
+    ends = min(now + SESSION_IDLE, login.ends_at)
+    claims = {**_claims(account, login), "iat": now, "exp": ends, "type": "access", "jti": str(ids.new())}
+    return _signed({**claims, "csrf": secrets.token_urlsafe(16)})
 
 
 def successor_id(refresh_id: UUID, key: str) -> UUID:

@@ -40,7 +40,8 @@ def test_every_route_states_its_access(app: Flask) -> None:
     for method, rule, view in routes(app):
         access = auth.access_of(view)
         assert access is not None, rule.rule
-        assert bool(access.public) != bool(access.scopes or access.kinds != ("access",)), (method, rule.rule)
+        is_stated = bool(access.scopes or access.kinds != ("access",) or access.identify)
+        assert bool(access.public) != is_stated, (method, rule.rule)
 
 
 def test_a_public_route_says_why(app: Flask) -> None:
@@ -74,7 +75,17 @@ def test_without_a_token_nothing_but_the_open_routes_answers(app: Flask) -> None
             continue
         path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: PATH_VALUES.get(found[1], "0" * 32), rule.rule)
         answer = client.open(path, method=method, data="{", content_type="text/plain")
-        assert (answer.status_code, answer.content_type) == (401, "application/problem+json"), (method, path)
+        if path.startswith("/app"):
+            assert (answer.status_code, answer.location.partition("?")[0]) == (303, "/app/sign-in"), (method, path)
+        else:
+            assert (answer.status_code, answer.content_type) == (401, "application/problem+json"), (method, path)
+
+
+def test_pages_change_state_only_by_post_and_only_for_a_form_of_ours(app: Flask) -> None:
+    for method, rule, view in routes(app):
+        access = auth.access_of(view)
+        if access and rule.rule.startswith("/app") and not access.public:
+            assert access.changes == (method == "POST"), (method, rule.rule)
 
 
 def test_every_route_of_the_api_is_described_with_its_security(app: Flask) -> None:

@@ -6,7 +6,7 @@ from engine.access import accounts, bearer_tokens, idempotency, token_status
 from errors import Unauthenticated
 from models.session import Session, transaction
 from web import process
-from web.http import auth, rate_limits, tokens
+from web.http import auth, tokens
 from web.http.auth import needs, public
 from web.http.routes import Api, Reply, refusals
 from web.schemas.tokens import Done, Login, RefreshHeaders, TokenPair
@@ -22,13 +22,7 @@ def token(body: Login) -> Reply:
     The access token is valid for 24 hours. Attempts are limited by network and by account (429), and by the number of
     passwords that are checked at once (503).
     """
-    with rate_limits.login(body.account):
-        with transaction() as session:
-            proof = accounts.find(session, body.account)
-        account, better_hash = accounts.check(proof, body.password)
-    if proof and better_hash:
-        with transaction() as session:
-            accounts.replace_hash(session, proof, better_hash)
+    account = auth.log_in(body.account, body.password)
     return _pair(bearer_tokens.issue(account, now=datetime.now(UTC)))
 
 

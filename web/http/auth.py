@@ -7,10 +7,12 @@ from uuid import UUID
 
 from flask import Flask, current_app, g, request
 
+from engine.access import accounts
 from errors import Forbidden, Unauthenticated
+from models.session import transaction
 from settings import Settings
 from web import process
-from web.http import tokens
+from web.http import rate_limits, tokens
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -24,6 +26,8 @@ class Access:
     scopes: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ("access",)
     public: str = ""
+    identify: Callable[["Access"], "Caller"] | None = None  # by something else than a bearer token
+    changes: bool = False  # a page that changes state: only by POST, with the session's `csrf` value
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,12 @@ def needs(*scopes: str, kinds: tuple[str, ...] = ("access",)) -> Callable[[View]
 
     `kinds` are the accepted kinds of token: "access", "refresh" or both.
     """
-    return _declaring(Access(scopes=scopes, kinds=kinds))
+    return declaring(Access(scopes=scopes, kinds=kinds))
 
 
 def public(why: str) -> Callable[[View], View]:
     """Declare that the view is open to everyone, and why."""
-    return _declaring(Access(public=why))
+    return declaring(Access(public=why))
 
 
 def access_of(view: Callable[..., Any]) -> Access | None:
@@ -61,6 +65,21 @@ def caller() -> Caller:
     """Return the caller of this request. Only valid in views declared with `needs`."""
     current: Caller = g.caller
     return current
+
+
+def log_in(name: str, password: str) -> accounts.Profile:
+    """Return the account with this name and password.
+
+    Raises Unauthenticated; TooOften, by network and by account; Unavailable while too many passwords are checked.
+    """
+    with rate_limits.login(name):
+        with transaction() as session:
+            proof = accounts.find(session, name)
+        account, better_hash = accounts.check(proof, password)
+    if proof and better_hash:
+        with transaction() as session:
+            accounts.replace_hash(session, proof, better_hash)
+    return account
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -76,7 +95,9 @@ def check_routes(app: Flask) -> None:
         raise RuntimeError(f"routes without @needs or @public: {', '.join(undeclared)}")
 
 
-def _declaring(access: Access) -> Callable[[View], View]:
+def declaring(access: Access) -> Callable[[View], View]:
+    """Return a decorator that declares this access of a view."""
+
     def declare(view: View) -> View:
         setattr(view, _ACCESS, access)
         return view
@@ -89,26 +110,28 @@ def _enforce() -> None:
     access = access_of(view) if view else None
     if access is None or access.public or request.method == "OPTIONS":
         return
-    identified = _identify(access.kinds)
+    identified = (access.identify or _identify)(access)
     if access.scopes and not any(identified.may(scope) for scope in access.scopes):
         raise Forbidden(f"scope: this needs {' or '.join(access.scopes)}, which the token does not have")
     g.caller = identified
 
 
-def _identify(kinds: tuple[str, ...]) -> Caller:
+def _identify(access: Access) -> Caller:
     claims = tokens.read(_bearer())
-    if claims.kind not in kinds:
-        raise Unauthenticated(f"token: is of the {claims.kind} kind; this takes {' or '.join(kinds)}")
+    if claims.csrf:
+        raise Unauthenticated("token: is of a browser session; get another one at /api/v1/auth/token")
+    if claims.kind not in access.kinds:
+        raise Unauthenticated(f"token: is of the {claims.kind} kind; this takes {' or '.join(access.kinds)}")
     # A refresh token that was exchanged must reach /auth/refresh, which ends its whole session.
     family_id = claims.login.family_id
     token_id = family_id if claims.kind == "refresh" else claims.token_id
     status = process.current().token_cache.of(token_id, family_id, claims.account_id)
     if status is None or status.generation != claims.generation:
         raise Unauthenticated("token: revoked, or its account is closed")
-    return Caller(claims.account_id, _intersection(status.scopes, claims.scopes), claims)
+    return Caller(claims.account_id, intersection(status.scopes, claims.scopes), claims)
 
 
-def _intersection(account: frozenset[str], token: frozenset[str]) -> frozenset[str]:
+def intersection(account: frozenset[str], token: frozenset[str]) -> frozenset[str]:
     """Return the intersection of both sets of scopes; `admin` on either side stands for all scopes."""
     if "admin" in account:
         return token

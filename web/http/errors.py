@@ -78,6 +78,11 @@ def _http_error(error: HTTPException) -> Response:
     return answer
 
 
-def _unexpected(error: Exception) -> Response:
+def report(error: Exception) -> None:
+    """Log an error of ours with its traceback."""
     log.error("request_failed path=%s error=%s", request.url_rule, type(error).__name__, exc_info=error)
+
+
+def _unexpected(error: Exception) -> Response:
+    report(error)
     return problem(500, "Something went wrong on our side; it was logged.")

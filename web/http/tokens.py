@@ -34,8 +34,10 @@ class Claims:
     kind: str  # "access" or "refresh"
     generation: int
     scopes: frozenset[str]
+    issued_at: datetime
     expires_at: datetime
     login: bearer_tokens.Login
+    csrf: str = ""  # of a browser session; empty in a bearer token
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -108,6 +110,8 @@ def _claims(decoded: dict[str, Any]) -> Claims:
         kind=decoded["type"],
         generation=int(decoded["gen"]),
         scopes=frozenset(scopes),
+        issued_at=datetime.fromtimestamp(issued_at, UTC),
         expires_at=datetime.fromtimestamp(decoded["exp"], UTC),
         login=bearer_tokens.Login(datetime.fromtimestamp(logged_in_at, UTC), UUID(decoded["family"])),
+        csrf=str(decoded.get("csrf", "")),
     )

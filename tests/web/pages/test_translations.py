@@ -1,0 +1,34 @@
+"""Every text of the pages has a Spanish translation, and no translation is left of a text that is gone."""
+
+import re
+
+from babel.messages import Catalog
+
+from web.pages.frame import catalog
+
+
+def _texts(of: Catalog) -> set[object]:
+    return {message.id if isinstance(message.id, str) else tuple(message.id) for message in of if message.id}
+
+
+def test_no_text_is_untranslated_or_unused() -> None:
+    extracted, stored = _texts(catalog.extracted()), catalog.stored()
+    assert len(extracted) > 40
+    assert extracted - _texts(stored) == set(), "run `make translations` and translate these"
+    assert _texts(stored) - extracted == set(), "run `make translations`"
+    assert [message.id for message in stored if message.id and not message.string] == []
+
+
+def test_the_compiled_catalog_is_that_of_the_texts() -> None:
+    assert catalog.COMPILED.read_bytes() == catalog.compiled(catalog.stored()), "run `make translations`"
+
+
+def test_translations_keep_the_values_of_their_text() -> None:
+    for message in catalog.stored():
+        if not message.id:
+            continue
+        texts = (
+            [message.id, message.string] if isinstance(message.id, str) else [*message.id[1:], *(message.string or ())]
+        )
+        values = {frozenset(re.findall(r"%\((\w+)\)", str(text))) for text in texts}
+        assert len(values) == 1, message.id

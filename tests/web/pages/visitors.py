@@ -1,0 +1,54 @@
+"""People who sign in to the pages, by Flask's client."""
+
+import re
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import jwt
+from flask.testing import FlaskClient
+
+from engine.access import accounts, bearer_tokens, passwords
+from models import Account
+from models.session import transaction
+
+PASSWORD = "a password of the tests"
+
+
+@cache
+def _hash() -> str:
+    return passwords.hashed(PASSWORD)
+
+
+def create(name: str, *scopes: str) -> None:
+    """Create an account with `PASSWORD`."""
+    with transaction() as session:
+        session.add(Account(name=name, password_hash=_hash(), scopes=sorted(scopes)))
+
+
+def sign_in(client: FlaskClient, name: str, *, password: str = PASSWORD, wanted: str = "", **options: Any) -> Any:
+    """Send the form of the sign-in page."""
+    data = {"account": name, "password": password, "next": wanted}
+    return client.post("/app/sign-in", data=data, **options)
+
+
+def visit(client: FlaskClient, name: str, *scopes: str, path: str = "/app/") -> Any:
+    """Create an account, give the client a session of it, and return the page at `path`."""
+    create(name, *scopes)
+    with transaction() as session:
+        profile = next(each for each in accounts.listing(session) if each.name == name)
+    client.set_cookie("cadencia", bearer_tokens.issue_session(profile, now=datetime.now(UTC)))
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text[:500]
+    return answer
+
+
+def token(page: Any) -> str:
+    """Return the value that the forms of the page repeat."""
+    return re.findall('name="csrf_token" value="([^"]+)"', page.text)[0]
+
+
+def claims(client: FlaskClient) -> dict[str, Any]:
+    """Return the claims of the client's session."""
+    cookie = client.get_cookie("cadencia")
+    return jwt.decode(cookie.value, options={"verify_signature": False})

@@ -1,0 +1,60 @@
+"""Collect the texts of the pages, and compile their translations: `make translations`.
+
+python -m web.pages.frame.catalog      update web/pages/translations/es/LC_MESSAGES/messages.po, then compile it
+"""
+
+import sys
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+_PAGES = Path(__file__).parents[1]
+SPANISH = _PAGES / "translations" / "es" / "LC_MESSAGES" / "messages.po"
+COMPILED = SPANISH.with_suffix(".mo")
+_METHODS = [("**.py", "python"), ("templates/pages/**.html", "jinja2")]
+_KEYWORDS = {"_": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "lazy_ngettext": (1, 2)}
+
+
+def extracted() -> Catalog:
+    """Return the catalog of all texts in the code and the templates of the pages."""
+    catalog = Catalog()
+    for name, line, message, comments, _ in extract_from_dir(str(_PAGES), _METHODS, keywords=_KEYWORDS):
+        catalog.add(message, None, [(name, line)], auto_comments=comments)
+    return catalog
+
+
+def stored() -> Catalog:
+    """Return the Spanish catalog, empty if it does not exist yet."""
+    if not SPANISH.exists():
+        return Catalog(locale="es")
+    with SPANISH.open("rb") as file:
+        return read_po(file, locale="es")
+
+
+def compiled(catalog: Catalog) -> bytes:
+    """Return a catalog in the form that gettext reads."""
+    written = BytesIO()
+    write_mo(written, catalog)
+    return written.getvalue()
+
+
+def main() -> None:
+    """Update and compile the Spanish catalog; exit with status 1 if texts lack a translation."""
+    catalog = stored()
+    catalog.update(extracted(), no_fuzzy_matching=True)
+    catalog.obsolete.clear()
+    SPANISH.parent.mkdir(parents=True, exist_ok=True)
+    with SPANISH.open("wb") as file:
+        write_po(file, catalog, width=120, sort_output=True, no_location=True, omit_header=False)
+    COMPILED.write_bytes(compiled(catalog))
+    missing = [message.id for message in catalog if message.id and not message.string]
+    print(f"{len(catalog)} texts, {len(missing)} without translation", *missing, sep="\n  ")
+    sys.exit(bool(missing))
+
+
+if __name__ == "__main__":
+    main()

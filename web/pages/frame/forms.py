@@ -1,0 +1,33 @@
+"""Base class of the forms, with Flask-WTF. Sessions protect them against forgery, so WTForms' own tokens are off."""
+
+from collections.abc import Sequence
+
+from flask_babel import gettext
+from flask_wtf import FlaskForm
+
+from errors import InvalidInput
+
+
+class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    """A form of a page; its labels and errors are in the reader's language."""
+
+    class Meta:
+        """Settings of WTForms."""
+
+        csrf = False
+
+    def add_faults(self, refused: InvalidInput) -> list[str]:
+        """Show each fault of the engine at the field of its name; return those that belong to no field."""
+        elsewhere = []
+        for fault in refused.faults:
+            field = self._fields.get(fault.field.partition(".")[0].partition("[")[0])
+            if field is None:
+                elsewhere.append(f"{fault.field}: {fault.message}")
+            else:
+                field.errors = [*field.errors, fault.message]
+        return elsewhere
+
+
+def choices(*pairs: tuple[str, str]) -> Sequence[tuple[str, str]]:
+    """Return choices of a select field, with the browser's own first."""
+    return [("", gettext("As the browser")), *pairs]

@@ -1,0 +1,44 @@
+"""Spanish and English, by Flask-Babel: the account's language, else the browser's, else Spanish.
+
+Message texts are English; `translations/es` has the Spanish ones, compiled by `make translations`.
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+from flask import Flask, g, request
+from flask_babel import Babel, format_datetime, format_decimal, get_locale, gettext
+
+from engine.access.accounts import LANGUAGES
+
+FOLDER = Path(__file__).parents[1] / "translations"
+_NAME = "pages-babel"
+
+
+def install(app: Flask) -> None:
+    """Configure the languages of the pages, and the filters `moment` and `number` of their templates."""
+    app.extensions[_NAME] = Babel(
+        app, default_translation_directories=str(FOLDER), locale_selector=current, default_domain="messages"
+    )
+    app.jinja_env.filters.update(moment=moment, number=number)
+
+
+def current() -> str:
+    """Return the language of this request."""
+    account = g.get("account")
+    chosen: str | None = account.language if account else None
+    return chosen or request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+def number(value: float) -> str:
+    """Return a number as the language writes it: 1.234 in Spanish, 1,234 in English."""
+    written: str = format_decimal(value, locale=get_locale())
+    return written
+
+
+def moment(value: datetime | None) -> str:
+    """Return a moment as the language writes it, with its zone; a word for None."""
+    if value is None:
+        return str(gettext("not yet"))
+    written: str = format_datetime(value, "d MMM y, HH:mm z", rebase=False)
+    return written

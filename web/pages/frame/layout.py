@@ -1,0 +1,147 @@
+"""Layout of the pages: their blueprint, rendering, and errors as pages in the reader's language."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from flask_babel import gettext, lazy_gettext
+from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
+
+import errors
+from web.http import auth
+from web.http import errors as problems
+from web.pages.frame import assets, languages, sessions
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_STATUSES = {errors.NotFound: 404, errors.Forbidden: 403, errors.Conflict: 409, errors.InvalidInput: 422}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of the menu: an endpoint, its title, and the scopes of which an account needs one to see it."""
+
+    endpoint: str
+    title: Any
+    scopes: tuple[str, ...]
+
+
+def blueprint(name: str) -> Blueprint:
+    """Return a blueprint below /app whose errors are pages and whose sessions are renewed."""
+    views = Blueprint(f"{name}_pages", __name__, url_prefix="/app", template_folder="../templates")
+    views.register_error_handler(sessions.SignInNeeded, _to_sign_in)
+    views.register_error_handler(errors.CadenciaError, _refused)
+    views.register_error_handler(HTTPException, _http_error)
+    views.register_error_handler(Exception, _unexpected)
+    views.after_request(sessions.renew)
+    return views
+
+
+def page(template: str, status: int = 200, **values: Any) -> Response:
+    """Render a page of `templates/pages/`; browsers do not store it, so that none is left after signing out."""
+    html = render_template(f"pages/{template}.html", **_common(), **values)
+    return Response(html, status, {"Content-Security-Policy": POLICY}, content_type="text/html; charset=utf-8")
+
+
+def fragment(template: str, **values: Any) -> Response:
+    """Render a part of a page that is fetched again and again; 304 if the browser has it already."""
+    response = Response(
+        render_template(f"pages/{template}.html", **_common(), **values),
+        headers={"Content-Security-Policy": POLICY, "Cache-Control": "private, no-cache"},
+        content_type="text/html; charset=utf-8",
+    )
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def may(*scopes: str) -> bool:
+    """Return True if the signed-in account has one of these scopes."""
+    caller: auth.Caller | None = g.get("caller")
+    return caller is not None and (not scopes or any(caller.may(scope) for scope in scopes))
+
+
+def _common() -> dict[str, Any]:
+    return {
+        "account": g.get("account"),
+        "assets": assets.PATHS,
+        "token": _token,
+        "language": languages.current(),
+        "may": may,
+    }
+
+
+def _token() -> Markup:
+    """Return the hidden field that every form with method post has."""
+    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(sessions.csrf())
+
+
+def _to_sign_in(_: errors.CadenciaError) -> Response:
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
+    if "X-Fragment" in request.headers:
+        return Response(status=401)
+    return redirect_to_path(url_for("sign_in_pages.ask", next=wanted or None))
+
+
+def redirect_to(endpoint: str, **values: Any) -> Response:
+    """Return a redirect to a page of ours, which the browser requests by GET."""
+    return redirect_to_path(url_for(endpoint, **values))
+
+
+def redirect_to_path(path: str) -> Response:
+    """Return a redirect to this path, which the browser requests by GET."""
+    response = redirect(path, 303)
+    assert isinstance(response, Response)  # noqa: S101  # for its type: Flask's is Werkzeug's
+    return response
+
+
+def error_page(status: int, detail: str = "") -> Response:
+    """Return a page that says what happened and what to do next."""
+    title, advice = _WORDS.get(status, _WORDS[500])
+    response = page("error", status, title=title, advice=advice, detail=detail)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Refresh"] = response.headers["Retry-After"] = "5"
+    return response
+
+
+_WORDS: dict[int, tuple[Any, Any]] = {
+    403: (
+        lazy_gettext("You may not do this"),
+        lazy_gettext("Your account lacks the permission. Ask a person with the scope “admin” for it."),
+    ),
+    404: (lazy_gettext("There is no such page"), lazy_gettext("It may have been deleted. Start from the overview.")),
+    409: (lazy_gettext("It has changed meanwhile"), lazy_gettext("Go back, load the page again, and decide anew.")),
+    422: (lazy_gettext("Something in the form is wrong"), lazy_gettext("Go back and correct it; nothing was changed.")),
+    429: (lazy_gettext("Too many attempts"), lazy_gettext("Wait a little, then try again.")),
+    500: (lazy_gettext("Something went wrong on our side"), lazy_gettext("It was logged. Try again in a minute.")),
+    503: (
+        lazy_gettext("Unavailable for a moment"),
+        lazy_gettext("The database does not answer. Nothing is lost. This page tries again by itself."),
+    ),
+}
+
+
+def _refused(error: errors.CadenciaError) -> Response:
+    if isinstance(error, sessions.Forged):
+        return error_page(403, gettext("This form is too old or came from another site. Load the page again."))
+    if isinstance(error, errors.TooOften):
+        response = error_page(429)
+        response.headers["Retry-After"] = str(error.wait_s)
+        return response
+    if isinstance(error, errors.Unavailable):
+        return error_page(503)
+    status = next((_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES), None)
+    return error_page(status, str(error)) if status else _unexpected(error)
+
+
+def _http_error(error: HTTPException) -> Response:
+    return error_page(error.code or 500)
+
+
+def _unexpected(error: Exception) -> Response:
+    problems.report(error)
+    return error_page(500)

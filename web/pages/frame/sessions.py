@@ -1,0 +1,154 @@
+"""Browser sessions: a signed token in a cookie, and protection against requests that other sites forge.
+
+The cookie holds the token of `bearer_tokens.issue_session`. A form that changes state repeats the token's `csrf` claim
+(double submit), which only our own pages can read. An idle session ends after 12 hours, all after SESSION_DAYS. A new
+password or a closed account ends a session at once: pages read the account at every request, without a cache.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, g, request
+from flask_jwt_extended import set_access_cookies, unset_access_cookies, verify_jwt_in_request
+from flask_jwt_extended.exceptions import CSRFError
+
+from engine.access import accounts, bearer_tokens, token_status
+from errors import CadenciaError, Forbidden, Unauthenticated
+from models.session import transaction
+from settings import Settings
+from web import process
+from web.http import auth, tokens
+from web.http.auth import Access, Caller, View
+
+HOME = "/app/"
+_RENEWED_AFTER = timedelta(minutes=10)
+
+
+class SignInNeeded(CadenciaError):
+    """The request has no valid session: show the sign-in page."""
+
+
+class Forged(Forbidden):
+    """The form does not repeat the session's `csrf` value: another site may have sent it, or the page is old."""
+
+
+def needs(*scopes: str) -> Callable[[View], View]:
+    """Declare that the page requires a session with one of `scopes` (none: any); else it redirects to sign-in."""
+    return auth.declaring(Access(scopes=scopes, identify=_identify))
+
+
+def changes(*scopes: str) -> Callable[[View], View]:
+    """Declare what `needs` does, and that the page changes state: only by a form of our own pages."""
+    return auth.declaring(Access(scopes=scopes, identify=_identify, changes=True))
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Configure the cookie: HttpOnly, SameSite=Lax and, over https, Secure with the prefix `__Host-` (RFC 6265bis)."""
+    is_secure = settings.public_url.startswith("https://")
+    app.config.update(
+        JWT_ACCESS_COOKIE_NAME="__Host-cadencia" if is_secure else "cadencia",
+        JWT_COOKIE_SECURE=is_secure,
+        JWT_COOKIE_SAMESITE="Lax",
+        JWT_COOKIE_CSRF_PROTECT=True,
+        JWT_CSRF_IN_COOKIES=False,  # the pages read the value from the token
+        JWT_CSRF_CHECK_FORM=True,
+        JWT_SESSION_COOKIE=False,
+    )
+
+
+def sign_in(response: Response, account: accounts.Profile) -> Response:
+    """Start a new session of `account` with this response."""
+    return _with_cookie(response, bearer_tokens.issue_session(account, now=datetime.now(UTC)))
+
+
+def sign_out(response: Response) -> Response:
+    """Remove the cookie with this response; `end` revokes the session itself."""
+    unset_access_cookies(response)
+    return response
+
+
+def end() -> None:
+    """Revoke the caller's session, also for copies of its cookie."""
+    login = auth.caller().claims.login
+    until = datetime.now(UTC) + bearer_tokens.SESSION_IDLE
+    with transaction() as session:
+        token_status.revoke(session, (login.family_id,), account_id=auth.caller().account_id, expires_at=until)
+    process.current().token_cache.forget()
+
+
+def renew(response: Response) -> Response:
+    """Add a fresh cookie if the caller's is older than ten minutes, so that a session ends only when idle."""
+    caller: Caller | None = g.get("caller")
+    now = datetime.now(UTC)
+    if caller is None or now - caller.claims.issued_at < _RENEWED_AFTER or "Set-Cookie" in response.headers:
+        return response
+    return _with_cookie(response, bearer_tokens.issue_session(account(), now=now, login=caller.claims.login))
+
+
+def account() -> accounts.Profile:
+    """Return the account of this session; only valid in pages declared with `needs` or `changes`."""
+    profile: accounts.Profile = g.account
+    return profile
+
+
+def csrf() -> str:
+    """Return the value that every form of this session repeats as `csrf_token`; empty without a session."""
+    caller: Caller | None = g.get("caller")
+    return caller.claims.csrf if caller else ""
+
+
+def check_origin() -> None:
+    """Raise Forged if another site sent this form; for forms that are sent before there is a session."""
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if site not in (None, "same-origin", "none") or (origin and urlsplit(origin).netloc != request.host):
+        raise Forged("form: was sent by another site")
+
+
+def local_path(wanted: str) -> str:
+    """Return `wanted` if it is the path of a page of ours, else the overview's: never an address elsewhere."""
+    parts = urlsplit(wanted)
+    is_ours = not parts.scheme and not parts.netloc and wanted.startswith(HOME) and "//" not in parts.path
+    return wanted if is_ours and wanted.isprintable() and "\\" not in wanted else HOME
+
+
+def _identify(access: Access) -> Caller:
+    claims = _claims()
+    with transaction() as session:
+        status = token_status.get(session, claims.account_id, (claims.token_id, claims.login.family_id))
+        if status is None or status.generation != claims.generation:
+            raise SignInNeeded("session: ended")
+        g.account = accounts.get(session, claims.account_id)
+    if access.changes:
+        _check_form()
+    return Caller(claims.account_id, auth.intersection(status.scopes, claims.scopes), claims)
+
+
+def _claims() -> tokens.Claims:
+    encoded = request.cookies.get(_cookie_name(), "")
+    if not encoded:
+        raise SignInNeeded("session: there is none")
+    try:
+        claims = tokens.read(encoded)
+    except Unauthenticated:
+        raise SignInNeeded("session: expired") from None
+    if not claims.csrf:
+        raise SignInNeeded("session: a bearer token is none")
+    return claims
+
+
+def _check_form() -> None:
+    try:
+        verify_jwt_in_request(locations=["cookies"])
+    except CSRFError:
+        raise Forged("form: its csrf_token is not that of this session") from None
+
+
+def _cookie_name() -> str:
+    return "__Host-cadencia" if process.current().settings.public_url.startswith("https://") else "cadencia"
+
+
+def _with_cookie(response: Response, encoded: str) -> Response:
+    set_access_cookies(response, encoded, max_age=int(bearer_tokens.SESSION_IDLE.total_seconds()))
+    return response

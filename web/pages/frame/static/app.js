@@ -1,0 +1,39 @@
+// The only script of the pages: colours by the system's setting, and parts of a page that are fetched again.
+"use strict";
+const root = document.documentElement;
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const paint = () => { if (root.dataset.theme === "auto") root.dataset.bsTheme = dark.matches ? "dark" : "light"; };
+paint();
+dark.addEventListener("change", paint);
+
+// Fetch the part while the tab is visible: each 3 s, and more slowly while nothing changes, at most each 30 s.
+function follow(part) {
+  const first = 3000;
+  let wait = first, etag = "";
+  async function look() {
+    if (!document.hidden) {
+      try {
+        const headers = { "X-Fragment": "1" };
+        if (etag) headers["If-None-Match"] = etag;
+        const response = await fetch(part.dataset.follow, { headers, redirect: "error", cache: "no-store" });
+        if (response.status === 401) { location.reload(); return; }
+        if (response.status === 200) {
+          etag = response.headers.get("ETag") || "";
+          const text = await response.text();
+          if (part.innerHTML !== text) part.innerHTML = text;
+          wait = first;
+        } else {
+          wait = Math.min(wait * 1.5, 30000);
+        }
+      } catch { wait = Math.min(wait * 2, 30000); }
+    }
+    setTimeout(look, wait);
+  }
+  document.addEventListener("visibilitychange", () => { wait = first; });
+  setTimeout(look, wait);
+}
+
+addEventListener("DOMContentLoaded", () => {
+  root.classList.add("with-script");
+  document.querySelectorAll("[data-follow]").forEach(follow);
+});

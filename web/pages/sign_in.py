@@ -1,0 +1,71 @@
+"""Sign in and sign out."""
+
+from flask import Response, request
+from flask_babel import gettext, lazy_gettext
+from wtforms import PasswordField, StringField
+from wtforms.validators import DataRequired, Length
+
+from engine.access import accounts
+from errors import TooOften, Unauthenticated
+from web import pages
+from web.http import auth
+from web.http.auth import public
+from web.pages.frame import layout, sessions
+from web.pages.frame.forms import Form
+
+views = layout.blueprint("sign_in")
+
+
+class SignIn(Form):
+    """Name and password of an account."""
+
+    account = StringField(
+        lazy_gettext("Account"),
+        [DataRequired(), Length(max=accounts.NAME_CHARS_MAX)],
+        render_kw={"autocomplete": "username", "autofocus": True},
+    )
+    password = PasswordField(
+        lazy_gettext("Password"),
+        [DataRequired(), Length(max=accounts.PASSWORD_CHARS_MAX)],
+        render_kw={"autocomplete": "current-password"},
+    )
+
+
+@views.get("/sign-in")
+@public("everybody signs in from here")
+def ask() -> Response:
+    """Show the form."""
+    return _form(SignIn(), wanted=request.args.get("next", ""))
+
+
+@views.post("/sign-in")
+@public("name and password in the form are the proof")
+def sign_in() -> Response:
+    """Start a session and go to the page that was wanted, if it is one of ours."""
+    sessions.check_origin()
+    form = SignIn()
+    wanted = request.form.get("next", "")
+    if not form.validate():
+        return _form(form, wanted=wanted, status=422)
+    try:
+        account = auth.log_in(form.account.data, form.password.data)
+    except Unauthenticated:
+        return _form(form, wanted=wanted, status=401, fault=gettext("Account or password is wrong."))
+    except TooOften as error:
+        fault = gettext("Too many attempts. Try again in %(seconds)s seconds.", seconds=error.wait_s)
+        response = _form(form, wanted=wanted, status=429, fault=fault)
+        response.headers["Retry-After"] = str(error.wait_s)
+        return response
+    return sessions.sign_in(layout.redirect_to_path(sessions.local_path(wanted)), account)
+
+
+@views.post("/sign-out")
+@pages.changes()
+def sign_out() -> Response:
+    """End the session."""
+    sessions.end()
+    return sessions.sign_out(layout.redirect_to("sign_in_pages.ask"))
+
+
+def _form(form: SignIn, *, wanted: str, status: int = 200, fault: str = "") -> Response:
+    return layout.page("sign_in", status, form=form, wanted=wanted, fault=fault)
