@@ -9,13 +9,19 @@ RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo up test check coverage bench faults fuzz system-packages translations clean
+.PHONY: help demo inbox picture up test check coverage bench faults fuzz system-packages translations clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/  make \1\t/' | expand -t 26
 
 demo: $(RUNTIME) ## the whole three-mail job on invented contacts (CONTACTS=file.csv: on yours), then a checked ledger
 	@$(RUN) -m local.demo $(if $(CONTACTS),--contacts "$(CONTACTS)")
+
+inbox: $(RUNTIME) ## the e-mails of the last demo on http://127.0.0.1:8025 until Ctrl-C (PORT=8030: there)
+	@exec $(RUN) -m local.mail.inbox --store var/demo/inbox --smtp-port 0 --http-port $(or $(PORT),8025)
+
+picture: $(RUNTIME) ## docs/picture.svg for the README, drawn from a real run of the demo
+	@$(RUN) -m local.demo --picture docs/picture.svg
 
 up: $(RUNTIME) ## everything running on http://127.0.0.1:8000 until Ctrl-C
 	@exec $(RUN) -m local.up

@@ -134,3 +134,8 @@ def _setting(name: str) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def for_program(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a program that this command starts: that of this process, and these variables."""
+    return {**os.environ, **variables}

@@ -1,6 +1,8 @@
 """The root of the command line: its options, and the nouns it knows."""
 
+import sys
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 
 import click
@@ -39,5 +41,11 @@ def root(context: click.Context, env_file: Path | None, quiet: bool) -> None:
 
 
 def main() -> None:
-    """Run the command of this process's arguments, and exit with its status."""
+    """Run the command of this process's arguments, and exit with its status.
+
+    A character that the locale of the terminal or file does not know is printed as a question mark.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     root(prog_name="cadencia")

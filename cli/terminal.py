@@ -1,7 +1,7 @@
 """Output, progress and errors on a terminal."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 
@@ -16,6 +16,45 @@ _UNKNOWN_TABLE_OR_COLUMN = ("42P01", "42703")  # SQLSTATE of PostgreSQL
 def row(*cells: object) -> None:
     """Print one line of tab-separated cells."""
     click.echo("\t".join(map(str, cells)))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]], *, always_header: bool = True) -> None:
+    """Print rows under a header: aligned on a terminal, tab-separated elsewhere, perhaps without the header there."""
+    if sys.stdout.isatty():
+        for line in aligned([list(header), *([str(cell) for cell in cells] for cells in rows)]):
+            click.echo(line)
+        return
+    for cells in (header, *rows) if always_header else rows:
+        row(*cells)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines of cells in columns; a column of numbers, apart from its header, is aligned to the right."""
+    columns = list(zip(*lines, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    is_number = [len(column) > 1 and all(cell.isdecimal() for cell in column[1:]) for column in columns]
+    shape = list(zip(widths, is_number, strict=True))
+    return [
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width) for cell, (width, right) in zip(line, shape, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+
+
+def duration(seconds: int) -> str:
+    """Return a duration in its two largest units, such as "3 days" or "1 hour 30 minutes"."""
+    words = []
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            words.append(f"{count} {unit}{'s' if count > 1 else ''}")
+    return " ".join(words[:2]) or "0 seconds"
+
+
+def is_interactive() -> bool:
+    """Return True if a person can be asked and sees the question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Integer, SmallInteger, Strin
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Id, Moment, Stamp, Word, one_of
+from models.base import Base, Flag, Id, Moment, Stamp, Word, one_of
 
 STATES = ("draft", "running", "paused", "finished")
 
@@ -17,6 +17,9 @@ class Campaign(Base):
 
     `pardoned_at` is when a person last resumed it. `pardoned` has the counts of that hour before the resumption, which
     no longer count for the automatic pause.
+
+    Until `opened_until` step 1 may go out outside its window. If `skips_received`, contacts who got one of its
+    templates before are enrolled as stopped.
 
     Long work proceeds in pages. While the audience is being enrolled, `enroll_from` is the moment from which the delay
     of step 1 counts, and `enroll_after` the last contact enrolled. After a resumption `unpark_after` is the last parked
@@ -41,6 +44,8 @@ class Campaign(Base):
     enroll_from: Mapped[Moment | None]
     enroll_after: Mapped[UUID | None]
     unpark_after: Mapped[UUID | None]
+    opened_until: Mapped[Moment | None]
+    skips_received: Mapped[Flag]
 
 
 class CampaignStep(Base):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Dialect, Integer, LargeBinary, String, Text, text
+from sqlalchemy import Dialect, Index, Integer, LargeBinary, String, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -34,7 +34,10 @@ class Contact(Base):
     """
 
     __tablename__ = "contacts"
-    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
+    __table_args__ = (
+        Index("ix_contacts_erased", "id", postgresql_where=text("erased_at IS NOT NULL")),
+        {"postgresql_with": {"fillfactor": 50}},
+    )
 
     id: Mapped[Id]
     email: Mapped[str] = mapped_column(Encrypted)
@@ -67,4 +70,9 @@ class Contact(Base):
     # nothing.
     consent_said_at: Mapped[Moment | None]
     pause_said_at: Mapped[Moment | None]
+    # Audiences include a contact from then on. A single send alone lists nobody.
+    listed_at: Mapped[Moment | None]
+    # The latest release of a suppression by hand, and the erasure of the personal data.
+    released_at: Mapped[Moment | None]
+    erased_at: Mapped[Moment | None]
     score: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)

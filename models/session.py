@@ -60,6 +60,13 @@ def after_fork() -> None:
         engine.cache_clear()
 
 
+def libpq_variables() -> dict[str, str]:
+    """Return the environment with which programs of PostgreSQL, such as psql, reach the database of the settings."""
+    url = settings.current().database_url.get_secret_value()
+    given = psycopg.pq.Conninfo.parse(url.encode())
+    return {option.envvar.decode(): option.val.decode() for option in given if option.envvar and option.val}
+
+
 @contextmanager
 def transaction() -> Iterator[Session]:
     """Open a session; commit at the end of the block, roll back if it raises.

@@ -7,11 +7,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Flag, Stamp, Word, one_of
 
-REASONS = ("unsubscribed", "hard_bounce", "complaint", "manual")
+REASONS = ("unsubscribed", "hard_bounce", "complaint", "manual", "erased")
 
 
 class Suppression(Base):
     """One address, as a blind index, so that another import cannot resubscribe it.
+
+    `is_unsubscribed`: the person unsubscribed, whatever stronger reason hides it. `erased` marks the replaced index of
+    an erased contact, which no address has.
 
     If `is_former`, the index may be that of version 0.1.0, under which several addresses could be one.
     """
@@ -24,3 +27,4 @@ class Suppression(Base):
     since: Mapped[Stamp]
     email_id: Mapped[UUID | None]
     is_former: Mapped[Flag]
+    is_unsubscribed: Mapped[Flag]

@@ -52,8 +52,10 @@ def create(session: Session, name: str = "Otoño", **given: Any) -> UUID:
 
 
 def people(session: Session, count: int, *, prefix: str = "contacto") -> list[UUID]:
-    """That many contacts at addresses of their own."""
-    return contacts.ensure(session, [f"{prefix}{number}@empresa.example" for number in range(count)], now=NOW)
+    """That many listed contacts at addresses of their own."""
+    made = contacts.ensure(session, [f"{prefix}{number}@empresa.example" for number in range(count)], now=NOW)
+    contacts.set_listed(session, made, True, now=NOW)
+    return made
 
 
 def take(session: Session, *, now: datetime, limit: int = 1000) -> list[Group]:

@@ -21,8 +21,8 @@ _MAKE = text(
     "first_name text, last_name text, company text, industry text)"
 )
 _COPY = text(
-    f"INSERT INTO contacts ({_COLUMNS}, created_at, updated_at) "  # noqa: S608  # constant names
-    f"SELECT {_COLUMNS}, now(), now() FROM bench_people WHERE number < :count ORDER BY number"
+    f"INSERT INTO contacts ({_COLUMNS}, created_at, updated_at, listed_at) "  # noqa: S608  # constant names
+    f"SELECT {_COLUMNS}, now(), now(), now() FROM bench_people WHERE number < :count ORDER BY number"
 )
 
 

@@ -12,6 +12,7 @@ from errors import NotFound
 
 if TYPE_CHECKING:
     from engine.audience.imports import ImportReport
+    from engine.engagement.by_hand import Person
     from models.session import Session
 
 _contact = click.argument("contact")
@@ -19,7 +20,7 @@ _contact = click.argument("contact")
 
 @click.group(cls=groups.Group)
 def group() -> None:
-    """Import contacts, and see what happened to one.
+    """Import contacts, see what happened to one, and suppress, release or erase one.
 
     \b
     Examples:
@@ -76,11 +77,14 @@ def show(contact: str) -> None:
         reason = suppressions.suppressed(session, [view.id]).get(view.id)
     flags = ", ".join(name for name, is_set in view.flags.items() if is_set) or "none yet"
     terminal.row(view.id, view.followup_status, f"score {view.score}")
-    if view.email is None:
+    if view.erased_at is not None:
+        click.echo(f"erased: {view.erased_at:%Y-%m-%d %H:%M} UTC")
+    elif view.email is None:
         click.echo("address: cannot be decrypted (a damaged row, or a key is missing in FERNET_KEYS)")
     click.echo(f"flags: {flags}")
     click.echo(f"converted: {view.converted_at or 'no'}")
     click.echo(f"suppressed: {reason or 'no'}")
+    click.echo(f"in audiences: {f'since {view.listed_at:%Y-%m-%d}' if view.listed_at else 'no'}")
 
 
 @group.command()
@@ -109,6 +113,107 @@ def explain(contact: str) -> None:
             moments = {"sent": step.sent_at, "opened": step.opened_at, "clicked": step.clicked_at}
             dated = "".join(f", {word} {moment:%Y-%m-%d %H:%M}" for word, moment in moments.items() if moment)
             click.echo(f"  step {step.step} {step.template}: {step.status}{dated}")
+
+
+@group.command()
+@click.argument("address")
+def add(address: str) -> None:
+    """Let audiences include the contact with ADDRESS; it is created if it is unknown.
+
+    A contact who is known from single sends only is in no audience before that, or before an import.
+
+    \b
+    Example:
+      cadencia contacts add ana@empresa.example
+    """
+    from engine import clock
+    from engine.audience import addresses, contacts
+    from models.session import transaction
+
+    with transaction() as session:
+        normalised = addresses.normalise(address, field="ADDRESS")
+        [contact_id] = contacts.ensure(session, [normalised], now=clock.now())
+        contacts.set_listed(session, [contact_id], True, now=clock.now())
+    click.echo(f"{contact_id} is listed: campaigns may include it")
+
+
+@group.command()
+@_contact
+def suppress(contact: str) -> None:
+    """Send no marketing e-mail to CONTACT any more, given by id or address; the address need not be a contact.
+
+    \b
+    Example:
+      cadencia contacts suppress ana@empresa.example
+    """
+    from engine import clock
+    from engine.engagement import by_hand
+    from models.session import retrying
+
+    stopped = retrying(lambda session: by_hand.suppress(session, _person(session, contact), now=clock.now()))
+    click.echo(f"suppressed; {stopped} running sequences stopped")
+
+
+@group.command()
+@_contact
+@click.option(
+    "--even",
+    type=click.Choice(["unsubscribed", "hard_bounce", "complaint"]),
+    help="Release it although it is suppressed for this reason, which you know to be wrong.",
+)
+def release(contact: str, even: str | None) -> None:
+    """End the suppression of CONTACT, given by id or address. Stopped sequences stay stopped.
+
+    Only a suppression by hand is released without `--even`.
+
+    \b
+    Examples:
+      cadencia contacts release ana@empresa.example
+      cadencia contacts release ana@empresa.example --even hard_bounce
+    """
+    from engine import clock
+    from engine.engagement import by_hand
+    from models.session import retrying
+
+    left = retrying(lambda session: by_hand.release(session, _person(session, contact), even=even, now=clock.now()))
+    click.echo(f"still suppressed: {left}" if left else "released")
+
+
+@group.command()
+@_contact
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def erase(contact: str, yes: bool) -> None:
+    """Erase the personal data of CONTACT, given by id or address. It cannot be undone.
+
+    Address, details, variables and the data of events are erased. The counts stay, and the address stays suppressed.
+
+    \b
+    Example:
+      cadencia contacts erase ana@empresa.example --yes
+    """
+    from engine import clock
+    from engine.engagement import by_hand
+    from models.session import retrying, transaction
+
+    with transaction() as session:
+        contact_id = _id(session, contact)
+    if not yes:
+        click.confirm("Erase the personal data of this contact for good?", abort=True, err=True)
+    retrying(lambda session: by_hand.suppress(session, by_hand.by_id(session, contact_id), now=clock.now()))
+    retrying(lambda session: by_hand.erase(session, contact_id, now=clock.now()))
+    click.echo(f"{contact_id}: personal data erased")
+
+
+def _person(session: "Session", contact: str) -> "Person":
+    """Return the person given by the id of a contact or by an address."""
+    from engine.audience import addresses
+    from engine.engagement import by_hand
+
+    try:
+        contact_id = UUID(contact)
+    except ValueError:
+        return by_hand.by_address(session, addresses.normalise(contact, field="CONTACT"))
+    return by_hand.by_id(session, contact_id)
 
 
 def _id(session: "Session", contact: str) -> UUID:

@@ -80,7 +80,7 @@ _RESTORE_STATUS = text("""
 UPDATE contacts SET email_followup_status = CASE WHEN email_3_sent THEN 'email_3_sent'
                                                  WHEN email_2_sent THEN 'email_2_sent'
                                                  WHEN email_1_sent THEN 'email_1_sent' ELSE 'new' END
- WHERE id = :contact_id AND email_followup_status = 'unsubscribed'
+ WHERE id = :contact_id AND email_followup_status = :status
 """)
 _NUMBER = attrgetter("int")  # orders UUIDs as the database does, and faster than comparing them
 
@@ -144,6 +144,6 @@ def mark_bounced(session: Session, contact_ids: Iterable[UUID], *, now: datetime
     session.execute(_MARK_BOUNCED, {"ids": list(contact_ids), "now": now})
 
 
-def restore_status(session: Session, contact_id: UUID) -> None:
-    """Replace status `unsubscribed` by that of the last step sent."""
-    session.execute(_RESTORE_STATUS, {"contact_id": contact_id})
+def restore_status(session: Session, contact_id: UUID, status: str = "unsubscribed") -> None:
+    """Replace this status by that of the last step sent."""
+    session.execute(_RESTORE_STATUS, {"contact_id": contact_id, "status": status})

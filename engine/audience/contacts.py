@@ -42,9 +42,9 @@ _ENSURE = text(f"""
 """)  # noqa: S608  # constants only
 _UPSERT = text("""
     INSERT INTO contacts AS held (id, email, email_index, first_name, last_name, industry, role, company, timezone,
-                                  locale, attributes, created_at, updated_at)
+                                  locale, attributes, created_at, updated_at, listed_at)
     SELECT id, email, email_index, first_name, last_name, industry, role, company, timezone, locale,
-           CAST(attributes AS jsonb), :now, :now
+           CAST(attributes AS jsonb), :now, :now, :now
       FROM unnest(CAST(:ids AS uuid[]), CAST(:emails AS text[]), CAST(:indexes AS bytea[]),
                   CAST(:first_name AS text[]), CAST(:last_name AS text[]), CAST(:industry AS text[]),
                   CAST(:role AS text[]), CAST(:company AS text[]), CAST(:timezone AS text[]), CAST(:locale AS text[]),
@@ -60,8 +60,10 @@ _UPSERT = text("""
            timezone = coalesce(excluded.timezone, held.timezone),
            locale = coalesce(excluded.locale, held.locale),
            attributes = held.attributes || excluded.attributes,
-           updated_at = excluded.updated_at
-     WHERE excluded.first_name <> coalesce(held.first_name, '') OR excluded.last_name <> coalesce(held.last_name, '')
+           updated_at = excluded.updated_at,
+           listed_at = coalesce(held.listed_at, excluded.listed_at)
+     WHERE held.listed_at IS NULL
+        OR excluded.first_name <> coalesce(held.first_name, '') OR excluded.last_name <> coalesce(held.last_name, '')
         OR excluded.industry <> coalesce(held.industry, '') OR excluded.role <> coalesce(held.role, '')
         OR excluded.company <> coalesce(held.company, '') OR excluded.timezone <> coalesce(held.timezone, '')
         OR excluded.locale <> coalesce(held.locale, '') OR NOT held.attributes @> excluded.attributes
@@ -96,7 +98,10 @@ class Upserted:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A stored contact; `flags` has the nine of `FLAGS`; `email` is None if it cannot be decrypted."""
+    """A stored contact; `flags` has the nine of `FLAGS`.
+
+    `email` is None if it cannot be decrypted or was erased. Audiences include it if it has a `listed_at`.
+    """
 
     id: UUID
     email: str | None
@@ -115,12 +120,15 @@ class View:
     converted: bool
     converted_at: datetime | None
     score: int
+    listed_at: datetime | None
+    erased_at: datetime | None
 
 
 def ensure(session: Session, addresses: Sequence[str], *, now: datetime) -> list[UUID]:
     """Return the contacts of these normalised addresses, in their order; create missing ones.
 
-    Duplicates are allowed. One statement, and another if a different transaction creates one of them at the same time.
+    No audience includes the new ones (see `set_listed`). Duplicates are allowed. One statement, and another if a
+    different transaction creates one of them at the same time.
     """
     suppressions.inherit(session, addresses)
     sealed = [seal(address) for address in addresses]
@@ -155,7 +163,7 @@ def columns(sealed: Sequence[SealedAddress]) -> dict[str, arrays.Column]:
 
 
 def upsert(session: Session, drafts: Sequence[Draft], *, now: datetime) -> Upserted:
-    """Create these contacts, or update known ones; details that a draft lacks stay as they are.
+    """Create these contacts, or update known ones, and list them; details that a draft lacks stay as they are.
 
     One statement that locks in the order of the index. No address may occur twice. Safe to repeat.
     """
@@ -177,6 +185,17 @@ def upsert(session: Session, drafts: Sequence[Draft], *, now: datetime) -> Upser
     return Upserted(sum(created), len(created) - sum(created), len(drafts) - len(created))
 
 
+_SET_LISTED = text("""
+    UPDATE contacts SET listed_at = CASE WHEN :is_listed THEN coalesce(listed_at, :now) END
+     WHERE id = ANY(CAST(:ids AS uuid[])) AND erased_at IS NULL AND (listed_at IS NOT NULL) <> :is_listed
+""")
+
+
+def set_listed(session: Session, contact_ids: Sequence[UUID], is_listed: bool, *, now: datetime) -> None:
+    """Let audiences include these contacts, or include them no more. Safe to repeat; enrollments stay."""
+    session.execute(_SET_LISTED, {"ids": arrays.uuids(contact_ids), "is_listed": is_listed, "now": now})
+
+
 def find(session: Session, address: str) -> UUID | None:
     """Return the contact of a normalised address, or None."""
     index = vault.current().blind_index(address)
@@ -189,9 +208,38 @@ def view(session: Session, contact_id: UUID) -> View:
     if row is None:
         raise NotFound("contact: there is none with this id")
     same = ("id", "email", "first_name", "last_name", "industry", "role", "company", "timezone", "locale", "attributes",
-            "created_at", "updated_at", "converted", "converted_at", "score")  # fmt: skip
+            "created_at", "updated_at", "converted", "converted_at", "score", "listed_at", "erased_at")  # fmt: skip
     return View(
-        **{name: getattr(row, name) for name in same},
+        **{name: getattr(row, name) for name in same} | {"email": row.email or None},
         followup_status=row.email_followup_status,
         flags={name: getattr(row, name) for name in FLAGS},
     )
+
+
+def index_of(session: Session, contact_id: UUID) -> bytes:
+    """Return the blind index of a contact's address; raises NotFound."""
+    index = session.scalar(select(Contact.email_index).where(Contact.id == contact_id))
+    if index is None:
+        raise NotFound("contact: there is none with this id")
+    return index
+
+
+_NOTE_RELEASE = text("UPDATE contacts SET released_at = greatest(released_at, :now) WHERE id = :contact_id")
+_ERASE = text("""
+    UPDATE contacts
+       SET email = :nobody, email_index = :index, first_name = NULL, last_name = NULL, industry = NULL, role = NULL,
+           company = NULL, timezone = NULL, locale = NULL, attributes = '{}', listed_at = NULL, paused_until = NULL,
+           erased_at = :now, updated_at = :now
+     WHERE id = :contact_id
+""")
+
+
+def note_release(session: Session, contact_id: UUID, *, now: datetime) -> None:
+    """Note that a person released the contact's suppression: earlier causes of it count no more."""
+    session.execute(_NOTE_RELEASE, {"contact_id": contact_id, "now": now})
+
+
+def erase(session: Session, contact_id: UUID, index: bytes, *, now: datetime) -> None:
+    """Erase the address and all details of a contact; its row stays, under another index. See `engagement.by_hand`."""
+    values = {"contact_id": contact_id, "index": index, "nobody": vault.current().encrypt(""), "now": now}
+    session.execute(_ERASE, values)

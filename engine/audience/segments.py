@@ -64,8 +64,9 @@ def _fault(key: str, value: object) -> Fault | None:
 
 
 def conditions(segment: Segment) -> list[ColumnElement[bool]]:
-    """Return the segment as conditions on `contacts`, to be joined by AND; none for everybody."""
-    result: list[ColumnElement[bool]] = [WORDS[key].in_(words) for key, words in segment.words.items()]
+    """Return the segment as conditions on `contacts`, to be joined by AND. Everybody means every listed contact."""
+    result: list[ColumnElement[bool]] = [Contact.listed_at.is_not(None)]
+    result += [WORDS[key].in_(words) for key, words in segment.words.items()]
     if segment.attributes:
         result.append(Contact.attributes.contains(dict(segment.attributes)))
     if segment.min_score is not None:

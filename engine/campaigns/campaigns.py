@@ -5,7 +5,7 @@ draft ─launch─▶ running ◀─pause / resume─▶ paused;  running ─fin
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from engine.templates import templates
 from errors import Conflict, Fault, InvalidInput, NotFound
 from models import Campaign, ids
 
+OPENED_FOR = timedelta(days=1)  # for which step 1 ignores its window after a start "now", retries included
 _MAX_NAME = 100
 _BEFORE_ALL = UUID(int=0)
 _NOT_THERE = "campaign: there is none with this id"
@@ -106,15 +107,28 @@ def latest(session: Session, *, limit: int = 100) -> list[View]:
     return [_view(row) for row in session.execute(_views().order_by(Campaign.created_at.desc()).limit(limit))]
 
 
-def launch(session: Session, campaign_id: UUID, *, now: datetime) -> Enrolled:
+def launch(
+    session: Session, campaign_id: UUID, *, now: datetime, starts_now: bool = False, skips_received: bool = False
+) -> Enrolled:
     """Launch a draft: enroll its audience unless contacts are enrolled already, and make step 1 due.
+
+    If it `starts_now`, step 1 waits for neither its delay nor its window, for a day. If it `skips_received`, contacts
+    who got one of its templates before are stopped.
 
     Works on the first page of contacts; `enrollments.proceed` does the others. Raises NotFound; Conflict if the
     campaign is not a draft or its audience is empty. Of two launches at once, the second raises Conflict.
     """
     _lock(session, campaign_id, "draft", to="launched")
     session.execute(
-        update(Campaign).where(Campaign.id == campaign_id).values(state="running", launched_at=now, reason=None)
+        update(Campaign)
+        .where(Campaign.id == campaign_id)
+        .values(
+            state="running",
+            launched_at=now,
+            reason=None,
+            skips_received=skips_received,
+            opened_until=now + OPENED_FOR if starts_now else None,
+        )
     )
     if enrollments.any_of(session, campaign_id):
         return enrollments.schedule(session, campaign_id, now=now)
@@ -122,6 +136,15 @@ def launch(session: Session, campaign_id: UUID, *, now: datetime) -> Enrolled:
     if not enrolled.total and enrolled.is_complete:
         raise Conflict("audience: it has no contact; import contacts or widen the conditions, then launch again")
     return enrolled
+
+
+def start_now(session: Session, campaign_id: UUID, *, now: datetime) -> None:
+    """Let step 1 of a running campaign go out at any hour for a day. Commit, then call `enrollments.hasten`.
+
+    Raises NotFound; Conflict if it is not running.
+    """
+    _lock(session, campaign_id, "running", to="started now")
+    session.execute(update(Campaign).where(Campaign.id == campaign_id).values(opened_until=now + OPENED_FOR))
 
 
 def pause(session: Session, campaign_id: UUID, reason: str, *, now: datetime) -> None:  # noqa: ARG001  # as its kin

@@ -13,7 +13,7 @@ from engine.campaigns.stops import BY_SUPPRESSION
 from engine.delivery.emails import PARKED
 
 # A transactional e-mail obeys these suppressions only.
-_BINDS_TRANSACTIONAL = ("hard_bounce", "complaint")
+_BINDS_TRANSACTIONAL = ("hard_bounce", "complaint", "erased")
 _NOT_SENDING = ("draft", "paused")
 
 

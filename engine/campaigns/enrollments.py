@@ -1,23 +1,19 @@
 """Enrollments: contacts in a campaign, and the due time of their steps."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, case, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from engine.analytics import rollups
 from engine.audience import segments
 from engine.campaigns import steps, stops
-from engine.delivery import emails
 from errors import InvalidInput, NotFound
-from models import Campaign, Contact, Enrollment, Suppression, arrays
+from models import Campaign, Contact, Email, Enrollment, Suppression
 
 PAGE = 5_000  # contacts; such a page takes about 0.2 s
 _BEFORE_ALL, _AFTER_ALL = UUID(int=0), UUID(int=(1 << 128) - 1)
@@ -56,7 +52,8 @@ def enroll(
         return _page(session, campaign_id, PAGE)
     _refuse_unknown(session, contact_ids)
     first_at = None if campaign.launched_at is None else steps.of(session, campaign_id)[0].due_after(now)
-    return _add(session, campaign_id, [Contact.id == func.any(list(contact_ids))], first_at=first_at, now=now)
+    people = _people([Contact.id == func.any(list(contact_ids))], ())
+    return _add(session, campaign_id, people, first_at=first_at, now=now)
 
 
 def schedule(session: Session, campaign_id: UUID, *, now: datetime) -> Enrolled:
@@ -110,15 +107,20 @@ _ADVANCE = text("""
 def _page(session: Session, campaign_id: UUID, limit: int) -> Enrolled:
     """Schedule a page of the contacts enrolled before the launch; if none is left, enroll a page of the audience."""
     columns = (Campaign.audience, Campaign.launched_at, Campaign.enroll_from, Campaign.enroll_after)
-    audience, launched_at, since, after = session.execute(select(*columns).where(Campaign.id == campaign_id)).one()
-    first_at = None if launched_at is None else steps.of(session, campaign_id)[0].due_after(since)
-    if first_at is not None and _schedule_page(session, campaign_id, first_at, limit) == limit:
-        return Enrolled(0, {}, is_complete=False)
+    query = select(*columns, Campaign.skips_received).where(Campaign.id == campaign_id)
+    audience, launched_at, since, after, skips_received = session.execute(query).one()
+    plan = steps.of(session, campaign_id)
+    skipped = [step.template for step in plan] if skips_received else []
+    first_at = None if launched_at is None else plan[0].due_after(since)
+    if first_at is not None:
+        values = {"campaign_id": campaign_id, "first_at": first_at, "now": since, "limit": limit, "skipped": skipped}
+        if session.execute(_SCHEDULE, values).rowcount == limit:  # type: ignore[attr-defined]
+            return Enrolled(0, {}, is_complete=False)
     conditions = [*segments.conditions(segments.read(audience)), Contact.id > after]
     last = session.scalar(select(Contact.id).where(*conditions).order_by(Contact.id).offset(limit - 1).limit(1))
     if last is not None:
         conditions.append(Contact.id <= last)
-    enrolled = _add(session, campaign_id, conditions, first_at=first_at, now=since)
+    enrolled = _add(session, campaign_id, _people(conditions, skipped), first_at=first_at, now=since)
     position = {"since": since, "after": after, "last": last, "launched_at": launched_at}
     moved = session.execute(_ADVANCE, {"id": campaign_id, **position}).rowcount  # type: ignore[attr-defined]
     return replace(enrolled, is_complete=last is None and moved == 1)
@@ -131,20 +133,38 @@ def _refuse_unknown(session: Session, contact_ids: Sequence[UUID]) -> None:
         raise InvalidInput.of("contact_ids", f"{unknown} of them do not exist; import the contacts first")
 
 
+def obstacle(skipped: Sequence[str] = ()) -> ColumnElement[str | None]:
+    """Return the reason for which a contact is enrolled as stopped, or NULL, of a query that outer-joins suppressions.
+
+    Contacts who got a template of `skipped` before are `received`.
+    """
+    return case(
+        (Contact.converted, literal("converted")),
+        *((Suppression.reason == reason, literal(stopped_by)) for reason, stopped_by in stops.BY_SUPPRESSION.items()),
+        *([(received(skipped).exists(), literal("received"))] if skipped else []),
+    )
+
+
+def received(templates: Sequence[str]) -> Select[UUID]:
+    """Return the query of e-mails of these templates that the contact of the outer query got, or perhaps got."""
+    is_sent = or_(Email.sent_at.is_not(None), Email.status == "in_doubt")
+    return select(Email.id).where(Email.contact_id == Contact.id, Email.template.in_(templates), is_sent)
+
+
+def _people(conditions: Sequence[ColumnElement[bool]], skipped: Sequence[str]) -> Select[UUID, str | None]:
+    query = select(Contact.id, obstacle(skipped).label("obstacle")).where(*conditions).order_by(Contact.id)
+    return query.outerjoin(Suppression, Suppression.email_index == Contact.email_index)
+
+
 def _add(
     session: Session,
     campaign_id: UUID,
-    conditions: Sequence[ColumnElement[bool]],
+    query: Select[UUID, str | None],
     *,
     first_at: datetime | None,
     now: datetime,
 ) -> Enrolled:
-    obstacle = case(
-        (Contact.converted, literal("converted")),
-        *((Suppression.reason == reason, literal(stopped_by)) for reason, stopped_by in stops.BY_SUPPRESSION.items()),
-    )
-    query = select(Contact.id, obstacle.label("obstacle")).where(*conditions).order_by(Contact.id)
-    person = query.outerjoin(Suppression, Suppression.email_index == Contact.email_index).subquery().c
+    person = query.subquery().c
     free = person.obstacle.is_(None)
     people = select(
         person.id,
@@ -171,17 +191,40 @@ def any_of(session: Session, campaign_id: UUID) -> bool:
 
 
 _SCHEDULE = text("""
-    UPDATE enrollments SET next_at = :first_at
+    UPDATE enrollments
+       SET next_at = CASE WHEN NOT page.is_skipped THEN CAST(:first_at AS timestamptz) END,
+           state = CASE WHEN page.is_skipped THEN 'stopped' ELSE 'active' END,
+           stop_reason = CASE WHEN page.is_skipped THEN 'received' END,
+           stopped_at = CASE WHEN page.is_skipped THEN CAST(:now AS timestamptz) END
+      FROM (SELECT n.id, EXISTS (
+                       SELECT FROM emails e WHERE e.contact_id = n.contact_id
+                          AND e.template = ANY(CAST(:skipped AS text[]))
+                          AND (e.sent_at IS NOT NULL OR e.status = 'in_doubt')) AS is_skipped
+              FROM enrollments n
+             WHERE n.campaign_id = :campaign_id AND n.next_step = 1 AND n.state = 'active' AND n.next_at IS NULL
+             ORDER BY n.id LIMIT :limit) AS page
+     WHERE enrollments.id = page.id
+""")
+_HASTEN = text("""
+    UPDATE enrollments SET next_at = :now
      WHERE id IN (SELECT id FROM enrollments
-                   WHERE campaign_id = :campaign_id AND next_step = 1 AND state = 'active' AND next_at IS NULL
-                   ORDER BY id LIMIT :limit)
+                   WHERE campaign_id = :campaign_id AND next_step = 1 AND state = 'active' AND next_at > :now
+                   ORDER BY next_at, id LIMIT :limit FOR UPDATE)
 """)
 
 
-def _schedule_page(session: Session, campaign_id: UUID, first_at: datetime, limit: int) -> int:
-    """Set the due time of step 1 of the next page of contacts enrolled before the launch; return their number."""
-    values = {"campaign_id": campaign_id, "first_at": first_at, "limit": limit}
-    return int(session.execute(_SCHEDULE, values).rowcount)  # type: ignore[attr-defined]
+def hasten(session: Session, campaign_id: UUID, *, now: datetime) -> int:
+    """Make step 1 due now for a page of contacts whom it has not reached; return their number, 0 at the end."""
+    values = {"campaign_id": campaign_id, "now": now, "limit": PAGE}
+    return int(session.execute(_HASTEN, values).rowcount)  # type: ignore[attr-defined]
+
+
+def hasten_all(run: Callable[[Callable[[Session], int]], int], campaign_id: UUID, *, now: datetime) -> int:
+    """Hasten page by page, each in a transaction that `run` opens; return the number of contacts."""
+    total = 0
+    while page := run(partial(hasten, campaign_id=campaign_id, now=now)):
+        total += page
+    return total
 
 
 _END_PAUSE = text("""
@@ -193,91 +236,3 @@ _END_PAUSE = text("""
 def end_pause(session: Session, contact_id: UUID, paused_until: datetime, *, now: datetime) -> None:
     """Make steps due now that waited for the end of the contact's pause."""
     session.execute(_END_PAUSE, {"contact_id": contact_id, "paused_until": paused_until, "now": now})
-
-
-@dataclass(frozen=True, slots=True)
-class Retried:
-    """The number of e-mails of a page that are queued again, and of those that stay failed, by reason.
-
-    `last` is the e-mail after which the next page begins, None after the last page.
-    """
-
-    queued: int
-    kept: Mapping[str, int]
-    last: UUID | None
-
-
-# Read before anything is locked: few of many e-mails may have failed.
-_CANDIDATES = text("""
-    SELECT id FROM emails
-     WHERE campaign_id = :campaign_id AND status = 'failed' AND reason = :reason AND id > CAST(:after AS uuid)
-     ORDER BY id LIMIT :limit
-""")
-_FAILED = text("""
-    SELECT e.id, e.enrollment_id, e.step, e.variant, CASE
-               WHEN n.state = 'stopped' THEN 'stopped'
-               WHEN e.bounced_at IS NOT NULL OR e.complained_at IS NOT NULL OR e.opened_at IS NOT NULL
-                    OR e.clicked_at IS NOT NULL OR e.machine_opened_at IS NOT NULL OR e.machine_clicked_at IS NOT NULL
-                    OR e.converted_at IS NOT NULL OR e.replied_at IS NOT NULL OR e.unsubscribed_at IS NOT NULL
-                    THEN 'delivered'
-               WHEN n.state = 'waiting' OR n.next_step <> e.step + 1 OR EXISTS (
-                    SELECT FROM send_groups g WHERE g.state = 'open' AND g.campaign_id = e.campaign_id
-                       AND g.step = n.next_step AND n.id = ANY(g.members)) THEN 'later_step' END AS obstacle
-      FROM emails e JOIN enrollments n ON n.id = e.enrollment_id
-     WHERE e.id = ANY(CAST(:ids AS uuid[])) AND e.status = 'failed' AND e.reason = :reason
-     ORDER BY e.id FOR UPDATE OF e, n
-""")
-_PUT_BACK = text("""
-    UPDATE enrollments SET state = 'waiting', next_step = v.step, next_at = NULL
-      FROM unnest(CAST(:ids AS uuid[]), CAST(:steps AS smallint[])) AS v (id, step) WHERE enrollments.id = v.id
-""")
-RETRIED = ("refused", "expired")  # the reasons that `retry` accepts
-
-
-def retry(session: Session, campaign_id: UUID, reason: str, *, after: UUID = _BEFORE_ALL, now: datetime) -> Retried:
-    """Queue again a page of the campaign's e-mails that failed for `reason`, and put their enrollments back.
-
-    The step is then sent once, and later steps count from that moment. An e-mail stays failed if its enrollment is
-    `stopped`, if a `later_step` has been sent or claimed, or if an event shows that it was `delivered`. The claim
-    decides who may be mailed. A finished campaign runs again. Safe to repeat. Raises NotFound.
-    """
-    values = {"campaign_id": campaign_id, "reason": reason, "after": after, "limit": PAGE}
-    candidates = session.scalars(_CANDIDATES, values).all()
-    query = select(Campaign.state).where(Campaign.id == campaign_id).with_for_update(key_share=True)
-    state = session.scalar(query)
-    if state is None:
-        raise NotFound("campaign: there is none with this id")
-    for step in steps.of(session, campaign_id):
-        steps.lock(session, campaign_id, step.step)
-    rows = session.execute(_FAILED, {"ids": arrays.uuids(candidates), "reason": reason}).all()
-    again = [row for row in rows if row.obstacle is None]
-    if again:
-        _put_back(session, campaign_id, again, reason, now)
-        if state == "finished":
-            session.execute(
-                update(Campaign).where(Campaign.id == campaign_id).values(state="running", finished_at=None)
-            )
-    kept = Counter(row.obstacle for row in rows if row.obstacle is not None)
-    return Retried(len(again), kept, candidates[-1] if len(candidates) == PAGE else None)
-
-
-def retry_all(
-    run: Callable[[Callable[[Session], Retried]], Retried], campaign_id: UUID, reason: str, *, now: datetime
-) -> Retried:
-    """Retry page by page, each in a transaction that `run` opens, and return the totals."""
-    queued, kept, last = 0, Counter[str](), _BEFORE_ALL
-    while True:
-        page = run(partial(retry, campaign_id=campaign_id, reason=reason, after=last, now=now))
-        queued += page.queued
-        kept.update(page.kept)
-        if page.last is None:
-            return Retried(queued, kept, None)
-        last = page.last
-
-
-def _put_back(session: Session, campaign_id: UUID, rows: Sequence[Row[Any]], reason: str, now: datetime) -> None:
-    ids = {"ids": arrays.uuids(row.enrollment_id for row in rows), "steps": [row.step for row in rows]}
-    session.execute(_PUT_BACK, ids)
-    emails.requeue(session, [row.id for row in rows], f"queued again after it was {reason}", now=now)
-    for (step, variant), count in sorted(Counter((row.step, row.variant or "") for row in rows).items()):
-        rollups.take_back(session, rollups.Key(campaign_id, step, variant, now), reason, count)

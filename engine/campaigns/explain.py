@@ -20,6 +20,8 @@ _ENDS = {
     "bounced": "the address does not exist",
     "complained": "the contact complained about an e-mail",
     "suppressed": "the address was suppressed by hand",
+    "erased": "its data was erased",
+    "received": "it had received an e-mail of this campaign before",
 }
 
 

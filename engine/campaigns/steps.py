@@ -34,7 +34,10 @@ class StepDraft:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One stored step, with the time zone of its campaign."""
+    """One stored step, with the time zone of its campaign.
+
+    Until `opened_until` it may go out outside its window: a person started the campaign "now".
+    """
 
     campaign_id: UUID
     step: int
@@ -43,14 +46,22 @@ class Step:
     delay_s: int
     window: windows.Window
     timezone: str
+    opened_until: datetime | None = None
 
     def opens(self, moment: datetime) -> datetime:
         """Return the first moment at or after `moment` at which this step may go out."""
+        if self._is_opened(moment):
+            return moment
         return windows.next_open(moment, self.window, self.timezone)
 
     def due_after(self, moment: datetime) -> datetime:
         """Return the due time of this step if the step before it, or the launch, was at `moment`."""
+        if self._is_opened(moment):
+            return moment
         return self.opens(moment + timedelta(seconds=self.delay_s))
+
+    def _is_opened(self, moment: datetime) -> bool:
+        return self.opened_until is not None and moment < self.opened_until
 
 
 def faults(drafts: Sequence[StepDraft]) -> Iterator[Fault]:
@@ -120,15 +131,15 @@ def add(session: Session, campaign_id: UUID, drafts: Sequence[StepDraft], librar
 
 
 _OF = text("""
-    SELECT campaign_steps.*, campaigns.timezone FROM campaign_steps JOIN campaigns ON campaigns.id = campaign_id
+    SELECT campaign_steps.*, timezone, opened_until FROM campaign_steps JOIN campaigns ON campaigns.id = campaign_id
      WHERE campaign_id = :campaign_id ORDER BY step
 """)
 _OF_ALL = text("""
-    SELECT campaign_steps.*, campaigns.timezone FROM campaign_steps JOIN campaigns ON campaigns.id = campaign_id
+    SELECT campaign_steps.*, timezone, opened_until FROM campaign_steps JOIN campaigns ON campaigns.id = campaign_id
      WHERE campaign_id = ANY(CAST(:ids AS uuid[]))
 """)
 _RUNNING = text("""
-    SELECT campaign_steps.*, campaigns.timezone FROM campaign_steps JOIN campaigns ON campaigns.id = campaign_id
+    SELECT campaign_steps.*, timezone, opened_until FROM campaign_steps JOIN campaigns ON campaigns.id = campaign_id
      WHERE campaigns.state = 'running' ORDER BY campaign_id, step
 """)
 
@@ -159,6 +170,7 @@ def _step(row: Row[Any]) -> Step:
         delay_s=row.delay_s,
         window=windows.Window(row.window_start_min, row.window_end_min, frozenset(row.weekdays)),
         timezone=row.timezone,
+        opened_until=row.opened_until if row.step == 1 else None,
     )
 
 

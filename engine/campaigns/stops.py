@@ -19,6 +19,7 @@ BY_SUPPRESSION = {
     "hard_bounce": "bounced",
     "complaint": "complained",
     "manual": "suppressed",
+    "erased": "erased",
 }
 
 # Locks by id, so that two stops at once cannot deadlock.

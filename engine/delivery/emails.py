@@ -173,3 +173,28 @@ def _email(row: Sequence[Any]) -> Email:
     email_id, contact_id, campaign_id, step, variant, status, sent_at, accepted_at, *moments = row
     known = {kind: moment for kind, moment in zip(KINDS, moments, strict=True) if moment is not None}
     return Email(email_id, contact_id, campaign_id, step, variant, status, sent_at, accepted_at, known)
+
+
+_ERASE = text("""
+WITH theirs AS MATERIALIZED (SELECT id FROM emails WHERE contact_id = :contact_id ORDER BY id FOR UPDATE)
+UPDATE emails SET variables = NULL,
+       status = CASE WHEN status = 'queued' THEN 'cancelled' ELSE status END,
+       reason = CASE WHEN status = 'queued' THEN :reason ELSE reason END
+  FROM theirs WHERE emails.id = theirs.id
+""")
+_IS_IN_FLIGHT = text("""
+SELECT EXISTS (SELECT FROM emails WHERE contact_id = :contact_id AND status IN ('claimed', 'sending'))
+    OR EXISTS (SELECT FROM enrollments n JOIN send_groups g
+                   ON g.state = 'open' AND g.campaign_id = n.campaign_id AND n.id = ANY(g.members)
+                WHERE n.contact_id = :contact_id)
+""")
+
+
+def erase(session: Session, contact_id: UUID, *, reason: str) -> None:
+    """Erase the variables of the contact's e-mails, and cancel those of every kind that are queued."""
+    session.execute(_ERASE, {"contact_id": contact_id, "reason": reason})
+
+
+def is_in_flight(session: Session, contact_id: UUID) -> bool:
+    """Return True if a sender has claimed an e-mail to the contact."""
+    return bool(session.scalar(_IS_IN_FLIGHT, {"contact_id": contact_id}))

@@ -1,6 +1,7 @@
-"""Retention of raw events. Counts, flags and scores that were derived from them are kept."""
+"""Retention of raw events, and erasure of their data. Counts, flags and scores derived from them are kept."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -44,3 +45,25 @@ def prune(session: Session, *, limit: int = 5_000) -> int:
         return 0
     values = {"first": ids.first_at(moment), "since": moment, "limit": limit}
     return int(session.execute(_PRUNE, values).rowcount)  # type: ignore[attr-defined]
+
+
+_ERASE_OF = text("""
+UPDATE events SET event_data = '{}'
+  FROM emails WHERE emails.contact_id = :contact_id AND events.email_id = emails.id AND event_data <> '{}'
+""")
+_ERASE_LATE = text("""
+UPDATE events SET event_data = '{}'
+  FROM emails JOIN contacts ON contacts.id = emails.contact_id
+ WHERE contacts.erased_at IS NOT NULL AND events.email_id = emails.id AND event_data <> '{}'
+   AND events.applied_at IS NOT NULL
+""")
+
+
+def erase(session: Session, contact_id: UUID) -> None:
+    """Erase the data of all events of a contact, such as network and user agent. A classification stays."""
+    session.execute(_ERASE_OF, {"contact_id": contact_id})
+
+
+def erase_late(session: Session) -> int:
+    """Erase the data of events that erased contacts caused since; return their number."""
+    return int(session.execute(_ERASE_LATE).rowcount)  # type: ignore[attr-defined]

@@ -22,11 +22,11 @@ from sqlalchemy import text
 import errors
 from engine import clock
 from engine.campaigns import explain
-from engine.campaigns import funnel as counting
+from engine.campaigns.reports import funnel as counting
 from engine.ingest import spool
-from local.demo import reconcile, replies
+from local.demo import picture, reconcile, replies
 from local.demo.recipients import Recipients
-from local.demo.show import Progress, show_findings, show_funnel
+from local.demo.show import STATE, Progress, show_findings, show_funnel
 from local.mail.inbox import Inbox
 from local.mail.mailstore import Mailstore
 from local.mail.receiver import DEMO_RULES, Replies
@@ -36,6 +36,7 @@ from local.up import issue_token
 from models.session import transaction
 
 DAY_S = 86_400
+_INVENTED = ROOT / "local" / "contacts.csv"
 _OFFICE_HOURS = {"window_start_min": 8 * 60, "window_end_min": 20 * 60, "weekdays": [1, 2, 3, 4, 5]}
 _CAMPAIGN = {
     "name": "Demostración",
@@ -57,6 +58,10 @@ examples:
 """
 
 _OPEN = text("SELECT count(*) FROM enrollments WHERE state IN ('active', 'waiting')")
+_STOPPED = text("""
+    SELECT contact_id, stop_reason, concat_ws(' ', first_name, last_name, '(' || company || ')') AS name
+      FROM enrollments JOIN contacts ON contacts.id = contact_id WHERE state = 'stopped' ORDER BY contact_id
+""")
 _PENDING = text("SELECT count(*) FROM events WHERE applied_at IS NULL")
 
 
@@ -68,15 +73,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--contacts", type=Path, default=_INVENTED, metavar="FILE", help="CSV of contacts")
     parser.add_argument(
-        "--contacts", type=Path, default=ROOT / "local" / "contacts.csv", metavar="FILE", help="CSV of contacts"
+        "--picture", type=Path, metavar="FILE", help="draw the result as SVG: the picture of the README"
     )
-    parser.add_argument("--state", type=Path, default=ROOT / "var" / "demo", metavar="DIR", help="keep state here")
+    parser.add_argument("--state", type=Path, default=STATE, metavar="DIR", help="keep state here")
     options = parser.parse_args(arguments)
     if not options.contacts.is_file():
         parser.error(f"--contacts: there is no file {options.contacts}; name a CSV file with a column `email`")
     try:
-        sys.exit(_run(options.contacts, options.state))
+        sys.exit(_run(options.contacts, options.state, options.picture))
     except errors.Unavailable as error:
         parser.exit(1, f"{error}\n")
     except _StoppedError:
@@ -87,7 +93,7 @@ class _StoppedError(Exception):
     """Ctrl-C or SIGTERM."""
 
 
-def _run(contacts: Path, state: Path) -> int:
+def _run(contacts: Path, state: Path, picture_file: Path | None) -> int:
     stopping = threading.Event()  # not an exception, which could be raised where it is suppressed
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
@@ -108,7 +114,12 @@ def _run(contacts: Path, state: Path) -> int:
         ports = int(stack.environment["SMTP_PORT"]), int(stack.environment["INBOX_PORT"])
         answers = Replies(REPLY_TO, replies.record)
         with Inbox(store, ports=ports, rules=DEMO_RULES, replies=answers):
-            return _Demonstration(stack, store, progress, stopping).run(contacts)
+            demonstration = _Demonstration(stack, store, progress, stopping)
+            status = demonstration.run(contacts)
+            if picture_file is not None:
+                with transaction() as session:
+                    picture.save(session, demonstration.campaign_id, picture_file)
+            return status
 
 
 class _Demonstration:
@@ -120,6 +131,7 @@ class _Demonstration:
         self._url = stack.environment["PUBLIC_URL"]
         self._recipients = Recipients(store, smtp_port=int(stack.environment["SMTP_PORT"]), api=self._url)
         self._token = ""
+        self.campaign_id = UUID(int=0)  # until it is launched
 
     def run(self, contacts: Path) -> int:
         """Run the demo; return the exit status."""
@@ -131,11 +143,11 @@ class _Demonstration:
                     supervisor.start(name, command, self._stack.environment_of(name))
             self._token = issue_token(self._stack)
             self._wait_for_web(supervisor)
-            campaign_id = self._launch(contacts)
+            self.campaign_id = self._launch(contacts)
             self._run_to_the_end(supervisor)
         finally:
             supervisor.stop()
-        return self._report(campaign_id)
+        return self._report()
 
     def _wait_for_web(self, supervisor: Supervisor) -> None:
         deadline = time.monotonic() + 60
@@ -153,8 +165,9 @@ class _Demonstration:
     def _launch(self, contacts: Path) -> UUID:
         """Import the contacts and launch the campaign over HTTP, as a user's program would."""
         report = self._post("/contacts/import", contacts.read_bytes(), "text/csv")
+        people = "invented people" if contacts == _INVENTED else "contacts"
         self._progress.say(
-            f"{report['created']} contacts imported from {contacts.name}, {len(report['faults'])} lines refused"
+            f"{report['created']} {people} imported from {contacts.name}, {len(report['faults'])} lines refused"
         )
         for fault in report["faults"][:5]:
             self._progress.say(f"  line {fault['line']}: {fault['field']}: {fault['message']}")
@@ -200,9 +213,9 @@ class _Demonstration:
         if self._stopping.wait(pause_s):
             raise _StoppedError
 
-    def _report(self, campaign_id: UUID) -> int:
+    def _report(self) -> int:
         with transaction() as session:
-            show_funnel(self._progress, counting.of(session, campaign_id), _examples(session))
+            show_funnel(self._progress, counting.of(session, self.campaign_id), _examples(session))
         with transaction() as session:
             findings = reconcile.findings(session, self._store, self._recipients.actions)
         show_findings(self._progress, findings, emails=self._store.last, state=self._stack.state)
@@ -220,13 +233,12 @@ class _Demonstration:
 
 
 def _examples(session: Any) -> dict[str, list[str]]:
-    """Return the explanations of two contacts per stop reason, without their addresses."""
+    """Return the explanations of two people per stop reason, by name."""
     explanations: dict[str, list[str]] = {}
-    rows = session.execute(text("SELECT contact_id, stop_reason FROM enrollments WHERE state = 'stopped'"))
-    for contact_id, reason in rows.all():
-        if len(explanations.setdefault(reason, [])) < 2:
-            (journey,) = explain.why(session, contact_id, now=clock.now())
-            explanations[reason].append(f"contact {contact_id}: {journey.sentence}")
+    for row in session.execute(_STOPPED).all():
+        if len(explanations.setdefault(row.stop_reason, [])) < 2:
+            (journey,) = explain.why(session, row.contact_id, now=clock.now())
+            explanations[row.stop_reason].append(f"{row.name or 'contact ' + str(row.contact_id)}: {journey.sentence}")
     return explanations
 
 

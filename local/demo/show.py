@@ -11,8 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 
-from engine.campaigns.funnel import Funnel
+from engine.campaigns.reports.funnel import Funnel
+from local.stack import ROOT
 
+STATE = ROOT / "var" / "demo"
 _LINE_EVERY_S = 2.0
 _LOG_WIDTH = 120
 _COLUMNS = ("queued", "sent", "failed", "in_doubt", "cancelled", "opened", "clicked", "converted")
@@ -89,4 +91,5 @@ def show_findings(progress: Progress, findings: Sequence[str], *, emails: int, s
         progress.say(f"{len(findings)} findings; the log is {state / 'email_system.log'}")
         return
     progress.say(f"audit: clean. The ledger accounts for every contact, and the {emails} e-mails in the inbox agree.")
-    progress.say(f"the e-mails are in {state / 'inbox'}, the log is {state / 'email_system.log'}")
+    command = "make inbox" if state == STATE else f"python -m local.mail.inbox --store {state / 'inbox'}"
+    progress.say(f"read the e-mails: {command}   (files in {state / 'inbox'}; the log is {state / 'email_system.log'})")

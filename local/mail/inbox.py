@@ -103,11 +103,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    with inbox:
-        print(
-            f"Mail: smtp://{options.host}:{inbox.smtp_port}  Page: http://{options.host}:{inbox.http_port}", flush=True
-        )
-        stopping.wait()
+    try:
+        with inbox:
+            print(
+                f"Mail: smtp://{options.host}:{inbox.smtp_port}  Page: http://{options.host}:{inbox.http_port}",
+                flush=True,
+            )
+            stopping.wait()
+    except OSError as error:
+        parser.exit(1, f"{error.strerror}: stop what listens on the port, or choose another\n")
 
 
 def _parser() -> argparse.ArgumentParser:

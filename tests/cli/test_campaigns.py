@@ -27,13 +27,18 @@ def test_a_campaign_runs_from_the_command_line(run: Run, leads: str) -> None:
     run(*CREATE)
     assert "draft\tOtoño" in run("campaigns", "list").output
     assert "2 contacts enrolled, of them stopped: none" in run("campaigns", "enroll", "Otoño").output
-    run("campaigns", "launch", "Otoño")
+    assert run("campaigns", "launch", "Otoño").output.splitlines() == [
+        "campaign Otoño is running",
+        "2 contacts enrolled; 2 get e-mails.",
+        "The first e-mail goes out now.",
+    ]
     with transaction() as session:
         assert len(sequence.send_due(session, now=clock.now())) == 2
     run("campaigns", "pause", "Otoño", "--reason", "precio")
     shown = run("campaigns", "show", "Otoño").output
     assert "Otoño: paused (precio), zone Europe/Madrid" in shown
-    assert "step 2: email_2_caso, 259200 s after, 00:00-24:00, days 1234567" in shown
+    assert "step 1: email_1_roi, at once after the launch, at any time" in shown
+    assert "step 2: email_2_caso, 3 days after step 1, at any time" in shown
     run("campaigns", "resume", "Otoño")
     lines = run("campaigns", "funnel", "Otoño").output.splitlines()
     assert lines[0].split("\t")[:4] == ["step", "template", "queued", "sent"]

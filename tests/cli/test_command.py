@@ -53,7 +53,7 @@ def python(script: str) -> str:
     ("words", "suggestion"),
     [
         (("campain", "list"), "No such command 'campain'. Did you mean 'campaigns'?"),
-        (("campaigns", "lanch", "x"), "No such command 'lanch'. Did you mean 'launch'?"),
+        (("campaigns", "funel", "x"), "No such command 'funel'. Did you mean 'funnel'?"),
         (("campaigns", "pause", "x", "--reson", "y"), "No such option '--reson'. Did you mean '--reason'?"),
         (("--enb", "x", "campaigns", "list"), "No such option '--enb'. Did you mean '--env'?"),
         (("xyz",), "No such command 'xyz'."),

@@ -1,9 +1,16 @@
 """The tables, from the command line."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import psycopg
 
+from local import ports
 from models import migrations
 from tests.cli.conftest import Run
+from tests.conftest import environment
+from tests.processes import ROOT
 
 
 def test_the_tables_are_up_to_date_and_upgrading_again_changes_nothing(run: Run) -> None:
@@ -22,3 +29,20 @@ def test_tables_of_an_older_version_are_reported_with_what_to_do(run: Run, ledge
     run("db", "upgrade")
     assert run("accounts", "list").stdout == ""
     assert migrations.state()[0] == migrations.state()[1]
+
+
+def test_a_shell_and_a_dump_reach_the_database(run: Run, ledger: str, tmp_path: Path) -> None:
+    file = tmp_path / "cadencia.dump"
+    assert f"{file}: " in run("db", "dump", str(file)).output
+    assert (file.read_bytes()[:5], file.stat().st_mode & 0o777) == (b"PGDMP", 0o600)
+    assert "name a new file" in run("db", "dump", str(file), status=2).output
+    query = "SELECT version_num FROM alembic_version"
+    command = [sys.executable, "-m", "cli", "--quiet", "db", "shell", "-At", "-c", query]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd=ROOT)
+    assert shown.stdout.strip() == migrations.state()[1]
+
+
+def test_a_dump_of_a_database_that_cannot_be_reached_leaves_no_file(cadencia: Run, tmp_path: Path) -> None:
+    with environment(DATABASE_URL=f"postgresql://nobody:x@127.0.0.1:{ports.free()}/none"):
+        assert "no file was written" in cadencia("db", "dump", str(tmp_path / "x"), status=1).output
+    assert list(tmp_path.iterdir()) == []

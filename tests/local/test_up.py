@@ -1,23 +1,16 @@
 """`make up` as a user runs it: two documented calls with the printed token, restarts, a clean end."""
 
-import json
 import re
-import signal
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
-from cli import env_file
-from local import parentage
 from local.mail.mailstore import Mailstore
 from tests.processes import ROOT, until
+from tests.up import Up, running
 
 REQUEST = {
     "to": "prospecto@empresa.example",
@@ -26,52 +19,10 @@ REQUEST = {
 }
 
 
-class Up:
-    """The running installation, and the output and file that it writes."""
-
-    def __init__(self, process: subprocess.Popen[str], state: Path, log: Path) -> None:
-        self.process, self.state, self.log = process, state, log
-
-    @property
-    def said(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return env_file.read(self.state / "local.env")
-
-    def call(self, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
-        headers = {"Authorization": f"Bearer {self.environment['TOKEN']}", "Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.environment["PUBLIC_URL"] + path, data, headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, json.load(answer)
-
-    def descendants(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    folder = tmp_path_factory.mktemp("up")
-    with (folder / "log").open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "local.up", "--state", str(folder / "var")],
-            cwd=ROOT,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            text=True,
-            preexec_fn=parentage.end_with_parent(signal.SIGTERM),
-        )
-    running = Up(process, folder / "var", folder / "log")
-    try:
-        until(lambda: "Cadencia is up" in running.said, "everything is up", within_s=90)
-        yield running
-    finally:
-        children = running.descendants() if process.poll() is None else []
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0, running.said[-5000:]
-        assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    with running(tmp_path_factory.mktemp("up")) as started:
+        yield started
 
 
 def test_the_two_calls_of_the_specification_work(up: Up) -> None:

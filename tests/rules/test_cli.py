@@ -35,7 +35,8 @@ def examples(text: str) -> list[str]:
 
 
 def test_every_noun_is_a_module_and_every_module_with_a_group_a_noun() -> None:
-    names = [path.stem for path in (repository.ROOT / "cli" / "commands").glob("[a-z]*.py")]
+    folder = repository.ROOT / "cli" / "commands"
+    names = [path.stem for path in (*folder.glob("[a-z]*.py"), *(each.parent for each in folder.glob("*/__init__.py")))]
     assert {name for name in names if hasattr(import_module(f"cli.commands.{name}"), "group")} == set(main.NOUNS)
 
 

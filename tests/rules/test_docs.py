@@ -66,7 +66,7 @@ def test_both_readmes_have_the_same_parts_and_the_same_commands() -> None:
     parts = [re.findall(r"^(#+) ", page, re.MULTILINE) for page in (english, spanish)]
     assert parts[0] == parts[1]
     blocks = [
-        re.findall(r"^```(?:sh)?\n((?:curl|make|\./cadencia|EMAIL_ID).*?)^```$", page, re.M | re.S)
+        re.findall(r"^```(?:sh)?\n((?:curl|make|\./cadencia|EMAIL_ID|TOKEN).*?)^```$", page, re.M | re.S)
         for page in (english, spanish)
     ]
     commands = [[line.partition(" # ")[0].rstrip() for block in page for line in block.splitlines()] for page in blocks]

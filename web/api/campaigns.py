@@ -4,11 +4,12 @@ from dataclasses import asdict
 from uuid import UUID
 
 from engine import bell, clock
-from engine.campaigns import campaigns, enrollments, funnel, steps
+from engine.campaigns import campaigns, enrollments, retries, steps
 from engine.campaigns.campaigns import CampaignDraft
+from engine.campaigns.reports import funnel, preflight
 from models.session import Session, retrying, transaction
 from web import process
-from web.http import idempotency
+from web.http import bodies, idempotency
 from web.http.auth import needs
 from web.http.routes import Api, Reply, refusals
 from web.schemas import campaigns as shapes
@@ -60,18 +61,41 @@ def enroll(path: shapes.CampaignPath, body: shapes.Enroll) -> Reply:
     return shapes.Enrolled(enrolled=done.total, stopped=dict(done.stopped), complete=done.is_complete)
 
 
-@api.post("/<campaign_id>/launch", responses={200: shapes.Campaign, **refusals(409)})
+@api.post("/<campaign_id>/launch", responses={200: shapes.Launched, **refusals(409)})
 @needs("campaigns")
-def launch(path: shapes.CampaignPath) -> Reply:
+@bodies.optional
+def launch(path: shapes.CampaignPath, body: shapes.Launch) -> Reply:
     """Launch a draft, enrolling its audience if nobody is enrolled yet. 409 if it was launched before.
 
-    Of a large audience the first 5,000 contacts are enrolled at once, and the others soon after: see `enrolling`.
+    `report` says who gets e-mails, who is left out and why, and when the first e-mail goes out. With `dry_run` nothing
+    else happens. Of a large audience the first 5,000 contacts are enrolled at once, and the others soon after: see
+    `enrolling`; the report counts all of them.
     """
+    options = {"starts_now": body.now, "skips_received": body.skip_received}
+    now = clock.now()
     with transaction() as session:
-        campaigns.launch(session, path.campaign_id, now=clock.now())
+        report = preflight.of(session, path.campaign_id, now=now, **options)
+        if not body.dry_run:
+            campaigns.launch(session, path.campaign_id, now=now, **options)
         view = campaigns.view(session, path.campaign_id)
+    if not body.dry_run:
+        bell.ring("sequence")
+    return shapes.Launched(**asdict(view), report=_report(report))
+
+
+@api.post("/<campaign_id>/start-now", responses={200: shapes.Started, **refusals(409)})
+@needs("campaigns")
+def start_now(path: shapes.CampaignPath) -> Reply:
+    """Send step 1 of a running campaign now, outside its window and before its delay. Later steps keep theirs.
+
+    It holds for a day, also for contacts enrolled meanwhile. Safe to repeat.
+    """
+    now = clock.now()
+    with transaction() as session:
+        campaigns.start_now(session, path.campaign_id, now=now)
+    contacts = enrollments.hasten_all(retrying, path.campaign_id, now=now)
     bell.ring("sequence")
-    return _campaign(view)
+    return shapes.Started(contacts=contacts)
 
 
 @api.post("/<campaign_id>/pause", responses={200: shapes.Campaign, **refusals(409)})
@@ -104,7 +128,7 @@ def retry(path: shapes.CampaignPath, body: shapes.Retry) -> Reply:
     Later steps count from the moment it is sent. E-mails of stopped enrollments stay failed, and those of contacts who
     got a later step.
     """
-    retried = enrollments.retry_all(retrying, path.campaign_id, body.reason, now=clock.now())
+    retried = retries.retry_all(retrying, path.campaign_id, body.reason, now=clock.now())
     bell.ring("campaign")
     return shapes.Retried(queued=retried.queued, kept=dict(retried.kept))
 
@@ -119,6 +143,25 @@ def _create(session: Session, body: shapes.CampaignWanted) -> shapes.Campaign:
     )
     campaign_id: UUID = campaigns.create(session, draft, library=process.current().library, now=clock.now())
     return _campaign(campaigns.view(session, campaign_id))
+
+
+def _report(report: preflight.Preflight) -> shapes.LaunchReport:
+    return shapes.LaunchReport(
+        enrolled=report.enrolled,
+        mailed=report.mailed,
+        left_out=dict(report.left_out),
+        received=dict(report.received),
+        first_email_at=report.first_email_at,
+        summary=preflight.sentences(report),
+        hints=_hints(report),
+    )
+
+
+def _hints(report: preflight.Preflight) -> list[str]:
+    """Return the ways to change what the report says."""
+    now = ["To send the first e-mail now: POST …/start-now, or launch with now=true."] if report.is_waiting else []
+    again = "To leave out contacts who received a template before: launch with skip_received=true."
+    return now + ([again] if report.received else [])
 
 
 def _campaign(view: campaigns.View) -> shapes.Campaign:

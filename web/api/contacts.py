@@ -1,20 +1,22 @@
-"""Routes of contacts: import, and the record of one contact."""
+"""Routes of contacts: import, add, suppress, release and erase, and the record of one contact."""
 
 from dataclasses import asdict
 from datetime import datetime
 from io import BytesIO
 from time import monotonic
 from typing import Any
+from uuid import UUID
 
 from engine import clock
-from engine.audience import contacts, imports, suppressions
+from engine.audience import addresses, contacts, imports, suppressions
 from engine.campaigns import explain
-from errors import InvalidInput
+from engine.engagement import by_hand
+from errors import InvalidInput, NotFound
 from models import ids
 from models.session import Session, retrying, transaction
 from web.http import bodies
 from web.http.auth import needs
-from web.http.routes import Api, Reply
+from web.http.routes import Api, Reply, refusals
 from web.schemas import contacts as shapes
 
 IMPORT_S = 20.0  # the longest time that an import may occupy a thread
@@ -53,16 +55,97 @@ def take_pages(session: Session, data: bytes, *, now: datetime, end: float) -> i
     return report
 
 
+@api.post("", responses={200: shapes.Contact})
+@needs("contacts")
+def add(body: shapes.NewContact) -> Reply:
+    """Create one contact, or update it, and let audiences include it. Details that are left out stay as they are.
+
+    A contact who is known from single sends only is in no audience before that (or an import).
+    """
+    draft = contacts.Draft(addresses.normalise(body.email, field="email"), **body.model_dump(exclude={"email"}))
+    with transaction() as session:
+        contacts.upsert(session, [draft], now=clock.now())
+        contact_id = contacts.find(session, draft.address)
+        assert contact_id is not None  # noqa: S101  # it was stored by the line before
+        return _record(session, contact_id)
+
+
+@api.post("/suppress", responses={200: shapes.Consent})
+@needs("contacts")
+def suppress(body: shapes.Person) -> Reply:
+    """Suppress an address by hand: no marketing e-mail goes to it any more, also if it is imported later.
+
+    The address need not be a contact. The contact's sequences stop. Safe to repeat.
+    """
+
+    def work(session: Session) -> shapes.Consent:
+        person = _person(session, body)
+        by_hand.suppress(session, person, now=clock.now())
+        return _consent(session, person)
+
+    return retrying(work)
+
+
+@api.post("/release", responses={200: shapes.Consent, **refusals(404, 409)})
+@needs("contacts")
+def release(body: shapes.Release) -> Reply:
+    """End a suppression by hand. For another reason than `manual`, name that reason in `even`. 404 if there is none.
+
+    `suppressed` of the response is what remains, such as an unsubscription that the suppression hid. Stopped sequences
+    stay stopped.
+    """
+
+    def work(session: Session) -> shapes.Consent:
+        person = _person(session, body)
+        by_hand.release(session, person, even=body.even, now=clock.now())
+        return _consent(session, person)
+
+    return retrying(work)
+
+
+@api.post("/erase", responses={200: shapes.Erased, **refusals(404, 409)})
+@needs("contacts")
+def erase(body: shapes.Person) -> Reply:
+    """Erase the personal data of a contact: address, details, variables, data of events. It cannot be undone.
+
+    The counts stay, and the address stays suppressed by its blind index. 409 while an e-mail to the contact is being
+    sent; nothing more goes out then, so repeat in a minute. Safe to repeat.
+    """
+    with transaction() as session:
+        person = _person(session, body)
+    if person.contact_id is None:
+        raise NotFound("contact: there is none with this address")
+    contact_id = person.contact_id
+    retrying(lambda session: by_hand.suppress(session, person, now=clock.now()))
+    retrying(lambda session: by_hand.erase(session, contact_id, now=clock.now()))
+    return shapes.Erased(contact_id=contact_id)
+
+
 @api.get("/<contact_id>", responses={200: shapes.Contact})
 @needs("contacts")
 def show(path: shapes.ContactPath) -> Reply:
     """Return one contact with its flags and score, and its progress in each campaign with the reasons."""
     with transaction() as session:
-        view = contacts.view(session, path.contact_id)
-        reasons = suppressions.suppressed(session, [path.contact_id])
-        journeys = explain.why(session, path.contact_id, now=clock.now())
-    fields: dict[str, Any] = asdict(view) | {"suppressed": reasons.get(path.contact_id)}
+        return _record(session, path.contact_id)
+
+
+def _record(session: Session, contact_id: UUID) -> shapes.Contact:
+    view = contacts.view(session, contact_id)
+    reasons = suppressions.suppressed(session, [contact_id])
+    journeys = explain.why(session, contact_id, now=clock.now())
+    fields: dict[str, Any] = asdict(view) | {"suppressed": reasons.get(contact_id)}
     return shapes.Contact(**fields, campaigns=[_journey(journey) for journey in journeys])
+
+
+def _person(session: Session, body: shapes.Person) -> by_hand.Person:
+    if body.contact_id is not None:
+        return by_hand.by_id(session, body.contact_id)
+    return by_hand.by_address(session, addresses.normalise(body.email or "", field="email"))
+
+
+def _consent(session: Session, person: by_hand.Person) -> shapes.Consent:
+    held = suppressions.of_index(session, person.key)
+    return shapes.Consent(contact_id=person.contact_id, suppressed=held.reason if held else None)
 
 
 def _journey(journey: explain.Journey) -> shapes.Journey:

@@ -21,6 +21,7 @@ from web import process
 DEPTH_MAX = 32
 _LIMIT = "__limit__"
 _TYPES = "__types__"
+_OPTIONAL = "__optional__"
 _JSON = ("application/json",)
 _CONTAINERS = frozenset({dict, list})
 _NAME = re.compile(r"[\w-]{1,64}")
@@ -49,6 +50,18 @@ def takes(*types: str) -> Callable[[View], View]:
         return view
 
     return declare
+
+
+def optional(view: View) -> View:
+    """Let callers leave out the view's JSON body: every field then has its default."""
+    setattr(view, _OPTIONAL, True)
+    return view
+
+
+def is_left_out(view: Callable[..., Any]) -> bool:
+    """Return True if the view's body is optional and this request has none."""
+    has_body = request.content_length or request.headers.get("Transfer-Encoding")
+    return getattr(view, _OPTIONAL, False) and not has_body
 
 
 def types_of(view: Callable[..., Any]) -> tuple[str, ...]:

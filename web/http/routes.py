@@ -104,7 +104,8 @@ def _with_models(
         if header is not None:
             arguments["header"] = bodies.headers(header)
         if body is not None:
-            arguments["body"] = bodies.read(body, limit=limit, types=types)
+            left_out = bodies.is_left_out(view)
+            arguments["body"] = body() if left_out else bodies.read(body, limit=limit, types=types)
         return answer(view(**arguments))
 
     return call

@@ -99,6 +99,44 @@ class Campaign(Output):
     enrolling: bool = Field(description="True while contacts of its audience are still to be enrolled.")
 
 
+class Launch(Input):
+    """Options of a launch; a request without a body has none."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"now": True, "skip_received": True, "dry_run": False}]})
+
+    dry_run: bool = Field(False, description="Only report; launch nothing.")
+    now: bool = Field(False, description="Send step 1 now, without waiting for its window and delay.")
+    skip_received: bool = Field(
+        False, description="Leave out contacts who received one of the campaign's templates before."
+    )
+
+
+class LaunchReport(Output):
+    """The effect of a launch on the whole audience."""
+
+    enrolled: int
+    mailed: int = Field(description="Contacts who get e-mails: enrolled and not left out.")
+    left_out: dict[str, int] = Field(description="Contacts enrolled as stopped, by stop reason.")
+    received: dict[str, int] = Field(description="Contacts who received a template before, by template.")
+    first_email_at: Moment | None = Field(description="When the first e-mail goes out; null if nobody gets one.")
+    summary: list[str] = Field(description="The same in English sentences.")
+    hints: list[str] = Field(description="How to start at once, and how to leave people out.")
+
+
+class Launched(Campaign):
+    """A launched campaign, and the report of its launch."""
+
+    report: LaunchReport
+
+
+class Started(Output):
+    """Number of contacts whose first step was due later and is due now."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"contacts": 300}]})
+
+    contacts: int
+
+
 class Campaigns(Output):
     """The newest campaigns, newest first; at most 100."""
 

@@ -1,11 +1,14 @@
 """Models of contacts and of the import report."""
 
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from flask_openapi3.models import RawModel
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from web.schemas.shapes import Moment, Output
+from web.schemas.shapes import Input, Moment, Output
+
+PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"  # no control characters, as in an import
 
 
 class ContactPath(BaseModel):
@@ -60,6 +63,66 @@ class ImportReport(Output):
     notes: list[RowFault] = Field(description="The first 1,000.")
 
 
+_Word = Annotated[str, Field(max_length=50, pattern=PRINTABLE)]
+_Name = Annotated[str, Field(max_length=100, pattern=PRINTABLE)]
+
+
+class NewContact(Input):
+    """A contact to create or to update; details that are null stay as they are."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"email": "eva@empresa.example", "first_name": "Eva", "industry": "Marketing"}]}
+    )
+
+    email: Annotated[str, Field(max_length=320)]
+    first_name: _Name | None = None
+    last_name: _Name | None = None
+    company: _Name | None = None
+    role: _Word | None = None
+    industry: _Word | None = None
+    attributes: dict[_Word, Annotated[str, Field(max_length=1_000)]] = Field(default_factory=dict, max_length=50)
+
+
+class Person(Input):
+    """A contact or an address; give one of the two."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "ana@empresa.example"}]})
+
+    email: Annotated[str, Field(max_length=320)] | None = Field(None, description="It need not be a contact's.")
+    contact_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.email is None) == (self.contact_id is None):
+            raise ValueError("give either email or contact_id")
+        return self
+
+
+class Release(Person):
+    """A contact or an address to release; `even` names another reason than `manual` that is known to be wrong."""
+
+    even: Literal["unsubscribed", "hard_bounce", "complaint"] | None = Field(
+        None, description="Release it although it is suppressed for this reason."
+    )
+
+
+class Consent(Output):
+    """The state of an address: why it is suppressed, null if it is not, and its contact if there is one."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"contact_id": "0199f3a0-5b7c-7d12-8e4f-1a2b3c4d5e6f", "suppressed": "manual"}]}
+    )
+
+    contact_id: UUID | None
+    suppressed: str | None
+
+
+class Erased(Output):
+    """The contact whose personal data was erased; its row remains for the counts."""
+
+    contact_id: UUID
+
+
 class StepTaken(Output):
     """One e-mail of a campaign to this contact."""
 
@@ -95,7 +158,7 @@ class Contact(Output):
     """A contact with its flags, its score and its campaigns."""
 
     id: UUID
-    email: str | None = Field(description="null if no key of this installation decrypts it.")
+    email: str | None = Field(description="null if it was erased, or no key of this installation decrypts it.")
     first_name: str | None
     last_name: str | None
     industry: str | None
@@ -111,5 +174,7 @@ class Contact(Output):
     converted: bool
     converted_at: Moment | None
     score: int = Field(description="0 to 100.")
+    listed_at: Moment | None = Field(description="Since when audiences include it; null: known from single sends only.")
+    erased_at: Moment | None = Field(description="When its personal data was erased.")
     suppressed: str | None = Field(description="Reason of the suppression; null if it is not suppressed.")
     campaigns: list[Journey]

@@ -30,6 +30,7 @@ def tidy() -> None:
     """Delete rows past their retention. Twice at once: each row is deleted once."""
     with transaction() as session:
         upkeep.tidy(session)
+        retention.erase_late(session)
     _prune_events()
 
 

@@ -54,27 +54,30 @@ SELECT 'contact ' || c.id AS subject, string_agg('has the flag email_' || flag.s
  GROUP BY c.id
 """  # noqa: S608  # built from constants
 
-# Dead addresses and complaints stay suppressed. An unsubscription may be undone: by the contact's later consent.
+# Dead addresses and complaints stay suppressed. An unsubscription may be undone: by the contact's later consent. A
+# person may have released the address since the cause (`at`).
 _SUPPRESSIONS = """
 SELECT 'contact ' || c.id AS subject, 'is not suppressed, but ' || string_agg(DISTINCT cause.what, ', ') AS faults
   FROM (SELECT id AS contact_id, 'has the status ' || email_followup_status AS what,
-               CAST(NULL AS timestamptz) AS since FROM contacts
+               CAST(NULL AS timestamptz) AS since, CAST(NULL AS timestamptz) AS at FROM contacts
          WHERE email_followup_status IN ('unsubscribed', 'bounced', 'complained')
         UNION ALL
         SELECT contact_id, CASE WHEN complained_at IS NOT NULL OR reason = 'complaint' THEN 'complained'
                                 WHEN bounced_at IS NOT NULL OR reason = 'hard_bounce' THEN 'an e-mail bounced'
                                 ELSE 'unsubscribed' END,
                CASE WHEN (complained_at, bounced_at) IS NULL
-                         AND coalesce(reason, '') NOT IN ('complaint', 'hard_bounce') THEN unsubscribed_at END
+                         AND coalesce(reason, '') NOT IN ('complaint', 'hard_bounce') THEN unsubscribed_at END,
+               coalesce(complained_at, bounced_at, unsubscribed_at, accepted_at)
           FROM emails
          WHERE complained_at IS NOT NULL OR bounced_at IS NOT NULL OR unsubscribed_at IS NOT NULL
             OR reason IN ('complaint', 'hard_bounce')
         UNION ALL
-        SELECT contact_id, 'has an enrollment that stopped because it ' || stop_reason, NULL FROM enrollments
-         WHERE state = 'stopped' AND stop_reason IN ('bounced', 'complained')
-       ) AS cause (contact_id, what, since)
+        SELECT contact_id, 'has an enrollment that stopped because it ' || stop_reason, NULL, stopped_at
+          FROM enrollments WHERE state = 'stopped' AND stop_reason IN ('bounced', 'complained')
+       ) AS cause (contact_id, what, since, at)
   JOIN contacts c ON c.id = cause.contact_id
  WHERE (cause.since IS NULL OR c.consent_said_at IS NULL OR c.consent_said_at <= cause.since)
+   AND coalesce(cause.at > c.released_at, true)
    AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.email_index = c.email_index)
  GROUP BY c.id
 """

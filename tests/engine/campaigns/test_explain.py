@@ -7,7 +7,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
-from engine.campaigns import campaigns, enrollments, explain, funnel, stops
+from engine.campaigns import campaigns, enrollments, explain, stops
+from engine.campaigns.reports import funnel
 from tests import sequence
 from tests.sequence import NOW
 

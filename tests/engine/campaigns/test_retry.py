@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.audience import suppressions
-from engine.campaigns import campaigns, enrollments, funnel, stops
+from engine.campaigns import campaigns, retries, stops
+from engine.campaigns.reports import funnel
 from engine.delivery import audit
 from errors import NotFound
 from models import ids
@@ -40,7 +41,7 @@ def counted(session: Session) -> tuple[int, int, int]:
 
 
 def retry(session: Session, campaign_id: UUID, **options: Any) -> tuple[int, dict[str, int]]:
-    retried = enrollments.retry(session, campaign_id, "refused", **{"now": NOW + DAY, **options})
+    retried = retries.retry(session, campaign_id, "refused", **{"now": NOW + DAY, **options})
     return retried.queued, dict(retried.kept)
 
 

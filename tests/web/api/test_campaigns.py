@@ -11,6 +11,7 @@ from sqlalchemy import text
 from engine import clock
 from engine.audience import contacts, suppressions
 from models.session import transaction
+from tests import sequence
 from tests.sequence import REFUSED, VARIABLES, send_due
 from tests.web.examples import fields
 
@@ -36,7 +37,7 @@ def created(client: FlaskClient, marketer: dict[str, str], **changes: Any) -> st
 
 def people(count: int) -> None:
     with transaction() as session:
-        contacts.ensure(session, [f"contacto{number}@empresa.example" for number in range(count)], now=clock.now())
+        sequence.people(session, count)
 
 
 def test_a_campaign_goes_from_draft_to_its_funnel(client: FlaskClient, marketer: dict[str, str]) -> None:
@@ -146,3 +147,24 @@ def test_every_route_asks_for_its_scope(client: FlaskClient, bearer: Callable[..
     assert client.post(URL, json=wanted(), headers=reader).status_code == 403
     assert client.get(URL, headers=sender).status_code == 403
     assert client.post(f"{URL}/{uuid4()}/launch").status_code == 401
+
+
+def test_a_launch_reports_its_audience_and_starts_now_on_demand(client: FlaskClient, marketer: dict[str, str]) -> None:
+    people(3)
+    never = {"template": "email_1_roi", "delay_s": 86_400 * 30}
+    campaign_id = created(client, marketer, steps=[never])
+    dry = client.post(f"{URL}/{campaign_id}/launch", json={"dry_run": True}, headers=marketer).json
+    assert (dry["state"], dry["report"]["enrolled"], dry["report"]["mailed"]) == ("draft", 3, 3)
+    assert dry["report"]["summary"][0] == "3 contacts enrolled; 3 get e-mails."
+    assert "start-now" in dry["report"]["hints"][0]
+    launched = client.post(f"{URL}/{campaign_id}/launch", headers=marketer).json
+    assert (launched["state"], launched["report"]["left_out"]) == ("running", {})
+    with transaction() as session:
+        assert send_due(session, now=clock.now()) == []
+    assert client.post(f"{URL}/{campaign_id}/start-now", headers=marketer).json == {"contacts": 3}
+    with transaction() as session:
+        assert len(send_due(session, now=clock.now())) == 3
+    again = created(client, marketer, name="Otra", steps=[never])
+    body = {"now": True, "skip_received": True}
+    report = client.post(f"{URL}/{again}/launch", json=body, headers=marketer).json["report"]
+    assert (report["mailed"], report["left_out"], report["first_email_at"]) == (0, {"received": 3}, None)

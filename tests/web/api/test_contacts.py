@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from time import monotonic
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -108,3 +109,22 @@ def test_a_contact_whose_address_cannot_be_decrypted_is_shown_without_it(
     answers = [client.get(f"{URL}/{contact_id}", headers=keeper) for contact_id in (bad, good)]
     assert [answer.status_code for answer in answers] == [200, 200]
     assert [answer.json["email"] for answer in answers] == [None, "ana@a.example"]
+
+
+def test_an_address_is_suppressed_released_and_erased(client: FlaskClient, keeper: dict[str, str]) -> None:
+    def post(path: str, **body: object) -> tuple[int, Any]:
+        answer = client.post(f"{URL}{path}", json=body, headers=keeper)
+        return answer.status_code, answer.json
+
+    status, added = post("", email="ana@a.example", first_name="Ana", attributes={"plan": "b"})
+    assert (status, added["first_name"], added["listed_at"] is not None) == (200, "Ana", True)
+    contact_id = added["id"]
+    assert post("/suppress", email="ANA@a.example") == (200, {"contact_id": contact_id, "suppressed": "manual"})
+    assert post("/release", contact_id=contact_id) == (200, {"contact_id": contact_id, "suppressed": None})
+    assert post("/release", contact_id=contact_id)[0] == 404
+    assert post("/suppress", email="eva@a.example") == (200, {"contact_id": None, "suppressed": "manual"})
+    assert [post("/erase", contact_id=contact_id) for _ in range(2)] == [(200, {"contact_id": contact_id})] * 2
+    shown = client.get(f"{URL}/{contact_id}", headers=keeper).json
+    assert (shown["email"], shown["first_name"], shown["attributes"], shown["suppressed"]) == (None, None, {}, "erased")
+    assert [post("/erase", email="ana@a.example")[0], post("/suppress")[0]] == [404, 422]
+    assert post("/release", contact_id=contact_id, even="complaint")[0] == 409

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.campaigns import advance, campaigns, enrollments
+from engine.campaigns import advance, campaigns, retries
 from engine.delivery import early_events, in_doubt, outbox, recovery, settle
 from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Phase, Rejected, Sent
 from engine.delivery.settle import OpenGroup
@@ -46,7 +46,7 @@ def make(session: Session) -> Ledger:
     _react(session, emails, now=NOW + timedelta(minutes=5))
     _change_consent(session, emails, now=NOW + timedelta(hours=2))
     in_doubt.resend(session, [emails[4]], now=NOW + timedelta(hours=3))
-    assert enrollments.retry(session, campaign_id, "refused", now=NOW + timedelta(hours=4)).queued == 1
+    assert retries.retry(session, campaign_id, "refused", now=NOW + timedelta(hours=4)).queued == 1
     sequence.send_due(session, now=NOW + DAY)
     sequence.take(session, now=NOW + 4 * DAY, limit=3)
     _enroll_the_stopped(session)

@@ -1,8 +1,12 @@
 """Reads the steps, windows, weekdays and variables of a campaign as written on a command line."""
 
 import re
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from engine.campaigns.windows import Window
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _STEP = re.compile(r"([a-z0-9_]+)(?::(\d{1,9})([smhd]))?")
@@ -40,3 +44,17 @@ def variable(text: str) -> tuple[str, str]:
     if not equals:
         raise click.BadParameter(f"{name!r} has no value; give NAME=VALUE")
     return name, value
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def window_in_words(window: "Window") -> str:
+    """Return a window such as `09:00-18:00 Mon-Fri`, or `at any time`."""
+    days = sorted(window.weekdays)
+    is_run = len(days) > 1 and days[-1] - days[0] == len(days) - 1
+    start, end = (f"{minute // 60:02}:{minute % 60:02}" for minute in (window.start_min, window.end_min))
+    if (start, end, len(days)) == ("00:00", "24:00", 7):
+        return "at any time"
+    named = f"{_DAYS[days[0] - 1]}-{_DAYS[days[-1] - 1]}" if is_run else " ".join(_DAYS[day - 1] for day in days)
+    return f"{start}-{end} {named}"

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -79,3 +81,22 @@ def of(session: Session, campaign_id: UUID) -> Funnel:
         stop_reasons={reason: contacts for _, reason, contacts in counts if reason},
         steps=tuple(StepCounts(**row._mapping) for row in session.execute(_STEPS, {"campaign_id": campaign_id})),
     )
+
+
+class Ahead(NamedTuple):
+    """Contacts whose next step this is, and when the first of them is due; None while their e-mails are under way."""
+
+    contacts: int
+    first_at: datetime | None
+
+
+_AHEAD = text("""
+    SELECT next_step, count(*), min(next_at) FROM enrollments
+     WHERE campaign_id = :campaign_id AND state IN ('active', 'waiting') GROUP BY next_step
+""")
+
+
+def ahead(session: Session, campaign_id: UUID) -> dict[int, Ahead]:
+    """Return the contacts under way by their next step."""
+    rows = session.execute(_AHEAD, {"campaign_id": campaign_id})
+    return {step: Ahead(contacts, first_at) for step, contacts, first_at in rows}

@@ -1,0 +1,1 @@
+"""Reports of campaigns: the preview of a launch, and the funnel."""

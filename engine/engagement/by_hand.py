@@ -1,0 +1,102 @@
+"""Suppress, release and erase a contact or an address by hand."""
+
+import os
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from engine.audience import contact_flags, contacts, suppressions
+from engine.campaigns import stops
+from engine.delivery import emails
+from engine.tracking import retention
+from errors import Conflict, NotFound
+from models import vault
+
+# The status of a contact that each suppression causes.
+_STATUS_OF = {"unsubscribed": "unsubscribed", "hard_bounce": "bounced", "complaint": "complained"}
+_WHY = {
+    "unsubscribed": "the person unsubscribed",
+    "hard_bounce": "the address is dead",
+    "complaint": "the person complained",
+}
+
+
+class Person(NamedTuple):
+    """The blind index of an address, and its contact if there is one."""
+
+    key: bytes
+    contact_id: UUID | None
+
+
+def by_id(session: Session, contact_id: UUID) -> Person:
+    """Return the person of a contact; raises NotFound."""
+    return Person(contacts.index_of(session, contact_id), contact_id)
+
+
+def by_address(session: Session, address: str) -> Person:
+    """Return the person of a normalised address, who need not be a contact."""
+    return Person(vault.current().blind_index(address), contacts.find(session, address))
+
+
+def suppress(session: Session, person: Person, *, now: datetime) -> int:
+    """Suppress the address as `manual`, and stop the contact's sequences; return how many were running.
+
+    No marketing e-mail goes out to the address any more, also if it is imported later. A stronger reason stays. Safe to
+    repeat.
+    """
+    suppressions.add_index(session, person.key, "manual", now=now)
+    if person.contact_id is None:
+        return 0
+    contact_flags.lock(session, [person.contact_id])
+    return stops.stop(session, [person.contact_id], "suppressed", now=now)
+
+
+def release(session: Session, person: Person, *, even: str | None = None, now: datetime) -> str | None:
+    """End the suppression by hand; return the reason that remains, such as an unsubscription behind it.
+
+    Another reason is lifted only if `even` names it, since it is not ours: `unsubscribed`, `hard_bounce` or
+    `complaint`. Stopped sequences stay stopped. Raises NotFound if the address is not suppressed; Conflict if it is for
+    another reason.
+    """
+    held = suppressions.of_index(session, person.key)
+    if held is None:
+        raise NotFound("suppression: this address has none")
+    if held.reason not in ("manual", even) or held.reason == "erased":
+        cause = f"{_WHY.get(held.reason, 'its contact was erased')} (since {held.since:%Y-%m-%d})"
+        advice = f"; name the reason to release it nevertheless: {held.reason}" if held.reason in _WHY else ""
+        raise Conflict(f"suppression: {held.reason}, {cause}{advice}")
+    suppressions.lift_index(session, person.key, reasons=(held.reason,))
+    if person.contact_id is not None:
+        contact_flags.lock(session, [person.contact_id])
+        contacts.note_release(session, person.contact_id, now=now)
+        if held.reason in _STATUS_OF:
+            contact_flags.restore_status(session, person.contact_id, _STATUS_OF[held.reason])
+            contact_flags.recompute(session, [person.contact_id], now=now)
+    left = suppressions.of_index(session, person.key)
+    return None if left is None else left.reason
+
+
+def erase(session: Session, contact_id: UUID, *, now: datetime) -> None:
+    """Erase the personal data of a contact: address, details, variables, and the data of its events.
+
+    Its e-mails and events remain, for the counts, without anything that names the person. The address stays suppressed
+    by its blind index, also if it is imported later. Sequences are stopped, queued e-mails of every kind cancelled.
+
+    Safe to repeat. Raises NotFound; Conflict while an e-mail to the contact is being sent: `suppress` it, commit, and
+    repeat this in a minute.
+    """
+    index = contacts.index_of(session, contact_id)
+    if contacts.view(session, contact_id).erased_at is not None:
+        return
+    suppressions.add_index(session, index, "manual", now=now)
+    stops.stop(session, [contact_id], "erased", now=now)
+    emails.erase(session, contact_id, reason="erased")
+    if emails.is_in_flight(session, contact_id):
+        raise Conflict("contact: an e-mail to it is being sent; repeat in a minute")
+    retention.erase(session, contact_id)
+    contact_flags.lock(session, [contact_id])
+    replacement = os.urandom(len(index))  # no address has it: who comes back is a new contact
+    contacts.erase(session, contact_id, replacement, now=now)
+    suppressions.add_index(session, replacement, "erased", now=now)

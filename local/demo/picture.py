@@ -1,0 +1,70 @@
+"""The picture of the README: the demo's campaign as a terminal shows it, drawn as SVG from a real run."""
+
+import io
+import re
+from pathlib import Path
+from uuid import UUID
+
+from rich.console import Console
+from rich.terminal_theme import SVG_EXPORT_THEME
+from rich.text import Text
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cli.commands.campaigns.watching import Look, picture
+from engine import clock
+from engine.campaigns import campaigns, explain
+from engine.campaigns.reports import funnel
+from engine.delivery import audit
+from models import vault
+
+_WIDTH = 92
+_FONT_FACES = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)  # of another site; any monospaced font does
+# A person with a long story: several e-mails, and a conversion at the end.
+_STORY = text("""
+    SELECT c.id, c.email FROM contacts c JOIN enrollments n ON n.contact_id = c.id
+     WHERE n.campaign_id = :campaign_id AND n.stop_reason = 'converted' ORDER BY n.next_step DESC, c.id LIMIT 1
+""")
+
+
+def save(session: Session, campaign_id: UUID, path: Path) -> None:
+    """Draw the funnel, one contact's story and the audit of a campaign that has ended; write them to `path`."""
+    console = Console(record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
+    name = campaigns.view(session, campaign_id).name
+    look = Look(
+        campaigns.view(session, campaign_id),
+        funnel.of(session, campaign_id),
+        funnel.ahead(session, campaign_id),
+        clock.now(),
+    )
+    _show(console, f"campaigns watch {name}", picture(look, width=_WIDTH))
+    story = session.execute(_STORY, {"campaign_id": campaign_id}).one()
+    [journey] = explain.why(session, story.id, now=clock.now())
+    steps = [f"  step {step.step} {step.template}: {_moments(step)}" for step in journey.steps]
+    address = vault.current().decrypt(story.email)
+    _show(console, f"contacts explain {address}", [f"{journey.campaign}: {journey.sentence}", *steps])
+    account = audit.run(session)
+    _show(console, "audit ledger", [f"{len(account.findings)} findings: every e-mail is accounted for."])
+    template = _FONT_FACES.sub("", _template())
+    path.write_text(
+        console.export_svg(title="Cadencia", theme=SVG_EXPORT_THEME, code_format=template, unique_id="cadencia"),
+        encoding="utf-8",
+    )
+
+
+def _template() -> str:
+    from rich import _export_format  # the format has no public name
+
+    return _export_format.CONSOLE_SVG_FORMAT
+
+
+def _moments(step: explain.StepTaken) -> str:
+    moments = {"sent": step.sent_at, "opened": step.opened_at, "clicked": step.clicked_at}
+    return ", ".join(f"{word} {moment:%d %b %H:%M}" for word, moment in moments.items() if moment)
+
+
+def _show(console: Console, command: str, lines: list[str]) -> None:
+    console.print(Text.assemble(("$ ", "bold green"), (f"cadencia {command}", "bold")))
+    for line in lines:
+        console.print(Text(line))
+    console.print()

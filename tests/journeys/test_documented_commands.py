@@ -1,0 +1,96 @@
+"""The commands in README.md, README.es.md and docs/, run as they stand, in order, against one `make up`."""
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.mail.mailstore import Mailstore
+from tests.processes import ROOT, until
+from tests.up import Up, running
+
+PAGES = ["README.md", "README.es.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+ADDRESS = "http://127.0.0.1:8000"
+
+# The blocks that cannot run here: a word of each, and the reason.
+CANNOT_RUN = {
+    "docker": "needs Docker",
+    "apt-get": "installs packages of the system",
+    "pip install": "installs into the interpreter that runs, and starts services that run until they are stopped",
+    "make demo": "tests/local runs `make up` and the demo",
+    "-m bench": "measures for minutes",
+    "user:password@": "relays to be adapted",
+    "email_0192f0c1d2e37a4b8c9d0e1f2a3b4c5d": "needs an e-mail in doubt",
+}
+
+# A refused call fails the script; its response is printed.
+STRICT = 'set -eu\ncurl() { command curl -sS --fail-with-body "$@"; echo >&2; }\n'
+# `watch` ends with Ctrl-C, and `accounts create` asks a person for a password.
+CADENCIA = """#!/bin/bash
+case "$1 $2" in
+  "campaigns watch") exec timeout --signal INT --preserve-status 4 {command} "$@" ;;
+  "accounts create") exec {command} "$@" --password-stdin <<< "a long password" ;;
+esac
+exec {command} "$@"
+"""
+
+
+def blocks(page: str) -> list[str]:
+    """The commands of a page, block by block; SQL as the command that runs it."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    shell = [block for kind, block in fenced if kind == "sh" or (not kind and block.startswith(("./", "cadencia ")))]
+    return shell + [f"cadencia db shell -c {shlex.quote(block)}\n" for kind, block in fenced if kind == "sql"]
+
+
+def obstacle(block: str) -> str | None:
+    """The word for which a block cannot run."""
+    return next((word for word in CANNOT_RUN if word in block), None)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with running(tmp_path_factory.mktemp("up")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def checkout(up: Up) -> Path:
+    """A folder with the files of the checkout and the command `cadencia`, which uses the installation."""
+    folder = up.log.parent / "checkout"
+    (folder / "bin").mkdir(parents=True)
+    for entry in ROOT.iterdir():
+        if entry.name != "var":
+            (folder / entry.name).symlink_to(entry)
+    command = folder / "bin" / "cadencia"
+    command.write_text(CADENCIA.format(command=f"{ROOT / 'cadencia'} --env {up.state / 'local.env'}"))
+    command.chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if any(not obstacle(block) for block in blocks(page))])
+def test_every_command_of_a_page_runs(page: str, up: Up, checkout: Path) -> None:
+    script = "\n".join(f"echo '== {page}, block {n}' >&2\n{block}" for n, block in enumerate(blocks(page), start=1)
+                       if obstacle(block) is None)  # fmt: skip
+    # Each page has a campaign of its own with the name that all of them use.
+    name = re.sub(r"\W", "", page)
+    script = script.replace("./cadencia", "cadencia").replace("Otoño", f"Otoño_{name}")
+    ran = subprocess.run(
+        ["bash", "-c", STRICT + script.replace(ADDRESS, up.environment["PUBLIC_URL"])],
+        env=os.environ | {"TOKEN": up.environment["TOKEN"], "PATH": f"{checkout / 'bin'}:{os.environ['PATH']}"},
+        cwd=checkout, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_campaign_of_the_readme_is_sent_at_any_hour(up: Up) -> None:
+    until(lambda: Mailstore(up.state / "inbox").last >= 320, "the e-mails to the invented contacts are in the inbox")
+
+
+def test_every_reason_for_not_running_a_block_is_needed() -> None:
+    everything = [block for page in PAGES for block in blocks(page)]
+    assert {obstacle(block) for block in everything} - {None} == set(CANNOT_RUN)
+    assert len([block for block in everything if obstacle(block) is None]) > 20
