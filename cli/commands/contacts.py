@@ -11,7 +11,6 @@ from cli import groups, terminal
 from errors import NotFound
 
 if TYPE_CHECKING:
-    from engine.audience.imports import ImportReport
     from engine.engagement.by_hand import Person
     from models.session import Session
 
@@ -31,30 +30,43 @@ def group() -> None:
 
 @group.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def import_file(file: Path) -> None:
+@click.option("--map", "mapping", multiple=True, metavar="NAME=MEANING", help="State what a column means; repeatable.")
+@click.option("--encoding", metavar="NAME", help="Read the file in this encoding, such as cp1252, instead of guessing.")
+@click.option("--dry-run", is_flag=True, help="Only report how the file is understood; store nothing.")
+def import_file(file: Path, mapping: tuple[str, ...], encoding: str | None, dry_run: bool) -> None:
     """Import contacts from the CSV FILE; status 1 if some of its rows were refused.
 
-    Column names may be English or Spanish (email or correo, nombre, apellidos, sector, cargo, empresa, …); unknown
-    columns become attributes. Cells are separated by commas, semicolons or tabs. Valid rows are imported, invalid
-    ones are listed. Importing a file again changes nothing.
+    Takes exports of Excel, LibreOffice, Google Contacts, Outlook, Thunderbird, LinkedIn, Mailchimp, HubSpot, Salesforce
+    and others as they are. Columns are recognised by their names, English or Spanish, and by content; unknown columns
+    become attributes. Columns such as "Email Opt Out" or "Baja" suppress addresses, "Converted" ends sequences. Only a
+    row without a valid address, or one that cannot be read, is refused. Importing a file again changes nothing.
+
+    With --map, MEANING is email, first_name, last_name, industry, role, company, timezone, locale, opt_out, opt_in,
+    status, converted, converted_at, the name of an attribute, or empty to leave the column out.
 
     \b
-    Example:
+    Examples:
+      cadencia contacts import leads.csv --dry-run
       cadencia contacts import leads.csv
+      cadencia contacts import google.csv --map "E-mail 1 - Value=email" --map "Notes="
+      cadencia contacts import antiguo.csv --encoding cp1252
     """
+    from cli import import_output
     from engine import clock
     from engine.audience import imports
+    from engine.audience.import_report import ImportReport
     from models.session import retrying
 
-    report = imports.ImportReport()
-    with file.open("rb") as source, terminal.progress("importing", file.stat().st_size, "bytes") as advance:
+    report = ImportReport()
+    label = "reading" if dry_run else "importing"
+    with file.open("rb") as source, terminal.progress(label, file.stat().st_size, "bytes") as advance:
         position = 0
-        for page in imports.pages(source):
-            stored = retrying(partial(imports.store, page=page, now=clock.now()))
+        for page in imports.pages(source, mapping=mapping, encoding=encoding):
+            stored = retrying(partial(imports.store, page=page, now=clock.now(), dry_run=dry_run))
             report = report.plus(page, stored)
             advance(source.tell() - position)
             position = source.tell()
-    _print(report)
+    import_output.show(file.name, report, dry_run=dry_run)
     if report.refused:
         raise click.exceptions.Exit(1)
 
@@ -227,10 +239,3 @@ def _id(session: "Session", contact: str) -> UUID:
     if contact_id is None:
         raise NotFound("contact: there is none with this address")
     return contact_id
-
-
-def _print(report: "ImportReport") -> None:
-    for fault in sorted((*report.faults, *report.notes), key=lambda each: each.line):
-        click.echo(f"line {fault.line}, {fault.field}: {fault.message}", err=True)
-    counts = ("rows", "created", "updated", "unchanged", "duplicates", "refused", "suppressed")
-    click.echo(", ".join(f"{getattr(report, name)} {name}" for name in counts))

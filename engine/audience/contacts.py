@@ -1,7 +1,7 @@
 """Contacts: look up by address, create, update and view."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -200,6 +200,15 @@ def find(session: Session, address: str) -> UUID | None:
     """Return the contact of a normalised address, or None."""
     index = vault.current().blind_index(address)
     return session.scalar(select(Contact.id).where(Contact.email_index == index))
+
+
+def find_all(session: Session, addresses: Iterable[str]) -> dict[str, UUID]:
+    """Return the contacts of those of these normalised addresses that have one."""
+    by_index = {vault.current().blind_index(address): address for address in addresses}
+    if not by_index:
+        return {}
+    rows = session.execute(select(Contact.email_index, Contact.id).where(Contact.email_index.in_(by_index)))
+    return {by_index[index]: contact_id for index, contact_id in rows}
 
 
 def view(session: Session, contact_id: UUID) -> View:

@@ -32,6 +32,7 @@ _ADD = """
 """
 _ADD_CONTACTS = text(_ADD.format(indexes="SELECT email_index FROM contacts WHERE id = ANY(:contact_ids)"))
 _ADD_ADDRESS = text(_ADD.format(indexes="SELECT CAST(:index AS bytea) AS email_index"))
+_ADD_ADDRESSES = text(_ADD.format(indexes="SELECT unnest(CAST(:indexes AS bytea[])) AS email_index"))
 _SUPPRESSED = text("""
     SELECT contacts.id, suppressions.reason FROM contacts JOIN suppressions USING (email_index)
      WHERE contacts.id = ANY(:contact_ids)
@@ -76,6 +77,14 @@ def add_index(session: Session, index: bytes, reason: str, *, now: datetime) -> 
     """Suppress the address of this blind index, which need not be a contact's; the strongest reason stays."""
     values = {"index": index, "reason": reason, "now": now, "email_id": None}
     session.execute(_ADD_ADDRESS, {**values, "strength": list(STRENGTH)})
+
+
+def add_addresses(session: Session, addresses: Iterable[str], reason: str, *, now: datetime) -> None:
+    """Suppress these normalised addresses as `add` does; they need not be contacts."""
+    indexes = {vault.current().blind_index(address) for address in addresses}
+    if indexes:
+        values = {"indexes": arrays.blobs(indexes), "reason": reason, "now": now, "email_id": None}
+        session.execute(_ADD_ADDRESSES, {**values, "strength": list(STRENGTH)})
 
 
 def suppressed(session: Session, contact_ids: Sequence[UUID]) -> dict[UUID, str]:

@@ -1,5 +1,6 @@
 """Routes of contacts: import, add, suppress, release and erase, and the record of one contact."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from io import BytesIO
@@ -9,6 +10,7 @@ from uuid import UUID
 
 from engine import clock
 from engine.audience import addresses, contacts, imports, suppressions
+from engine.audience.import_report import ImportReport, Page
 from engine.campaigns import explain
 from engine.engagement import by_hand
 from errors import InvalidInput, NotFound
@@ -28,28 +30,35 @@ api = Api("contacts", "/api/v1/contacts", about="The people who get e-mails.")
 
 @api.post("/import", responses={200: shapes.ImportReport})
 @needs("contacts")
-def take_in(raw: shapes.CsvFile) -> Reply:  # noqa: ARG001  # says what the body is; it is read under our limits
+def take_in(raw: shapes.CsvFile, query: shapes.ImportOptions) -> Reply:  # noqa: ARG001  # raw is read under our limits
     """Import contacts from a CSV file of up to 8 MB; larger ones go through `cadencia contacts import`.
 
-    Valid rows are imported in one transaction; invalid ones are reported by line, field and fault. Columns may be
-    named in English or Spanish; unknown ones become attributes that templates may use. Known contacts are updated
+    Valid rows are imported in one transaction; rows without a valid address are reported by line, field and fault.
+    Columns are recognised by name, in English or Spanish, and by content; unknown ones become attributes that templates
+    may use; `file.columns` says how each was understood. Opt-out columns suppress addresses. Known contacts are updated
     with the values of the file and keep the others, so a repeated request changes nothing. A file that takes longer
     than 20 s, or has more than 20,000 invalid rows, is refused as a whole.
     """
     data = bodies.raw(*shapes.CsvFile.mimetypes, limit="batch_limit_bytes")
     now = clock.now()
     end = monotonic() + IMPORT_S
-    report = retrying(lambda session: take_pages(session, data, now=now, end=end))
-    return shapes.ImportReport.model_validate(asdict(report))
+
+    def work(session: Session) -> ImportReport:
+        pages = imports.pages(BytesIO(data), mapping=query.map, encoding=query.encoding)
+        return take_pages(session, pages, now=now, end=end, dry_run=query.dry_run)
+
+    return shapes.ImportReport.model_validate(asdict(retrying(work)))
 
 
-def take_pages(session: Session, data: bytes, *, now: datetime, end: float) -> imports.ImportReport:
-    """Import a file page by page; raise InvalidInput once `end`, by the monotonic clock, has passed."""
-    report = imports.ImportReport()
-    for page in imports.pages(BytesIO(data)):
+def take_pages(
+    session: Session, pages: Iterable[Page], *, now: datetime, end: float, dry_run: bool = False
+) -> ImportReport:
+    """Store the pages of a file; raise InvalidInput once `end`, by the monotonic clock, has passed."""
+    report = ImportReport()
+    for page in pages:
         if report.refused + page.refused > REFUSED_MAX:
             raise InvalidInput.of("file", f"has more than {REFUSED_MAX} invalid rows; is it a table of contacts?")
-        report = report.plus(page, imports.store(session, page, now=now))
+        report = report.plus(page, imports.store(session, page, now=now, dry_run=dry_run))
         if monotonic() > end:
             raise InvalidInput.of("file", f"needs more than {IMPORT_S:.0f} s; {_INSTEAD}")
     return report

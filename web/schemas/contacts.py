@@ -23,12 +23,48 @@ class CsvFile(RawModel):
     mimetypes: list[str] = ["text/csv"]  # noqa: RUF012  # declared like this in the base class
 
 
+class ImportOptions(Input):
+    """Options for a file whose recognition fails, and the dry run."""
+
+    map: list[str] = Field(
+        default=[],
+        max_length=100,
+        description="Meaning of a column, as `E-mail 1 - Value=email`; may be repeated. After the sign stands one of "
+        "email, first_name, last_name, industry, role, company, timezone, locale, opt_out, opt_in, status, converted, "
+        "converted_at, the name of an attribute, or nothing to leave the column out.",
+    )
+    encoding: str | None = Field(default=None, max_length=40, description="Such as `cp1252`; null to recognise it.")
+    dry_run: bool = Field(default=False, description="Report only; store nothing.")
+
+
 class RowFault(Output):
     """A fault or a note about one line of the file."""
 
     line: int
     field: str
     message: str
+
+
+class ColumnReport(Output):
+    """One column of the file and how it is understood."""
+
+    name: str
+    meaning: str | None = Field(description="null: only an attribute, or left out.")
+    attribute: str | None = Field(description="Attribute that keeps cells not used for the meaning.")
+    by: str | None = Field(description="The meaning follows from the `name`, the `content` or the `map`.")
+    after: str | None = Field(description="Column that counts before this one if both are filled.")
+    filled: int
+    mended: int = Field(description="Cells that were changed; `notes` says how.")
+    left_out: int = Field(description="Filled cells that were not stored.")
+
+
+class FileReport(Output):
+    """The reading of the file."""
+
+    encoding: str
+    separator: str
+    header_line: int | None = Field(description="null: the file has no header.")
+    columns: list[ColumnReport]
 
 
 class ImportReport(Output):
@@ -45,6 +81,26 @@ class ImportReport(Output):
                     "duplicates": 1,
                     "refused": 1,
                     "suppressed": 0,
+                    "opted_out": 0,
+                    "converted": 0,
+                    "lost_lines": 0,
+                    "file": {
+                        "encoding": "UTF-8",
+                        "separator": ";",
+                        "header_line": 1,
+                        "columns": [
+                            {
+                                "name": "correo",
+                                "meaning": "email",
+                                "attribute": None,
+                                "by": "name",
+                                "after": None,
+                                "filled": 3,
+                                "mended": 0,
+                                "left_out": 1,
+                            }
+                        ],
+                    },
                     "faults": [{"line": 3, "field": "email", "message": "An email address must have an @-sign"}],
                     "notes": [{"line": 4, "field": "email", "message": "is the address of line 2, which counts"}],
                 }
@@ -57,8 +113,12 @@ class ImportReport(Output):
     updated: int
     unchanged: int
     duplicates: int = Field(description="Rows with the address of an earlier row, which counts.")
-    refused: int = Field(description="Rows with a fault, not imported.")
+    refused: int = Field(description="Rows without a valid address, or that cannot be read; not imported.")
     suppressed: int = Field(description="Imported contacts whose address is suppressed: they get no e-mail.")
+    opted_out: int = Field(description="Addresses that a column of the file suppresses.")
+    converted: int = Field(description="Contacts that converted according to the file.")
+    lost_lines: int = Field(description="Lines of rows that cannot be read.")
+    file: FileReport
     faults: list[RowFault] = Field(description="The first 1,000.")
     notes: list[RowFault] = Field(description="The first 1,000.")
 

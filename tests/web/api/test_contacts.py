@@ -1,6 +1,7 @@
 """Contacts over HTTP: imported with a report by row, and explained."""
 
 from collections.abc import Callable
+from io import BytesIO
 from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from engine import clock
-from engine.audience import contacts
+from engine.audience import contacts, imports, suppressions
 from engine.campaigns import campaigns
 from errors import InvalidInput
 from models.session import transaction
@@ -56,6 +57,7 @@ def test_import_takes_the_good_rows_and_reports_the_bad_ones_by_line(
         (b"email\nana@a.example\n", {"Content-Type": "text/csv; charset=latin-1"}, 415),
         (b"email\n" + b"a" * 8_000_001, CSV, 413),
         (b"email\n\x00@a.example,\xff\xfe\n" + b'"' * 1001, CSV, 200),
+        (b"PK\x03\x04[Content_Types].xml", CSV, 422),
         (b"\xff\xfee\x00", CSV, 422),
     ],
 )
@@ -64,6 +66,49 @@ def test_import_refuses_what_is_no_table_of_contacts(
 ) -> None:
     answer = client.post(f"{URL}/import", data=data, headers={**keeper, **headers})
     assert answer.status_code == status, answer.json
+
+
+def test_import_reports_columns_and_obeys_a_mapping_and_a_dry_run(client: FlaskClient, keeper: dict[str, str]) -> None:
+    data = "Interés,E-mail 1 - Value,E-mail 2 - Value,Baja,Notas\nVinos,a@a.example,b@a.example,sí,x\n".encode()
+    query = [("map", "E-mail 2 - Value=email"), ("map", "Interés=industry"), ("dry_run", "true")]
+    dry = client.post(f"{URL}/import", data=data, headers={**keeper, **CSV}, query_string=query).json
+    assert (dry["rows"], dry["created"], dry["opted_out"], dry["suppressed"]) == (1, 1, 1, 1)
+    columns = {column["name"]: (column["meaning"], column["by"]) for column in dry["file"]["columns"]}
+    assert columns == {
+        "Interés": ("industry", "map"),
+        "E-mail 1 - Value": (None, None),
+        "E-mail 2 - Value": ("email", "map"),
+        "Baja": ("opt_out", "name"),
+        "Notas": (None, None),
+    }
+    with transaction() as session:
+        assert contacts.find(session, "b@a.example") is None
+        assert suppressions.among(session, ["b@a.example"]) == 0
+    real = client.post(f"{URL}/import", data=data, headers={**keeper, **CSV}, query_string=query[:2]).json
+    assert real == dry
+    shown = client.get(f"{URL}/{imported('b@a.example')}", headers=keeper).json
+    assert (shown["suppressed"], shown["followup_status"], shown["industry"]) == (
+        "unsubscribed",
+        "unsubscribed",
+        "Vinos",
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "says"),
+    [
+        ({"map": "correo=email"}, "map", "no column 'correo'; its columns are email, nombre"),
+        ({"dryrun": "true"}, "dryrun", "not permitted"),
+        ({"encoding": "klingon"}, "encoding", "give one such as utf-8"),
+    ],
+)
+def test_import_refuses_options_that_fit_nothing(
+    client: FlaskClient, keeper: dict[str, str], query: dict[str, str], field: str, says: str
+) -> None:
+    data = "email,nombre\na@a.example,Ana\n"
+    answer = client.post(f"{URL}/import", data=data, headers={**keeper, **CSV}, query_string=query)
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, field)
+    assert says in answer.text
 
 
 def test_show_tells_flags_score_and_why(client: FlaskClient, keeper: dict[str, str]) -> None:
@@ -92,7 +137,8 @@ def test_an_import_that_would_occupy_a_thread_for_long_is_refused_as_a_whole(
 ) -> None:
     rows = "".join(f"a{number}@b.example,\n" for number in range(4_001))
     with pytest.raises(InvalidInput, match="split it"), transaction() as session:
-        routes.take_pages(session, f"email,zona\n{rows}".encode(), now=clock.now(), end=monotonic())
+        pages = imports.pages(BytesIO(f"email,zona\n{rows}".encode()))
+        routes.take_pages(session, pages, now=clock.now(), end=monotonic())
     with transaction() as session:
         assert contacts.find(session, "a1@b.example") is None
     wrong = client.post(f"{URL}/import", data="email\n" + "x\n" * 500_000, headers=keeper | CSV)
