@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator
+from email.utils import parseaddr
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -67,6 +68,24 @@ def check_url(value: str, schemes: tuple[str, ...]) -> None:
         raise ValueError(f"has the wrong scheme; write {examples}")
 
 
+def check_taggable(address: str) -> str:
+    """Return the address; raise ValueError unless a tag fits into it (engine/tracking/address_tags.py)."""
+    if not re.fullmatch(r"[\w.!#$%&'*/=?^`{|}~-]{1,19}@[A-Za-z0-9][A-Za-z0-9.-]{0,189}", address, re.ASCII):
+        raise ValueError("has not 1 to 19 plain characters before its @; write it like bounces@mail.example")
+    return address
+
+
+def _mailbox(value: str) -> str:
+    if "@" not in parseaddr(value)[1]:
+        raise ValueError('has no address; write it like "Cadencia <hola@cadencia.example>"')
+    return value
+
+
+def _web_address(value: str) -> str:
+    check_url(value, ("https", "http"))
+    return value.rstrip("/")
+
+
 def _long_enough(value: SecretStr) -> SecretStr:
     size = len(value.get_secret_value().encode())
     if size < SECRET_BYTES_MIN:
@@ -102,10 +121,14 @@ def _rate(value: str) -> str:
 
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
 Words = Annotated[tuple[str, ...], NoDecode]
+Sender = Annotated[str, AfterValidator(_mailbox)]
+Taggable = Annotated[str, AfterValidator(check_taggable)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 Rate = Annotated[str, AfterValidator(_rate)]
 BrokerUrl = Annotated[SecretStr, AfterValidator(_url("redis", "rediss", "unix"))]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_url("postgresql"))]
 RelayUrl = Annotated[SecretStr, AfterValidator(_url("smtp", "smtps", "lmtp"))]
+MailboxUrl = Annotated[SecretStr, AfterValidator(_url("imaps", "imap"))]
 RelayUrls = Annotated[SecretStr, AfterValidator(_urls("smtp", "smtps", "lmtp"))]
 Key = Annotated[SecretStr, AfterValidator(_long_enough)]
 FernetKeys = Annotated[Secrets, AfterValidator(_fernet_ring)]

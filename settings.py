@@ -17,14 +17,18 @@ from setting_types import (
     DatabaseUrl,
     FernetKeys,
     Key,
+    MailboxUrl,
     Misconfigured,
     Rate,
     RelayUrl,
     RelayUrls,
+    Sender,
+    Taggable,
     TrackingKeys,
+    WebAddress,
     Withheld,
     Words,
-    check_url,
+    check_taggable,
     decoded,
 )
 
@@ -41,7 +45,7 @@ SECRETS_OF = {
     "beat": frozenset({"celery_broker_url"}),
     "flower": frozenset({"celery_broker_url"}),
     "migrate": _DATA - {"celery_broker_url"},
-    "mail": _DATA,  # the embedded inbox, which records replies
+    "mail": _DATA | {"tracking_keys", "imap_url"},  # receives mail and records replies and bounces
 }
 
 
@@ -65,7 +69,7 @@ class Settings(BaseSettings):
     celery_broker_url: BrokerUrl
     smtp_url: RelayUrl
     smtp_relays: RelayUrls | None = None
-    public_url: str = "http://127.0.0.1:8000"
+    public_url: WebAddress = "http://127.0.0.1:8000"
     templates_dir: Path = Path(__file__).parent / "email_templates"
     recorder_dir: Path = Path("var/recorders")
     spool_dir: Path = Path("var/spool")
@@ -80,9 +84,15 @@ class Settings(BaseSettings):
     tracking_keys: TrackingKeys
 
     # The sender of the e-mails.
-    mail_from: str
-    reply_to: str | None = None
+    mail_from: Sender
+    reply_to: Sender | None = None
     message_id_domain: str | None = None
+    return_path: Taggable | None = None
+    reply_tags: bool = False
+
+    # Mail that comes back.
+    imap_url: MailboxUrl | None = None
+    inbound_limit_bytes: int = Field(default=10_000_000, ge=10_000)
 
     # HTTP.
     web_threads: int = Field(default=16, ge=3, le=256)
@@ -142,25 +152,21 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("mail_from", "reply_to")
-    @classmethod
-    def _has_an_address(cls, value: str | None) -> str | None:
-        if value is not None and "@" not in parseaddr(value)[1]:
-            raise ValueError('has no address; write it like "Cadencia <hola@cadencia.example>"')
-        return value
-
-    @field_validator("public_url")
-    @classmethod
-    def _web_address(cls, value: str) -> str:
-        check_url(value, ("https", "http"))
-        return value.rstrip("/")
-
     @field_validator("clock_epoch")
     @classmethod
     def _aware(cls, value: datetime | None) -> datetime | None:
         if value is not None and value.tzinfo is None:
             raise ValueError("has no time zone; write it like 2026-01-15T10:00:00Z")
         return value
+
+    @model_validator(mode="after")
+    def _has_taggable_replies(self) -> Self:
+        if self.reply_tags:
+            try:
+                check_taggable(parseaddr(self.reply_to or self.mail_from)[1])
+            except ValueError as error:
+                raise ValueError(f"reply_tags: REPLY_TO, or MAIL_FROM without it, {error}") from None
+        return self
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
@@ -176,6 +182,17 @@ class Settings(BaseSettings):
     def message_domain(self) -> str:
         """Return the domain of every Message-ID, after the @."""
         return self.message_id_domain or parseaddr(self.mail_from)[1].rpartition("@")[2].lower()
+
+    @property
+    def envelope_sender(self) -> str:
+        """Return the address for MAIL FROM, which receives bounces."""
+        return self.return_path or parseaddr(self.mail_from)[1]
+
+    @property
+    def own_addresses(self) -> tuple[str, ...]:
+        """Return the addresses that answers and bounces come to, without tags."""
+        named = (parseaddr(self.mail_from)[1], parseaddr(self.reply_to or "")[1], self.return_path)
+        return tuple(dict.fromkeys(address for address in named if address))
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from engine import clock, quarantine
 from engine.campaigns import advance
 from engine.delivery import recorder, recovery, senders
 from engine.delivery.recorder import Recording
+from engine.inbound import mail_spool
 from errors import Unavailable
 from models.session import Session, is_invalid_input, retrying, transaction
 
@@ -59,7 +60,8 @@ def lost() -> int:
 def record_quarantine(session: Session) -> None:
     """Store how many files of this host are in quarantine, for `/readyz` and `cadencia status`."""
     configured = settings.current()
-    folders = {"recorders": configured.recorder_dir, "spool": configured.spool_dir}
+    mail_dir = configured.spool_dir / mail_spool.FOLDER
+    folders = {"recorders": configured.recorder_dir, "spool": configured.spool_dir, "mail": mail_dir}
     quarantine.record(session, platform.node(), folders)
 
 

@@ -1,1 +1,1 @@
-"""Incoming mail: replies and automatic answers."""
+"""Incoming mail: replies, automatic answers and bounces, and the ways by which it arrives."""

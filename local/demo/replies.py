@@ -1,13 +1,10 @@
-"""Recording of the replies that reach the embedded inbox."""
+"""Recording of the replies and bounces that reach the embedded inbox."""
 
-from engine import bell, clock
-from engine.inbound import replies
-from models.session import transaction
+from engine import clock
+from engine.inbound import incoming
+from models.session import retrying
 
 
 def record(raw: bytes) -> None:
-    """Record one reply. If this raises, the mail server asks the sender to try again later, so no reply is lost."""
-    with transaction() as session:
-        reply = replies.record(session, raw, now=clock.now())
-    if reply is not None:
-        bell.ring("events")
+    """Record one message. If this raises, the mail server asks the sender to try again later, so no message is lost."""
+    incoming.handle(raw, run=retrying, now=clock.now())

@@ -22,7 +22,7 @@ from tests.rules.repository import MODULES, ROOT, SHIPPED
 from web.wsgi import public_bodies
 
 WORKERS = {"worker-send", "worker-bulk", "worker-events"}
-SERVICES = {"db", "redis", "migrate", "web", "beat", "flower", "mail", "nginx"} | WORKERS
+SERVICES = {"db", "redis", "migrate", "web", "beat", "flower", "mail", "mail-receive", "nginx"} | WORKERS
 IMAGES_OF_OTHERS = {"db", "redis", "nginx"}
 FIELDS = settings.Settings.model_fields
 
@@ -68,7 +68,7 @@ def test_compose_has_the_form_that_compose_wants() -> None:
 def test_compose_has_every_part_of_an_installation() -> None:
     assert services().keys() == SERVICES
     assert services()["db"]["image"].startswith("postgres:18")
-    assert [name for name, service in services().items() if service.get("profiles")] == ["mail"]
+    assert [name for name, service in services().items() if service.get("profiles")] == ["mail", "mail-receive"]
 
 
 def test_every_command_is_one_that_its_program_knows() -> None:
@@ -91,7 +91,7 @@ def test_every_variable_is_a_setting_and_a_process_gets_the_secrets_it_needs_and
         process = service["environment"]["PROCESS"]
         assert given <= FIELDS.keys() and process == name.partition("-")[0], name
         assert given >= set(settings.required(process)), name
-        assert given & every == settings.SECRETS_OF[process] - {"smtp_relays"}, name
+        assert given & every == settings.SECRETS_OF[process] - {"smtp_relays", "imap_url"}, name
         files = {path.rpartition("/")[2] for path in service["environment"].values() if path.startswith("/run/")}
         assert set(service["secrets"]) - {"flower_password"} == files, name
     assert "secrets" not in services()["nginx"] and "environment" not in services()["nginx"]
@@ -150,10 +150,12 @@ def test_senders_and_what_sorts_after_them_share_the_recorders() -> None:
 
 
 def test_senders_see_the_spool_of_the_web_service() -> None:
-    """R25: senders see the consent changes that web processes spooled."""
+    """R25: senders see the consent changes that web processes spooled; what receives mail has its own folder there."""
     [folder] = re.findall(r"SPOOL_DIR=(\S+)", dockerfile())
     sharing = {name for name, service in ours().items() if f"spool:{folder}:ro" in service.get("volumes", [])}
-    assert sharing == WORKERS and f"spool:{folder}" in services()["web"]["volumes"]
+    assert sharing == WORKERS
+    writing = {name for name, service in ours().items() if f"spool:{folder}" in service.get("volumes", [])}
+    assert writing == {"web", "mail-receive"}
 
 
 def test_whatever_is_written_to_is_writable_in_a_read_only_container() -> None:
@@ -189,6 +191,7 @@ def test_only_nginx_may_be_published_beyond_this_host() -> None:
         "nginx": ["${WEB_ADDRESS:-127.0.0.1}:8000:8080"],
         "flower": ["127.0.0.1:5555:5555"],
         "mail": ["127.0.0.1:8025:8025"],
+        "mail-receive": ["127.0.0.1:2424:2424"],
     }
     assert compose()["networks"]["inside"] == {"internal": True}
     assert services()["db"]["networks"] == services()["redis"]["networks"] == ["inside"]

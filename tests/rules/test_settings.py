@@ -71,6 +71,8 @@ BAD = [
     ("PUBLIC_URL", "ftp://x.example", "https://"),
     ("MAIL_FROM", "Cadencia", "has no address"),
     ("REPLY_TO", "nadie", "has no address"),
+    ("RETURN_PATH", "a-long-local-part-of-an-address@x.example", "1 to 19 plain characters"),
+    ("IMAP_URL", "pop3://x", "imaps://"),
     ("WEB_THREADS", "muchos", "valid integer"),
     ("WEB_THREADS", "0", "greater than or equal"),
     ("LOGIN_RATE", "often", "10 per minute"),

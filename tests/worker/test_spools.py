@@ -13,6 +13,7 @@ from sqlalchemy import text
 import settings
 from engine import clock
 from engine.engagement import consent
+from engine.inbound import mail_spool
 from engine.ingest import records, spool
 from engine.tracking import events
 from engine.tracking.events import Entry, IncomingEvent
@@ -121,3 +122,16 @@ def test_a_sweep_leaves_the_spool_of_a_living_process_alone(email_id: UUID) -> N
         assert path.exists()
     upkeep.sweep()
     assert not path.exists()
+
+
+def test_incoming_mail_that_nobody_recorded_is_recorded_by_a_sweep(email_id: UUID) -> None:
+    drain.drain(LANE)
+    draft = mail_spool.draft(
+        settings.current().spool_dir / mail_spool.FOLDER, sender=None, recipients=(), limit_bytes=99
+    )
+    draft.write(f"From: ana@empresa.example\r\nIn-Reply-To: <{email_id.hex}@cadencia.example>\r\n\r\nSí".encode())
+    draft.publish()
+    upkeep.sweep()
+    with transaction() as session:
+        assert session.scalars(text("SELECT event_type FROM events")).all() == ["replied"]
+    assert mail_spool.sizes(settings.current().spool_dir / mail_spool.FOLDER) == {}

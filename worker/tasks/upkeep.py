@@ -10,13 +10,14 @@ from worker import process, rescue, spools
 
 
 def sweep() -> None:
-    """Recover dead senders, drain the spools of dead web processes, end doubt, and ring for waiting work.
+    """Recover dead senders, drain the spools of dead web processes and of mail, end doubt, and ring for waiting work.
 
     Twice at once: the second finds nothing to do.
     """
     rescue.orphans(process.own_recorder())
     rescue.lost()
     spools.drain_orphans()
+    spools.drain_mail()
     with transaction() as session:
         upkeep.settle_doubts(session, now=clock.now())
         waiting = upkeep.bells(session, now=clock.now())
@@ -31,6 +32,7 @@ def tidy() -> None:
     with transaction() as session:
         upkeep.tidy(session)
         retention.erase_late(session)
+    spools.remove_unfinished_mail()
     _prune_events()
 
 

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from engine.inbound import replies
-from engine.inbound.replies import Reply
+from engine.inbound import incoming
+from engine.inbound.incoming import Recorded
 from models import Event, ids
 from tests.mails import NOW, Mail, mail
 
@@ -31,14 +31,14 @@ def reply(*headers: str, body: str = "Me interesa.") -> bytes:
 def test_record_stores_a_reply_as_an_event_of_the_email_it_answers(session: Session) -> None:
     sent = mail(session)
     raw = reply(f"In-Reply-To: {name(sent)}")
-    assert replies.record(session, raw, now=NOW) == Reply(sent.id, "replied", is_new=True)
+    assert incoming.record(session, raw, now=NOW) == Recorded(sent.id, "replied", is_new=True)
     [event] = session.scalars(select(Event)).all()
     assert (event.email_id, event.event_type, event.timestamp, event.source) == (sent.id, "replied", NOW, "human")
 
 
 def test_record_stores_no_text_and_no_address(session: Session) -> None:
     sent = mail(session)
-    replies.record(session, reply(f"In-Reply-To: {name(sent)}"), now=NOW)
+    incoming.record(session, reply(f"In-Reply-To: {name(sent)}"), now=NOW)
     kept = str([vars(event) for event in session.scalars(select(Event))])
     assert not re.search(r"ana|empresa|interesa|answer@", kept, re.IGNORECASE)
 
@@ -49,7 +49,7 @@ def test_record_stores_a_message_once_if_it_is_delivered_twice(session: Session,
     raw = reply(f"In-Reply-To: {name(sent)}")
     if headers:
         raw = re.sub(rb"Message-ID: \S+", headers[0].encode(), raw)
-    assert [replies.record(session, raw, now=NOW).is_new for _ in range(2)] == [True, False]
+    assert [incoming.record(session, raw, now=NOW).is_new for _ in range(2)] == [True, False]
 
 
 def test_record_prefers_in_reply_to_and_then_the_newest_reference(session: Session) -> None:
@@ -57,7 +57,7 @@ def test_record_prefers_in_reply_to_and_then_the_newest_reference(session: Sessi
     references = f"References: {name(first)}\n {name(second)} <other@empresa.example>"
     unknown = f"In-Reply-To: <{ids.new().hex}@cadencia.example>"
     answered = [
-        replies.record(session, reply(*headers), now=NOW)
+        incoming.record(session, reply(*headers), now=NOW)
         for headers in [(references, f"In-Reply-To: {name(third)}"), (references,), (references, unknown)]
     ]
     assert [reply and reply.email_id for reply in answered] == [third.id, second.id, second.id]
@@ -66,7 +66,7 @@ def test_record_prefers_in_reply_to_and_then_the_newest_reference(session: Sessi
 def test_record_reads_an_id_in_capitals_or_with_another_domain(session: Session) -> None:
     sent = mail(session)
     raw = reply(f"In-Reply-To: < {sent.id.hex.upper()}@old.example>")
-    assert replies.record(session, raw, now=NOW) == Reply(sent.id, "replied", is_new=True)
+    assert incoming.record(session, raw, now=NOW) == Recorded(sent.id, "replied", is_new=True)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_record_reads_an_id_in_capitals_or_with_another_domain(session: Session)
 )
 def test_record_ignores_a_message_that_answers_none_of_ours(session: Session, headers: tuple[str, ...]) -> None:
     mail(session)
-    assert replies.record(session, reply(*headers), now=NOW) is None
+    assert incoming.record(session, reply(*headers), now=NOW) is None
     assert session.scalars(select(Event)).all() == []
 
 
@@ -89,13 +89,13 @@ def test_record_ignores_a_report(session: Session, kind: str) -> None:
     sent = mail(session)
     header = f'Content-Type: multipart/report; report-type={kind}; boundary="b"'
     raw = re.sub(rb"Content-Type: text/plain; charset=utf-8", header.encode(), reply(f"In-Reply-To: {name(sent)}"))
-    assert replies.record(session, raw, now=NOW) is None
+    assert incoming.record(session, raw, now=NOW) is None
 
 
 def test_record_distinguishes_automatic_replies(session: Session) -> None:
     sent = mail(session)
     raw = reply(f"In-Reply-To: {name(sent)}", "Auto-Submitted: auto-replied")
-    assert replies.record(session, raw, now=NOW) == Reply(sent.id, "auto_replied", is_new=True)
+    assert incoming.record(session, raw, now=NOW) == Recorded(sent.id, "auto_replied", is_new=True)
     assert session.scalars(select(Event.source)).all() == ["machine"]
 
 
@@ -111,5 +111,5 @@ def test_record_accepts_any_bytes(session: Session) -> None:
         for _ in range(random.randint(1, 12)):
             mangled[random.randrange(len(mangled))] = random.randrange(256)
         noise.append(bytes(mangled[: random.randrange(len(mangled))]))
-    answered = [replies.record(session, raw, now=NOW) for raw in noise]
+    answered = [incoming.record(session, raw, now=NOW) for raw in noise]
     assert {reply.email_id for reply in answered if reply} == {sent.id}
