@@ -16,7 +16,7 @@ from models import migrations, session, vault
 
 ROOT = Path(__file__).resolve().parents[1]
 MAIL_FROM = "Cadencia <hola@cadencia.example>"
-REPLY_TO = "respuestas@cadencia.example"
+REPLY_TO, RETURN_PATH = "respuestas@cadencia.example", "bounces@cadencia.example"
 
 # The preferred port of each server.
 _PORTS = {"WEB_PORT": 8000, "FLOWER_PORT": 5555, "INBOX_PORT": 8025, "SMTP_PORT": 2525}
@@ -114,6 +114,8 @@ class Stack:
             "PUBLIC_URL": f"http://127.0.0.1:{ports_by_name['WEB_PORT']}",
             "MAIL_FROM": MAIL_FROM,
             "REPLY_TO": REPLY_TO,
+            "RETURN_PATH": RETURN_PATH,
+            "REPLY_TAGS": "true",
             "RECORDER_DIR": str(self.state / "recorders"),
             "SPOOL_DIR": str(self.state / "spool"),
             "STATE": str(self.state),

@@ -74,7 +74,8 @@ class GroupComposer:
         if email.template is not self._working:
             self._release(email.template)
         # The composer guarantees that every line ends with CRLF.
-        return smtp.OutgoingMessage(slot, email.to, data, has_only_crlf=True, has_no_dots=has_no_dots)
+        sender = self._composer.return_path(email.email_id)
+        return smtp.OutgoingMessage(slot, email.to, data, has_only_crlf=True, has_no_dots=has_no_dots, sender=sender)
 
     def finish(self) -> None:
         """Hold the templates of which every e-mail of the group failed for the same reason. Call after the last one."""

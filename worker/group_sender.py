@@ -9,7 +9,6 @@ from engine.delivery import claim, senders, smtp
 from engine.delivery.claim import ClaimedEmail, Group
 from engine.delivery.outcomes import Outcome, Untried
 from models.session import transaction
-from worker import process
 from worker.group_composer import GroupComposer, HeldTemplate
 from worker.lease import Lease
 from worker.process import Sender
@@ -32,7 +31,7 @@ class GroupSender:
         self._sender = sender
         self._time = time
         self._lease_s = settings.current().lease_s
-        self._mail_from = process.envelope_sender()
+        self._mail_from = settings.current().envelope_sender
         self._group_ends_at = 0.0
         self._unavailable = ""  # why no relay could be opened
 

@@ -5,11 +5,9 @@ import logging
 import mmap
 import os
 import socket
-from base64 import urlsafe_b64decode
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import date
-from email.utils import parseaddr
 from pathlib import Path
 from time import monotonic
 from uuid import UUID
@@ -24,6 +22,7 @@ from engine.delivery.relays.daily_quota import Calendar
 from engine.messages import compose
 from engine.templates import templates
 from engine.tracking import tokens
+from engine.tracking.address_tags import AddressTags
 from errors import Unavailable
 from models.session import transaction
 from worker.template_holds import TemplateHolds
@@ -143,10 +142,16 @@ def open_sender() -> Sender:
 def composer() -> compose.Composer:
     """Return a composer; it compiles each template once, at its first use."""
     configured = settings.current()
-    keys = [urlsafe_b64decode(key.get_secret_value()) for key in configured.tracking_keys]
-    sender = compose.From(configured.mail_from, configured.reply_to, configured.public_url)
+    sender = compose.From(
+        configured.mail_from,
+        configured.reply_to,
+        configured.public_url,
+        AddressTags(configured.tracking_ring),
+        configured.return_path,
+        configured.reply_tags,
+    )
     library = templates.Library(configured.templates_dir, configured.hidden_link)
-    return compose.Composer(library, tokens.Signer(keys), sender)
+    return compose.Composer(library, tokens.Signer(configured.tracking_ring), sender)
 
 
 def transport() -> Relays:
@@ -157,11 +162,6 @@ def transport() -> Relays:
 def _sent_on(day: date) -> int:
     with transaction() as session:
         return daily_quota.sent_on(session, day)
-
-
-def envelope_sender() -> str:
-    """Return the address for MAIL FROM, which receives bounces."""
-    return parseaddr(settings.current().mail_from)[1]
 
 
 def tune_garbage_collector() -> None:

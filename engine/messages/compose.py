@@ -11,6 +11,7 @@ from engine.messages import headers, links, mime, prerendered
 from engine.messages.prerendered import Composed
 from engine.templates import compiling, templates
 from engine.tracking import tokens
+from engine.tracking.address_tags import AddressTags
 from errors import CadenciaError
 from models import ids
 
@@ -35,11 +36,17 @@ class CannotCompose(CadenciaError):
 
 @dataclass(frozen=True, slots=True)
 class From:
-    """The sender (`address` or `Name <address>`), the reply address, and the base address of our own links."""
+    """The sender (`address` or `Name <address>`), the reply address, and the base address of our own links.
+
+    With `tags`, each e-mail has a return path of its own, if one is set, and a reply address with `has_reply_tags`.
+    """
 
     mail_from: str
     reply_to: str | None
     public_url: str
+    tags: AddressTags | None = None
+    return_path: str | None = None
+    has_reply_tags: bool = False
 
 
 class Composable(Protocol):
@@ -85,7 +92,12 @@ class Composer:
         self._public_url = _base_url(sender.public_url)
         self._from = _sender_field("From", sender.mail_from)
         self._fixed = _FIXED
-        if sender.reply_to:
+        self._tags = sender.tags
+        self._return_path = sender.return_path.rsplit("@", 1) if sender.return_path and sender.tags else None
+        self._reply_to: list[str] | None = None
+        if sender.has_reply_tags and sender.tags:
+            self._reply_to = _sender_field("Reply-To", sender.reply_to or sender.mail_from).rsplit("@", 1)
+        elif sender.reply_to:
             self._fixed = f"{_sender_field('Reply-To', sender.reply_to)}\r\n{_FIXED}"
         self._last_date: tuple[datetime | None, str] = (None, "")
         self._prerendered: dict[str, prerendered.PrerenderedTemplate | None] = {}
@@ -106,6 +118,13 @@ class Composer:
         except Exception as failure:  # noqa: BLE001  # one e-mail that breaks our own code stops no other
             raise self._cannot(email, failure) from None
 
+    def return_path(self, email_id: UUID) -> str:
+        """Return the envelope sender of an e-mail, or "" if it has none of its own."""
+        if self._return_path is None or self._tags is None:
+            return ""
+        local, domain = self._return_path
+        return f"{local}+{self._tags.tag(email_id)}@{domain}"
+
     def recompile(self, name: str) -> None:
         """Read the template from disk again at its next use."""
         self._library.forget(name)
@@ -121,7 +140,7 @@ class Composer:
             return None
         signed = self._signer.email(email.email_id)
         to = headers.address_field("To", email.to, email.to_name or "")
-        message_id = headers.message_id_field(email.message_id)
+        message_id = self._identity(email)
         fields = prerendered.EmailFields(signed, to, self._date(now), message_id)
         return template.fill(email.variables, fields, unsubscribes=email.kind == "marketing", eight_bit=eight_bit)
 
@@ -134,7 +153,7 @@ class Composer:
             headers.address_field("To", email.to, email.to_name or ""),
             headers.text_field("Subject", subject),
             self._date(now),
-            headers.message_id_field(email.message_id),
+            self._identity(email),
             addresses.unsubscribe,
         ).encode()
         if not (eight_bit or head.isascii()):
@@ -150,6 +169,14 @@ class Composer:
     def _head(self, to: str, subject: str, date: str, message_id: str, unsubscribe: str) -> str:
         one_click = f"\r\n{_UNSUBSCRIBE}: <{unsubscribe}>\r\n{_ONE_CLICK}" if unsubscribe else ""
         return f"{self._from}\r\n{to}\r\n{subject}\r\n{date}\r\n{message_id}{one_click}\r\n{self._fixed}"
+
+    def _identity(self, email: Composable) -> str:
+        """Return the Message-ID line, and the Reply-To line if that names the e-mail as well."""
+        line = headers.message_id_field(email.message_id)
+        if self._reply_to is None or self._tags is None:
+            return line
+        begin, domain = self._reply_to
+        return f"{line}\r\n{begin}+{self._tags.tag(email.email_id)}@{domain}"
 
     def _date(self, now: datetime) -> str:
         """Return the Date line; the e-mails of a group share one `now`."""

@@ -34,7 +34,10 @@ Head = Callable[[str, str, str, str, str], str]
 
 
 class EmailFields(NamedTuple):
-    """The fields of an e-mail besides its variables; `to`, `date` and `message_id` are whole header lines."""
+    """The fields of an e-mail besides its variables; `to`, `date` and `message_id` are whole header lines.
+
+    `message_id` has the Reply-To line, too, if each e-mail has its own.
+    """
 
     signed: tokens.EmailTokens
     to: str

@@ -30,7 +30,7 @@ from local.demo.show import STATE, Progress, show_findings, show_funnel
 from local.mail.inbox import Inbox
 from local.mail.mailstore import Mailstore
 from local.mail.receiver import DEMO_RULES, Replies
-from local.stack import REPLY_TO, ROOT, Stack
+from local.stack import REPLY_TO, RETURN_PATH, ROOT, Stack
 from local.supervisor import Supervisor
 from local.up import issue_token
 from models.session import transaction
@@ -112,7 +112,7 @@ def _run(contacts: Path, state: Path, picture_file: Path | None) -> int:
             shutil.rmtree(state / folder, ignore_errors=True)
         store = Mailstore(state / "inbox")
         ports = int(stack.environment["SMTP_PORT"]), int(stack.environment["INBOX_PORT"])
-        answers = Replies(REPLY_TO, replies.record)
+        answers = Replies((REPLY_TO, RETURN_PATH), replies.record)
         with Inbox(store, ports=ports, rules=DEMO_RULES, replies=answers):
             demonstration = _Demonstration(stack, store, progress, stopping)
             status = demonstration.run(contacts)

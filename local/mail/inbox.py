@@ -136,7 +136,13 @@ def _parser() -> argparse.ArgumentParser:
         for rule in DEMO_RULES
     )
     parser.add_argument("--faults", action="store_true", help=f"refuse some recipients, by local part ({rules})")
-    parser.add_argument("--reply-to", metavar="ADDRESS", help="do not store mail to this address: it is a reply")
+    parser.add_argument(
+        "--reply-to",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        help="do not store mail to this address: it is a reply or a bounce; may be repeated",
+    )
     parser.add_argument(
         "--on-reply", metavar="MODULE:FUNCTION", help="call this with the raw bytes of each reply (with --reply-to)"
     )

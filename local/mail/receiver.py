@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -38,19 +38,20 @@ DEMO_RULES = (
 
 @dataclass(frozen=True, slots=True)
 class Replies:
-    """Mail to `address` (or `local+anything@domain`) is passed to `on_reply` as raw bytes, and not stored.
+    """Mail to `addresses` (or `local+anything@domain`) is passed to `on_reply` as raw bytes, and not stored.
 
+    The bytes begin with a Delivered-To line for each recipient, as those that other mail servers pass on.
     `on_reply` runs in a thread. It may be called several times at once, and again with the same message. If it raises,
     the sender gets a 451 and tries again later.
     """
 
-    address: str
+    addresses: Collection[str]
     on_reply: OnReply
 
     def matches(self, recipient: str) -> bool:
-        """Return True if this recipient is the reply address."""
+        """Return True if this recipient is one of the addresses."""
         local, _, domain = recipient.casefold().rpartition("@")
-        return f"{local.partition('+')[0]}@{domain}" == self.address.casefold()
+        return f"{local.partition('+')[0]}@{domain}" in map(str.casefold, self.addresses)
 
 
 class Receiver:
@@ -147,7 +148,8 @@ class _Handler:
         reply_addresses = [address for address in envelope.rcpt_tos if self._is_reply(address)]
         recipients = [address for address in envelope.rcpt_tos if address not in reply_addresses]
         if reply_addresses and self._replies:
-            await asyncio.to_thread(self._replies.on_reply, raw)
+            trace = "".join(f"Delivered-To: {address}\r\n" for address in reply_addresses)
+            await asyncio.to_thread(self._replies.on_reply, trace.encode("utf-8", "surrogateescape") + raw)
         if recipients:
             sender = (envelope.mail_from or "").replace("<>", "")
             self._store.add(raw, sender=sender, recipients=recipients, received_at=datetime.now(UTC))

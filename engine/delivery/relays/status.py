@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from email.utils import parseaddr
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -94,7 +93,7 @@ def check_connections(recipient: str) -> Iterator[tuple[str, str]]:
 
     Connects with TLS and credentials. Raises InvalidInput for a recipient that is no address.
     """
-    mail_from = parseaddr(settings.current().mail_from)[1]
+    mail_from = settings.current().envelope_sender
     for relay in config.relays():
         transport = smtp.Transport(relay.relay, replace(relay.limits, connect_timeout_s=_CHECK_TIMEOUT_S))
         try:

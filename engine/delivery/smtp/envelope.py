@@ -27,7 +27,7 @@ class CannotSend(Exception):
 
 
 class Envelope:
-    """The commands for messages of one envelope sender."""
+    """The commands for messages of one envelope sender, but for those that have their own, which is ASCII."""
 
     __slots__ = ("_line_ends", "_mail", "_needs_utf8")
 
@@ -40,7 +40,7 @@ class Envelope:
 
     def prepare(self, message: OutgoingMessage, features: Features) -> tuple[OutgoingMessage, str]:
         """Return the message with CRLF line ends, and its MAIL, RCPT and DATA lines. Raises CannotSend."""
-        _, address, data, has_only_crlf, _ = message
+        _, address, data, has_only_crlf, _, sender = message
         if not (has_only_crlf or self._has_only_crlf(data)):
             message = message._replace(data=_any_line_end.sub(b"\r\n", data))
         if len(address) > _MAX_ADDRESS or not address.isascii() or _is_address(address) is None:
@@ -53,7 +53,8 @@ class Envelope:
             parameters += _eight_bit(features)
         if self._needs_utf8 or not address.isascii():
             parameters += _smtputf8(features)
-        return message, f"{self._mail}{parameters}\r\nRCPT TO:<{address}>\r\nDATA\r\n"
+        mail = f"MAIL FROM:<{sender}>" if sender else self._mail
+        return message, f"{mail}{parameters}\r\nRCPT TO:<{address}>\r\nDATA\r\n"
 
     def _has_only_crlf(self, data: bytes) -> bool:
         """Return True if no CR or LF stands alone, because SMTP smuggling is made of those.

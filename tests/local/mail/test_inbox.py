@@ -36,7 +36,7 @@ def inbox(tmp_path: Path, replies: list[bytes]) -> Iterator[Inbox]:
             raise RuntimeError("no database")
         replies.append(raw)
 
-    with Inbox(store, rules=DEMO_RULES, replies=Replies("Hola@cadencia.example", on_reply)) as inbox:
+    with Inbox(store, rules=DEMO_RULES, replies=Replies(["Hola@cadencia.example"], on_reply)) as inbox:
         yield inbox
 
 
@@ -100,7 +100,7 @@ def test_a_reply_is_passed_on_and_not_stored_when_sent_to_the_reply_address(
     inbox: Inbox, client: smtplib.SMTP, replies: list[bytes], address: str
 ) -> None:
     client.sendmail("", [address], MESSAGE)
-    assert replies == [MESSAGE]
+    assert replies == [f"Delivered-To: {address}\r\n".encode() + MESSAGE]
     assert _kept(inbox) == []
 
 
