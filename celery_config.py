@@ -51,6 +51,7 @@ task_routes = {
     "followups.tick": {"queue": "sequence"},
     "upkeep.sweep": {"queue": "sequence"},
     "upkeep.tidy": {"queue": "sequence"},
+    "figures.refresh": {"queue": "sequence"},
 }
 
 # No message expires: a worker compares that moment, which beat's clock gave, with its own clock. Ticks that piled up
@@ -58,6 +59,7 @@ task_routes = {
 beat_schedule = {
     "start the follow-ups that are due": {"task": "followups.tick", "schedule": _settings.tick_s},
     "ring for waiting work, recover groups of dead senders": {"task": "upkeep.sweep", "schedule": _settings.tick_s},
+    "count the figures of the pages": {"task": "figures.refresh", "schedule": 2 * _settings.tick_s},
     "delete rows past their retention": {"task": "upkeep.tidy", "schedule": 600.0},
 }
 beat_max_loop_interval = min(_settings.tick_s, 5.0)

@@ -8,6 +8,7 @@ from models.email import Email, Sender, SendGroup
 from models.enrollment import Enrollment
 from models.event import Event, Horizon
 from models.quarantine import Quarantine
+from models.snapshot import Snapshot
 from models.stats import EmailStats, Heartbeat
 from models.suppression import Suppression
 from models.template_fault import TemplateFault
@@ -29,6 +30,7 @@ __all__ = [
     "RevokedToken",
     "SendGroup",
     "Sender",
+    "Snapshot",
     "Suppression",
     "TemplateFault",
 ]

@@ -20,6 +20,7 @@ OWNERS = {
     "events": "engine/tracking/",
     "horizons": "engine/tracking/",
     "email_stats": "engine/analytics/",
+    "snapshots": "engine/analytics/",
     "accounts": "engine/access/",
     "revoked_tokens": "engine/access/",
     "idempotency_keys": "engine/access/",

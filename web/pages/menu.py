@@ -3,10 +3,10 @@
 from flask import Flask
 
 from settings import Settings
-from web.pages import account, overview, sign_in
+from web.pages import account, campaigns, overview, sign_in
 from web.pages.frame import assets, languages, layout, sessions
 
-_PAGES = (overview, account)
+_PAGES = (overview, campaigns, account)
 
 
 def install(app: Flask, settings: Settings) -> None:

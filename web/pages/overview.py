@@ -1,17 +1,66 @@
-"""The overview: what goes out, what needs attention, what was achieved."""
+"""The overview: what goes out today and this week, what needs attention, what was achieved."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
 
 from flask import Response
-from flask_babel import lazy_gettext
+from flask_babel import format_date, lazy_gettext
 
-from web import pages
+from engine import attention, clock, figures
+from engine.campaigns import campaigns
+from models.session import transaction
+from web import pages, process
 from web.pages.frame import layout
 
 views = layout.blueprint("overview")
 ENTRY = layout.Entry("overview_pages.show", lazy_gettext("Overview"), ("reports", "campaigns"))
 
+_SHOWN = 8  # campaigns
+
 
 @views.get("/")
-@pages.needs()
+@pages.needs("reports", "campaigns")
 def show() -> Response:
     """Show the overview."""
-    return layout.page("overview")
+    return layout.page("overview", **_content())
+
+
+@views.get("/overview/figures")
+@pages.needs("reports", "campaigns")
+def part() -> Response:
+    """Return the part that is fetched again while the page is open."""
+    return layout.fragment("overview_figures", **_content())
+
+
+def _content() -> dict[str, Any]:
+    now, rate = clock.now(), process.current().settings.clock_rate
+    with transaction() as session:
+        outlook = figures.of(session, figures.OUTLOOK, now=now)
+        items = attention.items(session, now=now, clock_rate=rate)
+        newest = campaigns.latest(session, limit=_SHOWN)
+    days = outlook.value["days"]
+    today = now.date()
+    return {
+        "taken_at": outlook.taken_at,
+        "items": items,
+        "campaigns": newest,
+        "chart": _chart(days, today),
+        "sent_today": days.get(str(today), {}).get("sent", 0),
+        "due_today": _due(days, today),
+        "due_week": sum(_due(days, today + timedelta(days=ahead)) for ahead in range(figures.DAYS_AHEAD)),
+        "converted": sum(day.get("converted", 0) for day in days.values()),
+    }
+
+
+def _due(days: Mapping[str, Any], day: date) -> int:
+    return sum(days.get(str(day), {}).get("due", {}).values())
+
+
+def _chart(days: Mapping[str, Any], today: date) -> dict[str, list[Any]]:
+    shown = [today + timedelta(days=ahead) for ahead in range(-7, figures.DAYS_AHEAD)]
+    return {
+        "labels": [format_date(day, "d MMM") for day in shown],
+        "sent": [days.get(str(day), {}).get("sent", 0) for day in shown],
+        "due": [_due(days, day) for day in shown],
+    }

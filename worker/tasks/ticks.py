@@ -5,7 +5,7 @@ from collections.abc import Callable
 from engine import heartbeats
 from models.session import statement
 from worker.app import app
-from worker.tasks import followups, upkeep
+from worker.tasks import figures, followups, upkeep
 
 # A tick does nothing if the same one began so recently. Short, so that every tick of the schedule does its work.
 _PAUSE_S = 0.1
@@ -28,6 +28,12 @@ def sweep() -> None:
 def tidy() -> None:
     """Delete expired rows as `upkeep.tidy` does. Twice at once: the second returns at once."""
     _run("tidy", upkeep.tidy, _PAUSE_OF_TIDY_S)
+
+
+@app.task(name="figures.refresh")
+def refresh_figures() -> None:
+    """Count figures as `figures.refresh` does. Twice at once: the second returns at once."""
+    _run("figures", figures.refresh, _PAUSE_S)
 
 
 def _run(name: str, work: Callable[[], None], pause_s: float) -> None:

@@ -35,6 +35,16 @@ def stored() -> Catalog:
         return read_po(file, locale="es")
 
 
+def untranslated(catalog: Catalog) -> list[object]:
+    """Return the texts without a translation, or without one of its plural forms."""
+    return [message.id for message in catalog if message.id and not all(forms(message.string))]
+
+
+def forms(text: object) -> tuple[str, ...]:
+    """Return the text, or its singular and plural."""
+    return tuple(str(form) for form in text) if isinstance(text, (tuple, list)) else (str(text or ""),)
+
+
 def compiled(catalog: Catalog) -> bytes:
     """Return a catalog in the form that gettext reads."""
     written = BytesIO()
@@ -45,13 +55,15 @@ def compiled(catalog: Catalog) -> bytes:
 def main() -> None:
     """Update and compile the Spanish catalog; exit with status 1 if texts lack a translation."""
     catalog = stored()
+    created = catalog.creation_date
     catalog.update(extracted(), no_fuzzy_matching=True)
+    catalog.creation_date = created
     catalog.obsolete.clear()
     SPANISH.parent.mkdir(parents=True, exist_ok=True)
     with SPANISH.open("wb") as file:
         write_po(file, catalog, width=120, sort_output=True, no_location=True, omit_header=False)
     COMPILED.write_bytes(compiled(catalog))
-    missing = [message.id for message in catalog if message.id and not message.string]
+    missing = untranslated(catalog)
     print(f"{len(catalog)} texts, {len(missing)} without translation", *missing, sep="\n  ")
     sys.exit(bool(missing))
 

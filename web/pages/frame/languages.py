@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from flask import Flask, g, request
-from flask_babel import Babel, format_datetime, format_decimal, get_locale, gettext
+from flask_babel import Babel, format_datetime, format_decimal, format_percent, get_locale, gettext
 
 from engine.access.accounts import LANGUAGES
 
@@ -20,7 +20,7 @@ def install(app: Flask) -> None:
     app.extensions[_NAME] = Babel(
         app, default_translation_directories=str(FOLDER), locale_selector=current, default_domain="messages"
     )
-    app.jinja_env.filters.update(moment=moment, number=number)
+    app.jinja_env.filters.update(moment=moment, number=number, percent=percent)
 
 
 def current() -> str:
@@ -32,8 +32,19 @@ def current() -> str:
 
 def number(value: float) -> str:
     """Return a number as the language writes it: 1.234 in Spanish, 1,234 in English."""
-    written: str = format_decimal(value, locale=get_locale())
+    written: str = format_decimal(value)
     return written
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage: 12,5 % in Spanish, 12.5% in English."""
+    written: str = format_percent(share, "#,##0.#\xa0%" if current() == "es" else "#,##0.#%")
+    return written
+
+
+def day_names() -> list[str]:
+    """Return the short names of the days, from Monday."""
+    return [str(name) for _, name in sorted(get_locale().days["format"]["abbreviated"].items())]
 
 
 def moment(value: datetime | None) -> str:

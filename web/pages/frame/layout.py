@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 import errors
 from web.http import auth
 from web.http import errors as problems
-from web.pages.frame import assets, languages, sessions
+from web.pages.frame import assets, charts, languages, sessions
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -69,9 +69,12 @@ def _common() -> dict[str, Any]:
     return {
         "account": g.get("account"),
         "assets": assets.PATHS,
+        "chart_widths": charts.WIDTHS,
+        "day_names": languages.day_names(),
         "token": _token,
         "language": languages.current(),
         "may": may,
+        "stack_chart": charts.stack,
     }
 
 

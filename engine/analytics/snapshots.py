@@ -1,0 +1,81 @@
+"""Snapshots: figures that take long to count. Workers count them; pages read them at once, with their age.
+
+Counting may take at most a twentieth of the time while somebody watches, and a thousandth otherwise. All moments are
+the database's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from models import Snapshot
+
+WATCHED_S, UNWATCHED_S = 2.0, 60.0  # least seconds between two counts
+_SHARE_WATCHED, _SHARE_UNWATCHED = 1 / 20, 1 / 1_000
+_FORGOTTEN_S = 60.0  # a page that nobody has fetched for so long is not watched
+
+_WANT = text("""
+UPDATE snapshots SET wanted_at = clock_timestamp()
+ WHERE name = :name AND wanted_at < clock_timestamp() - interval '20 seconds'
+""")
+_OVERDUE = text("""
+SELECT wanted.name
+  FROM unnest(CAST(:names AS text[])) AS wanted (name) LEFT JOIN snapshots s USING (name)
+ CROSS JOIN LATERAL (SELECT s.wanted_at > clock_timestamp() - make_interval(secs => :forgotten_s) AS it) AS watched
+ WHERE s.name IS NULL
+    OR clock_timestamp() - s.taken_at > make_interval(secs => CASE
+           WHEN watched.it THEN greatest(:watched_s, s.took_s / :share_watched)
+           ELSE greatest(:unwatched_s, s.took_s / :share_unwatched) END)
+ ORDER BY watched.it DESC, s.taken_at NULLS FIRST
+""")
+_WATCHED = text("""
+SELECT name FROM snapshots WHERE wanted_at > clock_timestamp() - make_interval(secs => :forgotten_s)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The figures of one name and the moment at which they were counted."""
+
+    value: Mapping[str, Any]
+    taken_at: datetime
+
+
+def read(session: Session, *names: str) -> dict[str, Figures]:
+    """Return the figures that are stored of these names."""
+    rows = session.execute(select(Snapshot.name, Snapshot.value, Snapshot.taken_at).where(Snapshot.name.in_(names)))
+    return {row.name: Figures(row.value, row.taken_at) for row in rows}
+
+
+def want(session: Session, name: str) -> None:
+    """Note that somebody watches these figures; writes at most once in 20 s."""
+    session.execute(_WANT, {"name": name})
+
+
+def watched(session: Session) -> list[str]:
+    """Return the names that somebody watches."""
+    return list(session.scalars(_WATCHED, {"forgotten_s": _FORGOTTEN_S}))
+
+
+def overdue(session: Session, names: Sequence[str]) -> list[str]:
+    """Return those of `names` whose figures are missing or too old, watched ones first, then the oldest."""
+    limits = {
+        "forgotten_s": _FORGOTTEN_S,
+        "watched_s": WATCHED_S,
+        "unwatched_s": UNWATCHED_S,
+        "share_watched": _SHARE_WATCHED,
+        "share_unwatched": _SHARE_UNWATCHED,
+    }
+    return list(session.scalars(_OVERDUE, {"names": list(names), **limits}))
+
+
+def store(session: Session, name: str, value: Mapping[str, Any], *, took_s: float) -> None:
+    """Store figures. Safe to run twice at once: the later ones stay."""
+    row = {"value": value, "took_s": took_s, "taken_at": func.clock_timestamp()}
+    adding = insert(Snapshot).values(name=name, **row)
+    session.execute(adding.on_conflict_do_update(index_elements=["name"], set_=row))

@@ -1,0 +1,93 @@
+"""Figures of the pages: the funnel of each campaign, and what was sent and is due by day."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from engine.analytics import snapshots
+from engine.analytics.snapshots import Figures
+from engine.campaigns import funnel
+
+OUTLOOK = "outlook"
+DAYS_BACK, DAYS_AHEAD = 14, 7
+
+# A finished campaign changes when a late event arrives, which a page shows while it is watched.
+_COUNTED = text("""
+SELECT 'campaign ' || c.id FROM campaigns c LEFT JOIN snapshots s ON s.name = 'campaign ' || c.id
+ WHERE c.state IN ('running', 'paused') OR (c.state = 'finished' AND (s.name IS NULL OR s.taken_at < c.finished_at))
+""")
+_SENT = text("""
+SELECT (s.hour AT TIME ZONE coalesce(c.timezone, 'UTC'))::date AS day,
+       sum(s.sent) AS sent, sum(s.converted) AS converted
+  FROM email_stats s LEFT JOIN campaigns c ON c.id = s.campaign_id
+ WHERE s.hour >= :since GROUP BY day
+""")
+# What is overdue goes out today.
+_DUE = text("""
+SELECT (greatest(e.next_at, :now) AT TIME ZONE c.timezone)::date AS day, e.next_step AS step, count(*) AS number
+  FROM campaigns c JOIN enrollments e ON e.campaign_id = c.id
+ WHERE c.state = 'running' AND e.state = 'active' AND e.next_at < :until GROUP BY day, step
+""")
+
+
+def name_of(campaign_id: UUID) -> str:
+    """Return the name of a campaign's figures."""
+    return f"campaign {campaign_id}"
+
+
+def of(session: Session, name: str, *, now: datetime) -> Figures:
+    """Return figures for a page, and note that they are watched; counts them at once if there are none yet."""
+    found = snapshots.read(session, name).get(name)
+    if found is None:
+        _count(session, name, now=now)
+        found = snapshots.read(session, name)[name]
+    snapshots.want(session, name)
+    return found
+
+
+def stored(session: Session, campaign_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """Return the totals of campaigns that were counted: contacts, sent, opened, clicked, converted."""
+    names = {name_of(campaign_id): campaign_id for campaign_id in campaign_ids}
+    totals = {}
+    for name, found in snapshots.read(session, *names).items():
+        steps = found.value["steps"]
+        totals[names[name]] = {"enrolled": found.value["enrolled"]} | {
+            key: sum(step[key] for step in steps) for key in ("sent", "opened", "clicked", "converted")
+        }
+    return totals
+
+
+def overdue(session: Session) -> list[str]:
+    """Return the names of the figures to count now, those that are watched first."""
+    names = {OUTLOOK, *session.scalars(_COUNTED), *snapshots.watched(session)}
+    return snapshots.overdue(session, sorted(names))
+
+
+def refresh(session: Session, name: str, *, now: datetime) -> None:
+    """Count the figures of this name and store them. Safe to run twice at once."""
+    _count(session, name, now=now)
+
+
+def _count(session: Session, name: str, *, now: datetime) -> None:
+    began = monotonic()
+    if name == OUTLOOK:
+        value = _outlook(session, now)
+    else:
+        value = asdict(funnel.of(session, UUID(name.removeprefix("campaign "))))
+    snapshots.store(session, name, value, took_s=monotonic() - began)
+
+
+def _outlook(session: Session, now: datetime) -> Mapping[str, Any]:
+    """Return counts by day, each day in the time zone of its campaign: sent and converted, due by step."""
+    days: dict[str, dict[str, Any]] = {}
+    for row in session.execute(_SENT, {"since": now - timedelta(days=30)}):
+        days.setdefault(str(row.day), {}).update(sent=int(row.sent), converted=int(row.converted))
+    for row in session.execute(_DUE, {"now": now, "until": now + timedelta(days=DAYS_AHEAD)}):
+        days.setdefault(str(row.day), {}).setdefault("due", {})[str(row.step)] = row.number
+    return {"days": days}

@@ -1,0 +1,99 @@
+"""The overview and the pages of campaigns, as people use them."""
+
+from uuid import UUID
+
+from flask.testing import FlaskClient
+
+from engine import figures
+from engine.campaigns import campaigns
+from models.session import transaction
+from tests import sequence
+from tests.web.pages import visitors
+
+
+def _campaign(contacts: int = 3) -> UUID:
+    with transaction() as session:
+        sequence.people(session, contacts)
+        return sequence.create(session, timezone="Europe/Madrid", weekdays=[1, 2, 3, 4, 5])
+
+
+def test_an_empty_installation_leads_to_the_first_campaign(client: FlaskClient) -> None:
+    page = visitors.visit(client, "ana", "admin")
+    assert "Todavía no hay ninguna campaña" in page.text and "cadencia campaigns create" in page.text
+    assert "Los procesos no funcionan" in page.text  # nothing swept here yet
+
+
+def test_a_campaign_is_launched_paused_and_resumed_by_its_pages(client: FlaskClient) -> None:
+    campaign_id = _campaign()
+    page = visitors.visit(client, "ana", "campaigns", path=f"/app/campaigns/{campaign_id}")
+    path = f"/app/campaigns/{campaign_id}"
+    assert "borrador" in page.text and f"{path}/launch" in page.text and "3 días después" in page.text
+    asked = client.get(f"{path}/launch")
+    assert "Tiene 3 contactos" in asked.text
+    form = {"csrf_token": visitors.token(asked)}
+    assert client.post(f"{path}/launch", data=form).location == path
+    assert client.post(f"{path}/launch", data=form).status_code == 409  # by a second person
+    assert client.post(f"{path}/pause", data=form).status_code == 422  # without a reason
+    client.post(f"{path}/pause", data=form | {"reason": "la oferta cambió <b>"})
+    assert "la oferta cambió &lt;b&gt;" in client.get(path).text
+    assert "la oferta cambió" in client.get("/app/").text  # needs attention
+    client.post(f"{path}/resume", data=form)
+    with transaction() as session:
+        assert campaigns.view(session, campaign_id).state == "running"
+
+
+def test_progress_shows_the_counted_figures_and_304_while_they_stay(client: FlaskClient) -> None:
+    campaign_id = _campaign()
+    with transaction() as session:
+        campaigns.launch(session, campaign_id, now=sequence.NOW)
+    path = f"/app/campaigns/{campaign_id}/progress"
+    visitors.visit(client, "ana", "reports", path=path)
+    with transaction() as session:
+        sequence.record(session, sequence.take(session, now=sequence.NOW), now=sequence.NOW)
+    stale = client.get(path)
+    with transaction() as session:
+        figures.refresh(session, figures.name_of(campaign_id), now=sequence.NOW)
+    fresh = client.get(path)
+    assert fresh.text != stale.text and fresh.headers["Cache-Control"] == "private, no-cache"
+    again = client.get(path, headers={"If-None-Match": fresh.headers["ETag"]})
+    assert (again.status_code, again.text) == (304, "")
+    listed = client.get("/app/campaigns").text
+    assert 'data-label="Enviados">3<' in listed
+
+
+def test_who_may_only_read_reports_sees_no_buttons_and_is_refused(client: FlaskClient) -> None:
+    campaign_id = _campaign()
+    path = f"/app/campaigns/{campaign_id}"
+    page = visitors.visit(client, "ana", "reports", path=path)
+    assert "/launch" not in page.text
+    assert client.get(f"{path}/launch").status_code == 403
+    assert client.post(f"{path}/launch", data={"csrf_token": visitors.token(page)}).status_code == 403
+    with transaction() as session:
+        assert campaigns.view(session, campaign_id).state == "draft"
+
+
+def test_pages_without_the_scope_are_hidden_and_refused(client: FlaskClient) -> None:
+    page = visitors.visit(client, "ana", "send", path="/app/account")
+    assert "/app/campaigns" not in page.text
+    for path in ("/app/", "/app/campaigns"):
+        refused = client.get(path)
+        assert refused.status_code == 403 and "No tiene permiso" in refused.text
+
+
+def test_a_fragment_without_a_session_is_a_401_that_no_script_follows(client: FlaskClient) -> None:
+    answer = client.get("/app/overview/figures", headers={"X-Fragment": "1"})
+    assert answer.status_code == 401 and "Location" not in answer.headers
+
+
+def test_an_unknown_campaign_is_a_page(client: FlaskClient) -> None:
+    visitors.visit(client, "ana", "admin")
+    for path in (f"/app/campaigns/{UUID(int=1)}", "/app/campaigns/x"):
+        answer = client.get(path)
+        assert answer.status_code == 404
+
+
+def test_pages_state_their_policy(client: FlaskClient) -> None:
+    page = visitors.visit(client, "ana", "admin")
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:" in policy
+    assert "unsafe" not in policy and " style=" not in page.text and "<script>" not in page.text

@@ -1,0 +1,134 @@
+"""Campaigns: the list, one campaign with its progress, and launch, pause and resume with confirmation."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response, request
+from flask_babel import gettext, lazy_gettext
+from wtforms import StringField
+from wtforms.validators import DataRequired, Length
+
+from engine import bell, clock, figures
+from engine.campaigns import campaigns, enrollments, steps
+from models.session import Session, transaction
+from web import pages
+from web.pages.frame import forms, languages, layout
+
+views = layout.blueprint("campaigns")
+ENTRY = layout.Entry("campaigns_pages.listing", lazy_gettext("Campaigns"), ("campaigns", "reports"))
+
+
+class PauseForm(forms.Form):
+    """The reason of a pause, which everybody sees."""
+
+    reason = StringField(lazy_gettext("Reason"), [DataRequired(), Length(max=200)])
+
+
+@views.get("/campaigns")
+@pages.needs("campaigns", "reports")
+def listing() -> Response:
+    """List the newest campaigns with their figures."""
+    with transaction() as session:
+        newest = campaigns.latest(session)
+        counted = figures.stored(session, [view.id for view in newest])
+    return layout.page("campaigns", campaigns=[(view, counted.get(view.id)) for view in newest])
+
+
+@views.get("/campaigns/<uuid:campaign_id>")
+@pages.needs("campaigns", "reports")
+def show(campaign_id: UUID) -> Response:
+    """Show one campaign."""
+    with transaction() as session:
+        content = _progress(session, campaign_id)
+        content["steps"] = steps.of(session, campaign_id)
+    return layout.page("campaign", **content)
+
+
+@views.get("/campaigns/<uuid:campaign_id>/progress")
+@pages.needs("campaigns", "reports")
+def progress(campaign_id: UUID) -> Response:
+    """Return the part that is fetched again while the page is open."""
+    with transaction() as session:
+        content = _progress(session, campaign_id)
+    return layout.fragment("campaign_progress", **content)
+
+
+@views.get("/campaigns/<uuid:campaign_id>/launch")
+@pages.needs("campaigns")
+def ask_launch(campaign_id: UUID) -> Response:
+    """Say what a launch will do, and ask for it."""
+    with transaction() as session:
+        view = campaigns.view(session, campaign_id)
+        size = enrollments.audience_size(session, campaign_id)
+    note = gettext(
+        "It has %(number)s contacts. Converted and suppressed ones get nothing.", number=languages.number(size)
+    )
+    return _ask(view, gettext("Launch"), note)
+
+
+@views.post("/campaigns/<uuid:campaign_id>/launch")
+@pages.changes("campaigns")
+def launch(campaign_id: UUID) -> Response:
+    """Launch the campaign."""
+    with transaction() as session:
+        campaigns.launch(session, campaign_id, now=clock.now())
+    bell.ring("sequence")
+    return layout.redirect_to("campaigns_pages.show", campaign_id=campaign_id)
+
+
+@views.get("/campaigns/<uuid:campaign_id>/pause")
+@pages.needs("campaigns")
+def ask_pause(campaign_id: UUID) -> Response:
+    """Ask for the reason of a pause."""
+    return _ask_pause(campaign_id, PauseForm())
+
+
+@views.post("/campaigns/<uuid:campaign_id>/pause")
+@pages.changes("campaigns")
+def pause(campaign_id: UUID) -> Response:
+    """Pause the campaign."""
+    form = PauseForm()
+    if not form.validate():
+        return _ask_pause(campaign_id, form, 422)
+    with transaction() as session:
+        campaigns.pause(session, campaign_id, form.reason.data, now=clock.now())
+    return layout.redirect_to("campaigns_pages.show", campaign_id=campaign_id)
+
+
+@views.get("/campaigns/<uuid:campaign_id>/resume")
+@pages.needs("campaigns")
+def ask_resume(campaign_id: UUID) -> Response:
+    """Say what a resumption will do, and ask for it."""
+    with transaction() as session:
+        view = campaigns.view(session, campaign_id)
+    return _ask(view, gettext("Resume"), gettext("What became due during the pause goes out now, within its windows."))
+
+
+@views.post("/campaigns/<uuid:campaign_id>/resume")
+@pages.changes("campaigns")
+def resume(campaign_id: UUID) -> Response:
+    """Resume the campaign."""
+    with transaction() as session:
+        campaigns.resume(session, campaign_id, now=clock.now())
+    bell.ring("campaign")
+    bell.ring("sequence")
+    return layout.redirect_to("campaigns_pages.show", campaign_id=campaign_id)
+
+
+def _progress(session: Session, campaign_id: UUID) -> dict[str, Any]:
+    view = campaigns.view(session, campaign_id)
+    counted = figures.of(session, figures.name_of(campaign_id), now=clock.now())
+    return {"campaign": view, "funnel": counted.value, "taken_at": counted.taken_at}
+
+
+def _ask_pause(campaign_id: UUID, form: PauseForm, status: int = 200) -> Response:
+    with transaction() as session:
+        view = campaigns.view(session, campaign_id)
+    note = gettext("Nothing more is sent until it is resumed. The few e-mails on their way still arrive.")
+    return _ask(view, gettext("Pause"), note, form=form, status=status)
+
+
+def _ask(
+    view: campaigns.View, action: str, note: str, *, form: forms.Form | None = None, status: int = 200
+) -> Response:
+    return layout.page("confirm", status, campaign=view, action=action, note=note, form=form, path=request.path)

@@ -1,0 +1,81 @@
+"""Charts as SVG, drawn on the server: shapes for the macros in `charts.html`. Each has its data as a table, too."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, log10
+
+WIDTHS = (340, 720)  # on a phone and on a desk; the style sheet shows one of them
+_HEIGHT, _LEFT, _BOTTOM, _TOP = 180, 44, 24, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar with its place, in units of the drawing."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    kind: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A label at an axis."""
+
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Stacked bars with their axes."""
+
+    width: int
+    height: int
+    left: int
+    base: float
+    bars: tuple[Bar, ...]
+    columns: tuple[Mark, ...]
+    levels: tuple[Mark, ...]
+
+
+def stack(labels: Sequence[str], first: Sequence[int], second: Sequence[int], *, width: int) -> Stack:
+    """Return stacked bars, one for each label: the values of `first` below those of `second`."""
+    top = round_up(max((a + b for a, b in zip(first, second, strict=True)), default=0))
+    base = _HEIGHT - _BOTTOM
+    per_unit = (base - _TOP) / top
+    step = (width - _LEFT) / max(1, len(labels))
+    bars: list[Bar] = []
+    for number, (label, lower, upper) in enumerate(zip(labels, first, second, strict=True)):
+        x, y = _LEFT + step * number + step * 0.15, float(base)
+        for kind, value in (("first", lower), ("second", upper)):
+            height = value * per_unit
+            y -= height
+            if value:
+                bars.append(Bar(round(x, 1), round(y, 1), round(step * 0.7, 1), round(height, 1), kind, label))
+    shown = ceil(len(labels) * 44 / (width - _LEFT))  # every so many, so that labels do not touch
+    columns = tuple(
+        Mark(round(_LEFT + step * (number + 0.5), 1), _HEIGHT - 6, label)
+        for number, label in enumerate(labels)
+        if number % max(1, shown) == 0
+    )
+    levels = tuple(Mark(_LEFT - 6, round(base - part * top * per_unit, 1), _short(part * top)) for part in (0, 0.5, 1))
+    return Stack(width, _HEIGHT, _LEFT, base, tuple(bars), columns, levels)
+
+
+def round_up(value: int) -> int:
+    """Return the next of 2, 4, 10, 20, 40, 100 … that is at least `value`."""
+    if value <= 2:
+        return 2
+    unit = 10 ** int(log10(value))
+    return int(next(unit * factor for factor in (1, 2, 4, 10) if unit * factor >= value))
+
+
+def _short(value: float) -> str:
+    for size, unit in ((1_000_000, "M"), (1_000, "k")):
+        if value >= size:
+            return f"{value / size:g} {unit}"
+    return f"{value:g}"
