@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, log10
 
-WIDTHS = (340, 720)  # on a phone and on a desk; the style sheet shows one of them
+# Drawn for each kind of screen, so that labels have their size; Bootstrap's classes show one of them.
+WIDTHS = {"d-md-none": 340, "d-none d-md-block d-lg-none": 700, "d-none d-lg-block": 1_100}
 _HEIGHT, _LEFT, _BOTTOM, _TOP = 180, 44, 24, 10
 
 

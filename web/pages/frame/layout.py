@@ -18,6 +18,8 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+# Without a referrer browsers send `Origin: null` with a form, which is what another site's form would have.
+_HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
 _STATUSES = {errors.NotFound: 404, errors.Forbidden: 403, errors.Conflict: 409, errors.InvalidInput: 422}
 
 
@@ -44,14 +46,14 @@ def blueprint(name: str) -> Blueprint:
 def page(template: str, status: int = 200, **values: Any) -> Response:
     """Render a page of `templates/pages/`; browsers do not store it, so that none is left after signing out."""
     html = render_template(f"pages/{template}.html", **_common(), **values)
-    return Response(html, status, {"Content-Security-Policy": POLICY}, content_type="text/html; charset=utf-8")
+    return Response(html, status, _HEADERS, content_type="text/html; charset=utf-8")
 
 
 def fragment(template: str, **values: Any) -> Response:
     """Render a part of a page that is fetched again and again; 304 if the browser has it already."""
     response = Response(
         render_template(f"pages/{template}.html", **_common(), **values),
-        headers={"Content-Security-Policy": POLICY, "Cache-Control": "private, no-cache"},
+        headers=_HEADERS | {"Cache-Control": "private, no-cache"},
         content_type="text/html; charset=utf-8",
     )
     response.add_etag()
