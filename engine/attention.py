@@ -1,4 +1,4 @@
-"""What needs a person's attention: paused campaigns, e-mails in doubt, late lanes, faults of hosts. Quick to read."""
+"""Things that need attention: paused campaigns, e-mails in doubt, late lanes, faults of hosts. Quick to read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

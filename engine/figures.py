@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from engine.analytics import snapshots
 from engine.analytics.snapshots import Figures
-from engine.campaigns import funnel
+from engine.campaigns.reports import funnel
 
 OUTLOOK = "outlook"
 DAYS_BACK, DAYS_AHEAD = 14, 7

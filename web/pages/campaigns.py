@@ -5,14 +5,15 @@ from uuid import UUID
 
 from flask import Response, request
 from flask_babel import gettext, lazy_gettext
-from wtforms import StringField
+from wtforms import BooleanField, StringField
 from wtforms.validators import DataRequired, Length
 
 from engine import bell, clock, figures
-from engine.campaigns import campaigns, enrollments, steps
+from engine.campaigns import campaigns, steps
+from engine.campaigns.reports import preflight
 from models.session import Session, transaction
 from web import pages
-from web.pages.frame import forms, languages, layout
+from web.pages.frame import forms, layout
 
 views = layout.blueprint("campaigns")
 ENTRY = layout.Entry("campaigns_pages.listing", lazy_gettext("Campaigns"), ("campaigns", "reports"))
@@ -22,6 +23,13 @@ class PauseForm(forms.Form):
     """The reason of a pause, which everybody sees."""
 
     reason = StringField(lazy_gettext("Reason"), [DataRequired(), Length(max=200)])
+
+
+class LaunchForm(forms.Form):
+    """Options of a launch."""
+
+    starts_now = BooleanField(lazy_gettext("Start now, at any hour; later steps keep their windows"))
+    skips_received = BooleanField(lazy_gettext("Leave out contacts who received one of its templates before"))
 
 
 @views.get("/campaigns")
@@ -59,19 +67,23 @@ def ask_launch(campaign_id: UUID) -> Response:
     """Say what a launch will do, and ask for it."""
     with transaction() as session:
         view = campaigns.view(session, campaign_id)
-        size = enrollments.audience_size(session, campaign_id)
-    note = gettext(
-        "It has %(number)s contacts. Converted and suppressed ones get nothing.", number=languages.number(size)
-    )
-    return _ask(view, gettext("Launch"), note)
+        report = preflight.of(session, campaign_id, now=clock.now())
+    return layout.page("launch", campaign=view, report=report, form=LaunchForm())
 
 
 @views.post("/campaigns/<uuid:campaign_id>/launch")
 @pages.changes("campaigns")
 def launch(campaign_id: UUID) -> Response:
     """Launch the campaign."""
+    form = LaunchForm()
     with transaction() as session:
-        campaigns.launch(session, campaign_id, now=clock.now())
+        campaigns.launch(
+            session,
+            campaign_id,
+            now=clock.now(),
+            starts_now=form.starts_now.data,
+            skips_received=form.skips_received.data,
+        )
     bell.ring("sequence")
     return layout.redirect_to("campaigns_pages.show", campaign_id=campaign_id)
 

@@ -1,6 +1,7 @@
 """Every route states who may call it, and the statement holds."""
 
 from typing import Any
+from uuid import UUID
 
 from flask import Flask
 
@@ -17,8 +18,8 @@ def routes(app: Flask) -> list[tuple[str, str, auth.Access]]:
         assert access is not None, rule
         path = rule.rule
         for argument in rule.arguments:
-            path = path.replace(f"<path:{argument}>", f"<{argument}>")
-            path = path.replace(f"<{argument}>", PLACES.get(argument, "0" * 32))
+            for converter in ("path:", "uuid:", ""):
+                path = path.replace(f"<{converter}{argument}>", PLACES.get(argument, str(UUID(int=0))))
         found += [(method, path, access) for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"})]
     return found
 

@@ -29,7 +29,7 @@ def test_a_campaign_is_launched_paused_and_resumed_by_its_pages(client: FlaskCli
     path = f"/app/campaigns/{campaign_id}"
     assert "borrador" in page.text and f"{path}/launch" in page.text and "3 días después" in page.text
     asked = client.get(f"{path}/launch")
-    assert "Tiene 3 contactos" in asked.text
+    assert "3 contactos reciben correos" in asked.text
     form = {"csrf_token": visitors.token(asked)}
     assert client.post(f"{path}/launch", data=form).location == path
     assert client.post(f"{path}/launch", data=form).status_code == 409  # by a second person

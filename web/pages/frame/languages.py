@@ -5,6 +5,7 @@ Message texts are English; `translations/es` has the Spanish ones, compiled by `
 
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from flask import Flask, g, request
 from flask_babel import Babel, format_datetime, format_decimal, format_percent, get_locale, gettext
@@ -47,9 +48,9 @@ def day_names() -> list[str]:
     return [str(name) for _, name in sorted(get_locale().days["format"]["abbreviated"].items())]
 
 
-def moment(value: datetime | None) -> str:
-    """Return a moment as the language writes it, with its zone; a word for None."""
+def moment(value: datetime | None, zone: str = "UTC") -> str:
+    """Return a moment as the language writes it, in this time zone and with its name; a word for None."""
     if value is None:
         return str(gettext("not yet"))
-    written: str = format_datetime(value, "d MMM y, HH:mm z", rebase=False)
-    return written
+    written: str = format_datetime(value.astimezone(ZoneInfo(zone)), "d MMM y, HH:mm", rebase=False)
+    return f"{written} {zone}"
