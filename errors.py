@@ -1,7 +1,8 @@
 """The exceptions of Cadencia, arranged by what the caller should do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 # CadenciaError
 # ├── InvalidInput            the input is invalid: correct it, then send again
@@ -22,6 +23,34 @@ class Fault:
 
     field: str
     message: str
+
+
+_SHOWN_CHARS_MAX = 60
+_LISTED_MAX = 30
+
+
+def unknown(value: str, known: Iterable[str], *, fault: str = "is not known") -> str:
+    """Return the message for a name that does not exist: the name, the nearest one, and those that exist."""
+    names = list(known)
+    close = nearest(value, names)
+    listed = ", ".join(names[:_LISTED_MAX]) + (f" and {len(names) - _LISTED_MAX} more" * (len(names) > _LISTED_MAX))
+    question = f"did you mean {close}? There" if close else "there"
+    return f"{shown(value)} {fault}; {question} are {listed or 'none'}"
+
+
+def nearest(value: str, known: Iterable[str]) -> str | None:
+    """Return the name that is most like `value` in any case of letters; None if none is like it."""
+    by_folded = {name.casefold(): name for name in known}
+    close = get_close_matches(value.casefold()[:_SHOWN_CHARS_MAX], by_folded, n=1)
+    return by_folded[close[0]] if close else None
+
+
+def shown(value: str) -> str:
+    """Return the value as a message repeats it: in quotes, shortened, and not if it may be an address."""
+    if "@" in value:
+        return "this value"
+    text = value if len(value) <= _SHOWN_CHARS_MAX else f"{value[:_SHOWN_CHARS_MAX]}…"
+    return repr(text)
 
 
 class CadenciaError(Exception):

@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+import errors
 from engine.access import passwords, scope_names
 from errors import Conflict, Fault, InvalidInput, NotFound, Unauthenticated
 from models import Account, ids
@@ -162,6 +163,9 @@ def _password_faults(password: str) -> list[Fault]:
 
 
 def _scope_faults(scopes: Sequence[str]) -> list[Fault]:
-    if scopes and set(scopes) <= set(scope_names.ALL):
+    unknown = sorted(set(scopes) - set(scope_names.ALL))
+    if unknown:
+        return [Fault("scopes", errors.unknown(unknown[0], scope_names.ALL))]
+    if scopes:
         return []
     return [Fault("scopes", f"give one or more of {', '.join(scope_names.ALL)}")]

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 
+import errors
 from errors import Fault, InvalidInput
 from models import Contact
 
@@ -18,6 +19,7 @@ WORDS = {
     "followup_status": Contact.email_followup_status,
 }
 _NUMBERS = ("min_score", "max_score")
+CONDITIONS = (*WORDS, *_NUMBERS, "attributes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,7 @@ def _fault(key: str, value: object) -> Fault | None:
     if key == "attributes":
         is_valid = isinstance(value, Mapping) and all(isinstance(word, str) for word in value.values())
         return None if is_valid else Fault("audience.attributes", "give an object of attribute names and their values")
-    known = ", ".join((*WORDS, *_NUMBERS, "attributes"))
-    return Fault(f"audience.{key}", f"is not a condition on contacts; there are {known}")
+    return Fault(f"audience.{key}", errors.unknown(key, CONDITIONS, fault="is not a condition on contacts"))
 
 
 def conditions(segment: Segment) -> list[ColumnElement[bool]]:

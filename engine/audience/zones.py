@@ -4,14 +4,17 @@ import re
 import zoneinfo
 from functools import lru_cache
 
+import errors
+
 LONGEST = 50  # characters, the length of the column
 _NO_PLACE = ("localtime", "posixrules", "Factory")  # files in the database that name no zone
+_NO_NAMES = ("posix/", "right/", "build/")  # folders with other readings of each zone
 
 
 @lru_cache(maxsize=1024)
 def exists(name: str) -> bool:
     """Return True if `name` is a zone of the IANA database, such as Europe/Madrid."""
-    if len(name) > LONGEST or name in _NO_PLACE:
+    if len(name) > LONGEST or name in _NO_PLACE or name.startswith(_NO_NAMES):
         return False
     try:
         zoneinfo.ZoneInfo(name)
@@ -32,3 +35,13 @@ def resolve(text: str) -> str | None:
 @lru_cache(maxsize=1)
 def _by_folded_name() -> dict[str, str]:
     return {name.casefold(): name for name in sorted(zoneinfo.available_timezones()) if exists(name)}
+
+
+def fault(name: str) -> str:
+    """Return the message for a name that is no zone, with the nearest one, also by the name of its city alone."""
+    zones = list(_by_folded_name().values())
+    cities = {zone.rpartition("/")[2]: zone for zone in reversed(zones)}
+    city = errors.nearest(name.strip().replace(" ", "_"), cities)
+    close = resolve(name) or errors.nearest(name, zones) or (cities[city] if city else None)
+    advice = f"did you mean {close}?" if close else "give one such as Europe/Madrid"
+    return f"{errors.shown(name)} is not a zone of the IANA database; {advice}"

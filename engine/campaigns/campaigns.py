@@ -79,7 +79,7 @@ def _faults(draft: CampaignDraft) -> Iterator[Fault]:
     if not 0 < len(draft.name.strip()) <= _MAX_NAME or not draft.name.isprintable():
         yield Fault("name", f"give 1 to {_MAX_NAME} printable characters")
     if not zones.exists(draft.timezone):
-        yield Fault("timezone", "is not a zone of the IANA database; give one such as Europe/Madrid")
+        yield Fault("timezone", zones.fault(draft.timezone))
     try:
         segments.read(draft.audience)
     except InvalidInput as refused:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from jinja2.exceptions import SecurityError, UndefinedError
 
+import errors
 from engine.templates import compiling, links, sandbox, variables
 from errors import CadenciaError, Fault
 
@@ -116,6 +117,15 @@ class Template:
             raise CannotRender(self._reason(failure)) from None
         return subject.decode(), html, text.lstrip(b"\r\n").rstrip() + b"\r\n"
 
+    def subject(self, values: Mapping[str, object]) -> str:
+        """Return the rendered subject, on one line; raise CannotRender if the template fails on these values."""
+        context = {**values, links.UNSUBSCRIBE: _TrialLinks.unsubscribe, links.PIXEL: _TrialLinks.pixel}
+        try:
+            [subject] = sandbox.render(self._compiled.code[:1], context, self._compiled.in_subject)
+        except sandbox.FAILURES as failure:
+            raise CannotRender(self._reason(failure)) from None
+        return " ".join(subject.decode().split())
+
     def _reason(self, failure: Exception) -> str:
         """Return the reason without values, which messages of Python may quote: only names from the template."""
         if isinstance(failure, UndefinedError) and (missing := _MISSING.search(failure.message or "")):
@@ -189,7 +199,7 @@ class Library:
             raise compiling.BrokenTemplate([Fault("template", kept.message)])
         names = self.names()
         if name not in names:
-            raise UnknownTemplate.of("template", f"{name!r} is not known; there are {', '.join(names) or 'none'}")
+            raise UnknownTemplate.of("template", errors.unknown(name, names))
         files = _files(self._folder / name)
         try:
             return Template(name, compiling.compile_folder(self._folder / name, self._hidden_url))

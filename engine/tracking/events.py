@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+import errors
 from engine.tracking.bots import hits
 from errors import InvalidInput
 from models import arrays, ids
@@ -143,8 +144,8 @@ def dedupe_key(event: IncomingEvent, now: datetime) -> bytes:
 
 def _check(event: IncomingEvent) -> None:
     if event.event_type not in TYPES:
-        raise InvalidInput.of("event_type", f"unknown; one of {', '.join(TYPES)} is expected")
+        raise InvalidInput.of("event_type", errors.unknown(event.event_type, TYPES))
     if event.source not in SOURCES:
-        raise InvalidInput.of("source", f"unknown; one of {', '.join(SOURCES)} is expected")
+        raise InvalidInput.of("source", errors.unknown(event.source, SOURCES))
     if event.timestamp is not None and event.timestamp.utcoffset() is None:
         raise InvalidInput.of("timestamp", "has no time zone; write it as 2024-01-15T10:05:00Z")
