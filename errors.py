@@ -39,7 +39,7 @@ def unknown(value: str, known: Iterable[str], *, fault: str = "is not known") ->
 
 
 def nearest(value: str, known: Iterable[str]) -> str | None:
-    """Return the name that is most like `value` in any case of letters; None if none is like it."""
+    """Return the name that is most like `value`, in upper or lower case; None if none is like it."""
     by_folded = {name.casefold(): name for name in known}
     close = get_close_matches(value.casefold()[:_SHOWN_CHARS_MAX], by_folded, n=1)
     return by_folded[close[0]] if close else None

@@ -20,6 +20,8 @@ STATUSES = (
     "in_doubt",
     "cancelled",
 )
+# The ends other than `sent`: few e-mails have one, so an index finds them among millions.
+EXCEPTIONAL = ("failed", "bounced", "complained", "in_doubt", "cancelled")
 LANES = ("transactional", "campaign")
 KINDS = ("marketing", "transactional")
 
@@ -35,6 +37,7 @@ class Email(Base):
 
     A campaign's e-mail gets its row when its first attempt is settled (docs/decisions/0002); until then only the group
     that claimed it lists it. Its id is derived from its enrollment and step, so a step has one e-mail.
+    `subject` is that of a single send, rendered and encrypted, or the source of a campaign's step (messages/subjects).
     `opened_at` and so on are the earliest such events not made by a machine, `machine_…_at` those made by one.
     """
 
@@ -46,6 +49,7 @@ class Email(Base):
         CheckConstraint(_ID_OF_STEP, name="id_is_that_of_its_step"),
         Index("ix_emails_due", "lane", "due_at", "id", postgresql_where=text("status = 'queued'")),
         Index("ix_emails_claim", "claim", postgresql_where=text("status IN ('claimed', 'sending')")),
+        Index("ix_emails_status_id", "status", "id", postgresql_where=text(f"status IN {EXCEPTIONAL}")),
         Index("ix_emails_in_doubt", "id", postgresql_where=text("status = 'in_doubt'")),
         {"postgresql_with": {"fillfactor": 70}},
     )
@@ -53,7 +57,7 @@ class Email(Base):
     id: Mapped[Id]
     contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"), index=True)
     template: Mapped[Word]
-    subject: Mapped[str] = mapped_column(String(255))
+    subject: Mapped[str] = mapped_column(Text)
     sent_at: Mapped[Moment | None]
     opened_at: Mapped[Moment | None]
     clicked_at: Mapped[Moment | None]

@@ -9,18 +9,18 @@ import settings as environment
 from engine import logs
 from settings import Settings
 from web import process
-from web.api import campaigns, contacts, emails, events, tokens
+from web.api import campaigns, contacts, emails, events, templates, tokens
 from web.http import auth, errors, headers, health, openapi, rate_limits
 from web.ingest import deferred_response, group_commit, send_batcher
 from web.pages import menu
-from web.public import assets, clicks, front, pixels, unsubscribing
-from web.wsgi import public_bodies
+from web.public import assets, clicks, front, home, pixels, unsubscribing
+from web.wsgi import public_bodies, unread
 from web.wsgi.remote_address import RemoteAddress
 
 log = logging.getLogger(__name__)
 
-RESOURCES = (tokens, emails, events, campaigns, contacts)
-PAGES = (health, openapi, pixels, clicks, unsubscribing, assets)
+RESOURCES = (tokens, emails, events, campaigns, contacts, templates)
+PAGES = (health, openapi, pixels, clicks, unsubscribing, assets, home)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     rate_limits.install(app, configured)
     headers.install(app)
     errors.install(app)
+    home.install(app)
     for resource in RESOURCES:
         app.register_api(resource.api)
     for module in PAGES:
@@ -56,7 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def _wrap(app: Flask, configured: Settings) -> None:
     """Put the WSGI middleware in front of `app`: addresses, then pixels and clicks, then bodies of public routes."""
-    deferred_response.install(paths=(*front.PATHS, *public_bodies.paths(app)))
+    deferred_response.install(paths=(*front.PATHS, *public_bodies.paths(app)), also=unread.is_large)
     bodies = public_bodies.PublicBodies(app.wsgi_app, app, configured)
     wsgi = front.Front(bodies, process.of(app), group_commit.of(app))
     if hops := configured.trusted_proxies:

@@ -7,8 +7,7 @@ from uuid import UUID
 
 import click
 
-from cli import groups, terminal
-from errors import NotFound
+from cli import contact_argument, groups, terminal
 
 if TYPE_CHECKING:
     from engine.engagement.by_hand import Person
@@ -85,7 +84,7 @@ def show(contact: str) -> None:
     from models.session import transaction
 
     with transaction() as session:
-        view = contacts.view(session, _id(session, contact))
+        view = contacts.view(session, contact_argument.read(session, contact))
         reason = suppressions.suppressed(session, [view.id]).get(view.id)
     flags = ", ".join(name for name, is_set in view.flags.items() if is_set) or "none yet"
     terminal.row(view.id, view.followup_status, f"score {view.score}")
@@ -114,7 +113,7 @@ def explain(contact: str) -> None:
     from models.session import transaction
 
     with transaction() as session:
-        contact_id = _id(session, contact)
+        contact_id = contact_argument.read(session, contact)
         contacts.view(session, contact_id)
         journeys = explain.why(session, contact_id, now=clock.now())
     if not journeys:
@@ -208,7 +207,7 @@ def erase(contact: str, yes: bool) -> None:
     from models.session import retrying, transaction
 
     with transaction() as session:
-        contact_id = _id(session, contact)
+        contact_id = contact_argument.read(session, contact)
     if not yes:
         click.confirm("Erase the personal data of this contact for good?", abort=True, err=True)
     retrying(lambda session: by_hand.suppress(session, by_hand.by_id(session, contact_id), now=clock.now()))
@@ -226,16 +225,3 @@ def _person(session: "Session", contact: str) -> "Person":
     except ValueError:
         return by_hand.by_address(session, addresses.normalise(contact, field="CONTACT"))
     return by_hand.by_id(session, contact_id)
-
-
-def _id(session: "Session", contact: str) -> UUID:
-    """Return the id of the contact that is given by id or address."""
-    from engine.audience import addresses, contacts
-
-    try:
-        return UUID(contact)
-    except ValueError:
-        contact_id = contacts.find(session, addresses.normalise(contact, field="CONTACT"))
-    if contact_id is None:
-        raise NotFound("contact: there is none with this address")
-    return contact_id

@@ -1,4 +1,4 @@
-"""`cadencia outbox`: e-mails in doubt, and the relays that carry them."""
+"""`cadencia outbox`: the e-mails, those in doubt, and the relays that carry them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 
 from cli import groups, terminal
-from errors import InvalidInput
+from errors import InvalidInput, unknown
 
 if TYPE_CHECKING:
     from engine.delivery.relays.status import Overview
@@ -19,13 +19,53 @@ _email_ids = click.argument("email_ids", metavar="EMAIL_ID…", nargs=-1, requir
 
 @click.group(cls=groups.Group)
 def group() -> None:
-    """Settle e-mails in doubt, and check the relays.
+    """List the e-mails, settle those in doubt, and check the relays.
 
     \b
     Examples:
+      cadencia outbox list --status failed
       cadencia outbox doubts
       cadencia outbox relays --try
     """
+
+
+@group.command("list")
+@click.option("--campaign", metavar="NAME", help="Those of this campaign.")
+@click.option("--contact", metavar="CONTACT", help="Those to this contact, by address or id.")
+@click.option("--status", help="Those with this status, such as sent or failed.")
+@click.option("--template", help="Those of this template.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="The largest number to list.")
+def list_all(campaign: str | None, contact: str | None, status: str | None, template: str | None, limit: int) -> None:
+    """List e-mails, newest first: id, status, template, moment of sending, subject.
+
+    \b
+    Examples:
+      cadencia outbox list --status failed
+      cadencia outbox list --campaign Otoño --template email_2_caso --limit 20
+      cadencia outbox list --contact ana@empresa.example
+    """
+    from cli import contact_argument
+    from engine.campaigns import campaigns
+    from engine.delivery import email_pages
+    from models import ids
+    from models.email import STATUSES
+    from models.session import transaction
+
+    if status is not None and status not in STATUSES:
+        raise InvalidInput.of("--status", unknown(status, STATUSES))
+    listed = 0
+    with transaction() as session:
+        wanted = email_pages.Filter(
+            contact_id=None if contact is None else contact_argument.read(session, contact),
+            campaign_id=None if campaign is None else campaigns.find(session, campaign),
+            status=status,
+            template=template,
+        )
+        for email in email_pages.first(session, wanted, limit):
+            sent = f"{email.sent_at:%Y-%m-%d %H:%M}" if email.sent_at else "-"
+            terminal.row(ids.public(email.email_id), email.status, email.template, sent, email.subject or "")
+            listed += 1
+    click.echo(f"{listed} listed", err=True)
 
 
 @group.command()

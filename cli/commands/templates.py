@@ -18,7 +18,7 @@ def group() -> None:
 
 @group.command("list")
 def list_all() -> None:
-    """List the templates with the variables that each requires; status 1 if one does not compile.
+    """List the templates: name, variables that it requires, language, subject; status 1 if one does not compile.
 
     \b
     Example:
@@ -31,7 +31,8 @@ def list_all() -> None:
     broken = 0
     for name in library.names():
         try:
-            terminal.row(name, ", ".join(sorted(library.get(name).required)))
+            template = library.get(name)
+            terminal.row(name, ", ".join(sorted(template.required)), template.language or "-", template.subject_source)
         except InvalidInput as error:
             broken += 1
             click.echo(f"{name}\tBROKEN: {error}", err=True)

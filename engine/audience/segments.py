@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
 
 import errors
 from errors import Fault, InvalidInput
@@ -19,6 +20,7 @@ WORDS = {
     "followup_status": Contact.email_followup_status,
 }
 _NUMBERS = ("min_score", "max_score")
+_LISTED_MAX = 1_000
 CONDITIONS = (*WORDS, *_NUMBERS, "attributes")
 
 
@@ -62,6 +64,22 @@ def _fault(key: str, value: object) -> Fault | None:
         is_valid = isinstance(value, Mapping) and all(isinstance(word, str) for word in value.values())
         return None if is_valid else Fault("audience.attributes", "give an object of attribute names and their values")
     return Fault(f"audience.{key}", errors.unknown(key, CONDITIONS, fault="is not a condition on contacts"))
+
+
+def unmatched(session: Session, segment: Segment) -> list[str]:
+    """Return a message for each word of the segment that no contact has, with the nearest and those that contacts have.
+
+    Reads all contacts: for a campaign whose audience turned out to be empty.
+    """
+    messages = []
+    for key, words in segment.words.items():
+        of_contacts = (
+            select(WORDS[key]).where(WORDS[key].is_not(None)).group_by(WORDS[key]).order_by(func.count().desc())
+        )
+        known = [word for word in session.scalars(of_contacts.limit(_LISTED_MAX)) if word is not None]
+        missing = [word for word in words if word not in known]
+        messages += [f"audience.{key}: {errors.unknown(word, known, fault='is of no contact')}" for word in missing]
+    return messages
 
 
 def conditions(segment: Segment) -> list[ColumnElement[bool]]:

@@ -18,7 +18,7 @@ from engine.campaigns import enrollments, steps
 from engine.campaigns.enrollments import Enrolled
 from engine.delivery import emails
 from engine.templates import templates
-from errors import Conflict, Fault, InvalidInput, NotFound
+from errors import Conflict, Fault, InvalidInput, NotFound, unknown
 from models import Campaign, ids
 
 OPENED_FOR = timedelta(days=1)  # for which step 1 ignores its window after a start "now", retries included
@@ -95,10 +95,11 @@ def view(session: Session, campaign_id: UUID) -> View:
 
 
 def find(session: Session, name: str) -> UUID:
-    """Return the id of the campaign with that name; raises NotFound."""
+    """Return the id of the campaign with that name; raises NotFound with the nearest name."""
     campaign_id = session.scalar(select(Campaign.id).where(Campaign.name == name))
     if campaign_id is None:
-        raise NotFound("campaign: there is none with this name")
+        names = session.scalars(select(Campaign.name).order_by(Campaign.created_at.desc()).limit(100))
+        raise NotFound(f"campaign: {unknown(name, names)}")
     return campaign_id
 
 
@@ -134,7 +135,9 @@ def launch(
         return enrollments.schedule(session, campaign_id, now=now)
     enrolled = enrollments.enroll(session, campaign_id, now=now)
     if not enrolled.total and enrolled.is_complete:
-        raise Conflict("audience: it has no contact; import contacts or widen the conditions, then launch again")
+        audience = session.scalar(select(Campaign.audience).where(Campaign.id == campaign_id)) or {}
+        empty = "audience: it has no contact; import contacts or widen the conditions, then launch again"
+        raise Conflict("; ".join([empty, *segments.unmatched(session, segments.read(audience))]))
     return enrolled
 
 

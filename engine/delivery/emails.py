@@ -177,7 +177,7 @@ def _email(row: Sequence[Any]) -> Email:
 
 _ERASE = text("""
 WITH theirs AS MATERIALIZED (SELECT id FROM emails WHERE contact_id = :contact_id ORDER BY id FOR UPDATE)
-UPDATE emails SET variables = NULL,
+UPDATE emails SET variables = NULL, subject = CASE WHEN campaign_id IS NULL THEN '' ELSE subject END,
        status = CASE WHEN status = 'queued' THEN 'cancelled' ELSE status END,
        reason = CASE WHEN status = 'queued' THEN :reason ELSE reason END
   FROM theirs WHERE emails.id = theirs.id
@@ -191,7 +191,7 @@ SELECT EXISTS (SELECT FROM emails WHERE contact_id = :contact_id AND status IN (
 
 
 def erase(session: Session, contact_id: UUID, *, reason: str) -> None:
-    """Erase the variables of the contact's e-mails, and cancel those of every kind that are queued."""
+    """Erase the variables and own subjects of the contact's e-mails, and cancel those of every kind that are queued."""
     session.execute(_ERASE, {"contact_id": contact_id, "reason": reason})
 
 

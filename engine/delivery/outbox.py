@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 import settings
 from engine.audience import contacts, suppressions
-from engine.messages import variables
+from engine.messages import subjects, variables
 from errors import NotFound
 from models import arrays, ids
 
@@ -22,7 +22,7 @@ _STEP = re.compile(r"^email_([123])(?:_|$)")
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
-    """One e-mail to be sent: `to` is normalised, `subject` is the template's own, not rendered."""
+    """One e-mail to be sent: `to` is normalised, `subject` is rendered."""
 
     to: str
     template: str
@@ -77,7 +77,7 @@ def _columns(requests: Mapping[UUID, SendRequest]) -> dict[str, arrays.Column]:
         **contacts.columns([contacts.seal(request.to) for request in values]),
         "ids": arrays.uuids(requests),
         "templates": arrays.words(request.template for request in values),
-        "subjects": arrays.words(request.subject for request in values),
+        "subjects": arrays.words(subjects.seal(request.subject) for request in values),
         "lanes": arrays.words(request.lane for request in values),
         "kinds": arrays.words(request.kind for request in values),
         "steps": arrays.numbers(step_of(request.template) for request in values),
@@ -115,7 +115,7 @@ class EmailDetails:
     email_id: UUID
     contact_id: UUID
     template: str
-    subject: str
+    subject: str | None
     kind: str
     lane: str
     campaign_id: UUID | None
@@ -137,27 +137,29 @@ class EmailDetails:
     events: tuple[EmailEvent, ...]
 
 
-_DETAILS = text(
-    "SELECT id AS email_id, contact_id, template, subject, kind, lane, campaign_id, step, message_id, status, "
-    "accepted_at, due_at, sent_at, opened_at, clicked_at, converted_at, machine_opened_at, machine_clicked_at, "
-    "attempts, reason, response, relay "
-    "FROM emails WHERE id = :id"
-)
+_SUBJECTS = "c.first_name, c.last_name, c.company, c.role, c.industry, c.attributes, g.variables AS campaign_variables"
+_DETAILS = text(f"""
+SELECT e.*, {_SUBJECTS}
+  FROM emails e JOIN contacts c ON c.id = e.contact_id LEFT JOIN campaigns g ON g.id = e.campaign_id
+ WHERE e.id = :id
+""")  # noqa: S608  # a constant
 # An e-mail of a campaign's step that a sender has claimed, and that has no row yet.
-_WITHOUT_ROW = text("""
-SELECT CAST(:id AS uuid) AS email_id, n.contact_id, s.template, s.subject, 'marketing' AS kind, g.lane, g.campaign_id,
-       g.step, CAST(:message_id AS text) AS message_id,
-       CASE WHEN g.is_started THEN 'sending' ELSE 'claimed' END AS status,
-       g.started_at AS accepted_at, g.started_at AS due_at, CAST(NULL AS timestamptz) AS sent_at,
+_WITHOUT_ROW = text(f"""
+SELECT CAST(:id AS uuid) AS id, n.contact_id, s.template, s.subject, 'marketing' AS kind, o.lane, o.campaign_id,
+       o.step, CAST(:message_id AS text) AS message_id,
+       CASE WHEN o.is_started THEN 'sending' ELSE 'claimed' END AS status,
+       o.started_at AS accepted_at, o.started_at AS due_at, CAST(NULL AS timestamptz) AS sent_at,
        CAST(NULL AS timestamptz) AS opened_at, CAST(NULL AS timestamptz) AS clicked_at,
        CAST(NULL AS timestamptz) AS converted_at, CAST(NULL AS timestamptz) AS machine_opened_at,
        CAST(NULL AS timestamptz) AS machine_clicked_at, 0 AS attempts, CAST(NULL AS text) AS reason,
-       CAST(NULL AS text) AS response, CAST(NULL AS text) AS relay
+       CAST(NULL AS text) AS response, CAST(NULL AS text) AS relay, CAST(NULL AS text) AS variables, {_SUBJECTS}
   FROM enrollments n
-  JOIN send_groups g ON g.state = 'open' AND g.campaign_id = n.campaign_id AND g.step = :step AND n.id = ANY(g.members)
-  JOIN campaign_steps s ON s.campaign_id = g.campaign_id AND s.step = g.step
+  JOIN send_groups o ON o.state = 'open' AND o.campaign_id = n.campaign_id AND o.step = :step AND n.id = ANY(o.members)
+  JOIN campaign_steps s ON s.campaign_id = o.campaign_id AND s.step = o.step
+  JOIN campaigns g ON g.id = n.campaign_id
+  JOIN contacts c ON c.id = n.contact_id
  WHERE n.id = :enrollment
-""")
+""")  # noqa: S608  # a constant
 _EVENTS = text(
     "SELECT event_type, timestamp, source, event_data FROM events "
     "WHERE email_id = :id ORDER BY timestamp, id LIMIT 1000"
@@ -166,13 +168,15 @@ _EVENTS = text(
 
 def details(session: Session, email_id: UUID) -> EmailDetails:
     """Return an e-mail with its events. Raises NotFound."""
-    row = session.execute(_DETAILS, {"id": email_id}).mappings().first()
+    row = session.execute(_DETAILS, {"id": email_id}).first()
     if row is None:
-        row = session.execute(_WITHOUT_ROW, _claimed_as(email_id)).mappings().first()
+        row = session.execute(_WITHOUT_ROW, _claimed_as(email_id)).first()
     if row is None:
         raise NotFound(f"there is no e-mail {ids.public(email_id)}; take the email_id that the send answered")
     events = session.execute(_EVENTS, {"id": email_id}).mappings()
-    return EmailDetails(**row, events=tuple(EmailEvent(**event) for event in events))
+    columns = {name: row._mapping[name] for name in EmailDetails.__dataclass_fields__ if name in row._mapping}
+    columns |= {"email_id": row.id, "subject": subjects.read(row)}
+    return EmailDetails(**columns, events=tuple(EmailEvent(**event) for event in events))
 
 
 def _claimed_as(email_id: UUID) -> dict[str, object]:

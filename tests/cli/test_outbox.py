@@ -1,9 +1,10 @@
-"""The list of relays."""
+"""The lists of e-mails and of relays."""
 
 from datetime import timedelta
 from functools import partial
 
 import pytest
+from sqlalchemy import text
 
 from engine import clock
 from engine.campaigns import agenda
@@ -16,7 +17,7 @@ from engine.delivery.relays.status import StatusBoard
 from engine.delivery.settle import OpenGroup
 from models import ids
 from models.session import transaction
-from tests import sends
+from tests import sends, sequence
 from tests.cli.conftest import Run
 from tests.conftest import environment
 from tests.engine.delivery.smtp.servers import PIPELINING, Server
@@ -110,3 +111,21 @@ def test_a_relay_that_was_removed_from_the_settings_is_not_listed(relays: Run, b
         shown = relays()
         assert "gone.example:25" in status.read(redis_store.configured())
     assert "gone.example" not in shown.output
+
+
+def test_emails_are_listed_by_campaign_contact_status_and_template(run: Run) -> None:
+    with transaction() as session:
+        queued = sends.queue(session, 3, subject="Begoña, tu factura")
+        sends.queue(session, 1, template="email_2_caso")
+        session.execute(text("UPDATE emails SET status = 'failed' WHERE id = :id"), {"id": queued[1]})
+        sequence.create(session, "Otoño")
+    by_address = run("outbox", "list", "--contact", "persona1@empresa.example").stdout.splitlines()
+    assert by_address == [f"{ids.public(queued[1])}\tfailed\temail_1_roi\t-\tBegoña, tu factura"]
+    assert run("outbox", "list", "--status", "failed").stdout.splitlines() == by_address
+    assert len(run("outbox", "list", "--template", "email_2_caso").stdout.splitlines()) == 1
+    assert len(run("outbox", "list", "--limit", "2").stdout.splitlines()) == 2
+    assert run("outbox", "list", "--campaign", "Otoño").stdout == ""
+    assert (
+        "'failled' is not known; did you mean failed?" in run("outbox", "list", "--status", "failled", status=1).stderr
+    )
+    assert "'otono' is not known; did you mean Otoño?" in run("outbox", "list", "--campaign", "otono", status=1).stderr

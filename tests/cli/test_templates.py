@@ -13,7 +13,7 @@ from tests.conftest import environment
 def test_templates_are_listed_with_the_variables_they_require(cadencia: Run, tmp_path: Path) -> None:
     with environment(DATABASE_URL="postgresql://x@127.0.0.1:9/none", LOG_FILE=str(tmp_path / "log")):
         listed = cadencia("templates", "list").stdout
-    assert "email_1_roi\tindustria, link_calendly, nombre" in listed
+    assert "email_1_roi\tindustria, link_calendly, nombre\tes\t{% if nombre %}{{ nombre }}" in listed
 
 
 def test_a_broken_template_is_listed_with_its_fault_and_the_others_too(cadencia: Run, tmp_path: Path) -> None:

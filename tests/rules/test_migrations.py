@@ -27,7 +27,8 @@ SELECT 'storage', format('%s %s', relname, reloptions)
 """
 
 # The columns of the specification: table -> name -> (type, length). Timestamps are kept with their zone;
-# `contacts.email` is stored encrypted, as text, and its uniqueness is carried by the blind index `email_index`.
+# `contacts.email` and `emails.subject` are stored encrypted, as text; the uniqueness of `email` is carried by the blind
+# index `email_index`.
 SPECIFIED: dict[str, dict[str, tuple[str, int | None]]] = {
     "contacts": {
         "id": ("uuid", None),
@@ -49,7 +50,7 @@ SPECIFIED: dict[str, dict[str, tuple[str, int | None]]] = {
         "id": ("uuid", None),
         "contact_id": ("uuid", None),
         "template": ("varchar", 50),
-        "subject": ("varchar", 255),
+        "subject": ("text", None),
         "sent_at": ("timestamptz", None),
         "opened_at": ("timestamptz", None),
         "clicked_at": ("timestamptz", None),

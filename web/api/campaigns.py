@@ -15,9 +15,14 @@ from web.http.routes import Api, Reply, refusals
 from web.schemas import campaigns as shapes
 
 api = Api("campaigns", "/api/v1/campaigns", about="Follow-up sequences of up to three e-mails.")
+_NAMED_ALIKE = refusals({409: "name: another campaign has this name; choose another"})
+_NO_DRAFT = refusals({409: "state: the campaign is running; only a draft one can be launched"})
+_NOT_RUNNING = refusals({409: "state: the campaign is draft; only a running one can be paused"})
+_NOT_STARTED = refusals({409: "state: the campaign is draft; only a running one can be started now"})
+_NOT_PAUSED = refusals({409: "state: the campaign is running; only a paused one can be resumed"})
 
 
-@api.post("", responses={201: shapes.Campaign})
+@api.post("", responses={201: shapes.Campaign, **_NAMED_ALIKE})
 @needs("campaigns")
 def create(header: shapes.Headers, body: shapes.CampaignWanted) -> Reply:
     """Create a campaign as a draft.
@@ -61,7 +66,7 @@ def enroll(path: shapes.CampaignPath, body: shapes.Enroll) -> Reply:
     return shapes.Enrolled(enrolled=done.total, stopped=dict(done.stopped), complete=done.is_complete)
 
 
-@api.post("/<campaign_id>/launch", responses={200: shapes.Launched, **refusals(409)})
+@api.post("/<campaign_id>/launch", responses={200: shapes.Launched, **_NO_DRAFT})
 @needs("campaigns")
 @bodies.optional
 def launch(path: shapes.CampaignPath, body: shapes.Launch) -> Reply:
@@ -83,7 +88,7 @@ def launch(path: shapes.CampaignPath, body: shapes.Launch) -> Reply:
     return shapes.Launched(**asdict(view), report=_report(report))
 
 
-@api.post("/<campaign_id>/start-now", responses={200: shapes.Started, **refusals(409)})
+@api.post("/<campaign_id>/start-now", responses={200: shapes.Started, **_NOT_STARTED})
 @needs("campaigns")
 def start_now(path: shapes.CampaignPath) -> Reply:
     """Send step 1 of a running campaign now, outside its window and before its delay. Later steps keep theirs.
@@ -98,7 +103,7 @@ def start_now(path: shapes.CampaignPath) -> Reply:
     return shapes.Started(contacts=contacts)
 
 
-@api.post("/<campaign_id>/pause", responses={200: shapes.Campaign, **refusals(409)})
+@api.post("/<campaign_id>/pause", responses={200: shapes.Campaign, **_NOT_RUNNING})
 @needs("campaigns")
 def pause(path: shapes.CampaignPath, body: shapes.Pause) -> Reply:
     """Pause the campaign until it is resumed; the few e-mails in flight are still sent."""
@@ -108,7 +113,7 @@ def pause(path: shapes.CampaignPath, body: shapes.Pause) -> Reply:
     return _campaign(view)
 
 
-@api.post("/<campaign_id>/resume", responses={200: shapes.Campaign, **refusals(409)})
+@api.post("/<campaign_id>/resume", responses={200: shapes.Campaign, **_NOT_PAUSED})
 @needs("campaigns")
 def resume(path: shapes.CampaignPath) -> Reply:
     """Resume a paused campaign where it stopped."""

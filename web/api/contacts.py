@@ -13,22 +13,37 @@ from engine.audience import addresses, contacts, imports, suppressions
 from engine.audience.import_report import ImportReport, Page
 from engine.campaigns import explain
 from engine.engagement import by_hand
-from errors import InvalidInput, NotFound
+from errors import Fault, InvalidInput, NotFound
 from models import ids
 from models.session import Session, retrying, transaction
 from web.http import bodies
 from web.http.auth import needs
 from web.http.routes import Api, Reply, refusals
 from web.schemas import contacts as shapes
+from web.schemas import problem_examples
 
 IMPORT_S = 20.0  # the longest time that an import may occupy a thread
 REFUSED_MAX = 20_000  # rows; a file with more of them is the wrong file, and each takes as long as a valid one
 _INSTEAD = "split it, or import it with `cadencia contacts import`"
 
 api = Api("contacts", "/api/v1/contacts", about="The people who get e-mails.")
+_NOBODY = refusals({404: problem_examples.NOT_FOUND["contact_id"]})
+_HELD = refusals(
+    {
+        404: "suppression: this address has none",
+        409: "suppression: unsubscribed, the contact asked for it (since 2026-03-02)",
+    }
+)
+_IN_FLIGHT = refusals(
+    {
+        404: "contact: there is none with this address",
+        409: "contact: an e-mail to it is being sent; repeat in a minute",
+    }
+)
+_NO_TABLE = refusals({422: problem_examples.of_faults([Fault("header", "has no column for the address")], 422)})
 
 
-@api.post("/import", responses={200: shapes.ImportReport})
+@api.post("/import", responses={200: shapes.ImportReport, **_NO_TABLE})
 @needs("contacts")
 def take_in(raw: shapes.CsvFile, query: shapes.ImportOptions) -> Reply:  # noqa: ARG001  # raw is read under our limits
     """Import contacts from a CSV file of up to 8 MB; larger ones go through `cadencia contacts import`.
@@ -79,7 +94,7 @@ def add(body: shapes.NewContact) -> Reply:
         return _record(session, contact_id)
 
 
-@api.post("/suppress", responses={200: shapes.Consent})
+@api.post("/suppress", responses={200: shapes.Consent, **_NOBODY})
 @needs("contacts")
 def suppress(body: shapes.Person) -> Reply:
     """Suppress an address by hand: no marketing e-mail goes to it any more, also if it is imported later.
@@ -95,7 +110,7 @@ def suppress(body: shapes.Person) -> Reply:
     return retrying(work)
 
 
-@api.post("/release", responses={200: shapes.Consent, **refusals(404, 409)})
+@api.post("/release", responses={200: shapes.Consent, **_HELD})
 @needs("contacts")
 def release(body: shapes.Release) -> Reply:
     """End a suppression by hand. For another reason than `manual`, name that reason in `even`. 404 if there is none.
@@ -112,7 +127,7 @@ def release(body: shapes.Release) -> Reply:
     return retrying(work)
 
 
-@api.post("/erase", responses={200: shapes.Erased, **refusals(404, 409)})
+@api.post("/erase", responses={200: shapes.Erased, **_IN_FLIGHT})
 @needs("contacts")
 def erase(body: shapes.Person) -> Reply:
     """Erase the personal data of a contact: address, details, variables, data of events. It cannot be undone.

@@ -1,16 +1,15 @@
-"""Routes of e-mails: send one, send a batch, read the story of one."""
+"""Routes of e-mails: send one, send a batch, list them, read the story of one."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from engine import bell, clock
 from engine.access.idempotency import Key
-from engine.delivery import outbox
+from engine.delivery import email_pages, outbox
 from engine.delivery.outbox import SendRequest
-from errors import Fault, Forbidden, InvalidInput, NotFound
+from errors import Fault, Forbidden, InvalidInput, NotFound, unknown
 from models import ids
 from models.session import Session, transaction
 from web import process
@@ -73,6 +72,31 @@ def batch(header: shapes.Headers, body: shapes.Batch) -> Reply:
     return done.response
 
 
+@api.get("", responses={200: shapes.Emails})
+@needs("reports")
+def listing(query: shapes.EmailsQuery) -> Reply:
+    """List e-mails, newest first, by contact, campaign, status and template.
+
+    `next` of a page is `before` of the next one. E-mails of a campaign that are in flight are listed once they have
+    been tried.
+    """
+    before = None if query.before is None else ids.parse(query.before)
+    if query.before is not None and before is None:
+        raise InvalidInput.of("before", "give the `next` of the page before")
+    template = query.template or ""
+    wanted = email_pages.Filter(query.contact_id, query.campaign_id, query.status, template or None)
+    page = email_pages.Page((), None)
+    if template.isprintable():  # a NUL cannot be compared
+        with transaction() as session:
+            page = email_pages.page(session, wanted, before=before, limit=query.limit)
+    if template and not page.emails and page.before is None:
+        known = process.current().library.names()
+        if template not in known:
+            raise InvalidInput.of("template", unknown(template, known))
+    listed = [shapes.Listed(**asdict(email) | {"email_id": ids.public(email.email_id)}) for email in page.emails]
+    return shapes.Emails(emails=listed, next=page.before and ids.public(page.before))
+
+
 @api.get("/<email_id>", responses={200: shapes.Story})
 @needs("send", "reports")
 def follow(path: shapes.EmailPath) -> Reply:
@@ -100,7 +124,7 @@ def _request(body: shapes.Send, *, bulk: bool = False) -> SendRequest:
     return SendRequest(
         to=body.to,
         template=body.template,
-        subject=template.subject_source,
+        subject=template.subject(body.variables),
         variables=body.variables,
         kind=body.kind,
         lane="campaign" if bulk and body.kind == "marketing" else "transactional",
@@ -114,9 +138,7 @@ def _requests(items: Sequence[Any]) -> list[SendRequest | list[Fault]]:
 
 def _request_or_faults(item: Any, under: str) -> SendRequest | list[Fault]:
     try:
-        return _request(shapes.Send.model_validate(item), bulk=True)
-    except ValidationError as error:
-        return bodies.faults(error, under=under)
+        return _request(bodies.validated(shapes.Send, item), bulk=True)
     except InvalidInput as error:
         return [Fault(under + fault.field, fault.message) for fault in error.faults]
 

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from engine import bell, clock
 from engine.ingest import reports
 from engine.tracking import events
@@ -20,6 +18,7 @@ from web.http.bodies import at_most, takes
 from web.http.headers import cross_origin
 from web.http.routes import Api, Reply, refusals
 from web.ingest import group_commit
+from web.schemas import problem_examples
 from web.schemas.events import Report, Result, Track, Tracked, TrackedAll, TrackReply, Tracks
 from web.schemas.problems import FieldFault
 
@@ -28,9 +27,11 @@ UNKNOWN = Fault("email_id", "there is no such e-mail; take the one that the send
 
 api = Api("events", "/api/v1/events", about="Report what happened to an e-mail; no token, the e-mail's id is the key.")
 api.before_request(rate_limits.track)
+_INVALID = problem_examples.invalid({"body": Track}) or {}
+_REFUSALS = refusals({404: f"email_id: {UNKNOWN.message}", 422: _INVALID})
 
 
-@api.post("/track", responses={202: TrackReply, **refusals(404)})
+@api.post("/track", responses={202: TrackReply, **_REFUSALS})
 @public("landing pages in browsers call it; the e-mail's id, unguessable, is the proof")
 @cross_origin
 @at_most("track_list_limit_bytes")
@@ -55,10 +56,7 @@ def _items(content: Any) -> Sequence[Any] | None:
     """Return the events of a list, bare or in `events`; None for a single event. InvalidInput if too many or none."""
     if isinstance(content, dict) and "events" not in content:
         return None
-    try:
-        items = Tracks.model_validate({"events": content} if isinstance(content, list) else content).events
-    except ValidationError as error:
-        raise InvalidInput(bodies.faults(error)) from None
+    items = bodies.validated(Tracks, {"events": content} if isinstance(content, list) else content).events
     limit = process.current().settings.track_limit_events
     if len(items) > limit:
         raise InvalidInput.of("events", f"has {len(items)}; at most {limit} are taken in one call")
@@ -113,9 +111,9 @@ def _store(entries: Sequence[Entry], now: datetime) -> Sequence[Outcome]:
 def _entry(item: Any, under: str, now: datetime) -> Entry | list[Fault]:
     """Return the entry of a reported event, or its faults, with fields named below `under`."""
     try:
-        report = Track.model_validate(item)
-    except ValidationError as error:
-        return bodies.faults(error, under=under)
+        report = bodies.validated(Track, item, under=under)
+    except InvalidInput as refused:
+        return list(refused.faults)
     email_id = ids.parse(report.email_id)
     if email_id is None:
         return [Fault(under + UNKNOWN.field, UNKNOWN.message)]

@@ -14,7 +14,7 @@ from web.schemas.tokens import Done, Login, RefreshHeaders, TokenPair
 api = Api("tokens", "/api/v1/auth", about="Log in, stay logged in, log out.")
 
 
-@api.post("/token", responses={200: TokenPair, **refusals(401)})
+@api.post("/token", responses={200: TokenPair, **refusals({401: "account or password: wrong"})})
 @public("name and password in the body are the proof")
 def token(body: Login) -> Reply:
     """Log in with the name and password of an account.

@@ -1,6 +1,6 @@
 """Access control: every route declares its access; one hook enforces it before the request body is read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -88,6 +88,11 @@ def install(app: Flask, settings: Settings) -> None:
     app.before_request(_enforce)
 
 
+def missing_scope(scopes: Sequence[str]) -> str:
+    """Return the message for a token that has none of these scopes."""
+    return f"scope: this needs {' or '.join(scopes)}, which the token does not have"
+
+
 def check_routes(app: Flask) -> None:
     """Raise RuntimeError if a route declares no access, so that an unprotected route cannot be deployed."""
     undeclared = sorted(name for name, view in app.view_functions.items() if access_of(view) is None)
@@ -112,7 +117,7 @@ def _enforce() -> None:
         return
     identified = (access.identify or _identify)(access)
     if access.scopes and not any(identified.may(scope) for scope in access.scopes):
-        raise Forbidden(f"scope: this needs {' or '.join(access.scopes)}, which the token does not have")
+        raise Forbidden(missing_scope(access.scopes))
     g.caller = identified
 
 

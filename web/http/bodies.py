@@ -9,14 +9,15 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_origin
 
 from flask import g, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from errors import Fault, InvalidInput, PayloadTooLarge
+from errors import InvalidInput, PayloadTooLarge
 from web import process
+from web.schemas import faults
 
 DEPTH_MAX = 32
 _LIMIT = "__limit__"
@@ -24,7 +25,6 @@ _TYPES = "__types__"
 _OPTIONAL = "__optional__"
 _JSON = ("application/json",)
 _CONTAINERS = frozenset({dict, list})
-_NAME = re.compile(r"[\w-]{1,64}")
 # The JSON parser refuses a raw NUL and the UTF-8 decoder a lone surrogate, so only an escape can produce either.
 _PERHAPS_BAD_TEXT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -79,21 +79,37 @@ def read(model: type[Body], *, limit: str, types: Sequence[str] = _JSON) -> Body
     data = raw(*types, limit=limit)
     g.body_bytes = len(data)
     g.body_json = parse(data)
-    try:
-        return model.model_validate(g.body_json)
-    except ValidationError as error:
-        raise InvalidInput(faults(error)) from None
+    return validated(model, g.body_json)
 
 
 def headers(model: type[Body]) -> Body:
     """Return the headers of this request that `model` declares, by their aliases."""
     # Werkzeug's mapping raises and catches an exception for every absent header.
     environ = request.environ
-    values = {name: environ[key] for name, key in _header_keys(model) if key in environ}
+    return validated(model, {name: environ[key] for name, key in _header_keys(model) if key in environ})
+
+
+def query(model: type[Body]) -> Body:
+    """Return the parameters of this request's query as a `model`; only those of a list may be given repeatedly."""
+    lists = _lists_in(model)
+    parameters = dict(request.args.lists())
+    if repeated := [name for name, values in parameters.items() if len(values) > 1 and name not in lists]:
+        raise InvalidInput.of(faults.field(repeated[:1]), "is given more than once; give it once")
+    return validated(model, {name: values if name in lists else values[0] for name, values in parameters.items()})
+
+
+@lru_cache(maxsize=64)
+def _lists_in(model: type[BaseModel]) -> frozenset[str]:
+    """Return the names of a model's fields that hold lists."""
+    return frozenset(name for name, field in model.model_fields.items() if get_origin(field.annotation) is list)
+
+
+def validated(model: type[Body], value: object, *, under: str = "") -> Body:
+    """Return the value as a `model`; raise InvalidInput with the faults, in fields named below `under`."""
     try:
-        return model.model_validate(values)
+        return model.model_validate(value)
     except ValidationError as error:
-        raise InvalidInput(faults(error)) from None
+        raise InvalidInput(faults.of(error, model, under=under)) from None
 
 
 @lru_cache(maxsize=64)
@@ -153,20 +169,6 @@ def parse(data: bytes) -> Any:
     if _PERHAPS_BAD_TEXT.search(data):
         _check_texts(value)
     return value
-
-
-def faults(error: ValidationError, *, under: str = "") -> list[Fault]:
-    """Return pydantic's findings as faults by field; never the value, which may contain an address."""
-    return [
-        Fault(under + field(fault["loc"]), fault["msg"].removeprefix("Value error, "))
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
-
-
-def field(path: Sequence[str | int]) -> str:
-    """Return a field's path as text, such as `emails[3].to`; an implausible name is not repeated."""
-    steps = [f"[{step}]" if isinstance(step, int) else f".{step if _NAME.fullmatch(step) else '?'}" for step in path]
-    return "".join(steps).removeprefix(".") or "body"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """Error responses as application/problem+json (RFC 9457): views raise, this module maps the exceptions."""
 
 import logging
-from http import HTTPStatus
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 import errors
-from web.schemas.problems import FieldFault, Problem
+from web.schemas.problems import Problem
 
 log = logging.getLogger(__name__)
 
@@ -30,22 +29,14 @@ _STATUSES = {
 def install(app: Flask) -> None:
     """Register the handlers that answer every error of `app` as a problem."""
     app.register_error_handler(errors.CadenciaError, _cadencia_error)
-    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(HTTPException, http_problem)
     app.register_error_handler(Exception, _unexpected)
 
 
 def problem(status: int, detail: str, *, faults: tuple[errors.Fault, ...] = ()) -> Response:
     """Return a problem response; `faults` name the fields at fault."""
-    title = HTTPStatus(status).phrase
-    listed = [FieldFault(field=fault.field, message=fault.message) for fault in faults]
-    body = Problem(
-        type=f"urn:cadencia:problem:{title.lower().replace(' ', '-')}",
-        title=title,
-        status=status,
-        detail=detail,
-        errors=listed or None,
-    )
-    return Response(body.model_dump_json(exclude_none=True), status, content_type=TYPE)
+    body = Problem.of(status, detail, faults).model_dump_json(exclude_none=True)
+    return Response(body, status, content_type=TYPE)
 
 
 def _cadencia_error(error: errors.CadenciaError) -> Response:
@@ -70,7 +61,8 @@ def _challenge() -> str:
     return f'Bearer realm="cadencia"{error_code}'
 
 
-def _http_error(error: HTTPException) -> Response:
+def http_problem(error: HTTPException) -> Response:
+    """Return Flask's error as a problem, with its headers."""
     answer = problem(error.code or 500, error.description or "")
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):

@@ -12,9 +12,9 @@ from pydantic.json_schema import models_json_schema
 
 import settings
 from errors import InvalidInput
-from web.http import bodies
 from web.http.auth import public
 from web.http.routes import BEARER, Api, Mode
+from web.schemas import faults
 from web.schemas.problems import Problem
 
 ABOUT = """\
@@ -53,6 +53,9 @@ def document(app: OpenAPI) -> dict[str, Any]:
     The schemas come from pydantic (JSON Schema 2020-12, as in OpenAPI 3.1), because flask-openapi3 drops examples.
     """
     written: dict[str, Any] = app.api_doc
+    for operation in (each for operations in written["paths"].values() for each in operations.values()):
+        if not (operation.get("parameters") or operation.get("requestBody")):
+            operation["responses"].pop("422", None)  # flask-openapi3 adds it; without input nothing can be invalid
     models: set[tuple[type[BaseModel], Mode]] = {(Problem, "serialization")}
     for api in app.blueprints.values():
         models |= api.models if isinstance(api, Api) else set()
@@ -63,8 +66,8 @@ def document(app: OpenAPI) -> dict[str, Any]:
 
 
 def _refuse(error: ValidationError) -> None:
-    """Raise flask-openapi3's findings in path, query and headers as InvalidInput, like those of `bodies`."""
-    raise InvalidInput(bodies.faults(error))
+    """Raise flask-openapi3's findings in the path as InvalidInput, like those of `bodies`."""
+    raise InvalidInput(faults.of(error, BaseModel))
 
 
 @pages.get("/openapi.json")

@@ -24,16 +24,15 @@ from pydantic import BaseModel
 
 from web.http import auth, bodies
 from web.http.errors import TYPE as PROBLEM_TYPE
+from web.schemas import problem_examples
 
 Mode: TypeAlias = Literal["validation", "serialization"]
 Headers: TypeAlias = Mapping[str, str]
 Reply: TypeAlias = BaseModel | tuple[BaseModel, int] | tuple[BaseModel, int, Headers] | Response
 
 BEARER = "bearer"
-_PROBLEM = {"content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-_HEADER, _BODY = 0, 5
-_ALWAYS, _WITH_TOKEN, _WITH_BODY = (422, 429, 503), (401, 403), (400, 413, 415)
-_WITH_PATH, _WITH_KEY = (404,), (409,)  # unknown id; the first request with this key is still running
+_PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
+_HEADER, _QUERY, _BODY = 0, 3, 5
 
 
 class Api(APIBlueprint):
@@ -65,20 +64,23 @@ class Api(APIBlueprint):
 
     @staticmethod
     def create_view_func(func: Callable[..., Any], *inputs: Any, **options: Any) -> Callable[..., Any]:
-        """Return the view as Flask calls it; flask-openapi3 reads path and query, we read headers and body.
+        """Return the view as Flask calls it; flask-openapi3 reads the path, we read headers, query and body.
 
         flask-openapi3 builds the JSON schema of the headers' model at every request, a tenth of a send's time.
         """
         readers = list(inputs)  # header, cookie, path, query, form, body, raw
-        view = _with_models(func, readers[_HEADER], readers[_BODY])
-        readers[_HEADER] = readers[_BODY] = None
+        view = _with_models(func, readers[_HEADER], readers[_QUERY], readers[_BODY])
+        readers[_HEADER] = readers[_QUERY] = readers[_BODY] = None
         view_func: Callable[..., Any] = APIBlueprint.create_view_func(view, *readers, **options)
         return view_func
 
 
-def refusals(*statuses: int) -> dict[Any, Any]:
-    """Return problem responses with these statuses, for a view's `responses` beyond those derived from its input."""
-    return {status: dict(_PROBLEM) for status in sorted(statuses)}
+def refusals(details: Mapping[int, str | problem_examples.Example]) -> dict[Any, Any]:
+    """Return problem responses beyond those derived from a view's input: by status, a detail or a whole example."""
+    return {
+        status: _problem(problem_examples.fixed(status, detail) if isinstance(detail, str) else detail)
+        for status, detail in details.items()
+    }
 
 
 def answer(reply: Reply) -> Response:
@@ -95,7 +97,10 @@ def to_json(model: BaseModel) -> str:
 
 
 def _with_models(
-    view: Callable[..., Reply], header: type[BaseModel] | None, body: type[BaseModel] | None
+    view: Callable[..., Reply],
+    header: type[BaseModel] | None,
+    query: type[BaseModel] | None,
+    body: type[BaseModel] | None,
 ) -> Callable[..., Response]:
     limit, types = bodies.limit_of(view), bodies.types_of(view)
 
@@ -103,6 +108,8 @@ def _with_models(
     def call(**arguments: Any) -> Response:
         if header is not None:
             arguments["header"] = bodies.headers(header)
+        if query is not None:
+            arguments["query"] = bodies.query(query)
         if body is not None:
             left_out = bodies.is_left_out(view)
             arguments["body"] = body() if left_out else bodies.read(body, limit=limit, types=types)
@@ -111,14 +118,30 @@ def _with_models(
     return call
 
 
+def _problem(example: problem_examples.Example) -> dict[str, Any]:
+    return {"content": {PROBLEM_TYPE: {**_PROBLEM, "example": example}}}
+
+
 def _problems(func: Callable[..., Any], access: auth.Access) -> dict[Any, Any]:
-    """Return the error responses that follow from the view's declared input."""
+    """Return the error responses that follow from the view's declared access and input, each with an example."""
     takes = get_type_hints(func)
+    fixed = dict(problem_examples.FIXED)
     header = takes.get("header")
-    return refusals(
-        *_ALWAYS,
-        *(() if access.public else _WITH_TOKEN),
-        *(_WITH_BODY if {"body", "raw"} & takes.keys() else ()),
-        *(_WITH_PATH if "path" in takes else ()),
-        *(_WITH_KEY if header and "idempotency_key" in header.model_fields else ()),
-    )
+    has_body = bool({"body", "raw"} & takes.keys())
+    if not (header and "idempotency_key" in header.model_fields and func.__name__ != "refresh"):
+        del fixed[409]
+    if "body" not in takes:
+        del fixed[400]
+    if not access.public:
+        fixed[401] = problem_examples.NO_TOKEN
+    if access.scopes:
+        fixed[403] = auth.missing_scope(access.scopes)
+    if path := takes.get("path"):
+        fixed[404] = problem_examples.NOT_FOUND[next(iter(path.model_fields))]
+    examples = {status: problem_examples.fixed(status, detail) for status, detail in fixed.items()}
+    if has_body:
+        examples[413] = problem_examples.too_large(bodies.limit_of(func))
+        examples[415] = problem_examples.wrong_type(bodies.types_of(func))
+    if invalid := problem_examples.invalid(takes):
+        examples[422] = invalid
+    return {status: _problem(example) for status, example in sorted(examples.items())}

@@ -49,19 +49,21 @@ class DeferredResponse:
         self._granian.response_iter(*response)
 
 
-def install(*, paths: tuple[str, ...]) -> None:
-    """Under granian, pass the responses to requests below these paths through a `DeferredResponse`."""
+def install(*, paths: tuple[str, ...], also: Callable[[dict[str, Any]], bool]) -> None:
+    """Under granian, pass the responses to requests below these paths, and to those of `also`, through this module."""
     server = sys.modules.get("granian.server.mp")
     if server is not None:
-        vars(server)["_wsgi_call_wrap"] = partial(_wrapper, paths)
+        vars(server)["_wsgi_call_wrap"] = partial(_wrapper, paths, also)
 
 
-def _wrapper(paths: tuple[str, ...], *arguments: Any) -> Callable[[Any, dict[str, Any]], object]:
+def _wrapper(
+    paths: tuple[str, ...], also: Callable[[dict[str, Any]], bool], *arguments: Any
+) -> Callable[[Any, dict[str, Any]], object]:
     """Wrap granian's function of that name."""
     call = sys.modules["granian.wsgi"]._callback_wrapper(*arguments)
 
     def called(granian: Any, scope: dict[str, Any]) -> object:
-        if scope["PATH_INFO"].startswith(paths):
+        if scope["PATH_INFO"].startswith(paths) or also(scope):
             scope[KEY] = granian = DeferredResponse(granian)
         return call(granian, scope)
 

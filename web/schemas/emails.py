@@ -1,14 +1,20 @@
 """Models of single sends, batches and the story of an e-mail."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SkipValidation, field_validator
 from pydantic.config import JsonDict
 
 from engine.audience import addresses
+from engine.delivery import email_pages
 from errors import InvalidInput
 from web.schemas.problems import FieldFault
 from web.schemas.shapes import Input, Moment, Output, Second
+
+Status: TypeAlias = Literal[
+    "queued", "claimed", "sending", "sent", "failed", "bounced", "complained", "in_doubt", "cancelled"
+]
 
 _SEND: JsonDict = {
     "to": "prospecto@empresa.example",
@@ -135,13 +141,14 @@ class Story(Output):
     email_id: str
     contact_id: str
     template: str
-    subject: str = Field(description="The template's subject before its variables are filled in.")
+    subject: str | None = Field(
+        description="As its recipient reads it; of a campaign's e-mail, with the contact's present values. "
+        "null if no key of this installation decrypts it."
+    )
     kind: str
     campaign_id: str | None
     step: int | None
-    status: str = Field(
-        description="queued, claimed, sending, sent, failed, bounced, complained, in_doubt or cancelled."
-    )
+    status: Status
     accepted_at: Moment
     due_at: Moment
     sent_at: Moment | None
@@ -160,6 +167,45 @@ class Story(Output):
     relay: str | None = Field(description="The mail server of its last attempt, as `outbox relays` names it.")
     message_id: str
     events: list[StoryEvent]
+
+
+class EmailsQuery(BaseModel):
+    """Conditions on the e-mails to list, and the page of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    contact_id: UUID | None = Field(None, description="Those of this contact.")
+    campaign_id: UUID | None = Field(None, description="Those of this campaign.")
+    status: Status | None = Field(None, description="Those with this status.")
+    template: str | None = Field(None, description="Those of this template.", max_length=50)
+    before: str | None = Field(None, description="The `next` of the page before.", max_length=64)
+    limit: int = Field(100, ge=1, le=email_pages.LIMIT_MAX, description="The largest number of e-mails.")
+
+
+class Listed(Output):
+    """An e-mail in a list; `GET /api/v1/emails/{email_id}` has its whole story."""
+
+    email_id: str
+    contact_id: UUID
+    template: str
+    subject: str | None
+    kind: str
+    campaign_id: UUID | None
+    step: int | None
+    status: Status
+    accepted_at: Moment
+    sent_at: Moment | None
+    opened_at: Moment | None
+    clicked_at: Moment | None
+    converted_at: Moment | None
+    reason: str | None
+
+
+class Emails(Output):
+    """A page of e-mails, newest first. A page may be short although another follows: read on until `next` is null."""
+
+    emails: list[Listed]
+    next: str | None = Field(description="`before` of the next page; null after the last one.")
 
 
 class EmailPath(BaseModel):

@@ -1,8 +1,9 @@
 """Models of events that landing pages and forms report."""
 
+from math import isfinite
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, RootModel, SkipValidation
+from pydantic import BeforeValidator, ConfigDict, Field, RootModel, SkipValidation
 from pydantic.config import JsonDict
 
 from web.schemas.problems import FieldFault
@@ -16,7 +17,24 @@ _EVENT: JsonDict = {
 _EVENT_ID = "event_6f1d2c3b4a59687786958473625140ff"
 
 Name = Annotated[str, Field(min_length=1, max_length=50)]
-Detail = Annotated[str, Field(max_length=200)] | bool | Annotated[float, Field(allow_inf_nan=False)] | None
+DETAIL_CHARS_MAX = 200
+
+
+def _short(value: object) -> object:
+    """Return a value that may be stored beside an event; one message for all that may not."""
+    if isinstance(value, str):
+        is_short = len(value) <= DETAIL_CHARS_MAX
+    else:
+        is_short = value is None or (isinstance(value, bool | int | float) and isfinite(value))
+    if not is_short:
+        raise ValueError(f"give a text of up to {DETAIL_CHARS_MAX} characters, a number, true, false or null")
+    return value
+
+
+Detail = Annotated[
+    Annotated[str, Field(max_length=DETAIL_CHARS_MAX)] | bool | Annotated[float, Field(allow_inf_nan=False)] | None,
+    BeforeValidator(_short),
+]
 
 
 class Track(Input):

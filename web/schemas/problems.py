@@ -1,6 +1,11 @@
 """Models of errors (RFC 9457)."""
 
+from collections.abc import Sequence
+from http import HTTPStatus
+
 from pydantic import BaseModel, ConfigDict, Field
+
+from errors import Fault
 
 
 class FieldFault(BaseModel):
@@ -32,3 +37,11 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[FieldFault] | None = None
+
+    @classmethod
+    def of(cls, status: int, detail: str, faults: Sequence[Fault] = ()) -> "Problem":
+        """Return the problem with this status; `faults` name the fields at fault."""
+        title = HTTPStatus(status).phrase
+        listed = [FieldFault(field=fault.field, message=fault.message) for fault in faults]
+        kind = f"urn:cadencia:problem:{title.lower().replace(' ', '-')}"
+        return cls(type=kind, title=title, status=status, detail=detail, errors=listed or None)

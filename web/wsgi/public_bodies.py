@@ -3,7 +3,7 @@
 Anyone may send such a body, and as slowly as they like. granian takes a thread of its pool for each request and cannot
 end a read, so forty connections with one byte each would stop everything. So granian has READERS_MAX threads more than
 views may run at once (WEB_THREADS), and at most that many receive bodies. Other routes check the caller's token before
-they read.
+they read. The rest of a large body that a view refused is received in the same way, and discarded.
 """
 
 import threading
@@ -23,6 +23,7 @@ from settings import Settings
 from web.http import auth, errors, headers
 from web.ingest import deferred_response
 from web.ingest.deferred_response import DeferredResponse
+from web.wsgi import unread
 
 DEADLINE_S = 10.0
 READERS_MAX = 48  # bodies received at once by this process; granian's --blocking-threads is WEB_THREADS and this
@@ -53,6 +54,7 @@ class _Body:
     response: DeferredResponse
     caller: str
     deadline: float
+    reply: tuple[int, list[tuple[str, str]], bytes] | None = None  # at the deadline; None: 408
     is_late: bool = False
 
 
@@ -78,19 +80,43 @@ class PublicBodies:
         if response is not None and self._is_concerned(environ):
             body = _Body(response, _network(environ["REMOTE_ADDR"]), monotonic() + DEADLINE_S)
             if not self._is_admitted(body):
-                status, fields, content = self._refusal(
+                _, fields, content = self._refusal(
                     HTTPStatus.SERVICE_UNAVAILABLE, "body: too many are being received; try again"
                 )
-                start(f"{int(status)} {status.phrase}", fields)
+                start("503 Service Unavailable", fields)
                 return [content]
             if not self._is_received(body, environ):
                 start("408 Request Timeout", [])  # was answered by the watch
                 return [b""]
+        if response is None or not unread.is_large(environ) or isinstance(environ["wsgi.input"], BytesIO):
+            return self._view(environ, start)
+        return self._with_large_body(environ, start, response)
+
+    def _view(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         self._views.get()
         try:
             return self._behind(environ, start)
         finally:
             self._views.put(None)
+
+    def _with_large_body(
+        self, environ: dict[str, Any], start: Callable[..., Any], response: DeferredResponse
+    ) -> Iterable[bytes]:
+        """Run the view, then discard what it left of the body, so that the client reads the response."""
+        counted = environ["wsgi.input"] = unread.CountedInput(environ)
+        answered: list[Any] = []
+        chunks = self._view(environ, lambda status, fields, *_: answered.extend((int(status[:3]), fields)))
+        content = b"".join(chunks)
+        start(f"{answered[0]} {HTTPStatus(answered[0]).phrase}", answered[1])
+        body = _Body(response, _network(environ["REMOTE_ADDR"]), monotonic() + DEADLINE_S, (*answered, content))
+        if counted.must_be_discarded and self._is_admitted(body):
+            try:
+                while not body.is_late and counted.discard_part():
+                    pass
+            finally:
+                with self._guard:
+                    self._open.discard(body)
+        return [content]
 
     def _is_concerned(self, environ: dict[str, Any]) -> bool:
         if environ["REQUEST_METHOD"] in _BODILESS or not environ["PATH_INFO"].startswith(self._paths):
@@ -121,12 +147,15 @@ class PublicBodies:
         environ["wsgi.input"] = BytesIO(content)
         return not body.is_late
 
-    def _refusal(self, status: HTTPStatus, detail: str) -> tuple[HTTPStatus, list[tuple[str, str]], bytes]:
+    def _refusal(self, status: HTTPStatus, detail: str) -> tuple[int, list[tuple[str, str]], bytes]:
         """Return a response that ends the connection."""
         answer = errors.problem(status, detail)
         answer.headers["Connection"] = "close"
         answer.headers["Retry-After"] = str(errors.RETRY_AFTER_S)
-        return status, list(headers.add_defaults(Headers(answer.headers), self._settings)), answer.data
+        return int(status), list(headers.add_defaults(Headers(answer.headers), self._settings)), answer.data
+
+    def _too_slow(self) -> tuple[int, list[tuple[str, str]], bytes]:
+        return self._refusal(HTTPStatus.REQUEST_TIMEOUT, f"body: not complete within {DEADLINE_S:.0f} s")
 
     def _watch(self) -> None:
         """Answer 408 to requests whose deadline has passed, while there are any."""
@@ -138,10 +167,7 @@ class PublicBodies:
                     body.is_late = True
                 goes_on = self._is_watching = any(not each.is_late for each in self._open)
             for body in late:
-                status, fields, content = self._refusal(
-                    HTTPStatus.REQUEST_TIMEOUT, f"body: not complete within {DEADLINE_S:.0f} s"
-                )
-                body.response.replace(int(status), fields, content)
+                body.response.replace(*(body.reply or self._too_slow()))
             if not goes_on:
                 return
 

@@ -1,12 +1,15 @@
 """Plans of the statements of a tick and of a drain on large tables: none reads a whole table."""
 
 from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from bench.testbed import large_tables
 from engine import clock
 from engine.campaigns import campaigns, enrollments
+from engine.delivery import email_pages
 from local.mail.mailstore import Mailstore
 from models.session import transaction
 from tests import sends, sequence
@@ -28,6 +31,18 @@ def plans(large: None, inbox: Mailstore, broker: str) -> Iterator[large_tables.P
     """The plans of the statements of this process on large tables."""
     with large_tables.explained() as plans:
         yield plans
+
+
+def test_no_page_of_emails_reads_a_whole_table(plans: large_tables.Plans) -> None:
+    found: dict[str, Any] = {"campaign_id": UUID(int=2)}
+    rare: dict[str, Any] = {"status": "failed"}
+    for conditions in ({}, found, {"contact_id": UUID(int=7)}, {"status": "sent"}, {"template": "email_1_roi"}):
+        with transaction() as session:
+            assert email_pages.page(session, email_pages.Filter(**conditions), limit=50).emails, conditions
+    for conditions in (rare, {"template": "email_2_caso"}, {**found, **rare}, {**found, "status": "queued"}):
+        with transaction() as session:
+            assert not email_pages.page(session, email_pages.Filter(**conditions), limit=50).emails, conditions
+    assert len(plans) == 4 and plans.scans == []
 
 
 def test_no_statement_of_a_tick_or_a_drain_reads_a_whole_table(plans: large_tables.Plans) -> None:

@@ -98,7 +98,7 @@ def test_import_reports_columns_and_obeys_a_mapping_and_a_dry_run(client: FlaskC
     ("query", "field", "says"),
     [
         ({"map": "correo=email"}, "map", "no column 'correo'; its columns are email, nombre"),
-        ({"dryrun": "true"}, "dryrun", "not permitted"),
+        ({"dryrun": "true"}, "dryrun", "did you mean dry_run?"),
         ({"encoding": "klingon"}, "encoding", "give one such as utf-8"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
-from models import Contact, Email, ids
+from models import Contact, Email, ids, vault
 from models.session import transaction
 from tests.web.examples import fields, send
 
@@ -42,11 +42,11 @@ def test_a_202_has_its_row_and_no_readable_address(client: FlaskClient, sender: 
     [email] = stored()
     assert ids.public(email.id) == answer.json["email_id"]
     assert (email.status, email.lane, email.kind, email.step) == ("queued", "transactional", "marketing", 1)
-    assert email.subject.startswith("{%")
+    assert vault.current().decrypt(email.subject) == "Juan Pérez, lo que cuesta no hacer seguimiento en Marketing"
     with transaction() as session:
         assert session.scalar(select(Contact.email)) == "prospecto@empresa.example"
         raw = session.execute(text("SELECT email FROM contacts")).scalar_one()
-    assert "prospecto" not in raw and "Juan" not in (email.variables or "")
+    assert "prospecto" not in raw and "Juan" not in (email.variables or "") and "Juan" not in email.subject
 
 
 def test_follow_tells_the_story_when_asked_by_either_form_of_the_id(
@@ -61,6 +61,7 @@ def test_follow_tells_the_story_when_asked_by_either_form_of_the_id(
     assert story.json["sent_at"] is None
     assert story.json["accepted_at"].endswith("Z")
     assert story.json["events"] == []
+    assert story.json["subject"] == "Juan Pérez, lo que cuesta no hacer seguimiento en Marketing"
     assert "empresa.example" not in story.text
 
 

@@ -1,6 +1,7 @@
 """Errors as problem+json, headers on every answer, health, and the database gone."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -17,17 +18,36 @@ from tests.web.examples import send
 from web.http.auth import public
 
 
-def test_unknown_routes_and_methods_are_problems(client: FlaskClient) -> None:
+def test_unknown_routes_and_methods_of_the_api_are_problems(client: FlaskClient) -> None:
     for method, path, status in (
-        ("GET", "/nope", 404),
         ("GET", "/api/v1/emails/send/x", 404),
-        ("PUT", "/healthz", 405),
+        ("GET", "/api/nope", 404),
+        ("DELETE", "/api/v1/emails/send", 405),
     ):
         answer = client.open(path, method=method)
         assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
         assert {"type", "title", "status", "detail"} <= set(answer.json or ())
         assert answer.json["status"] == status
+    assert "POST" in client.delete("/api/v1/emails/send").headers["Allow"]
+
+
+def test_unknown_paths_and_methods_elsewhere_are_pages(client: FlaskClient) -> None:
+    for language, text_ in (("es-MX,es", "Aquí no hay nada"), ("en-GB", "There is nothing here"), ("", "Aquí no")):
+        for method, path, status in (("GET", "/nope", 404), ("PUT", "/healthz", 405), ("POST", "/", 405)):
+            answer = client.open(path, method=method, headers={"Accept-Language": language})
+            assert (answer.status_code, answer.content_type) == (status, "text/html; charset=utf-8"), path
+            assert text_ in answer.text and "<script" not in answer.text
     assert "GET" in client.put("/healthz").headers["Allow"]
+
+
+def test_the_page_at_the_root_says_what_this_is_and_no_secret(app: Flask, client: FlaskClient) -> None:
+    for language, words in (("es", "correos de seguimiento"), ("en", "follow-up e-mails")):
+        answer = client.get("/", headers={"Accept-Language": language})
+        assert (answer.status_code, answer.content_type) == (200, "text/html; charset=utf-8")
+        assert words in answer.text and f'<html lang="{language}"' in answer.text
+        assert "form-action 'self'" in answer.headers["Content-Security-Policy"]
+        for path in re.findall(r'href="([^"]+)"', answer.text):
+            assert client.get(path).status_code == 200, path
 
 
 def test_a_bug_is_a_500_that_tells_nothing_and_a_log_line_that_does(
@@ -45,7 +65,7 @@ def test_a_bug_is_a_500_that_tells_nothing_and_a_log_line_that_does(
 
 
 def test_every_answer_has_the_headers_and_no_server_name(client: FlaskClient) -> None:
-    for path in ("/healthz", "/nope", "/openapi.json", "/docs", "/u/x", "/api/v1/emails/x"):
+    for path in ("/", "/healthz", "/nope", "/openapi.json", "/docs", "/u/x", "/api/v1/emails/x"):
         headers = client.get(path).headers
         assert headers["X-Content-Type-Options"] == "nosniff", path
         assert "default-src 'none'" in headers["Content-Security-Policy"], path

@@ -1,0 +1,41 @@
+"""The subjects of e-mails as their recipients read them.
+
+A single send's is stored rendered and encrypted, because it may name the person. An e-mail of a campaign has the source
+of its step's subject, which is rendered again when it is read: storing each would cost campaigns time.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import jinja2
+from sqlalchemy import Row
+
+from engine.messages import variables
+from engine.templates import compiling, sandbox
+from models import fernet, vault
+
+
+def seal(subject: str) -> str:
+    """Return a rendered subject as it is stored: encrypted."""
+    return vault.current().encrypt(subject)
+
+
+def read(row: Row[Any]) -> str | None:
+    """Return the subject of an e-mail's row; None if no key decrypts it.
+
+    The row has the e-mail's `subject` and `variables`, its contact's columns and its campaign's `campaign_variables`. A
+    source that cannot be rendered with them is returned as it is.
+    """
+    if fernet.sealed_at(row.subject) is not None:
+        return vault.current().decrypt_all([row.subject])[0]
+    try:
+        values = variables.of(row, row.campaign_variables or {})
+        [subject] = sandbox.render([_compiled(row.subject)], dict(values))
+        return " ".join(subject.decode().split())
+    except (*sandbox.FAILURES, vault.InvalidToken):
+        return str(row.subject)
+
+
+@lru_cache(maxsize=512)
+def _compiled(source: str) -> jinja2.Template:
+    return compiling.TEXT.from_string(source)
