@@ -161,8 +161,8 @@ def imap(every_s: float, once: bool) -> None:
 
     \b
     Examples:
-      IMAP_URL=imaps://user:password@imap.cadencia.example/INBOX cadencia inbound imap
       cadencia inbound imap --once
+      cadencia --env /etc/cadencia/mail.env inbound imap --every 60
     """
     import settings
     from engine import clock
@@ -171,7 +171,9 @@ def imap(every_s: float, once: bool) -> None:
 
     configured = settings.current()
     if configured.imap_url is None:
-        raise click.UsageError("IMAP_URL is not set: imaps://user:password@host/INBOX names the mailbox")
+        raise click.UsageError(
+            "IMAP_URL is not set where the other settings are; write it like imaps://user:password@host/INBOX"
+        )
     box = imap.mailbox(configured.imap_url.get_secret_value())
     state, limit_bytes = configured.spool_dir / box.state_name, configured.inbound_limit_bytes
     _watch(lambda: imap.poll(box, state, limit_bytes=limit_bytes, run=retrying, now=clock.now), every_s, once=once)

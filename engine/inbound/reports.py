@@ -15,6 +15,8 @@ _STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _DIAGNOSTIC = re.compile(r"\s*(?:[\w.-]+\s*;)?\s*(?:([245]\d\d)(?:[ -]|$))?(.*)", re.DOTALL)
 # The words of the receiving server within those of a relay: "5.1.0 - Unknown address error 550-'5.2.2 mailbox full'".
 _QUOTED = re.compile(r"[245]\.\d+\.\d+ - .{1,80}? ([245]\d\d)-'(.*)'", re.DOTALL)
+# The headers of the returned message, quoted in a text.
+_QUOTED_ID = re.compile(r"^[ >]*Message-ID:\s*(<[^<>\s]+>)", re.IGNORECASE | re.MULTILINE)
 _FAILED = "failed"
 _ORIGINALS = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "message/global",
               "message/global-headers")  # fmt: skip
@@ -107,6 +109,7 @@ def _message_ids(message: Message) -> str:
     """Return the Message-IDs of the returned message, and those that the report itself refers to."""
     originals = [_original(part) for part in _parts(message) if part.get_content_type() in _ORIGINALS]
     named = [value for each in originals for value in each.get_all("Message-ID", [])]
+    named += [name for part in _parts(message) if not named for name in _QUOTED_ID.findall(_text(part))]
     named += message.get_all("In-Reply-To", []) + message.get_all("References", [])
     return " ".join(map(str, named))
 
@@ -114,8 +117,12 @@ def _message_ids(message: Message) -> str:
 def _original(part: Message) -> Message:
     for attached in _parts(part):
         return attached
+    return _headers.parsestr(_text(part))
+
+
+def _text(part: Message) -> str:
     decoded = part.get_payload(decode=True)
-    return _headers.parsestr((decoded if isinstance(decoded, bytes) else b"").decode("utf-8", "replace"))
+    return (decoded if isinstance(decoded, bytes) else b"").decode("utf-8", "replace")
 
 
 def _field(fields: Message, name: str) -> str:

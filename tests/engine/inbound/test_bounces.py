@@ -122,6 +122,12 @@ def test_the_email_is_found_by_the_id_that_the_relay_gave_it(session: Session, s
     assert incoming.record(session, raw, now=NOW) == incoming.Recorded(sent.id, "bounced", is_new=True)
 
 
+def test_the_email_is_found_by_its_id_in_a_text(session: Session, sent: Mail) -> None:
+    raw = report(address(session, sent), original=f"\r\n> {returned(sent)}\r\n")
+    raw = raw.replace(b"text/rfc822-headers", b"text/plain")
+    assert incoming.record(session, raw, now=NOW) == incoming.Recorded(sent.id, "bounced", is_new=True)
+
+
 def test_a_bounce_of_another_email_is_ignored(session: Session, sent: Mail, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     raw = report(address(session, sent), original="Message-ID: <somebody-elses@empresa.example>")
