@@ -23,7 +23,8 @@ def show(name: str, report: ImportReport, *, dry_run: bool) -> None:
     file = report.file
     header = f"header on line {file.header_line}" if file.header_line else "no header: its first line is a contact"
     click.echo(f"{name}: {file.encoding}, cells separated by {_SEPARATORS[file.separator]}, {header}")
-    width = min(_NAME_CHARS, max((len(column.name) for column in file.columns), default=0))
+    width = min(_NAME_CHARS, max(6, *(len(column.name) for column in file.columns)))
+    click.echo(f"  {'column':{width}}   filled  understood as")
     for column in file.columns:
         click.echo(f"  {_cut(column.name):{width}}  {column.filled:>7}  {_understood(column)}")
     for fault in sorted(report.faults, key=lambda each: each.line):

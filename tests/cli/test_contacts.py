@@ -20,6 +20,7 @@ def test_import_says_how_each_column_is_understood_before_and_after(run: Run, tm
     lines = dry.stdout.splitlines()
     assert lines[0] == "google.csv: UTF-8, cells separated by commas, header on line 1"
     assert [" ".join(line.split()) for line in lines[1:-1]] == [
+        "column filled understood as",
         "Name 2 attribute name",
         "Given Name 2 first_name",
         "E-mail 1 - Value 2 email; 1 mended",
