@@ -7,6 +7,7 @@ from functools import lru_cache
 import errors
 
 LONGEST = 50  # characters, the length of the column
+_TEXT_MAX = 100  # characters of a zone and what stands beside it
 _NO_PLACE = ("localtime", "posixrules", "Factory")  # files in the database that name no zone
 _NO_NAMES = ("posix/", "right/", "build/")  # folders with other readings of each zone
 
@@ -23,9 +24,10 @@ def exists(name: str) -> bool:
     return True
 
 
-@lru_cache(maxsize=1024)
 def resolve(text: str) -> str | None:
     """Return the zone that a text names in any case, also as HubSpot writes it (`us_slash_eastern`), or None."""
+    if len(text) > _TEXT_MAX:
+        return None
     if exists(text):
         return text
     name = re.sub(r"\s*\([^)]*\)\s*", "", text).casefold().replace("_slash_", "/").replace(" ", "_")

@@ -20,13 +20,14 @@ _NAMES = {
     EMAIL: "email e_mail mail email_address e_mail_address mail_address correo correo_e correo_electronico "
     "direccion_de_correo direccion_de_correo_electronico direccion_de_email e_mail_value email_value primary_email "
     "main_email email_principal correo_principal",
-    "first_name": "first_name firstname fname given_name forename nombre nombres nombre_de_pila name_first",
-    "last_name": "last_name lastname lname surname family_name apellido apellidos primer_apellido name_last",
+    "first_name": "first_name firstname fname first given_name forename nombre nombres nombre_de_pila name_first",
+    "last_name": "last_name lastname lname last surname family_name apellido apellidos primer_apellido name_last",
     "industry": "industry industria sector sector_de_actividad",
-    "role": "role job_title jobtitle job position puesto puesto_de_trabajo cargo organization_title",
+    "role": "role job_title jobtitle job position puesto puesto_de_trabajo cargo organization_title organizacion_cargo "
+    "organizacion_puesto",
     "company": "company company_name organization organisation organization_name organisation_name account_name "
     "company_account empresa compania nombre_de_la_empresa nombre_de_empresa nombre_de_la_cuenta empresa_cuenta "
-    "razon_social employer",
+    "razon_social employer organizacion nombre_de_la_organizacion organizacion_nombre",
     "timezone": "timezone time_zone zona_horaria huso_horario tz",
     "locale": "locale language preferred_language idioma idioma_preferido lengua hs_language",
     CONVERTED: "converted is_converted isconverted convertido convertida ha_convertido conversion",
@@ -37,7 +38,7 @@ _NAMES = {
 }
 # These count only if the file has no better column for the same meaning.
 _WEAK_NAMES = {
-    "first_name": "name full_name contact_name nombre_completo nombre_y_apellidos display_name",
+    "first_name": "name full_name contact_name person_name nombre_completo nombre_y_apellidos display_name",
     "role": "title",
     "company": "associated_company account cuenta",
 }
@@ -51,6 +52,8 @@ _BY_PATTERN = (
         r"|do_?not_?(?:e_?mail|contact|send(?:_e_?mails?)?|allow_(?:bulk_)?e_?mails?)|no_(?:e_?mails?|contact)"
         r"|(?:dado_de_|dada_de_|de_)?baja(?:_(?:de_|del_|en_)?(?:e_?mails?|correos?|newsletter|boletin|lista|comunicaciones))?"
         r"|no_(?:contactar|molestar|enviar(?:_.*)?|desea_(?:recibir_)?(?:e_?mails?|correos?|publicidad|comunicaciones))"
+        r"|no_particip\w+?_(?:en_|por_)?(?:el_)?(?:e_?mails?|correos?)(?:_electronicos?)?|suscripcion_cancelada"
+        r"|(?:cancel|anul)\w+?_suscripcion(?:_.*)?|exclu\w+?_(?:e_?mails?|correos?)(?:_electronicos?)?|clean_time"
         r"|(?:se_ha_)?(?:desuscrit[oa]|desuscribir|darse_de_baja|dado_de_baja)"
     )),
     (OPT_IN, re.compile(

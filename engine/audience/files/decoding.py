@@ -20,6 +20,7 @@ _LABELS = {
     "cp1252": "Windows-1252",
     "cp1251": "Windows-1251 (Cyrillic)",
     "mac-roman": "Mac Roman",
+    "cp850": "DOS 850",
 }
 
 _TO_CSV = (
@@ -51,7 +52,10 @@ _ARCHIVED = (
 
 # Signs of a wrong decoding: a capital within a word of lower case, a symbol within a word, and an apostrophe where no
 # language has one (Garc’a for García).
-_ODD = re.compile(r"[^\W\d_](?:[^\w\s'’‘\-·.,;:|/&+@()\"ªº]|·)(?=[^\W\d_])|[a-zß-öø-ÿ](?=[À-ÖØ-ÞŸŽŠŒ])")
+_ODD = re.compile(
+    r"[^\W\d_](?:[^\w\s'’‘\-·.,;:|/&+@()\"ªº]|·)(?=[^\W\d_])|[a-zß-öø-ÿ](?=[À-ÖØ-ÞŸŽŠŒ])"
+    r"|[^\W\d_]\xa0(?=[a-zß-öø-ÿ])"
+)
 _ODD_APOSTROPHE = re.compile(r"(?<!ll)(?<!nt)(?<!st)(?<=[a-z]{2})’(?!s\b|t\b|re\b|ll\b|ve\b)(?=[a-z])")
 _CYRILLIC_WORD = re.compile(rb"[\xc0-\xff]{3,}")
 _OUTSIDE_ASCII = re.compile(rb"[\x80-\xff]")
@@ -161,11 +165,11 @@ def _is_utf8(raw: bytes) -> bool:
 
 
 def _guess(data: bytes) -> str:
-    """Return the encoding that fits lines outside UTF-8: Windows-1251, Mac Roman, or else Windows-1252."""
+    """Return the encoding that fits lines outside UTF-8 best: Windows-1251, Windows-1252, Mac Roman or DOS 850."""
     cyrillic = sum(len(word.group()) for word in _CYRILLIC_WORD.finditer(data))
     if cyrillic * 2 > len(_OUTSIDE_ASCII.findall(data)):
         return "cp1251"
-    return "mac-roman" if _oddities(data, "mac-roman") < _oddities(data, "cp1252") else "cp1252"
+    return min(("cp1252", "mac-roman", "cp850"), key=lambda encoding: _oddities(data, encoding))
 
 
 def _oddities(data: bytes, encoding: str) -> int:

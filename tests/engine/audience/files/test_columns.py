@@ -22,6 +22,10 @@ from tests import contact_rows
          "first_name email secondary_email company role"),
         ("Title,First Name,E-mail Address,E-mail Type,E-mail Display Name,Job Title",
          "title first_name email e_mail_type e_mail_display_name role"),
+        ("Nombre,Apellidos,Organización,Puesto,Dirección de correo electrónico,Tipo de correo electrónico",
+         "first_name last_name company role email tipo_de_correo_electronico"),
+        ("Nombre de la organización,Correo,Mostrar nombre de correo electrónico",
+         "company email mostrar_nombre_de_correo_electronico"),
         ("FirstName,LastName,Title,Company / Account,Email,HasOptedOutOfEmail,IsConverted,ConvertedDate",
          "first_name last_name role company email opt_out converted converted_at"),
         ("Record ID,Email,Contact owner,Unsubscribed from all email,Time Zone,Preferred language",
@@ -44,7 +48,8 @@ def test_columns_are_known_by_the_names_that_programs_give_them(header: str, mea
 @pytest.mark.parametrize("name", [
     "Email Opt Out", "E-mail Opt-Out", "Opted out of email: Marketing Information", "Unsubscribed", "Do not contact",
     "Do not allow Bulk Emails", "Dado de baja", "BAJA NEWSLETTER", "No enviar correos", "No contactar",
-    "EMAIL_BLACKLISTED",
+    "EMAIL_BLACKLISTED", "No participar en correo electrónico", "Canceló la suscripción a todos los correos",
+    "Suscripción cancelada", "Exclusión voluntaria de correo electrónico",
 ])  # fmt: skip
 def test_opt_out_columns_are_known(name: str) -> None:
     assert contact_rows.meanings(f"email,{name}\n") == ["email", "opt_out"]

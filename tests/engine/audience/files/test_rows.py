@@ -85,6 +85,15 @@ def test_a_cell_that_does_not_fit_is_mended_or_left_out_with_a_note(
     assert bool(row.notes) == bool(says)
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "cell", ["a" + " " * 20_000 + "\x07b", "(" * 20_000, "<" * 20_000 + "@", ";" * 20_000 + "@", "<" + "@" * 20_000]
+)
+def test_a_long_cell_is_read_in_linear_time(cell: str) -> None:
+    rows = contact_rows.rows(f"zona horaria,nombre,email\n{cell},{cell},{cell}\n,,a@a.example\n")
+    assert [row.address for row in rows] == [None, "a@a.example"]
+
+
 def test_blank_cells_after_the_header_are_ignored_and_others_noted() -> None:
     blank, filled, shifted = contact_rows.rows(
         "email,empresa,baja\na@a.example,Uno,,,,\nb@a.example,Dos,,,x\nc@a.example,Acme, Inc,sí\n"
