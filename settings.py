@@ -35,6 +35,7 @@ from setting_types import (
 __all__ = ["SECRETS_OF", "VERSION", "Misconfigured", "Settings", "current", "load", "required"]
 
 VERSION = "0.1.0"  # of Cadencia
+PASSWORD_MIB_MIN = 19  # in production; the least that OWASP recommends for Argon2id
 
 
 # The secrets that each kind of process needs, by the setting PROCESS; `all` is for commands and needs every one.
@@ -107,6 +108,7 @@ class Settings(BaseSettings):
     token_hours: int = Field(default=24, ge=1)
     refresh_days: int = Field(default=30, ge=1)
     session_days: int = Field(default=90, ge=1)
+    password_mib: int = Field(default=64, ge=1, le=4_096)
     login_rate: Rate = "30 per minute"
     track_rate: Rate = "3000 per minute"
     rate_limit_storage_url: BrokerUrl | None = None
@@ -174,6 +176,8 @@ class Settings(BaseSettings):
             return self
         if not self.public_url.startswith("https://"):
             raise ValueError("public_url: is not https, as links in e-mails must be (RFC 8058); or set ENVIRONMENT")
+        if self.password_mib < PASSWORD_MIB_MIN:
+            raise ValueError(f"password_mib: is less than {PASSWORD_MIB_MIN}, too little against guessing")
         if self.flask_debug:
             raise ValueError("flask_debug: is on, which lets visitors run code; turn it off or set ENVIRONMENT")
         return self

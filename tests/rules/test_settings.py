@@ -92,11 +92,16 @@ def test_an_invalid_setting_is_reported_with_a_valid_form(name: str, value: str,
 
 
 def test_production_insists_on_https_and_refuses_debug() -> None:
-    production = {**GOOD, "ENVIRONMENT": "production"}
+    production = {**GOOD, "ENVIRONMENT": "production", "PASSWORD_MIB": "19"}
     with environment(**production), pytest.raises(settings.Misconfigured, match="PUBLIC_URL"):
         settings.load()
     production["PUBLIC_URL"] = "https://x.example/"
     with environment(**production, FLASK_DEBUG="1"), pytest.raises(settings.Misconfigured, match="FLASK_DEBUG"):
+        settings.load()
+    with (
+        environment(**production | {"PASSWORD_MIB": "18"}),
+        pytest.raises(settings.Misconfigured, match="PASSWORD_MIB"),
+    ):
         settings.load()
     with environment(**production):
         assert settings.load().public_url == "https://x.example"

@@ -159,6 +159,7 @@ def test_a_path_with_two_slashes_is_not_redirected_to_the_callers_host(client: F
 
 def test_untrusted_proxies_in_production_are_reported(ledger: str, caplog: pytest.LogCaptureFixture) -> None:
     production = {"DATABASE_URL": ledger, "ENVIRONMENT": "production", "PUBLIC_URL": "https://correo.example"}
+    production["PASSWORD_MIB"] = "19"
     with environment(**production):
         [warning] = web.create_app().test_client().get("/readyz").json["warnings"]
     assert "TRUSTED_PROXIES is 0" in warning and f"settings_warning {warning}" in caplog.text
