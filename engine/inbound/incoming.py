@@ -8,7 +8,7 @@ from email import policy
 from email.message import Message
 from email.parser import BytesHeaderParser, BytesParser
 from hashlib import blake2b
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -41,7 +41,7 @@ class Run(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The event of a message: `replied`, `auto_replied` by a machine, or `bounced`; `is_new` at the first time."""
+    """The event of a message: replied, auto_replied (by a machine), bounced or complained; new at its first time."""
 
     email_id: UUID
     event_type: str
@@ -81,11 +81,13 @@ def _event(session: Session, message: Message, raw: bytes, now: datetime) -> Inc
     if len(message.get_all("Received", [])) > HOPS_MAX:
         raise _Ignored("loop")
     whole = _parsed(raw) if message.get_content_maintype() == "multipart" else message
-    if reports.is_report(whole):
-        return _bounce(session, whole, raw, now)
-    report = reports.from_text(whole)
+    report = reports.read(whole)
     if report is not None:
-        return _bounced(session, whole, report, raw, now)
+        return IncomingEvent(
+            _reported(session, whole, report, now), report.event_type, now, report.data, key=_fingerprint(message, raw)
+        )
+    if reports.is_report(whole):
+        raise _Ignored("report_of_no_failure")
     return _reply(session, message, raw, now)
 
 
@@ -97,23 +99,16 @@ def _parsed(raw: bytes) -> Message:
         return _headers.parsebytes(raw)
 
 
-def _bounce(session: Session, message: Message, raw: bytes, now: datetime) -> IncomingEvent:
-    report = reports.read(message)
-    if report is None:
-        raise _Ignored("report_of_no_failure")
-    return _bounced(session, message, report, raw, now)
-
-
-def _bounced(session: Session, message: Message, report: reports.Report, raw: bytes, now: datetime) -> IncomingEvent:
+def _reported(session: Session, message: Message, report: reports.Report, now: datetime) -> UUID:
+    """Return the e-mail that a report is about."""
     email_id = (
         matching.by_tag(session, message, now=now)
         or matching.first_existing(session, matching.ours(report.message_ids), now=now)
         or matching.by_relay_id(session, report.recipients, report.message_ids, now=now)
     )
     if email_id is None:
-        raise _Ignored("bounce_of_none_of_ours")
-    data: dict[str, Any] = {"hard": report.is_dead, "status": report.status, "response": report.response}
-    return IncomingEvent(email_id, "bounced", now, data=data, key=_fingerprint(message, raw))
+        raise _Ignored("report_of_none_of_ours")
+    return email_id
 
 
 def _reply(session: Session, message: Message, raw: bytes, now: datetime) -> IncomingEvent:

@@ -1,7 +1,7 @@
-"""Delivery status notifications (RFC 3464): read from a message the failure that it reports, and the e-mail's id."""
+"""Reports of mail systems: read from a message the failure (RFC 3464) or complaint (RFC 5965), and the e-mail's id."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email import policy
 from email.message import Message
@@ -18,6 +18,7 @@ _QUOTED = re.compile(r"[245]\.\d+\.\d+ - .{1,80}? ([245]\d\d)-'(.*)'", re.DOTALL
 # The headers of the returned message, quoted in a text.
 _QUOTED_ID = re.compile(r"^[ >]*Message-ID:\s*(<[^<>\s]+>)", re.IGNORECASE | re.MULTILINE)
 _FAILED = "failed"
+_COMPLAINTS = ("abuse", "fraud", "opt-out")
 _ORIGINALS = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "message/global",
               "message/global-headers")  # fmt: skip
 _headers = HeaderParser(policy=policy.compat32)
@@ -25,14 +26,13 @@ _headers = HeaderParser(policy=policy.compat32)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The failure of one message; `is_dead`: the address does not exist, so no e-mail to it can arrive.
+    """The event of one message that a report is about, with data that contain no address.
 
     `message_ids` are those of the returned message, and `recipients` the addresses that the report names for it.
     """
 
-    status: str
-    response: str
-    is_dead: bool
+    event_type: str
+    data: Mapping[str, object]
     message_ids: str
     recipients: tuple[str, ...]
 
@@ -43,12 +43,14 @@ def is_report(message: Message) -> bool:
 
 
 def read(message: Message) -> Report | None:
-    """Return the failure that a message parsed in full reports; None if it reports none, such as a delay."""
+    """Return the failure or complaint that a message parsed in full reports; None if it reports none, as of a delay."""
+    if feedback := _part(message, "message/feedback-report"):
+        return _complaint(message, next(iter(_parts(feedback)), feedback))
     part = _delivery_status(message)
     if part is None:
         return from_text(message)
     fields = next(iter(_failures(part)), None)
-    return None if fields is None else _report(message, fields)
+    return None if fields is None else _failure(message, fields)
 
 
 def from_text(message: Message) -> Report | None:  # noqa: ARG001  # replaced as a whole by a parser of such texts
@@ -57,7 +59,11 @@ def from_text(message: Message) -> Report | None:  # noqa: ARG001  # replaced as
 
 
 def _delivery_status(message: Message) -> Message | None:
-    return next((part for part in _parts(message) if part.get_content_type() == "message/delivery-status"), None)
+    return _part(message, "message/delivery-status")
+
+
+def _part(message: Message, kind: str) -> Message | None:
+    return next((part for part in _parts(message) if part.get_content_type() == kind), None)
 
 
 def _parts(message: Message) -> list[Message]:
@@ -73,19 +79,28 @@ def _failures(part: Message) -> Iterator[Message]:
             yield fields
 
 
-def _report(message: Message, fields: Message) -> Report:
-    recipients = tuple(
-        address
-        for name in ("Original-Recipient", "Final-Recipient")
-        if (address := _field(fields, name).rpartition(";")[2].strip(" <>"))
-    )
+def _complaint(message: Message, fields: Message) -> Report | None:
+    kind = _field(fields, "Feedback-Type").lower()
+    if kind not in _COMPLAINTS:
+        return None
+    return Report("complained", {"feedback": kind}, _message_ids(message), _addresses(fields, "Original-Rcpt-To"))
+
+
+def _failure(message: Message, fields: Message) -> Report:
+    recipients = _addresses(fields, "Original-Recipient", "Final-Recipient")
     status, diagnostic = _field(fields, "Status"), _field(fields, "Diagnostic-Code")
     code, words = _reply(status, diagnostic)
     outcome = replies.classify(Phase.RCPT, code, words, recipient=recipients[-1] if recipients else "")
     is_dead = isinstance(outcome, Rejected) and outcome.dead_address and not _is_forwarded(recipients)
     found = _STATUS.search(words)
     response = replies.redact(f"{code} {words}", *recipients[-1:])
-    return Report(found.group(1) if found else "", response, is_dead, _message_ids(message), recipients)
+    data = {"hard": is_dead, "status": found.group(1) if found else "", "response": response}
+    return Report("bounced", data, _message_ids(message), recipients)
+
+
+def _addresses(fields: Message, *names: str) -> tuple[str, ...]:
+    values = (_field(fields, name).rpartition(";")[2].strip(" <>") for name in names)
+    return tuple(address for address in values if address)
 
 
 def _reply(status: str, diagnostic: str) -> tuple[int, str]:

@@ -23,6 +23,7 @@ SUFFIX, CORRUPT_SUFFIX = ".spool", quarantine.SUFFIX
 CONSENT_SUFFIX, REPORTS_SUFFIX = ".consent", ".reports"
 CONSENT_SUFFIXES = (CONSENT_SUFFIX, ".wishes")  # the latter: files of earlier versions
 SUFFIXES = (*CONSENT_SUFFIXES, SUFFIX, REPORTS_SUFFIX)  # in the order of draining
+MAIL = "mail/*.mail"  # incoming messages, which engine/inbound/mail_spool.py stores and drains
 IN_MEMORY_MAX = 2_000
 
 # Files that this process has open. Closing a second descriptor of a file would drop the lock on it (fcntl(2)).
@@ -188,17 +189,18 @@ def paths(folder: Path, suffixes: Iterable[str] = SUFFIXES) -> list[Path]:
 
 def sizes(folder: Path) -> dict[Path, int]:
     """Return the size in bytes of each file in `folder`."""
-    return {path: status.st_size for path, status in _statuses(folder)}
+    return {path: status.st_size for path, status in _statuses(paths(folder))}
 
 
 def age_s(folder: Path) -> float | None:
-    """Return the age of the oldest file in `folder`, so of the oldest event that waits; None if nothing waits."""
-    moments = [min(status.st_mtime, _created_at(path)) for path, status in _statuses(folder)]
+    """Return the age of the oldest event or incoming message in `folder` that waits; None if nothing waits."""
+    waiting = _statuses([*paths(folder), *folder.glob(MAIL)])
+    moments = [min(status.st_mtime, _created_at(path)) for path, status in waiting]
     return max(0.0, time() - min(moments)) if moments else None
 
 
-def _statuses(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    for path in paths(folder):
+def _statuses(files: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in files:
         with suppress(FileNotFoundError):  # it has just been drained
             yield path, path.lstat()
 

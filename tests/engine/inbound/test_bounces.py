@@ -1,4 +1,4 @@
-"""Reports of mail servers (RFC 3464) become bounces of the e-mails that they are about."""
+"""Reports of mail systems become bounces (RFC 3464) and complaints (RFC 5965) of the e-mails that they are about."""
 
 import pytest
 from sqlalchemy import select, text
@@ -132,7 +132,16 @@ def test_a_bounce_of_another_email_is_ignored(session: Session, sent: Mail, capl
     caplog.set_level("INFO")
     raw = report(address(session, sent), original="Message-ID: <somebody-elses@empresa.example>")
     assert incoming.record(session, raw, now=NOW) is None
-    assert [record.getMessage() for record in caplog.records] == ["inbound_ignored reason=bounce_of_none_of_ours"]
+    assert [record.getMessage() for record in caplog.records] == ["inbound_ignored reason=report_of_none_of_ours"]
+
+
+@pytest.mark.parametrize(("kind", "event_type"), [("abuse", "complained"), ("not-spam", None), ("auth-failure", None)])
+def test_a_complaint_is_recorded(session: Session, sent: Mail, kind: str, event_type: str | None) -> None:
+    feedback = b"message/feedback-report\r\n\r\nFeedback-Type: %s\r\nVersion: 1\r\n\r\n" % kind.encode()
+    raw = report(address(session, sent), original=returned(sent)).replace(b"message/delivery-status\r\n\r\n", feedback)
+    recorded = incoming.record(session, raw, now=NOW)
+    assert (recorded.event_type if recorded else None) == event_type
+    assert effects(session) == (("complained", "stopped", 1) if event_type else ("sent", "active", 0))
 
 
 def test_a_report_nested_too_deeply_is_ignored(session: Session) -> None:

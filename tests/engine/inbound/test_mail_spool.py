@@ -1,5 +1,6 @@
 """Messages in the spool and in a Maildir are recorded once, and wait while the database is unavailable."""
 
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from engine.inbound import mail_spool, maildir
+from engine.ingest import spool
 from errors import InvalidInput, Unavailable
 from models import Event
 from models.session import retrying, transaction
@@ -60,6 +62,13 @@ def test_messages_wait_while_the_database_is_unavailable(sent: Mail, tmp_path: P
         mail_spool.drain(tmp_path, run=arrivals.unavailable, now=now)
     assert list(tmp_path.iterdir()) == [path]
     assert (mail_spool.drain(tmp_path, run=retrying, now=now), events()) == (1, 1)
+
+
+def test_the_age_of_the_spool_is_that_of_a_waiting_message(tmp_path: Path) -> None:
+    assert spool.age_s(tmp_path) is None
+    waiting = store(tmp_path / mail_spool.FOLDER, b"Subject: x\r\n\r\n")
+    os.utime(waiting, (0, 0))
+    assert (spool.age_s(tmp_path) or 0) > 3_600
 
 
 def test_a_message_that_cannot_be_recorded_goes_into_quarantine(ledger: str, tmp_path: Path) -> None:
