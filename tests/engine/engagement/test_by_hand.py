@@ -114,6 +114,7 @@ def test_erasing_leaves_the_counts_and_nothing_that_names_the_person(session: Se
     assert session.scalars(text("SELECT DISTINCT event_data FROM events")).all() == [{}]
     rows = session.execute(text("SELECT status, reason, variables FROM emails ORDER BY status")).all()
     assert [tuple(row) for row in rows] == [("cancelled", "erased", None)] * 2 + [("sent", None, None)]
+    assert session.scalar(text("SELECT count(*) FROM emails WHERE campaign_id IS NULL AND subject <> ''")) == 0
     assert contacts.find(session, ADDRESS) is None and remaining(session) == "manual"
     assert [finding for finding in findings(session) if "contact" in finding] == []
 

@@ -47,7 +47,7 @@ def test_the_page_at_the_root_says_what_this_is_and_no_secret(app: Flask, client
         assert words in answer.text and f'<html lang="{language}"' in answer.text
         assert "form-action 'self'" in answer.headers["Content-Security-Policy"]
         for path in re.findall(r'href="([^"]+)"', answer.text):
-            assert client.get(path).status_code == 200, path
+            assert client.get(path, follow_redirects=True).status_code == 200, path
 
 
 def test_a_bug_is_a_500_that_tells_nothing_and_a_log_line_that_does(
