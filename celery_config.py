@@ -4,6 +4,8 @@ Messages only notify workers of work; they may be lost, repeated or reordered wi
 the figures, and tests/rules checks them.
 """
 
+from kombu.entity import Exchange, Queue
+
 from settings import current
 
 _settings = current()
@@ -42,7 +44,10 @@ timezone = "UTC"
 # password reset nor the sweeps.
 task_default_queue = "sequence"
 QUEUES = ("transactional", "campaign", "events", "sequence")
-task_queues = {name: {"exchange": name, "routing_key": name} for name in QUEUES}
+task_queues = [
+    Queue(name, Exchange(name), routing_key=name)  # type: ignore[no-untyped-call]  # kombu has no types
+    for name in QUEUES
+]
 task_routes = {
     "sending.deliver_transactional": {"queue": "transactional"},
     "sending.deliver_campaign": {"queue": "campaign"},

@@ -103,7 +103,14 @@ class TooOften(CadenciaError):
 
 
 class Unavailable(CadenciaError):
-    """A part of Cadencia is down; nothing of the request was stored."""
+    """A part of Cadencia is down; nothing of the request was stored.
+
+    `public` is the message for callers; that for operators and logs may also name hosts.
+    """
+
+    def __init__(self, message: str, *, public: str | None = None) -> None:
+        super().__init__(message)
+        self.public = message if public is None else public
 
 
 class Fenced(CadenciaError):

@@ -63,7 +63,7 @@ def check_url(value: str, schemes: tuple[str, ...]) -> None:
         parts = urlsplit(value)
         parts.port  # noqa: B018  # raises if the port is invalid
     except ValueError:
-        raise ValueError(f"is not a URL; write {examples}") from None
+        raise ValueError(f"is not a URL; write {examples}{encoding_hint(value)}") from None
     if parts.scheme not in schemes:
         raise ValueError(f"has the wrong scheme; write {examples}")
 
@@ -84,6 +84,13 @@ def _mailbox(value: str) -> str:
 def _web_address(value: str) -> str:
     check_url(value, ("https", "http"))
     return value.rstrip("/")
+
+
+def encoding_hint(url: str) -> str:
+    """Return words to add to a fault if a character of the user or password may have been taken for a delimiter."""
+    if "@" not in url or not set("#/?[]") & set(url.partition("://")[2].rpartition("@")[0]):
+        return ""
+    return "; in a user or password write % as %25, # as %23, / as %2F, ? as %3F, [ as %5B, ] as %5D, @ as %40"
 
 
 def _long_enough(value: SecretStr) -> SecretStr:

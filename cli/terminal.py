@@ -10,7 +10,9 @@ import click
 import errors
 
 _LINE_EVERY_S = 5.0
-_UNKNOWN_TABLE_OR_COLUMN = ("42P01", "42703")  # SQLSTATE of PostgreSQL
+# SQLSTATE of PostgreSQL
+_UNKNOWN_TABLE_OR_COLUMN = ("42P01", "42703")
+_FORBIDDEN = "42501"
 
 
 def row(*cells: object) -> None:
@@ -66,7 +68,11 @@ def plain_errors() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
     except Exception as error:
         # The commands may not import the database library, whose error carries that of the driver as `orig`.
-        if getattr(getattr(error, "orig", None), "sqlstate", None) not in _UNKNOWN_TABLE_OR_COLUMN:
+        reply = getattr(error, "orig", None)
+        state = getattr(reply, "sqlstate", None)
+        if state == _FORBIDDEN:
+            raise click.ClickException(f"database: {str(reply).partition(chr(10))[0]}") from None
+        if state not in _UNKNOWN_TABLE_OR_COLUMN:
             raise
         raise click.ClickException(
             "the tables in the database are not those of this version: run `cadencia db upgrade`"

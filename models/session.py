@@ -1,5 +1,6 @@
 """Database connections of a process: one engine, its pool, and transactions."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -22,6 +23,10 @@ _RETRYABLE = {"40001", "40P01"}
 
 # Read-only standby, out of resources, shutdown, system error: the same statement may succeed later.
 _UNAVAILABLE = ("25006", "53", "57P", "58")
+
+# The words around the server's own: `connection failed: connection to server at "…", port 5432 failed: FATAL:  …`
+_PLACE = re.compile(r"^.*?\b(?:at|on) (?:socket )?\".*?\bfailed: (?:[A-Z]+:\s+)?")
+_PREFIX = re.compile(r"^connection (?:failed|is bad): ")
 
 T = TypeVar("T")
 
@@ -73,7 +78,7 @@ def transaction() -> Iterator[Session]:
 
     Raises Unavailable if the database cannot be reached or accepts no work, or if it confirms no commit.
     """
-    with _unavailable_raised(), Session(engine(), expire_on_commit=False) as session, session.begin():
+    with unavailable_raised(), Session(engine(), expire_on_commit=False) as session, session.begin():
         yield session
 
 
@@ -83,20 +88,27 @@ def statement() -> Iterator[Session]:
 
     Raises Unavailable as `transaction` does.
     """
-    with _unavailable_raised(), Session(engine().execution_options(isolation_level="AUTOCOMMIT")) as session:
+    with unavailable_raised(), Session(engine().execution_options(isolation_level="AUTOCOMMIT")) as session:
         yield session
 
 
 @contextmanager
-def _unavailable_raised() -> Iterator[None]:
+def unavailable_raised() -> Iterator[None]:
+    """Raise Unavailable, with the server's own words, if the database cannot be reached or accepts no work."""
     try:
         yield
     except PoolExhausted:
         raise Unavailable("database: no connection became free in time") from None
     except DBAPIError as error:
         if _is_unavailable(error):
-            raise Unavailable("database: not reachable") from error
+            raise _unavailable(error) from error
         raise
+
+
+def _unavailable(error: DBAPIError) -> Unavailable:
+    """Return the error with the first line that the server or the network gave; callers do not get its address."""
+    line = _PREFIX.sub("", str(error.orig).strip().partition("\n")[0])
+    return Unavailable(f"database: not reachable: {line}", public=f"database: not reachable: {_PLACE.sub('', line)}")
 
 
 def _is_unavailable(error: DBAPIError) -> bool:

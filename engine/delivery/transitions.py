@@ -11,6 +11,7 @@ from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Paced, Rejected
 
 # The pause of an e-mail whose connection broke before the server decided, so that an e-mail which breaks connections is
 # not tried in a loop. The first back-off is used instead if it is shorter.
+DEFERRED = "deferred"  # the reason of an e-mail after a temporary refusal
 UNTRIED = "untried"  # the reason of an e-mail that was returned to the queue; its response says why
 BROKEN_PAUSE = timedelta(minutes=1)
 
@@ -108,7 +109,7 @@ def _deferred(email: Attempted, response: str, now: datetime) -> dict[str, Any]:
     keep_trying = timedelta(hours=settings.current().retry_for_hours)
     if due_at > email.tried_since + keep_trying:
         return {"status": "failed", "response": response, "reason": "expired", "attempts": 1}
-    return {"status": "queued", "response": response, "reason": "deferred", "due_at": due_at, "attempts": 1}
+    return {"status": "queued", "response": response, "reason": DEFERRED, "due_at": due_at, "attempts": 1}
 
 
 def back_off(attempts: int) -> timedelta:

@@ -6,8 +6,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
+from errors import Conflict
 from models import session
+
+OLDEST_SERVER = 14  # of PostgreSQL
 
 
 def _config() -> Config:
@@ -18,8 +22,24 @@ def _config() -> Config:
 
 
 def upgrade(revision: str = "head") -> None:
-    """Upgrade the tables to `revision`. Safe to run twice, and by several processes at once."""
-    command.upgrade(_config(), revision)
+    """Upgrade the tables to `revision`. Safe to run twice, and by several processes at once.
+
+    Raises Conflict if the server is too old, Unavailable if it cannot be reached.
+    """
+    with session.unavailable_raised():
+        check_server(_server_version())
+        command.upgrade(_config(), revision)
+
+
+def check_server(version: int) -> None:
+    """Raise Conflict if a server of this major version lacks what the tables need."""
+    if version < OLDEST_SERVER:
+        raise Conflict(f"the server is PostgreSQL {version}: use PostgreSQL {OLDEST_SERVER} or newer")
+
+
+def _server_version() -> int:
+    with session.engine().connect() as connection:
+        return int(connection.scalar(text("SHOW server_version_num"))) // 10_000
 
 
 def downgrade(revision: str) -> None:
@@ -33,7 +53,7 @@ def draft(message: str) -> None:
 
 
 def state() -> tuple[str | None, str | None]:
-    """Return the revision of the database and the newest revision."""
-    with session.engine().connect() as connection:
+    """Return the revision of the database and the newest revision. Raises Unavailable."""
+    with session.unavailable_raised(), session.engine().connect() as connection:
         at = MigrationContext.configure(connection).get_current_revision()
     return at, ScriptDirectory.from_config(_config()).get_current_head()

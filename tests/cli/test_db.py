@@ -3,9 +3,12 @@
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
+import pytest
 
+from errors import Conflict
 from local import ports
 from models import migrations
 from tests.cli.conftest import Run
@@ -46,3 +49,33 @@ def test_a_dump_of_a_database_that_cannot_be_reached_leaves_no_file(cadencia: Ru
     with environment(DATABASE_URL=f"postgresql://nobody:x@127.0.0.1:{ports.free()}/none"):
         assert "no file was written" in cadencia("db", "dump", str(tmp_path / "x"), status=1).output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_old_server_is_refused_before_anything_is_changed() -> None:
+    with pytest.raises(Conflict, match="PostgreSQL 13: use PostgreSQL 14 or newer"):
+        migrations.check_server(13)
+    migrations.check_server(14)
+
+
+@pytest.mark.parametrize("command", [("db", "upgrade"), ("db", "state"), ("campaigns", "list"), ("audit", "ledger")])
+def test_a_command_repeats_the_words_of_a_server_that_refuses_it(
+    run: Run, ledger: str, command: tuple[str, ...]
+) -> None:
+    at = urlsplit(ledger)
+    for url, words in (
+        (ledger.replace(f"{at.username}:", "nobody:"), 'password authentication failed for user "nobody"'),
+        (at._replace(path="/gone").geturl(), 'database "gone" does not exist'),
+    ):
+        with environment(DATABASE_URL=url):
+            refused = run(*command, status=1).stderr
+        assert refused.startswith("Error: database: not reachable: ") and refused.endswith(f"{words}\n")
+        assert refused.count("\n") == 1
+
+
+def test_a_role_without_rights_is_refused_in_one_line(run: Run, ledger: str) -> None:
+    with psycopg.connect(ledger, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS reader")
+        connection.execute("CREATE ROLE reader LOGIN PASSWORD 'x'")
+    with environment(DATABASE_URL=ledger.replace(urlsplit(ledger).netloc.partition("@")[0], "reader:x")):
+        refused = run("db", "upgrade", status=1).stderr
+    assert refused.endswith("\nError: database: permission denied for table alembic_version\n")

@@ -18,7 +18,7 @@ def test_no_beat_entry_expires_by_the_clock_of_another_machine(celery_config: An
 def test_every_task_is_routed_to_a_queue_and_every_route_names_a_task(celery_config: Any, worker: Any) -> None:
     assert celery_config.task_routes.keys() == worker["tasks"].keys()
     assert {route["queue"] for route in celery_config.task_routes.values()} == set(celery_config.QUEUES)
-    assert celery_config.task_queues.keys() == set(celery_config.QUEUES)
+    assert [queue.name for queue in celery_config.task_queues] == list(celery_config.QUEUES)
     assert celery_config.task_default_queue in celery_config.QUEUES
 
 

@@ -68,6 +68,8 @@ BAD = [
     ("DATABASE_URL", "postgresql://x:y@host:port/db", "not a URL"),
     ("CELERY_BROKER_URL", "amqp://x", "redis://"),
     ("SMTP_URL", "localhost:25", "smtp://"),
+    ("SMTP_URL", "smtp://ana:short#x@mx.example", "# as %23"),
+    ("DATABASE_URL", "postgresql://ana:short/x@host/db", "/ as %2F"),
     ("PUBLIC_URL", "ftp://x.example", "https://"),
     ("MAIL_FROM", "Cadencia", "has no address"),
     ("REPLY_TO", "nadie", "has no address"),

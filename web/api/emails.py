@@ -164,6 +164,9 @@ def _waited(accepted: shapes.Accepted, key: Key | None, asked_s: int) -> Reply:
     applied = {"Preference-Applied": f"wait={asked_s}"}
     if decided is None:
         return accepted, 202, applied
+    if decided.is_open or decided.status == "in_doubt":
+        state = "in_doubt" if decided.status == "in_doubt" else decided.reason
+        return accepted.model_copy(update={"reason": state}), 202, applied
     final = shapes.Accepted(
         status="success" if decided.sent_at else "failed",
         email_id=accepted.email_id,

@@ -45,7 +45,7 @@ def _cadencia_error(error: errors.CadenciaError) -> Response:
         return _unexpected(error)
     if status == 503:
         log.warning("unavailable path=%s error=%s", request.url_rule, error)
-    answer = problem(status, str(error), faults=getattr(error, "faults", ()))
+    answer = problem(status, getattr(error, "public", str(error)), faults=getattr(error, "faults", ()))
     if status == 401:
         answer.headers["WWW-Authenticate"] = _challenge()
     if status == 503 or isinstance(error, errors.InProgress):

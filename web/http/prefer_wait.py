@@ -7,6 +7,7 @@ from time import monotonic, sleep
 from uuid import UUID
 
 from engine.delivery import outbox
+from engine.delivery.transitions import DEFERRED
 from models.session import transaction
 from web import process
 
@@ -35,15 +36,16 @@ def slot(asked_s: int) -> Iterator[bool]:
 
 
 def outcome(email_id: UUID, *, within_s: float) -> outbox.EmailStatus | None:
-    """Return the e-mail's final status as soon as it has one; None after `within_s` seconds.
+    """Return the e-mail's status once a mail server has answered; None after `within_s` seconds.
 
-    A deferral and an e-mail in doubt are not final. No transaction stays open between two polls.
+    A temporary refusal and an e-mail in doubt are such answers, too, as nothing changes within seconds then. No
+    transaction stays open between two polls.
     """
     deadline, pause_s = monotonic() + within_s, _POLL_FIRST_S
     while True:
         with transaction() as session:
             email = outbox.status(session, email_id)
-        if not email.is_open and email.status != "in_doubt":
+        if not email.is_open or email.reason == DEFERRED:
             return email
         left_s = deadline - monotonic()
         if left_s <= 0:

@@ -91,7 +91,9 @@ class Accepted(Output):
     sent_at: Second | None = Field(
         description="202: when it was accepted. 200: when the mail server accepted it; null if it failed."
     )
-    reason: str | None = Field(None, exclude_if=lambda value: value is None, description="Why it failed.")
+    reason: str | None = Field(
+        None, exclude_if=lambda value: value is None, description="Why it failed; with 202 `deferred` or `in_doubt`."
+    )
 
 
 class Result(Output):

@@ -1,4 +1,7 @@
-"""Ticks: the periodic tasks as beat starts them. Ticks that piled up in the queue return at once."""
+"""Ticks: the periodic tasks as beat starts them. Ticks that piled up in the queue return at once.
+
+They send no events: two a second would hide every other task on Flower's pages. `cadencia status` shows their runs.
+"""
 
 from collections.abc import Callable
 
@@ -12,19 +15,19 @@ _PAUSE_S = 0.1
 _PAUSE_OF_TIDY_S = 60.0
 
 
-@app.task(name="followups.tick")
+@app.task(name="followups.tick", send_events=False)
 def call_due() -> None:
     """Postpone, ring and finish as `followups.call_due` does. Twice at once: the second returns at once."""
     _run("call_due", followups.call_due, _PAUSE_S)
 
 
-@app.task(name="upkeep.sweep")
+@app.task(name="upkeep.sweep", send_events=False)
 def sweep() -> None:
     """Recover, drain and ring as `upkeep.sweep` does. Twice at once: the second returns at once."""
     _run("sweep", upkeep.sweep, _PAUSE_S)
 
 
-@app.task(name="upkeep.tidy")
+@app.task(name="upkeep.tidy", send_events=False)
 def tidy() -> None:
     """Delete expired rows as `upkeep.tidy` does. Twice at once: the second returns at once."""
     _run("tidy", upkeep.tidy, _PAUSE_OF_TIDY_S)

@@ -120,7 +120,9 @@ class RelayChannel:
         self.transport.limit_connections(1 if self.breaker.state == "half-open" else limit)
 
     def _record_failure(self, error: smtp.RelayUnavailable) -> None:
-        self.breaker.record_failure(str(error), is_lasting=error.reason in _LASTING, pause_s=error.retry_after_s)
+        self.breaker.record_failure(
+            str(error.of(self.config.name)), is_lasting=error.reason in _LASTING, pause_s=error.retry_after_s
+        )
 
     def _record_outcomes(self, outcomes: Mapping[int, Outcome]) -> None:
         failure = self.transport.failure

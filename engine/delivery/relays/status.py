@@ -101,7 +101,7 @@ def check_connections(recipient: str) -> Iterator[tuple[str, str]]:
         except ValueError as error:
             raise InvalidInput.of("to", f"{recipient!r} is no {error}") from error
         except smtp.RelayUnavailable as error:
-            yield relay.name, str(error)
+            yield relay.name, str(error.of(relay.name))
         else:
             transport.close()
             yield relay.name, ""

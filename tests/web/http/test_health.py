@@ -1,6 +1,7 @@
 """Readiness reports what waits and what cannot be used, and `cadencia status` exits with 1 then."""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -11,7 +12,8 @@ from models import ids
 from models.session import transaction
 from tests.cli.conftest import Run
 from tests.cli.conftest import cadencia as cadencia
-from web import process
+from tests.conftest import environment
+from web import create_app, process
 from worker import rescue
 
 
@@ -37,3 +39,11 @@ def test_health_tells_of_the_backlog_and_of_files_in_quarantine(app: Flask, clie
     ready = client.get("/readyz").json
     assert (ready["spool"], ready["spool_age_s"]) == ("on time", None)
     assert (ready["spool_quarantined"], ready["recorders_quarantined"]) == (1, 0)
+
+
+def test_readiness_repeats_the_words_of_a_database_that_refuses_us_and_not_its_address(ledger: str) -> None:
+    at = urlsplit(ledger)
+    with environment(DATABASE_URL=at._replace(path="/gone").geturl()):
+        refused = create_app().test_client().get("/readyz")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+    assert refused.json["detail"] == 'database: not reachable: database "gone" does not exist'

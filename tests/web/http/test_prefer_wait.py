@@ -59,6 +59,20 @@ def test_the_call_tells_that_it_failed_when_the_server_refused(client: FlaskClie
     assert (answer.json["status"], answer.json["sent_at"], answer.json["reason"]) == ("failed", None, "policy")
 
 
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [({"status": "queued", "reason": "deferred", "attempts": 1}, "deferred"), ({"status": "in_doubt"}, "in_doubt")],
+)
+def test_the_call_does_not_wait_for_what_takes_minutes(
+    client: FlaskClient, sender: dict[str, str], columns: dict[str, Any], reason: str
+) -> None:
+    began = monotonic()
+    answer = wait(client, sender, settled(**columns))
+    assert monotonic() - began < 5
+    assert (answer.status_code, answer.headers["Preference-Applied"]) == (202, "wait=20")
+    assert (answer.json["status"], answer.json["reason"]) == ("success", reason) and answer.json["sent_at"]
+
+
 def test_the_call_answers_202_when_the_time_is_up(client: FlaskClient, sender: dict[str, str]) -> None:
     began = monotonic()
     answer = client.post(URL, json=send(), headers=sender | {"Prefer": "respond-async, wait=1"})

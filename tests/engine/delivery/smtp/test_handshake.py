@@ -17,7 +17,6 @@ from cryptography.x509.oid import NameOID
 from engine.delivery import smtp
 from engine.delivery.outcomes import Sent, Untried
 from engine.delivery.smtp import Reason
-from errors import InvalidInput
 from tests.engine.delivery.smtp.senders_side import FROM, QUICK, MemoryLog, message, messages, transport
 from tests.engine.delivery.smtp.servers import PIPELINING, Answer, Drop, Hang, Server
 
@@ -235,45 +234,3 @@ def test_ehlo_contains_the_name_of_the_url_or_of_this_host(option: str, name: st
         client.close()
     own = socket.gethostname()
     assert server.visits[0].name == (name or (own if "." in own else "[127.0.0.1]"))
-
-
-@pytest.mark.parametrize(
-    ("url", "part"),
-    [
-        ("http://mx.example.com", "scheme"),
-        ("mx.example.com:25", "scheme"),
-        ("smtp://", "host"),
-        ("smtp://mx.example.com:99999", "port"),
-        ("smtp://mx.example.com:abc", "port"),
-        ("smtp://ana:pa/ss@mx.example.com", "port"),
-        ("smtp://mx.example.com/inbox", "path"),
-        ("smtp://ana@mx.example.com", "user"),
-        ("smtp://mx.example.com?starttls=maybe", "starttls"),
-        ("smtp://mx.example.com?tls=1", "options"),
-        ("smtp://ana:secret@mx.example.com?starttls=off", "starttls"),
-        ("smtp://ana:secret@mx.example.com?auth=plaintext", "auth"),
-        ("smtp://ana:secret@127.0.0.1?auth=cram", "auth"),
-        ("smtp://mx.example.com?helo=a%20b", "helo"),
-    ],
-)
-def test_url_error_names_the_wrong_part(url: str, part: str) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        smtp.Relay.from_url(url)
-    assert [fault.field for fault in caught.value.faults] == [f"smtp_url.{part}"]
-    assert "secret" not in str(caught.value)
-    assert "pa/" not in str(caught.value)
-
-
-def test_url_is_refused_when_its_ca_file_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"smtp_url\.ca"):
-        transport(f"smtp://127.0.0.1:25?ca={tmp_path / 'missing.pem'}")
-
-
-def test_relay_from_a_url_hides_its_password() -> None:
-    relay = smtp.Relay.from_url("smtp://ana:s3cr%3At@mx.example.com")
-    assert (relay.host, relay.port, relay.user, relay.password) == ("mx.example.com", 587, "ana", "s3cr:t")
-    assert relay.starttls == "required"
-    assert "s3cr" not in repr(relay)
-    assert smtp.Relay.from_url("smtps://mx.example.com").port == 465
-    assert smtp.Relay.from_url("lmtp://[::1]:2424").host == "::1"
-    assert smtp.Relay.from_url("smtp://127.0.0.1:2525").starttls == "optional"
