@@ -35,6 +35,4 @@ EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
 # --blocking-threads is WEB_THREADS (the views that run at once) and 48 that receive bodies of public routes.
-CMD ["granian", "--interface", "wsgi", "--factory", "--host", "0.0.0.0", "--port", "8000", \
-     "--workers", "2", "--blocking-threads", "64", "--respawn-failed-workers", "--workers-kill-timeout", "35", "--no-ws", \
-     "--http", "1", "--http1-header-read-timeout", "5000", "--backlog", "4096", "--backpressure", "8192", "web:create_app"]
+CMD ["sh", "-c", "exec granian --interface wsgi --factory --host 0.0.0.0 --port 8000 --workers 2 --blocking-threads $((${WEB_THREADS:-16}+48)) --respawn-failed-workers --workers-kill-timeout 35 --no-ws --http 1 --http1-header-read-timeout 5000 --backlog 4096 --backpressure 8192 web:create_app"]

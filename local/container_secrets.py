@@ -1,6 +1,7 @@
 """Create the secret files of docker-compose.yml, at random; existing files are not replaced."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,18 +14,24 @@ examples:
 
 Keep a copy of the folder apart from the backups of the database: neither is useful without the other.
 """
+GROUP = 10001  # of the processes in the containers (Dockerfile, docker-compose.yml)
 _INBOX = "smtp://mail:2525?starttls=off"  # the service of the dev profile, on a private network of this host
 
 
-def write(folder: Path, *, smtp_url: str = _INBOX) -> list[str]:
+def write(folder: Path, *, smtp_url: str = _INBOX, group: int = GROUP) -> list[str]:
     """Write each secret that `folder` lacks to its own file; return the names of the new files.
 
-    Only the owner may enter the folder. The files in it are readable by all, because the user inside a container, which
-    is an unknown user on the host, reads them through a mount.
+    Only the folder's owner may enter it. Its files, also those of an older version, belong to that owner, and are
+    readable by `group`, that of the processes in the containers, which get them through mounts. Needs root for that.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
-    return [name for name, value in _values(folder, smtp_url).items() if _write(folder / name, value)]
+    values = _values(folder, smtp_url)
+    written = [name for name, value in values.items() if _write(folder / name, value)]
+    for name in values:
+        os.chown(folder / name, folder.stat().st_uid, group)
+        (folder / name).chmod(0o640)
+    return written
 
 
 def _values(folder: Path, smtp_url: str) -> dict[str, str]:
@@ -37,6 +44,7 @@ def _values(folder: Path, smtp_url: str) -> dict[str, str]:
         "redis_password": redis,
         "broker_url": f"redis://:{redis}@redis:6379/0",
         "smtp_url": smtp_url,
+        "smtp_relays": "",
         "jwt_secret_key": new["JWT_SECRET_KEY"],
         "fernet_keys": new["FERNET_KEYS"],
         "index_key": new["INDEX_KEY"],
@@ -51,11 +59,11 @@ def _existing(path: Path) -> str | None:
 
 def _write(path: Path, value: str) -> bool:
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(value + "\n")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return False
-    path.chmod(0o444)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(value + "\n")
     return True
 
 
@@ -71,8 +79,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--smtp-url", default=_INBOX, metavar="URL", help=f"the mail server (default {_INBOX}: the inbox of compose)"
     )
+    parser.add_argument("--group", type=int, default=GROUP, metavar="ID", help="the group that may read the files")
     options = parser.parse_args(arguments)
-    written = write(options.folder, smtp_url=options.smtp_url)
+    try:
+        written = write(options.folder, smtp_url=options.smtp_url, group=options.group)
+    except PermissionError as error:
+        parser.exit(1, f"{error.filename}: {error.strerror}: run this as root, as docs/operations.md shows\n")
     print(f"written: {', '.join(written) or 'nothing, all exist'}")
 
 

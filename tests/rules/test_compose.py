@@ -1,5 +1,6 @@
 """docker-compose.yml and the Dockerfile name nothing that is not in the repository, and leave nothing open."""
 
+import os
 import pkgutil
 import re
 import subprocess
@@ -87,14 +88,24 @@ def test_every_queue_is_consumed_and_bulk_has_workers_of_its_own(celery_config: 
 def test_every_variable_is_a_setting_and_a_process_gets_the_secrets_it_needs_and_no_others() -> None:
     every = {name for name, field in FIELDS.items() if "SecretStr" in str(field.annotation)}
     for name, service in ours().items():
-        given = {variable.removesuffix("_FILE").lower() for variable in service["environment"]}
+        is_secret = {variable: str(value).startswith("/run/") for variable, value in service["environment"].items()}
+        given = {name.removesuffix("_FILE" if is_secret[name] else "").lower() for name in is_secret}
         process = service["environment"]["PROCESS"]
         assert given <= FIELDS.keys() and process == name.partition("-")[0], name
         assert given >= set(settings.required(process)), name
-        assert given & every == settings.SECRETS_OF[process] - {"smtp_relays", "imap_url"}, name
+        assert given & every == settings.SECRETS_OF[process] - {"imap_url"}, name
         files = {path.rpartition("/")[2] for path in service["environment"].values() if path.startswith("/run/")}
         assert set(service["secrets"]) - {"flower_password"} == files, name
     assert "secrets" not in services()["nginx"] and "environment" not in services()["nginx"]
+
+
+def test_every_process_gets_every_setting_of_the_env_file() -> None:
+    """Those that a process must have in another form here are set beside it, and win: its kind, folders, proxies."""
+    for name, service in ours().items():
+        assert service["env_file"] == [{"path": ".env", "required": False}], name
+        assert {"PROCESS", "RECORDER_DIR", "SPOOL_DIR", "LOG_FILE", "TEMPLATES_DIR"} <= service["environment"].keys(), (
+            name
+        )
 
 
 def test_the_image_sets_only_settings() -> None:
@@ -112,7 +123,8 @@ def test_every_secret_is_declared_used_and_made() -> None:
 
 
 def test_the_secrets_are_those_that_the_command_writes(tmp_path: Path) -> None:
-    assert set(container_secrets.write(tmp_path)) == set(compose()["secrets"])
+    assert set(container_secrets.write(tmp_path, group=os.getgid())) == set(compose()["secrets"])
+    assert services()["redis"]["group_add"] == [str(container_secrets.GROUP)]
     at = {name: urllib.parse.urlsplit((tmp_path / name).read_text().strip()) for name in ("database_url", "broker_url")}
     assert {url.hostname for url in at.values()} == {"db", "redis"} <= SERVICES
     assert at["database_url"].username == services()["db"]["environment"]["POSTGRES_USER"]
@@ -230,10 +242,8 @@ def test_the_image_holds_all_that_the_product_is_made_of() -> None:
 def test_the_image_serves_on_port_8000_with_threads_for_views_and_for_bodies() -> None:
     command = commands()["web"]
     assert command[command.index("--port") + 1] == "8000" and "EXPOSE 8000" in dockerfile()
-    assert (
-        int(command[command.index("--blocking-threads") + 1])
-        == FIELDS["web_threads"].default + public_bodies.READERS_MAX
-    )
+    threads = f"$((${{WEB_THREADS:-{FIELDS['web_threads'].default}}}+{public_bodies.READERS_MAX}))"
+    assert command[command.index("--blocking-threads") + 1] == threads
 
 
 def test_the_image_does_not_run_as_root() -> None:

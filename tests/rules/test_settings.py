@@ -45,9 +45,20 @@ def test_the_example_shows_the_defaults_and_holds_no_secret() -> None:
         assert shown, name
         value = field.default
         written = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        assert shown.group(1).lower() == written.lower(), name
+        assert shown.group(1).strip('"').lower() == written.lower(), name
     for name in ("JWT_SECRET_KEY", "FERNET_KEYS", "INDEX_KEY", "TRACKING_KEYS"):
         assert re.search(rf"^{name}=$", text, re.MULTILINE), name
+
+
+def test_the_example_reads_the_same_in_a_shell() -> None:
+    shown = (ROOT / ".env.example").read_text(encoding="utf-8")
+    values = "".join(re.findall(r"^#?([A-Z][A-Z0-9_]+=.*\n)", shown, re.MULTILINE))
+    sourced = subprocess.run(
+        ["sh", "-euc", f"set -a\n{values}\nenv -0"], env={"PATH": os.environ["PATH"]}, capture_output=True, check=True
+    )
+    read = dict(line.split("=", 1) for line in sourced.stdout.decode().split("\0") if line)
+    with environment(**dict.fromkeys(TEST_ENVIRONMENT, "") | {name: read[name] for name in example()} | GOOD):
+        assert settings.load().login_rate == FIELDS["login_rate"].default
 
 
 def test_secrets_have_no_default() -> None:
