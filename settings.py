@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     spool_limit_bytes: int = Field(default=256_000_000, ge=10_000)
     log_file: Path = Path("email_system.log")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_max_bytes: int = Field(default=50_000_000, ge=0)
+    log_keep_files: int = Field(default=5, ge=1, le=1_000)
 
     # Secrets. The first key of a list signs and encrypts, all of them verify and decrypt.
     jwt_secret_key: Key

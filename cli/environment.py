@@ -36,7 +36,7 @@ def use(named: Path | None, *, quiet: bool) -> None:
         os.environ.update(chosen.values)
     configured = settings.current()
     try:
-        logs.install(configured.log_file, configured.log_level)
+        logs.set_up(configured)
     except OSError as error:
         raise EnvironmentFault(
             f"the log {configured.log_file} cannot be written ({error.strerror}): set LOG_FILE to a path that can be."

@@ -56,7 +56,7 @@ def _run(state: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     with Stack(state, database="cadencia") as stack:
-        logs.install(settings.current().log_file, settings.current().log_level)
+        logs.set_up(settings.current())
         token = issue_token(stack)
         with running.published(stack.state, _environment(stack, token), version=settings.VERSION):
             _serve(stack, token, stopping)

@@ -30,7 +30,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     the first request does, after any fork.
     """
     configured = settings or environment.current()
-    logs.install(configured.log_file, configured.log_level)
+    logs.set_up(configured)
     app = openapi.new_app(__name__)
     # A path with `//` inside is a 404: werkzeug would redirect it to the Host that the caller names.
     app.url_map.merge_slashes = False

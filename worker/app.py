@@ -23,8 +23,7 @@ _VERBOSE = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
 @signals.setup_logging.connect(weak=False)
 def set_up_logging(**_: Any) -> None:
     """Log as the rest of Cadencia does, instead of Celery's own format."""
-    configured = settings.current()
-    logs.install(configured.log_file, configured.log_level)
+    logs.set_up(settings.current())
     for name in _VERBOSE:
         logging.getLogger(name).setLevel(logging.WARNING)
 

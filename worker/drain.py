@@ -1,6 +1,7 @@
 """Drain a lane: send group after group, and settle each one in the transaction that claims the next."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from time import monotonic, sleep
@@ -131,6 +132,8 @@ class Drain:
         settled, group = retrying(work)
         self._has_replanned = True
         self._sender.recorder.lease(asked_at + self._settings.lease_s)
+        if sent is not None and len(settled) > 1:
+            _log_group(sent, settled, self._lane, self._group_sender.relay)
         untried = _log(settled)
         if self._group_sender.held:
             untried = _log_held(self._group_sender.held, untried)
@@ -194,6 +197,18 @@ def _log_held(held: Sequence[HeldTemplate], untried: Sequence[Settled]) -> list[
         )  # fmt: skip
     reasons = {template.why for template in held}
     return [email for email in untried if email.response not in reasons]
+
+
+def _log_group(group: Group, settled: Sequence[Settled], lane: str, relay: str | None) -> None:
+    """Write one line for a group, with the numbers of its e-mails by their next state."""
+    campaigns = {group.step.campaign_id} if group.step else {email.campaign_id for email in settled}
+    campaign = next(iter(campaigns)) if len(campaigns) == 1 else "several"
+    number = Counter(email.status for email in settled)
+    log.info(
+        "group_settled lane=%s campaign=%s relay=%s sent=%d again=%d failed=%d in_doubt=%d",
+        lane, campaign or "none", relay or "none",
+        number["sent"], number["queued"], number["failed"], number["in_doubt"],
+    )  # fmt: skip
 
 
 def _log(settled: list[Settled]) -> list[Settled]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,71 @@ def test_a_log_without_its_folder_stops_no_work(log: Path, capsys: pytest.Captur
     log.parent.touch()
     logging.getLogger("x").info("still here")
     assert "still here" in capsys.readouterr().err
+
+
+READABLE = [
+    "Cannot connect to redis://:**@127.0.0.1:6379/0: Connection refused",
+    "mingle: bulk@worker-2 answers; events@worker-2 does not",
+    "relay says 250 ok <0192f0c1d2e37a4b8c9d0e1f2a3b4c5d@cadencia.example> queued",
+]
+PRIVATE = [
+    ("redis://:s3cret@127.0.0.1:6379/0", "redis://:**@127.0.0.1:6379/0"),
+    ("redis://:s3/cr@et@127.0.0.1:6379/0", "redis://:**@127.0.0.1:6379/0"),
+    ("postgresql://cadencia:s3cret@db:5432/cadencia", "postgresql://**@db:5432/cadencia"),
+    ("smtp://ana%40empresa.example:s3cret@relay.example:587", "smtp://**@relay.example:587"),
+    ("events@empresa.example", logs.REDACTED),
+    ("ana@servidor and bulk@empresa.example", f"{logs.REDACTED} and {logs.REDACTED}"),
+    ("0192f0c1d2e37a4b8c9d0e1f2a3b4c5d@another.example", logs.REDACTED),
+    ("x.0192f0c1d2e37a4b8c9d0e1f2a3b4c5d@cadencia.example", logs.REDACTED),
+    ("https://ana@empresa.example/", f"https:{logs.REDACTED}"),
+]
+
+
+def test_hosts_of_our_servers_our_workers_and_message_ids_stay_readable() -> None:
+    formatter = logs.Redacting("cadencia.example")
+    assert [formatter.redacted(line) for line in READABLE] == READABLE
+    assert [formatter.redacted(line) for line, _ in PRIVATE] == [shown for _, shown in PRIVATE]
+
+
+def writer(file: Path, name: str) -> logging.Logger:
+    """A logger of its own on the file, as another process would have it."""
+    logger = logging.getLogger(f"rotation.{name}")
+    logger.propagate = False
+    handler = logs._File(file, logs.Rotation(max_bytes=2_000, keep=200))
+    handler.setFormatter(logs.Redacting())
+    logger.addHandler(handler)
+    return logger
+
+
+def test_a_large_file_is_renamed_and_no_line_of_any_writer_is_lost(tmp_path: Path) -> None:
+    def write(name: str) -> None:
+        logger = writer(tmp_path / "log", name)
+        for number in range(500):
+            logger.warning("%s %d", name, number)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, "abcd"))
+    written = [path.read_text() for path in tmp_path.iterdir()]
+    counts = {name: sum(text.count(f" - {name} ") for text in written) for name in "abcd"}
+    assert counts == dict.fromkeys("abcd", 500)
+    assert len(written) > 5  # the limit is soft: while one of them renames, the others write on
+
+
+def test_only_the_newest_files_are_kept(tmp_path: Path) -> None:
+    handler = logs._File(tmp_path / "log", logs.Rotation(max_bytes=100, keep=2))
+    handler.setFormatter(logs.Redacting())
+    for number in range(9):
+        handler.handle(logging.makeLogRecord({"msg": f"line {number} {'x' * 60}"}))
+    handler.close()
+    kept = {path.name: path.read_text().rpartition("line ")[2][0] for path in tmp_path.iterdir()}
+    assert kept == {"log": "8", "log.1": "7", "log.2": "6"}
+
+
+def test_a_file_that_cannot_be_renamed_is_written_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "log.1" / "in the way").mkdir(parents=True)
+    handler = logs._File(tmp_path / "log", logs.Rotation(max_bytes=10, keep=1))
+    for _ in range(3):
+        handler.handle(logging.makeLogRecord({"msg": "a line of more than ten bytes"}))
+    handler.close()
+    assert (tmp_path / "log").read_text().count("a line") == 3
+    assert capsys.readouterr().err.count("log_unwritable") == 1

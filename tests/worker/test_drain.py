@@ -157,6 +157,8 @@ def test_the_log_contains_ids_and_no_addresses(inbox: Mailstore, caplog: pytest.
         drain.drain(LANE)
     assert f"Email sent: {ids.public(sent)}" in caplog.messages
     assert any(line.startswith(f"Error sending email: {ids.public(refused)} failed") for line in caplog.messages)
+    [group] = [line for line in caplog.messages if line.startswith("group_settled lane=transactional campaign=none")]
+    assert "relay=127.0.0.1:" in group and group.endswith("sent=1 again=0 failed=1 in_doubt=0")
     assert "@" not in caplog.text.replace("user@host", "")
 
 
