@@ -59,6 +59,8 @@ def test_a_process_gets_the_secrets_of_its_kind_and_no_others() -> None:
     assert (common["InaccessiblePaths"], common["Restart"]) == ("/etc/cadencia", "always")
 
 
-def test_the_target_starts_all_of_them() -> None:
+def test_the_target_starts_all_of_them_but_the_optional_one() -> None:
     wanted = read(UNITS / "cadencia.target")["Unit"]["Wants"].split()
-    assert {name for unit in wanted for name in re.findall(r"cadencia-(.*)\.service", unit)} == services().keys()
+    assert {name for unit in wanted for name in re.findall(r"cadencia-(.*)\.service", unit)} == services().keys() - {
+        "inbound"
+    }
