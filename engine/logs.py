@@ -149,16 +149,16 @@ class _File(_Enduring, logging.handlers.WatchedFileHandler):
     def reopenIfNeeded(self) -> None:  # noqa: N802  # the name the base class calls
         """Open the file again if it was moved; move it if it is too large."""
         super().reopenIfNeeded()
-        limit = self._rotation.max_bytes
-        if limit and os.fstat(self.stream.fileno()).st_size >= limit and monotonic() >= self._rotate_after:
+        limit, stream = self._rotation.max_bytes, self.stream
+        if limit and stream and os.fstat(stream.fileno()).st_size >= limit and monotonic() >= self._rotate_after:
             try:
-                self._rotate()
+                self._rotate(stream.fileno())
             except OSError:  # the folder may forbid it: go on with the large file
                 self._rotate_after = monotonic() + REPORT_EVERY_S
                 self.handleError(_record(logging.getLogger(), logging.ERROR, ""))
             super().reopenIfNeeded()
 
-    def _rotate(self) -> None:
+    def _rotate(self, descriptor: int) -> None:
         """Rename the files. One process at a time does it, under a lock on their folder; the others write on.
 
         A process that still has the old file open writes to it until its next line: nothing is lost.
@@ -166,7 +166,7 @@ class _File(_Enduring, logging.handlers.WatchedFileHandler):
         folder = os.open(Path(self.baseFilename).parent, os.O_RDONLY)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not os.path.samestat(os.stat(self.baseFilename), os.fstat(self.stream.fileno())):  # noqa: PTH116  # a text
+            if not os.path.samestat(os.stat(self.baseFilename), os.fstat(descriptor)):  # noqa: PTH116  # a text
                 return
             for number in range(self._rotation.keep, 0, -1):
                 newer = f"{self.baseFilename}.{number - 1}" if number > 1 else self.baseFilename
