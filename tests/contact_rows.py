@@ -1,11 +1,18 @@
-"""Rows of a file of contacts, for tests of its readers."""
+"""Files of contacts for tests: their rows, and their import."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from io import BytesIO
+from typing import BinaryIO
 
+from sqlalchemy.orm import Session
+
+from engine.audience import imports
 from engine.audience.files import sheet
 from engine.audience.files.columns import Column
 from engine.audience.files.rows import Reader, Row
+from engine.audience.import_report import ImportReport
+from engine.engagement import file_imports
 
 
 def rows(data: bytes | str, *mapping: str, encoding: str | None = None) -> list[Row]:
@@ -29,6 +36,16 @@ def columns(data: bytes | str, *mapping: str) -> dict[str, Column]:
 def meanings(data: bytes | str, *mapping: str) -> Sequence[str | None]:
     """Return the meaning of each column, in order; of a column without one its attribute."""
     return [column.meaning or column.attribute for column in columns(data, *mapping).values()]
+
+
+def take_in(
+    session: Session, source: BinaryIO, *, now: datetime, max_rows: int = imports.MAX_ROWS, dry_run: bool = False
+) -> ImportReport:
+    """Import a whole file in this transaction."""
+    report = ImportReport()
+    for page in imports.pages(source, max_rows=max_rows):
+        report = report.plus(page, file_imports.store(session, page, now=now, dry_run=dry_run))
+    return report
 
 
 def _bytes(data: bytes | str) -> bytes:

@@ -54,6 +54,7 @@ def import_file(file: Path, mapping: tuple[str, ...], encoding: str | None, dry_
     from engine import clock
     from engine.audience import imports
     from engine.audience.import_report import ImportReport
+    from engine.engagement import file_imports
     from models.session import retrying
 
     report = ImportReport()
@@ -61,7 +62,7 @@ def import_file(file: Path, mapping: tuple[str, ...], encoding: str | None, dry_
     with file.open("rb") as source, terminal.progress(label, file.stat().st_size, "bytes") as advance:
         position = 0
         for page in imports.pages(source, mapping=mapping, encoding=encoding):
-            stored = retrying(partial(imports.store, page=page, now=clock.now(), dry_run=dry_run))
+            stored = retrying(partial(file_imports.store, page=page, now=clock.now(), dry_run=dry_run))
             report = report.plus(page, stored)
             advance(source.tell() - position)
             position = source.tell()

@@ -1,8 +1,9 @@
 """Pages of an import and its report: counts, how each column is understood, faults and notes by line."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from uuid import UUID
 
 from engine.audience.contacts import Draft
 
@@ -67,12 +68,16 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The result of storing a page; `suppressed` of its contacts get no e-mail."""
+    """The result of storing a page; `suppressed` of its contacts get no e-mail.
+
+    `endings` are the contacts that opted out or converted, with the moment and the stop reason.
+    """
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     suppressed: int = 0
+    endings: Mapping[UUID, tuple[datetime, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import BinaryIO
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -12,7 +13,7 @@ from engine.audience import contact_flags, contacts, suppressions
 from engine.audience.files import columns, sheet
 from engine.audience.files.records import Record
 from engine.audience.files.rows import Reader, Row
-from engine.audience.import_report import ColumnReport, FileReport, ImportReport, Page, RowFault, Stored
+from engine.audience.import_report import ColumnReport, FileReport, Page, RowFault, Stored
 from errors import InvalidInput
 from models import vault
 
@@ -20,44 +21,36 @@ MAX_ROWS = 500_000
 PAGE_ROWS = 2_000
 
 
-def take_in(session: Session, source: BinaryIO, *, now: datetime, max_rows: int = MAX_ROWS) -> ImportReport:
-    """Import a whole CSV file in the caller's transaction, page by page; `pages` defines valid rows.
+def store(session: Session, page: Page, *, now: datetime) -> Stored:
+    """Store the contacts, opt-outs and conversions of one page. Safe to repeat.
 
-    Known contacts are updated and keep details that the file lacks. Safe to repeat.
+    Leaves the contacts in `endings` locked; `engine.engagement.file_imports` stops their sequences.
     """
-    report = ImportReport()
-    for page in pages(source, max_rows=max_rows):
-        report = report.plus(page, store(session, page, now=now))
-    return report
-
-
-def store(session: Session, page: Page, *, now: datetime, dry_run: bool = False) -> Stored:
-    """Store the contacts, opt-outs and conversions of one page. Safe to repeat; a dry run only counts."""
     if not page.rows:
         return Stored()
-    savepoint = session.begin_nested() if dry_run else None
     upserted = contacts.upsert(session, page.drafts, now=now)
     suppressions.add_addresses(session, page.opted_out, "unsubscribed", now=now)
-    _mark(session, page, now=now)
+    endings = _mark(session, page, now=now)
     suppressed = suppressions.among(session, (draft.address for draft in page.drafts))
-    if savepoint:
-        savepoint.rollback()
-    return Stored(upserted.created, upserted.updated, upserted.unchanged, suppressed)
+    return Stored(upserted.created, upserted.updated, upserted.unchanged, suppressed, endings)
 
 
-def _mark(session: Session, page: Page, *, now: datetime) -> None:
-    """Set status and conversion of the page's contacts; the decision at their next step stops their sequences."""
-    marked = page.opted_out.union(page.converted)
-    ids = contacts.find_all(session, marked)
+def _mark(session: Session, page: Page, *, now: datetime) -> dict[UUID, tuple[datetime, str]]:
+    """Set status and conversion of the page's contacts, and lock them; return when and why they end."""
+    ids = contacts.find_all(session, page.opted_out.union(page.converted))
     contact_flags.lock(session, ids.values())
-    changes = {}
+    endings: dict[UUID, tuple[datetime, str]] = {}
+    changes: dict[UUID, contact_flags.Changes] = {}
     for address, contact_id in ids.items():
         if address in page.converted:
             at = min(page.converted[address] or now, now)
+            endings[contact_id] = (at, "converted")
             changes[contact_id] = contact_flags.Changes(converted_at=at, status="converted")
         else:
+            endings[contact_id] = (now, "unsubscribed")
             changes[contact_id] = contact_flags.Changes(status="unsubscribed")
     contact_flags.add(session, changes, now=now)
+    return endings
 
 
 def pages(

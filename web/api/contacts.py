@@ -12,7 +12,7 @@ from engine import clock
 from engine.audience import addresses, contacts, imports, suppressions
 from engine.audience.import_report import ImportReport, Page
 from engine.campaigns import explain
-from engine.engagement import by_hand
+from engine.engagement import by_hand, file_imports
 from errors import Fault, InvalidInput, NotFound
 from models import ids
 from models.session import Session, retrying, transaction
@@ -73,7 +73,7 @@ def take_pages(
     for page in pages:
         if report.refused + page.refused > REFUSED_MAX:
             raise InvalidInput.of("file", f"has more than {REFUSED_MAX} invalid rows; is it a table of contacts?")
-        report = report.plus(page, imports.store(session, page, now=now, dry_run=dry_run))
+        report = report.plus(page, file_imports.store(session, page, now=now, dry_run=dry_run))
         if monotonic() > end:
             raise InvalidInput.of("file", f"needs more than {IMPORT_S:.0f} s; {_INSTEAD}")
     return report

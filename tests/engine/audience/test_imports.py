@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from engine.audience import contacts, imports, suppressions
 from engine.audience.import_report import RowFault
 from errors import InvalidInput
+from tests import contact_rows
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
@@ -33,7 +34,7 @@ def _contact(session: Session, address: str) -> contacts.View:
 
 
 def test_take_in_imports_valid_rows_and_reports_the_others(session: Session) -> None:
-    report = imports.take_in(session, BytesIO(BAD.encode()), now=NOW)
+    report = contact_rows.take_in(session, BytesIO(BAD.encode()), now=NOW)
     assert (report.rows, report.created, report.updated, report.unchanged) == (8, 5, 0, 0)
     assert (report.duplicates, report.refused, report.suppressed) == (1, 2, 0)
     assert [(fault.line, fault.field) for fault in report.faults] == [(3, "email"), (8, "email")]
@@ -54,14 +55,14 @@ def test_take_in_imports_valid_rows_and_reports_the_others(session: Session) -> 
 
 
 def test_take_in_changes_nothing_when_repeated(session: Session) -> None:
-    imports.take_in(session, BytesIO(BAD.encode()), now=NOW)
-    again = imports.take_in(session, BytesIO(BAD.encode()), now=NOW)
+    contact_rows.take_in(session, BytesIO(BAD.encode()), now=NOW)
+    again = contact_rows.take_in(session, BytesIO(BAD.encode()), now=NOW)
     assert (again.created, again.updated, again.unchanged, again.refused) == (0, 0, 5, 2)
 
 
 def test_take_in_updates_only_the_details_in_the_file(session: Session) -> None:
-    imports.take_in(session, BytesIO(BAD.encode()), now=NOW)
-    report = imports.take_in(session, BytesIO(b"email,nombre,cargo\nana@a.example,,CEO\n"), now=NOW)
+    contact_rows.take_in(session, BytesIO(BAD.encode()), now=NOW)
+    report = contact_rows.take_in(session, BytesIO(b"email,nombre,cargo\nana@a.example,,CEO\n"), now=NOW)
     assert (report.created, report.updated) == (0, 1)
     ana = _contact(session, "ana@a.example")
     assert (ana.first_name, ana.role, ana.industry) == ("Ana", "CEO", "Marketing")
@@ -70,7 +71,7 @@ def test_take_in_updates_only_the_details_in_the_file(session: Session) -> None:
 def test_take_in_counts_an_address_that_is_suppressed(session: Session) -> None:
     suppressions.add(session, contacts.ensure(session, ["ana@a.example"], now=NOW), "unsubscribed", now=NOW)
     session.execute(text("DELETE FROM contacts"))
-    report = imports.take_in(session, BytesIO(BAD.encode()), now=NOW)
+    report = contact_rows.take_in(session, BytesIO(BAD.encode()), now=NOW)
     assert (report.created, report.suppressed) == (5, 1)
     again = contacts.find(session, "ana@a.example")
     assert again is not None
@@ -80,7 +81,7 @@ def test_take_in_counts_an_address_that_is_suppressed(session: Session) -> None:
 def test_take_in_finds_duplicates_when_they_are_pages_apart(session: Session) -> None:
     rows = [f"contact{number}@a.example" for number in range(imports.PAGE_ROWS + 10)]
     data = "\n".join(["email", *rows, rows[0], "Contact1@A.example"]).encode()
-    report = imports.take_in(session, BytesIO(data), now=NOW)
+    report = contact_rows.take_in(session, BytesIO(data), now=NOW)
     assert (report.rows, report.created, report.duplicates) == (len(rows) + 2, len(rows), 2)
     assert [note.line for note in report.notes] == [len(rows) + 2, len(rows) + 3]
 
@@ -88,11 +89,11 @@ def test_take_in_finds_duplicates_when_they_are_pages_apart(session: Session) ->
 def test_take_in_refuses_the_file_when_it_has_too_many_rows(session: Session) -> None:
     data = "\n".join(["email", *(f"contact{number}@a.example" for number in range(5))]).encode()
     with pytest.raises(InvalidInput, match="more than 4 rows"):
-        imports.take_in(session, BytesIO(data), now=NOW, max_rows=4)
+        contact_rows.take_in(session, BytesIO(data), now=NOW, max_rows=4)
 
 
 def test_take_in_stores_formulas_as_text(session: Session) -> None:
-    imports.take_in(session, BytesIO(b'email,company\nana@a.example,"=HYPERLINK(1,2)"\n'), now=NOW)
+    contact_rows.take_in(session, BytesIO(b'email,company\nana@a.example,"=HYPERLINK(1,2)"\n'), now=NOW)
     assert _contact(session, "ana@a.example").company == "=HYPERLINK(1,2)"
 
 
@@ -108,7 +109,7 @@ no es,Paz,sin duda,,
 
 
 def test_opt_outs_and_conversions_of_a_file_hold_for_contacts(session: Session) -> None:
-    report = imports.take_in(session, BytesIO(CONSENT), now=NOW)
+    report = contact_rows.take_in(session, BytesIO(CONSENT), now=NOW)
     assert (report.created, report.duplicates, report.refused) == (4, 1, 2)
     assert (report.opted_out, report.converted, report.suppressed, report.lost_lines) == (3, 2, 2, 1)
     assert suppressions.among(session, ["ana@a.example", "eva@a.example", "luz@a.example"]) == 3
@@ -116,23 +117,16 @@ def test_opt_outs_and_conversions_of_a_file_hold_for_contacts(session: Session) 
     assert states == {"ana": "unsubscribed", "eva": "unsubscribed", "sol": "converted", "mar": "converted"}
     assert _contact(session, "sol@a.example").converted_at == datetime(2026, 3, 1, tzinfo=UTC)
     assert _contact(session, "mar@a.example").converted_at == NOW
-    again = imports.take_in(session, BytesIO(CONSENT), now=NOW)
+    again = contact_rows.take_in(session, BytesIO(CONSENT), now=NOW)
     assert (again.unchanged, again.opted_out, again.suppressed) == (4, 3, 2)
 
 
 def test_an_opt_out_pages_after_the_contact_counts(session: Session) -> None:
     rows = [f"contact{number}@a.example,no" for number in range(imports.PAGE_ROWS + 10)]
-    imports.take_in(session, BytesIO("\n".join(["email,baja", *rows, "contact7@a.example,sí"]).encode()), now=NOW)
+    contact_rows.take_in(session, BytesIO("\n".join(["email,baja", *rows, "contact7@a.example,sí"]).encode()), now=NOW)
     assert _contact(session, "contact7@a.example").followup_status == "unsubscribed"
 
 
-def test_a_dry_run_counts_and_stores_nothing(session: Session) -> None:
-    (page,) = imports.pages(BytesIO(CONSENT))
-    dry = imports.store(session, page, now=NOW, dry_run=True)
-    assert session.scalar(text("SELECT (SELECT count(*) FROM contacts) + (SELECT count(*) FROM suppressions)")) == 0
-    assert imports.store(session, page, now=NOW) == dry
-
-
 def test_a_file_with_a_header_alone_reports_its_columns(session: Session) -> None:
-    report = imports.take_in(session, BytesIO(b"email,nombre\n"), now=NOW)
+    report = contact_rows.take_in(session, BytesIO(b"email,nombre\n"), now=NOW)
     assert (report.rows, [column.name for column in report.file.columns]) == (0, ["email", "nombre"])

@@ -9,14 +9,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.audience import imports
 from engine.campaigns import campaigns, enrollments, steps
 from engine.campaigns.campaigns import CampaignDraft
 from engine.campaigns.steps import StepDraft
 from engine.delivery import emails, outbox
 from errors import Conflict, InvalidInput, NotFound
 from models.session import transaction
-from tests import sequence
+from tests import contact_rows, sequence
 from tests.sequence import NOW
 
 
@@ -74,7 +73,7 @@ def test_create_reports_every_fault_of_a_draft(session: Session, changes: dict[s
 def test_create_accepts_a_variable_that_contacts_have_as_an_attribute(session: Session) -> None:
     assert "variables.link_calendly" in _faults(session, sequence.draft(variables={}))
     rows = b"email,link calendly\nana@a.example,https://calendly.example/ana\n"
-    imports.take_in(session, BytesIO(rows), now=NOW)
+    contact_rows.take_in(session, BytesIO(rows), now=NOW)
     assert sequence.create(session, variables={})
 
 
