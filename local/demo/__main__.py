@@ -117,8 +117,7 @@ def _run(contacts: Path, state: Path, picture_file: Path | None) -> int:
             demonstration = _Demonstration(stack, store, progress, stopping)
             status = demonstration.run(contacts)
             if picture_file is not None:
-                with transaction() as session:
-                    picture.save(session, demonstration.campaign_id, picture_file)
+                picture.save(demonstration.campaign_id, picture_file)
             return status
 
 

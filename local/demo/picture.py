@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
 from cli.commands.campaigns.watching import Look, picture
 from engine import clock
@@ -17,6 +16,7 @@ from engine.campaigns import campaigns, explain
 from engine.campaigns.reports import funnel
 from engine.delivery import audit
 from models import vault
+from models.session import transaction
 
 _WIDTH = 92
 _FONT_FACES = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)  # of another site; any monospaced font does
@@ -27,24 +27,23 @@ _STORY = text("""
 """)
 
 
-def save(session: Session, campaign_id: UUID, path: Path) -> None:
+def save(campaign_id: UUID, path: Path) -> None:
     """Draw the funnel, one contact's story and the audit of a campaign that has ended; write them to `path`."""
     console = Console(record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
-    name = campaigns.view(session, campaign_id).name
-    look = Look(
-        campaigns.view(session, campaign_id),
-        funnel.of(session, campaign_id),
-        funnel.ahead(session, campaign_id),
-        clock.now(),
-    )
-    _show(console, f"campaigns watch {name}", picture(look, width=_WIDTH))
-    story = session.execute(_STORY, {"campaign_id": campaign_id}).one()
-    [journey] = explain.why(session, story.id, now=clock.now())
+    with transaction() as session:
+        view = campaigns.view(session, campaign_id)
+        look = Look(view, funnel.of(session, campaign_id), funnel.ahead(session, campaign_id), clock.now())
+        _show(console, f"campaigns watch {view.name}", picture(look, width=_WIDTH))
+        story = session.execute(_STORY, {"campaign_id": campaign_id}).one()
+        [journey] = explain.why(session, story.id, now=clock.now())
     steps = [f"  step {step.step} {step.template}: {_moments(step)}" for step in journey.steps]
     address = vault.current().decrypt(story.email)
     _show(console, f"contacts explain {address}", [f"{journey.campaign}: {journey.sentence}", *steps])
-    account = audit.run(session)
-    _show(console, "audit ledger", [f"{len(account.findings)} findings: every e-mail is accounted for."])
+    with transaction() as session:
+        account = audit.run(session)
+    statuses = [f"{count:>10}  {status}" for status, count in account.statuses.items()]
+    clean = "clean: every e-mail is accounted for" if account.is_clean else "inconsistent"
+    _show(console, "audit ledger", [*statuses, f"{account.total:>10}  accepted in all", clean])
     template = _FONT_FACES.sub("", _template())
     path.write_text(
         console.export_svg(title="Cadencia", theme=SVG_EXPORT_THEME, code_format=template, unique_id="cadencia"),

@@ -31,13 +31,18 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_demo_ends_with_a_clean_audit(tmp_path: Path) -> None:
     contacts = tmp_path / "leads.csv"
     contacts.write_text("\ufeff" + PEOPLE, encoding="utf-8")
-    done = run("--contacts", str(contacts), "--state", str(tmp_path / "a state"))
+    picture = tmp_path / "picture.svg"
+    done = run("--contacts", str(contacts), "--state", str(tmp_path / "a state"), "--picture", str(picture))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "27 contacts imported from leads.csv, 1 lines refused" in done.stdout
     assert "line 30" in done.stdout
     assert "audit: clean" in done.stdout
     assert "bounced" in done.stdout
     assert "persona" not in done.stdout
+    assert "Luis Vega (Empresa): No e-mail was sent" in done.stdout
+    assert f"python -m local.mail.inbox --store {tmp_path / 'a state' / 'inbox'}" in done.stdout
+    drawn = picture.read_text(encoding="utf-8")
+    assert drawn.startswith("<svg") and "email_3_ultima_llamada" in drawn and "url(" not in drawn.replace("url(#", "")
     log = (tmp_path / "a state" / "email_system.log").read_text()
     assert "Email sent: email_" in log
     assert "@empresa" not in log
