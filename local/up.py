@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         _run(options.state)
-    except errors.Unavailable as error:
+    except (errors.CadenciaError, OSError) as error:
         parser.exit(1, f"{error}\n")
 
 

@@ -20,10 +20,12 @@ from models.session import transaction
 
 _WIDTH = 92
 _FONT_FACES = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)  # of another site; any monospaced font does
-# A person with a long story: several e-mails, and a conversion at the end.
+# The longest story: a conversion after several e-mails, if there is one.
 _STORY = text("""
     SELECT c.id, c.email FROM contacts c JOIN enrollments n ON n.contact_id = c.id
-     WHERE n.campaign_id = :campaign_id AND n.stop_reason = 'converted' ORDER BY n.next_step DESC, c.id LIMIT 1
+     WHERE n.campaign_id = :campaign_id
+       AND NOT EXISTS (SELECT FROM emails e WHERE e.enrollment_id = n.id AND e.sent_at > n.stopped_at)
+     ORDER BY n.stop_reason IS NOT DISTINCT FROM 'converted' DESC, n.next_step DESC, c.id LIMIT 1
 """)
 
 
@@ -44,17 +46,8 @@ def save(campaign_id: UUID, path: Path) -> None:
     statuses = [f"{count:>10}  {status}" for status, count in account.statuses.items()]
     clean = "clean: every e-mail is accounted for" if account.is_clean else "inconsistent"
     _show(console, "audit ledger", [*statuses, f"{account.total:>10}  accepted in all", clean])
-    template = _FONT_FACES.sub("", _template())
-    path.write_text(
-        console.export_svg(title="Cadencia", theme=SVG_EXPORT_THEME, code_format=template, unique_id="cadencia"),
-        encoding="utf-8",
-    )
-
-
-def _template() -> str:
-    from rich import _export_format  # the format has no public name
-
-    return _export_format.CONSOLE_SVG_FORMAT
+    drawn = console.export_svg(title="Cadencia", theme=SVG_EXPORT_THEME, unique_id="cadencia")
+    path.write_text(_FONT_FACES.sub("", drawn), encoding="utf-8")
 
 
 def _moments(step: explain.StepTaken) -> str:

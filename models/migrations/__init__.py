@@ -24,10 +24,11 @@ def _config() -> Config:
 def upgrade(revision: str = "head") -> None:
     """Upgrade the tables to `revision`. Safe to run twice, and by several processes at once.
 
-    Raises Conflict if the server is too old, Unavailable if it cannot be reached.
+    Raises Conflict if the server is too old or the tables are of a newer version, Unavailable if it cannot be reached.
     """
     with session.unavailable_raised():
         check_server(_server_version())
+        _refuse_newer_tables()
         command.upgrade(_config(), revision)
 
 
@@ -40,6 +41,15 @@ def check_server(version: int) -> None:
 def _server_version() -> int:
     with session.engine().connect() as connection:
         return int(connection.scalar(text("SHOW server_version_num"))) // 10_000
+
+
+def _refuse_newer_tables() -> None:
+    at, newest = state()
+    if at is not None and at not in {script.revision for script in _scripts().walk_revisions()}:
+        raise Conflict(
+            f"the tables are at revision {at}, of a newer version of Cadencia; this version ends with {newest}: "
+            "use the newer version, or a dump that is older"
+        )
 
 
 def downgrade(revision: str) -> None:
@@ -56,4 +66,8 @@ def state() -> tuple[str | None, str | None]:
     """Return the revision of the database and the newest revision. Raises Unavailable."""
     with session.unavailable_raised(), session.engine().connect() as connection:
         at = MigrationContext.configure(connection).get_current_revision()
-    return at, ScriptDirectory.from_config(_config()).get_current_head()
+    return at, _scripts().get_current_head()
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())

@@ -34,6 +34,12 @@ def test_tables_of_an_older_version_are_reported_with_what_to_do(run: Run, ledge
     assert migrations.state()[0] == migrations.state()[1]
 
 
+def test_tables_of_a_newer_version_are_left_alone(run: Run, ledger: str) -> None:
+    with psycopg.connect(ledger, autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    assert "at revision 9999, of a newer version of Cadencia" in run("db", "upgrade", status=1).stderr
+
+
 def test_a_shell_and_a_dump_reach_the_database(run: Run, ledger: str, tmp_path: Path) -> None:
     file = tmp_path / "cadencia.dump"
     assert f"{file}: " in run("db", "dump", str(file)).output

@@ -129,3 +129,11 @@ def test_no_column_value_reaches_the_log_when_a_row_is_refused(server: Postgres)
 
 def _runs(pid: int) -> bool:
     return bool(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+
+
+def test_data_of_another_version_of_postgresql_is_left_alone_and_named(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "PG_VERSION").write_text("17\n")
+    with pytest.raises(errors.Unavailable, match="its data is of PostgreSQL 17, and this version of Cadencia runs 18"):
+        Postgres(tmp_path / "postgres", ports.free(), "a password").start()
+    assert [path.name for path in (tmp_path / "postgres").iterdir()] == ["PG_VERSION"]

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -48,6 +49,15 @@ def test_commands_use_the_environment_file(up: Up) -> None:
     command = [str(ROOT / "cadencia"), "--env", str(up.state / "local.env"), "accounts", "list"]
     listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert listed.stdout == "local\tactive\tadmin\n"
+
+
+def test_a_second_one_on_the_same_folder_is_refused_in_one_sentence(up: Up) -> None:
+    command = [sys.executable, "-m", "local.up", "--state", str(up.state)]
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert (
+        refused.stderr.startswith(f"{up.state}: in use by another running Cadencia") and refused.stderr.count("\n") == 1
+    )
 
 
 def test_flower_asks_for_its_password(up: Up) -> None:
