@@ -4,11 +4,12 @@ import fcntl
 import os
 import socket
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 
 HOST = "127.0.0.1"
+# The same folder for all processes of a user: TMPDIR may differ between two installations that start together.
+_RESERVED = Path("/tmp")  # noqa: S108  # the folder in it is private, and holds empty files
 
 
 def free() -> int:
@@ -38,7 +39,7 @@ def reserve(port: int) -> bool:
     Between the choice and the server's start a port looks free, and granian listens with SO_REUSEPORT. Without this,
     two installations started together would share a port, and each would answer requests to the other.
     """
-    folder = Path(tempfile.gettempdir()) / f"cadencia-ports-{os.getuid()}"
+    folder = _RESERVED / f"cadencia-ports-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     lock = os.open(folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,8 +44,20 @@ class Up:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Up]:
-    """Run `make up` with its state in this folder; at the end it stops, and leaves no process behind."""
+def running() -> Iterator[Up]:
+    """Run `make up` with its state in a temporary folder; at the end it stops, and leaves no process behind.
+
+    Not in a folder of pytest, whose parent another run closes to other accounts: PostgreSQL may run as one.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        folder.chmod(0o711)
+        with _started(folder) as up:
+            yield up
+
+
+@contextmanager
+def _started(folder: Path) -> Iterator[Up]:
     with (folder / "log").open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "local.up", "--state", str(folder / "var")],

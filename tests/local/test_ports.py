@@ -1,9 +1,11 @@
 """Free ports, and the message if the preferred one is taken."""
 
+import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -38,11 +40,12 @@ def test_an_error_names_the_ports_when_none_is_free() -> None:
             ports.choose("web", port, attempts=1)
 
 
-def test_two_processes_do_not_choose_the_same_port(capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_processes_do_not_choose_the_same_port(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     wanted = ports.free()
     assert ports.choose("web", wanted) == wanted  # nobody listens there yet
     other = [sys.executable, "-c", f"from local import ports; print(ports.choose('web', {wanted}))"]
-    chosen = subprocess.run(other, capture_output=True, text=True, check=True)
+    environ = os.environ | {"TMPDIR": str(tmp_path)}
+    chosen = subprocess.run(other, capture_output=True, text=True, check=True, env=environ)
     assert int(chosen.stdout) > wanted
     assert chosen.stderr.startswith(f"web: port {wanted} is taken")
 

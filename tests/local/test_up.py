@@ -21,8 +21,8 @@ REQUEST = {
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with running(tmp_path_factory.mktemp("up")) as started:
+def up() -> Iterator[Up]:
+    with running() as started:
         yield started
 
 
