@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session as Session  # for web and worker, which may n
 
 import settings
 from errors import Unavailable
+from models import arrays as arrays  # registers its types, which a connection takes over when it is opened
 
 # Serialization failure, deadlock: the transaction was rolled back and may run again.
 _RETRYABLE = {"40001", "40P01"}

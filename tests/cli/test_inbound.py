@@ -3,6 +3,8 @@
 import os
 import signal
 import smtplib
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,12 +15,15 @@ from click.testing import CliRunner
 from sqlalchemy import func, select
 
 from cli import main
+from local import ports
 from models import Event
 from models.session import transaction
 from tests.cli.conftest import Run
 from tests.conftest import environment
 from tests.engine.inbound import arrivals, imap_server
 from tests.mails import Mail, mail
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -88,8 +93,6 @@ def _until(is_true: Callable[[], bool]) -> None:
 
 
 def test_a_server_records_what_it_receives_and_stops_on_a_signal(sent: Mail, run: Run) -> None:
-    from local import ports
-
     port = ports.free()
 
     def send() -> None:
@@ -112,6 +115,22 @@ def _is_sent(port: int, raw: bytes) -> bool:
     except ConnectionRefusedError:
         return False
     return True
+
+
+def test_what_a_killed_server_accepted_without_a_database_is_recorded_later(sent: Mail, run: Run) -> None:
+    port = ports.free()
+    gone = {"DATABASE_URL": "postgresql://cadencia:x@127.0.0.1:9/gone"}
+    command = [sys.executable, "-m", "cli", "inbound", "receive", "--listen", f"127.0.0.1:{port}"]
+    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | gone)
+    try:
+        _until(lambda: _is_sent(port, arrivals.reply_to(sent, 0)))
+        accepted = 1 + sum(_is_sent(port, arrivals.reply_to(sent, number)) for number in range(1, 20))
+    finally:
+        server.kill()
+        server.wait()
+    assert events() == 0
+    assert run("inbound", "spool").stdout == f"{accepted} recorded\n"
+    assert events() == accepted == 20
 
 
 @pytest.mark.parametrize("listen", ["2424", "localhost:", ":25", "127.0.0.1:70000"])
