@@ -1,52 +1,71 @@
-"""`cadencia status`: the sweep, the lanes, the spool, templates that cannot be used, and files in quarantine."""
+"""`cadencia status`: ticks, queues, lanes, e-mails in doubt, the spool, senders, relays and faults on one screen."""
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from cli import groups, terminal
 
+if TYPE_CHECKING:
+    from cli.status_report import Line
+
+_WIDTH_MIN, _WIDTH_MAX = 60, 100
+
 
 @click.command(cls=groups.Command)
-def group() -> None:
-    """Show the last sweep, the state of each lane, the spool of this host, and files in quarantine on all hosts.
+@click.option("--json", "is_json", is_flag=True, help="Print one JSON object, for programs.")
+def group(is_json: bool) -> None:
+    """Show ticks, queues, lanes, e-mails in doubt, the spool of this host, senders, relays, and what cannot be used.
 
-    The status is 1 if anything is late, unusable or in quarantine. A lane is late if e-mails are due for more than a
-    minute and no sender has worked on it in the last minute; the spool is late if an event waits for more than a
-    minute. The e-mails of a template that senders of a host cannot use wait there. docs/operations.md says what to do.
+    The status is 1 if anything is late, unavailable, unusable or in quarantine. A lane is late if e-mails are due for
+    more than a minute and no sender has worked on it in the last minute; the spool is late if an event waits for more
+    than a minute. A queue holds rings, which say that there is work, and no e-mails: those are in the lanes.
+    docs/operations.md says what to do.
 
     \b
-    Example:
+    Examples:
       cadencia status
+      cadencia status --json
     """
-    import settings
-    from engine import clock, heartbeats, lanes, quarantine
-    from engine.ingest import spool
-    from engine.templates import host_faults
-    from models.session import transaction
+    from cli import status_report
 
-    configured = settings.current()
-    with transaction() as session:
-        age_s = heartbeats.ages(session).get("sweep")
-        read = lanes.read(session, now=clock.now(), clock_rate=configured.clock_rate)
-        unusable = host_faults.current(session)
-        contents = quarantine.recorded(session)
-    is_sweep_late = age_s is None or age_s > heartbeats.LATE_S
-    terminal.row("sweep", "late" if is_sweep_late else "on time", _ago("run", age_s))
-    for lane in read:
-        number = f"more than {lanes.COUNTED_MAX - 1}" if lane.due >= lanes.COUNTED_MAX else lane.due
-        since = f"{number} due since {lane.since:%Y-%m-%dT%H:%M:%SZ}" if lane.since else "nothing due"
-        terminal.row(lane.name, "late" if lane.is_late else "on time", since, _ago("worked on", lane.worked_s_ago))
-    spool_s = spool.age_s(configured.spool_dir)
-    is_spool_late = (spool_s or 0.0) > heartbeats.LATE_S
-    waiting = "nothing waits" if spool_s is None else f"an event waits for {spool_s:.0f} s"
-    terminal.row("spool", "late" if is_spool_late else "on time", waiting)
-    for fault in unusable:
-        since, retry_at = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (fault.since, fault.retry_at))
-        terminal.row(fault.template, f"unusable on {fault.host} since {since}", f"next try {retry_at}", fault.reason)
-    for each in contents:
-        terminal.row("quarantine", each.host, each.folder, f"{each.files} files since {each.since:%Y-%m-%dT%H:%M:%SZ}")
-    if contents or unusable or is_sweep_late or is_spool_late or any(lane.is_late for lane in read):
+    lines = status_report.collect()
+    if is_json:
+        click.echo(_json(lines))
+    elif sys.stdout.isatty():
+        for text in laid_out(lines, width=shutil.get_terminal_size().columns):
+            click.echo(text)
+    else:
+        for line in lines:
+            terminal.row(line.part, line.name, line.state, line.detail)
+    if any(line.is_bad for line in lines):
         raise click.exceptions.Exit(1)
 
 
-def _ago(what: str, seconds: float | None) -> str:
-    return f"not {what} in the last week" if seconds is None else f"{what} {seconds:.0f} s ago"
+def laid_out(lines: Sequence["Line"], *, width: int) -> list[str]:
+    """Return the lines in columns, wrapped at `width`, but not below 60 columns. A part is named once."""
+    width = max(_WIDTH_MIN, min(width, _WIDTH_MAX))
+    texts, before = [], ""
+    for line in lines:
+        head = f"{'' if line.part == before else line.part:<9}{line.name:<14} {line.state:<8} "
+        head = head if line.state else head.rstrip().ljust(24) + " "
+        texts += textwrap.wrap(
+            line.detail, width, initial_indent=head, subsequent_indent=" " * 11, break_on_hyphens=False
+        )
+        before = line.part
+    return texts
+
+
+def _json(lines: Sequence["Line"]) -> str:
+    import json
+
+    parts: dict[str, list[dict[str, object]]] = {}
+    for line in lines:
+        entry = {"name": line.name, "state": line.state, "detail": line.detail, **line.numbers}
+        parts.setdefault(line.part, []).append({name: value for name, value in entry.items() if value != ""})
+    state = "late" if any(line.is_bad for line in lines) else "on time"
+    return json.dumps({"state": state, **parts}, default=lambda moment: moment.isoformat(), ensure_ascii=False)

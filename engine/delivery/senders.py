@@ -1,5 +1,6 @@
 """Senders: a row for each process that sends, and the fence that ends its right to write (R9b)."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -62,6 +63,28 @@ def overdue(session: Session, *, grace_s: float) -> list[UUID]:
         "ORDER BY g.sender_id"
     )
     return list(session.scalars(query, {"grace": grace_s}))
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The senders of a host: those registered and not fenced, and those with a group in progress."""
+
+    name: str
+    registered: int
+    working: int
+
+
+_HOSTS = text("""
+SELECT s.host, count(DISTINCT s.id) AS registered, count(DISTINCT g.sender_id) AS working
+  FROM senders s
+  LEFT JOIN send_groups g ON g.sender_id = s.id AND g.state = 'open' AND g.leased_until > now()
+ WHERE s.fenced_at IS NULL GROUP BY s.host ORDER BY s.host
+""")
+
+
+def hosts(session: Session) -> list[Host]:
+    """Return the hosts with senders. For reports only."""
+    return [Host(row.host, row.registered, row.working) for row in session.execute(_HOSTS)]
 
 
 _PRUNE_GROUPS = text(

@@ -34,8 +34,10 @@ def test_unusable_templates_are_shown_with_host_and_reason(run: Run) -> None:
     with transaction() as session:
         sequence.create(session, "Otoño")
         host_faults.record(session, sends.sender(session), "email_1_roi", "'email_1_roi' is broken", retry_in_s=10)
-    listed = run("status", status=1).stdout.splitlines()[-1]
-    assert listed.startswith("email_1_roi\tunusable on testhost since") and listed.endswith("'email_1_roi' is broken")
+    [listed] = [line for line in run("status", status=1).stdout.splitlines() if line.startswith("template")]
+    assert listed.startswith("template\temail_1_roi\tunusable\ton testhost since") and listed.endswith(
+        "'email_1_roi' is broken"
+    )
     shown = run("campaigns", "show", "Otoño").stdout
     assert "cannot be used on testhost since" in shown and "'email_1_roi' is broken" in shown
     ready = web.create_app().test_client().get("/readyz")

@@ -28,7 +28,7 @@ def test_health_tells_of_the_backlog_and_of_files_in_quarantine(app: Flask, clie
     with transaction() as session:
         rescue.record_quarantine(session)
         heartbeats.beat(session, "sweep")
-    assert "recorders\t1 files" in cadencia("status", status=1).output
+    assert "recorders: 1 files" in cadencia("status", status=1).output
     ready = client.get("/readyz").json
     assert (ready["spool"], 120 <= ready["spool_age_s"] < 130) == ("late", True)
     assert (ready["spool_quarantined"], ready["recorders_quarantined"]) == (0, 1)
