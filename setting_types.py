@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from email.utils import parseaddr
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -93,6 +94,12 @@ def encoding_hint(url: str) -> str:
     return "; in a user or password write % as %25, # as %23, / as %2F, ? as %3F, [ as %5B, ] as %5D, @ as %40"
 
 
+def _aware(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("has no time zone; write it like 2026-01-15T10:00:00Z")
+    return value
+
+
 def _long_enough(value: SecretStr) -> SecretStr:
     size = len(value.get_secret_value().encode())
     if size < SECRET_BYTES_MIN:
@@ -126,6 +133,7 @@ def _rate(value: str) -> str:
     return value
 
 
+Aware = Annotated[datetime, AfterValidator(_aware)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
 Words = Annotated[tuple[str, ...], NoDecode]
 Sender = Annotated[str, AfterValidator(_mailbox)]

@@ -33,7 +33,7 @@ def tidy() -> None:
     _run("tidy", upkeep.tidy, _PAUSE_OF_TIDY_S)
 
 
-@app.task(name="figures.refresh")
+@app.task(name="figures.refresh", send_events=False)
 def refresh_figures() -> None:
     """Count figures as `figures.refresh` does. Twice at once: the second returns at once."""
     _run("figures", figures.refresh, _PAUSE_S)
