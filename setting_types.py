@@ -69,10 +69,10 @@ def check_url(value: str, schemes: tuple[str, ...]) -> None:
         raise ValueError(f"has the wrong scheme; write {examples}")
 
 
-def check_taggable(address: str) -> str:
+def check_taggable(address: str, *, of: str = "") -> str:
     """Return the address; raise ValueError unless a tag fits into it (engine/tracking/address_tags.py)."""
     if not re.fullmatch(r"[\w.!#$%&'*/=?^`{|}~-]{1,19}@[A-Za-z0-9][A-Za-z0-9.-]{0,189}", address, re.ASCII):
-        raise ValueError("has not 1 to 19 plain characters before its @; write it like bounces@mail.example")
+        raise ValueError(f"{of}has not 1 to 19 plain characters before its @; write it like bounces@mail.example")
     return address
 
 

@@ -159,10 +159,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _has_taggable_replies(self) -> Self:
         if self.reply_tags:
-            try:
-                check_taggable(parseaddr(self.reply_to or self.mail_from)[1])
-            except ValueError as error:
-                raise ValueError(f"reply_tags: REPLY_TO, or MAIL_FROM without it, {error}") from None
+            address = parseaddr(self.reply_to or self.mail_from)[1]
+            check_taggable(address, of="reply_tags: the address of REPLY_TO, or MAIL_FROM without it, ")
         return self
 
     @model_validator(mode="after")

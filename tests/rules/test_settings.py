@@ -104,6 +104,13 @@ def test_an_invalid_setting_is_reported_with_a_valid_form(name: str, value: str,
     assert not any(part in line for part in ("short", "not a key", "mysql", "host:port", "LOUD"))  # may be secrets
 
 
+def test_reply_tags_need_an_address_that_a_tag_fits_into() -> None:
+    long = {"REPLY_TAGS": "true", "REPLY_TO": "atencion.al.cliente.de@cadencia.example"}
+    refusal = pytest.raises(settings.Misconfigured, match="REPLY_TAGS: the address of REPLY_TO, or MAIL_FROM")
+    with environment(**{**GOOD, **long}), refusal:
+        settings.load()
+
+
 def test_production_insists_on_https_and_refuses_debug() -> None:
     production = {**GOOD, "ENVIRONMENT": "production", "PASSWORD_MIB": "19"}
     with environment(**production), pytest.raises(settings.Misconfigured, match="PUBLIC_URL"):
