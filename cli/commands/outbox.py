@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -66,6 +66,30 @@ def list_all(campaign: str | None, contact: str | None, status: str | None, temp
             terminal.row(ids.public(email.email_id), email.status, email.template, sent, email.subject or "")
             listed += 1
     click.echo(f"{listed} listed", err=True)
+
+
+@group.command()
+@click.argument("email_id")
+def show(email_id: str) -> None:
+    """Show the story of one e-mail: its status, its moments, the mail server's reply, its events.
+
+    \b
+    Example:
+      cadencia outbox show email_0192f0c1d2e37a4b8c9d0e1f2a3b4c5d
+    """
+    from engine.delivery import outbox
+    from models.session import transaction
+
+    [parsed] = _parsed([email_id])
+    with transaction() as session:
+        email = outbox.details(session, parsed)
+    for name in ("status", "subject", "template", "kind", "contact_id", "campaign_id", "step", "accepted_at", "due_at",
+                 "sent_at", "attempts", "reason", "response", "relay", "message_id"):  # fmt: skip
+        value = getattr(email, name)
+        if value is not None:
+            terminal.row(name, f"{value:%Y-%m-%d %H:%M:%S %Z}" if isinstance(value, datetime) else value)
+    for event in email.events:
+        terminal.row("event", f"{event.timestamp:%Y-%m-%d %H:%M:%S %Z}", event.event_type, event.source)
 
 
 @group.command()

@@ -15,6 +15,8 @@ from engine.delivery.relays import redis_store, status
 from engine.delivery.relays.breaker import RelayStatus
 from engine.delivery.relays.status import StatusBoard
 from engine.delivery.settle import OpenGroup
+from engine.tracking import events
+from engine.tracking.events import IncomingEvent
 from models import ids
 from models.session import transaction
 from tests import sends, sequence
@@ -129,3 +131,16 @@ def test_emails_are_listed_by_campaign_contact_status_and_template(run: Run) -> 
         "'failled' is not known; did you mean failed?" in run("outbox", "list", "--status", "failled", status=1).stderr
     )
     assert "'otono' is not known; did you mean Otoño?" in run("outbox", "list", "--campaign", "otono", status=1).stderr
+
+
+def test_the_story_of_an_email_is_shown(run: Run) -> None:
+    with transaction() as session:
+        [email_id] = sends.queue(session, subject="Begoña, tu factura")
+        event = events.prepare(IncomingEvent(email_id, "opened", sends.NOW, {}, "human"), now=sends.NOW)
+        events.insert(session, {event.dedupe_key: event})
+    shown = run("outbox", "show", ids.public(email_id)).stdout.splitlines()
+    assert shown[:3] == ["status\tqueued", "subject\tBegoña, tu factura", "template\temail_1_roi"]
+    assert "accepted_at\t2026-03-02 09:00:00 UTC" in shown and not any(line.startswith("sent_at") for line in shown)
+    assert shown[-1] == "event\t2026-03-02 09:00:00 UTC\topened\thuman"
+    assert "there is no e-mail" in run("outbox", "show", ids.public(ids.new()), status=1).stderr
+    assert "'7' is not an e-mail id" in run("outbox", "show", "7", status=1).stderr

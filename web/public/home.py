@@ -30,7 +30,8 @@ def _unknown(error: HTTPException) -> Response:
     answer = errors.http_problem(error)
     if request.path.startswith(API):
         return answer
-    shown = page("nothing_here", languages.of_browser(), error.code or 404)
+    status = error.code or 404
+    shown = page("nothing_here", languages.of_browser(), status, status_code=status)
     if "Allow" in answer.headers:
         shown.headers["Allow"] = answer.headers["Allow"]
     return shown

@@ -38,6 +38,7 @@ def test_unknown_paths_and_methods_elsewhere_are_pages(client: FlaskClient) -> N
             assert (answer.status_code, answer.content_type) == (status, "text/html; charset=utf-8"), path
             assert text_ in answer.text and "<script" not in answer.text
     assert "GET" in client.put("/healthz").headers["Allow"]
+    assert "no admite esa petición" in client.put("/healthz").text and "no existe" in client.get("/nope").text
 
 
 def test_the_page_at_the_root_says_what_this_is_and_no_secret(app: Flask, client: FlaskClient) -> None:
