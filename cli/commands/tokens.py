@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from cli import groups
-from errors import NotFound
+from errors import Conflict
 
 
 @click.group(cls=groups.Group)
@@ -34,7 +34,9 @@ def create(name: str, hours: int | None) -> None:
 
     with transaction() as session:
         account = accounts.find(session, name)
-    if account is None or account.profile.disabled_at is not None:
-        raise NotFound("account: there is none with this name, or it is disabled")
+        if account is None:
+            raise accounts.unknown(session, name)
+    if account.profile.disabled_at is not None:
+        raise Conflict(f"account: {name!r} is disabled, so it gets no token")
     lasting = timedelta(hours=hours) if hours else None
     click.echo(bearer_tokens.issue(account.profile, now=datetime.now(UTC), lasting=lasting).access)

@@ -97,7 +97,7 @@ def disable(session: Session, name: str, *, now: datetime) -> Profile:
     closed = update(Account).where(Account.name == name).values(disabled_at=func.coalesce(Account.disabled_at, now))
     account = session.scalar(closed.returning(Account))
     if account is None:
-        raise NotFound("account: there is none with this name")
+        raise unknown(session, name)
     return _profile(account)
 
 
@@ -113,7 +113,7 @@ def set_password(session: Session, name: str, password: str) -> Profile:
         .returning(Account)
     )
     if account is None:
-        raise NotFound("account: there is none with this name")
+        raise unknown(session, name)
     return _profile(account)
 
 
@@ -124,7 +124,7 @@ def set_scopes(session: Session, name: str, scopes: Sequence[str]) -> Profile:
     changed = update(Account).where(Account.name == name).values(scopes=sorted(set(scopes)))
     account = session.scalar(changed.returning(Account))
     if account is None:
-        raise NotFound("account: there is none with this name")
+        raise unknown(session, name)
     return _profile(account)
 
 
@@ -148,6 +148,11 @@ def _profile(account: Account) -> Profile:
         account.language,
         account.theme,
     )
+
+
+def unknown(session: Session, name: str) -> NotFound:
+    """Return the error for a name that no account has, with the nearest one. For operators: it lists the names."""
+    return NotFound(f"account: {errors.unknown(name, session.scalars(select(Account.name).order_by(Account.name)))}")
 
 
 def _name_faults(name: str) -> list[Fault]:

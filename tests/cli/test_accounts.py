@@ -34,8 +34,8 @@ def test_create_is_refused_in_one_plain_line_when_something_is_wrong(run: Run) -
         (("accounts", "create", "tienda", "--password-stdin"), PASSWORD, "name: another account has this name"),
         (("accounts", "create", "otra", "--password-stdin"), "short", "password: give 12 to"),
         (("accounts", "create", "", "--password-stdin"), PASSWORD, "name: give 1 to 100"),
-        (("accounts", "disable", "nobody"), "", "account: there is none"),
-        (("tokens", "create", "nobody"), "", "account: there is none"),
+        (("accounts", "disable", "nobody"), "", "account: 'nobody' is not known; there are tienda"),
+        (("tokens", "create", "nobody"), "", "account: 'nobody' is not known; there are tienda"),
     ):
         refused = run(*words, text=typed, status=1)
         assert refused.stderr.startswith(f"Error: {message}") and refused.output.count("\n") == 1

@@ -77,7 +77,7 @@ def test_import_lists_refused_rows_and_ends_with_status_1(run: Run, tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
-        (("campaigns", "launch", "Nada"), 1, "campaign: there is none with this name"),
+        (("campaigns", "launch", "Nada"), 1, "campaign: 'Nada' is not known; there are none"),
         (("campaigns", "create", "X", "--step", "email_1_roi"), 1, "variables.link_calendly"),
         (("campaigns", "create", "X", "--step", "email_1_roi:soon"), 2, "email_2_caso:3d"),
         (("campaigns", "create", "X", "--step", "email_1_roi", "--window", "9-18"), 2, "09:00-18:00"),
