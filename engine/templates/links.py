@@ -20,17 +20,27 @@ PIXEL = "_pixel"
 UNSUBSCRIBE = "unsubscribe_url"
 HONEYPOT = tokens.HONEYPOT
 
-# The CSS inliner writes every attribute in double quotes.
-_ANCHOR = re.compile(r'<a((?: [^\s=>"]+="[^"]*")*)>')
-_HREF = re.compile(r' href="([^"]*)"')
-_NO_TRACK = ' data-no-track=""'
+# The CSS inliner writes every attribute in double quotes, but leaves comments as they are.
+_COMMENT_OR_LINK = re.compile(r'(?P<comment><!--.*?-->)|<(?:a|area)(?: [^\s=>"]+="[^"]*")*>', re.DOTALL)
+_LINK_IN_COMMENT = re.compile(
+    r"""<(?:a|area|v:\w+)(?:\s+[\w:-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'))?)*\s*/?>""", re.IGNORECASE
+)
+_CONDITIONAL = "<!--[if "
+_HREF = re.compile(r"""(\shref\s*=\s*)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+_NO_TRACK = re.compile(r"""\sdata-no-track(?:\s*=\s*(?:""|''))?(?=[\s/>])""", re.IGNORECASE)
 _WEB = ("http://", "https://")
-_HARMLESS = ("mailto:", "tel:", "sms:", "#")
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):")
+# A link with another scheme is left as it is in a template; as the value of a variable only with a scheme of these.
+_HARMLESS = ("mailto:", "tel:", "sms:", "whatsapp:", "webcal:", "#")
+_DANGEROUS = frozenset({"javascript", "vbscript", "data", "file", "blob", "filesystem", "about", "view-source"})
 _URL_IN_TEXT = re.compile(
     f'{PLACEHOLDER.pattern}|https?://(?:[^\\s<>"{OPEN}{CLOSE}]|{PLACEHOLDER.pattern})+', re.IGNORECASE
 )
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
-_END_OF_SENTENCE = ".,;:!?)'"
+_BRACKETS = {")": "(", "]": "["}
+_END_OF_SENTENCE = (*".,;:!?'…»”’", *_BRACKETS)
+_NEEDED = "an absolute http:// or https:// address is needed, or a scheme such as mailto: or tel:"
+_SHOWN_CHARS = 80
 _SAFE_IN_URL = "/%:@!$&'()*+,;=~?#[]-._"
 
 
@@ -57,31 +67,49 @@ class Tracker:
         self.targets: list[str] = []  # each link's target as Jinja source
 
     def in_html(self, html: str) -> str:
-        """Return the masked HTML with every `<a href>` to a web address tracked, except those with data-no-track.
+        """Return the masked HTML with its links to web addresses tracked, except those with data-no-track.
 
-        Raise TemplateSyntaxError for a fixed target that an e-mail cannot link to.
+        Links are `<a>`, `<area>` and, in conditional comments for Outlook, VML shapes; the latter share the numbers of
+        equal targets outside. Raise TemplateSyntaxError for a fixed target that an e-mail cannot link to.
         """
-        return _ANCHOR.sub(self._anchor, html)
+        html = _COMMENT_OR_LINK.sub(lambda match: match[0] if match["comment"] else self._link(match[0]), html)
+        return _COMMENT_OR_LINK.sub(lambda match: self._comment(match[0]) if match["comment"] else match[0], html)
 
     def in_text(self, text: str) -> str:
         """Return the masked text with its web addresses tracked; those of the HTML keep their numbers."""
         return _URL_IN_TEXT.sub(self._url, text)
 
-    def _anchor(self, match: re.Match[str]) -> str:
-        if _NO_TRACK in match[0]:
-            return match[0].replace(_NO_TRACK, "")
-        return _HREF.sub(lambda href: f' href="{self._tracked(href[1])}"', match[0], count=1)
+    def _comment(self, comment: str) -> str:
+        if not comment.startswith(_CONDITIONAL):
+            return comment
+        return _LINK_IN_COMMENT.sub(lambda match: self._link(match[0], shared=True), comment)
 
-    def _tracked(self, href: str) -> str:
-        fixed = href.partition(OPEN)[0].lstrip().lower()
-        if href in ("", "#") or fixed.startswith(_HARMLESS) or self._unsubscribes(href):
+    def _link(self, tag: str, *, shared: bool = False) -> str:
+        if _NO_TRACK.search(tag):
+            return _NO_TRACK.sub("", tag)
+
+        def tracked(match: re.Match[str]) -> str:
+            quote_mark = match[0][-1]
+            return f"{match[1]}{quote_mark}{self._tracked(match[2] or match[3] or '', shared=shared)}{quote_mark}"
+
+        return _HREF.sub(tracked, tag, count=1)
+
+    def _tracked(self, href: str, *, shared: bool) -> str:
+        fixed = unescape(href.partition(OPEN)[0]).lstrip().lower()
+        if href in ("", "#") or fixed.startswith("#") or self._unsubscribes(href):
             return href
         if fixed and not fixed.startswith(_WEB):
-            raise TemplateSyntaxError(f"href {href!r}: an e-mail cannot link to it: http(s) or mailto is needed", 1)
-        if OPEN not in href and web_target(unescape(href)) is None:
-            raise TemplateSyntaxError(f"href {href!r}: is not a web address", 1)
-        self.targets.append(unescape(self._mask.restore(href)))
-        return self._wrapped(href, len(self.targets) - 1)
+            scheme = _SCHEME.match(fixed)
+            if scheme is None or scheme[1] in _DANGEROUS:
+                raise TemplateSyntaxError(f"href {href!r}: an e-mail cannot link to it: {_NEEDED}", 1)
+            return href
+        if OPEN not in href and (fault := fault_of(unescape(href))):
+            raise TemplateSyntaxError(f"href {_shortened(href)!r}: {fault}", 1)
+        target = unescape(self._mask.restore(href))
+        if not shared or target not in self.targets:
+            self.targets.append(target)
+            return self._wrapped(href, len(self.targets) - 1)
+        return self._wrapped(href, self.targets.index(target))
 
     def _url(self, match: re.Match[str]) -> str:
         url = self._without_tail(match[0])
@@ -93,12 +121,12 @@ class Tracker:
         return self._wrapped(url, self.targets.index(target)) + match[0][len(url) :]
 
     def _without_tail(self, url: str) -> str:
-        """Return the address without the full stop or statement that follows it in a sentence."""
+        """Return the address without the punctuation or statement that follows it in a sentence."""
         for placeholder in PLACEHOLDER.finditer(url):
             if self._mask.codes[int(placeholder[1])].kind == "statement":
                 url = url[: placeholder.start()]
                 break
-        return url.rstrip(_END_OF_SENTENCE)
+        return _without_end_of_sentence(url)
 
     def _unsubscribes(self, href: str) -> bool:
         placeholder = PLACEHOLDER.match(href)
@@ -130,20 +158,23 @@ def web_target(written: str) -> str | None:
     target = written.strip()
     if tokens.is_web(target):
         return target
-    if _CONTROL.search(target):
-        return None
-    try:
-        parts = urlsplit(target)
-        rest = (quote(part, safe=_SAFE_IN_URL) for part in parts[2:])
-        target = urlunsplit((parts.scheme, _ascii_host(parts.netloc), *rest))
-    except ValueError:
-        return None
+    target = _in_ascii(target)
     return target if tokens.is_web(target) else None
 
 
 def is_harmless(target: str) -> bool:
-    """Return True if the target needs no tracking: an e-mail address, a telephone number, an anchor."""
+    """Return True if the target needs no tracking: an e-mail address, a telephone number, a calendar, an anchor."""
     return target.strip().lower().startswith(_HARMLESS) and not _CONTROL.search(target)
+
+
+def fault_of(target: str) -> str | None:
+    """Return why an e-mail cannot link to the target and what is needed; None if it can."""
+    if web_target(target) is not None or is_harmless(target):
+        return None
+    chars = len(_in_ascii(target.strip()))
+    if chars > tokens.TARGET_CHARS_MAX and target.strip().lower().startswith(_WEB):
+        return f"has {chars:,} characters, where a link may have at most {tokens.TARGET_CHARS_MAX:,}"
+    return f"is not a web address: {_NEEDED}"
 
 
 @lru_cache(maxsize=256)
@@ -153,9 +184,35 @@ def _unescaped(written: str) -> str:
     return unescape(written)
 
 
+def _in_ascii(target: str) -> str:
+    """Return the address with host and path encoded; empty if that is impossible."""
+    if _CONTROL.search(target):
+        return ""
+    try:
+        parts = urlsplit(target)
+        rest = (quote(part, safe=_SAFE_IN_URL) for part in parts[2:])
+        return urlunsplit((parts.scheme, _ascii_host(parts.netloc), *rest))
+    except ValueError:
+        return ""
+
+
 def _ascii_host(place: str) -> str:
     if place.isascii():
         return place
     user, at, host_and_port = place.rpartition("@")
     host, colon, port = host_and_port.partition(":")
     return user + at + host.encode("idna").decode("ascii") + colon + port
+
+
+def _without_end_of_sentence(url: str) -> str:
+    """Return the address without the punctuation at its end; a closing bracket that it opens belongs to it."""
+    while url.endswith(_END_OF_SENTENCE):
+        bracket = _BRACKETS.get(url[-1])
+        if bracket and url.count(bracket) >= url.count(url[-1]):
+            break
+        url = url[:-1]
+    return url
+
+
+def _shortened(href: str) -> str:
+    return href if len(href) <= _SHOWN_CHARS else f"{href[:_SHOWN_CHARS]}…"

@@ -94,7 +94,7 @@ class Template:
             self.encode(values, trial)
         except CannotRender as failure:
             return [Fault("variables", str(failure))]
-        return [self._invalid_target(link) for link in sorted(trial.invalid_links)]
+        return [self._invalid_target(link, fault) for link, fault in sorted(trial.faults.items())]
 
     def render(self, values: Mapping[str, object], addresses: links.Links) -> Rendered:
         """Return the rendered e-mail; raise CannotRender if the template fails on these values."""
@@ -136,24 +136,25 @@ class Template:
             return f"cannot be rendered: {failure.message}"
         return f"cannot be rendered by this template ({type(failure).__name__})"
 
-    def _invalid_target(self, link: int) -> Fault:
+    def _invalid_target(self, link: int, fault: str) -> Fault:
         names = sorted(self._compiled.in_links[link])
         field = f"variables.{names[0]}" if len(names) == 1 else "variables"
-        return Fault(field, "is the target of a link: an absolute http:// or https:// address is needed")
+        return Fault(field, f"is the target of a link: {fault}")
 
 
 class _TrialLinks:
-    """Addresses for a trial render; collects the numbers of links whose target is invalid."""
+    """Addresses for a trial render; `faults` collects why the targets of links, by their number, are invalid."""
 
     pixel = "https://trial.invalid/o"
     unsubscribe = "https://trial.invalid/u"
 
     def __init__(self) -> None:
-        self.invalid_links: set[int] = set()
+        self.faults: dict[int, str] = {}
 
     def clicked(self, link: int, target: str) -> str:
-        if links.web_target(target) is None and not links.is_harmless(target):
-            self.invalid_links.add(link)
+        fault = links.fault_of(target)
+        if fault:
+            self.faults[link] = fault
         return "https://trial.invalid/c"
 
 

@@ -13,7 +13,12 @@ from engine.templates.mask import OPEN, PLACEHOLDER, Mask
 _PARTS = ("table", "tbody", "thead", "tfoot", "tr", "td", "th")
 # A table with code between its cells has no fixed grid: its rows become lines.
 _IN_LINES = {**dict.fromkeys(_PARTS, "div"), "td": "span", "th": "span"}
-_HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+# Ways to hide the preheader: the line that mail programs show beside the subject.
+_HIDDEN = re.compile(
+    r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden"
+    r"|(?:opacity|max-height)\s*:\s*0(?:\.0+)?(?:px)?\s*(?:!important\s*)?(?:;|$))",
+    re.IGNORECASE,
+)
 
 
 def of_html(mask: Mask, html: str) -> str:
@@ -23,13 +28,15 @@ def of_html(mask: Mask, html: str) -> str:
     """
     tree = parser.document_fromstring(mask.without_comments(html))
     for element in list(tree.iter("*")):
-        if _HIDDEN.search(element.get("style", "")):
+        if _HIDDEN.search(element.get("style", "")) or element.get("hidden") is not None:
             element.drop_tree()
     for table in list(tree.iter("table")):
         if table.get("role") == "presentation":
             _retag(table, dict.fromkeys(_PARTS, "div"))
         elif any(OPEN in text for part in _parts(table) for text in _between(part)):
             _retag(table, _IN_LINES)
+    for area in tree.iter("area"):  # of an image map
+        area.tag, area.text, area.tail = "a", area.get("alt", ""), f" {area.tail or ''}"
     for anchor in tree.iter("a"):
         _spell_out(anchor)
     text = Inscriptis(tree, ParserConfig(css=STRICT_CSS_PROFILE)).get_text()

@@ -16,6 +16,7 @@ from tests.engine.templates.conftest import Write
         ("//a.example", False), ("/a", False), ("vbscript:x", False), ("https://", False), ("ftp://a", False),
         (" \tjavascript:x", False), ("mailto:a\n@b", False), ("https://a.example/\r\nX: y", False),
         ("mailto:a@a.example", True), ("TEL:+34", True),
+        ("whatsapp://send?phone=34600000000", True), ("webcal://a.example/x.ics", True),
     ],
 )  # fmt: skip
 def test_a_target_is_dropped_when_it_is_not_a_web_address(write: Write, target: str, harmless: bool) -> None:

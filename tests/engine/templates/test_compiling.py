@@ -68,7 +68,11 @@ def test_a_layout_may_extend_another(write: Write, tmp_path: Path, addresses: Pl
         ("{% include 'x' %}", "Include"),
         ("{{ a|nofilter }}", "nofilter"),
         ("<a href='javascript:alert(1)'>x</a>", "cannot link"),
+        ("<a href='JavaScript&#58;alert(1)'>x</a>", "cannot link"),
+        ("<a href='java\tscript:alert(1)'>x</a>", "cannot link"),
+        ("<!--[if mso]><a href='data:text/html,x'>x</a><![endif]-->", "cannot link"),
         ("<a href='/inicio'>x</a>", "cannot link"),
+        ("<a href='//a.example'>x</a>", "cannot link"),
         ("<a href='https://'>x</a>", "not a web address"),
     ],
 )

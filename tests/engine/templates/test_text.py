@@ -32,6 +32,15 @@ from tests.engine.templates.conftest import PlainLinks, Write
             "a@a.example B <b@a.example>",
         ),
         ("<a href='#x'>arriba</a>", "arriba"),
+        (
+            "<div style='max-height:0; overflow:hidden; opacity:0; font-size:1px'>Resumen&#847;&zwnj;&nbsp;</div>"
+            "<div style='visibility:hidden'>b</div><p hidden>c</p><p style='opacity:0.5;max-height:0.5em'>d</p>",
+            "d",
+        ),
+        (
+            "<map name='m'><area href='https://a.example' alt='Uno'><area href='https://b.example' alt='Dos'></map>",
+            "Uno <https://us.example/c/0?https://a.example> Dos <https://us.example/c/1?https://b.example>",
+        ),
     ],
 )  # fmt: skip
 def test_html_becomes_text_when_there_is_no_body_txt(write: Write, addresses: PlainLinks, body: str, text: str) -> None:

@@ -20,7 +20,7 @@ from tests.web.examples import send
 from tests.web.public.state import stored, suppressed
 
 BREAKS: dict[str, Callable[[Path], object]] = {
-    "link": lambda folder: (folder / "body.html").write_text('<p><a href="whatsapp://send?phone=34600">x</a></p>'),
+    "link": lambda folder: (folder / "body.html").write_text('<p><a href="javascript:alert(1)">x</a></p>'),
     "syntax": lambda folder: (folder / "body.html").write_text("<p>{% if %}</p>"),
     "empty": lambda folder: (folder / "body.html").write_text(""),
     "bytes": lambda folder: (folder / "body.html").write_bytes(b"<p>\xff\xfe</p>"),
