@@ -17,8 +17,9 @@ from models import ids
 
 log = logging.getLogger(__name__)
 
-# Auto-Submitted (RFC 3834 section 5) keeps holiday responders quiet: a reply would end the contact's sequence.
-_FIXED = "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
+_FIXED = "MIME-Version: 1.0\r\n"
+# RFC 3834 section 5: of a notification, to which nobody should reply. A marketing e-mail asks for a reply.
+_NOTIFICATION = "Auto-Submitted: auto-generated"
 _UNSUBSCRIBE = "List-Unsubscribe"
 _ONE_CLICK = "List-Unsubscribe-Post: List-Unsubscribe=One-Click"  # RFC 8058 section 3.1
 
@@ -167,8 +168,9 @@ class Composer:
         return simple
 
     def _head(self, to: str, subject: str, date: str, message_id: str, unsubscribe: str) -> str:
-        one_click = f"\r\n{_UNSUBSCRIBE}: <{unsubscribe}>\r\n{_ONE_CLICK}" if unsubscribe else ""
-        return f"{self._from}\r\n{to}\r\n{subject}\r\n{date}\r\n{message_id}{one_click}\r\n{self._fixed}"
+        """Return the header; an e-mail without an unsubscribe address is transactional."""
+        of_kind = f"{_UNSUBSCRIBE}: <{unsubscribe}>\r\n{_ONE_CLICK}" if unsubscribe else _NOTIFICATION
+        return f"{self._from}\r\n{to}\r\n{subject}\r\n{date}\r\n{message_id}\r\n{of_kind}\r\n{self._fixed}"
 
     def _identity(self, email: Composable) -> str:
         """Return the Message-ID line, and the Reply-To line if that names the e-mail as well."""
