@@ -16,6 +16,15 @@ SECRET_BYTES_MIN = 32
 TRACKING_KEY_BYTES_MIN = 16
 FERNET_KEY_BYTES = 32
 
+# What is valid and probably not meant in production, by the setting that is missing.
+MISSING_IN_PRODUCTION = {
+    "trusted_proxies": "TRUSTED_PROXIES is 0: behind a proxy, all callers share one rate limit and one network; "
+    "set it to the number of proxies in front",
+    "brand_name": "BRAND_NAME is not set: e-mails and readers' pages name the sender of MAIL_FROM instead",
+    "brand_address": "BRAND_ADDRESS is not set: e-mails show no postal address, which laws on "
+    "marketing e-mails require",
+}
+
 
 class Misconfigured(ValueError):
     """The settings are invalid; each line has a setting, its fault and a valid form."""
@@ -127,6 +136,31 @@ def _tracking_ring(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     return keys
 
 
+def _line(chars_max: int) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        text = " ".join(value.split())
+        if not text.isprintable() or len(text) > chars_max:
+            raise ValueError(f"{value[:chars_max]!r} is not one printable line of at most {chars_max} characters")
+        return text
+
+    return check
+
+
+def _color(value: str) -> str:
+    digits = value.strip().removeprefix("#").lower()
+    if not re.fullmatch(r"[0-9a-f]{3}|[0-9a-f]{6}", digits):
+        raise ValueError(f"{value[:40]!r} is not a colour; write it like #0b6b62")
+    return "#" + (digits if len(digits) == 6 else "".join(2 * digit for digit in digits))
+
+
+def _picture(value: str) -> str:
+    if not re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d+)?/[!#-&(-;=?-~]*", value):
+        raise ValueError(
+            f"{value[:200]!r} is not the address of a picture; write it like https://www.example.com/logo.png"
+        )
+    return value
+
+
 def _rate(value: str) -> str:
     if not re.fullmatch(r"[1-9]\d* per (second|minute|hour|day)", value):
         raise ValueError("is not a rate; write it like `10 per minute`")
@@ -140,6 +174,10 @@ Sender = Annotated[str, AfterValidator(_mailbox)]
 Taggable = Annotated[str, AfterValidator(check_taggable)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Rate = Annotated[str, AfterValidator(_rate)]
+BrandName = Annotated[str, AfterValidator(_line(80))]
+PostalAddress = Annotated[str, AfterValidator(_line(200))]
+Color = Annotated[str, AfterValidator(_color)]
+PictureUrl = Annotated[str, AfterValidator(_picture)]
 BrokerUrl = Annotated[SecretStr, AfterValidator(_url("redis", "rediss", "unix"))]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_url("postgresql"))]
 RelayUrl = Annotated[SecretStr, AfterValidator(_url("smtp", "smtps", "lmtp"))]

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, create_model, field_validator, mode
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+import setting_types
 from setting_types import (
     Aware,
     BrokerUrl,
@@ -96,6 +97,13 @@ class Settings(BaseSettings):
     # Mail that comes back.
     imap_url: MailboxUrl | None = None
     inbound_limit_bytes: int = Field(default=10_000_000, ge=10_000)
+
+    # The brand: who writes, as e-mails and readers' pages show it.
+    brand_name: setting_types.BrandName | None = None
+    brand_address: setting_types.PostalAddress | None = None
+    brand_support: Sender | None = None
+    brand_color: setting_types.Color = "#0b6b62"
+    brand_logo_url: setting_types.PictureUrl | None = None
 
     # HTTP.
     web_threads: int = Field(default=16, ge=3, le=256)
@@ -194,12 +202,9 @@ class Settings(BaseSettings):
     @property
     def warnings(self) -> tuple[str, ...]:
         """Return what is valid and probably not meant; the web server logs it at its start and /readyz shows it."""
-        if self.environment == "production" and not self.trusted_proxies:
-            return (
-                "TRUSTED_PROXIES is 0: behind a proxy, all callers share one rate limit and one network; "
-                "set it to the number of proxies in front",
-            )
-        return ()
+        if self.environment != "production":
+            return ()
+        return tuple(words for name, words in setting_types.MISSING_IN_PRODUCTION.items() if not getattr(self, name))
 
     @property
     def hidden_link(self) -> str:

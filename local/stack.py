@@ -18,6 +18,11 @@ from models import migrations, session, vault
 ROOT = Path(__file__).resolve().parents[1]
 MAIL_FROM = "Cadencia <hola@cadencia.example>"
 REPLY_TO, RETURN_PATH = "respuestas@cadencia.example", "bounces@cadencia.example"
+BRAND = {
+    "BRAND_NAME": "Cadencia",
+    "BRAND_ADDRESS": "Calle de Ejemplo 1, 28013 Madrid",
+    "BRAND_SUPPORT": "ayuda@cadencia.example",
+}
 
 # The preferred port of each server.
 _PORTS = {"WEB_PORT": 8000, "FLOWER_PORT": 5555, "INBOX_PORT": 8025, "SMTP_PORT": 2525}
@@ -121,6 +126,7 @@ class Stack:
             "REPLY_TO": REPLY_TO,
             "RETURN_PATH": RETURN_PATH,
             "REPLY_TAGS": "true",
+            **BRAND,
             "RECORDER_DIR": str(self.state / "recorders"),
             "SPOOL_DIR": str(self.state / "spool"),
             "STATE": str(self.state),

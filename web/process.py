@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app
 
-from engine.templates import templates
+from engine.templates import brand, templates
+from engine.templates.brand import Brand
 from engine.tracking import tokens
 from engine.tracking.bots.observer import Observer
 from settings import Settings
@@ -22,6 +23,7 @@ class Process:
 
     settings: Settings
     library: templates.Library
+    brand: Brand
     signer: tokens.Signer
     observer: Observer
     token_cache: TokenCache
@@ -33,7 +35,8 @@ def install(app: Flask, settings: Settings) -> None:
     _allow_connections()
     app.extensions[_NAME] = Process(
         settings=settings,
-        library=templates.Library(settings.templates_dir, settings.hidden_link),
+        library=templates.Library.configured(settings),
+        brand=brand.of(settings),
         signer=tokens.Signer(settings.tracking_ring),
         observer=Observer(settings.index_key.get_secret_value().encode(), settings.event_addresses),
         token_cache=TokenCache(),

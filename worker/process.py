@@ -150,7 +150,7 @@ def composer() -> compose.Composer:
         configured.return_path,
         configured.reply_tags,
     )
-    library = templates.Library(configured.templates_dir, configured.hidden_link)
+    library = templates.Library.configured(configured)
     return compose.Composer(library, tokens.Signer(configured.tracking_ring), sender)
 
 

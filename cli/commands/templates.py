@@ -27,7 +27,7 @@ def list_all() -> None:
     import settings
     from engine.templates.templates import Library
 
-    library = Library(settings.current().templates_dir, settings.current().hidden_link)
+    library = Library.configured(settings.current())
     broken = 0
     for name in library.names():
         try:

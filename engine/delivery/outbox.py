@@ -216,20 +216,23 @@ def due_lanes(session: Session, *, now: datetime) -> list[str]:
     return list(session.scalars(query, {"now": now}))
 
 
-_LANGUAGE_HINTS = text("""
-    SELECT contacts.locale, emails.template FROM emails JOIN contacts ON contacts.id = contact_id
+_READER = text("""
+    SELECT contacts.locale, emails.template, suppressions.reason = 'unsubscribed', contacts.paused_until
+      FROM emails JOIN contacts ON contacts.id = contact_id LEFT JOIN suppressions USING (email_index)
      WHERE emails.id = :email_id
 """)
 
 
-class LanguageHints(NamedTuple):
-    """The locale of an e-mail's contact, if it is known, and the name of its template."""
+class Reader(NamedTuple):
+    """The reader of an e-mail: the language as far as it is known, the e-mail's template, and the reader's consent."""
 
     locale: str | None
     template: str
+    has_unsubscribed: bool | None
+    paused_until: datetime | None
 
 
-def language_hints(session: Session, email_id: UUID) -> LanguageHints | None:
-    """Return the hints to the language of an e-mail; None if it has no row."""
-    row = session.execute(_LANGUAGE_HINTS, {"email_id": email_id}).first()
-    return None if row is None else LanguageHints(*row)
+def reader(session: Session, email_id: UUID) -> Reader | None:
+    """Return what the unsubscribe page shows about the reader of an e-mail; None if it has no row."""
+    row = session.execute(_READER, {"email_id": email_id}).first()
+    return None if row is None else Reader(*row)

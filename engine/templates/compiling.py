@@ -10,7 +10,8 @@ import jinja2
 from jinja2.exceptions import TemplateError, TemplateSyntaxError
 from markupsafe import escape
 
-from engine.templates import links, sandbox, sources, template_analysis, text, variables
+from engine.templates import brand, links, sandbox, sources, template_analysis, text, variables
+from engine.templates.brand import Brand
 from engine.templates.mask import Mask
 from engine.templates.sources import Segment
 from errors import Fault, InvalidInput
@@ -24,11 +25,13 @@ _CSS = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 _PIXEL = '<img src="{{ _pixel }}" width="1" height="1" alt="" style="display:block;border:0;">'
 _HONEYPOT = '<a href="%s" style="display:none;" aria-hidden="true" tabindex="-1"></a>'
 _UNSUBSCRIBE_HTML = (
-    '{% if unsubscribe_url %}<p style="font-size:12px;text-align:center;">¿No quieres recibir más correos como este? '
+    '{% if unsubscribe_url %}<p style="font-size:12px;text-align:center;">{% if brand_address %}{{ brand_name }}, '
+    "{{ brand_address }}<br>{% endif %}¿No quieres recibir más correos como este? "
     '<a href="{{ unsubscribe_url }}">Darme de baja</a></p>{% endif %}'
 )
 _UNSUBSCRIBE_TEXT = (
-    "{% if unsubscribe_url %}\n\n--\n¿No quieres recibir más correos como este? {{ unsubscribe_url }}\n{% endif %}"
+    "{% if unsubscribe_url %}\n\n--\n{% if brand_address %}{{ brand_name }}, {{ brand_address }}\n{% endif %}"
+    "¿No quieres recibir más correos como este? {{ unsubscribe_url }}\n{% endif %}"
 )
 _OURS = frozenset({links.UNSUBSCRIBE, links.PIXEL})
 
@@ -67,13 +70,39 @@ class Compiled:
     names: tuple[str, ...]  # of every variable, also those that we add
 
 
-def compile_folder(folder: Path, hidden_url: str = "") -> Compiled:
-    """Return the compiled template; raise BrokenTemplate if a file is missing or invalid.
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files of a template, and the variables that are the same in all its e-mails."""
+
+    folder: Path
+    constants: Mapping[str, str]
+
+    def read(self, name: str) -> str:
+        """Return a file of the template, or else the shared file of that name."""
+        if Path(name).name != name:
+            raise ValueError(f"{name}: only files of the template and its parent folder can be used")
+        own = self.folder / name
+        try:
+            return (own if own.exists() else self.folder.parent / name).read_text("utf-8")
+        except OSError as error:
+            raise ValueError(f"{name}: cannot be read ({error.strerror})") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{name}: byte {error.start + 1} is not UTF-8") from error
+
+    def segments(self, filename: str, source: str | None = None) -> list[Segment]:
+        """Return the segments of a file, or of this source in its place."""
+        return sources.flatten(
+            HTML, lambda name: self.read(name) if source is None else source, filename, self.constants
+        )
+
+
+def compile_folder(folder: Path, hidden_url: str = "", sender: Brand = brand.NONE) -> Compiled:
+    """Return the compiled template with the variables of a brand; raise BrokenTemplate if a file is invalid.
 
     `hidden_url` is the target of a hidden link in the HTML, which only scanners follow; no link if it is empty.
     """
     try:
-        return _compiled(folder, hidden_url)
+        return _compiled(sources_in(folder, hidden_url, sender))
     except TemplateError as error:
         place = f"{error.filename or 'body'} line {error.lineno}" if isinstance(error, TemplateSyntaxError) else "body"
         raise _broken(folder, f"{place}: {error.message}") from error
@@ -87,16 +116,17 @@ def _broken(folder: Path, fault: str) -> BrokenTemplate:
     return BrokenTemplate([Fault("template", f"{folder.name!r} is broken: {fault}")])
 
 
-def sources_in(folder: Path, hidden_url: str = "") -> Sources:
-    """Return the Jinja sources, with a hidden link as in `compile_folder`.
+def sources_in(folder: Path, hidden_url: str = "", sender: Brand = brand.NONE) -> Sources:
+    """Return the Jinja sources, with a hidden link and a brand as in `compile_folder`.
 
     Raise what Jinja, the file system or the JSON parser raises.
     """
+    files = _Files(folder, sender.variables())
     mask = Mask()
     tracker = links.Tracker(mask)
-    subject = _subject(folder)
-    html = tracker.in_html(_inlined(folder, mask))
-    text = _text(folder, mask, tracker, html)
+    subject = _subject(files)
+    html = tracker.in_html(_inlined(files, mask))
+    text = _text(files, mask, tracker, html)
     identifiers = {word.strip("'\"") for code in mask.codes for word in code.words}
     return Sources(
         subject=subject,
@@ -104,12 +134,11 @@ def sources_in(folder: Path, hidden_url: str = "") -> Sources:
         text=mask.restore(text),
         targets=tuple(tracker.targets),
         identifiers=variables.named(TEXT.parse(subject)).union(identifiers),
-        sample=_sample(folder),
+        sample=_sample(files),
     )
 
 
-def _compiled(folder: Path, hidden_url: str) -> Compiled:
-    sources = sources_in(folder, hidden_url)
+def _compiled(sources: Sources) -> Compiled:
     parts = ((TEXT, sources.subject), (HTML, sources.html), (TEXT, sources.text))
     trees = [environment.parse(source) for environment, source in parts]
     subject, html, text = (environment.from_string(source) for environment, source in parts)
@@ -127,17 +156,18 @@ def _compiled(folder: Path, hidden_url: str) -> Compiled:
     )
 
 
-def _subject(folder: Path) -> str:
-    source = " ".join(_read(folder, "subject.txt").split())
+def _subject(files: _Files) -> str:
+    written = " ".join(files.read("subject.txt").split())
+    mask = Mask()
+    source = mask.restore(mask.hide_in_text(files.segments("subject.txt", written)))  # raises for reserved names
     if not 0 < len(source) <= SUBJECT_CHARS_MAX:
         raise ValueError(f"subject.txt: has {len(source)} characters, 1 to {SUBJECT_CHARS_MAX} are needed")
-    sources.flatten(TEXT, lambda _: source, "subject.txt")  # raises for reserved names
     return source
 
 
-def _sample(folder: Path) -> Mapping[str, object]:
+def _sample(files: _Files) -> Mapping[str, object]:
     try:
-        sample = json.loads(_read(folder, "sample.json"))
+        sample = json.loads(files.read("sample.json"))
     except json.JSONDecodeError as error:
         raise ValueError(f"sample.json line {error.lineno}: {error.msg}") from error
     except RecursionError:
@@ -147,41 +177,33 @@ def _sample(folder: Path) -> Mapping[str, object]:
     return sample
 
 
-def _inlined(folder: Path, mask: Mask) -> str:
+def _inlined(files: _Files, mask: Mask) -> str:
     """Return the masked HTML with its CSS in the elements, its media queries kept, and an unsubscribe line."""
-    segments = _segments(folder, "body.html")
+    segments = files.segments("body.html")
     if not any(segment.source.strip() for segment in segments):
         raise ValueError("body.html: is empty")
     html = mask.hide_in_html(segments)
     if not _unsubscribes(segments):
-        html = _append(html, mask.hide_in_html(_snippet(_UNSUBSCRIBE_HTML)))
+        html = _append(html, mask.hide_in_html(files.segments("unsubscribe.html", _UNSUBSCRIBE_HTML)))
     html = _CSS.inline(html)
     if not mask.is_complete(html):
         raise ValueError("body.html: code was lost in inlining the CSS; in a style it may only stand for a value")
     return html
 
 
-def _text(folder: Path, mask: Mask, tracker: links.Tracker, html: str) -> str:
+def _text(files: _Files, mask: Mask, tracker: links.Tracker, html: str) -> str:
     """Return the masked text: that of body.txt, or else one derived from the HTML."""
-    if not (folder / "body.txt").exists():
+    if not (files.folder / "body.txt").exists():
         return text.of_html(mask, html)
-    segments = _segments(folder, "body.txt")
+    segments = files.segments("body.txt")
     masked = mask.hide_in_text(segments)
     if not _unsubscribes(segments):
-        masked += mask.hide_in_text(_snippet(_UNSUBSCRIBE_TEXT))
+        masked += mask.hide_in_text(files.segments("unsubscribe.txt", _UNSUBSCRIBE_TEXT))
     return text.tidy(mask, tracker.in_text(masked))
 
 
 def _honeypot(hidden_url: str) -> str:
     return _HONEYPOT % links.tracked(links.HONEYPOT, str(escape(hidden_url))) if hidden_url else ""
-
-
-def _segments(folder: Path, filename: str) -> list[Segment]:
-    return sources.flatten(HTML, lambda name: _read(folder, name), filename)
-
-
-def _snippet(source: str) -> list[Segment]:
-    return sources.flatten(HTML, lambda _: source, "unsubscribe line")
 
 
 def _unsubscribes(segments: list[Segment]) -> bool:
@@ -191,16 +213,3 @@ def _unsubscribes(segments: list[Segment]) -> bool:
 def _append(html: str, snippet: str) -> str:
     before, end, after = html.rpartition("</body>")
     return before + snippet + end + after if end else html + snippet
-
-
-def _read(folder: Path, name: str) -> str:
-    """Return a file of the template, or else the shared file of that name."""
-    if Path(name).name != name:
-        raise ValueError(f"{name}: only files of the template and its parent folder can be used")
-    own = folder / name
-    try:
-        return (own if own.exists() else folder.parent / name).read_text("utf-8")
-    except OSError as error:
-        raise ValueError(f"{name}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{name}: byte {error.start + 1} is not UTF-8") from error

@@ -6,6 +6,7 @@ from typing import Literal
 
 from jinja2 import Environment
 from jinja2.exceptions import TemplateSyntaxError
+from markupsafe import escape
 
 DEPTH_MAX = 5
 
@@ -31,21 +32,38 @@ class Segment:
 
 Segments = Sequence[Segment]
 Read = Callable[[str], str]
+_NO_CONSTANTS: Mapping[str, str] = {}
 
 
-def flatten(environment: Environment, read: Read, filename: str) -> list[Segment]:
+def flatten(
+    environment: Environment, read: Read, filename: str, constants: Mapping[str, str] = _NO_CONSTANTS
+) -> list[Segment]:
     """Return the segments of one file with `{% extends %}`, `{% block %}` and `super()` resolved.
 
-    `read` returns a file's source by name. Comments are dropped. Raise TemplateSyntaxError if the source is not valid
-    Jinja, or if a file that extends another has more than blocks.
+    `read` returns a file's source by name. `constants` are variables that are the same in all e-mails: printed ones
+    become text, escaped unless the file is .txt, others a literal in the code. Comments are dropped. Raise
+    TemplateSyntaxError if the source is not valid Jinja, or if a file that extends another has more than blocks.
     """
-    return _filled(environment, read, filename, {}, DEPTH_MAX)
+
+    def parsed(name: str) -> list[Segment]:
+        segments = _segments(environment, read(name), name, constants)
+        return [_printed(segment, constants, escapes=not name.endswith(".txt")) for segment in segments]
+
+    return _filled(parsed, filename, {}, DEPTH_MAX)
+
+
+def _printed(segment: Segment, constants: Mapping[str, str], *, escapes: bool) -> Segment:
+    """Return the text of an expression that is a constant, else the segment."""
+    value = constants.get(segment.words[0]) if segment.kind == "expression" and len(segment.words) == 1 else None
+    if value is None:
+        return segment
+    return Segment("text", str(escape(value)) if escapes else value, line=segment.line)
 
 
 def _filled(
-    environment: Environment, read: Read, filename: str, blocks: Mapping[str, Segments], depth: int
+    parsed: Callable[[str], list[Segment]], filename: str, blocks: Mapping[str, Segments], depth: int
 ) -> list[Segment]:
-    segments = list(_segments(environment, read(filename), filename))
+    segments = parsed(filename)
     extends = [segment for segment in segments if segment.verb == "extends"]
     if not extends:
         return _expanded(segments, blocks, filename)
@@ -54,7 +72,7 @@ def _filled(
         raise TemplateSyntaxError(f"extends: more than {DEPTH_MAX} layouts", extends[0].line, None, filename)
     own = _blocks(segments, filename)
     merged = {**own, **{name: _with_super(blocks[name], own.get(name)) for name in blocks}}
-    return _filled(environment, read, parent, merged, depth - 1)
+    return _filled(parsed, parent, merged, depth - 1)
 
 
 def _parent(extends: Segment, filename: str) -> str:
@@ -118,8 +136,8 @@ def _end(segments: Segments, start: int, filename: str) -> int:
     raise TemplateSyntaxError("block: is never closed", segments[start].line, None, filename)
 
 
-def _segments(environment: Environment, source: str, filename: str) -> Iterator[Segment]:
-    inner: list[str] = []
+def _segments(environment: Environment, source: str, filename: str, constants: Mapping[str, str]) -> Iterator[Segment]:
+    inner: list[str] = []  # the words as they are written
     kind: Literal["expression", "statement"] | None = None
     for line, part, value in environment.lex(source, filename=filename):
         if part == "data":
@@ -131,7 +149,16 @@ def _segments(environment: Environment, source: str, filename: str) -> Iterator[
             if any(word.startswith("_") for word in words):
                 raise TemplateSyntaxError("names with a leading underscore are reserved", line, None, filename)
             delimiters = ("{{", "}}") if kind == "expression" else ("{%", "%}")
-            yield Segment(kind, f"{delimiters[0]} {''.join(inner).strip()} {delimiters[1]}", words, line)
+            code = _with_literals(inner, constants).strip()
+            yield Segment(kind, f"{delimiters[0]} {code} {delimiters[1]}", words, line)
             kind = None
         elif kind is not None:
             inner.append(value)
+
+
+def _with_literals(words: Sequence[str], constants: Mapping[str, str]) -> str:
+    code, before = "", ""
+    for word in words:
+        code += repr(constants[word]) if word in constants and before != "." else word
+        before = before if word.isspace() else word
+    return code

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from time import monotonic
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from jinja2.exceptions import SecurityError, UndefinedError
 
 import errors
-from engine.templates import compiling, links, sandbox, variables
+from engine.templates import brand, compiling, links, sandbox, variables
+from engine.templates.brand import Brand
 from errors import CadenciaError, Fault
+from settings import Settings
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,49}")  # at most 50: the column emails.template
 _LANGUAGE = re.compile(rb"""<html\b[^>]*?\slang\s*=\s*["']?([A-Za-z0-9-]{2,35})""", re.IGNORECASE)
@@ -162,14 +164,20 @@ class Library:
     """The templates in one folder, compiled at first use and kept for the life of the process.
 
     A broken template is compiled again once its files have changed, at the latest after `_KEEP_FAULT_S`. With a
-    `hidden_url`, the HTML of every e-mail has a hidden link to it.
+    `hidden_url`, the HTML of every e-mail has a hidden link to it. `sender` is the brand that writes.
     """
 
-    def __init__(self, folder: Path, hidden_url: str = "") -> None:
+    def __init__(self, folder: Path, hidden_url: str = "", sender: Brand = brand.NONE) -> None:
         self._folder = folder
         self._hidden_url = hidden_url
+        self._brand = sender
         self._compiled: dict[str, Template] = {}
         self._broken: dict[str, _KeptFault] = {}
+
+    @classmethod
+    def configured(cls, settings: Settings) -> Self:
+        """Return the library that the settings describe."""
+        return cls(settings.templates_dir, settings.hidden_link, brand.of(settings))
 
     def names(self) -> list[str]:
         """Return the names of all templates, sorted; none if the folder cannot be read."""
@@ -203,7 +211,7 @@ class Library:
             raise UnknownTemplate.of("template", errors.unknown(name, names))
         files = _files(self._folder / name)
         try:
-            return Template(name, compiling.compile_folder(self._folder / name, self._hidden_url))
+            return Template(name, compiling.compile_folder(self._folder / name, self._hidden_url, self._brand))
         except compiling.BrokenTemplate as broken:
             self._broken[name] = _KeptFault(broken.faults[0].message, files, monotonic() + _KEEP_FAULT_S)
             raise

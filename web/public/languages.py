@@ -1,5 +1,6 @@
 """Languages of the public pages; each is a folder in `templates/public/`."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from flask import request
@@ -9,6 +10,11 @@ from web import process
 
 DEFAULT = "es"
 _FOLDER = Path(__file__).parent / "templates" / "public"
+_MONTHS = {
+    "en": "January February March April May June July August September October November December",
+    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+}
+_DAY = {"en": "{day} {month} {year}", "es": "{day} de {month} de {year}"}
 AVAILABLE = tuple(sorted(entry.name for entry in _FOLDER.iterdir() if entry.is_dir()))
 
 
@@ -29,3 +35,12 @@ def of_template(name: str) -> str | None:
         return of_tag(process.current().library.get(name).language)
     except UnusableTemplate:  # it was removed or broken after the sending
         return None
+
+
+def day(moment: datetime, language: str) -> str:
+    """Return the day of a moment in UTC as it is written in an available language; as 2026-11-30 in a new one."""
+    date = moment.astimezone(UTC).date()
+    if language not in _DAY:
+        return date.isoformat()
+    month = _MONTHS[language].split()[date.month - 1]
+    return _DAY[language].format(day=date.day, month=month, year=date.year)

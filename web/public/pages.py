@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, render_template
 
 import errors
+from web import process
 from web.http.headers import PAGE
 from web.public import languages
 
@@ -16,9 +17,11 @@ def blueprint(name: str) -> Blueprint:
 
 
 def page(template: str, language: str, status: int = 200, **values: object) -> Response:
-    """Render a page from `templates/public/` in an available language; it loads nothing but its style sheet."""
-    html = render_template(f"public/{language}/{template}.html", language=language, **values)
-    return Response(html, status, {"Content-Security-Policy": PAGE}, content_type="text/html; charset=utf-8")
+    """Render a page from `templates/public/` in an available language; it loads its style sheet and the logo."""
+    brand = process.current().brand
+    html = render_template(f"public/{language}/{template}.html", language=language, brand=brand, **values)
+    policy = f"{PAGE}; img-src {brand.logo_origin}" if brand.logo_url else PAGE
+    return Response(html, status, {"Content-Security-Policy": policy}, content_type="text/html; charset=utf-8")
 
 
 def _unknown(_: errors.NotFound) -> Response:

@@ -44,7 +44,7 @@ def create(name: str, steps: tuple[str, ...], window: str, weekdays: str, **othe
         audience={key: list(others[key]) for key in ("industry", "role") if others[key]},
         variables=dict(options.variable(variable) for variable in others["variables"]),
     )
-    library = Library(settings.current().templates_dir, settings.current().hidden_link)
+    library = Library.configured(settings.current())
     with transaction() as session:
         campaign_id = campaigns.create(session, draft, library=library, now=clock.now())
     click.echo(f"campaign {name} created as a draft: {campaign_id}")

@@ -1,5 +1,6 @@
 """The library finds its templates; the three shipped templates read well."""
 
+import re
 import threading
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 import errors
 from engine.templates import compiling, templates
+from engine.templates.brand import Brand
 from tests.engine.templates.conftest import PlainLinks, Write
 
 FOLDER = Path(__file__).parents[3] / "email_templates"
@@ -78,7 +80,33 @@ def test_the_shipped_templates_are_light_and_dark_and_fetch_nothing(name: str, a
     assert html.count("href=") == html.count('href="https://us.example/')
     assert html.count("src=") == html.count('src="https://us.example/') == 1
     assert not any(foreign in html for foreign in ("url(", "@import", "<link", "<script"))
-    assert len(html) < 7_500
+    assert len(html) < 8_000
+
+
+@pytest.mark.parametrize("name", THREE)
+def test_the_shipped_templates_name_the_brand_and_have_one_voice(name: str, addresses: PlainLinks) -> None:
+    ronda = Brand("Ronda", "Calle Mayor 1, Madrid", "ayuda@ronda.example", "#ffcc00", "https://ronda.example/l.png")
+    template = templates.Library(FOLDER, sender=ronda).get(name)
+    marketing = template.render({**template.sample, "remitente": ""}, addresses)
+    addresses.unsubscribe = ""
+    transactional = template.render(template.sample, addresses)
+    for part in (*marketing[1:], *transactional[1:]):
+        assert all(shown in part for shown in (ronda.name, ronda.address, ronda.support))
+    assert "Un saludo,\r\nEl equipo de Ronda" in marketing.text
+    assert transactional.text.endswith("Ronda\r\nCalle Mayor 1, Madrid\r\nayuda@ronda.example\r\n")
+    assert "Cadencia" not in marketing.subject + marketing.html + marketing.text
+    assert not re.search(r"\b(usted|ustedes|yo|mi|mis|me|conmigo)\b", marketing.text, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", THREE)
+def test_the_shipped_buttons_have_a_shape_for_outlook_and_the_preheader_is_hidden(
+    name: str, addresses: PlainLinks
+) -> None:
+    rendered = LIBRARY.get(name).render(LIBRARY.get(name).sample, addresses)
+    [shape, link] = re.findall(r'<(v:roundrect|a) [^>]*href="(https://us.example/c/0[^"]*)"', rendered.html)
+    assert (shape[0], link[0], shape[1]) == ("v:roundrect", "a", link[1])
+    [preheader] = re.findall(r'mso-hide:all">(.+?)</div>', rendered.html)
+    assert preheader not in rendered.text
 
 
 def test_one_template_serves_many_threads_at_once() -> None:

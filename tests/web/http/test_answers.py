@@ -158,13 +158,14 @@ def test_a_path_with_two_slashes_is_not_redirected_to_the_callers_host(client: F
         assert (answer.status_code, "Location" in answer.headers) == (404, False), path
 
 
-def test_untrusted_proxies_in_production_are_reported(ledger: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_settings_that_production_lacks_are_reported(ledger: str, caplog: pytest.LogCaptureFixture) -> None:
     production = {"DATABASE_URL": ledger, "ENVIRONMENT": "production", "PUBLIC_URL": "https://correo.example"}
     production["PASSWORD_MIB"] = "19"
     with environment(**production):
-        [warning] = web.create_app().test_client().get("/readyz").json["warnings"]
-    assert "TRUSTED_PROXIES is 0" in warning and f"settings_warning {warning}" in caplog.text
-    with environment(**production, TRUSTED_PROXIES="1"):
+        warnings = web.create_app().test_client().get("/readyz").json["warnings"]
+    assert [warning.split()[0] for warning in warnings] == ["TRUSTED_PROXIES", "BRAND_NAME", "BRAND_ADDRESS"]
+    assert all(f"settings_warning {warning}" in caplog.text for warning in warnings)
+    with environment(**production, TRUSTED_PROXIES="1", BRAND_NAME="Ronda", BRAND_ADDRESS="Calle Mayor 1, Madrid"):
         assert web.create_app().test_client().get("/readyz").json["warnings"] == []
 
 

@@ -56,11 +56,17 @@ class Page:
             for kind in ("keyDown", "keyUp"):
                 self._call("Input.dispatchKeyEvent", type=kind, **KEYS[key])
 
-    def picture(self, path: Path, *, width: int = 800, height: int = 700, dark: bool = False) -> None:
-        """Write what it looks like, as PNG."""
+    def resize(self, width: int, height: int) -> None:
+        """Give the window this size."""
         self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
+    def picture(self, path: Path, *, width: int = 800, height: int = 700, dark: bool = False) -> None:
+        """Write what it looks like, as PNG; all of the page if its height is 0."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
+        self.resize(width, height or 100)
+        if not height:
+            self.resize(width, self.read("document.documentElement.scrollHeight"))
         path.write_bytes(b64decode(self._call("Page.captureScreenshot")["data"]))
 
     def _holds(self, expression: str) -> bool:
@@ -108,9 +114,9 @@ def opened(folder: Path) -> Iterator[Page]:
         pytest.skip(MISSING)
     theirs_in, to = _pipe()
     of, theirs_out = _pipe()
-    moves = [(os.POSIX_SPAWN_DUP2, theirs_in, 3), (os.POSIX_SPAWN_DUP2, theirs_out, 4)]
     noise = os.open(folder / "browser.log", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    moves += [(os.POSIX_SPAWN_DUP2, noise, 1), (os.POSIX_SPAWN_DUP2, noise, 2)]
+    moves = [(os.POSIX_SPAWN_DUP2, noise, 1), (os.POSIX_SPAWN_DUP2, noise, 2)]  # first: it may be 3 or 4 itself
+    moves += [(os.POSIX_SPAWN_DUP2, theirs_in, 3), (os.POSIX_SPAWN_DUP2, theirs_out, 4)]
     command = [program, *OPTIONS, f"--user-data-dir={folder}/browser", "--remote-debugging-pipe"]
     pid = os.posix_spawn(program, command, dict(os.environ), file_actions=moves, setsid=True)
     for descriptor in (theirs_in, theirs_out, noise):

@@ -7,10 +7,15 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
+import web
 from engine.tracking import tokens
 from models import Contact
 from models.session import transaction
+from tests import sends
+from tests.conftest import environment
+from tests.sends import NOW
 from tests.web.public.state import apply, paused, stored, suppressed
+from web import process
 from web.public import languages
 
 
@@ -85,6 +90,47 @@ def test_the_pages_load_only_their_style_sheet_and_send_no_referrer(
         assert "default-src 'none'; style-src 'self'; form-action 'self'" in headers["Content-Security-Policy"]
         assert (headers["Referrer-Policy"], headers["Cache-Control"]) == ("no-referrer", "no-store")
     assert client.get("/style/readers.css").content_type.startswith("text/css")
+
+
+@pytest.mark.parametrize("language", languages.AVAILABLE)
+def test_the_pages_name_the_brand_and_state_the_situation(ledger: str, language: str) -> None:
+    ronda = {"BRAND_NAME": "Ronda & Hijos", "BRAND_ADDRESS": "Calle Mayor 1, Madrid", "BRAND_COLOR": "#ffcc00",
+             "BRAND_SUPPORT": "ayuda@ronda.example", "BRAND_LOGO_URL": "https://ronda.example/l.png"}  # fmt: skip
+    with environment(DATABASE_URL=ledger, **ronda):
+        app = web.create_app()
+        client = app.test_client()
+        with transaction() as session:
+            (email_id,) = sends.queue(session, now=NOW)
+        set_locale(language)
+        url = f"/u/{process.of(app).signer.unsubscribe(email_id)}"
+        titles = []
+        for path in ("", "/undo", "/pause", "/resume"):
+            answers = [client.post(url + path), client.get(url)]
+            titles.append([answer.text.partition("<title>")[2].partition("<")[0] for answer in answers])
+            for answer in (*answers, client.get("/u/x")):
+                assert all(shown in answer.text for shown in ("Ronda &amp; Hijos", "Calle Mayor 1", "ayuda@ronda"))
+                assert "img-src https://ronda.example" in answer.headers["Content-Security-Policy"]
+        style = client.get("/style/readers.css")
+        assert "--mark: #ffcc00; --on-mark: #000000;" in style.text
+        assert client.get("/style/readers.css", headers={"If-None-Match": style.headers["ETag"]}).status_code == 304
+    asking = {"es": "Darse de baja", "en": "Unsubscribe"}[language]
+    assert [after == done for done, after in titles] == [
+        True,
+        False,
+        True,
+        False,
+    ]  # unsubscribed, undone, paused, resumed
+    assert [after for _, after in titles][1::2] == [asking, asking]
+
+
+def test_a_pause_is_shown_with_its_last_day(client: FlaskClient, email_id: UUID, signer: tokens.Signer) -> None:
+    url = f"/u/{signer.unsubscribe(email_id)}"
+    client.post(f"{url}/pause")
+    with transaction() as session:
+        session.execute(text("UPDATE contacts SET paused_until = '2126-12-30 10:00Z'"))
+    assert "en pausa hasta el 30 de diciembre de 2126" in client.get(url).text
+    set_locale("en")
+    assert "paused until 30 December 2126" in client.get(url).text
 
 
 @pytest.mark.parametrize(
