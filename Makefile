@@ -9,7 +9,7 @@ RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo inbox picture up test check coverage bench faults fuzz system-packages translations clean
+.PHONY: help demo inbox picture up test check coverage bench faults fuzz pictures system-packages translations clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/  make \1\t/' | expand -t 26
@@ -49,6 +49,9 @@ faults: $(DEVELOPMENT) ## kill real processes, more than 300 of them, and audit 
 
 fuzz: $(DEVELOPMENT) ## 60,000 calls made up from the API's description, a quarter of an hour (FUZZ_SEED=7: other ones)
 	@FUZZ=long $(RUN) -m pytest -n auto --dist worksteal -q tests/web/http/test_schema.py
+
+pictures: $(DEVELOPMENT) ## pictures of all e-mails and readers' pages in var/pictures: three widths, light and dark
+	@$(RUN) -m tests.pictures var/pictures
 
 system-packages: $(RUN) ## postfix's tools for `make bench`, PgBouncer, nginx, libfaketime (unpacked into var/, not started), chromium
 	@$(RUN) -m bench.testbed.postfix

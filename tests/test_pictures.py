@@ -1,0 +1,32 @@
+"""E-mails and readers' pages fit a telephone."""
+
+from pathlib import Path
+
+from tests import pictures
+from tests.conftest import environment
+from tests.web.public import browser
+
+_WIDTH = 360
+_WITH_TABLES = {f"email_{name}{kind}" for name in ("1_roi", "2_caso") for kind in ("", "-transactional")}
+_LINES = """
+[...document.querySelectorAll('.sum tr')].map(row => Math.max(...[...row.children].map(cell => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  return new Set([...range.getClientRects()].map(box => box.top)).size;
+})))
+"""
+
+
+def test_nothing_is_wider_than_a_telephone_and_no_row_of_a_table_wraps(tmp_path: Path) -> None:
+    with environment(**pictures.ENVIRONMENT, LOG_FILE=str(tmp_path / "log")):
+        documents = dict([*pictures.emails(), *pictures.readers_pages()])
+    rows = {}
+    with browser.opened(tmp_path) as page:
+        page.resize(_WIDTH, 800)
+        for name, html in documents.items():
+            (tmp_path / "it.html").write_text(html, "utf-8")
+            page.open((tmp_path / "it.html").as_uri())
+            assert page.read("document.documentElement.scrollWidth") == _WIDTH, name
+            rows[name] = page.read(_LINES)
+    assert {name for name in rows if rows[name]} == _WITH_TABLES
+    assert all(lines == 1 for each in rows.values() for lines in each), rows
