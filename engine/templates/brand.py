@@ -67,7 +67,7 @@ def of(configured: Settings) -> Brand:
     return Brand(
         name=configured.brand_name or name or address.rpartition("@")[2],
         address=configured.brand_address or "",
-        support=configured.brand_support or "",
+        support=parseaddr(configured.brand_support or "")[1],
         color=configured.brand_color,
         logo_url=configured.brand_logo_url or "",
     )
