@@ -9,7 +9,7 @@ from sqlalchemy.exc import DataError
 
 from engine.delivery.outbox import SendRequest
 from errors import Unavailable
-from models import Email
+from models import Email, vault
 from models import session as database
 from models.session import transaction
 from tests.conftest import environment
@@ -24,7 +24,7 @@ def request(number: int, **changes: str) -> SendRequest:
 def rows() -> dict[str, str]:
     """Return the subject of every e-mail in the database, by its id."""
     with transaction() as session:
-        return {email.id.hex: email.subject for email in session.scalars(select(Email))}
+        return {email.id.hex: vault.current().decrypt(email.subject) for email in session.scalars(select(Email))}
 
 
 def test_a_lone_call_is_stored_before_it_returns(ledger: str) -> None:

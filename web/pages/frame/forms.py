@@ -1,9 +1,12 @@
 """Base class of the forms, with Flask-WTF. Sessions protect them against forgery, so WTForms' own tokens are off."""
 
 from collections.abc import Sequence
+from typing import Any
 
+from flask import request
 from flask_babel import gettext
 from flask_wtf import FlaskForm
+from werkzeug.datastructures import ImmutableMultiDict
 
 from errors import InvalidInput
 
@@ -15,6 +18,10 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         """Settings of WTForms."""
 
         csrf = False
+
+        def wrap_formdata(self, form: FlaskForm, formdata: Any) -> Any:
+            """Return the fields that were submitted. A JSON body has none: Flask-WTF would read it to any depth."""
+            return ImmutableMultiDict() if request.is_json else FlaskForm.Meta.wrap_formdata(self, form, formdata)
 
     def add_faults(self, refused: InvalidInput) -> list[str]:
         """Show each fault of the engine at the field of its name; return those that belong to no field."""
