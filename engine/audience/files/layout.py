@@ -58,6 +58,8 @@ def find(sample: Sequence[tuple[int, str]], *, separator: str | None, mapping: S
     if len(table.header) > COLUMNS_MAX:
         raise InvalidInput.of("header", f"has {len(table.header)} columns; give at most {COLUMNS_MAX}")
     understood = _understand(table, columns.mapped(table.header, mapping))
+    if not any(column.meaning == columns.EMAIL for column in understood):
+        raise InvalidInput.of("header", _missing(table.header))
     widths = {len(table.header), _usual_width(sample, table.separator)}
     return Layout(table.separator, table.line, table.end, tuple(understood), frozenset(widths))
 
@@ -126,7 +128,8 @@ def _by_content(readings: dict[str, list[records.Record]]) -> _Table:
         if any(cells.is_address(cell) for cell in record.cells):
             break
         if len(record.cells) >= min(usual, index + 1):
-            return _Table(separator, record.cells, record.first, record.last, _rows(read[position + 1 :]))
+            header = record.cells + [""] * (index + 1 - len(record.cells))
+            return _Table(separator, header, record.first, record.last, _rows(read[position + 1 :]))
     blank = [""] * max(len(record.cells) for record in read)
     return _Table(separator, blank, 0, 0, _rows(read))
 

@@ -88,6 +88,7 @@ def test_a_precise_name_beats_a_vague_one() -> None:
         ("Nombre;Dónde escribir\nAna;\nAna;ana@a.example\nBea;bea@a.example\n", "content"),
         ("Correo del trabajo;Nombre\nana@a.example;Ana\nbea@a.example;Bea\n", "name"),
         ("email;Dirección\nsí;ana@a.example\nno;bea@a.example\n", "content"),
+        ("Nombre;\nAna\n;ana@a.example\nBea\n;bea@a.example\nLuz\n", "content"),
     ],
 )
 def test_a_column_whose_values_are_addresses_is_the_address(data: str, by: str) -> None:
