@@ -192,6 +192,9 @@ class CountingComposer(compose.Composer):
         self.waiting_most = 0
         self._composer = composer
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._composer, name)
+
     def compose(self, *args: Any, **options: Any) -> Any:
         self.waiting += 1
         self.waiting_most = max(self.waiting_most, self.waiting)

@@ -52,6 +52,7 @@ def test_a_damaged_address_fails_alone_in_both_lanes(inbox: Mailstore, damage: s
     execute(f"UPDATE contacts SET email = {damage} WHERE id = {third}")
     drain.drain("transactional")
     assert counted() == {("sent", None): 9, ("failed", "undecryptable"): 1}
+    execute("UPDATE contacts SET listed_at = now()")
     with transaction() as session:
         campaign = campaigns.create(session, sequence.draft(days=(0,)), library=sequence.library(), now=clock.now())
         campaigns.launch(session, campaign, now=clock.now())
