@@ -12,7 +12,8 @@ from local import secrets
 _EXAMPLES = """\
 example:
   python -m local.installation.host_environment /etc/cadencia/cadencia.env --redis /etc/redis/cadencia.conf \\
-      --public-url https://correo.empresa.example --mail-from 'Empresa <hola@empresa.example>'
+      --public-url https://correo.empresa.example --mail-from 'Empresa <hola@empresa.example>' \\
+      --brand-name Empresa --brand-address 'Calle Mayor 1, 28013 Madrid'
 
 Keep a copy of the file apart from the backups of the database: neither is useful without the other.
 """
@@ -33,6 +34,8 @@ def values(options: argparse.Namespace, *, new: Mapping[str, str]) -> dict[str, 
     return {
         "PUBLIC_URL": options.public_url,
         "MAIL_FROM": options.mail_from,
+        "BRAND_NAME": options.brand_name,
+        "BRAND_ADDRESS": options.brand_address,
         "TRUSTED_PROXIES": "1",
         "DATABASE_URL": options.database_url,
         "CELERY_BROKER_URL": broker,
@@ -69,6 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("file", type=Path, help="the new file of settings and secrets")
     parser.add_argument("--public-url", required=True, metavar="URL", help="the https address that readers reach")
     parser.add_argument("--mail-from", required=True, metavar="SENDER", help="as in 'Empresa <hola@empresa.example>'")
+    parser.add_argument("--brand-name", required=True, metavar="NAME", help="who writes, as e-mails show it")
+    parser.add_argument(
+        "--brand-address",
+        required=True,
+        metavar="TEXT",
+        help="the postal address, which laws require",
+    )
     parser.add_argument("--redis", type=Path, metavar="FILE", help="also write the settings of Redis to this new file")
     parser.add_argument("--redis-host", default="127.0.0.1", metavar="HOST", help="default %(default)s")
     parser.add_argument("--database-url", default=_LOCAL_DATABASE, metavar="URL", help="default %(default)s")

@@ -65,7 +65,8 @@ def test_copied_contacts_are_what_the_product_makes_of_the_same_people(ledger: s
         for one, other in zip(copied, made, strict=True):
             mine, theirs = session.get_one(Contact, one), session.get_one(Contact, other)
             differing = {name for name in known if getattr(mine, name) != getattr(theirs, name)}
-            assert differing <= {"id", "email_index", "created_at", "updated_at"}
+            assert differing <= {"id", "email_index", "created_at", "updated_at", "listed_at"}
+            assert mine.listed_at and theirs.listed_at
 
 
 def test_a_small_campaign_is_sent_counted_and_costed() -> None:

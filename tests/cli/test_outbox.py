@@ -74,7 +74,10 @@ def test_a_trial_reports_relays_that_cannot_be_used(relays: Run) -> None:
         with environment(SMTP_URL=works.url, SMTP_RELAYS=account):
             bad = relays("--try", status=1)
     assert good.stdout == f"127.0.0.1:{works.port}\tcan be used\n"
-    assert f"127.0.0.1:{refuses.port}\tmail relay unavailable: it refused the credentials" in bad.output
+    assert (
+        f"127.0.0.1:{refuses.port}\tmail relay 127.0.0.1:{refuses.port} unavailable: it refused the credentials"
+        in bad.output
+    )
     assert "secret" not in bad.output
     assert works.accepted == refuses.accepted == []
 
@@ -97,7 +100,9 @@ def test_a_trial_asks_each_relay_to_take_an_email(relays: Run, event: str, reply
     ):
         shown = relays("--try", status=1 if fault else 0)
     name = f"127.0.0.1:{server.port}"
-    assert shown.stdout.startswith(f"{name}\tmail relay unavailable: {fault}" if fault else f"{name}\tcan be used")
+    assert shown.stdout.startswith(
+        f"{name}\tmail relay {name} unavailable: {fault}" if fault else f"{name}\tcan be used"
+    )
     verbs = [command.split()[0] for command in server.commands]
     assert "DATA" not in verbs and ("RSET" in verbs) == (not fault)
     assert server.accepted == []

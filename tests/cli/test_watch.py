@@ -69,7 +69,7 @@ def test_without_a_terminal_each_change_is_a_line_and_a_finished_campaign_ends_i
         assert campaigns.finish(session, now=clock.now()) == [campaign]
     [line] = run("campaigns", "watch", "Otoño").output.splitlines()
     assert " finished; step 1: 0 ahead, 2 sent, 0 opened" in line
-    assert "there is none" in run("campaigns", "watch", "Nada", status=1).output
+    assert "is not known; there are Otoño" in run("campaigns", "watch", "Nada", status=1).output
 
 
 def test_a_terminal_without_utf_8_is_redrawn_until_ctrl_c(campaign: UUID) -> None:

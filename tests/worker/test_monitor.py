@@ -49,7 +49,7 @@ def page(flower: Flower, path: str) -> str:
 
 def test_every_queue_is_shown_with_its_length_also_without_a_worker(flower: Flower, broker: str) -> None:
     with redis.Redis.from_url(broker) as client:
-        client.delete("campaign")
+        client.flushdb()
         client.rpush("campaign", "a", "b")
         rows = re.findall(r'<tr id="(\w+)">.*?column">(\d+)</td>', page(flower, "/broker"), re.DOTALL)
         client.delete("campaign")

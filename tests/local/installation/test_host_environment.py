@@ -12,6 +12,7 @@ from local.installation import host_environment
 from tests.conftest import environment
 
 OPTIONS = ["--public-url", "https://correo.empresa.example", "--mail-from", "Empresa <hola@empresa.example>"]
+OPTIONS += ["--brand-name", "Empresa", "--brand-address", "Calle Mayor 1, 28013 Madrid"]
 
 
 def test_the_settings_are_complete_private_and_survive_being_sourced(tmp_path: Path) -> None:
@@ -19,7 +20,7 @@ def test_the_settings_are_complete_private_and_survive_being_sourced(tmp_path: P
     host_environment.main([str(file), *OPTIONS, "--redis", str(redis)])
     assert [path.stat().st_mode & 0o777 for path in (file, redis)] == [0o640, 0o640]
     values = env_file.read(file)
-    with environment(**values, ENVIRONMENT="production"):
+    with environment(**values, ENVIRONMENT="production", PASSWORD_MIB="64"):
         loaded = settings.load()
     assert (loaded.mail_from, loaded.trusted_proxies, loaded.warnings) == (OPTIONS[3], 1, ())
     password = redis.read_text().split()[1]
