@@ -4,6 +4,7 @@ They import what they need when they are first used, so that a test of pure code
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,9 @@ os.environ.update(TEST_ENVIRONMENT)
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the run a temporary folder of its own; test processes of xdist share their controller's."""
+    # A job in the background ignores SIGINT, and so would every process that a test starts and interrupts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         run = ExitStack()
         run.enter_context(scratch.folder())

@@ -1,6 +1,7 @@
 """An answer is matched to its e-mail by a tag, by its references, by the relay's id, or by its author."""
 
 from datetime import timedelta
+from email.utils import parseaddr
 from typing import Any
 
 import pytest
@@ -88,7 +89,7 @@ def test_a_message_in_a_loop_is_dropped(session: Session, sent: Mail, headers: l
 
 
 def test_what_we_write_ourselves_is_no_answer(session: Session, sent: Mail) -> None:
-    raw = answer(f"In-Reply-To: <{sent.id.hex}@cadencia.example>", author=settings.current().mail_from)
+    raw = answer(f"In-Reply-To: <{sent.id.hex}@cadencia.example>", author=parseaddr(settings.current().mail_from)[1])
     assert answered(session, raw) is None
     assert session.scalars(select(Event)).all() == []
 
