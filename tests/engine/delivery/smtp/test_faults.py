@@ -29,7 +29,10 @@ class RandomFaults:
             return None
         self.count += 1
         faults: list[Answer] = [Drop(), Drop(reset=True), Drop(b"421 4.3.2 closing\r\n"), b"what?"]
-        if event in ("MAIL", "RCPT", "DATA", "DOT"):
+        # Replies about one message. Three in a row that may concern us would end the batch: see test_refusals.
+        if event == "RCPT":
+            faults += [b"452 4.2.2 mailbox full"] * 4 + [b"550 5.1.1 no such user"] * 4
+        if event in ("DATA", "DOT"):
             faults += [b"451 4.3.0 later"] * 4 + [b"550 5.7.1 no"] * 4
         return self._random.choice(faults) if event != "BODY" else self._random.choice(faults[:2])
 
@@ -42,7 +45,7 @@ def test_outcomes_and_server_agree_when_faults_are_random(seed: int) -> None:
     with Server(faults_at_random, features=features, accepting=True, coalesce=seed % 3 == 0).running() as server:
         outcomes, log = send(server.url, messages(COUNT), limits)
     assert set(outcomes) == set(range(COUNT))
-    assert faults_at_random.count > 3
+    assert faults_at_random.count > 1
     arrived = Counter(mail.message_id for mail in server.accepted)
     assert max(arrived.values(), default=1) == 1
     for slot, outcome in outcomes.items():
