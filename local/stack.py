@@ -139,8 +139,8 @@ def _any_port(name: str, preferred: int) -> int:  # noqa: ARG001  # the signatur
 
 def _inherited() -> dict[str, str]:
     """Return this process's environment without the product's settings, and with our Python first on PATH."""
-    known = {name.upper() for name in settings.Settings.model_fields}
-    kept = {name: value for name, value in os.environ.items() if name.upper().removesuffix("_FILE") not in known}
+    ours = {name.upper() for name in settings.Settings.model_fields}
+    kept = {name: value for name, value in os.environ.items() if name.upper().removesuffix("_FILE") not in ours}
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
     return kept | {"PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": _QUIET}
 

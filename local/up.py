@@ -108,13 +108,9 @@ def issue_token(stack: Stack) -> str:
     """Return a new token of the local account, which is created on first use."""
     password = stack.environment["LOCAL_PASSWORD"]
     with transaction() as session:
-        known = {profile.name: profile for profile in accounts.listing(session)}
-    if ACCOUNT not in known:
-        with transaction() as session:
-            accounts.create(session, ACCOUNT, password, scopes=["admin"])
-        with transaction() as session:
-            known = {profile.name: profile for profile in accounts.listing(session)}
-    return bearer_tokens.issue(known[ACCOUNT], now=datetime.now(UTC)).access
+        proof = accounts.find(session, ACCOUNT)
+        account = proof.profile if proof else accounts.create(session, ACCOUNT, password, scopes=["admin"])
+    return bearer_tokens.issue(account, now=datetime.now(UTC)).access
 
 
 def _environment(stack: Stack, token: str) -> dict[str, str]:

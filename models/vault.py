@@ -37,9 +37,7 @@ class Vault:
         Addresses are equal if they differ only in the case of A to Z, after NFC: `straße@` and `strasse@` are
         two people.
         """
-        if not address.isascii():
-            address = unicodedata.normalize("NFC", address)
-        return self._digest(address.encode().lower())  # bytes have the case of ASCII only
+        return self._digest(folded(address).encode())
 
     def former_index(self, address: str) -> bytes | None:
         """Return the index that version 0.1.0 gave the address, by its case folding; None if it is the same."""
@@ -52,6 +50,13 @@ class Vault:
         digest = self._index.copy()
         digest.update(normal_form)
         return digest.digest()
+
+
+def folded(address: str) -> str:
+    """Return the form of an address that all equal ones have: NFC, with A to Z in lower case."""
+    if not address.isascii():
+        address = unicodedata.normalize("NFC", address)
+    return address.encode().lower().decode()  # bytes have the case of ASCII only
 
 
 @lru_cache(maxsize=1)

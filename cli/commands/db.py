@@ -105,7 +105,7 @@ def _program(name: str) -> str:
         embedded = Path(package.origin).parent / "pginstall18" / "bin" / name
         if embedded.exists():
             return str(embedded)
-    found = shutil.which(name)
-    if found is None:
+    program = shutil.which(name)
+    if program is None:
         raise click.ClickException(f"{name} is not installed: on Debian, apt-get install postgresql-client")
-    return found
+    return program

@@ -185,10 +185,10 @@ def relays(is_trial: bool, to: str) -> None:
     from engine.delivery.relays.daily_quota import Calendar
     from models.session import transaction
 
-    known = status.overview(Calendar(lambda: clock.now().date(), _sent_on))
+    relays = status.overview(Calendar(lambda: clock.now().date(), _sent_on))
     with transaction() as session:
         sent = status.sent_since(session, clock.now() - timedelta(days=1))
-    for relay in known:
+    for relay in relays:
         left = [] if relay.left_today is None else [f"{relay.left_today} left today"]
         terminal.row(relay.name, _states(relay), relay.limits, *left, f"{sent.get(relay.name, 0)} in 24 h")
         for reason in sorted({each.why for each in relay.statuses if each.why}):

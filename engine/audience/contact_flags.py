@@ -132,10 +132,10 @@ def recompute(session: Session, contact_ids: Iterable[UUID], *, now: datetime) -
 
     `email_N_opened` is true if any of the contact's e-mails of step N was opened. One statement; safe to repeat.
     """
-    known = list(contact_ids)
-    if not known:
+    ids = list(contact_ids)
+    if not ids:
         return 0
-    result = session.execute(_RECOMPUTE, {"ids": arrays.uuids(known), "now": now})
+    result = session.execute(_RECOMPUTE, {"ids": arrays.uuids(ids), "now": now})
     return int(result.rowcount)  # type: ignore[attr-defined]
 
 

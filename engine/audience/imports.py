@@ -106,7 +106,7 @@ class _Checks:
             duplicates=len(rows) - len(good) - len(faults),
             refused=len(faults),
             lost_lines=sum(row.lines for row in rows if row.fault and row.fault[0] == "row"),
-            opted_out=frozenset(_key(address) for row in rows for address in row.opted_out),
+            opted_out=frozenset(vault.folded(address) for row in rows for address in row.opted_out),
             converted=_conversions(rows),
             faults=tuple(faults),
             notes=tuple(notes),
@@ -145,14 +145,9 @@ def _conversions(rows: Sequence[Row]) -> dict[str, datetime | None]:
     converted: dict[str, datetime | None] = {}
     for row in rows:
         if row.converted and row.address:
-            key = _key(row.address)
+            key = vault.folded(row.address)
             converted[key] = min(filter(None, (converted.get(key), row.converted_at)), default=None)
     return converted
-
-
-def _key(address: str) -> str:
-    """Return the address in the case that its blind index ignores."""
-    return address.encode().lower().decode()
 
 
 def _draft(row: Row) -> contacts.Draft:

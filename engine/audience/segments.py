@@ -76,9 +76,9 @@ def unmatched(session: Session, segment: Segment) -> list[str]:
         of_contacts = (
             select(WORDS[key]).where(WORDS[key].is_not(None)).group_by(WORDS[key]).order_by(func.count().desc())
         )
-        known = [word for word in session.scalars(of_contacts.limit(_LISTED_MAX)) if word is not None]
-        missing = [word for word in words if word not in known]
-        messages += [f"audience.{key}: {errors.unknown(word, known, fault='is of no contact')}" for word in missing]
+        existing = [word for word in session.scalars(of_contacts.limit(_LISTED_MAX)) if word is not None]
+        missing = [word for word in words if word not in existing]
+        messages += [f"audience.{key}: {errors.unknown(word, existing, fault='is of no contact')}" for word in missing]
     return messages
 
 

@@ -1,6 +1,6 @@
 """Suppressions: addresses that get no more e-mail, with the reason."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -31,8 +31,7 @@ _ADD = """
         OR excluded.is_unsubscribed > held.is_unsubscribed
 """
 _ADD_CONTACTS = text(_ADD.format(indexes="SELECT email_index FROM contacts WHERE id = ANY(:contact_ids)"))
-_ADD_ADDRESS = text(_ADD.format(indexes="SELECT CAST(:index AS bytea) AS email_index"))
-_ADD_ADDRESSES = text(_ADD.format(indexes="SELECT unnest(CAST(:indexes AS bytea[])) AS email_index"))
+_ADD_INDEXES = text(_ADD.format(indexes="SELECT unnest(CAST(:indexes AS bytea[])) AS email_index"))
 _SUPPRESSED = text("""
     SELECT contacts.id, suppressions.reason FROM contacts JOIN suppressions USING (email_index)
      WHERE contacts.id = ANY(:contact_ids)
@@ -73,18 +72,16 @@ def add(
     session.execute(_ADD_CONTACTS, {**values, "strength": list(STRENGTH)})
 
 
-def add_index(session: Session, index: bytes, reason: str, *, now: datetime) -> None:
-    """Suppress the address of this blind index, which need not be a contact's; the strongest reason stays."""
-    values = {"index": index, "reason": reason, "now": now, "email_id": None}
-    session.execute(_ADD_ADDRESS, {**values, "strength": list(STRENGTH)})
-
-
 def add_addresses(session: Session, addresses: Iterable[str], reason: str, *, now: datetime) -> None:
     """Suppress these normalised addresses as `add` does; they need not be contacts."""
-    indexes = {vault.current().blind_index(address) for address in addresses}
+    add_indexes(session, {vault.current().blind_index(address) for address in addresses}, reason, now=now)
+
+
+def add_indexes(session: Session, indexes: Collection[bytes], reason: str, *, now: datetime) -> None:
+    """Suppress the addresses of these blind indexes, which need not be contacts'; the strongest reason stays."""
     if indexes:
         values = {"indexes": arrays.blobs(indexes), "reason": reason, "now": now, "email_id": None}
-        session.execute(_ADD_ADDRESSES, {**values, "strength": list(STRENGTH)})
+        session.execute(_ADD_INDEXES, {**values, "strength": list(STRENGTH)})
 
 
 def suppressed(session: Session, contact_ids: Sequence[UUID]) -> dict[UUID, str]:

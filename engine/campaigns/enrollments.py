@@ -127,8 +127,8 @@ def _page(session: Session, campaign_id: UUID, limit: int) -> Enrolled:
 
 
 def _refuse_unknown(session: Session, contact_ids: Sequence[UUID]) -> None:
-    known = session.scalar(select(func.count()).where(Contact.id == func.any(list(contact_ids)))) or 0
-    unknown = len(set(contact_ids)) - known
+    existing = session.scalar(select(func.count()).where(Contact.id == func.any(list(contact_ids)))) or 0
+    unknown = len(set(contact_ids)) - existing
     if unknown:
         raise InvalidInput.of("contact_ids", f"{unknown} of them do not exist; import the contacts first")
 

@@ -110,10 +110,10 @@ def first(session: Session, filter_: Filter, limit: int) -> Iterator[ListedEmail
     """Yield up to `limit` e-mails that meet the filter, newest first, however many others are between them."""
     before: UUID | None = None
     while limit > 0:
-        found = page(session, filter_, before=before, limit=min(limit, LIMIT_MAX))
-        yield from found.emails
-        limit -= len(found.emails)
-        before = found.before
+        next_page = page(session, filter_, before=before, limit=min(limit, LIMIT_MAX))
+        yield from next_page.emails
+        limit -= len(next_page.emails)
+        before = next_page.before
         if before is None:
             return
 

@@ -171,8 +171,8 @@ def end_pause(session: Session, contact_id: UUID, paused_until: datetime, *, now
 
 def _email(row: Sequence[Any]) -> Email:
     email_id, contact_id, campaign_id, step, variant, status, sent_at, accepted_at, *moments = row
-    known = {kind: moment for kind, moment in zip(KINDS, moments, strict=True) if moment is not None}
-    return Email(email_id, contact_id, campaign_id, step, variant, status, sent_at, accepted_at, known)
+    first_moments = {kind: moment for kind, moment in zip(KINDS, moments, strict=True) if moment is not None}
+    return Email(email_id, contact_id, campaign_id, step, variant, status, sent_at, accepted_at, first_moments)
 
 
 _ERASE = text("""

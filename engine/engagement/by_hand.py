@@ -14,8 +14,7 @@ from engine.tracking import retention
 from errors import Conflict, NotFound
 from models import vault
 
-# The status of a contact that each suppression causes.
-_STATUS_OF = {"unsubscribed": "unsubscribed", "hard_bounce": "bounced", "complaint": "complained"}
+# Of the reasons that can be lifted by naming them.
 _WHY = {
     "unsubscribed": "the person unsubscribed",
     "hard_bounce": "the address is dead",
@@ -46,7 +45,7 @@ def suppress(session: Session, person: Person, *, now: datetime) -> int:
     No marketing e-mail goes out to the address any more, also if it is imported later. A stronger reason stays. Safe to
     repeat.
     """
-    suppressions.add_index(session, person.key, "manual", now=now)
+    suppressions.add_indexes(session, [person.key], "manual", now=now)
     if person.contact_id is None:
         return 0
     contact_flags.lock(session, [person.contact_id])
@@ -71,8 +70,8 @@ def release(session: Session, person: Person, *, even: str | None = None, now: d
     if person.contact_id is not None:
         contact_flags.lock(session, [person.contact_id])
         contacts.note_release(session, person.contact_id, now=now)
-        if held.reason in _STATUS_OF:
-            contact_flags.restore_status(session, person.contact_id, _STATUS_OF[held.reason])
+        if held.reason in _WHY:
+            contact_flags.restore_status(session, person.contact_id, stops.BY_SUPPRESSION[held.reason])
             contact_flags.recompute(session, [person.contact_id], now=now)
     left = suppressions.of_index(session, person.key)
     return None if left is None else left.reason
@@ -90,7 +89,7 @@ def erase(session: Session, contact_id: UUID, *, now: datetime) -> None:
     index = contacts.index_of(session, contact_id)
     if contacts.view(session, contact_id).erased_at is not None:
         return
-    suppressions.add_index(session, index, "manual", now=now)
+    suppressions.add_indexes(session, [index], "manual", now=now)
     stops.stop(session, [contact_id], "erased", now=now)
     emails.erase(session, contact_id, reason="erased")
     if emails.is_in_flight(session, contact_id):
@@ -99,4 +98,4 @@ def erase(session: Session, contact_id: UUID, *, now: datetime) -> None:
     contact_flags.lock(session, [contact_id])
     replacement = os.urandom(len(index))  # no address has it: who comes back is a new contact
     contacts.erase(session, contact_id, replacement, now=now)
-    suppressions.add_index(session, replacement, "erased", now=now)
+    suppressions.add_indexes(session, [replacement], "erased", now=now)

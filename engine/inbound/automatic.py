@@ -29,7 +29,7 @@ _ROBOTS = re.compile(r"(?:mailer-daemon|postmaster|auto-?(?:reply|responder))@",
 
 # The beginnings of the subjects of absence notes, in the languages of our recipients: words for the note itself …
 _NOTE = (
-    r"auto(?:matic|mated|matisk|matisch|mated)?[ -]?(?:reply|response|answer|svar|antwoord)|"
+    r"auto(?:matic|mated|matisk|matisch)?[ -]?(?:reply|response|answer|svar|antwoord)|"
     r"auto ?respuesta|respuesta autom[aá]tica|contestaci[oó]n autom[aá]tica|mensaje autom[aá]tico|"
     r"resposta autom[aàá]tica|r[ée]ponse automatique|message automatique|risposta automatica|"
     r"automatische (?:antwort|beantwoording)|abwesenheits(?:notiz|nachricht|meldung|assistent)|afwezigheids\w+|"

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -17,7 +18,6 @@ from imapclient.exceptions import CapabilityError, IMAPClientError, LoginError
 from engine.inbound import incoming
 from engine.inbound.incoming import Run
 from errors import InvalidInput, Unavailable
-from models.session import is_invalid_input
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,8 @@ def poll(box: Mailbox, state: Path, *, limit_bytes: int, run: Run, now: Callable
         with IMAPClient(box.host, box.port, ssl=box.has_tls, timeout=_TIMEOUT_S) as client:
             _log_in(client, box)
             for position, raw in _new(client, box.folder, _read(state), limit_bytes, now()):
-                _record(raw, position, run, now())
+                with suppress(incoming.Unrecordable):
+                    incoming.handle(raw, f"uid {position.uid}", run=run, now=now())
                 _write(state, position)
                 count += 1
     except LoginError:
@@ -118,17 +119,6 @@ def _new(
         answer = client.fetch([uid], [f"BODY.PEEK[]<0.{limit_bytes}>"]).get(uid)
         if answer is not None and answer.get(_BODY) is not None:  # else it was removed meanwhile
             yield _Position(validity, uid), answer[_BODY]
-
-
-def _record(raw: bytes, position: _Position, run: Run, now: datetime) -> None:
-    try:
-        incoming.handle(raw, run=run, now=now)
-    except Unavailable:
-        raise
-    except Exception as error:
-        if not is_invalid_input(error):
-            raise
-        log.error("inbound_failed uid=%d error=%s", position.uid, type(error).__name__, exc_info=error)
 
 
 def _read(state: Path) -> _Position:

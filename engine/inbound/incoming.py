@@ -17,7 +17,9 @@ from engine import bell
 from engine.delivery import early_events
 from engine.inbound import automatic, matching, reports
 from engine.tracking.events import IncomingEvent
+from errors import Unavailable
 from models import ids
+from models.session import is_invalid_input
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +50,28 @@ class Recorded:
     is_new: bool
 
 
+class Unrecordable(Exception):
+    """The message itself cannot be recorded, so a repetition cannot help. It was logged."""
+
+
 class _Ignored(Exception):
     """The message changes nothing; the text says why."""
 
 
-def handle(raw: bytes, *, run: Run, now: datetime) -> Recorded | None:
-    """Record the message in a transaction and ring for its event. Raises what `run` raises, such as Unavailable."""
-    recorded = run(lambda session: record(session, raw, now=now))
+def handle(raw: bytes, name: str, *, run: Run, now: datetime) -> Recorded | None:
+    """Record the message in a transaction and ring for its event; `name` stands for it in the log.
+
+    Raises Unrecordable; and what `run` raises, such as Unavailable: then a repetition may help.
+    """
+    try:
+        recorded = run(lambda session: record(session, raw, now=now))
+    except Unavailable:
+        raise
+    except Exception as error:
+        log.error("inbound_failed message=%s error=%s", name, type(error).__name__, exc_info=error)
+        if is_invalid_input(error):
+            raise Unrecordable(type(error).__name__) from error
+        raise
     if recorded is not None:
         bell.ring("events")
     return recorded

@@ -4,7 +4,6 @@ A file holds one message, after the trace lines that a mail server adds at deliv
 the message is recorded. Recording twice is harmless, so no file is locked.
 """
 
-import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,9 +17,6 @@ from engine.inbound.incoming import Run
 from engine.messages.headers import CONTROL
 from errors import Unavailable
 from models import ids
-from models.session import is_invalid_input
-
-log = logging.getLogger(__name__)
 
 FOLDER = "mail"  # in SPOOL_DIR
 SUFFIX, _UNFINISHED = ".mail", ".part"
@@ -109,13 +105,13 @@ def _is_recorded(path: Path, run: Run, now: datetime) -> bool:
         quarantine.report(path, f"cannot be read: {type(error).__name__}")
         return False
     try:
-        incoming.handle(raw, run=run, now=now)
+        incoming.handle(raw, path.name, run=run, now=now)
     except Unavailable:
         raise
-    except Exception as error:
-        log.error("inbound_failed file=%s error=%s", path.name, type(error).__name__, exc_info=error)
-        if is_invalid_input(error):
-            quarantine.move(path, f"cannot be recorded: {type(error).__name__}")
+    except incoming.Unrecordable as error:
+        quarantine.move(path, f"cannot be recorded: {error}")
+        return False
+    except Exception:  # noqa: BLE001  # it was logged; this message waits, and others are recorded
         return False
     path.unlink(missing_ok=True)
     return True

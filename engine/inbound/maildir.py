@@ -9,7 +9,6 @@ from pathlib import Path
 from engine.inbound import incoming
 from engine.inbound.incoming import Run
 from errors import InvalidInput, Unavailable
-from models.session import is_invalid_input
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +35,19 @@ def _is_recorded(path: Path, limit_bytes: int, run: Run, now: datetime) -> bool:
     try:
         with path.open("rb") as file:
             raw = file.read(limit_bytes)
-        incoming.handle(raw, run=run, now=now)
-    except Unavailable:
-        raise
     except FileNotFoundError:
         return False  # another process was faster
-    except Exception as error:
-        log.error("inbound_failed file=%s error=%s", ascii(path.name), type(error).__name__, exc_info=error)
-        if is_invalid_input(error) and not isinstance(error, OSError):
-            _move(path, _SEEN_AND_FLAGGED)
+    except OSError as error:
+        log.error("inbound_failed message=%s error=%s", ascii(path.name), type(error).__name__, exc_info=error)
+        return False
+    try:
+        incoming.handle(raw, ascii(path.name), run=run, now=now)
+    except Unavailable:
+        raise
+    except incoming.Unrecordable:
+        _move(path, _SEEN_AND_FLAGGED)
+        return False
+    except Exception:  # noqa: BLE001  # it was logged; this message waits, and others are recorded
         return False
     _move(path, _SEEN)
     return True

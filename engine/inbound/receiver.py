@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope
 
 from engine.inbound import mail_spool
+from engine.inbound.server_thread import ServerThread
+from engine.tracking import address_tags
 
 log = logging.getLogger(__name__)
 
@@ -55,31 +56,20 @@ class Receiver:
         self.on_stored = on_stored
         self.connections = 0
         self._addresses = {address.casefold() for address in addresses}
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="inbound-smtp", daemon=True)
+        self._server = ServerThread("inbound-smtp")
 
     def start(self, host: str, port: int) -> int:
         """Listen and return the port, any free one for 0. Raise OSError if it is taken."""
         logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd logs commands, which contain addresses
-        try:
-            self._server = self._loop.run_until_complete(self._loop.create_server(self._protocol, host, port))
-        except OSError:
-            self._loop.close()
-            raise
-        self._thread.start()
-        return int(self._server.sockets[0].getsockname()[1])
+        return self._server.start(self._protocol, host, port)
 
     def stop(self) -> None:
         """Close the port and all connections. A receiver cannot be started twice."""
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._server.stop()
 
     def accepts(self, recipient: str) -> bool:
         """Return True if this is one of our addresses, with or without a tag."""
-        local, _, domain = recipient.casefold().rpartition("@")
-        return f"{local.partition('+')[0]}@{domain}" in self._addresses or f"{local}@{domain}" in self._addresses
+        return address_tags.is_among(recipient, self._addresses)
 
     def draft(self, envelope: Envelope) -> mail_spool.Draft:
         """Return a new message of the spool; raise OSError if it cannot be stored now."""
@@ -93,15 +83,7 @@ class Receiver:
     def _protocol(self) -> asyncio.Protocol:
         if self.connections >= self.limits.connections:
             return _Busy()
-        return (_LmtpProtocol if self.is_lmtp else _SmtpProtocol)(self, self._loop)
-
-    async def _close(self) -> None:
-        self._server.close()
-        conversations = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in conversations:
-            task.cancel()
-        await asyncio.gather(*conversations, return_exceptions=True)
-        await self._loop.shutdown_default_executor()
+        return (_LmtpProtocol if self.is_lmtp else _SmtpProtocol)(self, self._server.loop)
 
 
 class _Busy(asyncio.Protocol):

@@ -92,9 +92,9 @@ def _failure(message: Message, fields: Message) -> Report:
     code, words = _reply(status, diagnostic)
     outcome = replies.classify(Phase.RCPT, code, words, recipient=recipients[-1] if recipients else "")
     is_dead = isinstance(outcome, Rejected) and outcome.dead_address and not _is_forwarded(recipients)
-    found = _STATUS.search(words)
+    numbers = _STATUS.search(words)
     response = replies.redact(f"{code} {words}", *recipients[-1:])
-    data = {"hard": is_dead, "status": found.group(1) if found else "", "response": response}
+    data = {"hard": is_dead, "status": numbers.group(1) if numbers else "", "response": response}
     return Report("bounced", data, _message_ids(message), recipients)
 
 

@@ -6,7 +6,7 @@ e-mail's id and 12 of a keyed hash. Hex digits survive servers that change the c
 
 import hmac
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import blake2b
 from uuid import UUID
 
@@ -15,6 +15,13 @@ LOCAL_CHARS_MAX = 64 - TAG_CHARS - 1  # of the address without its tag (RFC 5321
 
 _PROOF_BYTES = 6
 _TAGGED = re.compile(r"\+([0-9a-f]{32})([0-9a-f]{12})@", re.IGNORECASE)
+
+
+def is_among(recipient: str, addresses: Collection[str]) -> bool:
+    """Return True if the recipient is one of these case-folded addresses, with or without a tag after `+`."""
+    folded = recipient.casefold()
+    local, _, domain = folded.rpartition("@")
+    return folded in addresses or f"{local.partition('+')[0]}@{domain}" in addresses
 
 
 class AddressTags:

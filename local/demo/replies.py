@@ -7,4 +7,4 @@ from models.session import retrying
 
 def record(raw: bytes) -> None:
     """Record one message. If this raises, the mail server asks the sender to try again later, so no message is lost."""
-    incoming.handle(raw, run=retrying, now=clock.now())
+    incoming.handle(raw, "reply", run=retrying, now=clock.now())

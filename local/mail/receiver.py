@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from datetime import UTC, datetime
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from engine.inbound.server_thread import ServerThread
+from engine.tracking import address_tags
 from local.mail.mailstore import Mailstore
 
 _log = logging.getLogger(__name__)
@@ -50,8 +51,7 @@ class Replies:
 
     def matches(self, recipient: str) -> bool:
         """Return True if this recipient is one of the addresses."""
-        local, _, domain = recipient.casefold().rpartition("@")
-        return f"{local.partition('+')[0]}@{domain}" in map(str.casefold, self.addresses)
+        return address_tags.is_among(recipient, {address.casefold() for address in self.addresses})
 
 
 class Receiver:
@@ -73,39 +73,22 @@ class Receiver:
         self.host = host
         self.port = port
         self._handler = _Handler(store, rules, replies)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="inbox-smtp", daemon=True)
+        self._server = ServerThread("inbox-smtp")
 
     def start(self) -> None:
         """Listen; `port` is the real one afterwards. Raise OSError if the port is taken."""
         # At INFO aiosmtpd logs commands, which contain addresses.
         logging.getLogger("mail.log").setLevel(logging.WARNING)
-        listening = self._loop.create_server(self._protocol, self.host, self.port)
-        try:
-            self._server = self._loop.run_until_complete(listening)
-        except OSError:
-            self._loop.close()
-            raise
-        self.port = self._server.sockets[0].getsockname()[1]
-        self._thread.start()
+        self.port = self._server.start(self._protocol, self.host, self.port)
 
     def stop(self) -> None:
         """Close the port and all connections. A receiver cannot be started twice."""
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._server.stop()
 
     def _protocol(self) -> SMTP:
-        return SMTP(self._handler, hostname=HOSTNAME, ident="Cadencia inbox", enable_SMTPUTF8=True, loop=self._loop)
-
-    async def _close(self) -> None:
-        self._server.close()
-        conversations = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in conversations:
-            task.cancel()
-        await asyncio.gather(*conversations, return_exceptions=True)
-        await self._loop.shutdown_default_executor()
+        return SMTP(
+            self._handler, hostname=HOSTNAME, ident="Cadencia inbox", enable_SMTPUTF8=True, loop=self._server.loop
+        )
 
 
 class _Handler:

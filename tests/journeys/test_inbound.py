@@ -55,6 +55,6 @@ def _to(address: str) -> bytes:
 
 
 def _recorded(raw: bytes) -> incoming.Recorded:
-    recorded = incoming.handle(raw, run=retrying, now=clock.now())
+    recorded = incoming.handle(raw, "message", run=retrying, now=clock.now())
     assert recorded is not None
     return recorded

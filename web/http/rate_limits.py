@@ -133,7 +133,7 @@ def login(account: str) -> Iterator[None]:
 
     The limits of a name are the same whether or not an account has it.
     """
-    caller = _network(request.remote_addr or "")
+    caller = network(request.remote_addr or "")
     _counters().count("login", caller)
     with _counters().back_off(account, caller):
         yield
@@ -142,7 +142,7 @@ def login(account: str) -> Iterator[None]:
 def track(times: int = 1) -> None:
     """Count `times` events from the caller's network, except for a preflight. Raise TooOften if over the limit."""
     if request.method != "OPTIONS":
-        _counters().count("track", _network(request.remote_addr or ""), times)
+        _counters().count("track", network(request.remote_addr or ""), times)
 
 
 def _counters() -> Counters:
@@ -150,7 +150,7 @@ def _counters() -> Counters:
     return counters
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """Return what one caller controls: an IPv4 address, or the /64 of an IPv6 address; one for all that are neither.
 
     Some proxies add a port: `192.0.2.1:4711`, `[2001:db8::1]:4711`.

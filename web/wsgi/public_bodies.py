@@ -11,16 +11,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from io import BytesIO
-from ipaddress import IPv6Network
 from queue import SimpleQueue
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeAlias
 
 from flask import Flask
 from werkzeug.datastructures import Headers
 
 from settings import Settings
-from web.http import auth, errors, headers
+from web.http import auth, errors, headers, rate_limits
 from web.ingest import deferred_response
 from web.ingest.deferred_response import DeferredResponse
 from web.wsgi import unread
@@ -29,6 +28,7 @@ DEADLINE_S = 10.0
 READERS_MAX = 48  # bodies received at once by this process; granian's --blocking-threads is WEB_THREADS and this
 PER_ADDRESS_MAX = 16
 _CHECK_EVERY_S = 0.25
+_Reply: TypeAlias = tuple[int, list[tuple[str, str]], bytes]  # status, headers and content
 _BODILESS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -54,7 +54,7 @@ class _Body:
     response: DeferredResponse
     caller: str
     deadline: float
-    reply: tuple[int, list[tuple[str, str]], bytes] | None = None  # at the deadline; None: 408
+    reply: _Reply | None = None  # at the deadline; None: 408
     is_late: bool = False
 
 
@@ -78,7 +78,7 @@ class PublicBodies:
         """Receive the body if it may be slow, then run the view."""
         response = environ.get(deferred_response.KEY)
         if response is not None and self._is_concerned(environ):
-            body = _Body(response, _network(environ["REMOTE_ADDR"]), monotonic() + DEADLINE_S)
+            body = _body(environ, response)
             if not self._is_admitted(body):
                 _, fields, content = self._refusal(
                     HTTPStatus.SERVICE_UNAVAILABLE, "body: too many are being received; try again"
@@ -108,7 +108,7 @@ class PublicBodies:
         chunks = self._view(environ, lambda status, fields, *_: answered.extend((int(status[:3]), fields)))
         content = b"".join(chunks)
         start(f"{answered[0]} {HTTPStatus(answered[0]).phrase}", answered[1])
-        body = _Body(response, _network(environ["REMOTE_ADDR"]), monotonic() + DEADLINE_S, (*answered, content))
+        body = _body(environ, response, (*answered, content))
         if counted.must_be_discarded and self._is_admitted(body):
             try:
                 while not body.is_late and counted.discard_part():
@@ -147,14 +147,14 @@ class PublicBodies:
         environ["wsgi.input"] = BytesIO(content)
         return not body.is_late
 
-    def _refusal(self, status: HTTPStatus, detail: str) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _refusal(self, status: HTTPStatus, detail: str) -> _Reply:
         """Return a response that ends the connection."""
         answer = errors.problem(status, detail)
         answer.headers["Connection"] = "close"
         answer.headers["Retry-After"] = str(errors.RETRY_AFTER_S)
         return int(status), list(headers.add_defaults(Headers(answer.headers), self._settings)), answer.data
 
-    def _too_slow(self) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _too_slow(self) -> _Reply:
         return self._refusal(HTTPStatus.REQUEST_TIMEOUT, f"body: not complete within {DEADLINE_S:.0f} s")
 
     def _watch(self) -> None:
@@ -172,6 +172,10 @@ class PublicBodies:
                 return
 
 
+def _body(environ: dict[str, Any], response: DeferredResponse, reply: _Reply | None = None) -> _Body:
+    return _Body(response, rate_limits.network(environ["REMOTE_ADDR"]), monotonic() + DEADLINE_S, reply)
+
+
 def _read(body: _Body, environ: dict[str, Any], limit: int) -> bytes:
     """Return the bytes of the body, all of them unless it is late.
 
@@ -187,8 +191,3 @@ def _read(body: _Body, environ: dict[str, Any], limit: int) -> bytes:
             break
         content += part
     return bytes(content)
-
-
-def _network(address: str) -> str:
-    """Return what stands for a caller: an IPv4 address, or the /64 of an IPv6 address."""
-    return str(IPv6Network((address, 64), strict=False)) if ":" in address else address

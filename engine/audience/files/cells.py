@@ -152,7 +152,7 @@ def answer(text: str) -> Answer:
         return "yes"
     if not word or word in _NO:
         return "no"
-    return "yes" if moment(text, day_first=True) else "unknown"
+    return "yes" if moment(text) else "unknown"
 
 
 def says_out(text: str) -> bool:
@@ -160,10 +160,13 @@ def says_out(text: str) -> bool:
     return text.casefold().strip(" .!") in _SAYS_OUT
 
 
-def moment(text: str, *, day_first: bool) -> datetime | None:
-    """Return the moment of a date as spreadsheets and CRMs write it, None for other text; without a zone it is UTC."""
+def moment(text: str) -> datetime | None:
+    """Return the moment of a date as spreadsheets and CRMs write it, None for other text; without a zone it is UTC.
+
+    Of 02/01/2024 the day comes first, unless it cannot.
+    """
     try:
-        parsed = _parsed(text.strip(), day_first=day_first)
+        parsed = _parsed(text.strip())
     except ValueError:
         return None
     if parsed is None:
@@ -171,11 +174,11 @@ def moment(text: str, *, day_first: bool) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def _parsed(text: str, *, day_first: bool) -> datetime | None:
+def _parsed(text: str) -> datetime | None:
     numeric = _NUMERIC_DATE.fullmatch(text)
     if numeric:
         first, second, year, hour, minute, seconds = (int(part or 0) for part in numeric.groups())
-        day, month = (first, second) if (day_first and second <= 12) or first > 12 else (second, first)
+        day, month = (first, second) if second <= 12 or first > 12 else (second, first)
         return datetime(year, month, day, hour, minute, seconds, tzinfo=UTC)
     if re.match(r"\d{4}-\d\d-\d\d", text):
         return datetime.fromisoformat(text)

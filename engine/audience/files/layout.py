@@ -49,12 +49,7 @@ def find(sample: Sequence[tuple[int, str]], *, separator: str | None, mapping: S
     choices = [separator] if separator else [each for each in SEPARATORS if each == "," or each in text]
     readings = {each: list(records.read(sample, each, is_record=_by_width(sample, each))) for each in choices}
     tables = [table for each, read in readings.items() if (table := _named(each, read, mapping))]
-    if tables:
-        table = max(
-            tables, key=lambda each: (sum(columns.named(name) is not None for name in each.header), len(each.header))
-        )
-    else:
-        table = _by_content(readings)
+    table = max(tables, key=_named_columns) if tables else _by_content(readings)
     if len(table.header) > COLUMNS_MAX:
         raise InvalidInput.of("header", f"has {len(table.header)} columns; give at most {COLUMNS_MAX}")
     understood = _understand(table, columns.mapped(table.header, mapping))

@@ -26,12 +26,7 @@ class Record:
     fault: str | None = None
 
 
-def nothing(_cells: Sequence[str], _is_open: bool) -> bool:
-    """Recognise no line as a record of its own; for the lines before the header is known."""
-    return False
-
-
-def read(lines: Iterable[tuple[int, str]], separator: str, *, is_record: IsRecord = nothing) -> Iterator[Record]:
+def read(lines: Iterable[tuple[int, str]], separator: str, *, is_record: IsRecord) -> Iterator[Record]:
     """Yield the records of numbered lines, without blank ones.
 
     If a line within an open quotation mark is by itself a record according to `is_record`, the record that opened it is

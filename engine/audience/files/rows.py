@@ -35,7 +35,7 @@ class Row:
 class Reader:
     """Reads rows by a layout, and counts the cells of each column: filled, mended, left out."""
 
-    def __init__(self, layout: Layout, *, day_first: bool = True) -> None:
+    def __init__(self, layout: Layout) -> None:
         self.filled: Counter[int] = Counter()
         self.mended: Counter[int] = Counter()
         self.left_out: Counter[int] = Counter()
@@ -45,7 +45,6 @@ class Reader:
             column for column in self._columns if column.meaning in (columns.OPT_OUT, columns.OPT_IN, columns.STATUS)
         ]
         self._width = len(layout.columns)
-        self._day_first = day_first
 
     def row(self, record: Record) -> Row:
         """Return a record as a row; only a record that cannot be read, or has no address, has a fault."""
@@ -156,7 +155,7 @@ class Reader:
 
     def _read_conversion(self, row: Row, column: Column, text: str) -> bool:
         """Set the conversion; return True if the cell says that there is none."""
-        at = cells.moment(text, day_first=self._day_first)
+        at = cells.moment(text)
         answer = cells.answer(text) if at is None else "yes"
         if answer == "unknown" or (column.meaning == columns.CONVERTED_AT and at is None and answer == "yes"):
             self.left_out[column.index] += 1
