@@ -62,8 +62,10 @@ def _heartbeats(session: "Session") -> Iterator[Line]:
     ages = heartbeats.ages(session)
     for stored, name in _TICKS.items():
         age_s = ages.get(stored)
-        limit_s = _TIDY_LATE_S if name == "tidy" else heartbeats.LATE_S
-        is_late = age_s > limit_s if age_s is not None else name != "tidy"
+        if name == "tidy":  # it need not have run yet
+            is_late = age_s is not None and heartbeats.is_late(age_s, limit_s=_TIDY_LATE_S)
+        else:
+            is_late = heartbeats.is_late(age_s)
         yield Line("tick", name, LATE if is_late else ON_TIME, _ago("run", age_s), {"age_s": age_s})
 
 

@@ -36,8 +36,7 @@ def items(session: Session, *, now: datetime, clock_rate: float) -> list[Item]:
 
 
 def _items(session: Session, now: datetime, clock_rate: float) -> Iterator[Item]:
-    age_s = heartbeats.ages(session).get("sweep")
-    if age_s is None or age_s > heartbeats.LATE_S:
+    if heartbeats.is_late(heartbeats.ages(session).get("sweep")):
         yield Item("sweep_late")
     for lane in lanes.read(session, now=now, clock_rate=clock_rate):
         if lane.is_late:

@@ -15,7 +15,7 @@ from engine.analytics.snapshots import Figures
 from engine.campaigns.reports import funnel
 
 OUTLOOK = "outlook"
-DAYS_BACK, DAYS_AHEAD = 14, 7
+DAYS_BACK, DAYS_AHEAD = 30, 7
 
 # A finished campaign changes when a late event arrives, which a page shows while it is watched.
 _COUNTED = text("""
@@ -43,21 +43,20 @@ def name_of(campaign_id: UUID) -> str:
 
 def of(session: Session, name: str, *, now: datetime) -> Figures:
     """Return figures for a page, and note that they are watched; counts them at once if there are none yet."""
-    found = snapshots.read(session, name).get(name)
-    if found is None:
-        _count(session, name, now=now)
-        found = snapshots.read(session, name)[name]
+    if not (stored := snapshots.read(session, name)):
+        refresh(session, name, now=now)
+        stored = snapshots.read(session, name)
     snapshots.want(session, name)
-    return found
+    return stored[name]
 
 
 def stored(session: Session, campaign_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
     """Return the totals of campaigns that were counted: contacts, sent, opened, clicked, converted."""
     names = {name_of(campaign_id): campaign_id for campaign_id in campaign_ids}
     totals = {}
-    for name, found in snapshots.read(session, *names).items():
-        steps = found.value["steps"]
-        totals[names[name]] = {"enrolled": found.value["enrolled"]} | {
+    for name, counted in snapshots.read(session, *names).items():
+        steps = counted.value["steps"]
+        totals[names[name]] = {"enrolled": counted.value["enrolled"]} | {
             key: sum(step[key] for step in steps) for key in ("sent", "opened", "clicked", "converted")
         }
     return totals
@@ -71,10 +70,6 @@ def overdue(session: Session) -> list[str]:
 
 def refresh(session: Session, name: str, *, now: datetime) -> None:
     """Count the figures of this name and store them. Safe to run twice at once."""
-    _count(session, name, now=now)
-
-
-def _count(session: Session, name: str, *, now: datetime) -> None:
     began = monotonic()
     if name == OUTLOOK:
         value = _outlook(session, now)
@@ -86,7 +81,7 @@ def _count(session: Session, name: str, *, now: datetime) -> None:
 def _outlook(session: Session, now: datetime) -> Mapping[str, Any]:
     """Return counts by day, each day in the time zone of its campaign: sent and converted, due by step."""
     days: dict[str, dict[str, Any]] = {}
-    for row in session.execute(_SENT, {"since": now - timedelta(days=30)}):
+    for row in session.execute(_SENT, {"since": now - timedelta(days=DAYS_BACK)}):
         days.setdefault(str(row.day), {}).update(sent=int(row.sent), converted=int(row.converted))
     for row in session.execute(_DUE, {"now": now, "until": now + timedelta(days=DAYS_AHEAD)}):
         days.setdefault(str(row.day), {}).setdefault("due", {})[str(row.step)] = row.number

@@ -17,6 +17,11 @@ def ages(session: Session) -> dict[str, float]:
     return {name: (now - beaten_at) / timedelta(seconds=1) for name, beaten_at, now in rows}
 
 
+def is_late(age_s: float | None, *, limit_s: float = LATE_S) -> bool:
+    """Return True if a task of this age should have completed again, or never did."""
+    return age_s is None or age_s > limit_s
+
+
 def beat(session: Session, name: str) -> None:
     """Store that the periodic task `name` has just completed. Safe to run twice at once."""
     row = insert(Heartbeat).values(name=name, beaten_at=func.clock_timestamp())

@@ -117,17 +117,6 @@ def set_password(session: Session, name: str, password: str) -> Profile:
     return _profile(account)
 
 
-def set_scopes(session: Session, name: str, scopes: Sequence[str]) -> Profile:
-    """Set the scopes of an account; tokens have at most these from now on. Raises InvalidInput, NotFound."""
-    if faults := _scope_faults(scopes):
-        raise InvalidInput(faults)
-    changed = update(Account).where(Account.name == name).values(scopes=sorted(set(scopes)))
-    account = session.scalar(changed.returning(Account))
-    if account is None:
-        raise unknown(session, name)
-    return _profile(account)
-
-
 def set_preferences(session: Session, account_id: UUID, *, language: str | None, theme: str | None) -> None:
     """Set the language and theme of the pages; None for the browser's own. Raises InvalidInput."""
     faults = [] if language in (None, *LANGUAGES) else [Fault("language", f"give one of {', '.join(LANGUAGES)}")]

@@ -31,7 +31,8 @@ _NOBODY = refusals({404: problem_examples.NOT_FOUND["contact_id"]})
 _HELD = refusals(
     {
         404: "suppression: this address has none",
-        409: "suppression: unsubscribed, the contact asked for it (since 2026-03-02)",
+        409: "suppression: unsubscribed, the person unsubscribed (since 2026-03-02); "
+        "name the reason to release it nevertheless: unsubscribed",
     }
 )
 _IN_FLIGHT = refusals(

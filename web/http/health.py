@@ -38,12 +38,11 @@ def ready() -> Response:
         read = lanes.read(session, now=clock.now(), clock_rate=settings.current().clock_rate)
         unusable = host_faults.current(session)
         recorders = sum(each.files for each in quarantine.recorded(session) if each.folder == "recorders")
-    late = age_s is None or age_s > heartbeats.LATE_S
     ingest, configured = group_commit.current(), process.current().settings
     spool_age_s = spool.age_s(configured.spool_dir)
     return answer(
         Ready(
-            sweep="late" if late else "on time",
+            sweep="late" if heartbeats.is_late(age_s) else "on time",
             sweep_age_s=None if age_s is None else round(age_s, 1),
             lanes={lane.name: _state(lane) for lane in read},
             spool_bytes=ingest.size_bytes,

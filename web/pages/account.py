@@ -15,7 +15,7 @@ from web.http import auth
 from web.pages.frame import forms, layout, sessions
 
 views = layout.blueprint("account")
-ENTRY = layout.Entry("account_pages.show", lazy_gettext("Account"), ())
+ENTRY = layout.Entry("account_pages.show", lazy_gettext("Account"))
 
 
 class Preferences(forms.Form):

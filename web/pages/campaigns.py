@@ -16,7 +16,7 @@ from web import pages
 from web.pages.frame import forms, layout
 
 views = layout.blueprint("campaigns")
-ENTRY = layout.Entry("campaigns_pages.listing", lazy_gettext("Campaigns"), ("campaigns", "reports"))
+ENTRY = layout.Entry("campaigns_pages.listing", lazy_gettext("Campaigns"))
 
 
 class PauseForm(forms.Form):

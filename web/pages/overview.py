@@ -14,7 +14,7 @@ from web import pages, process
 from web.pages.frame import layout
 
 views = layout.blueprint("overview")
-ENTRY = layout.Entry("overview_pages.show", lazy_gettext("Overview"), ("reports", "campaigns"))
+ENTRY = layout.Entry("overview_pages.show", lazy_gettext("Overview"))
 
 _SHOWN = 8  # campaigns
 

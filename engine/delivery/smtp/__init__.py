@@ -86,8 +86,8 @@ class Transport:
 
         Sent, Deferred, Rejected: a reply decided, and `log.answered` was called before. InDoubt: the whole body was
         sent and no reply came. Untried: anything less, after the relay was lost and three tries in a row failed, or
-        because it refuses us (then `failure` says so, and some slots may be missing). No message is tried again here
-        once `log.complete` was called for it.
+        because it refuses us: then some slots may be missing, and `failure` says so, unless the relay took messages
+        meanwhile. No message is tried again here once `log.complete` was called for it.
 
         `tick` is called at least once a second. What `tick`, `pace` or `log` raises closes all connections and is
         raised here, except StopSending from `tick`, which ends the batch with the outcomes so far. If iterating over

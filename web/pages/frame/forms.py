@@ -8,8 +8,6 @@ from flask_babel import gettext
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import ImmutableMultiDict
 
-from errors import InvalidInput
-
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     """A form of a page; its labels and errors are in the reader's language."""
@@ -22,17 +20,6 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         def wrap_formdata(self, form: FlaskForm, formdata: Any) -> Any:
             """Return the fields that were submitted. A JSON body has none: Flask-WTF would read it to any depth."""
             return ImmutableMultiDict() if request.is_json else FlaskForm.Meta.wrap_formdata(self, form, formdata)
-
-    def add_faults(self, refused: InvalidInput) -> list[str]:
-        """Show each fault of the engine at the field of its name; return those that belong to no field."""
-        elsewhere = []
-        for fault in refused.faults:
-            field = self._fields.get(fault.field.partition(".")[0].partition("[")[0])
-            if field is None:
-                elsewhere.append(f"{fault.field}: {fault.message}")
-            else:
-                field.errors = [*field.errors, fault.message]
-        return elsewhere
 
 
 def choices(*pairs: tuple[str, str]) -> Sequence[tuple[str, str]]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
 from flask_babel import gettext, lazy_gettext
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
@@ -25,11 +25,16 @@ _STATUSES = {errors.NotFound: 404, errors.Forbidden: 403, errors.Conflict: 409, 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of the menu: an endpoint, its title, and the scopes of which an account needs one to see it."""
+    """An entry of the menu; shown to accounts that may open its page."""
 
     endpoint: str
     title: Any
-    scopes: tuple[str, ...]
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Return the scopes that the page declares."""
+        access = auth.access_of(current_app.view_functions[self.endpoint])
+        return access.scopes if access else ()
 
 
 def blueprint(name: str) -> Blueprint:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from flask_jwt_extended import set_access_cookies, unset_access_cookies, verify_jwt_in_request
 from flask_jwt_extended.exceptions import CSRFError
 
@@ -129,7 +129,7 @@ def _identify(access: Access) -> Caller:
 
 
 def _claims() -> tokens.Claims:
-    encoded = request.cookies.get(_cookie_name(), "")
+    encoded = request.cookies.get(current_app.config["JWT_ACCESS_COOKIE_NAME"], "")
     if not encoded:
         raise SignInNeeded("session: there is none")
     try:
@@ -146,10 +146,6 @@ def _check_form() -> None:
         verify_jwt_in_request(locations=["cookies"])
     except CSRFError:
         raise Forged("form: its csrf_token is not that of this session") from None
-
-
-def _cookie_name() -> str:
-    return "__Host-cadencia" if process.current().settings.public_url.startswith("https://") else "cadencia"
 
 
 def _with_cookie(response: Response, encoded: str) -> Response:
