@@ -4,28 +4,15 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from flask import Flask
 
 import settings
 from bench.attacks import clients
 from engine.tracking import tokens
-from local import ports
 from models.session import transaction
-from tests import mails, processes
+from tests import mails
 from web.wsgi import public_bodies
-
-
-@pytest.fixture
-def port(ledger: str, tmp_path: Path) -> Iterator[int]:
-    """The port of a web server with one process."""
-    chosen = ports.free()
-    with processes.running(tmp_path / "log") as running:
-        running.web(chosen)
-        yield chosen
 
 
 def pixel() -> str:

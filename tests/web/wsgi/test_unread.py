@@ -9,25 +9,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from engine.access import bearer_tokens
-from local import ports
-from tests import processes
 from tests.web.conftest import holder
 from tests.web.wsgi import proxied
 from web.wsgi import public_bodies, unread
 
 LARGE = b"x" * 10_000_000
-
-
-@pytest.fixture
-def port(ledger: str, tmp_path: Path) -> Iterator[int]:
-    """The port of a web server with one process."""
-    chosen = ports.free()
-    with processes.running(tmp_path / "log") as running:
-        running.web(chosen)
-        yield chosen
 
 
 def post(port: int, path: str, body: bytes | Iterator[bytes], **headers: str) -> int:

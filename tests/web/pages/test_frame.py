@@ -1,0 +1,70 @@
+"""Parts that all pages share: static files, charts, words for states, the page without a database."""
+
+import re
+from itertools import pairwise
+
+from flask import Flask, render_template_string
+from flask.testing import FlaskClient
+
+from engine.campaigns import stops
+from tests.conftest import environment
+from tests.web.pages import visitors
+from web.pages.frame import assets, charts
+
+
+def test_static_files_are_kept_for_a_year_under_the_digest_of_their_content(client: FlaskClient) -> None:
+    for path in assets.PATHS.values():
+        answer = client.get(path)
+        assert answer.status_code == 200 and answer.headers["ETag"]
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert client.get(path, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+    assert client.get(path.replace(path.split("/")[3], "0" * 16)).status_code == 404
+
+
+def test_a_page_and_its_files_are_small_and_of_this_server(client: FlaskClient) -> None:
+    page = visitors.visit(client, "ana", "admin")
+    loaded = re.findall(r'<(?:link|script)[^>]* (?:href|src)="([^"]+)"', page.text)
+    sizes = [len(client.get(path).data) for path in loaded if path.startswith("/")]
+    assert len(sizes) == 3 and all(path.startswith(("/app/", "data:")) for path in loaded)
+    assert sum(sizes) + len(page.data) < 300_000 and len(page.data) < 40_000
+    assert len(client.get(assets.PATHS["app.js"]).data) < 5_000
+
+
+def test_without_a_database_a_page_says_so_and_tries_again(client: FlaskClient) -> None:
+    visitors.visit(client, "ana", "admin")
+    with environment(DATABASE_URL="postgresql://cadencia@127.0.0.1:9/cadencia"):
+        answer = client.get("/app/campaigns")
+    assert answer.status_code == 503 and answer.headers["Refresh"] == "5" == answer.headers["Retry-After"]
+    assert "No disponible por un momento" in answer.text
+    assert client.get("/app/campaigns").status_code == 200
+
+
+def test_every_stop_reason_has_words(app: Flask) -> None:
+    reasons = {*stops.CAUSES, *stops.BY_SUPPRESSION.values(), "received"}
+    with app.test_request_context(headers={"Accept-Language": "es"}):
+        source = "{% import 'pages/parts.html' as parts %}{{ parts.stop_reason(reason) }}"
+        words = {reason: render_template_string(source, reason=reason) for reason in reasons}
+    assert [reason for reason, word in words.items() if word == reason] == []
+
+
+def test_bars_stand_on_each_other_and_end_below_the_top() -> None:
+    for width in charts.WIDTHS.values():
+        drawn = charts.stack(["a", "b", "c"], [3, 0, 10], [1, 0, 30], width=width)
+        assert [level.text for level in drawn.levels] == ["0", "20", "40"]
+        first, second = (bar for bar in drawn.bars if bar.label == "c")
+        assert abs(first.y + first.height - drawn.base) < 0.2 and abs(second.y + second.height - first.y) < 0.2
+        assert abs(second.height / first.height - 3) < 0.05 and second.y >= 0
+        assert all(bar.x >= 0 and bar.x + bar.width <= width for bar in drawn.bars)
+        assert [bar.label for bar in drawn.bars] == ["a", "a", "c", "c"]  # none of zero
+
+
+def test_labels_of_many_columns_do_not_touch() -> None:
+    drawn = charts.stack([str(number) for number in range(60)], [1] * 60, [0] * 60, width=340)
+    places = [mark.x for mark in drawn.columns]
+    assert min(b - a for a, b in pairwise(places)) >= 40
+
+
+def test_the_top_of_an_axis_is_a_round_number() -> None:
+    assert [charts.round_up(value) for value in (0, 2, 3, 9, 10, 11, 302, 999_999)] == [
+        2, 2, 4, 10, 10, 20, 400, 1_000_000,
+    ]  # fmt: skip
