@@ -47,8 +47,11 @@ class Page:
         return self._call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
     def until(self, expression: str) -> None:
-        """Wait until the expression holds, also on a page that is opened meanwhile."""
-        processes.until(lambda: self._holds(expression), expression)
+        """Wait until the expression holds on a page that is loaded, also on one that is opened meanwhile.
+
+        A key pressed before is lost: the title is there before the buttons are.
+        """
+        processes.until(lambda: self._holds(f"document.readyState === 'complete' && ({expression})"), expression)
 
     def press(self, *keys: str) -> None:
         """Press these keys, one after the other."""
