@@ -3,7 +3,7 @@
 import logging
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 import errors
 from web.schemas.problems import Problem
@@ -63,11 +63,20 @@ def _challenge() -> str:
 
 def http_problem(error: HTTPException) -> Response:
     """Return Flask's error as a problem, with its headers."""
-    answer = problem(error.code or 500, error.description or "")
+    answer = problem(error.code or 500, _in_our_words(error))
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             answer.headers[name] = value
     return answer
+
+
+def _in_our_words(error: HTTPException) -> str:
+    if isinstance(error, NotFound):
+        return "path: there is no such route; /docs lists all of them"
+    if isinstance(error, MethodNotAllowed):
+        allowed = ", ".join(sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"}))
+        return f"method: {request.method} is not for this route; it has {allowed}"
+    return error.description or ""
 
 
 def report(error: Exception) -> None:

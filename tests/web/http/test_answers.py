@@ -28,6 +28,10 @@ def test_unknown_routes_and_methods_of_the_api_are_problems(client: FlaskClient)
         assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
         assert {"type", "title", "status", "detail"} <= set(answer.json or ())
         assert answer.json["status"] == status
+        words = {404: "path: there is no such route", 405: "method: DELETE is not for this route; it has GET, POST"}[
+            status
+        ]
+        assert answer.json["detail"].startswith(words)
     assert "POST" in client.delete("/api/v1/emails/send").headers["Allow"]
 
 
