@@ -23,7 +23,7 @@ STATUSES = (
 # The ends other than `sent`: few e-mails have one, so an index finds them among millions.
 EXCEPTIONAL = ("failed", "bounced", "complained", "in_doubt", "cancelled")
 LANES = ("transactional", "campaign")
-KINDS = ("marketing", "transactional")
+MARKETING, TRANSACTIONAL = KINDS = ("marketing", "transactional")
 
 
 _ID_OF_STEP = (

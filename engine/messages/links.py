@@ -1,4 +1,4 @@
-"""The signed tracking addresses of one e-mail."""
+"""The addresses in one e-mail: signed for tracking, or plain in a preview and a test."""
 
 from engine.templates import links
 from engine.tracking import tokens
@@ -37,3 +37,18 @@ class SignedLinks:
     def _tracked(self, link: int, target: str) -> str:
         token = self._tokens.clicked(tokens.destination(link, target))
         return f"{self._public_url}/c/{token.decode()}"
+
+
+class PlainLinks:
+    """The addresses of an e-mail that is not tracked: its links lead straight to their targets; it has no pixel."""
+
+    pixel = ""
+
+    def __init__(self, unsubscribe: str) -> None:
+        self.unsubscribe = unsubscribe
+
+    def clicked(self, link: int, target: str) -> str:
+        """Return the target; "#" for an invalid one, and for the hidden link."""
+        if link == links.HONEYPOT:
+            return "#"
+        return links.web_target(target) or (target.strip() if links.is_harmless(target) else "#")

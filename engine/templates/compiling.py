@@ -20,9 +20,11 @@ SUBJECT_CHARS_MAX = 255  # the column emails.subject
 
 HTML = sandbox.Environment(autoescape=True, bytes_filters={links.CLICKED: links.clicked})
 TEXT = sandbox.Environment(autoescape=False, bytes_filters={links.CLICKED: links.clicked})
+_SYNTAX = jinja2.Environment()  # noqa: S701  # it only parses
 
 _CSS = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 _PIXEL = '<img src="{{ _pixel }}" width="1" height="1" alt="" style="display:block;border:0;">'
+_EMPTY_PIXEL = _PIXEL.replace("{{ _pixel }}", "").encode()
 _HONEYPOT = '<a href="%s" style="display:none;" aria-hidden="true" tabindex="-1"></a>'
 _UNSUBSCRIBE_HTML = (
     '{% if unsubscribe_url %}<p style="font-size:12px;text-align:center;">{% if brand_address %}{{ brand_name }}, '
@@ -92,8 +94,21 @@ class _Files:
     def segments(self, filename: str, source: str | None = None) -> list[Segment]:
         """Return the segments of a file, or of this source in its place."""
         return sources.flatten(
-            HTML, lambda name: self.read(name) if source is None else source, filename, self.constants
+            HTML, lambda name: _checked(name, self.read(name)) if source is None else source, filename, self.constants
         )
+
+
+def _checked(name: str, source: str) -> str:
+    """Return the source of a file; raise TemplateSyntaxError with the file's own line if it is not valid Jinja."""
+    if len(source) > sandbox.SOURCE_BYTES_MAX:
+        raise TemplateSyntaxError(f"the source is longer than {sandbox.SOURCE_BYTES_MAX} bytes", 1, name, name)
+    _SYNTAX.parse(source, name, name)
+    return source
+
+
+def without_pixel(html: bytes) -> bytes:
+    """Return HTML that was rendered with an empty address of the pixel, without the pixel's element."""
+    return html.replace(_EMPTY_PIXEL, b"")
 
 
 def compile_folder(folder: Path, hidden_url: str = "", sender: Brand = brand.NONE) -> Compiled:

@@ -3,10 +3,10 @@
 from flask import Flask
 
 from settings import Settings
-from web.pages import account, campaigns, overview, sign_in
+from web.pages import account, campaigns, email_templates, overview, sign_in
 from web.pages.frame import assets, languages, layout, sessions
 
-_PAGES = (overview, campaigns, account)
+_PAGES = (overview, campaigns, email_templates, account)
 
 
 def install(app: Flask, settings: Settings) -> None:
