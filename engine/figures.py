@@ -1,4 +1,4 @@
-"""Figures of the pages: the funnel of each campaign, and what was sent and is due by day."""
+"""Figures of the pages: the funnel of each campaign, what was sent and is due by day, totals of contacts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from engine.analytics import snapshots
 from engine.analytics.snapshots import Figures
+from engine.audience.directory import totals
 from engine.campaigns.reports import funnel
 
-OUTLOOK = "outlook"
+OUTLOOK, CONTACTS = "outlook", "contacts"
 DAYS_BACK, DAYS_AHEAD = 30, 7
 
 # A finished campaign changes when a late event arrives, which a page shows while it is watched.
@@ -64,7 +65,7 @@ def stored(session: Session, campaign_ids: Sequence[UUID]) -> dict[UUID, dict[st
 
 def overdue(session: Session) -> list[str]:
     """Return the names of the figures to count now, those that are watched first."""
-    names = {OUTLOOK, *session.scalars(_COUNTED), *snapshots.watched(session)}
+    names = {OUTLOOK, CONTACTS, *session.scalars(_COUNTED), *snapshots.watched(session)}
     return snapshots.overdue(session, sorted(names))
 
 
@@ -73,6 +74,8 @@ def refresh(session: Session, name: str, *, now: datetime) -> None:
     began = monotonic()
     if name == OUTLOOK:
         value = _outlook(session, now)
+    elif name == CONTACTS:
+        value = totals.count(session)
     else:
         value = asdict(funnel.of(session, UUID(name.removeprefix("campaign "))))
     snapshots.store(session, name, value, took_s=monotonic() - began)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import LargeBinary
+from sqlalchemy import Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Flag, Stamp, Word, one_of
@@ -20,7 +20,10 @@ class Suppression(Base):
     """
 
     __tablename__ = "suppressions"
-    __table_args__ = (one_of("reason", REASONS),)
+    __table_args__ = (
+        one_of("reason", REASONS),
+        Index("ix_suppressions_reason_since", "reason", "since", "email_index"),
+    )
 
     email_index: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     reason: Mapped[Word]

@@ -69,7 +69,7 @@ _UPSERT = text("""
         OR excluded.locale <> coalesce(held.locale, '') OR NOT held.attributes @> excluded.attributes
     RETURNING xmax = 0 AS created
 """)
-_DETAILS = ("first_name", "last_name", "industry", "role", "company", "timezone", "locale")
+DETAILS = ("first_name", "last_name", "industry", "role", "company", "timezone", "locale")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,7 @@ class View:
     converted: bool
     converted_at: datetime | None
     score: int
+    paused_until: datetime | None
     listed_at: datetime | None
     erased_at: datetime | None
 
@@ -176,13 +177,38 @@ def upsert(session: Session, drafts: Sequence[Draft], *, now: datetime) -> Upser
             "ids": [ids.new() for _ in keyed],
             "emails": [vault.current().encrypt(draft.address) for draft in ordered],
             "indexes": [index for index, _ in keyed],
-            **{name: [getattr(draft, name) for draft in ordered] for name in _DETAILS},
+            **{name: [getattr(draft, name) for draft in ordered] for name in DETAILS},
             "attributes": [json.dumps(dict(draft.attributes)) for draft in ordered],
             "now": now,
         },
     )
     created = [is_new for (is_new,) in rows]  # an updated row has this transaction as its xmax
     return Upserted(sum(created), len(created) - sum(created), len(drafts) - len(created))
+
+
+_EDIT = text(f"""
+    UPDATE contacts SET {", ".join(f"{name} = nullif(:{name}, '')" for name in DETAILS)},
+           attributes = (attributes - CAST(:cleared AS text[])) || CAST(:attributes AS jsonb), updated_at = :now
+     WHERE id = :contact_id AND erased_at IS NULL
+""")  # noqa: S608  # names of columns
+
+
+def edit(
+    session: Session, contact_id: UUID, details: Mapping[str, str], attributes: Mapping[str, str], *, now: datetime
+) -> None:
+    """Replace the details of a contact, first name to locale, and set these attributes; an empty value clears its own.
+
+    Attributes that are not named stay, and so does the address: another address is another person. Raises NotFound,
+    also if the contact was erased.
+    """
+    values = {
+        **{name: details[name] for name in DETAILS},
+        "cleared": [name for name, value in attributes.items() if not value],
+        "attributes": json.dumps({name: value for name, value in attributes.items() if value}),
+    }
+    edited = session.execute(_EDIT, {**values, "contact_id": contact_id, "now": now})
+    if not edited.rowcount:  # type: ignore[attr-defined]
+        raise NotFound("contact: there is none with this id")
 
 
 _SET_LISTED = text("""
@@ -198,7 +224,11 @@ def set_listed(session: Session, contact_ids: Sequence[UUID], is_listed: bool, *
 
 def find(session: Session, address: str) -> UUID | None:
     """Return the contact of a normalised address, or None."""
-    index = vault.current().blind_index(address)
+    return find_index(session, vault.current().blind_index(address))
+
+
+def find_index(session: Session, index: bytes) -> UUID | None:
+    """Return the contact whose address has this blind index, or None."""
     return session.scalar(select(Contact.id).where(Contact.email_index == index))
 
 
@@ -216,10 +246,11 @@ def view(session: Session, contact_id: UUID) -> View:
     row = session.get(Contact, contact_id)
     if row is None:
         raise NotFound("contact: there is none with this id")
-    same = ("id", "email", "first_name", "last_name", "industry", "role", "company", "timezone", "locale", "attributes",
-            "created_at", "updated_at", "converted", "converted_at", "score", "listed_at", "erased_at")  # fmt: skip
+    same = ("id", *DETAILS, "attributes", "created_at", "updated_at", "converted", "converted_at", "score",
+            "paused_until", "listed_at", "erased_at")  # fmt: skip
     return View(
-        **{name: getattr(row, name) for name in same} | {"email": row.email or None},
+        **{name: getattr(row, name) for name in same},
+        email=row.email or None,
         followup_status=row.email_followup_status,
         flags={name: getattr(row, name) for name in FLAGS},
     )

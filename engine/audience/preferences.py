@@ -27,6 +27,12 @@ _END_PAUSE = text("""
     UPDATE contacts SET paused_until = :now FROM paused WHERE contacts.id = paused.id
     RETURNING paused.paused_until
 """)
+_SET_PAUSE = text("""
+    WITH held AS (SELECT id, paused_until FROM contacts WHERE id = :contact_id FOR NO KEY UPDATE)
+    UPDATE contacts SET paused_until = :until, pause_said_at = greatest(pause_said_at, :now)
+      FROM held WHERE contacts.id = held.id AND erased_at IS NULL
+    RETURNING CASE WHEN held.paused_until > :now THEN held.paused_until END AS paused_until
+""")
 
 
 class Noted(NamedTuple):
@@ -56,4 +62,13 @@ def pause(session: Session, contact_id: UUID, *, until: datetime, now: datetime)
 def end_pause(session: Session, contact_id: UUID, *, now: datetime) -> datetime | None:
     """End the contact's pause now; return the end that it had, None if there is no pause."""
     paused_until: datetime | None = session.scalar(_END_PAUSE, {"contact_id": contact_id, "now": now})
+    return paused_until
+
+
+def set_pause(session: Session, contact_id: UUID, *, until: datetime, now: datetime) -> datetime | None:
+    """Let marketing e-mails to the contact wait until that moment, by hand; return the end of the pause that ran.
+
+    It counts as a request of this moment: an older one of the reader that arrives later changes nothing.
+    """
+    paused_until: datetime | None = session.scalar(_SET_PAUSE, {"contact_id": contact_id, "until": until, "now": now})
     return paused_until

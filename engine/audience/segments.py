@@ -84,8 +84,12 @@ def unmatched(session: Session, segment: Segment) -> list[str]:
 
 def conditions(segment: Segment) -> list[ColumnElement[bool]]:
     """Return the segment as conditions on `contacts`, to be joined by AND. Everybody means every listed contact."""
-    result: list[ColumnElement[bool]] = [Contact.listed_at.is_not(None)]
-    result += [WORDS[key].in_(words) for key, words in segment.words.items()]
+    return [Contact.listed_at.is_not(None), *matching(segment)]
+
+
+def matching(segment: Segment) -> list[ColumnElement[bool]]:
+    """Return the segment as `conditions` does, for contacts that are not listed as well."""
+    result: list[ColumnElement[bool]] = [WORDS[key].in_(words) for key, words in segment.words.items()]
     if segment.attributes:
         result.append(Contact.attributes.contains(dict(segment.attributes)))
     if segment.min_score is not None:

@@ -41,9 +41,14 @@ def _by_folded_name() -> dict[str, str]:
 
 def fault(name: str) -> str:
     """Return the message for a name that is no zone, with the nearest one, also by the name of its city alone."""
+    close = nearest(name)
+    advice = f"did you mean {close}?" if close else "give one such as Europe/Madrid"
+    return f"{errors.shown(name)} is not a zone of the IANA database; {advice}"
+
+
+def nearest(name: str) -> str | None:
+    """Return the zone that a name probably means, also by the name of its city alone; None if it is like none."""
     zones = list(_by_folded_name().values())
     cities = {zone.rpartition("/")[2]: zone for zone in reversed(zones)}
     city = errors.nearest(name.strip().replace(" ", "_"), cities)
-    close = resolve(name) or errors.nearest(name, zones) or (cities[city] if city else None)
-    advice = f"did you mean {close}?" if close else "give one such as Europe/Madrid"
-    return f"{errors.shown(name)} is not a zone of the IANA database; {advice}"
+    return resolve(name) or errors.nearest(name, zones) or (cities[city] if city else None)

@@ -1,8 +1,9 @@
 """Explanations of a contact's state in each campaign: its e-mails, and the reason why it waits or stopped."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -44,8 +45,26 @@ class StepTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class Situation:
+    """The facts of a contact's state in one campaign; `sentence` words them in English, pages in their languages.
+
+    `code` is stopped, finished, draft or paused (of the campaign), contact_paused, due, in_doubt, deferred, untried or
+    on_its_way; `sent` counts the e-mails that were sent, and `step` is the one that all but the first two are about.
+    `at` and `reason` belong to the code: when it stopped and why, when the step is due and why it was not tried
+    before. `fault` says why its template cannot be used.
+    """
+
+    code: str
+    sent: int
+    step: int
+    at: datetime | None = None
+    reason: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Journey:
-    """A contact in one campaign; `sentence` states its progress and the reason."""
+    """A contact in one campaign; `sentence` states its progress and the reason, and `situation` the facts behind it."""
 
     campaign_id: UUID
     campaign: str
@@ -55,6 +74,7 @@ class Journey:
     next_step: int
     next_at: datetime | None
     sentence: str
+    situation: Situation
     steps: tuple[StepTaken, ...]
 
 
@@ -93,6 +113,7 @@ def why(session: Session, contact_id: UUID, *, now: datetime) -> list[Journey]:
 
 def _journey(rows: Sequence[Row[Any]]) -> Journey:
     first, mails = rows[0], [row for row in rows if row.email_id is not None]
+    situation = _situation(first, mails)
     return Journey(
         campaign_id=first.campaign_id,
         campaign=first.name,
@@ -101,7 +122,8 @@ def _journey(rows: Sequence[Row[Any]]) -> Journey:
         stopped_at=first.stopped_at,
         next_step=first.next_step,
         next_at=first.next_at,
-        sentence=_sentence(first, mails),
+        sentence=sentence(situation),
+        situation=situation,
         steps=tuple(_taken(mails)),
     )
 
@@ -111,45 +133,76 @@ def _taken(mails: Iterable[Row[Any]]) -> Iterator[StepTaken]:
         yield StepTaken(**{name: mail._mapping[name] for name in StepTaken.__dataclass_fields__})
 
 
-def _sentence(row: Row[Any], mails: Sequence[Row[Any]]) -> str:
-    """Return the progress and the reason in one English sentence."""
-    so_far = _so_far(mails)
+def _situation(row: Row[Any], mails: Sequence[Row[Any]]) -> Situation:
+    """Decide what the contact's state is, and why."""
+    of = partial(Situation, sent=sum(mail.sent_at is not None for mail in mails), step=row.next_step)
     if row.state == "stopped":
-        return f"{so_far}; stopped on {_date(row.stopped_at)} because {_ENDS.get(row.stop_reason, row.stop_reason)}."
+        return of("stopped", at=row.stopped_at, reason=row.stop_reason)
     if row.state == "finished":
-        return f"{so_far}; the sequence is complete."
-    if row.campaign_state in ("draft", "paused") and not row.is_claimed:
-        because = f" ({row.campaign_reason})" if row.campaign_reason else ""
-        return f"{so_far}; step {row.next_step} waits because the campaign is {row.campaign_state}{because}."
-    if row.paused_until is not None and not row.is_claimed:
-        asked = f"because the contact asked for a pause until {_date(row.paused_until)}"
-        return f"{so_far}; step {row.next_step} waits {asked}."
-    if row.state == "active" and not row.is_claimed:
-        untried = _unusable(row) or (f"; it was not tried before: {row.untried}" if row.untried else "")
-        return f"{so_far}; step {row.next_step} is due on {_date(row.next_at)}{untried}."
-    if row.state == "waiting" and mails:
-        return f"{so_far}; {_on_its_way(mails[-1])}{_unusable(row)}."
-    return f"{so_far}; step {row.next_step} is on its way."
+        return of("finished")
+    if row.is_claimed:
+        return of("on_its_way")
+    if row.campaign_state in ("draft", "paused"):
+        return of(row.campaign_state, reason=row.campaign_reason or "")
+    if row.paused_until is not None:
+        return of("contact_paused", at=row.paused_until)
+    if row.state == "active":
+        return of("due", at=row.next_at, reason=row.untried or "", fault=row.template_fault or "")
+    return _undecided(of, mails[-1], row.template_fault or "") if mails else of("on_its_way")
 
 
-def _so_far(mails: Sequence[Row[Any]]) -> str:
-    sent = sum(mail.sent_at is not None for mail in mails)
-    return {0: "No e-mail was sent", 1: "1 e-mail was sent"}.get(sent, f"{sent} e-mails were sent")
-
-
-def _on_its_way(mail: Row[Any]) -> str:
+def _undecided(of: Callable[..., Situation], mail: Row[Any], fault: str) -> Situation:
+    """Return the situation of a contact whose next step follows only when this e-mail is decided."""
+    of = partial(of, step=mail.step, fault=fault)
     if mail.status == "in_doubt":
-        return f"it is in doubt whether the mail server took step {mail.step}"
+        return of("in_doubt")
     if mail.status == "queued" and mail.attempts and mail.due_at < emails.PARKED:
-        return f"step {mail.step} was deferred by the mail server and is tried again on {_date(mail.due_at)}"
+        return of("deferred", at=mail.due_at)
     if mail.status == "queued" and mail.reason == transitions.UNTRIED and mail.due_at < emails.PARKED:
-        return f"step {mail.step} was not tried ({mail.response}) and is due on {_date(mail.due_at)}"
-    return f"step {mail.step} is on its way"
+        return of("untried", at=mail.due_at, reason=mail.response or "")
+    return of("on_its_way")
 
 
-def _unusable(row: Row[Any]) -> str:
-    return f", but its template cannot be used on {row.template_fault}" if row.template_fault else ""
+def sentence(situation: Situation) -> str:
+    """Return the progress and the reason in one English sentence."""
+    sent = situation.sent
+    so_far = {0: "No e-mail was sent", 1: "1 e-mail was sent"}.get(sent, f"{sent} e-mails were sent")
+    return f"{so_far}; {_SENTENCES[situation.code](situation)}."
+
+
+def _stopped(of: Situation) -> str:
+    return f"stopped on {_date(of.at)} because {_ENDS.get(of.reason, of.reason)}"
+
+
+def _halted(of: Situation) -> str:
+    because = f" ({of.reason})" if of.reason else ""
+    return f"step {of.step} waits because the campaign is {of.code}{because}"
+
+
+def _due(of: Situation) -> str:
+    untried = _unusable(of) or (f"; it was not tried before: {of.reason}" if of.reason else "")
+    return f"step {of.step} is due on {_date(of.at)}{untried}"
+
+
+def _unusable(of: Situation) -> str:
+    return f", but its template cannot be used on {of.fault}" if of.fault else ""
 
 
 def _date(moment: datetime | None) -> str:
     return "a date not set yet" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+_SENTENCES: Mapping[str, Callable[[Situation], str]] = {
+    "stopped": _stopped,
+    "finished": lambda _: "the sequence is complete",
+    "draft": _halted,
+    "paused": _halted,
+    "contact_paused": lambda of: f"step {of.step} waits because e-mails to the contact are paused until {_date(of.at)}",
+    "due": _due,
+    "in_doubt": lambda of: f"it is in doubt whether the mail server took step {of.step}{_unusable(of)}",
+    "deferred": lambda of: (
+        f"step {of.step} was deferred by the mail server and is tried again on {_date(of.at)}{_unusable(of)}"
+    ),
+    "untried": lambda of: f"step {of.step} was not tried ({of.reason}) and is due on {_date(of.at)}{_unusable(of)}",
+    "on_its_way": lambda of: f"step {of.step} is on its way{_unusable(of)}",
+}

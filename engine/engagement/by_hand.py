@@ -1,4 +1,4 @@
-"""Suppress, release and erase a contact or an address by hand."""
+"""Suppress, release, pause and erase a contact by hand; an address can be suppressed and released without one."""
 
 import os
 from datetime import datetime
@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from engine.audience import contact_flags, contacts, suppressions
-from engine.campaigns import stops
+from engine.audience import contact_flags, contacts, preferences, suppressions
+from engine.campaigns import enrollments, stops
 from engine.delivery import emails
 from engine.tracking import retention
 from errors import Conflict, NotFound
@@ -37,6 +37,11 @@ def by_id(session: Session, contact_id: UUID) -> Person:
 def by_address(session: Session, address: str) -> Person:
     """Return the person of a normalised address, who need not be a contact."""
     return Person(vault.current().blind_index(address), contacts.find(session, address))
+
+
+def by_index(session: Session, index: bytes) -> Person:
+    """Return the person of a blind index, who need not be a contact."""
+    return Person(index, contacts.find_index(session, index))
 
 
 def suppress(session: Session, person: Person, *, now: datetime) -> int:
@@ -75,6 +80,19 @@ def release(session: Session, person: Person, *, even: str | None = None, now: d
             contact_flags.recompute(session, [person.contact_id], now=now)
     left = suppressions.of_index(session, person.key)
     return None if left is None else left.reason
+
+
+def pause(session: Session, contact_id: UUID, *, until: datetime, now: datetime) -> None:
+    """Let marketing e-mails to the contact wait until `until`, in place of a pause that runs; `now` ends it.
+
+    What waited for the end of the pause that ran is due at the new end, when it is decided anew. Sequences continue
+    then. Safe to repeat. Raises NotFound; an erased contact stays as it is.
+    """
+    contacts.index_of(session, contact_id)
+    paused_until = preferences.set_pause(session, contact_id, until=until, now=now)
+    if paused_until is not None and paused_until != until:
+        emails.end_pause(session, contact_id, paused_until, now=until)
+        enrollments.end_pause(session, contact_id, paused_until, now=until)
 
 
 def erase(session: Session, contact_id: UUID, *, now: datetime) -> None:

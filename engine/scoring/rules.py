@@ -12,6 +12,7 @@ docs/scoring.md gives the reasons for these weights.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 OPENED = 5
 CLICKED = 20
@@ -21,15 +22,32 @@ LOST = ("unsubscribed", "bounced", "complained")
 STEPS = (1, 2, 3)
 
 
-def points(flags: Mapping[str, bool], status: str) -> int:
-    """Return the score of a contact with these flags (`email_1_opened` … `converted`) and `email_followup_status`."""
+class Part(NamedTuple):
+    """A part of a score: its name, the number of times that it counts, and its points in all."""
+
+    name: str
+    times: int
+    points: int
+
+
+def parts(flags: Mapping[str, bool], status: str) -> tuple[Part, ...]:
+    """Return the parts of the score of a contact with these flags (`email_1_opened` … `converted`) and status.
+
+    One of `LOST`, or `converted`, is the only part. Those of other contacts may add up to more than `HIGHEST`.
+    """
     if status in LOST:
-        return 0
+        return (Part(status, 1, 0),)
     if flags["converted"]:
-        return HIGHEST
-    opened = sum(flags[f"email_{step}_opened"] for step in STEPS)
-    clicked = sum(flags[f"email_{step}_clicked"] for step in STEPS)
-    return min(HIGHEST, OPENED * opened + CLICKED * clicked + REPLIED * (status == "replied"))
+        return (Part("converted", 1, HIGHEST),)
+    times = {name: sum(flags[f"email_{step}_{name}"] for step in STEPS) for name in ("opened", "clicked")}
+    times["replied"] = int(status == "replied")
+    weights = {"opened": OPENED, "clicked": CLICKED, "replied": REPLIED}
+    return tuple(Part(name, number, number * weights[name]) for name, number in times.items() if number)
+
+
+def points(flags: Mapping[str, bool], status: str) -> int:
+    """Return the score of a contact with these flags and this `email_followup_status`."""
+    return min(HIGHEST, sum(part.points for part in parts(flags, status)))
 
 
 def sql(row: str) -> str:

@@ -4,6 +4,7 @@ from alembic import context
 from sqlalchemy import text
 
 from models import Base, session
+from models.migrations import is_comparable
 
 MIGRATION_LOCK = 7_236_441  # any number that nothing else locks
 
@@ -16,7 +17,12 @@ def migrate() -> None:
     """
     with session.engine().begin() as holder, session.engine().connect() as connection:
         holder.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-        context.configure(connection=connection, target_metadata=Base.metadata, transaction_per_migration=True)
+        context.configure(
+            connection=connection,
+            target_metadata=Base.metadata,
+            transaction_per_migration=True,
+            include_object=is_comparable,
+        )
         with context.begin_transaction():
             context.run_migrations()
 

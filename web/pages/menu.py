@@ -4,9 +4,23 @@ from flask import Flask
 
 from settings import Settings
 from web.pages import account, campaigns, email_templates, overview, sign_in
+from web.pages.contacts import changes, directory, editing, one, suppressed
 from web.pages.frame import assets, languages, layout, sessions
 
-_PAGES = (overview, campaigns, email_templates, account)
+_PAGES = (
+    overview,
+    campaigns,
+    directory,
+    email_templates,
+    account,
+)
+_BEHIND = (
+    sign_in,
+    one,
+    editing,
+    changes,
+    suppressed,
+)  # reached from those of the menu
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -14,7 +28,7 @@ def install(app: Flask, settings: Settings) -> None:
     sessions.install(app, settings)
     languages.install(app)
     app.jinja_env.globals["menu"] = entries
-    for blueprint in (assets.views, sign_in.views, *(page.views for page in _PAGES)):
+    for blueprint in (assets.views, *(page.views for page in (*_PAGES, *_BEHIND))):
         app.register_blueprint(blueprint)
 
 

@@ -108,7 +108,7 @@ def test_a_sequence_continues_after_a_pause(session: Session) -> None:
     assert sequence.mails(sequence.take(session, now=NOW + timedelta(days=4))) == []
     (journey,) = explain.why(session, contact_id, now=NOW + timedelta(days=4))
     assert journey.sentence == (
-        "1 e-mail was sent; step 2 waits because the contact asked for a pause until 2026-12-02 09:01 UTC."
+        "1 e-mail was sent; step 2 waits because e-mails to the contact are paused until 2026-12-02 09:01 UTC."
     )
     assert journey.next_at == SOON + consent.PAUSE
     assert [mail.step for mail in sequence.send_due(session, now=PAST)] == [2]

@@ -1,0 +1,217 @@
+"""Pages of contacts: the newest first, or those whose name or company begins with a text.
+
+A search lists contacts by their full name, then those whose last name begins with the text, then those whose company
+does, each group in alphabetical order. Each query reads a bounded number of rows, whatever the filter and the size of
+the table: a window of an index, reduced by the filter.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal, literal_column, or_, select, text, true, tuple_
+from sqlalchemy.orm import Session
+
+from engine.audience import segments
+from engine.audience.segments import Segment
+from errors import InvalidInput
+from models import Contact, arrays, folding, vault
+from models.contact import COMPANY, FULL_NAME, HAS_NAME, LAST_NAME
+
+LIMIT = 50
+LIMIT_MAX = 500
+WINDOW = 5_000  # rows of an order that one page looks at; reading them takes some 5 ms
+_HIGHEST = chr(0x10FFFF)
+_NOBODY, _NEWEST = UUID(int=0), UUID(int=2**128 - 1)  # below and above all ids
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Conditions that a contact must meet: a name that begins with `prefix`, if there is one, and the segment."""
+
+    prefix: str = ""
+    segment: Segment = segments.EVERYBODY
+
+
+@dataclass(frozen=True, slots=True)
+class ListedContact:
+    """One contact of a page. `email` is None if it cannot be decrypted or was erased."""
+
+    id: UUID
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    company: str | None
+    role: str | None
+    industry: str | None
+    score: int
+    followup_status: str
+    converted: bool
+    suppressed: str | None
+    paused_until: datetime | None
+    in_sequence: bool
+    listed_at: datetime | None
+    erased_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Contacts in order, and the position after which the next page begins; None after the last page.
+
+    A page may have fewer contacts than its limit, even none, although more follow: few of its window match.
+    """
+
+    contacts: tuple[ListedContact, ...]
+    after: str | None
+
+
+class _Position(NamedTuple):
+    """A contact in an order: the number of the order, the contact's term in it, its id."""
+
+    order: int
+    term: str
+    id: UUID
+
+
+class _Range(NamedTuple):
+    """The part of a search to look at: the folded prefix, where to begin, the rows of a window and those wanted."""
+
+    low: str
+    at: _Position
+    size: tuple[int, int]
+
+
+class _Order(NamedTuple):
+    """An order of a search, served by an index, and the terms by which an earlier order lists a contact already."""
+
+    term: str
+    is_present: str
+    earlier: tuple[str, ...] = ()
+
+
+_Query: TypeAlias = Select[UUID, str, bool]
+_ORDERS = (
+    _Order(FULL_NAME, HAS_NAME),
+    _Order(LAST_NAME, "last_name IS NOT NULL", (FULL_NAME,)),
+    _Order(COMPANY, "company IS NOT NULL", (FULL_NAME, LAST_NAME)),
+)
+_FOLD = text(f"SELECT {folding.sql('CAST(:prefix AS text)')}")
+_ROWS = text("""
+SELECT c.id, c.email, c.first_name, c.last_name, c.company, c.role, c.industry, c.score,
+       c.email_followup_status AS followup_status, c.converted, c.listed_at, c.erased_at, s.reason AS suppressed,
+       c.paused_until,
+       EXISTS (SELECT FROM enrollments n WHERE n.contact_id = c.id AND n.state IN ('active', 'waiting')) AS in_sequence
+  FROM contacts c LEFT JOIN suppressions s ON s.email_index = c.email_index
+ WHERE c.id = ANY(CAST(:ids AS uuid[]))
+""")
+
+
+def page(
+    session: Session, filter_: Filter, *, after: str | None = None, limit: int = LIMIT, window: int = WINDOW
+) -> Page:
+    """Return up to `limit` contacts that meet the filter, from the next `window` rows of an order.
+
+    Raises InvalidInput for an `after` that no page of such a list returned.
+    """
+    prefix = " ".join(filter_.prefix.replace("\0", "").split())
+    conditions = segments.matching(filter_.segment)
+    if prefix:
+        at = _Position(0, "", _NOBODY) if after is None else _read(after, len(_ORDERS))
+        low = session.scalar(_FOLD, {"prefix": prefix[: folding.LONGEST]}) or ""
+        matching, last = _search(session, _Range(low, at, (window, limit + 1)), conditions)
+    else:
+        at = _Position(0, "", _NEWEST) if after is None else _read(after, 1)
+        matching, last = _look(session, 0, _newest(at, conditions), (window, limit + 1))
+    if len(matching) > limit:
+        matching, last = matching[:limit], matching[limit - 1]
+    return Page(_listed(session, [each.id for each in matching]), None if last is None else _written(last))
+
+
+def _search(
+    session: Session, range_: _Range, conditions: Sequence[ColumnElement[bool]]
+) -> tuple[list[_Position], _Position | None]:
+    """Return the matching contacts, and the last one of the window; None if that was the last of all."""
+    matching: list[_Position] = []
+    low, at, (window, wanted) = range_
+    for number in range(at.order, len(_ORDERS)):
+        after = at if number == at.order else _Position(number, "", _NOBODY)
+        query = _in_order(_ORDERS[number], low, after, conditions)
+        more, last = _look(session, number, query, (window, wanted - len(matching)))
+        matching += more
+        if len(matching) == wanted or last is not None:
+            return matching, last
+    return matching, None
+
+
+def _in_order(order: _Order, low: str, after: _Position, conditions: Sequence[ColumnElement[bool]]) -> _Query:
+    """Return the query of a window of the contacts whose term begins with `low`."""
+    term: ColumnElement[str] = literal_column(order.term)
+    earlier = [func.coalesce(_begins(literal_column(other), low), False) for other in order.earlier]
+    query = select(
+        Contact.id,
+        term.label("term"),
+        and_(true(), *(~condition for condition in earlier), *conditions).label("matches"),
+        func.row_number().over(order_by=(term, Contact.id)).label("number"),
+    )
+    beyond = tuple_(term, Contact.id) > tuple_(literal(max(low, after.term)), literal(after.id))
+    return query.where(literal_column(order.is_present), _begins(term, low), beyond).order_by(term, Contact.id)
+
+
+def _begins(term: ColumnElement[str], low: str) -> ColumnElement[bool]:
+    return and_(term >= low, term < low + _HIGHEST)
+
+
+def _newest(before: _Position, conditions: Sequence[ColumnElement[bool]]) -> _Query:
+    """Return the query of a window of all contacts, the newest first."""
+    newest = Contact.id.desc()
+    query = select(
+        Contact.id,
+        literal("").label("term"),
+        and_(true(), *conditions).label("matches"),
+        func.row_number().over(order_by=newest).label("number"),
+    )
+    return query.where(Contact.id < before.id).order_by(newest)
+
+
+def _look(
+    session: Session, order: int, query: _Query, size: tuple[int, int]
+) -> tuple[list[_Position], _Position | None]:
+    """Return up to so many matching contacts of a window of so many rows, and its last; None if fewer are left."""
+    rows_max, wanted = size
+    window = query.limit(rows_max).subquery().c
+    chosen = select(window.id, window.term, window.matches, window.number)
+    last = window.number == rows_max
+    rows = session.execute(chosen.where(or_(window.matches, last)).order_by(window.number).limit(wanted)).all()
+    positions = [_Position(order, row.term, row.id) for row in rows]
+    matching = [at for at, row in zip(positions, rows, strict=True) if row.matches]
+    return matching, positions[-1] if rows and rows[-1].number == rows_max else None
+
+
+def _listed(session: Session, ids: Sequence[UUID]) -> tuple[ListedContact, ...]:
+    rows = {row.id: row for row in session.execute(_ROWS, {"ids": arrays.uuids(ids)})} if ids else {}
+    addresses = dict(zip(rows, vault.current().decrypt_all([row.email for row in rows.values()]), strict=True))
+    return tuple(
+        ListedContact(**{**rows[contact_id]._mapping, "email": addresses[contact_id] or None})
+        for contact_id in ids
+        if contact_id in rows
+    )
+
+
+def _written(at: _Position) -> str:
+    return f"{at.order}.{at.id.hex}.{base64.urlsafe_b64encode(at.term.encode()).decode().rstrip('=')}"
+
+
+def _read(after: str, orders: int) -> _Position:
+    """Return a written position of one of this number of orders; raises InvalidInput."""
+    try:
+        number, contact_id, term = after.split(".")
+        decoded = base64.urlsafe_b64decode(term + "=" * (-len(term) % 4)).decode()
+        at = _Position(int(number), decoded.replace("\0", ""), UUID(contact_id))
+    except ValueError:  # also of base64 and of UTF-8
+        at = _Position(-1, "", _NOBODY)
+    if not 0 <= at.order < orders:
+        raise InvalidInput.of("after", "give the `next` of the page before")
+    return at

@@ -1,0 +1,1 @@
+"""Pages of contacts: search, one contact and its changes, suppressions."""
