@@ -206,3 +206,4 @@ _SENTENCES: Mapping[str, Callable[[Situation], str]] = {
     "untried": lambda of: f"step {of.step} was not tried ({of.reason}) and is due on {_date(of.at)}{_unusable(of)}",
     "on_its_way": lambda of: f"step {of.step} is on its way{_unusable(of)}",
 }
+CODES = tuple(_SENTENCES)

@@ -51,7 +51,8 @@ class Page:
 _PAGE = text(f"""
 WITH happened AS (
     SELECT v.at, v.kind, e.id, e.campaign_id, e.step, e.template,
-           CASE WHEN v.kind IN ('failed', 'cancelled', 'bounced') THEN e.reason END AS reason
+           CASE WHEN v.kind = 'cancelled' THEN e.reason
+                WHEN v.kind IN ('failed', 'bounced') THEN concat_ws(': ', e.reason, e.response) END AS reason
       FROM emails e CROSS JOIN LATERAL (VALUES
            {", ".join(f"('{kind}', e.{kind}_at)" for kind in OF_EMAILS)},
            (CASE WHEN e.status IN ('failed', 'cancelled', 'in_doubt') THEN e.status

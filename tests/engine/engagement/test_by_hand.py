@@ -1,5 +1,6 @@
 """Suppressing, releasing and erasing by hand."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from engine.audience import contacts, suppressions
 from engine.campaigns import campaigns, explain
 from engine.delivery import audit, outbox
-from engine.engagement import by_hand
+from engine.engagement import by_hand, consent
 from engine.tracking import events, retention
 from engine.tracking.events import IncomingEvent
 from errors import Conflict, NotFound
@@ -159,3 +160,28 @@ def test_unknown_contacts_are_not_found(session: Session) -> None:
         by_hand.by_id(session, UUID(int=1))
     with pytest.raises(NotFound):
         by_hand.erase(session, UUID(int=1), now=NOW)
+
+
+def test_a_pause_by_hand_moves_what_waits_and_ends_at_once(session: Session, contact: UUID) -> None:
+    """A longer pause and a shorter one; an older request of the reader that arrives later changes nothing."""
+    due = NOW + timedelta(days=3)
+    asked = consent.change(
+        "resumed", session.scalars(text("SELECT id FROM emails")).one(), now=NOW + timedelta(hours=1)
+    )
+    for days in (30, 60, 10):
+        until = NOW + timedelta(days=days)
+        by_hand.pause(session, contact, until=until, now=NOW + timedelta(days=2))
+        consent.apply_pending(session, asked)
+        assert contacts.view(session, contact).paused_until == until
+        assert sequence.mails(sequence.take(session, now=due)) == []
+        assert session.scalar(text("SELECT next_at FROM enrollments")) == until
+    by_hand.pause(session, contact, until=due, now=due)
+    assert [email.step for email in sequence.send_due(session, now=due)] == [2]
+
+
+def test_a_pause_by_hand_needs_a_contact_and_leaves_an_erased_one(session: Session, contact: UUID) -> None:
+    with pytest.raises(NotFound):
+        by_hand.pause(session, UUID(int=1), until=NOW, now=NOW)
+    by_hand.erase(session, contact, now=NOW)
+    by_hand.pause(session, contact, until=NOW + timedelta(days=1), now=NOW)
+    assert contacts.view(session, contact).paused_until is None

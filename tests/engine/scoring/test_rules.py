@@ -53,3 +53,11 @@ def test_sql_agrees_with_points_over_all_combinations(session: Session) -> None:
     scores = session.scalars(text(query), {**columns, "statuses": statuses}).all()
     assert len(scores) == 2**7 * len(STATUSES)
     assert scores == [rules.points(flags, status) for flags, status in COMBINATIONS]
+
+
+def test_the_parts_of_a_score_name_what_counts() -> None:
+    flags = NONE | {"email_1_opened": True, "email_2_opened": True, "email_1_clicked": True}
+    assert rules.parts(flags, "replied") == (("opened", 2, 10), ("clicked", 1, 20), ("replied", 1, 25))
+    assert rules.parts(ALL, "complained") == (("complained", 1, 0),)
+    assert rules.parts(ALL, "replied") == (("converted", 1, 100),)
+    assert rules.parts(NONE, "new") == ()

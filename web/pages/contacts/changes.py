@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Response
 from flask_babel import gettext, lazy_gettext
-from wtforms import BooleanField, DateField, StringField
+from wtforms import BooleanField, DateField, StringField, ValidationError
 from wtforms.validators import DataRequired
 
 from engine import bell, clock
@@ -44,7 +44,7 @@ class Erase(forms.Form):
     def validate_word(self, field: Any) -> None:
         """Require the word, in any case."""
         if (field.data or "").strip().casefold() != gettext("ERASE").casefold():
-            raise ValueError(gettext("Type the word ERASE, then the button works."))
+            raise ValidationError(gettext("Type the word ERASE, then the button works."))
 
 
 @views.get("/contacts/<uuid:contact_id>/suppress")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Response
 from flask_babel import gettext, lazy_gettext
-from wtforms import BooleanField, FieldList, FormField, StringField, TextAreaField
+from wtforms import BooleanField, FieldList, FormField, StringField, TextAreaField, ValidationError
 from wtforms.validators import DataRequired, Length, Regexp
 
 from engine import clock
@@ -32,7 +32,7 @@ class Attribute(forms.Form):
     def validate_value(self, field: Any) -> None:
         """Require a name for a value."""
         if field.data and not self.name.data:
-            raise ValueError(gettext("Give the attribute a name."))
+            raise ValidationError(gettext("Give the attribute a name."))
 
 
 class Details(forms.Form):
@@ -54,7 +54,7 @@ class Details(forms.Form):
             zone = zones.resolve(text)
             if zone is None:
                 close = zones.nearest(text) or "Europe/Madrid"
-                raise ValueError(gettext("This is no time zone. Did you mean %(zone)s?", zone=close))
+                raise ValidationError(gettext("This is no time zone. Did you mean %(zone)s?", zone=close))
             field.data = zone
 
     def validate_locale(self, field: Any) -> None:
@@ -63,7 +63,7 @@ class Details(forms.Form):
             field.data, note = cells.mend("locale", text)
             if note:
                 field.data = text
-                raise ValueError(gettext("This is no language. Give one such as es or es-MX."))
+                raise ValidationError(gettext("This is no language. Give one such as es or es-MX."))
 
     def details(self) -> dict[str, str]:
         """Return the details by their names."""
