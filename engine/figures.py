@@ -21,7 +21,8 @@ DAYS_BACK, DAYS_AHEAD = 30, 7
 # A finished campaign changes when a late event arrives, which a page shows while it is watched.
 _COUNTED = text("""
 SELECT 'campaign ' || c.id FROM campaigns c LEFT JOIN snapshots s ON s.name = 'campaign ' || c.id
- WHERE c.state IN ('running', 'paused') OR (c.state = 'finished' AND (s.name IS NULL OR s.taken_at < c.finished_at))
+ WHERE c.state IN ('running', 'paused') OR c.stop_after IS NOT NULL
+    OR (c.state IN ('finished', 'cancelled') AND (s.name IS NULL OR s.taken_at < c.finished_at))
 """)
 _SENT = text("""
 SELECT (s.hour AT TIME ZONE coalesce(c.timezone, 'UTC'))::date AS day,

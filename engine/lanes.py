@@ -12,8 +12,8 @@ COUNTED_MAX = 1_000
 LATE = timedelta(seconds=60)
 
 # Each due step and each due e-mail is read by an index alone, at most `most` of them. A waiting enrollment has no
-# `next_at`, so the condition on the state is that of the index. E-mails of a paused campaign are due in no lane; they
-# are left out after the limit, so that not even a million of them takes longer.
+# `next_at`, so the condition on the state is that of the index. E-mails of a paused or cancelled campaign are due in no
+# lane; they are left out after the limit, so that not even a million of them takes longer.
 _DUE = text("""
 WITH due AS (
     SELECT 'campaign' AS lane, step.due_at
@@ -31,7 +31,8 @@ WITH due AS (
         SELECT e.due_at, e.campaign_id FROM emails e
          WHERE e.status = 'queued' AND e.lane = lane.name AND e.due_at <= :now
          ORDER BY e.due_at, e.id LIMIT :most) AS email
-     WHERE email.campaign_id IS NULL OR email.campaign_id NOT IN (SELECT id FROM campaigns WHERE state = 'paused')
+     WHERE email.campaign_id IS NULL
+        OR email.campaign_id NOT IN (SELECT id FROM campaigns WHERE state IN ('paused', 'cancelled'))
 )
 SELECT lane, count(*) AS number, min(due_at) AS since FROM due GROUP BY lane
 """)

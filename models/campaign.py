@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Flag, Id, Moment, Stamp, Word, one_of
 
-STATES = ("draft", "running", "paused", "finished")
+STATES = ("draft", "running", "paused", "finished", "cancelled")
 
 
 class Campaign(Base):
@@ -23,7 +23,8 @@ class Campaign(Base):
 
     Long work proceeds in pages. While the audience is being enrolled, `enroll_from` is the moment from which the delay
     of step 1 counts, and `enroll_after` the last contact enrolled. After a resumption `unpark_after` is the last parked
-    e-mail that was passed. They are null when that work is complete.
+    e-mail that was passed, and after a cancellation `stop_after` the last enrollment. They are null when that work is
+    complete. `version` counts the edits of a draft, so that of two at once the second is refused.
     """
 
     __tablename__ = "campaigns"
@@ -44,6 +45,8 @@ class Campaign(Base):
     enroll_from: Mapped[Moment | None]
     enroll_after: Mapped[UUID | None]
     unpark_after: Mapped[UUID | None]
+    stop_after: Mapped[UUID | None]
+    version: Mapped[int] = mapped_column(Integer, server_default=text("1"), default=1)
     opened_until: Mapped[Moment | None]
     skips_received: Mapped[Flag]
 

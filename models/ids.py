@@ -22,6 +22,7 @@ NEW_SQL = f"encode({_NEW_BYTES}, 'hex')::uuid"
 # e-mail has its id before it has a row, and the same id on every attempt.
 NEW_ENROLLMENT_SQL = f"encode(set_bit(set_bit({_NEW_BYTES}, 120, 0), 121, 0), 'hex')::uuid"
 _STEP_BITS = 0b11
+_HOUR_MS = 3_600_000
 
 
 def new() -> UUID:
@@ -37,6 +38,11 @@ def at(moment: datetime) -> UUID:
 def first_at(moment: datetime) -> UUID:
     """Return the lower bound of the ids from this moment on."""
     return UUID(int=_milliseconds(moment) << 80)
+
+
+def before(row_id: UUID) -> UUID:
+    """Return a lower bound of the ids of rows made after this one: an hour earlier, more than clocks differ."""
+    return UUID(int=max(0, row_id.int - (_HOUR_MS << 80)))
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 import settings
 from engine.audience import contacts
-from engine.campaigns import advance, agenda, campaigns
-from engine.campaigns.campaigns import CampaignDraft
+from engine.campaigns import advance, agenda
+from engine.campaigns.drafting import drafts
+from engine.campaigns.drafting.drafts import CampaignDraft
 from engine.campaigns.steps import StepDraft
 from engine.delivery import senders, settle
 from engine.delivery.claim import Claimant, ClaimedEmail, Group
@@ -42,13 +43,13 @@ def library() -> Library:
 def draft(name: str = "Otoño", *, days: Sequence[int] = (0, 3, 4), **given: Any) -> CampaignDraft:
     """A campaign of the three templates, `days` apart, open at all hours; `given` goes into every step."""
     options = {key: given.pop(key) for key in ("window_start_min", "window_end_min", "weekdays") if key in given}
-    drafts = [StepDraft(template, day * DAY_S, **options) for template, day in zip(TEMPLATES, days, strict=False)]
-    return CampaignDraft(**{"name": name, "steps": drafts, "variables": VARIABLES, **given})
+    plan = [StepDraft(template, day * DAY_S, **options) for template, day in zip(TEMPLATES, days, strict=False)]
+    return CampaignDraft(**{"name": name, "steps": plan, "variables": VARIABLES, **given})
 
 
 def create(session: Session, name: str = "Otoño", **given: Any) -> UUID:
     """The id of such a campaign, stored as a draft."""
-    return campaigns.create(session, draft(name, **given), library=library(), now=NOW)
+    return drafts.create(session, draft(name, **given), library=library(), now=NOW)
 
 
 def people(session: Session, count: int, *, prefix: str = "contacto") -> list[UUID]:

@@ -14,6 +14,7 @@ from bench.testbed import people, postfix, sink
 from bench.testbed.installation import Installation, environment, family, peak_mib
 from engine import bell, clock
 from engine.campaigns import campaigns, enrollments
+from engine.campaigns.drafting import drafts
 from engine.campaigns.steps import StepDraft
 from engine.messages import compose
 from engine.templates.templates import Library
@@ -128,9 +129,9 @@ def prepare(installation: Installation, count: int) -> UUID:
 
 def _launch(name: str, industry: str) -> UUID:
     now, audience = clock.now(), {"industry": [industry]}
-    draft = campaigns.CampaignDraft(name, [StepDraft(TEMPLATE, 0)], audience=audience, variables=_VARIABLES)
+    draft = drafts.CampaignDraft(name, [StepDraft(TEMPLATE, 0)], audience=audience, variables=_VARIABLES)
     with transaction() as session:
-        campaign_id = campaigns.create(session, draft, library=Library(current().templates_dir), now=now)
+        campaign_id = drafts.create(session, draft, library=Library(current().templates_dir), now=now)
         campaigns.launch(session, campaign_id, now=now)
     while retrying(lambda session: enrollments.proceed(session, campaign_id)):
         pass

@@ -1,46 +1,37 @@
-"""Campaigns: create, launch, pause, resume, and finish when no enrollment is running.
+"""Campaigns: launch, pause, resume, cancel, and finish when no enrollment is running. `drafting` creates them.
 
 draft ─launch─▶ running ◀─pause / resume─▶ paused;  running ─finish─▶ finished ─enroll─▶ running
+draft, running, paused ─cancel─▶ cancelled
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from engine.audience import segments, zones
-from engine.campaigns import enrollments, steps
+from engine.audience import segments
+from engine.campaigns import enrollments, stops
 from engine.campaigns.enrollments import Enrolled
 from engine.delivery import emails
-from engine.templates import templates
-from errors import Conflict, Fault, InvalidInput, NotFound, unknown
-from models import Campaign, ids
+from errors import Conflict, NotFound, unknown
+from models import Campaign
 
 OPENED_FOR = timedelta(days=1)  # for which step 1 ignores its window after a start "now", retries included
-_MAX_NAME = 100
 _BEFORE_ALL = UUID(int=0)
-_NOT_THERE = "campaign: there is none with this id"
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignDraft:
-    """A campaign to create; an empty audience means every contact (see `segments.read`)."""
-
-    name: str
-    steps: Sequence[steps.StepDraft]
-    timezone: str = "UTC"
-    audience: Mapping[str, Any] = field(default_factory=dict)
-    variables: Mapping[str, Any] = field(default_factory=dict)
+NOT_THERE = "campaign: there is none with this id"
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A stored campaign; `reason` says why it is paused, `enrolling` that part of its audience is not enrolled yet."""
+    """A stored campaign.
+
+    `reason` says why it is paused or was cancelled. While `enrolling`, part of its audience is not enrolled yet; while
+    `stopping`, part of a cancelled one is not stopped yet. An edit of a draft must name its `version`.
+    """
 
     id: UUID
     name: str
@@ -52,45 +43,16 @@ class View:
     created_at: datetime
     launched_at: datetime | None
     finished_at: datetime | None
+    version: int
     enrolling: bool
-
-
-def create(session: Session, draft: CampaignDraft, *, library: templates.Library, now: datetime) -> UUID:
-    """Store a campaign as a draft and return its id.
-
-    Raises InvalidInput with all faults, among them template variables that nothing provides; Conflict if another
-    campaign has the name.
-    """
-    faults = [*_faults(draft), *steps.faults(draft.steps)]
-    faults += steps.template_faults(session, draft.steps, draft.variables, library)
-    if faults:
-        raise InvalidInput(faults)
-    values = {"id": ids.new(), "name": draft.name, "timezone": draft.timezone, "created_at": now}
-    values |= {"audience": dict(draft.audience), "variables": dict(draft.variables)}
-    adding = insert(Campaign).values(values).on_conflict_do_nothing(index_elements=["name"])
-    campaign_id: UUID | None = session.scalar(adding.returning(Campaign.id))
-    if campaign_id is None:
-        raise Conflict("name: another campaign has this name; choose another")
-    steps.add(session, campaign_id, draft.steps, library)
-    return campaign_id
-
-
-def _faults(draft: CampaignDraft) -> Iterator[Fault]:
-    if not 0 < len(draft.name.strip()) <= _MAX_NAME or not draft.name.isprintable():
-        yield Fault("name", f"give 1 to {_MAX_NAME} printable characters")
-    if not zones.exists(draft.timezone):
-        yield Fault("timezone", zones.fault(draft.timezone))
-    try:
-        segments.read(draft.audience)
-    except InvalidInput as refused:
-        yield from refused.faults
+    stopping: bool
 
 
 def view(session: Session, campaign_id: UUID) -> View:
     """Return one campaign; raises NotFound."""
     row = session.execute(_views().where(Campaign.id == campaign_id)).one_or_none()
     if row is None:
-        raise NotFound(_NOT_THERE)
+        raise NotFound(NOT_THERE)
     return _view(row)
 
 
@@ -119,7 +81,7 @@ def launch(
     Works on the first page of contacts; `enrollments.proceed` does the others. Raises NotFound; Conflict if the
     campaign is not a draft or its audience is empty. Of two launches at once, the second raises Conflict.
     """
-    _lock(session, campaign_id, "draft", to="launched")
+    lock(session, campaign_id, "draft", to="launched")
     session.execute(
         update(Campaign)
         .where(Campaign.id == campaign_id)
@@ -146,7 +108,7 @@ def start_now(session: Session, campaign_id: UUID, *, now: datetime) -> None:
 
     Raises NotFound; Conflict if it is not running.
     """
-    _lock(session, campaign_id, "running", to="started now")
+    lock(session, campaign_id, "running", to="started now")
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(opened_until=now + OPENED_FOR))
 
 
@@ -155,7 +117,7 @@ def pause(session: Session, campaign_id: UUID, reason: str, *, now: datetime) ->
 
     Raises NotFound; Conflict if it is not running.
     """
-    _lock(session, campaign_id, "running", to="paused")
+    lock(session, campaign_id, "running", to="paused")
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="paused", reason=reason))
 
 
@@ -176,7 +138,7 @@ def resume(session: Session, campaign_id: UUID, *, now: datetime) -> None:
     The first page of its parked e-mails is due now; `unpark` does the others. Raises NotFound; Conflict if the campaign
     is not paused.
     """
-    _lock(session, campaign_id, "paused", to="resumed")
+    lock(session, campaign_id, "paused", to="resumed")
     running = update(Campaign).where(Campaign.id == campaign_id)
     session.execute(running.values(state="running", reason=None, unpark_after=_BEFORE_ALL))
     session.execute(_PARDON, {"campaign_id": campaign_id, "now": now})
@@ -208,6 +170,39 @@ def _unpark_page(session: Session, campaign_id: UUID, after: UUID, now: datetime
     session.execute(_UNPARKED, {"id": campaign_id, "after": after, "last": last})
 
 
+def cancel(session: Session, campaign_id: UUID, reason: str | None = None) -> None:
+    """Cancel a draft, running or paused campaign for good: nothing of it is claimed any more, and it never runs again.
+
+    What a sender has claimed still goes out. `proceed_cancelling` then stops its enrollments: here, the campaign's lock
+    would come before theirs. Raises NotFound; Conflict if the campaign is finished or cancelled.
+    """
+    lock(session, campaign_id, "draft", "running", "paused", to="cancelled")
+    ended = {"enroll_from": None, "enroll_after": None, "unpark_after": None}
+    begun = {"state": "cancelled", "reason": reason, "stop_after": _BEFORE_ALL}
+    session.execute(update(Campaign).where(Campaign.id == campaign_id).values(**ended, **begun))
+
+
+_TO_STOP = text("SELECT id, stop_after FROM campaigns WHERE stop_after IS NOT NULL ORDER BY id LIMIT 1")
+_STOPPED = text("""
+    UPDATE campaigns
+       SET stop_after = :last, finished_at = CASE WHEN CAST(:last AS uuid) IS NULL THEN CAST(:now AS timestamptz) END
+     WHERE id = :id AND stop_after = :after
+""")
+
+
+def proceed_cancelling(session: Session, *, now: datetime) -> bool:
+    """Stop the next page of enrollments of a cancelled campaign; return True if more may be left.
+
+    Safe to run twice at once.
+    """
+    campaign = session.execute(_TO_STOP).first()
+    if campaign is None:
+        return False
+    last = stops.stop_campaign(session, campaign.id, campaign.stop_after, now=now, limit=enrollments.PAGE)
+    session.execute(_STOPPED, {"id": campaign.id, "after": campaign.stop_after, "last": last, "now": now})
+    return True
+
+
 _MAY_BE_FINISHED = """
      WHERE state = 'running' AND enroll_from IS NULL
        AND NOT EXISTS (SELECT FROM enrollments WHERE campaign_id = campaigns.id AND state IN ('active', 'waiting'))
@@ -229,18 +224,19 @@ def finish(session: Session, *, now: datetime) -> list[UUID]:
     return list(session.scalars(_FINISH, {"now": now, "ids": locked})) if locked else []
 
 
-def _lock(session: Session, campaign_id: UUID, state: str, *, to: str) -> None:
-    """Lock the campaign until the transaction ends; raises Conflict unless it is in `state`."""
+def lock(session: Session, campaign_id: UUID, *states: str, to: str) -> None:
+    """Lock the campaign until the transaction ends; raises Conflict unless it is in one of `states`."""
     current = session.scalar(select(Campaign.state).where(Campaign.id == campaign_id).with_for_update(key_share=True))
     if current is None:
-        raise NotFound(_NOT_THERE)
-    if current != state:
-        raise Conflict(f"state: the campaign is {current}; only a {state} one can be {to}")
+        raise NotFound(NOT_THERE)
+    if current not in states:
+        raise Conflict(f"state: the campaign is {current}; only a {' or '.join(states)} one can be {to}")
 
 
 def _views() -> Any:
-    columns = [getattr(Campaign, name) for name in View.__dataclass_fields__ if name != "enrolling"]
-    return select(*columns, Campaign.enroll_from.is_not(None).label("enrolling"))
+    work = {"enrolling": Campaign.enroll_from.is_not(None), "stopping": Campaign.stop_after.is_not(None)}
+    columns = [getattr(Campaign, name) for name in View.__dataclass_fields__ if name not in work]
+    return select(*columns, *(is_incomplete.label(name) for name, is_incomplete in work.items()))
 
 
 def _view(row: Row[Any]) -> View:

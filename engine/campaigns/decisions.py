@@ -92,4 +92,6 @@ def _end(facts: Facts) -> str | None:
         return facts.stopped
     if facts.converted:
         return "converted"
-    return "replied" if facts.replied else None
+    if facts.replied:
+        return "replied"
+    return "cancelled" if facts.campaign_state == "cancelled" else None

@@ -14,7 +14,6 @@ from engine.campaigns.decisions import SEND, Decision, Facts, Later, Stop, decid
 from engine.campaigns.steps import Step
 from engine.delivery import claim
 from engine.delivery.claim import Claimant, ClaimedEmail, Group, GroupStep
-from engine.delivery.emails import PARKED
 from engine.messages import variables
 from models import arrays, ids, vault
 
@@ -90,10 +89,10 @@ class DueStep:
         if self.step.template in claimant.unusable or decide(Facts(), self.step, now) is not SEND:
             return None
         rows = self._look(session, limit, now)
+        if not rows or rows[0].campaign_state != "running":
+            return None
         decisions = _Decisions(self.step, now)
         decided = [decisions[row[_FACTS_AT:]] for row in rows]
-        if not rows or any(isinstance(each, Later) and each.until == PARKED for each in decided):
-            return None
         free = rows
         if decided.count(SEND) < len(rows):
             free = [row for row, decision in zip(rows, decided, strict=True) if decision is SEND]

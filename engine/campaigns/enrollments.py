@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from engine.audience import segments
 from engine.campaigns import steps, stops
-from errors import InvalidInput, NotFound
+from errors import Conflict, InvalidInput, NotFound
 from models import Campaign, Contact, Email, Enrollment, Suppression
 
 PAGE = 5_000  # contacts; such a page takes about 0.2 s
@@ -38,13 +38,15 @@ def enroll(
 
     Converted and suppressed contacts are enrolled as stopped, which explains why they get nothing. If the campaign was
     launched, the delay of step 1 counts from `now`; if it is finished, it runs again. Of an audience this enrolls the
-    first page; `proceed` does the others. Safe to repeat. Raises NotFound; InvalidInput if some of the contacts do not
-    exist.
+    first page; `proceed` does the others. Safe to repeat. Raises NotFound; Conflict if the campaign is cancelled;
+    InvalidInput if some of the contacts do not exist.
     """
     query = select(Campaign.state, Campaign.launched_at).where(Campaign.id == campaign_id)
     campaign = session.execute(query.with_for_update(key_share=True)).one_or_none()
     if campaign is None:
         raise NotFound("campaign: there is none with this id")
+    if campaign.state == "cancelled":
+        raise Conflict("state: the campaign is cancelled and never runs again; clone it and enroll contacts there")
     if campaign.state == "finished":
         session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="running", finished_at=None))
     if contact_ids is None:
@@ -102,6 +104,10 @@ _ADVANCE = text("""
      WHERE id = :id AND enroll_from = :since AND enroll_after = :after
        AND launched_at IS NOT DISTINCT FROM CAST(:launched_at AS timestamptz)
 """)
+# The campaign may have been cancelled meanwhile, and its enrollments stopped up to these.
+_STOP_AGAIN = text("""
+    UPDATE campaigns SET stop_after = :start, finished_at = NULL WHERE id = :id AND state = 'cancelled'
+""")
 
 
 def _page(session: Session, campaign_id: UUID, limit: int) -> Enrolled:
@@ -123,6 +129,8 @@ def _page(session: Session, campaign_id: UUID, limit: int) -> Enrolled:
     enrolled = _add(session, campaign_id, _people(conditions, skipped), first_at=first_at, now=since)
     position = {"since": since, "after": after, "last": last, "launched_at": launched_at}
     moved = session.execute(_ADVANCE, {"id": campaign_id, **position}).rowcount  # type: ignore[attr-defined]
+    if not moved:
+        session.execute(_STOP_AGAIN, {"id": campaign_id, "start": _BEFORE_ALL})
     return replace(enrolled, is_complete=last is None and moved == 1)
 
 
@@ -203,7 +211,7 @@ _SCHEDULE = text("""
               FROM enrollments n
              WHERE n.campaign_id = :campaign_id AND n.next_step = 1 AND n.state = 'active' AND n.next_at IS NULL
              ORDER BY n.id LIMIT :limit) AS page
-     WHERE enrollments.id = page.id
+     WHERE enrollments.id = page.id AND enrollments.state = 'active'
 """)
 _HASTEN = text("""
     UPDATE enrollments SET next_at = :now

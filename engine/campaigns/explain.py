@@ -22,6 +22,7 @@ _ENDS = {
     "complained": "the contact complained about an e-mail",
     "suppressed": "the address was suppressed by hand",
     "erased": "its data was erased",
+    "cancelled": "the campaign was cancelled",
     "received": "it had received an e-mail of this campaign before",
 }
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from engine.analytics import rollups
 from engine.campaigns import enrollments, steps
 from engine.delivery import emails
-from errors import NotFound
+from errors import Conflict, NotFound
 from models import Campaign, arrays
 
 _BEFORE_ALL = UUID(int=0)
@@ -64,7 +64,8 @@ def retry(session: Session, campaign_id: UUID, reason: str, *, after: UUID = _BE
 
     The step is then sent once, and later steps count from that moment. An e-mail stays failed if its enrollment is
     `stopped`, if a `later_step` has been sent or claimed, or if an event shows that it was `delivered`. The claim
-    decides who may be mailed. A finished campaign runs again. Safe to repeat. Raises NotFound.
+    decides who may be mailed. A finished campaign runs again. Safe to repeat. Raises NotFound; Conflict
+    if it is cancelled.
     """
     values = {"campaign_id": campaign_id, "reason": reason, "after": after, "limit": enrollments.PAGE}
     candidates = session.scalars(_CANDIDATES, values).all()
@@ -72,6 +73,8 @@ def retry(session: Session, campaign_id: UUID, reason: str, *, after: UUID = _BE
     state = session.scalar(query)
     if state is None:
         raise NotFound("campaign: there is none with this id")
+    if state == "cancelled":
+        raise Conflict("state: the campaign is cancelled; nothing of it is sent any more")
     for step in steps.of(session, campaign_id):
         steps.lock(session, campaign_id, step.step)
     rows = session.execute(_FAILED, {"ids": arrays.uuids(candidates), "reason": reason}).all()

@@ -113,13 +113,16 @@ def _attributes(session: Session, names: frozenset[str] | set[str]) -> set[str]:
 
 
 def add(session: Session, campaign_id: UUID, drafts: Sequence[StepDraft], library: templates.Library) -> None:
-    """Store valid steps, numbered from 1, with the subjects of their templates, not rendered."""
+    """Store valid steps, numbered from 1, with the subjects of their templates, not rendered.
+
+    The subject of a template that cannot be used is empty.
+    """
     rows = [
         {
             "campaign_id": campaign_id,
             "step": number,
             "template": draft.template,
-            "subject": library.get(draft.template).subject_source,
+            "subject": _subject(library, draft.template),
             "delay_s": draft.delay_s,
             "window_start_min": draft.window_start_min,
             "window_end_min": draft.window_end_min,
@@ -128,6 +131,13 @@ def add(session: Session, campaign_id: UUID, drafts: Sequence[StepDraft], librar
         for number, draft in enumerate(drafts, start=1)
     ]
     session.execute(insert(CampaignStep), rows)
+
+
+def _subject(library: templates.Library, name: str) -> str:
+    try:
+        return library.get(name).subject_source
+    except compiling.UnusableTemplate:
+        return ""
 
 
 _OF = text("""

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.delivery import emails
-from models import arrays
+from models import arrays, ids
 
 CAUSES = ("replied", "unsubscribed", "bounced", "converted", "complained")
 # The stop reason for each reason of a suppression.
@@ -48,6 +48,11 @@ _STOP_THESE = text("""
     UPDATE enrollments SET state = 'stopped', stop_reason = running.reason, stopped_at = :now, next_at = NULL
       FROM running WHERE enrollments.id = running.id
 """)
+# A window of all enrollments in the order of their ids. Those of a campaign are younger than it.
+_OF_CAMPAIGN = text("""
+    SELECT id, next_step, state, campaign_id = :campaign_id AND state IN ('active', 'waiting') AS is_running
+      FROM enrollments WHERE id > CAST(:after AS uuid) ORDER BY id LIMIT :limit
+""")
 
 
 class Cause(NamedTuple):
@@ -75,6 +80,21 @@ def stop_enrollments(session: Session, reasons: Mapping[UUID, str], *, now: date
     if reasons:
         values = {"ids": arrays.uuids(reasons), "reasons": arrays.words(reasons.values()), "now": now}
         session.execute(_STOP_THESE, values)
+
+
+def stop_campaign(session: Session, campaign_id: UUID, after: UUID, *, now: datetime, limit: int) -> UUID | None:
+    """Stop a page of a cancelled campaign's enrollments, and cancel their queued e-mails, except locked ones.
+
+    The page is the next `limit` enrollments of all campaigns after `after`. Returns the id of the last one, from which
+    to continue; None if there are no others. A claim cancels an e-mail that is queued again later. Safe to repeat.
+    """
+    begin = max(after, ids.before(campaign_id))
+    rows = session.execute(_OF_CAMPAIGN, {"campaign_id": campaign_id, "after": begin, "limit": limit}).all()
+    running = [row for row in rows if row.is_running]
+    stop_enrollments(session, {row.id: "cancelled" for row in running}, now=now)
+    waiting = [ids.of_step(row.id, row.next_step) for row in running if row.state == "waiting"]
+    emails.cancel_free(session, waiting, "cancelled")
+    return rows[-1].id if len(rows) == limit else None
 
 
 def stop_for(session: Session, causes: Mapping[UUID, Cause], *, now: datetime) -> None:

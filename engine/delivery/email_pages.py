@@ -15,13 +15,13 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
 from engine.messages import subjects
+from models import ids
 from models.email import EXCEPTIONAL
 
 WINDOW = 20_000
 WINDOWS = 10  # in one call: reading 200,000 rows takes about 0.2 s
 LIMIT_MAX = 500
 _LAST = UUID(int=2**128 - 1)
-_HOUR = 3_600_000 << 80  # of milliseconds in an id; the clocks that make ids differ by less
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _query(filter_: Filter) -> TextClause:
 
 def _since(filter_: Filter) -> UUID:
     """Return the lowest id that can match: the enrollments of a campaign, and so its e-mails, are younger than it."""
-    return UUID(int=max(0, filter_.campaign_id.int - _HOUR) if filter_.campaign_id else 0)
+    return ids.before(filter_.campaign_id) if filter_.campaign_id else UUID(int=0)
 
 
 def _listed(row: Row[Any]) -> ListedEmail:

@@ -51,6 +51,12 @@ UPDATE emails SET status = 'cancelled', reason = :reason FROM queued WHERE email
 _CANCEL_THESE = text("""
 UPDATE emails SET status = 'cancelled', reason = :reason WHERE id = ANY(CAST(:ids AS uuid[])) AND status = 'queued'
 """)
+_CANCEL_FREE = text("""
+WITH queued AS MATERIALIZED (
+    SELECT id FROM emails WHERE id = ANY(CAST(:ids AS uuid[])) AND status = 'queued' ORDER BY id FOR UPDATE SKIP LOCKED
+)
+UPDATE emails SET status = 'cancelled', reason = :reason FROM queued WHERE emails.id = queued.id
+""")
 _PUT_OFF = text("""
 UPDATE emails SET due_at = v.due_at, reason = v.reason
   FROM unnest(CAST(:ids AS uuid[]), CAST(:due AS timestamptz[]), CAST(:reasons AS text[])) AS v (id, due_at, reason)
@@ -132,6 +138,12 @@ def cancel_queued(session: Session, contact_ids: Sequence[UUID], reason: str) ->
 def cancel(session: Session, email_ids: Sequence[UUID], reason: str) -> None:
     """Cancel those of these e-mails that are queued, for this reason."""
     session.execute(_CANCEL_THESE, {"ids": arrays.uuids(email_ids), "reason": reason})
+
+
+def cancel_free(session: Session, email_ids: Sequence[UUID], reason: str) -> None:
+    """Cancel those of these e-mails that are queued and not locked by a sender; never waits."""
+    if email_ids:
+        session.execute(_CANCEL_FREE, {"ids": arrays.uuids(email_ids), "reason": reason})
 
 
 def put_off(session: Session, waits: Sequence[tuple[UUID, datetime, str]]) -> None:

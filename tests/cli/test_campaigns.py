@@ -51,6 +51,23 @@ def test_a_campaign_runs_from_the_command_line(run: Run, leads: str) -> None:
     assert run("contacts", "explain", "luz@a.example").output == "The contact is in no campaign.\n"
 
 
+def test_a_draft_is_edited_cloned_deleted_and_cancelled(run: Run, leads: str) -> None:
+    run("contacts", "import", leads)
+    run(*CREATE)
+    run("campaigns", "edit", "Otoño", "--rename", "Otoño_2", "--window", "09:00-18:00", "--weekdays", "12345")
+    shown = run("campaigns", "show", "Otoño_2").output
+    assert "step 2: email_2_caso, 3 days after step 1, 09:00-18:00 Mon-Fri" in shown
+    run("campaigns", "edit", "Otoño_2", "--step", "email_2_caso:1d")
+    assert "step 1: email_2_caso" in run("campaigns", "show", "Otoño_2").output
+    assert "Otoño_2 (copy) created as a draft" in run("campaigns", "clone", "Otoño_2").output
+    run("campaigns", "delete", "Otoño_2 (copy)")
+    run("campaigns", "launch", "Otoño_2")
+    assert "only a draft one can be edited" in run("campaigns", "edit", "Otoño_2", "--timezone", "UTC", status=1).output
+    run("campaigns", "cancel", "Otoño_2", "--reason", "fin")
+    assert "Otoño_2: cancelled (fin)" in run("campaigns", "show", "Otoño_2").output
+    assert "stopped because cancelled\t2" in run("campaigns", "funnel", "Otoño_2").output
+
+
 def test_refused_emails_are_retried(run: Run, leads: str) -> None:
     run("contacts", "import", leads)
     run(*CREATE)

@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from engine import bell, clock
 from engine.campaigns import campaigns
+from engine.campaigns.drafting import drafts
 from errors import Unavailable
 from local import ports
 from local.postgres import Postgres
@@ -162,7 +163,7 @@ class Scenario:
         now = clock.now()
         with transaction() as session:
             sequence.people(session, count)
-            campaign = campaigns.create(session, sequence.draft(days=days), library=sequence.library(), now=now)
+            campaign = drafts.create(session, sequence.draft(days=days), library=sequence.library(), now=now)
             campaigns.launch(session, campaign, now=now)
         self.emails += count * len(days)
         bell.ring("sequence")

@@ -14,6 +14,7 @@ import settings
 from engine import clock
 from engine.audience import contacts
 from engine.campaigns import campaigns, explain
+from engine.campaigns.drafting import drafts
 from engine.delivery import audit, outbox
 from engine.messages import variables
 from engine.templates import host_faults
@@ -117,7 +118,7 @@ def test_a_hold_grows_and_a_repaired_template_is_read_again(folder: Path) -> Non
 def test_a_campaign_step_goes_back_on_this_host_while_another_host_sends_it(folder: Path) -> None:
     with transaction() as session:
         sequence.people(session, 60)
-        campaign = campaigns.create(session, sequence.draft(days=(0,)), library=sequence.library(), now=clock.now())
+        campaign = drafts.create(session, sequence.draft(days=(0,)), library=sequence.library(), now=clock.now())
         campaigns.launch(session, campaign, now=clock.now())
     shutil.rmtree(folder / "email_1_roi")
     process.current()  # first, because it recovers the other senders of this process

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from engine import clock
 from engine.campaigns import campaigns
+from engine.campaigns.drafting import drafts
 from engine.delivery import audit, outbox
 from local.mail.mailstore import Mailstore
 from models import ids
@@ -28,7 +29,7 @@ def queue(count: int = 1, **changes: object) -> list[UUID]:
 def launch(count: int) -> None:
     with transaction() as session:
         sequence.people(session, count)
-        campaign = campaigns.create(session, sequence.draft(days=(0,)), library=sequence.library(), now=clock.now())
+        campaign = drafts.create(session, sequence.draft(days=(0,)), library=sequence.library(), now=clock.now())
         campaigns.launch(session, campaign, now=clock.now())
 
 
@@ -54,7 +55,7 @@ def test_a_damaged_address_fails_alone_in_both_lanes(inbox: Mailstore, damage: s
     assert counted() == {("sent", None): 9, ("failed", "undecryptable"): 1}
     execute("UPDATE contacts SET listed_at = now()")
     with transaction() as session:
-        campaign = campaigns.create(session, sequence.draft(days=(0,)), library=sequence.library(), now=clock.now())
+        campaign = drafts.create(session, sequence.draft(days=(0,)), library=sequence.library(), now=clock.now())
         campaigns.launch(session, campaign, now=clock.now())
     drain.drain("campaign")
     assert counted() == {("sent", None): 18, ("failed", "undecryptable"): 2}

@@ -1,12 +1,15 @@
-"""Routes of campaigns: create, enroll, launch, pause, resume, report."""
+"""Routes of campaigns: create, edit, clone, enroll, launch, pause, resume, cancel, report."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 from uuid import UUID
 
 from engine import bell, clock
 from engine.campaigns import campaigns, enrollments, retries, steps
-from engine.campaigns.campaigns import CampaignDraft
+from engine.campaigns.drafting import drafts
+from engine.campaigns.drafting.drafts import CampaignDraft
 from engine.campaigns.reports import funnel, preflight
+from engine.templates.templates import Library
 from models.session import Session, retrying, transaction
 from web import process
 from web.http import bodies, idempotency
@@ -20,6 +23,10 @@ _NO_DRAFT = refusals({409: "state: the campaign is running; only a draft one can
 _NOT_RUNNING = refusals({409: "state: the campaign is draft; only a running one can be paused"})
 _NOT_STARTED = refusals({409: "state: the campaign is draft; only a running one can be started now"})
 _NOT_PAUSED = refusals({409: "state: the campaign is running; only a paused one can be resumed"})
+
+_NO_VERSION = refusals({409: "version: somebody has edited it meanwhile; it is 2 now, not 1: load it again"})
+_NOT_DELETED = refusals({409: "state: the campaign is running; only a draft one can be deleted"})
+_ENDED = refusals({409: "state: the campaign is finished; only a draft or running or paused one can be cancelled"})
 
 
 @api.post("", responses={201: shapes.Campaign, **_NAMED_ALIKE})
@@ -50,6 +57,37 @@ def show(path: shapes.CampaignPath) -> Reply:
         view = campaigns.view(session, path.campaign_id)
         counts = funnel.of(session, path.campaign_id)
     return shapes.CampaignStory(**asdict(view), funnel=shapes.Funnel.model_validate(asdict(counts)))
+
+
+@api.patch("/<campaign_id>", responses={200: shapes.Campaign, **_NO_VERSION})
+@needs("campaigns")
+def edit(path: shapes.CampaignPath, body: shapes.CampaignEdit) -> Reply:
+    """Edit a draft: fields that the body has replace those of the draft. 409 if it is no draft any more.
+
+    `version` is that of the campaign as it was read. 409 if somebody else has edited it since.
+    """
+    with transaction() as session:
+        draft = replace(drafts.of(session, path.campaign_id), **_content(body))
+        drafts.edit(session, path.campaign_id, draft, version=body.version, library=_library())
+        view = campaigns.view(session, path.campaign_id)
+    return _campaign(view)
+
+
+@api.delete("/<campaign_id>", responses={200: shapes.Deleted, **_NOT_DELETED})
+@needs("campaigns")
+def delete(path: shapes.CampaignPath) -> Reply:
+    """Delete a draft in which nobody is enrolled; cancel any other campaign."""
+    with transaction() as session:
+        drafts.remove(session, path.campaign_id)
+    return shapes.Deleted(id=path.campaign_id)
+
+
+@api.post("/<campaign_id>/clone", responses={201: shapes.Campaign})
+@needs("campaigns")
+def clone(header: shapes.Headers, path: shapes.CampaignPath) -> Reply:
+    """Create a draft with the content of a campaign in any state, named like `Otoño (copy)`."""
+    key = idempotency.read(header.idempotency_key)
+    return idempotency.do(key, lambda session: _clone(session, path.campaign_id), status=201).response
 
 
 @api.post("/<campaign_id>/enroll", responses={200: shapes.Enrolled})
@@ -125,6 +163,21 @@ def resume(path: shapes.CampaignPath) -> Reply:
     return _campaign(view)
 
 
+@api.post("/<campaign_id>/cancel", responses={200: shapes.Campaign, **_ENDED})
+@needs("campaigns")
+@bodies.optional
+def cancel(path: shapes.CampaignPath, body: shapes.Cancel) -> Reply:
+    """Cancel a draft, running or paused campaign for good; the few e-mails in flight are still sent.
+
+    Workers then stop its contacts, a million in about a minute: see `stopping`.
+    """
+    with transaction() as session:
+        campaigns.cancel(session, path.campaign_id, body.reason)
+        view = campaigns.view(session, path.campaign_id)
+    bell.ring("sequence")
+    return _campaign(view)
+
+
 @api.post("/<campaign_id>/retry", responses={200: shapes.Retried})
 @needs("campaigns")
 def retry(path: shapes.CampaignPath, body: shapes.Retry) -> Reply:
@@ -139,15 +192,25 @@ def retry(path: shapes.CampaignPath, body: shapes.Retry) -> Reply:
 
 
 def _create(session: Session, body: shapes.CampaignWanted) -> shapes.Campaign:
-    draft = CampaignDraft(
-        name=body.name,
-        steps=[steps.StepDraft(**step.model_dump()) for step in body.steps],
-        timezone=body.timezone,
-        audience=body.audience,
-        variables=body.variables,
-    )
-    campaign_id: UUID = campaigns.create(session, draft, library=process.current().library, now=clock.now())
-    return _campaign(campaigns.view(session, campaign_id))
+    draft = CampaignDraft(**_content(body))
+    return _campaign(campaigns.view(session, drafts.create(session, draft, library=_library(), now=clock.now())))
+
+
+def _clone(session: Session, campaign_id: UUID) -> shapes.Campaign:
+    return _campaign(campaigns.view(session, drafts.clone(session, campaign_id, library=_library(), now=clock.now())))
+
+
+def _content(body: shapes.CampaignWanted | shapes.CampaignEdit) -> dict[str, Any]:
+    """Return the content of a draft that the body has."""
+    content = {name: getattr(body, name) for name in CampaignDraft.__dataclass_fields__}
+    content = {name: value for name, value in content.items() if value is not None}
+    if body.steps is not None:
+        content["steps"] = [steps.StepDraft(**step.model_dump()) for step in body.steps]
+    return content
+
+
+def _library() -> Library:
+    return process.current().library
 
 
 def _report(report: preflight.Preflight) -> shapes.LaunchReport:

@@ -3,19 +3,21 @@
 from flask import Flask
 
 from settings import Settings
-from web.pages import account, campaigns, email_templates, overview, sign_in
+from web.pages import account, email_templates, overview, sign_in
+from web.pages.campaigns import actions, listing
 from web.pages.contacts import changes, directory, editing, one, suppressed
 from web.pages.frame import assets, languages, layout, sessions
 
 _PAGES = (
     overview,
-    campaigns,
+    listing,
     directory,
     email_templates,
     account,
 )
 _BEHIND = (
     sign_in,
+    actions,
     one,
     editing,
     changes,

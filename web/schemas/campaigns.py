@@ -65,6 +65,35 @@ class CampaignWanted(Input):
     variables: dict[str, JsonValue] = Field(default_factory=dict, description="Variables that all its e-mails share.")
 
 
+class CampaignEdit(Input):
+    """Changes of a draft; what is left out or null stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 1, "timezone": "Europe/Madrid"}]})
+
+    version: StrictInt = Field(description="The `version` of the campaign as it was read.")
+    name: str | None = Field(None, description="A unique name, up to 100 characters.")
+    steps: list[StepWanted] | None = Field(None, max_length=10, description="All steps, in order.")
+    timezone: str | None = Field(None, description="The IANA time zone of the send windows.")
+    audience: dict[str, JsonValue] | None = Field(None, description="All conditions on contacts.")
+    variables: dict[str, JsonValue] | None = Field(None, description="All variables that its e-mails share.")
+
+
+class Cancel(Input):
+    """Reason for cancelling; a request without a body has none."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the offer ended"}]})
+
+    reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+
+
+class Deleted(Output):
+    """The draft that was deleted."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": "01999999-0000-7000-8000-000000000000"}]})
+
+    id: UUID
+
+
 class Enroll(Input):
     """Contacts to enroll."""
 
@@ -88,15 +117,17 @@ class Campaign(Output):
 
     id: UUID
     name: str
-    state: str = Field(description="draft, running, paused or finished.")
-    reason: str | None = Field(description="Why it is paused.")
+    state: str = Field(description="draft, running, paused, finished or cancelled.")
+    reason: str | None = Field(description="Why it is paused or was cancelled.")
     timezone: str
     audience: dict[str, JsonValue]
     variables: dict[str, JsonValue]
     created_at: Moment
     launched_at: Moment | None
-    finished_at: Moment | None
+    finished_at: Moment | None = Field(description="When it ended: finished, or cancelled with all contacts stopped.")
+    version: int = Field(description="Grows with each edit of the draft; an edit names it.")
     enrolling: bool = Field(description="True while contacts of its audience are still to be enrolled.")
+    stopping: bool = Field(description="True while contacts of the cancelled campaign are still to be stopped.")
 
 
 class Launch(Input):

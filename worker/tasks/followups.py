@@ -17,7 +17,8 @@ def call_due() -> None:
     """Proceed with long work on campaigns, ring if a step is due, and finish campaigns with nothing left to send.
 
     Long work goes page by page, each in a transaction of its own: steps outside their window are postponed, audiences
-    are enrolled, parked e-mails of resumed campaigns become due. Rings after each round, so sending starts meanwhile.
+    are enrolled, parked e-mails of resumed campaigns become due, enrollments of cancelled ones are stopped. Rings after
+    each round, so sending starts meanwhile.
     Twice at once: each locks its enrollments and skips those of the other; an extra ring costs nothing.
     """
     slice_ends = monotonic() + settings.current().drain_slice_s
@@ -39,4 +40,5 @@ def _next_pages() -> bool:
     postponed = retrying(lambda session: due.postpone(session, now=clock.now()))
     enrolled = retrying(enrollments.proceed)
     unparked = retrying(lambda session: campaigns.unpark(session, now=clock.now()))
-    return bool(postponed or enrolled or unparked)
+    stopped = retrying(lambda session: campaigns.proceed_cancelling(session, now=clock.now()))
+    return bool(postponed or enrolled or unparked or stopped)

@@ -1,25 +1,23 @@
-"""Create campaigns, and show the stored ones."""
+"""Create, edit, clone and delete campaigns, and show the stored ones."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli import terminal
 from cli.commands.campaigns import named, options
 
+if TYPE_CHECKING:
+    from engine.campaigns.drafting.drafts import CampaignDraft
+
 
 @named.command()
 @named.name
-@click.option(
-    "--step", "steps", multiple=True, required=True, metavar="TEMPLATE[:DELAY]", help="In order, up to three."
-)
-@click.option("--window", default="00:00-24:00", show_default=True, help="The hours in which e-mails may be sent.")
-@click.option("--weekdays", default="1234567", show_default=True, help="The days on which they may; 1 is Monday.")
-@click.option("--timezone", default="UTC", show_default=True, help="The zone of the window, such as Europe/Madrid.")
-@click.option("--industry", multiple=True, help="Only contacts of this industry; may be repeated.")
-@click.option("--role", multiple=True, help="Only contacts with this role; may be repeated.")
-@click.option(
-    "--var", "variables", multiple=True, metavar="NAME=VALUE", help="A variable of all its e-mails; may be repeated."
-)
-def create(name: str, steps: tuple[str, ...], window: str, weekdays: str, **others: tuple[str, ...]) -> None:
+@options.steps(required=True)
+@options.content
+def create(name: str, **given: Any) -> None:
     """Create the campaign NAME as a draft; nothing is sent before it is launched.
 
     \b
@@ -30,24 +28,89 @@ def create(name: str, steps: tuple[str, ...], window: str, weekdays: str, **othe
     """
     import settings
     from engine import clock
-    from engine.campaigns import campaigns
-    from engine.campaigns.steps import StepDraft
+    from engine.campaigns.drafting import drafts
     from engine.templates.templates import Library
     from models.session import transaction
 
-    start, end = options.window(window)
-    days = options.weekdays(weekdays)
-    draft = campaigns.CampaignDraft(
-        name=name,
-        steps=[StepDraft(*options.step(step), start, end, days) for step in steps],
-        timezone=str(others["timezone"]),
-        audience={key: list(others[key]) for key in ("industry", "role") if others[key]},
-        variables=dict(options.variable(variable) for variable in others["variables"]),
-    )
+    draft = _changed(drafts.CampaignDraft(name, []), given)
     library = Library.configured(settings.current())
     with transaction() as session:
-        campaign_id = campaigns.create(session, draft, library=library, now=clock.now())
+        campaign_id = drafts.create(session, draft, library=library, now=clock.now())
     click.echo(f"campaign {name} created as a draft: {campaign_id}")
+
+
+@named.command()
+@named.name
+@click.option("--rename", metavar="NAME", help="A new name.")
+@options.steps(required=False)
+@options.content
+@click.option("--unset", multiple=True, metavar="NAME", help="Remove a variable; may be repeated.")
+def edit(name: str, rename: str | None, unset: tuple[str, ...], **given: Any) -> None:
+    """Edit the draft NAME (or its id): what is given replaces what is stored.
+
+    Steps, industries and roles replace all those that are stored; a window or weekdays hold for every step. Variables
+    are added.
+
+    \b
+    Examples:
+      cadencia campaigns edit Otoño --window 09:00-18:00 --weekdays 12345 --timezone Europe/Madrid
+      cadencia campaigns edit Otoño --rename Otoño_2 --step email_1_roi --step email_2_caso:5d
+    """
+    import settings
+    from engine.campaigns import campaigns
+    from engine.campaigns.drafting import drafts
+    from engine.templates.templates import Library
+    from models.session import transaction
+
+    with transaction() as session:
+        campaign_id = named.find(session, name)
+        version = campaigns.view(session, campaign_id).version
+        draft = _changed(drafts.of(session, campaign_id), given)
+        left = {key: value for key, value in draft.variables.items() if key not in unset}
+        draft = replace(draft, name=rename or draft.name, variables=left)
+        library = Library.configured(settings.current())
+        drafts.edit(session, campaign_id, draft, version=version, library=library)
+    click.echo(f"campaign {draft.name} is edited; it is still a draft")
+
+
+@named.command()
+@named.name
+def clone(name: str) -> None:
+    """Create a draft with the content of the campaign NAME (or its id), in any state.
+
+    \b
+    Example:
+      cadencia campaigns clone Otoño
+    """
+    import settings
+    from engine import clock
+    from engine.campaigns import campaigns
+    from engine.campaigns.drafting import drafts
+    from engine.templates.templates import Library
+    from models.session import transaction
+
+    library = Library.configured(settings.current())
+    with transaction() as session:
+        campaign_id = drafts.clone(session, named.find(session, name), library=library, now=clock.now())
+        created = campaigns.view(session, campaign_id)
+    click.echo(f"campaign {created.name} created as a draft: {campaign_id}")
+
+
+@named.command()
+@named.name
+def delete(name: str) -> None:
+    """Delete the draft NAME (or its id), in which nobody is enrolled. Cancel any other campaign.
+
+    \b
+    Example:
+      cadencia campaigns delete Otoño_2
+    """
+    from engine.campaigns.drafting import drafts
+    from models.session import transaction
+
+    with transaction() as session:
+        drafts.remove(session, named.find(session, name))
+    click.echo(f"campaign {name} is deleted")
 
 
 @named.command("list")
@@ -92,4 +155,25 @@ def show(name: str) -> None:
             click.echo(f"  cannot be used on {fault.host} since {fault.since:%Y-%m-%dT%H:%M:%SZ}: {fault.reason}")
 
 
-COMMANDS = (create, list_newest, show)
+COMMANDS = (create, edit, clone, delete, list_newest, show)
+
+
+def _changed(draft: "CampaignDraft", given: Mapping[str, Any]) -> "CampaignDraft":
+    """Return the draft with the options that were given instead of its own content."""
+    from engine.campaigns.steps import StepDraft
+
+    steps = [StepDraft(*options.step(step)) for step in given["steps"]] or draft.steps
+    if given["window"]:
+        start, end = options.window(given["window"])
+        steps = [replace(step, window_start_min=start, window_end_min=end) for step in steps]
+    if given["weekdays"]:
+        steps = [replace(step, weekdays=options.weekdays(given["weekdays"])) for step in steps]
+    conditions = {key: list(given[key]) for key in ("industry", "role") if given[key]}
+    variables = dict(options.variable(variable) for variable in given["variables"])
+    return replace(
+        draft,
+        steps=steps,
+        timezone=given["timezone"] or draft.timezone,
+        audience={**draft.audience, **conditions},
+        variables={**draft.variables, **variables},
+    )

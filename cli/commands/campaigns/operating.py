@@ -1,4 +1,4 @@
-"""Pause, resume and retry campaigns, and print their funnel."""
+"""Pause, resume, cancel and retry campaigns, and print their funnel."""
 
 import click
 
@@ -43,6 +43,33 @@ def resume(name: str) -> None:
     bell.ring("campaign")
     bell.ring("sequence")
     click.echo(f"campaign {name} is running")
+
+
+@named.command()
+@named.name
+@click.option("--reason", help="The reason, which is shown with the campaign.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def cancel(name: str, reason: str | None, yes: bool) -> None:
+    """Cancel the draft, running or paused campaign NAME (or its id) for good. It asks first on a terminal.
+
+    Nothing more of it is sent, except the few e-mails in flight. Its contacts are stopped.
+
+    \b
+    Example:
+      cadencia campaigns cancel Otoño --reason "the offer ended"
+    """
+    from engine import bell, clock
+    from engine.campaigns import campaigns
+    from models.session import retrying, transaction
+
+    if not yes and terminal.is_interactive():
+        click.confirm(f"Cancel {name}? It cannot be resumed.", abort=True, err=True)
+    with transaction() as session:
+        campaigns.cancel(session, named.find(session, name), reason)
+    bell.ring("sequence")
+    while retrying(lambda session: campaigns.proceed_cancelling(session, now=clock.now())):
+        pass
+    click.echo(f"campaign {name} is cancelled")
 
 
 @named.command()
@@ -97,4 +124,4 @@ def funnel(name: str) -> None:
         terminal.row(f"stopped because {reason}", contacts)
 
 
-COMMANDS = (pause, resume, retry, funnel)
+COMMANDS = (pause, resume, cancel, retry, funnel)

@@ -1,16 +1,48 @@
-"""Reads the steps, windows, weekdays and variables of a campaign as written on a command line."""
+"""The options that give the content of a campaign, and their reading: steps, windows, weekdays, variables."""
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from engine.campaigns.windows import Window
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _STEP = re.compile(r"([a-z0-9_]+)(?::(\d{1,9})([smhd]))?")
 _HOURS = re.compile(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")
+
+
+_CONTENT = (
+    click.option("--window", help="The hours in which e-mails may be sent.  [default: 00:00-24:00]"),
+    click.option("--weekdays", help="The days on which they may; 1 is Monday.  [default: 1234567]"),
+    click.option("--timezone", help="The zone of the window, such as Europe/Madrid.  [default: UTC]"),
+    click.option("--industry", multiple=True, help="Only contacts of this industry; may be repeated."),
+    click.option("--role", multiple=True, help="Only contacts with this role; may be repeated."),
+    click.option(
+        "--var",
+        "variables",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="A variable of its e-mails; may be repeated.",
+    ),
+)
+
+
+def steps(*, required: bool) -> Callable[[Command], Command]:
+    """Return the option of the steps."""
+    about = "In order, up to three."
+    return click.option("--step", "steps", multiple=True, required=required, metavar="TEMPLATE[:DELAY]", help=about)
+
+
+def content(command: Command) -> Command:
+    """Add the options of window, weekdays, time zone, audience and variables; without a default each is None."""
+    for option in reversed(_CONTENT):
+        command = option(command)
+    return command
 
 
 def step(text: str) -> tuple[str, int]:

@@ -37,7 +37,7 @@ class Look:
 @named.name
 @click.option("--every", default=2.0, show_default=True, type=click.FloatRange(min=0.1), help="Seconds between looks.")
 def watch(name: str, every: float) -> None:
-    """Show the funnel of the campaign NAME (or its id) as it changes, until it is finished or Ctrl-C.
+    """Show the funnel of the campaign NAME (or its id) as it changes, until it is finished, cancelled or Ctrl-C.
 
     A terminal is redrawn; elsewhere each change is a line.
 
@@ -52,7 +52,7 @@ def watch(name: str, every: float) -> None:
                 began = time.monotonic()
                 look = _look(name)
                 show(look)
-                if look.campaign.state == "finished":
+                if look.campaign.finished_at is not None:
                     return
                 time.sleep(max(every, _SHARE_OF_TIME * (time.monotonic() - began)))
     except KeyboardInterrupt:

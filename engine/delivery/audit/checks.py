@@ -89,6 +89,8 @@ SELECT * FROM (
 SELECT 'enrollment ' || n.id || ' of contact ' || n.contact_id AS subject, concat_ws('; ',
        CASE WHEN k.state = 'finished' AND n.state IN ('active', 'waiting')
             THEN 'is ' || n.state || ', but its campaign is finished' END,
+       CASE WHEN k.state = 'cancelled' AND k.stop_after IS NULL AND n.state IN ('active', 'waiting')
+            THEN 'is ' || n.state || ', but its campaign was cancelled' END,
        CASE WHEN n.state = 'stopped' AND n.stop_reason IS NULL THEN 'is stopped without a reason' END,
        CASE WHEN n.state = 'waiting' AND own.pending IS DISTINCT FROM n.next_step
             THEN 'waits for an e-mail that is not on its way' END,
@@ -99,7 +101,8 @@ SELECT 'enrollment ' || n.id || ' of contact ' || n.contact_id AS subject, conca
        CASE WHEN n.state = 'finished' AND coalesce(own.number, 0) < k.steps
             THEN 'is finished before its last step' END) AS faults
   FROM enrollments n
-  JOIN (SELECT id, state, (SELECT count(*) FROM campaign_steps s WHERE s.campaign_id = campaigns.id) AS steps
+  JOIN (SELECT id, state, stop_after,
+               (SELECT count(*) FROM campaign_steps s WHERE s.campaign_id = campaigns.id) AS steps
           FROM campaigns) AS k ON k.id = n.campaign_id
   LEFT JOIN (SELECT e.enrollment_id, count(*) AS number, max(e.step) AS last, count(g.id) AS early,
                     max(e.step) FILTER (WHERE e.status IN ('queued', 'claimed', 'sending', 'in_doubt')) AS pending

@@ -168,3 +168,34 @@ def test_a_launch_reports_its_audience_and_starts_now_on_demand(client: FlaskCli
     body = {"now": True, "skip_received": True}
     report = client.post(f"{URL}/{again}/launch", json=body, headers=marketer).json["report"]
     assert (report["mailed"], report["left_out"], report["first_email_at"]) == (0, {"received": 3}, None)
+
+
+def test_a_draft_is_edited_cloned_and_deleted(client: FlaskClient, marketer: dict[str, str]) -> None:
+    url = f"{URL}/{created(client, marketer)}"
+    edited = client.patch(url, json={"version": 1, "timezone": "Europe/Madrid"}, headers=marketer)
+    assert (edited.status_code, edited.json["timezone"], edited.json["version"]) == (200, "Europe/Madrid", 2)
+    assert edited.json["variables"] == VARIABLES  # what was left out stays
+    late = client.patch(url, json={"version": 1, "name": "Invierno"}, headers=marketer)
+    assert late.status_code == 409 and late.json["detail"].startswith("version: somebody has edited it meanwhile")
+    wrong = client.patch(
+        url, json={"version": 2, "steps": [{"template": "nada"}], "timezone": "Marte"}, headers=marketer
+    )
+    assert (wrong.status_code, fields(wrong)) == (422, {"steps[0].template", "timezone"})
+    assert fields(client.patch(url, json={"name": "x"}, headers=marketer)) == {"version"}
+    copied = client.post(f"{url}/clone", headers=marketer)
+    assert (copied.status_code, copied.json["name"], copied.json["state"]) == (201, "Otoño (copy)", "draft")
+    assert client.delete(f"{URL}/{copied.json['id']}", headers=marketer).json == {"id": copied.json["id"]}
+    assert client.get(f"{URL}/{copied.json['id']}", headers=marketer).status_code == 404
+
+
+def test_a_campaign_is_cancelled_for_good(client: FlaskClient, marketer: dict[str, str]) -> None:
+    people(2)
+    url = f"{URL}/{created(client, marketer)}"
+    client.post(f"{url}/launch", headers=marketer)
+    cancelled = client.post(f"{url}/cancel", json={"reason": "fin de la oferta"}, headers=marketer)
+    assert (cancelled.json["state"], cancelled.json["reason"], cancelled.json["stopping"]) == (
+        "cancelled", "fin de la oferta", True,
+    )  # fmt: skip
+    for action in ("cancel", "launch", "resume", "start-now"):
+        assert client.post(f"{url}/{action}", headers=marketer).status_code == 409, action
+    assert client.delete(url, headers=marketer).status_code == 409

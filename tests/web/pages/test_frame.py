@@ -40,7 +40,7 @@ def test_without_a_database_a_page_says_so_and_tries_again(client: FlaskClient) 
 
 
 def test_every_stop_reason_has_words(app: Flask) -> None:
-    reasons = {*stops.CAUSES, *stops.BY_SUPPRESSION.values(), "received"}
+    reasons = {*stops.CAUSES, *stops.BY_SUPPRESSION.values(), "received", "cancelled"}
     with app.test_request_context(headers={"Accept-Language": "es"}):
         source = "{% import 'pages/parts.html' as parts %}{{ parts.stop_reason(reason) }}"
         words = {reason: render_template_string(source, reason=reason) for reason in reasons}

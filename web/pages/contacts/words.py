@@ -26,5 +26,6 @@ STOPPED: dict[str, Any] = {
     **{reason: STATUSES[reason] for reason in ("converted", "replied", "unsubscribed", "bounced", "complained")},
     "suppressed": SUPPRESSED["manual"],
     "erased": SUPPRESSED["erased"],
+    "cancelled": lazy_gettext("the campaign was cancelled"),
     "received": lazy_gettext("the contact had received an e-mail of this campaign before"),
 }

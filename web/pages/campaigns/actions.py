@@ -1,6 +1,5 @@
-"""Campaigns: the list, one campaign with its progress, and launch, pause and resume with confirmation."""
+"""Actions on a campaign, each after a page that says what will happen."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Response, request
@@ -8,15 +7,14 @@ from flask_babel import gettext, lazy_gettext
 from wtforms import BooleanField, StringField
 from wtforms.validators import DataRequired, Length
 
-from engine import bell, clock, figures
-from engine.campaigns import campaigns, steps
+from engine import bell, clock
+from engine.campaigns import campaigns
 from engine.campaigns.reports import preflight
-from models.session import Session, transaction
+from models.session import transaction
 from web import pages
 from web.pages.frame import forms, layout
 
-views = layout.blueprint("campaigns")
-ENTRY = layout.Entry("campaigns_pages.listing", lazy_gettext("Campaigns"))
+views = layout.blueprint("campaign_actions")
 
 
 class PauseForm(forms.Form):
@@ -32,35 +30,6 @@ class LaunchForm(forms.Form):
     skips_received = BooleanField(lazy_gettext("Leave out contacts who received one of its templates before"))
 
 
-@views.get("/campaigns")
-@pages.needs("campaigns", "reports")
-def listing() -> Response:
-    """List the newest campaigns with their figures."""
-    with transaction() as session:
-        newest = campaigns.latest(session)
-        counted = figures.stored(session, [view.id for view in newest])
-    return layout.page("campaigns", campaigns=[(view, counted.get(view.id)) for view in newest])
-
-
-@views.get("/campaigns/<uuid:campaign_id>")
-@pages.needs("campaigns", "reports")
-def show(campaign_id: UUID) -> Response:
-    """Show one campaign."""
-    with transaction() as session:
-        content = _progress(session, campaign_id)
-        content["steps"] = steps.of(session, campaign_id)
-    return layout.page("campaign", **content)
-
-
-@views.get("/campaigns/<uuid:campaign_id>/progress")
-@pages.needs("campaigns", "reports")
-def progress(campaign_id: UUID) -> Response:
-    """Return the part that is fetched again while the page is open."""
-    with transaction() as session:
-        content = _progress(session, campaign_id)
-    return layout.fragment("campaign_progress", **content)
-
-
 @views.get("/campaigns/<uuid:campaign_id>/launch")
 @pages.needs("campaigns")
 def ask_launch(campaign_id: UUID) -> Response:
@@ -68,7 +37,7 @@ def ask_launch(campaign_id: UUID) -> Response:
     with transaction() as session:
         view = campaigns.view(session, campaign_id)
         report = preflight.of(session, campaign_id, now=clock.now())
-    return layout.page("launch", campaign=view, report=report, form=LaunchForm())
+    return layout.page("campaigns/launch", campaign=view, report=report, form=LaunchForm())
 
 
 @views.post("/campaigns/<uuid:campaign_id>/launch")
@@ -127,12 +96,6 @@ def resume(campaign_id: UUID) -> Response:
     return layout.redirect_to("campaigns_pages.show", campaign_id=campaign_id)
 
 
-def _progress(session: Session, campaign_id: UUID) -> dict[str, Any]:
-    view = campaigns.view(session, campaign_id)
-    counted = figures.of(session, figures.name_of(campaign_id), now=clock.now())
-    return {"campaign": view, "funnel": counted.value, "taken_at": counted.taken_at}
-
-
 def _ask_pause(campaign_id: UUID, form: PauseForm, status: int = 200) -> Response:
     with transaction() as session:
         view = campaigns.view(session, campaign_id)
@@ -143,4 +106,6 @@ def _ask_pause(campaign_id: UUID, form: PauseForm, status: int = 200) -> Respons
 def _ask(
     view: campaigns.View, action: str, note: str, *, form: forms.Form | None = None, status: int = 200
 ) -> Response:
-    return layout.page("confirm", status, campaign=view, action=action, note=note, form=form, path=request.path)
+    return layout.page(
+        "campaigns/confirm", status, campaign=view, action=action, note=note, form=form, path=request.path
+    )

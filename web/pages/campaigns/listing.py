@@ -1,0 +1,51 @@
+"""The list of campaigns, and one campaign with its progress."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+from flask_babel import lazy_gettext
+
+from engine import clock, figures
+from engine.campaigns import campaigns, steps
+from models.session import Session, transaction
+from web import pages
+from web.pages.frame import layout
+
+views = layout.blueprint("campaigns")
+ENTRY = layout.Entry("campaigns_pages.listing", lazy_gettext("Campaigns"))
+
+
+@views.get("/campaigns")
+@pages.needs("campaigns", "reports")
+def listing() -> Response:
+    """List the newest campaigns with their figures."""
+    with transaction() as session:
+        newest = campaigns.latest(session)
+        counted = figures.stored(session, [view.id for view in newest])
+    return layout.page("campaigns/list", campaigns=[(view, counted.get(view.id)) for view in newest])
+
+
+@views.get("/campaigns/<uuid:campaign_id>")
+@pages.needs("campaigns", "reports")
+def show(campaign_id: UUID) -> Response:
+    """Show one campaign."""
+    with transaction() as session:
+        content = _progress(session, campaign_id)
+        content["steps"] = steps.of(session, campaign_id)
+    return layout.page("campaigns/one", **content)
+
+
+@views.get("/campaigns/<uuid:campaign_id>/progress")
+@pages.needs("campaigns", "reports")
+def progress(campaign_id: UUID) -> Response:
+    """Return the part that is fetched again while the page is open."""
+    with transaction() as session:
+        content = _progress(session, campaign_id)
+    return layout.fragment("campaigns/progress", **content)
+
+
+def _progress(session: Session, campaign_id: UUID) -> dict[str, Any]:
+    view = campaigns.view(session, campaign_id)
+    counted = figures.of(session, figures.name_of(campaign_id), now=clock.now())
+    return {"campaign": view, "funnel": counted.value, "taken_at": counted.taken_at}
