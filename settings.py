@@ -121,6 +121,7 @@ class Settings(BaseSettings):
     password_mib: int = Field(default=64, ge=1, le=4_096)
     login_rate: Rate = "30 per minute"
     track_rate: Rate = "3000 per minute"
+    test_rate: Rate = "50 per day"
     rate_limit_storage_url: BrokerUrl | None = None
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     idempotency_hours: int = Field(default=48, ge=24)

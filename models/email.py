@@ -23,7 +23,7 @@ STATUSES = (
 # The ends other than `sent`: few e-mails have one, so an index finds them among millions.
 EXCEPTIONAL = ("failed", "bounced", "complained", "in_doubt", "cancelled")
 LANES = ("transactional", "campaign")
-MARKETING, TRANSACTIONAL = KINDS = ("marketing", "transactional")
+MARKETING, TRANSACTIONAL, TEST = KINDS = ("marketing", "transactional", "test")
 
 
 _ID_OF_STEP = (
@@ -38,6 +38,7 @@ class Email(Base):
     A campaign's e-mail gets its row when its first attempt is settled (docs/decisions/0002); until then only the group
     that claimed it lists it. Its id is derived from its enrollment and step, so a step has one e-mail.
     `subject` is that of a single send, rendered and encrypted, or the source of a campaign's step (messages/subjects).
+    A test is in no count, and no event of it changes its contact, except an unsubscription and a complaint.
     `opened_at` and so on are the earliest such events not made by a machine, `machine_…_at` those made by one.
     """
 

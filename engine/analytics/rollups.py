@@ -47,7 +47,8 @@ WITH counted AS (
     SELECT coalesce(m.campaign_id, CAST(:nobody AS uuid)) AS campaign_id, coalesce(m.step, 0) AS step,
            coalesce(m.variant, '') AS variant, {_COUNTED}
       FROM emails m
-     WHERE m.id IN (SELECT email_id FROM events
+     WHERE m.kind <> 'test'
+       AND m.id IN (SELECT email_id FROM events
                      WHERE id >= :first AND id < :last AND event_type IN ('opened', 'clicked'))
      GROUP BY 1, 2, 3
 ), held AS (SELECT campaign_id, step, variant, {", ".join(_HIT_COUNTERS)} FROM email_stats WHERE hour = :hour)

@@ -17,6 +17,7 @@ from engine.campaigns import auto_pause, stops, windows
 from engine.delivery.transitions import Settled
 from engine.tracking import events
 from models import arrays
+from models.email import TEST
 
 
 def apply(session: Session, settled: Sequence[Settled], *, now: datetime) -> None:
@@ -45,10 +46,11 @@ def apply_to_contacts(session: Session, settled: Sequence[Settled], *, now: date
 
 
 def count(session: Session, settled: Sequence[Settled]) -> None:
-    """Add settled e-mails to the rollups. Every sender updates these rows, so call this last before the commit."""
+    """Add settled e-mails except tests to the rollups. Every sender updates these rows, so call it last."""
     counts: dict[rollups.Key, Counter[str]] = {}
     for campaign_id, of_campaign in groupby(settled, _CAMPAIGN):  # those of one campaign are adjacent
-        for (step, variant, at, status, reason), number in Counter(map(_COUNTED, of_campaign)).items():
+        emails = of_campaign if campaign_id else filter(_is_counted, of_campaign)  # noqa: B031  # one of them is used
+        for (step, variant, at, status, reason), number in Counter(map(_COUNTED, emails)).items():
             if status in ("sent", "failed"):
                 hour = at.replace(minute=0, second=0, microsecond=0)
                 counted = counts.setdefault(rollups.Key(campaign_id, step, variant, hour), Counter())
@@ -64,6 +66,10 @@ def count(session: Session, settled: Sequence[Settled]) -> None:
 _CAMPAIGN = attrgetter("campaign_id")
 _COUNTED = attrgetter("step", "variant", "at", "status", "reason")
 _LOSSES = {"hard_bounce": "bounced", "refused": "refused"}
+
+
+def _is_counted(email: Settled) -> bool:
+    return email.kind != TEST
 
 
 def _flag(session: Session, sent: Sequence[Settled], now: datetime) -> None:

@@ -12,8 +12,8 @@ from engine.campaigns.steps import Step
 from engine.campaigns.stops import BY_SUPPRESSION
 from engine.delivery.emails import PARKED
 
-# A transactional e-mail obeys these suppressions only.
-_BINDS_TRANSACTIONAL = ("hard_bounce", "complaint", "erased")
+# A transactional e-mail and a test obey these suppressions only.
+_BINDS_ALL = ("hard_bounce", "complaint", "erased")
 _NOT_SENDING = ("draft", "paused")
 
 
@@ -84,8 +84,8 @@ def decide(facts: Facts, step: Step | None, moment: datetime) -> Decision:
 
 def _end(facts: Facts) -> str | None:
     """Return the stop reason that applies, or None."""
-    if facts.kind == "transactional":
-        return BY_SUPPRESSION[facts.suppression] if facts.suppression in _BINDS_TRANSACTIONAL else None
+    if facts.kind != "marketing":
+        return BY_SUPPRESSION[facts.suppression] if facts.suppression in _BINDS_ALL else None
     if facts.suppression is not None:
         return BY_SUPPRESSION[facts.suppression]
     if facts.stopped is not None:

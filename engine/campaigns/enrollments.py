@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,7 @@ from engine.audience import segments
 from engine.campaigns import steps, stops
 from errors import Conflict, InvalidInput, NotFound
 from models import Campaign, Contact, Email, Enrollment, Suppression
+from models.email import TEST
 
 PAGE = 5_000  # contacts; such a page takes about 0.2 s
 _BEFORE_ALL, _AFTER_ALL = UUID(int=0), UUID(int=(1 << 128) - 1)
@@ -153,10 +154,13 @@ def obstacle(skipped: Sequence[str] = ()) -> ColumnElement[str | None]:
     )
 
 
+# Of an e-mail: its contact got it, or perhaps did, and not as a test.
+IS_RECEIVED = and_(Email.kind != TEST, or_(Email.sent_at.is_not(None), Email.status == "in_doubt"))
+
+
 def received(templates: Sequence[str]) -> Select[UUID]:
     """Return the query of e-mails of these templates that the contact of the outer query got, or perhaps got."""
-    is_sent = or_(Email.sent_at.is_not(None), Email.status == "in_doubt")
-    return select(Email.id).where(Email.contact_id == Contact.id, Email.template.in_(templates), is_sent)
+    return select(Email.id).where(Email.contact_id == Contact.id, Email.template.in_(templates), IS_RECEIVED)
 
 
 def _people(conditions: Sequence[ColumnElement[bool]], skipped: Sequence[str]) -> Select[UUID, str | None]:
@@ -206,7 +210,7 @@ _SCHEDULE = text("""
            stopped_at = CASE WHEN page.is_skipped THEN CAST(:now AS timestamptz) END
       FROM (SELECT n.id, EXISTS (
                        SELECT FROM emails e WHERE e.contact_id = n.contact_id
-                          AND e.template = ANY(CAST(:skipped AS text[]))
+                          AND e.template = ANY(CAST(:skipped AS text[])) AND e.kind <> 'test'
                           AND (e.sent_at IS NOT NULL OR e.status = 'in_doubt')) AS is_skipped
               FROM enrollments n
              WHERE n.campaign_id = :campaign_id AND n.next_step = 1 AND n.state = 'active' AND n.next_at IS NULL

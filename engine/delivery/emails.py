@@ -21,11 +21,11 @@ PARKED = datetime(9000, 1, 1, tzinfo=UTC)
 
 # Lock order: e-mails, then contacts, each by id. A settlement locks in the same order.
 _LOCK = text(f"""
-SELECT id, contact_id, campaign_id, step, variant, status, sent_at, accepted_at, {", ".join(_MOMENTS)}
+SELECT id, contact_id, campaign_id, step, variant, kind, status, sent_at, accepted_at, {", ".join(_MOMENTS)}
 FROM emails WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE
 """)  # noqa: S608  # built from the names above alone
 _LOCK_FREE = text(f"""
-SELECT e.id, e.contact_id, e.campaign_id, e.step, e.variant, e.status, e.sent_at, e.accepted_at,
+SELECT e.id, e.contact_id, e.campaign_id, e.step, e.variant, e.kind, e.status, e.sent_at, e.accepted_at,
        {", ".join(f"e.{moment}" for moment in _MOMENTS)}
 FROM emails e JOIN contacts c ON c.id = e.contact_id
 WHERE e.id = ANY(CAST(:ids AS uuid[])) ORDER BY e.id FOR NO KEY UPDATE SKIP LOCKED
@@ -100,6 +100,7 @@ class Email(NamedTuple):
     campaign_id: UUID | None
     step: int | None
     variant: str | None
+    kind: str
     status: str
     sent_at: datetime | None
     accepted_at: datetime
@@ -182,9 +183,9 @@ def end_pause(session: Session, contact_id: UUID, paused_until: datetime, *, now
 
 
 def _email(row: Sequence[Any]) -> Email:
-    email_id, contact_id, campaign_id, step, variant, status, sent_at, accepted_at, *moments = row
+    email_id, contact_id, campaign_id, step, variant, kind, status, sent_at, accepted_at, *moments = row
     first_moments = {kind: moment for kind, moment in zip(KINDS, moments, strict=True) if moment is not None}
-    return Email(email_id, contact_id, campaign_id, step, variant, status, sent_at, accepted_at, first_moments)
+    return Email(email_id, contact_id, campaign_id, step, variant, kind, status, sent_at, accepted_at, first_moments)
 
 
 _ERASE = text("""

@@ -28,7 +28,7 @@ class Doubt:
 _PROVE = text(
     "UPDATE emails SET status = 'sent', reason = :reason, claim = NULL, sent_at = :now "
     "WHERE id = ANY(:ids) AND status = 'in_doubt' "
-    "RETURNING id, contact_id, campaign_id, enrollment_id, step, variant"
+    "RETURNING id, contact_id, campaign_id, enrollment_id, step, variant, kind"
 )
 
 
@@ -73,5 +73,6 @@ def overdue(session: Session, lane: str, *, after_s: float, limit: int = 1000) -
 
 def _settled(row: Row[tuple[object, ...]], status: str, now: datetime) -> Settled:
     return Settled(
-        row.id, row.contact_id, row.campaign_id, row.enrollment_id, row.step, row.variant, status, now, sent_at=now
-    )
+        row.id, row.contact_id, row.campaign_id, row.enrollment_id, row.step, row.variant, status, now, sent_at=now,
+        kind=row.kind,
+    )  # fmt: skip

@@ -15,13 +15,14 @@ from engine.delivery.recorder import Mark, Recording
 from engine.delivery.settle import OpenGroup
 from engine.delivery.transitions import Settled
 from models import ids
+from models.email import MARKETING
 
 _OPEN = text(
     "SELECT id, campaign_id, step, is_started, started_at FROM send_groups "
     "WHERE sender_id = :sender AND state = 'open' ORDER BY id FOR UPDATE"
 )
 _WITH_ROWS = text(
-    "SELECT e.id, e.contact_id, e.campaign_id, e.enrollment_id, e.step, e.variant, e.attempts, "
+    "SELECT e.id, e.contact_id, e.campaign_id, e.enrollment_id, e.step, e.variant, e.kind, e.attempts, "
     "greatest(e.accepted_at, k.pardoned_at, CASE WHEN e.kind = 'marketing' THEN c.paused_until END) AS tried_since "
     "FROM emails e JOIN contacts c ON c.id = e.contact_id LEFT JOIN campaigns k ON k.id = e.campaign_id "
     "WHERE e.claim = :group AND e.status IN ('claimed', 'sending')"
@@ -42,6 +43,7 @@ class _Left(NamedTuple):
     enrollment_id: UUID | None
     step: int | None
     variant: str | None
+    kind: str
     attempts: int
     tried_since: datetime
 
@@ -88,6 +90,7 @@ def _without_rows(session: Session, group_id: UUID, step: GroupStep) -> list[_Le
             enrollment_id=row.enrollment_id,
             step=step.step,
             variant=None,
+            kind=MARKETING,
             attempts=0,
             tried_since=step.claimed_at,
         )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import settings
 from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Paced, Rejected, Sent, Untried
+from models.email import MARKETING, TEST
 
 # The pause of an e-mail whose connection broke before the server decided, so that an e-mail which breaks connections is
 # not tried in a loop. The first back-off is used instead if it is shorter.
@@ -32,6 +33,8 @@ class Attempted(Protocol):
     @property
     def variant(self) -> str | None: ...
     @property
+    def kind(self) -> str: ...
+    @property
     def attempts(self) -> int: ...
     @property
     def tried_since(self) -> datetime:
@@ -42,7 +45,8 @@ class Attempted(Protocol):
 class Settled(NamedTuple):
     """The next state of an e-mail; `attempts` is how many attempts to add.
 
-    An e-mail of a campaign's step that was given back untried has no row (`has_row`): its step is due again.
+    An e-mail of a campaign's step that was given back untried has no row (`has_row`): its step is due again. The
+    `dead_address` of a test is False, because a test changes no contact.
     """
 
     email_id: UUID
@@ -60,6 +64,7 @@ class Settled(NamedTuple):
     attempts: int = 0
     dead_address: bool = False
     has_row: bool = True
+    kind: str = MARKETING
 
 
 Moment = Callable[[int], datetime]
@@ -71,11 +76,11 @@ def decide(email: Attempted, outcome: Outcome, *, now: datetime, moment: Moment 
         at = moment(outcome.at_ms) if moment and outcome.at_ms else now
         return Settled(
             email.email_id, email.contact_id, email.campaign_id, email.enrollment_id, email.step,
-            email.variant, "sent", at, at, None, outcome.response, None, 1,
+            email.variant, "sent", at, at, None, outcome.response, None, 1, False, True, email.kind,
         )  # fmt: skip
     return Settled(
         email.email_id, email.contact_id, email.campaign_id, email.enrollment_id, email.step,
-        email.variant, **_refusal(email, outcome, now), at=now,
+        email.variant, **_refusal(email, outcome, now), at=now, kind=email.kind,
     )  # fmt: skip
 
 
@@ -85,7 +90,8 @@ def _refusal(email: Attempted, outcome: Outcome, now: datetime) -> dict[str, Any
             return _deferred(email, response, now)
         case Rejected(response=response, dead_address=dead):
             reason = "hard_bounce" if dead else outcome.reason
-            return {"status": "failed", "response": response, "reason": reason, "attempts": 1, "dead_address": dead}
+            refused = {"status": "failed", "response": response, "reason": reason, "attempts": 1}
+            return refused | {"dead_address": dead and email.kind != TEST}
         case InDoubt(response):
             reason = "connection lost after the whole message was handed over"
             return {"status": "in_doubt", "response": response, "reason": reason, "attempts": 1}

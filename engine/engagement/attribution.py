@@ -18,6 +18,7 @@ from engine.tracking.bots.hits import Classification
 from engine.tracking.bursts import Bursts, Place
 from engine.tracking.hit_history import History, Interaction
 from engine.tracking.pending import PendingEvent
+from models.email import TEST
 
 Moments = dict[str, datetime]
 Change = tuple[Interaction, Interaction]  # with the old and the new classification
@@ -135,10 +136,10 @@ def with_moments(email: Email, derived: Moments) -> Email:
 
 
 def counts(before: Iterable[Email], after: Iterable[Email]) -> dict[rollups.Key, Counter[str]]:
-    """Return the changes of the hourly counts: an e-mail counts once per kind, in the hour of its moment."""
+    """Return the changes of the hourly counts: an e-mail that is no test counts once per kind, in its hour."""
     changes: dict[rollups.Key, Counter[str]] = defaultdict(Counter)
     for old, new in zip(before, after, strict=True):
-        if old.moments == new.moments:
+        if old.moments == new.moments or new.kind == TEST:
             continue
         for kind in old.moments.keys() | new.moments.keys():
             was, now = old.moments.get(kind), new.moments.get(kind)

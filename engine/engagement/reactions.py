@@ -19,6 +19,7 @@ from engine.engagement import attribution
 from engine.tracking import hit_history, pending
 from engine.tracking.bots.classifier import NEIGHBOURS_MAX
 from engine.tracking.pending import PendingEvent
+from models.email import TEST
 
 SUPPRESSES = {"unsubscribed": "unsubscribed", "bounced": "hard_bounce", "complained": "complaint"}
 # Events that only a recipient or a receiving server can cause prove that the e-mail was sent (rule R11).
@@ -30,6 +31,8 @@ UNSETTLED = ("claimed", "sending")
 # Moments that can only become earlier; and the kinds with flags, which a new classification may remove.
 _MERGED = frozenset(emails.KINDS) - frozenset(hit_history.KINDS)
 _FLAGGED = frozenset(("opened", "clicked"))
+# The only events of a test that concern its contact: the person's own decisions about all our e-mails.
+_OF_TESTS = frozenset(("unsubscribed", "complained"))
 
 # By e-mail: the earliest moment of each kind of event.
 Moments = Mapping[UUID, Mapping[str, datetime]]
@@ -142,12 +145,14 @@ def _with_lost_flags(before: Iterable[Email], after: Iterable[Email]) -> set[UUI
 
 
 def _by_contact(before: Iterable[Email], after: Iterable[Email], earliest: Moments) -> dict[UUID, list[_Action]]:
-    """Return the new actions by contact: opens and clicks not known before, and all other events."""
+    """Return the new actions by contact: opens and clicks not known before, and all other events; few of a test."""
     actions: dict[UUID, list[_Action]] = defaultdict(list)
     for old, email in zip(before, after, strict=True):
         new = [kind for kind in _FLAGGED if kind in email.moments and kind not in old.moments]
         own = [_Action(kind, email.step, email.moments[kind]) for kind in new]
         own += [_Action(kind, email.step, at) for kind, at in earliest[email.id].items() if kind not in _FLAGGED]
+        if email.kind == TEST:
+            own = [action for action in own if action.kind in _OF_TESTS]
         if own:
             actions[email.contact_id] += own
     return actions

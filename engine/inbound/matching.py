@@ -37,7 +37,7 @@ _RECENT = text("""
 SELECT emails.id, coalesce(emails.response, '') AS response
   FROM contacts JOIN emails ON emails.contact_id = contacts.id
  WHERE contacts.email_index = ANY(CAST(:indexes AS bytea[])) AND emails.sent_at BETWEEN :since AND :now
- ORDER BY emails.enrollment_id IS NULL, emails.sent_at DESC LIMIT 50
+ ORDER BY emails.enrollment_id IS NULL, emails.kind = 'test', emails.sent_at DESC LIMIT 50
 """)
 
 

@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from engine.messages import headers, links, mime, prerendered
+from engine.messages import headers, links, mime, prerendered, subjects
 from engine.messages.prerendered import Composed
 from engine.templates import compiling, templates
 from engine.tracking import tokens
 from engine.tracking.address_tags import AddressTags
 from errors import CadenciaError
 from models import ids
+from models.email import MARKETING, TEST
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Composable(Protocol):
 
 
 class Email(NamedTuple):
-    """An e-mail that no sender has claimed; `kind` is marketing or transactional."""
+    """An e-mail that no sender has claimed; `kind` is one of `models.email.KINDS`."""
 
     email_id: UUID
     message_id: str
@@ -132,7 +133,9 @@ class Composer:
         self._prerendered.pop(name, None)
 
     def fill(self, email: Composable, *, now: datetime, eight_bit: bool) -> Composed | None:
-        """Return the message from its prerendered template; None if it must be rendered."""
+        """Return the message from its prerendered template; None if it must be rendered, as a test is."""
+        if email.kind == TEST:
+            return None
         try:
             template = self._prerendered[email.template]
         except KeyError:
@@ -143,23 +146,35 @@ class Composer:
         to = headers.address_field("To", email.to, email.to_name or "")
         message_id = self._identity(email)
         fields = prerendered.EmailFields(signed, to, self._date(now), message_id)
-        return template.fill(email.variables, fields, unsubscribes=email.kind == "marketing", eight_bit=eight_bit)
+        return template.fill(email.variables, fields, unsubscribes=email.kind == MARKETING, eight_bit=eight_bit)
 
     def render(self, email: Composable, *, now: datetime, eight_bit: bool) -> bytes:
         """Return the message rendered in full, for any template; raise what the steps raise."""
         signed = self._signer.email(email.email_id)
-        addresses = links.SignedLinks(signed, self._public_url, unsubscribes=email.kind == "marketing")
-        subject, html, text = self._library.get(email.template).encode(email.variables, addresses)
+        if email.kind == TEST:
+            unsubscribe = ""
+            subject, html, text = self._encode_test(email)
+        else:
+            addresses = links.SignedLinks(signed, self._public_url, unsubscribes=email.kind == MARKETING)
+            unsubscribe = addresses.unsubscribe
+            subject, html, text = self._library.get(email.template).encode(email.variables, addresses)
         head = self._head(
             headers.address_field("To", email.to, email.to_name or ""),
             headers.text_field("Subject", subject),
             self._date(now),
             self._identity(email),
-            addresses.unsubscribe,
+            unsubscribe,
         ).encode()
         if not (eight_bit or head.isascii()):
             raise ValueError("To: the local part is not ASCII, which this relay does not support")
         return mime.alternative(text, html, boundary=signed.boundary(), eight_bit=eight_bit, head=head)
+
+    def _encode_test(self, email: Composable) -> tuple[str, bytes, bytes]:
+        """Return marked subject, HTML and text without tracking; the unsubscribe link leads to a page that explains."""
+        template = self._library.get(email.template)
+        addresses = links.PlainLinks(f"{self._public_url}/u/{TEST}")
+        subject, html, text = template.encode(email.variables, addresses)
+        return subjects.of_test(subject, template.language), compiling.without_pixel(html), text
 
     def _prerender(self, name: str) -> prerendered.PrerenderedTemplate | None:
         template = self._library.get(name)
@@ -168,7 +183,7 @@ class Composer:
         return simple
 
     def _head(self, to: str, subject: str, date: str, message_id: str, unsubscribe: str) -> str:
-        """Return the header; an e-mail without an unsubscribe address is transactional."""
+        """Return the header; an e-mail without an unsubscribe address is transactional or a test."""
         of_kind = f"{_UNSUBSCRIBE}: <{unsubscribe}>\r\n{_ONE_CLICK}" if unsubscribe else _NOTIFICATION
         return f"{self._from}\r\n{to}\r\n{subject}\r\n{date}\r\n{message_id}\r\n{of_kind}\r\n{self._fixed}"
 

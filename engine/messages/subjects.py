@@ -20,6 +20,12 @@ def seal(subject: str) -> str:
     return vault.current().encrypt(subject)
 
 
+def of_test(subject: str, language: str | None) -> str:
+    """Return the subject of a test, marked in the language of its template."""
+    is_spanish = language is None or language.lower().startswith("es")
+    return f"{'[Prueba]' if is_spanish else '[Test]'} {subject}"
+
+
 def read(row: Row[Any]) -> str | None:
     """Return the subject of an e-mail's row; None if no key decrypts it.
 

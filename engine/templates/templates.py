@@ -197,6 +197,13 @@ class Library:
             template = self._compiled[name] = self._compile(name)
         return template
 
+    def existing(self, name: str) -> Template:
+        """Return the template; raise NotFound if there is none of that name, compiling.BrokenTemplate as `get` does."""
+        try:
+            return self.get(name)
+        except UnknownTemplate as unknown:
+            raise errors.NotFound(str(unknown)) from None
+
     def forget(self, name: str) -> None:
         """Compile the template again at its next use."""
         self._compiled.pop(name, None)

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import web
+from engine.audience import contacts
+from engine.audience.contacts import Draft
 from engine.templates import host_faults
 from models.session import transaction
 from tests import sends, sequence
@@ -42,3 +44,24 @@ def test_unusable_templates_are_shown_with_host_and_reason(run: Run) -> None:
     assert "cannot be used on testhost since" in shown and "'email_1_roi' is broken" in shown
     ready = web.create_app().test_client().get("/readyz")
     assert (ready.status_code, ready.json["templates_unusable"]) == (200, 1)
+
+
+def test_a_template_is_shown_and_printed_with_the_values_of_a_contact(run: Run) -> None:
+    with transaction() as session:
+        sequence.create(session, "Otoño")
+        contacts.upsert(session, [Draft("ana@empresa.example", first_name="Ana")], now=sequence.NOW)
+    shown = run("templates", "show", "email_1_roi").stdout
+    assert "required variables\tindustria, link_calendly, nombre\n" in shown and "\nlink\thttps://" in shown
+    of_ana = run("templates", "show", "email_1_roi", "--contact", "ana@empresa.example")
+    assert "\nmissing\tlink_calendly\n" in of_ana.stdout and "Ana" in of_ana.stdout
+    printed = run("templates", "preview", "email_1_roi", "--contact", "ana@empresa.example", "--campaign", "Otoño")
+    assert printed.stdout.startswith("<!DOCTYPE html>") and sequence.VARIABLES["link_calendly"] in printed.stdout
+    assert printed.stderr == "" and "/c/" not in printed.stdout
+
+
+def test_tests_are_queued(run: Run) -> None:
+    sent = run("templates", "send", "email_1_roi", "--to", "lucia@empresa.example").stdout
+    assert run("outbox", "show", sent.partition("\t")[0]).stdout.count("[Prueba]") == 1
+    refused = run("templates", "send", "email_1_roi", "--to", "lucia", status=1)
+    assert "to[0]" in refused.stderr and "lucia" not in refused.stderr
+    assert "did you mean email_1_roi" in run("templates", "show", "email_1_ro", status=1).stderr

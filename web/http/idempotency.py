@@ -35,6 +35,11 @@ def read(text: str) -> Key | None:
     return idempotency.key(auth.caller().account_id, text, route=request.path, body=bodies.json_value())
 
 
+def of_form(text: str, body: object) -> Key:
+    """Return the key that a form of a page repeats in `text`; `body` is what the form asks for."""
+    return idempotency.key(auth.caller().account_id, text, route=request.full_path, body=body)
+
+
 def do(key: Key | None, work: Callable[[Session], Model], *, status: int) -> Done[Model]:
     """Run `work` in a transaction and return its result as a response; with a key, replay a stored response.
 

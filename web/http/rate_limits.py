@@ -12,6 +12,7 @@ from ipaddress import IPv6Address, ip_address
 from math import ceil
 from time import monotonic, time
 from typing import TypeVar, cast
+from uuid import UUID
 
 import limits
 from flask import Flask, current_app, request
@@ -51,7 +52,8 @@ class Counters:
         if where is not None:
             self._shared = cast(Storage, storage_from_string(where.get_secret_value(), **_SHARED))
         self._away_until = 0.0
-        self._rates = {"login": limits.parse(settings.login_rate), "track": limits.parse(settings.track_rate)}
+        rates = {"login": settings.login_rate, "track": settings.track_rate, "test": settings.test_rate}
+        self._rates = {name: limits.parse(rate) for name, rate in rates.items()}
         self._key = hmac.digest(settings.jwt_secret_key.get_secret_value().encode(), b"rate limits", hashlib.sha256)
 
     def count(self, name: str, caller: str, times: int = 1) -> None:
@@ -143,6 +145,11 @@ def track(times: int = 1) -> None:
     """Count `times` events from the caller's network, except for a preflight. Raise TooOften if over the limit."""
     if request.method != "OPTIONS":
         _counters().count("track", network(request.remote_addr or ""), times)
+
+
+def test(account_id: UUID, times: int) -> None:
+    """Count `times` test e-mails of the account. Raise TooOften if over the limit."""
+    _counters().count("test", str(account_id), times)
 
 
 def _counters() -> Counters:

@@ -1,21 +1,32 @@
-"""Templates: the list, and one as a reader sees it, with sample values or those of a contact and a campaign."""
+"""Templates: the list; one as a reader sees it, with the values of a contact or a campaign; test sends."""
 
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
+from time import sleep
 from typing import Any
 from uuid import UUID
 
 from flask import Response, request
-from flask_babel import lazy_gettext
+from flask_babel import gettext, lazy_gettext
+from wtforms import HiddenField, StringField
+from wtforms.validators import DataRequired, Length
 
 import errors
+from engine import bell, clock
 from engine.messages import compose
-from engine.previews import preview, usage, values
+from engine.previews import preview, sends, usage, values
 from engine.previews.values import Values
 from engine.templates.compiling import UnusableTemplate
 from engine.templates.templates import CannotRender, Template
-from models.session import transaction
+from models import ids
+from models.session import Session, transaction
 from web import pages, process
-from web.pages.frame import layout
+from web.http import auth, idempotency, rate_limits
+from web.http.idempotency import Done
+from web.pages.frame import forms, layout
+from web.schemas.templates import TestAccepted
 
 views = layout.blueprint("templates")
 ENTRY = layout.Entry("templates_pages.listing", lazy_gettext("Templates"))
@@ -27,10 +38,28 @@ _BODY_POLICY = (
 )
 _PAGE = 50  # templates
 _TEXT_CHARS = 10_000
+_READERS = ("campaigns", "reports", "send")
+_TESTERS = ("campaigns", "send")
+_TRIES, _TRY_S = 20, 0.05  # while the first of two equal forms is stored
+
+
+class TestForm(forms.Form):
+    """The addresses that get a test; `key` makes a form that is sent twice send once."""
+
+    to = StringField(
+        lazy_gettext("Addresses"),
+        [DataRequired(lazy_gettext("Give at least one address.")), Length(max=2_000)],
+        render_kw={"autocomplete": "off", "inputmode": "email"},
+    )
+    key = HiddenField(validators=[DataRequired(), Length(max=100)])
+
+    def addresses(self) -> list[str]:
+        """Return the addresses, which commas, semicolons or spaces separate."""
+        return [part for part in re.split(r"[\s,;]+", self.to.data) if part]
 
 
 @views.get("/templates")
-@pages.needs("campaigns", "reports")
+@pages.needs(*_READERS)
 def listing() -> Response:
     """List the templates by name, with the campaigns that use them, and the faults of broken ones."""
     after = request.args.get("after", "")
@@ -44,17 +73,17 @@ def listing() -> Response:
 
 
 @views.get("/templates/<name>")
-@pages.needs("campaigns", "reports")
+@pages.needs(*_READERS)
 def show(name: str) -> Response:
-    """Show one template: its e-mail, text, links and size."""
-    return layout.page("templates/show", **_shown(name))
+    """Show one template: its e-mail, text, links and size, and the tests that were just sent."""
+    return layout.page("templates/show", form=TestForm(formdata=None, key=uuid.uuid4().hex), **_shown(name))
 
 
 @views.get("/templates/<name>/body")
-@pages.needs("campaigns", "reports")
+@pages.needs(*_READERS)
 def body(name: str) -> Response:
     """Return the HTML of the e-mail alone, for the frames of its page; a browser runs nothing of it."""
-    template = _template(name)
+    template = process.current().library.existing(name)
     with transaction() as session:
         chosen = _values(session, template)
     try:
@@ -62,6 +91,31 @@ def body(name: str) -> Response:
     except CannotRender as failure:
         raise errors.InvalidInput.of("template", str(failure)) from None
     return Response(html, headers={"Content-Security-Policy": _BODY_POLICY}, content_type="text/html; charset=utf-8")
+
+
+@views.post("/templates/<name>/test")
+@pages.changes(*_TESTERS)
+def test(name: str) -> Response:
+    """Send tests to the addresses of the form, with the values that are shown."""
+    form, template = TestForm(), process.current().library.existing(name)
+    if form.validate():
+        with transaction() as session:
+            variables = _values(session, template).variables
+        try:
+            email_ids = _queue(form, template, variables)
+        except errors.CadenciaError as refusal:
+            form.to.errors = _reasons(refusal)
+        else:
+            return layout.redirect_to("templates_pages.show", name=name, test=email_ids, **_asked(), _anchor="tests")
+    return layout.page("templates/show", 422, form=form, **_shown(name))
+
+
+@views.get("/templates/<name>/tests")
+@pages.needs(*_READERS)
+def tests(name: str) -> Response:
+    """Return the states of tests, which are fetched again while the page is open."""
+    with transaction() as session:
+        return layout.fragment("templates/tests", tests=_tests(session, name))
 
 
 def _row(name: str) -> dict[str, Any]:
@@ -82,21 +136,23 @@ def _shown(name: str) -> dict[str, Any]:
         "brand": process.current().brand,
         "text_chars": _TEXT_CHARS,
         "clipped_at": preview.CLIPPED_AT,
+        "testers": _TESTERS,
+        "asked": _asked(),
     }
     try:
-        template, fault = _template(name), ""
+        template, fault = process.current().library.existing(name), ""
     except UnusableTemplate as unusable:
         template, fault = None, unusable.faults[0].message
     with transaction() as session:
-        content["uses"] = usage.of(session, [name]).get(name, [])
+        content |= {"uses": usage.of(session, [name]).get(name, []), "tests": _tests(session, name)}
         chosen = _values(session, template) if template else None
     if chosen is None:
         return content | {"fault": fault}
-    content |= {"chosen": chosen, "asked": _asked_for()}
     try:
-        return content | {"preview": preview.of(process.current().library, name, chosen.variables, _sender())}
+        shown = preview.of(process.current().library, name, chosen.variables, _sender())
     except CannotRender as failure:
-        return content | {"fault": str(failure)}
+        return content | {"chosen": chosen, "fault": str(failure)}
+    return content | {"chosen": chosen, "preview": shown}
 
 
 def _sender() -> compose.From:
@@ -104,30 +160,75 @@ def _sender() -> compose.From:
     return compose.From(configured.mail_from, configured.reply_to, configured.public_url)
 
 
-def _asked_for() -> dict[str, str]:
+def _asked() -> dict[str, str]:
     """Return the parameters of the address that name a contact and a campaign."""
     return {name: written for name in ("contact", "campaign") if (written := request.args.get(name))}
 
 
-def _template(name: str) -> Template:
-    """Return the template; raise NotFound if there is none, UnusableTemplate if it is broken."""
-    library = process.current().library
-    if name not in library.names():
-        raise errors.NotFound(f"template: {errors.unknown(name, library.names())}")
-    return library.get(name)
-
-
-def _values(session: Any, template: Template) -> Values:
+def _values(session: Session, template: Template) -> Values:
     """Return the values that the address asks for; a contact's need the scope `contacts`."""
-    contact_id, campaign_id = _asked("contact"), _asked("campaign")
+    contact_id, campaign_id = _id("contact"), _id("campaign")
     if contact_id is not None and not layout.may("contacts"):
-        raise errors.Forbidden("scope: the values of a contact need contacts")
+        raise errors.Forbidden(auth.missing_scope(("contacts",)))
     return values.of(session, template, contact_id=contact_id, campaign_id=campaign_id)
 
 
-def _asked(parameter: str) -> UUID | None:
+def _id(parameter: str) -> UUID | None:
     written = request.args.get(parameter)
     try:
         return UUID(written) if written else None
     except ValueError:
         raise errors.NotFound(f"{parameter}: {errors.shown(written or '')} is no id") from None
+
+
+def _tests(session: Session, name: str) -> list[sends.Status]:
+    """Return the states of the tests that the address names; recipients only for those who may see contacts."""
+    named = map(ids.parse, request.args.getlist("test")[: sends.ADDRESSES_MAX])
+    return sends.statuses(session, name, [email_id for email_id in named if email_id])
+
+
+def _queue(form: TestForm, template: Template, variables: Mapping[str, Any]) -> Sequence[str]:
+    """Queue the tests once, however often the form is sent, and return their ids."""
+    to = form.addresses()
+    key = idempotency.of_form(form.key.data, to)
+
+    def queue(session: Session) -> TestAccepted:
+        email_ids = sends.send(session, template, to, variables, now=clock.now())
+        rate_limits.test(auth.caller().account_id, len(email_ids))
+        return TestAccepted.of(email_ids)
+
+    done = _patiently(lambda: idempotency.do(key, queue, status=202))
+    bell.ring(sends.LANE)
+    email_ids: Sequence[str] = done.response.get_json()["email_ids"]
+    return email_ids
+
+
+def _patiently(work: Callable[[], Done[TestAccepted]]) -> Done[TestAccepted]:
+    """Return the result of `work`, and wait while the first of two equal forms is stored."""
+    for _ in range(_TRIES):
+        try:
+            return work()
+        except errors.InProgress:
+            sleep(_TRY_S)
+    return work()
+
+
+def _reasons(refusal: errors.CadenciaError) -> list[str]:
+    """Return why no test was sent, in the reader's language; raise what is no fault of the form."""
+    if isinstance(refusal, errors.TooOften):
+        return [gettext("This account may send no more tests today.")]
+    if isinstance(refusal, sends.RefusedAddresses):
+        return [_reason(code, index + 1) for index, code in refusal.codes.items()]
+    if isinstance(refusal, errors.InvalidInput):
+        return [fault.message for fault in refusal.faults]
+    raise refusal
+
+
+def _reason(code: str, number: int) -> str:
+    words = {
+        "invalid": gettext("Address %(number)s is not valid.", number=number),
+        "bounced": gettext("Address %(number)s does not exist, as a mail server said.", number=number),
+        "complained": gettext("The owner of address %(number)s complained about an e-mail.", number=number),
+        "erased": gettext("The data of address %(number)s was erased.", number=number),
+    }
+    return str(words[code])

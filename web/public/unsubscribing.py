@@ -12,6 +12,7 @@ from engine import bell, clock
 from engine.delivery import outbox
 from engine.engagement import consent
 from errors import Unavailable
+from models.email import TEST
 from web import process
 from web.http.auth import public
 from web.ingest import group_commit
@@ -37,6 +38,13 @@ def ask(token: str, _: str = "") -> Response:
     if reader and reader.paused_until and reader.paused_until > clock.now():
         return page("paused", language, until=languages.day(reader.paused_until, language), **_links("paused", token))
     return page("unsubscribe", language, action=url_for(".act", token=token), pause=url_for(".pause", token=token))
+
+
+@pages.get(f"/u/{TEST}")
+@public("it says the same to everybody and changes nothing")
+def explain_test() -> Response:
+    """Explain why the unsubscribe link of a test e-mail unsubscribes nobody."""
+    return page("test", languages.of_browser())
 
 
 @pages.post("/u/<token>")

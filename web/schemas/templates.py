@@ -1,8 +1,61 @@
 """Models of templates."""
 
-from pydantic import ConfigDict, Field, JsonValue
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+from uuid import UUID
 
-from web.schemas.shapes import Output
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from engine.previews import sends
+from models import ids
+from web.schemas.shapes import Input, Output
+
+
+class TemplatePath(BaseModel):
+    """Path of one template."""
+
+    name: str = Field(description="The name of a template.", max_length=50)
+
+
+class Headers(BaseModel):
+    """Headers of a request that sends tests."""
+
+    idempotency_key: str = Field(
+        "",
+        alias="Idempotency-Key",
+        description="1 to 255 printable characters. The same key and body get the same response for 48 hours.",
+    )
+
+
+class Test(Input):
+    """Tests of a template to send."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"to": ["lucia@empresa.example"]}]})
+
+    to: list[Annotated[str, Field(max_length=320)]] = Field(
+        min_length=1, max_length=sends.ADDRESSES_MAX, description=f"One to {sends.ADDRESSES_MAX} addresses."
+    )
+    contact_id: UUID | None = Field(
+        None, description="Use the values of this contact, which needs the scope `contacts`, instead of the sample's."
+    )
+    campaign_id: UUID | None = Field(None, description="Use the variables of this campaign.")
+    variables: dict[str, JsonValue] = Field(default_factory=dict, description="Values that replace these.")
+
+
+class TestAccepted(Output):
+    """The stored tests, each of which can be followed as any e-mail."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"status": "success", "email_ids": ["email_018d0c1b2e7a7c3f9a5e4d2b1c0f8e6d"]}]}
+    )
+
+    status: Literal["success"]
+    email_ids: list[str] = Field(description="In the order of the addresses; a repeated one has no second id.")
+
+    @classmethod
+    def of(cls, email_ids: Sequence[UUID]) -> Self:
+        """Return the result of these stored tests."""
+        return cls(status="success", email_ids=[ids.public(email_id) for email_id in email_ids])
 
 
 class Variable(Output):

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from engine.audience import segments
@@ -106,12 +106,11 @@ def _by_obstacle(people: _People) -> Select[str | None, int]:
 
 def _received(session: Session, people: Sequence[_People], templates: Sequence[str]) -> dict[str, int]:
     counts: Counter[str] = Counter()
-    is_sent = or_(Email.sent_at.is_not(None), Email.status == "in_doubt")
     for query in people:
         person = query.subquery()
         got = select(Email.template, func.count(Email.contact_id.distinct())).group_by(Email.template)
         got = got.join(person, person.c.id == Email.contact_id).where(person.c.obstacle.is_(None))
-        for template, count in session.execute(got.where(Email.template.in_(templates), is_sent)):
+        for template, count in session.execute(got.where(Email.template.in_(templates), enrollments.IS_RECEIVED)):
             counts[template] += count
     return dict(sorted(counts.items()))
 

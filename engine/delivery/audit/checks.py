@@ -69,8 +69,8 @@ SELECT 'contact ' || c.id AS subject, 'is not suppressed, but ' || string_agg(DI
                          AND coalesce(reason, '') NOT IN ('complaint', 'hard_bounce') THEN unsubscribed_at END,
                coalesce(complained_at, bounced_at, unsubscribed_at, accepted_at)
           FROM emails
-         WHERE complained_at IS NOT NULL OR bounced_at IS NOT NULL OR unsubscribed_at IS NOT NULL
-            OR reason IN ('complaint', 'hard_bounce')
+         WHERE complained_at IS NOT NULL OR unsubscribed_at IS NOT NULL
+            OR ((bounced_at IS NOT NULL OR reason IN ('complaint', 'hard_bounce')) AND kind <> 'test')
         UNION ALL
         SELECT contact_id, 'has an enrollment that stopped because it ' || stop_reason, NULL, stopped_at
           FROM enrollments WHERE state = 'stopped' AND stop_reason IN ('bounced', 'complained')
@@ -155,7 +155,8 @@ _ALWAYS = ("failed", "refused", "bounced")
 _BY_HOUR = tuple(counter for counter in COUNTERS if counter not in (*_ALWAYS, "sent"))
 _COUNTS = f"""
 WITH one AS (
-    SELECT campaign_id, step, variant, 'sent' AS counter, sent_at AS at FROM emails WHERE sent_at IS NOT NULL
+    SELECT campaign_id, step, variant, 'sent' AS counter, sent_at AS at
+      FROM emails WHERE sent_at IS NOT NULL AND kind <> 'test'
     UNION ALL
     SELECT e.campaign_id, e.step, e.variant, one.counter, one.at
       FROM emails e
@@ -168,7 +169,7 @@ WITH one AS (
                          THEN CAST('-infinity' AS timestamptz) END),
         ('failed', CASE WHEN e.status = 'failed' AND e.sent_at IS NULL THEN CAST('-infinity' AS timestamptz) END)
      ) AS one (counter, at)
-     WHERE ({_HAS_MOMENTS} OR e.status = 'failed') AND one.at IS NOT NULL
+     WHERE ({_HAS_MOMENTS} OR e.status = 'failed') AND one.at IS NOT NULL AND e.kind <> 'test'
 ), counted AS (
     SELECT coalesce(campaign_id, '00000000-0000-0000-0000-000000000000') AS campaign_id, coalesce(step, 0) AS step,
            coalesce(variant, '') AS variant, counter, date_trunc('hour', at, 'UTC') AS hour, count(*) AS number

@@ -64,7 +64,8 @@ def known(app: Flask, ledger: str, caller: Profile) -> Mapping[str, str]:
     with psycopg.connect(ledger.replace("+psycopg", "")) as connection:
         [contact] = connection.execute("SELECT contact_id FROM emails").fetchone() or ()
     assert email and campaign
-    return {"email_id": email["email_id"], "campaign_id": campaign["id"], "contact_id": str(contact)}
+    return {"email_id": email["email_id"], "campaign_id": campaign["id"], "contact_id": str(contact),
+            "name": "email_1_roi"}  # fmt: skip
 
 
 def authorization(app: Flask, account: Profile, path: str) -> dict[str, str]:

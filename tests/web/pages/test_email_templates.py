@@ -1,12 +1,15 @@
 """The pages of templates: the list, and the preview of one, harmless whatever the template contains."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 import web
-from engine.audience import contacts
+from engine.audience import contacts, suppressions
 from engine.audience.contacts import Draft
 from models.session import transaction
 from tests import sequence
@@ -114,3 +117,53 @@ def test_what_does_not_exist_is_a_page(client: FlaskClient) -> None:
     visitors.visit(client, "ana", "admin")
     for path in ("/app/templates/otra", "/app/templates/otra/body", f"{ROI}?contact=x", f"{ROI}?campaign={'0' * 32}"):
         assert client.get(path).status_code == 404, path
+
+
+def _form(page: Any, to: str) -> dict[str, str]:
+    return {
+        "csrf_token": visitors.token(page),
+        "key": re.findall('name="key"[^>]* value="([^"]+)"', page.text)[0],
+        "to": to,
+    }
+
+
+def test_a_test_is_sent_once_and_its_state_is_followed(client: FlaskClient) -> None:
+    page = visitors.visit(client, "ana", "campaigns", "contacts", path=ROI)
+    form = _form(page, "lucia@empresa.example; bea@empresa.example")
+    sent = client.post(f"{ROI}/test", data=form)
+    assert sent.status_code == 303 and sent.location.endswith("#tests") and "@" not in sent.location
+    assert client.post(f"{ROI}/test", data=form).location == sent.location  # a double click
+    shown = client.get(sent.location.partition("#")[0])
+    assert "lucia@empresa.example" in shown.text and shown.text.count("en espera") == 2
+    follow = re.findall('data-follow="([^"]+)"', shown.text)[0].replace("&amp;", "&")
+    with transaction() as session:
+        session.execute(text("UPDATE emails SET status = 'failed', response = '550 <no>' WHERE kind = 'test'"))
+    part = client.get(follow)
+    assert part.text.count("rechazado") == 2 and "550 &lt;no&gt;" in part.text and part.headers["ETag"]
+
+
+def test_recipients_are_shown_only_to_those_who_may_see_contacts(client: FlaskClient) -> None:
+    page = visitors.visit(client, "ana", "send", path=ROI)
+    sent = client.post(f"{ROI}/test", data=_form(page, "lucia@empresa.example"))
+    shown = client.get(sent.location.partition("#")[0])
+    assert "lucia@" not in shown.text and "Dirección 1" in shown.text
+
+
+def test_addresses_that_cannot_get_it_are_named_at_the_field(client: FlaskClient) -> None:
+    page = visitors.visit(client, "ana", "campaigns", path=ROI)
+    with transaction() as session:
+        suppressions.add_addresses(session, ["bea@empresa.example"], "complaint", now=sequence.NOW)
+    answer = client.post(f"{ROI}/test", data=_form(page, "<b>, bea@empresa.example"))
+    assert answer.status_code == 422 and 'value="&lt;b&gt;, bea@empresa.example"' in answer.text
+    assert "La dirección 1 no es válida." in answer.text and "titular de la dirección 2 se quejó" in answer.text
+    for to, words in (("", "Indique al menos una dirección"), ("a@b.example " * 6, "1 to 5 addresses")):
+        answer = client.post(f"{ROI}/test", data=_form(page, to))
+        assert answer.status_code == 422 and words in answer.text
+
+
+def test_who_may_not_send_sees_no_form_and_is_refused(client: FlaskClient) -> None:
+    page = visitors.visit(client, "ana", "reports", path=ROI)
+    assert "/test" not in page.text
+    form = {"csrf_token": visitors.token(page), "key": "k", "to": "lucia@empresa.example"}
+    assert client.post(f"{ROI}/test", data=form).status_code == 403
+    assert client.post(f"{ROI}/test", data=form | {"csrf_token": "x"}).status_code == 403
