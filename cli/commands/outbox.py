@@ -144,13 +144,10 @@ def close(email_ids: tuple[str, ...]) -> None:
     """
     from engine import clock
     from engine.campaigns import advance
-    from engine.delivery import in_doubt
     from models.session import transaction
 
-    now = clock.now()
     with transaction() as session:
-        settled = in_doubt.prove(session, _parsed(email_ids), now=now, reason="closed by an operator")
-        advance.apply(session, settled, now=now)
+        settled = advance.prove(session, _parsed(email_ids), now=clock.now(), reason="closed by an operator")
     click.echo(f"{len(settled)} closed as sent, {len(email_ids) - len(settled)} not in doubt")
 
 

@@ -92,6 +92,12 @@ def listing(session: Session) -> list[Profile]:
     return [_profile(account) for account in session.scalars(select(Account).order_by(Account.name))]
 
 
+def admins(session: Session, *, limit: int = 5) -> list[str]:
+    """Return the names of accounts that may grant permissions, ordered by name."""
+    is_admin = Account.disabled_at.is_(None) & Account.scopes.contains(["admin"])
+    return list(session.scalars(select(Account.name).where(is_admin).order_by(Account.name).limit(limit)))
+
+
 def disable(session: Session, name: str, *, now: datetime) -> Profile:
     """Close the account; it gets no new tokens, and its tokens stop working. Safe to repeat. Raises NotFound."""
     closed = update(Account).where(Account.name == name).values(disabled_at=func.coalesce(Account.disabled_at, now))

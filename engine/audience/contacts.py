@@ -256,6 +256,12 @@ def view(session: Session, contact_id: UUID) -> View:
     )
 
 
+def addresses(session: Session, contact_ids: Sequence[UUID]) -> dict[UUID, str | None]:
+    """Return the addresses of these contacts, decrypted; None for one that cannot be decrypted or was erased."""
+    rows = session.execute(select(Contact.id, Contact.email).where(Contact.id.in_(contact_ids)))
+    return {row.id: row.email or None for row in rows}
+
+
 def index_of(session: Session, contact_id: UUID) -> bytes:
     """Return the blind index of a contact's address; raises NotFound."""
     index = session.scalar(select(Contact.email_index).where(Contact.id == contact_id))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from engine.analytics import rollups
 from engine.audience import contact_flags, suppressions
 from engine.campaigns import auto_pause, stops, windows
+from engine.delivery import in_doubt
 from engine.delivery.transitions import Settled
 from engine.tracking import events
 from models import arrays
@@ -24,6 +25,13 @@ def apply(session: Session, settled: Sequence[Settled], *, now: datetime) -> Non
     """Apply settled e-mails to contacts, enrollments, suppressions and rollups. Call in the settling transaction."""
     apply_to_contacts(session, settled, now=now)
     count(session, settled)
+
+
+def prove(session: Session, email_ids: Sequence[UUID], *, now: datetime, reason: str = "evidence") -> list[Settled]:
+    """Record those of `email_ids` that are in doubt as sent, and continue their sequences (R11); return them."""
+    proved = in_doubt.prove(session, email_ids, now=now, reason=reason)
+    apply(session, proved, now=now)
+    return proved
 
 
 def apply_to_contacts(session: Session, settled: Sequence[Settled], *, now: datetime) -> None:

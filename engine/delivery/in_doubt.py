@@ -9,37 +9,110 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from engine.delivery.transitions import Settled
+from models import arrays
 
 MAX_RESENDS = 3
+DECIDED_MAX = 5_000  # e-mails in one transaction
+COUNTED_MAX = 1_000
+
+_FIRST = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """An e-mail in doubt, as shown to a person."""
+    """An e-mail in doubt, as shown to a person; `since` is when its group ended, by the database's clock."""
 
     email_id: UUID
+    contact_id: UUID
     lane: str
     template: str
+    campaign_id: UUID | None
+    campaign: str | None
+    step: int | None
     since: datetime | None
     attempts: int
     response: str | None
+    relay: str | None
+    message_id: str
 
 
-_PROVE = text(
-    "UPDATE emails SET status = 'sent', reason = :reason, claim = NULL, sent_at = :now "
-    "WHERE id = ANY(:ids) AND status = 'in_doubt' "
-    "RETURNING id, contact_id, campaign_id, enrollment_id, step, variant, kind"
-)
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The e-mails in doubt of one campaign, or of none; `number` counts up to `COUNTED_MAX` of all."""
+
+    campaign_id: UUID | None
+    campaign: str | None
+    number: int
 
 
-def pending(session: Session, *, limit: int = 1000) -> list[Doubt]:
-    """Return the e-mails in doubt, oldest first."""
-    query = text(
-        "SELECT e.id, e.lane, e.template, g.ended_at, e.attempts, e.response FROM emails e "
-        "LEFT JOIN send_groups g ON g.id = e.claim WHERE e.status = 'in_doubt' ORDER BY e.id LIMIT :limit"
-    )
-    rows = session.execute(query, {"limit": limit})
-    return [Doubt(row.id, row.lane, row.template, row.ended_at, row.attempts, row.response) for row in rows]
+_LISTED = text("""
+SELECT e.id AS email_id, e.contact_id, e.lane, e.template, e.campaign_id, c.name AS campaign, e.step,
+       g.ended_at AS since, e.attempts, e.response, e.relay, e.message_id
+  FROM emails e LEFT JOIN send_groups g ON g.id = e.claim LEFT JOIN campaigns c ON c.id = e.campaign_id
+ WHERE e.status = 'in_doubt' AND e.id > :after
+   AND (CAST(:campaign_id AS uuid) IS NULL OR e.campaign_id = CAST(:campaign_id AS uuid))
+ ORDER BY e.id LIMIT :limit
+""")
+_SHARES = text("""
+SELECT listed.campaign_id, c.name AS campaign, count(*) AS number
+  FROM (SELECT campaign_id FROM emails WHERE status = 'in_doubt' ORDER BY id LIMIT :most) AS listed
+  LEFT JOIN campaigns c ON c.id = listed.campaign_id GROUP BY listed.campaign_id, c.name ORDER BY number DESC, c.name
+""")
+_IDS = text("""
+SELECT id FROM emails
+ WHERE status = 'in_doubt' AND (CAST(:campaign_id AS uuid) IS NULL OR campaign_id = CAST(:campaign_id AS uuid))
+ ORDER BY id LIMIT :limit
+""")
+_EVIDENCE = text("""
+SELECT email_id, event_type, timestamp, source FROM events
+ WHERE email_id = ANY(CAST(:ids AS uuid[])) ORDER BY email_id, id LIMIT :limit
+""")
+# Locked in the order of their ids, so that people who decide at once wait for each other and do not deadlock.
+_LOCKED = """(
+    SELECT id FROM emails WHERE id = ANY(CAST(:ids AS uuid[])) AND status = 'in_doubt' ORDER BY id FOR NO KEY UPDATE
+) AS locked WHERE e.id = locked.id"""
+_PROVE = text(f"""
+UPDATE emails AS e SET status = 'sent', reason = :reason, claim = NULL, sent_at = :now FROM {_LOCKED}
+RETURNING e.id, contact_id, campaign_id, enrollment_id, step, variant, kind
+""")  # noqa: S608  # built from constants
+_RESEND = text(f"""
+UPDATE emails AS e SET status = 'queued', due_at = :now, reason = 'sent again after doubt', claim = NULL FROM {_LOCKED}
+""")  # noqa: S608  # built from constants
+
+
+def pending(
+    session: Session, *, limit: int = COUNTED_MAX, after: UUID | None = None, campaign_id: UUID | None = None
+) -> list[Doubt]:
+    """Return e-mails in doubt, oldest first: those behind `after`, of one campaign or of all."""
+    rows = session.execute(_LISTED, {"after": after or _FIRST, "campaign_id": campaign_id, "limit": limit})
+    return [Doubt(*row) for row in rows]
+
+
+def shares(session: Session) -> list[Share]:
+    """Return how many e-mails are in doubt by campaign, the most first; counts the oldest `COUNTED_MAX` of all."""
+    return [Share(*row) for row in session.execute(_SHARES, {"most": COUNTED_MAX})]
+
+
+def listed(session: Session, *, campaign_id: UUID | None = None, limit: int = DECIDED_MAX) -> list[UUID]:
+    """Return the ids of e-mails in doubt, oldest first: those of one campaign, or all."""
+    return list(session.scalars(_IDS, {"campaign_id": campaign_id, "limit": limit}))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """An event of an e-mail in doubt. If it proves the arrival, it ends the doubt as soon as it is applied."""
+
+    event_type: str
+    at: datetime
+    source: str
+
+
+def evidence(session: Session, email_ids: Sequence[UUID], *, limit: int = 500) -> dict[UUID, list[Evidence]]:
+    """Return the events of these e-mails, by e-mail."""
+    events: dict[UUID, list[Evidence]] = {}
+    for row in session.execute(_EVIDENCE, {"ids": arrays.uuids(email_ids), "limit": limit}):
+        events.setdefault(row.email_id, []).append(Evidence(row.event_type, row.timestamp, row.source))
+    return events
 
 
 def prove(session: Session, email_ids: Sequence[UUID], *, now: datetime, reason: str = "evidence") -> list[Settled]:
@@ -47,17 +120,14 @@ def prove(session: Session, email_ids: Sequence[UUID], *, now: datetime, reason:
 
     `sent_at` becomes `now`: the true moment is unknown, and the next step must not be due too early.
     """
-    rows = session.execute(_PROVE, {"ids": list(email_ids), "now": now, "reason": reason})
+    rows = session.execute(_PROVE, {"ids": arrays.uuids(email_ids), "now": now, "reason": reason})
     return [_settled(row, "sent", now) for row in rows]
 
 
 def resend(session: Session, email_ids: Sequence[UUID], *, now: datetime) -> int:
     """Queue e-mails in doubt again, with the same Message-ID. Return how many were still in doubt."""
-    update = text(
-        "UPDATE emails SET status = 'queued', due_at = :now, reason = 'sent again after doubt', claim = NULL "
-        "WHERE id = ANY(:ids) AND status = 'in_doubt' RETURNING id"
-    )
-    return len(session.execute(update, {"ids": list(email_ids), "now": now}).all())
+    done = session.execute(_RESEND, {"ids": arrays.uuids(email_ids), "now": now})
+    return done.rowcount  # type: ignore[attr-defined,no-any-return]  # as of every UPDATE
 
 
 def overdue(session: Session, lane: str, *, after_s: float, limit: int = 1000) -> list[UUID]:

@@ -13,7 +13,7 @@ from engine.audience import contact_flags, suppressions
 from engine.audience.contact_flags import Changes
 from engine.campaigns import advance, auto_pause, stops
 from engine.campaigns.stops import Cause
-from engine.delivery import emails, in_doubt
+from engine.delivery import emails
 from engine.delivery.emails import Email
 from engine.engagement import attribution
 from engine.tracking import hit_history, pending
@@ -114,9 +114,7 @@ def _proved(session: Session, locked: Sequence[Email], earliest: Moments, now: d
     ]
     if not doubtful:
         return list(locked)
-    proved = in_doubt.prove(session, doubtful, now=now)
-    advance.apply(session, proved, now=now)
-    sent = {email.email_id for email in proved}
+    sent = {email.email_id for email in advance.prove(session, doubtful, now=now)}
     return [email._replace(status="sent", sent_at=now) if email.id in sent else email for email in locked]
 
 

@@ -115,10 +115,9 @@ def _enforce() -> None:
     access = access_of(view) if view else None
     if access is None or access.public or request.method == "OPTIONS":
         return
-    identified = (access.identify or _identify)(access)
+    g.caller = identified = (access.identify or _identify)(access)
     if access.scopes and not any(identified.may(scope) for scope in access.scopes):
         raise Forbidden(missing_scope(access.scopes))
-    g.caller = identified
 
 
 def _identify(access: Access) -> Caller:

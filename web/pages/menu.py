@@ -1,12 +1,15 @@
 """The menu of the pages, and their registration with the application."""
 
-from flask import Flask
+from flask import Flask, Response
 
+from errors import NotFound
 from settings import Settings
+from web import pages
 from web.pages import account, email_templates, overview, sign_in
 from web.pages.campaigns import actions, listing
 from web.pages.contacts import changes, directory, editing, one, suppressed
 from web.pages.frame import assets, languages, layout, sessions
+from web.pages.operations import in_doubt
 
 _PAGES = (
     overview,
@@ -22,7 +25,17 @@ _BEHIND = (
     editing,
     changes,
     suppressed,
+    in_doubt,
 )  # reached from those of the menu
+
+views = layout.blueprint("missing")
+
+
+@views.get("/<path:path>")
+@pages.needs()
+def missing(path: str) -> Response:
+    """Answer an address at which there is no page with a page that says so."""
+    raise NotFound(f"page: there is none at {path[:100]}")
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -30,7 +43,7 @@ def install(app: Flask, settings: Settings) -> None:
     sessions.install(app, settings)
     languages.install(app)
     app.jinja_env.globals["menu"] = entries
-    for blueprint in (assets.views, *(page.views for page in (*_PAGES, *_BEHIND))):
+    for blueprint in (assets.views, *(page.views for page in (*_PAGES, *_BEHIND)), views):
         app.register_blueprint(blueprint)
 
 

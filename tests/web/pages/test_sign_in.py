@@ -52,7 +52,7 @@ def test_a_wrong_password_says_so_and_keeps_the_page_that_was_wanted(client: Fla
 @pytest.mark.parametrize(
     "wanted",
     ["https://evil.example/app/", "//evil.example/app/", "/\\evil.example/app/", "/app/\\..", "/app//evil", "/docs", "",
-     "/app/\r\nX: y", "javascript:alert(1)"],
+     "/app/\r\nX: y", "javascript:alert(1)", "//[", "https:/app/", "/app/@evil.example:80/../..//evil.example"],
 )  # fmt: skip
 def test_a_redirect_stays_on_this_site(client: FlaskClient, wanted: str) -> None:
     visitors.create("ana", "reports")

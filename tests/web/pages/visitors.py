@@ -7,6 +7,7 @@ from typing import Any
 
 import jwt
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from engine.access import accounts, bearer_tokens, passwords
 from models import Account
@@ -24,6 +25,12 @@ def create(name: str, *scopes: str) -> None:
     """Create an account with `PASSWORD`."""
     with transaction() as session:
         session.add(Account(name=name, password_hash=_hash(), scopes=sorted(scopes)))
+
+
+def grant(name: str, *scopes: str) -> None:
+    """Give the account these scopes instead of its own."""
+    with transaction() as session:
+        session.execute(update(Account).where(Account.name == name).values(scopes=sorted(scopes)))
 
 
 def sign_in(client: FlaskClient, name: str, *, password: str = PASSWORD, wanted: str = "", **options: Any) -> Any:

@@ -16,7 +16,8 @@ _PAGES = Path(__file__).parents[1]
 SPANISH = _PAGES / "translations" / "es" / "LC_MESSAGES" / "messages.po"
 COMPILED = SPANISH.with_suffix(".mo")
 _METHODS = [("**.py", "python"), ("templates/pages/**.html", "jinja2")]
-_KEYWORDS = {"_": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "lazy_ngettext": (1, 2)}
+_KEYWORDS = dict.fromkeys(("_", "gettext", "lazy_gettext", "gettext_noop"))
+_KEYWORDS |= dict.fromkeys(("ngettext", "lazy_ngettext"), (1, 2))
 
 
 def extracted() -> Catalog:

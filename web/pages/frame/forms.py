@@ -1,12 +1,17 @@
 """Base class of the forms, with Flask-WTF. Sessions protect them against forgery, so WTForms' own tokens are off."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import request
 from flask_babel import gettext
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import ImmutableMultiDict
+from wtforms import Field, FieldList, FormField
+
+from errors import CadenciaError, InvalidInput
+from web.pages.frame import faults
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
@@ -25,3 +30,38 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
 def choices(*pairs: tuple[str, str]) -> Sequence[tuple[str, str]]:
     """Return choices of a select field, with the browser's own first."""
     return [("", gettext("As the browser")), *pairs]
+
+
+def show_faults(form: Form, error: CadenciaError, **fields: str) -> None:
+    """Show each fault of an input at its field, in the reader's language; one without a field at the form itself.
+
+    A fault's field is that of the same name: of `steps[0].template` the field `template` of the first form in the list
+    `steps`. `fields` has other names, with `_` for punctuation: `audience_industry="industries"`.
+    """
+    is_of_fields = isinstance(error, InvalidInput)
+    for path, message in faults.listed(error):
+        field, rest = _place(form, re.findall(r"[^.\[\]]+", path), fields)
+        text = faults.sentence(f"{rest[-1]}: {faults.words(message)}" if rest and is_of_fields else message)
+        if field is None:
+            form.form_errors.append(text)
+        elif isinstance(field, FormField):
+            field.form.form_errors.append(text)
+        else:
+            field.errors = [*field.errors, text]
+
+
+def _place(form: Form, path: Sequence[str], fields: Mapping[str, str]) -> tuple[Field | None, Sequence[str]]:
+    """Return the field of the longest beginning of the path, and the rest of the path."""
+    for length in range(len(path), 0, -1):
+        name = "_".join(path[:length])
+        if fields.get(name, name) in form:
+            return _within(form[fields.get(name, name)], path[length:], fields)
+    return None, path
+
+
+def _within(field: Field, rest: Sequence[str], fields: Mapping[str, str]) -> tuple[Field, Sequence[str]]:
+    if rest and isinstance(field, FieldList) and rest[0].isdigit() and int(rest[0]) < len(field.entries):
+        return _within(field.entries[int(rest[0])], rest[1:], fields)
+    if rest and isinstance(field, FormField) and fields.get(rest[0], rest[0]) in field.form:
+        return _within(field.form[fields.get(rest[0], rest[0])], rest[1:], fields)
+    return field, rest

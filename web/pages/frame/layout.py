@@ -1,8 +1,10 @@
 """Layout of the pages: their blueprint, rendering, and errors as pages in the reader's language."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
 from flask_babel import gettext, lazy_gettext
@@ -10,9 +12,11 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 import errors
+from engine.access import accounts
+from models.session import transaction
 from web.http import auth
 from web.http import errors as problems
-from web.pages.frame import assets, charts, languages, sessions
+from web.pages.frame import assets, charts, faults, languages, sessions
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -111,26 +115,51 @@ def redirect_to_path(path: str) -> Response:
 
 def error_page(status: int, detail: str = "") -> Response:
     """Return a page that says what happened and what to do next."""
-    title, advice = _WORDS.get(status, _WORDS[500])
-    response = page("error", status, title=title, advice=advice, detail=detail)
+    title, advice = _WORDS.get(status) or _WORDS[422 if status in range(400, 500) else 500]
+    is_retried = status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "GET"
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Refresh"] = response.headers["Retry-After"] = "5"
+        retry = _BY_ITSELF if is_retried else gettext("Go back and send the form again.")
+        advice = f"{advice} {retry}"
+    response = page("error", status, title=title, advice=advice, detail=detail, back=_page_before())
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = "5"
+    if is_retried:
+        response.headers["Refresh"] = "5"
     return response
 
 
+def _page_before() -> str:
+    """Return the path of the page of ours that led here, to be loaded again; empty if there is none."""
+    with suppress(ValueError, HTTPException):  # of a referrer that is no URL, or no page
+        referrer = urlsplit(request.referrer or "")
+        path = referrer.path + (f"?{referrer.query}" if referrer.query else "")
+        is_here = request.method == "GET" and path == request.full_path.rstrip("?")
+        if referrer.netloc == request.host and not is_here and sessions.local_path(path) == path:
+            endpoint, _ = current_app.url_map.bind(request.host).match(referrer.path, "GET")
+            return "" if endpoint == "missing_pages.missing" else path
+    return ""
+
+
+_NOT_FOUND = (
+    lazy_gettext("There is no such page"),
+    lazy_gettext("It may have been deleted. Start from the overview."),
+)
+_BY_ITSELF = lazy_gettext("This page tries again by itself.")
 _WORDS: dict[int, tuple[Any, Any]] = {
-    403: (
-        lazy_gettext("You may not do this"),
-        lazy_gettext("Your account lacks the permission. Ask a person with the scope “admin” for it."),
+    403: (lazy_gettext("You may not do this"), lazy_gettext("Ask for it, or go on with another page.")),
+    404: _NOT_FOUND,
+    405: _NOT_FOUND,
+    409: (
+        lazy_gettext("It has changed meanwhile"),
+        lazy_gettext("Somebody else, or a worker, was faster. Look at the page again, and decide anew."),
     ),
-    404: (lazy_gettext("There is no such page"), lazy_gettext("It may have been deleted. Start from the overview.")),
-    409: (lazy_gettext("It has changed meanwhile"), lazy_gettext("Go back, load the page again, and decide anew.")),
+    413: (lazy_gettext("This is too large"), lazy_gettext("Send less at once; nothing was changed.")),
     422: (lazy_gettext("Something in the form is wrong"), lazy_gettext("Go back and correct it; nothing was changed.")),
     429: (lazy_gettext("Too many attempts"), lazy_gettext("Wait a little, then try again.")),
     500: (lazy_gettext("Something went wrong on our side"), lazy_gettext("It was logged. Try again in a minute.")),
     503: (
         lazy_gettext("Unavailable for a moment"),
-        lazy_gettext("The database does not answer. Nothing is lost. This page tries again by itself."),
+        lazy_gettext("A part of Cadencia does not answer. Nothing is lost."),
     ),
 }
 
@@ -138,14 +167,30 @@ _WORDS: dict[int, tuple[Any, Any]] = {
 def _refused(error: errors.CadenciaError) -> Response:
     if isinstance(error, sessions.Forged):
         return error_page(403, gettext("This form is too old or came from another site. Load the page again."))
+    if isinstance(error, errors.Forbidden):
+        return error_page(403, _who_grants())
     if isinstance(error, errors.TooOften):
-        response = error_page(429)
+        wait = gettext("Try again in %(seconds)s seconds.", seconds=error.wait_s)
+        response = error_page(429, wait)
         response.headers["Retry-After"] = str(error.wait_s)
         return response
     if isinstance(error, errors.Unavailable):
         return error_page(503)
     status = next((_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES), None)
-    return error_page(status, str(error)) if status else _unexpected(error)
+    return error_page(status, faults.sentences(error)) if status else _unexpected(error)
+
+
+def _who_grants() -> str:
+    """Return the permissions that this page asks for, and the people who can grant them."""
+    access = auth.access_of(current_app.view_functions[request.endpoint or ""])
+    asked = gettext("It needs one of these permissions: %(scopes)s.", scopes=", ".join(access.scopes if access else ()))
+    admins: list[str] = []
+    with suppress(errors.Unavailable), transaction() as session:
+        admins = accounts.admins(session)
+    if not admins:
+        return str(asked)
+    people = gettext("These accounts can grant it: %(names)s.", names=", ".join(admins))
+    return f"{asked} {people}"
 
 
 def _http_error(error: HTTPException) -> Response:

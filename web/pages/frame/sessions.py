@@ -111,7 +111,10 @@ def check_origin() -> None:
 
 def local_path(wanted: str) -> str:
     """Return `wanted` if it is the path of a page of ours, else the overview's: never an address elsewhere."""
-    parts = urlsplit(wanted)
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:  # such as `//[`
+        return HOME
     is_ours = not parts.scheme and not parts.netloc and wanted.startswith(HOME) and "//" not in parts.path
     return wanted if is_ours and wanted.isprintable() and "\\" not in wanted else HOME
 
@@ -123,9 +126,10 @@ def _identify(access: Access) -> Caller:
         if status is None or status.generation != claims.generation:
             raise SignInNeeded("session: ended")
         g.account = accounts.get(session, claims.account_id)
+    caller = g.caller = Caller(claims.account_id, status.scopes, claims)  # also for the page that refuses the request
     if access.changes:
         _check_form()
-    return Caller(claims.account_id, auth.intersection(status.scopes, claims.scopes), claims)
+    return caller
 
 
 def _claims() -> tokens.Claims:

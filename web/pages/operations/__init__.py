@@ -1,0 +1,1 @@
+"""Pages for those who run the installation: e-mails in doubt, health, users."""
