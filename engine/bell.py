@@ -13,7 +13,6 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 import settings
-from errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -64,18 +63,6 @@ def _publish(publisher: Celery, bell: str) -> None:
         publisher.send_task(BELLS[bell], queue=bell, retry=False, ignore_result=True)
     except (OperationalError, OSError) as error:
         log.warning("bell_lost bell=%s error=%s", bell, type(error).__name__)
-
-
-def lengths() -> dict[str, int]:
-    """Return the number of rings that wait in each queue. Raises Unavailable if the broker does not answer."""
-    publisher = _publisher()
-    try:
-        with publisher.connection_for_read() as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0)
-            channel = connection.default_channel
-            return {name: channel.queue_declare(name).message_count for name in BELLS}
-    except (OperationalError, OSError) as error:
-        raise Unavailable(f"broker: not reachable: {str(error).partition(chr(10))[0]}") from error
 
 
 _lock = threading.Lock()

@@ -111,6 +111,7 @@ class SendGroup(Base):
         one_of("state", ("open", "settled", "recovered")),
         Index("ix_send_groups_open", "sender_id", postgresql_where=text("state = 'open'")),
         Index("ix_send_groups_lane_started_at", "lane", "started_at"),
+        Index("ix_send_groups_sender_id_started_at", "sender_id", "started_at"),
         Index("ix_send_groups_untried", "campaign_id", "step", "id", postgresql_where=text("reason IS NOT NULL")),
     )
 

@@ -11,7 +11,7 @@ import click
 from cli import groups, terminal
 
 if TYPE_CHECKING:
-    from cli.status_report import Line
+    from engine.health import Line
 
 _WIDTH_MIN, _WIDTH_MAX = 60, 100
 
@@ -41,7 +41,7 @@ def group(is_json: bool) -> None:
             click.echo(text)
     else:
         for line in lines:
-            terminal.row(line.part, line.name, line.state, line.detail)
+            terminal.row(line.part, line.name, line.state, status_report.detail(line))
     if any(line.is_bad for line in lines):
         raise click.exceptions.Exit(1)
 
@@ -49,12 +49,14 @@ def group(is_json: bool) -> None:
 def laid_out(lines: Sequence["Line"], *, width: int) -> list[str]:
     """Return the lines in columns, wrapped at `width`, but not below 60 columns. A part is named once."""
     width = max(_WIDTH_MIN, min(width, _WIDTH_MAX))
+    from cli import status_report
+
     texts, before = [], ""
     for line in lines:
         head = f"{'' if line.part == before else line.part:<9}{line.name:<14} {line.state:<8} "
         head = head if line.state else head.rstrip().ljust(24) + " "
         texts += textwrap.wrap(
-            line.detail, width, initial_indent=head, subsequent_indent=" " * 11, break_on_hyphens=False
+            status_report.detail(line), width, initial_indent=head, subsequent_indent=" " * 11, break_on_hyphens=False
         )
         before = line.part
     return texts
@@ -63,9 +65,11 @@ def laid_out(lines: Sequence["Line"], *, width: int) -> list[str]:
 def _json(lines: Sequence["Line"]) -> str:
     import json
 
+    from cli import status_report
+
     parts: dict[str, list[dict[str, object]]] = {}
     for line in lines:
-        entry = {"name": line.name, "state": line.state, "detail": line.detail, **line.numbers}
+        entry = {"name": line.name, "state": line.state, "detail": status_report.detail(line), **line.numbers}
         parts.setdefault(line.part, []).append({name: value for name, value in entry.items() if value != ""})
     state = "late" if any(line.is_bad for line in lines) else "on time"
     return json.dumps({"state": state, **parts}, default=lambda moment: moment.isoformat(), ensure_ascii=False)

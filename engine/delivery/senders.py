@@ -67,24 +67,34 @@ def overdue(session: Session, *, grace_s: float) -> list[UUID]:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The senders of a host: those registered and not fenced, and those with a group in progress."""
+    """The senders of a host: those registered and not fenced, those with a group in progress, and the last group."""
 
     name: str
     registered: int
     working: int
+    worked_s_ago: float | None
 
 
+# A sender that ends cleanly is fenced. One that was lost without a group in progress stays registered, so a host counts
+# as long as it registered a sender or sent something within a week, for which its groups are kept.
 _HOSTS = text("""
-SELECT s.host, count(DISTINCT s.id) AS registered, count(DISTINCT g.sender_id) AS working
+SELECT s.host AS name, count(*) AS registered,
+       count(*) FILTER (WHERE last.state = 'open' AND last.leased_until > now()) AS working,
+       CAST(extract(epoch FROM now() - max(coalesce(last.ended_at, last.started_at))) AS float8) AS worked_s_ago
   FROM senders s
-  LEFT JOIN send_groups g ON g.sender_id = s.id AND g.state = 'open' AND g.leased_until > now()
- WHERE s.fenced_at IS NULL GROUP BY s.host ORDER BY s.host
+  LEFT JOIN LATERAL (SELECT g.state, g.leased_until, g.started_at, g.ended_at FROM send_groups g
+                      WHERE g.sender_id = s.id ORDER BY g.started_at DESC LIMIT 1) AS last ON true
+ WHERE s.fenced_at IS NULL
+ GROUP BY s.host
+HAVING max(greatest(s.started_at, last.started_at, last.leased_until)) > now() - CAST(:listed_for AS interval)
+ ORDER BY s.host
 """)
+LISTED_FOR = timedelta(days=7)
 
 
 def hosts(session: Session) -> list[Host]:
-    """Return the hosts with senders. For reports only."""
-    return [Host(row.host, row.registered, row.working) for row in session.execute(_HOSTS)]
+    """Return the hosts that sent or registered a sender within the last `LISTED_FOR`. For reports only."""
+    return [Host(*row) for row in session.execute(_HOSTS, {"listed_for": LISTED_FOR})]
 
 
 _PRUNE_GROUPS = text(

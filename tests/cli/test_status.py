@@ -6,9 +6,9 @@ import redis
 from sqlalchemy import text
 
 from cli.commands import status
-from cli.status_report import Line
 from engine import bell
 from engine.delivery import senders
+from engine.health import Line
 from models.session import transaction
 from tests import sends, sequence
 from tests.cli.conftest import Run
@@ -28,6 +28,7 @@ def test_status_ends_with_1_while_a_lane_or_the_sweep_is_late(run: Run, broker: 
         "lane\ttransactional\ton time\tnone due, not active in the last week",
         "lane\tcampaign\ton time\tnone due, not active in the last week",
         "in doubt\te-mails\t\tnone",
+        "events\tunapplied\ton time\tnone waits",
         "senders\t\t\tnone has begun to send",
         "spool\tthis host\ton time\tnothing waits",
         "queue\ttransactional\t\t0 rings",
@@ -41,7 +42,7 @@ def test_status_ends_with_1_while_a_lane_or_the_sweep_is_late(run: Run, broker: 
         senders.register(session, "host-a", 1)
     late = run("status", status=1).stdout
     assert "lane\ttransactional\tlate\t2 due since 2026-03-02T09:00:00Z, not active in the last week" in late
-    assert "senders\thost-a\t\t1 registered, 0 sending now" in late
+    assert "senders\thost-a\t\t1 registered, 0 sending now, not active in the last week" in late
     with transaction() as session:
         session.execute(text("DELETE FROM emails"))
         session.execute(text("DELETE FROM heartbeats"))
@@ -61,16 +62,18 @@ def test_a_server_that_cannot_be_reached_costs_its_own_lines_only(run: Run, brok
 
 
 def test_a_screen_has_sixty_columns_and_names_each_part_once() -> None:
-    why = "closed in 2: mail relay smtp.provider.example:587 unavailable: its name does not resolve"
+    why = "mail relay smtp.provider.example:587 unavailable: its name does not resolve"
+    since = sequence.NOW
     lines = [
-        Line("lane", "transactional", "on time", "none due, active 2 s ago"),
-        Line("lane", "campaign", "late", "over 999 due since 2026-03-02T09:00:00Z, not active in the last week"),
-        Line("relay", "smtp.a-long-name.provider.example:587", "", why),
+        Line("lane", "transactional", "on time", {"due": 0, "due_since": None, "worked_s_ago": 2.0}),
+        Line("lane", "campaign", "late", {"due": 1_000, "due_since": since, "worked_s_ago": None}),
+        Line("relay", "smtp.a-long-name.provider.example:587", "", {"states": {"closed": 2}, "why": why}),
     ]
     shown = status.laid_out(lines, width=60)
     assert max(map(len, shown)) <= 60
     assert shown[0] == "lane     transactional  on time  none due, active 2 s ago"
     assert [line[:9].strip() for line in shown if line[:9].strip()] == ["lane", "relay"]
+    assert "over 999 due since 2026-11-02T09:00:00Z" in " ".join(" ".join(shown).split())
 
 
 def test_the_audit_prints_findings_up_to_its_limit_and_ends_with_1(run: Run) -> None:

@@ -62,6 +62,16 @@ class Store:
         pairs = zip(keys, values, strict=True)
         return {key.removeprefix(PREFIX): value for key, value in pairs if value is not None}
 
+    def lengths(self, queues: Sequence[str]) -> dict[str, int]:
+        """Return the number of messages in each queue of the broker, a list of its name. Raises Unavailable."""
+        try:
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for name in queues:
+                    pipeline.llen(name)
+                return dict(zip(queues, pipeline.execute(), strict=True))
+        except (RedisError, OSError) as error:
+            raise Unavailable(f"redis: does not answer ({type(error).__name__})") from None
+
     def _note_failure(self, error: Exception) -> None:
         self._retry_at = time.monotonic() + _RETRY_AFTER_S
         if not self._is_unavailable:

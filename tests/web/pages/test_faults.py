@@ -21,13 +21,14 @@ OF_NO_PAGE = (
     "engine/engagement/consent", "engine/inbound/", "engine/ingest/", "engine/tracking/",
 )  # fmt: skip
 # Messages that are put together of parts; the test about files sees them whole.
-ASSEMBLED = {"the file has no column x; x", "is x and x"}
+VALUE = "«x»"
+ASSEMBLED = {f"the file has no column {VALUE}; {VALUE}", f"is {VALUE} and {VALUE}"}
 KINDS = {"Fault", "Conflict", "NotFound", "InvalidInput.of", "UnknownTemplate.of"}
 SPANISH = {"Accept-Language": "es"}
 
 
 def _raised() -> Iterator[tuple[str, str]]:
-    """Yield each message that is written where it is raised, with `x` for its values, and the place."""
+    """Yield each message that is written where it is raised, with `VALUE` for its values, and the place."""
     for name, tree in repository.sources("engine").items():
         if name.startswith(OF_NO_PAGE):
             continue
@@ -35,7 +36,7 @@ def _raised() -> Iterator[tuple[str, str]]:
             if isinstance(node, ast.Call) and ast.unparse(node.func).removeprefix("errors.") in KINDS:
                 text = _text(node.args[-1])
                 for part in _parts(text or ""):
-                    if part.replace("x", "").strip(" ,"):
+                    if part.replace(VALUE, "").strip(" ,"):
                         yield part, f"{name}:{node.lineno}"
 
 
@@ -43,7 +44,7 @@ def _text(node: ast.expr) -> str | None:
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
-        return "".join(part.value if isinstance(part, ast.Constant) else "x" for part in node.values)  # type: ignore[misc]
+        return "".join(part.value if isinstance(part, ast.Constant) else VALUE for part in node.values)  # type: ignore[misc]
     return None  # a message of another function: see the test of those
 
 

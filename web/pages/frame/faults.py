@@ -42,7 +42,14 @@ _MESSAGES = (
     gettext_noop("%(value)s is not a zone of the IANA database; %(advice)s"),
     gettext_noop("another account has this name; choose another"),
     gettext_noop("another campaign has this name; choose another"),
+    gettext_noop("%(number)s campaigns have the names of copies; rename or delete some"),
+    gettext_noop("its contacts are enrolled already; clone the campaign to choose others"),
+    gettext_noop("contacts are enrolled in it, which explains why they get nothing; cancel it instead"),
+    gettext_noop("the campaign is cancelled and never runs again; clone it and enroll contacts there"),
+    gettext_noop("the campaign is cancelled; nothing of it is sent any more"),
+    gettext_noop("give 1 to %(most)s addresses; there are %(number)s"),
     gettext_noop("draft"),
+    gettext_noop("cancelled"),
     gettext_noop("running"),
     gettext_noop("paused"),
     gettext_noop("finished"),
@@ -108,6 +115,7 @@ _FILES = (
     gettext_noop("is set, but the row has no address: suppress the contact by hand"),
     gettext_noop("is the address of line %(line)s, which counts"),
 )
+_NO_PAGE = gettext_noop("there is no such page of the list; begin with the first")
 # Messages for programs, and what pages say instead.
 _INSTEAD = {
     "has no column for the address: its columns are %(names)s, and none holds addresses; call the right one email or "
@@ -138,6 +146,11 @@ _INSTEAD = {
     "is not a web address: an absolute http:// or https:// address is needed, or a scheme such as mailto: or tel:": (
         gettext_noop("is not a web address: it must begin with http:// or https://, or with mailto: or tel:")
     ),
+    "somebody has edited it meanwhile; %(versions)s: load it again": gettext_noop(
+        "somebody has edited it meanwhile; load it again"
+    ),
+    "give the `next` of the page before": _NO_PAGE,
+    "give the `before` of the page before": _NO_PAGE,
     "there is none at %(path)s": gettext_noop("there is no page at %(path)s"),
     "there is none with this id": gettext_noop("it does not exist, or it was deleted"),
     "there is no e-mail %(id)s; take the email_id that the send answered": gettext_noop("there is no such e-mail"),
