@@ -16,6 +16,7 @@ from tests import scratch
 from tests.environment import TEST_ENVIRONMENT, environment, forget_settings, settled
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
     from sqlalchemy.orm import Session
 
     from local.mail.mailstore import Mailstore
@@ -111,3 +112,12 @@ def inbox(ledger: str, tmp_path: Path) -> "Iterator[Mailstore]":
     ):
         yield store
         process.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> "Iterator[Browser]":
+    """One browser of this module's tests."""
+    from tests import browser
+
+    with browser.started() as opened:
+        yield opened

@@ -1,19 +1,20 @@
 """Pictures of the shipped e-mails and readers' pages, light and dark, in three widths: `make pictures`."""
 
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import web
 from engine.templates.templates import Library
 from local.stack import BRAND
 from settings import current
+from tests import browser
 from tests.environment import TEST_ENVIRONMENT, environment
-from tests.web.public import browser
 from web.public import languages, pages
 
 WIDTHS = (360, 640, 1280)
+_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _READERS = Path(pages.__file__).parent / "templates" / "public"
 ENVIRONMENT = {**TEST_ENVIRONMENT, **BRAND, "DATABASE_URL": "postgresql://cadencia:x@127.0.0.1:9/none"}
 
@@ -64,14 +65,16 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with environment(**ENVIRONMENT, LOG_FILE=str(folder / "pictures.log")):
         documents = [*emails(), *readers_pages()]
-    with tempfile.TemporaryDirectory() as profile, browser.opened(Path(profile)) as page:
+    with browser.started() as chromium, browser.tab(chromium) as page:
         for name, html in documents:
             file = folder / f"{name}.html"
             file.write_text(html, "utf-8")
-            page.open(file.absolute().as_uri())
+            page.goto(file.absolute().as_uri())
             for width in WIDTHS:
-                for scheme in ("light", "dark"):
-                    page.picture(folder / f"{name}-{width}-{scheme}.png", width=width, height=0, dark=scheme == "dark")
+                page.set_viewport_size({"width": width, "height": 100})
+                for scheme in _SCHEMES:
+                    page.emulate_media(color_scheme=scheme)
+                    page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
     print(f"{len(documents) * len(WIDTHS) * 2} pictures of {len(documents)} e-mails and pages are in {folder}")
 
 

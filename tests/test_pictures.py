@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from tests import pictures
+from playwright.sync_api import Browser
+
+from tests import browser, pictures
 from tests.conftest import environment
-from tests.web.public import browser
 
 _WIDTH = 360
 _WITH_TABLES = {f"email_{name}{kind}" for name in ("1_roi", "2_caso") for kind in ("", "-transactional")}
@@ -17,16 +18,14 @@ _LINES = """
 """
 
 
-def test_nothing_is_wider_than_a_telephone_and_no_row_of_a_table_wraps(tmp_path: Path) -> None:
+def test_nothing_is_wider_than_a_telephone_and_no_row_of_a_table_wraps(tmp_path: Path, chromium: Browser) -> None:
     with environment(**pictures.ENVIRONMENT, LOG_FILE=str(tmp_path / "log")):
         documents = dict([*pictures.emails(), *pictures.readers_pages()])
     rows = {}
-    with browser.opened(tmp_path) as page:
-        page.resize(_WIDTH, 4_000)  # without a scroll bar
+    with browser.tab(chromium, viewport={"width": _WIDTH, "height": 4_000}) as page:  # without a scroll bar
         for name, html in documents.items():
-            (tmp_path / "it.html").write_text(html, "utf-8")
-            page.open((tmp_path / "it.html").as_uri())
-            assert page.read("document.documentElement.scrollWidth") == _WIDTH, name
-            rows[name] = page.read(_LINES)
+            page.set_content(html)
+            assert page.evaluate("document.documentElement.scrollWidth") == _WIDTH, name
+            rows[name] = page.evaluate(_LINES)
     assert {name for name in rows if rows[name]} == _WITH_TABLES
     assert all(lines == 1 for each in rows.values() for lines in each), rows

@@ -1,41 +1,24 @@
 """The landing page's script and the public pages in chromium; skipped if it is not installed."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser, Page
 from sqlalchemy import text
-from werkzeug.serving import make_server
 
-import web
 from engine import clock
 from local import ports
 from models import ids
 from models.session import transaction
-from tests import processes, sends
+from tests import browser, processes, sends
 from tests.conftest import environment, settled
-from tests.web.public import browser
-from tests.web.public.browser import Page
+from tests.web.serving import application, served
 from web import process
-
-
-@contextmanager
-def served(server: Any) -> Iterator[None]:
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextmanager
@@ -55,17 +38,6 @@ def landing_page(script: str, on: str) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
     with served(server):
         yield f"http://localhost:{server.server_port}"
-
-
-@contextmanager
-def application(port: int = 0, **settings: str) -> Iterator[tuple[Flask, str]]:
-    """Serve the application on a port of its own; yield its URL."""
-    port = port or ports.free()
-    url = f"http://127.0.0.1:{port}"
-    with environment(PUBLIC_URL=url, **settings):
-        app = web.create_app()
-        with served(make_server("127.0.0.1", port, app, threaded=True)):
-            yield app, url
 
 
 def conversions() -> int:
@@ -88,35 +60,35 @@ def arrived(page: Page, on: str) -> Iterator[tuple[UUID, Flask, str]]:
         application(port, CORS_ORIGINS=origin) as (app, url),
     ):
         email_id = mail()
-        page.open(f"{url}/c/{process.of(app).signer.clicked(email_id, 0, f'{origin}/oferta?a=1#arriba')}")
+        page.goto(f"{url}/c/{process.of(app).signer.clicked(email_id, 0, f'{origin}/oferta?a=1#arriba')}")
         yield email_id, app, origin
 
 
 @pytest.fixture
-def page(ledger: str, tmp_path: Path) -> Iterator[Page]:
-    with browser.opened(tmp_path) as opened:
+def page(ledger: str, chromium: Browser) -> Iterator[Page]:
+    with browser.tab(chromium, expected=["503"]) as opened:  # of the report that is refused
         yield opened
 
 
 def test_a_click_leads_to_a_page_that_reports_the_conversion(page: Page) -> None:
     with arrived(page, "load") as (email_id, _, origin):
         processes.until(conversions, "the conversion is stored")
-        assert page.read("location.href + document.cookie") == f"{origin}/oferta?a=1#arriba"
-        assert ids.public(email_id) not in page.read("document.documentElement.outerHTML")
-        page.open(f"{origin}/otra")
-        page.read("cadencia.converted()")
+        assert page.evaluate("location.href + document.cookie") == f"{origin}/oferta?a=1#arriba"
+        assert ids.public(email_id) not in page.evaluate("document.documentElement.outerHTML")
+        page.goto(f"{origin}/otra")
+        page.evaluate("cadencia.converted()")
     assert conversions() == 1
 
 
 def test_submitting_a_form_reports_the_conversion(page: Page) -> None:
     with arrived(page, "submit") as (_, _app, _origin):
         assert conversions() == 0
-        page.press("Tab", "Enter")
-        page.until("location.pathname == '/gracias'")
+        browser.press(page, "Tab", "Enter")
+        browser.until(page, "location.pathname == '/gracias'")
         processes.until(conversions, "the conversion is stored")
-        page.read("window.isOld = true")
-        page.press("Tab", "Enter")
-        page.until("!window.isOld && document.readyState == 'complete'")
+        page.evaluate("window.isOld = true")
+        browser.press(page, "Tab", "Enter")
+        browser.until(page, "!window.isOld && document.readyState == 'complete'")
     assert conversions() == 1
 
 
@@ -128,12 +100,12 @@ def test_a_refused_report_is_repeated_with_its_timestamp(page: Page, caplog: pyt
         spool.rmdir()
         spool.write_text("no folder")
         with environment(DATABASE_URL="postgresql://cadencia:x@127.0.0.1:9/gone"):
-            page.press("Tab", "Enter")
-            page.until("location.pathname == '/gracias'")
+            browser.press(page, "Tab", "Enter")
+            browser.until(page, "location.pathname == '/gracias'")
             processes.until(lambda: "spool_write_failed" in caplog.text, "the report was refused")
-            stored = page.read("sessionStorage.cadenciaSays")
+            stored = page.evaluate("sessionStorage.cadenciaSays")
         processes.until(conversions, "the conversion is stored")
-        page.until("sessionStorage.cadenciaSays == ''")
+        browser.until(page, "sessionStorage.cadenciaSays == ''")
     with transaction() as session:
         at = session.scalar(text("SELECT timestamp FROM events WHERE event_type = 'converted'"))
     assert json.loads(stored)["timestamp"] == at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -153,26 +125,26 @@ def test_a_reader_unsubscribes_and_undoes_it_with_the_keyboard(page: Page, local
         own = f"{url}/u/{process.of(app).signer.unsubscribe(mail())}"
         with transaction() as session:
             session.execute(text("UPDATE contacts SET locale = :locale"), {"locale": locale})
-        page.open(own)
-        assert (page.read("document.scripts.length"), consents()) == (0, ([], False))
-        page.press("Tab", "Enter")
-        page.until(f"document.title == '{done}'")
+        page.goto(own)
+        assert (page.evaluate("document.scripts.length"), consents()) == (0, ([], False))
+        browser.press(page, "Tab", "Enter")
+        browser.until(page, f"document.title == '{done}'")
         assert consents() == (["unsubscribed"], False)
-        page.press("Tab", "Enter")
-        page.until(f"document.title == '{undone}'")
+        browser.press(page, "Tab", "Enter")
+        browser.until(page, f"document.title == '{undone}'")
         assert consents() == ([], False)
-        page.open(f"{own}/undo")  # as a reader does who comes back to it
-        assert (page.read("document.forms.length"), consents()) == (2, ([], False))
-        page.press("Tab", "Tab", "Enter")
-        page.until(f"location.pathname.endsWith('/pause') && document.documentElement.lang == '{locale}'")
+        page.goto(f"{own}/undo")  # as a reader does who comes back to it
+        assert (page.evaluate("document.forms.length"), consents()) == (2, ([], False))
+        browser.press(page, "Tab", "Tab", "Enter")
+        browser.until(page, f"location.pathname.endsWith('/pause') && document.documentElement.lang == '{locale}'")
         assert consents() == ([], True)
 
 
 def test_the_pages_are_styled_and_show_the_focus(page: Page) -> None:
     with application() as (app, url):
-        page.open(f"{url}/u/{process.of(app).signer.unsubscribe(mail())}")
-        page.press("Tab")
-        assert page.read("document.activeElement.innerText") == "Darme de baja"
-        assert page.read("getComputedStyle(document.activeElement).outlineWidth") == "3px"
-        assert page.read("[...document.querySelectorAll('h1, main')].length") == 2
-        assert page.read("document.referrer") == ""
+        page.goto(f"{url}/u/{process.of(app).signer.unsubscribe(mail())}")
+        browser.press(page, "Tab")
+        assert page.evaluate("document.activeElement.innerText") == "Darme de baja"
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"
+        assert page.evaluate("[...document.querySelectorAll('h1, main')].length") == 2
+        assert page.evaluate("document.referrer") == ""
