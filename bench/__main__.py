@@ -41,6 +41,7 @@ PARTS = (
     Part("events", ("--long",)),
     Part("compose"),
     Part("smtp_client"),
+    Part("pages"),
 )
 
 

@@ -42,6 +42,9 @@ BARS = {
     "tick_ms_at_two_million": Bar("database ms of a tick, 2,000,000 enrollments, none due", 5, at_most=True),
     "tick_two_million_over_ten_thousand": Bar("database ms of a tick at 2,000,000 ÷ at 10,000", 2, at_most=True),
     "hit_to_flag_lag_p99_s": Bar("seconds from a hit to its flag, p99, at 1,000 hits/s", 3, at_most=True),
+    "page_over_empty_page": Bar("first byte of the slowest page at 1,000,000 ÷ an empty page", 3, at_most=True),
+    "fragment_over_empty_page": Bar("first byte of the slowest fragment there ÷ an empty page", 1.5, at_most=True),
+    "pixels_with_fifty_pages": Bar("durable pixels/s with 50 open campaign pages ÷ without", 0.95),
     "healthz_p99_ms_under_attack": Bar("/healthz p99 in ms during slow bodies or half-open headers", 100, at_most=True),
 }
 

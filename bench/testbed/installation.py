@@ -149,12 +149,12 @@ def installed(smtp_port: int, **settings_of: str) -> Iterator[Installation]:
         try:
             postgres.create("bench")
             with environment(_environment(installation, smtp_port) | settings_of):
-                _forget()
+                forget()
                 migrations.upgrade()
                 yield installation
         finally:
             installation.stop_workers()
-            _forget()
+            forget()
             valkey.kill()
             postgres.kill()
 
@@ -191,7 +191,8 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def _forget() -> None:
+def forget() -> None:
+    """Forget what this process made from its environment."""
     if database.engine.cache_info().currsize:
         database.engine().dispose()
     for cached in (settings.current, vault.current, database.engine):

@@ -3,7 +3,7 @@
 `explained` reads the plans of the statements that a process then executes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,7 +42,7 @@ SET session_replication_role = origin;
 _INDEXES = """
 SELECT tablename, indexname, indexdef, conname, pg_get_constraintdef(c.oid)
   FROM pg_indexes LEFT JOIN pg_constraint c ON conname = indexname AND contype IN ('p', 'u')
- WHERE tablename IN ('enrollments', 'emails') AND NOT EXISTS (
+ WHERE tablename = ANY(%s) AND NOT EXISTS (
     SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.conindid = CAST(indexname AS regclass))
 """
 
@@ -50,15 +50,21 @@ SELECT tablename, indexname, indexdef, conname, pg_get_constraintdef(c.oid)
 def fill(url: str, count: int) -> None:
     """Generate `count` enrollments, half of them due in a paused campaign, half finished, and half as many e-mails."""
     with psycopg.connect(url, autocommit=True) as connection:
-        # Building an index at the end takes a fifth of the time of inserting into it.
-        indexes = connection.execute(_INDEXES).fetchall()
-        for table, name, _, constraint, _ in indexes:
-            connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}" if constraint else f"DROP INDEX {name}")
-        for statement in _FILL.format(count=count).split(";\n"):
-            connection.execute(statement)
-        for table, name, definition, constraint, key in indexes:
-            connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {key}" if constraint else definition)
+        with without_indexes(connection, ["enrollments", "emails"]):
+            for statement in _FILL.format(count=count).split(";\n"):
+                connection.execute(statement)
         connection.execute("VACUUM (ANALYZE) enrollments, emails, contacts")
+
+
+@contextmanager
+def without_indexes(connection: psycopg.Connection, tables: Sequence[str]) -> Iterator[None]:
+    """Drop the indexes of these tables and build them at the end: a fifth of the time of inserting into them."""
+    indexes = connection.execute(_INDEXES, [list(tables)]).fetchall()
+    for table, name, _, constraint, _ in indexes:
+        connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}" if constraint else f"DROP INDEX {name}")
+    yield
+    for table, name, definition, constraint, key in indexes:
+        connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {key}" if constraint else definition)
 
 
 class Plans(dict[str, Any]):

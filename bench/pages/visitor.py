@@ -1,0 +1,74 @@
+"""A signed-in visitor: fetches pages over a persistent connection, and keeps many pages open."""
+
+import http.client
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+FETCHED_EVERY_S = 3.0  # as web/pages/frame/static/app.js does
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response: its status, the milliseconds until its head was read, its size."""
+
+    status: int
+    ms: float
+    size: int
+    is_fragment: bool
+
+
+class Visitor:
+    """One signed-in person at one web server."""
+
+    def __init__(self, port: int, session: str) -> None:
+        self.port, self._headers = port, {"Cookie": f"cadencia={session}", "Accept-Language": "es"}
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+    def another(self) -> "Visitor":
+        """Return the same person with another connection."""
+        visitor = Visitor(self.port, "")
+        visitor._headers = self._headers
+        return visitor
+
+    def get(self, path: str, etag: str = "") -> Answer:
+        """Fetch a path."""
+        return self.fetch(path, etag)[0]
+
+    def fetch(self, path: str, etag: str = "") -> tuple[Answer, str]:
+        """Fetch a path unless it still has this tag; return the answer and its tag."""
+        headers = {**self._headers, **({"If-None-Match": etag} if etag else {})}
+        began = time.perf_counter()
+        self._connection.request("GET", path, headers=headers)
+        response = self._connection.getresponse()
+        ms = (time.perf_counter() - began) * 1e3
+        body = response.read()
+        tag = response.getheader("ETag") or ""
+        return Answer(response.status, ms, len(body), b"<!doctype" not in body[:100]), tag
+
+
+@contextmanager
+def watching(visitor: Visitor, path: str, pages: int) -> Iterator[list[float]]:
+    """Keep this many pages open, each of which fetches `path` every three seconds; yield the milliseconds it took."""
+    ended, took = threading.Event(), list[float]()
+    thread = threading.Thread(target=_watch, args=([visitor.another() for _ in range(pages)], path, ended, took))
+    thread.start()
+    try:
+        yield took
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _watch(visitors: list[Visitor], path: str, ended: threading.Event, took: list[float]) -> None:
+    tags = [""] * len(visitors)
+    while not ended.is_set():
+        for number, visitor in enumerate(visitors):
+            began = time.monotonic()
+            answer, tag = visitor.fetch(path, tags[number])
+            took.append(answer.ms)
+            tags[number] = tag or tags[number]
+            if ended.wait(max(0.0, FETCHED_EVERY_S / len(visitors) - (time.monotonic() - began))):
+                return
