@@ -9,7 +9,7 @@ RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo inbox picture up test check coverage bench faults fuzz pictures system-packages translations clean
+.PHONY: help demo inbox picture up test check coverage bench faults fuzz pictures gallery system-packages translations clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/  make \1\t/' | expand -t 26
@@ -52,6 +52,9 @@ fuzz: $(DEVELOPMENT) ## 60,000 calls made up from the API's description, a quart
 
 pictures: $(DEVELOPMENT) ## pictures of all e-mails and readers' pages in var/pictures: three widths, light and dark
 	@$(RUN) -m tests.pictures var/pictures
+
+gallery: $(DEVELOPMENT) ## pictures of the pages below /app in docs/pages, and their section of docs/pages.md
+	@$(RUN) -m tests.gallery
 
 system-packages: $(RUN) ## postfix's tools for `make bench`, PgBouncer, nginx, libfaketime (unpacked into var/, not started), chromium
 	@$(RUN) -m bench.testbed.postfix

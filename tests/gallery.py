@@ -1,0 +1,135 @@
+"""Pictures of the pages below /app with a company's data, and their section of docs/pages.md: `make gallery`."""
+
+import base64
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from playwright.sync_api import Browser, Page
+from sqlalchemy import text
+
+from engine.access import accounts, bearer_tokens
+from models.session import transaction
+from tests import browser, company, services
+from tests.company import Company
+from tests.environment import TEST_ENVIRONMENT, environment
+from tests.web.serving import application
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT, FOLDER = ROOT / "docs" / "pages.md", ROOT / "docs" / "pages"
+BEGIN, END = "<!-- gallery -->", "<!-- end of the gallery -->"
+BYTES_MAX = 3_000_000  # of all pictures
+_HEIGHTS = {1280: 1100, 360: 900}
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture of one page: its name, its title, its path, and the endpoint that answers there."""
+
+    name: str
+    title: str
+    endpoint: str
+    path: Callable[[Company], str]
+
+
+SHOTS = (
+    Shot("overview", "Overview", "overview_pages.show", lambda _: "/app/"),
+    Shot("campaigns", "Campaigns", "campaigns_pages.listing", lambda _: "/app/campaigns"),
+    Shot("campaign", "One campaign", "campaigns_pages.show", lambda it: f"/app/campaigns/{it.running}"),
+    Shot("launch", "Before a launch", "campaigns_pages.ask_launch", lambda it: f"/app/campaigns/{it.draft}/launch"),
+    Shot("account", "Account", "account_pages.show", lambda _: "/app/account"),
+)
+
+
+_ENTRY = """\
+### {title}
+
+![{title}, on a screen 1280 pixels wide](pages/{name}.webp)
+
+<details><summary>{title} on a telephone, in dark colours and the other language</summary>
+
+![{title}, on a screen 360 pixels wide](pages/{name}-360.webp)
+
+</details>
+"""
+
+
+def section() -> str:
+    """Return the section of the document: each page on a desk and on a telephone."""
+    return "\n".join(_ENTRY.format(name=shot.name, title=shot.title) for shot in SHOTS)
+
+
+def filled(document: str) -> str:
+    """Return the document with the section between its marks."""
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    assert begin and end, f"{DOCUMENT.name} lacks its marks {BEGIN} and {END}"
+    return f"{before}{begin}\n{section()}\n{end}{after}"
+
+
+@contextmanager
+def site(*, odd: bool = False) -> Iterator[tuple[str, str, Company]]:
+    """Serve the pages with a company's data; yield the address, a session of an administrator, and the company."""
+    with services.embedded_postgres() as server, TemporaryDirectory() as folder:
+        own = {"DATABASE_URL": server.url(services.TEMPLATE), "LOG_FILE": f"{folder}/log"}
+        own |= {"SPOOL_DIR": f"{folder}/spool", "RECORDER_DIR": f"{folder}/recorders"}
+        with environment(**TEST_ENVIRONMENT, **company.ENVIRONMENT, **own), application() as (_, url):
+            stored = company.fill(odd=odd)
+            with transaction() as session:
+                lucia = accounts.create(session, "lucia", "una frase muy larga", scopes=["admin"])
+                session.execute(text("UPDATE snapshots SET taken_at = :now"), {"now": company.NOW})
+            yield url, bearer_tokens.issue_session(lucia, now=datetime.now(UTC)), stored
+
+
+def main() -> None:
+    """Write the pictures and the section."""
+    FOLDER.mkdir(exist_ok=True)
+    wanted = {f"{shot.name}{suffix}.webp" for shot in SHOTS for suffix in ("", "-360")}
+    for outdated in FOLDER.iterdir():
+        if outdated.name not in wanted:
+            outdated.unlink()
+    with site() as (url, session, stored), browser.started() as chromium:
+        for number, shot in enumerate(SHOTS):
+            desk, telephone = ("es", "en") if number % 2 == 0 else ("en", "es")
+            for suffix, view in (("", (1280, "light", desk)), ("-360", (360, "dark", telephone))):
+                picture = taken(chromium, url + shot.path(stored), session, view)
+                (FOLDER / f"{shot.name}{suffix}.webp").write_bytes(picture)
+    DOCUMENT.write_text(filled(DOCUMENT.read_text("utf-8")), "utf-8")
+    size = sum(path.stat().st_size for path in FOLDER.iterdir())
+    print(f"{len(wanted)} pictures, {size:,} bytes, in {FOLDER.relative_to(ROOT)}")
+
+
+def taken(chromium: Browser, url: str, session: str, view: tuple[int, str, str]) -> bytes:
+    """Return a picture of a page as WebP."""
+    width, theme, language = view
+    height = _HEIGHTS[width]
+    options = {"viewport": {"width": width, "height": height}, "color_scheme": theme, "locale": language}
+    with browser.tab(chromium, **options) as page:
+        page.context.add_cookies([{"name": "cadencia", "value": session, "url": url}])
+        page.goto(url)
+        png = page.screenshot()
+    with browser.tab(chromium) as page:
+        return webp(page, png)
+
+
+# A canvas encodes WebP, a third of the size of PNG.
+_ENCODE = """
+async png => {
+  const image = await createImageBitmap(await (await fetch('data:image/png;base64,' + png)).blob());
+  const canvas = Object.assign(document.createElement('canvas'), { width: image.width, height: image.height });
+  canvas.getContext('2d').drawImage(image, 0, 0);
+  return canvas.toDataURL('image/webp', 0.82).split(',')[1];
+}
+"""
+
+
+def webp(page: Page, png: bytes) -> bytes:
+    """Return the picture as WebP, encoded by the browser."""
+    return base64.b64decode(page.evaluate(_ENCODE, base64.b64encode(png).decode()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""Every page below /app with a company's data: in a browser, and that reading it changes nothing.
+
+PAGES=long visits each page in every language, theme and width; the usual run pairs them.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page
+from sqlalchemy import text
+from werkzeug.routing import Rule
+
+from engine.access import accounts, bearer_tokens
+from models.session import transaction
+from tests import browser, company
+from tests.conftest import environment, settled
+from tests.databases import Ledger
+from tests.web.pages import visitors
+from tests.web.serving import application
+from web.pages.frame import assets
+
+PAGE_BYTES_MAX, COLD_BYTES_MAX = 40_000, 300_000
+EVERY = [*product(("es", "en"), ("light", "dark"), (1280, 360))]
+PAIRED = [("es", "light", 1280), ("en", "dark", 360)]
+# Tables that pages may write by GET: figures that nobody has counted yet are counted by the first page that shows them.
+CACHES = {"snapshots"}
+
+
+@dataclass(frozen=True)
+class Site:
+    """The served application and the paths of its pages."""
+
+    app: Flask
+    url: str
+    paths: tuple[str, ...]
+    session: str
+
+    def client(self) -> FlaskClient:
+        client = self.app.test_client()
+        client.set_cookie("cadencia", self.session)
+        return client
+
+
+@pytest.fixture(scope="module")
+def site(databases: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    folders = {"RECORDER_DIR": str(folder / "recorders"), "SPOOL_DIR": str(folder / "spool")}
+    with (
+        environment(DATABASE_URL=databases.fresh(), LOG_FILE=str(folder / "log"), **folders, **company.ENVIRONMENT),
+        application() as (app, url),
+    ):
+        filled = company.fill(odd=True)
+        visitors.create("lucia", "admin")
+        with transaction() as session:
+            (profile,) = accounts.listing(session)
+        session_token = bearer_tokens.issue_session(profile, now=datetime.now(UTC))
+        yield Site(app, url, tuple(_paths(app, _samples(filled))), session_token)
+        settled()
+
+
+def _samples(filled: company.Company) -> dict[str, list[Any]]:
+    """Return values of the parameters in the paths of pages."""
+    return {
+        "campaign_id": [*filled.campaigns.values()],
+        "contact_id": [filled.contact, *filled.odd],
+    }
+
+
+def _paths(app: Flask, samples: dict[str, list[Any]]) -> Iterator[str]:
+    """Yield the path of each GET route below /app, with each sample of its parameters."""
+    with app.test_request_context():
+        for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+            if rule.rule.startswith("/app/") and "GET" in (rule.methods or ()) and rule.endpoint != "app_assets.asset":
+                yield from _filled(rule, samples)
+
+
+def _filled(rule: Rule, samples: dict[str, list[Any]]) -> Iterator[str]:
+    names = sorted(rule.arguments)
+    missing = [name for name in names if name not in samples]
+    assert not missing, f"{rule.rule}: give samples of {missing} in this test, so that its page is visited"
+    for values in product(*(samples[name] for name in names)):
+        built = rule.build(dict(zip(names, values, strict=True)))
+        assert built is not None
+        yield built[1]
+
+
+def _state() -> dict[str, str]:
+    """Return a digest of each table."""
+    with transaction() as session:
+        names = session.scalars(text("SELECT relname FROM pg_class WHERE relkind = 'r' "
+                                     "AND relnamespace = 'public'::regnamespace")).all()  # fmt: skip
+        digest = "SELECT coalesce(md5(string_agg(md5(t::text), '' ORDER BY md5(t::text))), '') FROM {} AS t"
+        return {name: session.scalar(text(digest.format(name))) for name in set(names) - CACHES}
+
+
+def test_reading_a_page_changes_nothing(site: Site) -> None:
+    client, before = site.client(), _state()
+    answers = {path: client.get(path).status_code for path in site.paths}
+    settled()
+    assert _state() == before
+    assert {path: status for path, status in answers.items() if status not in (200, 303, 409)} == {}
+    shown = {path for path, status in answers.items() if status == 200}
+    assert len(shown) > 10
+
+
+@pytest.mark.timeout(600)
+def test_every_page_is_accessible_small_and_within_its_policy(site: Site, chromium: Browser) -> None:
+    faults: list[str] = []
+    pages = [path for path in site.paths if _is_page(site.client(), path)]
+    for language, theme, width in EVERY if os.environ.get("PAGES") == "long" else PAIRED:
+        view = {"viewport": {"width": width, "height": 800}, "locale": language, "color_scheme": theme}
+        with browser.tab(chromium, expected=["status of 409"], **view) as page:
+            page.context.add_cookies([{"name": "cadencia", "value": site.session, "url": site.url}])
+            for path in pages:
+                faults += [f"{language} {theme} {width} {path}: {fault}" for fault in _faults(page, site.url + path)]
+    assert faults == [], "\n".join(faults)
+
+
+def _is_page(client: FlaskClient, path: str) -> bool:
+    """Return True unless it is a part of a page, a file or a redirect."""
+    answer = client.get(path)
+    return answer.status_code != 303 and assets.PATHS["app.css"] in answer.text
+
+
+def _faults(page: Page, url: str) -> Iterator[str]:
+    answer = page.goto(url)
+    assert answer is not None
+    size = len(answer.body())
+    if size > PAGE_BYTES_MAX:
+        yield f"{size} bytes"
+    is_at_start = page.evaluate("document.activeElement === document.body")
+    page.keyboard.press("Tab")
+    focus = page.evaluate("[document.activeElement.className, getComputedStyle(document.activeElement).outlineWidth]")
+    if (is_at_start and "skip" not in focus[0]) or focus[1] == "0px":
+        yield f"the first Tab goes to {focus}"
+    page.evaluate("document.activeElement.blur()")
+    for width in (360, 1280) if page.viewport_size["width"] == 1280 else (360,):
+        page.set_viewport_size({"width": width, "height": 800})
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if wide > 0:
+            yield f"{wide} px wider than {width} px: {page.evaluate(_WIDE)}"
+    for violation in Axe().run(page).response["violations"]:
+        places = [(node["target"], node["html"][:160]) for node in violation["nodes"][:3]]
+        yield f"{violation['id']} ({violation['help']}): {places}"
+
+
+# The innermost elements that reach beyond the right edge.
+_WIDE = """
+[...document.querySelectorAll('body *')].filter(each => each.getBoundingClientRect().right > innerWidth + 1
+    && ![...each.children].some(child => child.getBoundingClientRect().right > innerWidth + 1))
+  .slice(0, 3).map(each => each.outerHTML.slice(0, 120))
+"""
