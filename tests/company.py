@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from engine import figures, heartbeats
 from engine.audience import contacts
 from engine.campaigns import advance, campaigns, due
+from engine.campaigns.drafting import drafts
 from engine.delivery import early_events, settle
 from engine.delivery.claim import ClaimedEmail
 from engine.delivery.outcomes import InDoubt, Outcome, Phase, Rejected, Sent
@@ -98,7 +99,7 @@ def fill(*, odd: bool = False) -> Company:
 def _create(name: str, industries: list[str], days: Sequence[int]) -> UUID:
     draft = sequence.draft(name, days=days, audience={"industry": industries}, weekdays=_WEEK, **_OFFICE)
     with transaction() as session:
-        return campaigns.create(session, draft, library=sequence.library(), now=NOW - 43 * _DAY)
+        return drafts.create(session, draft, library=sequence.library(), now=NOW - 43 * _DAY)
 
 
 def _live(company: Company, people: "_People", now: datetime, launched: int) -> None:

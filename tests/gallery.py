@@ -58,7 +58,7 @@ _ENTRY = """\
 
 
 def section() -> str:
-    """Return the section of the document: each page on a desk and on a telephone."""
+    """Return the section of the document: each page on a screen and on a telephone."""
     return "\n".join(_ENTRY.format(name=shot.name, title=shot.title) for shot in SHOTS)
 
 
@@ -93,8 +93,8 @@ def main() -> None:
             outdated.unlink()
     with site() as (url, session, stored), browser.started() as chromium:
         for number, shot in enumerate(SHOTS):
-            desk, telephone = ("es", "en") if number % 2 == 0 else ("en", "es")
-            for suffix, view in (("", (1280, "light", desk)), ("-360", (360, "dark", telephone))):
+            screen, telephone = ("es", "en") if number % 2 == 0 else ("en", "es")
+            for suffix, view in (("", (1280, "light", screen)), ("-360", (360, "dark", telephone))):
                 picture = taken(chromium, url + shot.path(stored), session, view)
                 (FOLDER / f"{shot.name}{suffix}.webp").write_bytes(picture)
     DOCUMENT.write_text(filled(DOCUMENT.read_text("utf-8")), "utf-8")
