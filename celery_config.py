@@ -43,7 +43,7 @@ timezone = "UTC"
 # One queue per purpose, each with its own workers (Procfile, docker-compose.yml), so that bulk e-mail delays neither a
 # password reset nor the sweeps.
 task_default_queue = "sequence"
-QUEUES = ("transactional", "campaign", "events", "sequence")
+QUEUES = ("transactional", "campaign", "events", "imports", "sequence")
 task_queues = [
     Queue(name, Exchange(name), routing_key=name)  # type: ignore[no-untyped-call]  # kombu has no types
     for name in QUEUES
@@ -52,6 +52,7 @@ task_routes = {
     "sending.deliver_transactional": {"queue": "transactional"},
     "sending.deliver_campaign": {"queue": "campaign"},
     "events.apply": {"queue": "events"},
+    "imports.store": {"queue": "imports"},
     "followups.call_due": {"queue": "sequence"},
     "followups.tick": {"queue": "sequence"},
     "upkeep.sweep": {"queue": "sequence"},

@@ -110,6 +110,7 @@ class Settings(BaseSettings):
     cors_origins: Words = ()
     body_limit_bytes: int = Field(default=1_000_000, ge=1_000)
     batch_limit_bytes: int = Field(default=8_000_000, ge=1_000)
+    import_limit_bytes: int = Field(default=100_000_000, ge=1_000)
     batch_limit_sends: int = Field(default=1_000, ge=1)
     track_limit_bytes: int = Field(default=8_000, ge=1_000)
     track_list_limit_bytes: int = Field(default=1_000_000, ge=1_000)

@@ -21,6 +21,7 @@ BELLS = {
     "transactional": "sending.deliver_transactional",
     "campaign": "sending.deliver_campaign",
     "events": "events.apply",
+    "imports": "imports.store",
     "sequence": "followups.call_due",
 }
 
@@ -74,7 +75,7 @@ def _ringer(pid: int) -> _Ringer:  # noqa: ARG001  # the cache key: a fork gets 
 
 
 def ring(bell: str) -> None:
-    """Ring "transactional", "campaign", "events" or "sequence"; return at once.
+    """Ring "transactional", "campaign", "events", "imports" or "sequence"; return at once.
 
     Call it after the commit: a worker that looks before it finds nothing.
     """

@@ -9,6 +9,7 @@ import settings
 from engine import quarantine
 from engine.access import idempotency, token_status
 from engine.delivery import in_doubt, outbox, senders
+from engine.engagement.uploads import lifecycle, running
 from engine.templates import host_faults
 
 KEEP_GROUPS = timedelta(days=7)
@@ -19,7 +20,8 @@ _UNAPPLIED = text("SELECT EXISTS (SELECT 1 FROM events WHERE applied_at IS NULL 
 def bells(session: Session, *, now: datetime) -> list[str]:
     """Return the bells to ring for work that waits, whatever its age, in case a ring was lost (R4)."""
     waiting = outbox.due_lanes(session, now=now)
-    return [*waiting, "events"] if session.scalar(_UNAPPLIED) else waiting
+    waiting += ["events"] if session.scalar(_UNAPPLIED) else []
+    return [*waiting, "imports"] if running.is_waiting(session) else waiting
 
 
 def settle_doubts(session: Session, *, now: datetime) -> int:
@@ -34,7 +36,7 @@ def settle_doubts(session: Session, *, now: datetime) -> int:
 
 
 def tidy(session: Session) -> None:
-    """Delete rows past their retention: idempotency keys, revoked tokens, groups, senders and faults of hosts.
+    """Delete rows past their retention: idempotency keys, revoked tokens, groups, senders, faults of hosts, imports.
 
     E-mails and contacts are never deleted; `tracking.retention.prune` deletes events.
     """
@@ -43,3 +45,4 @@ def tidy(session: Session) -> None:
     senders.prune(session, keep=KEEP_GROUPS)
     host_faults.prune(session, keep=KEEP_GROUPS)
     quarantine.prune(session, keep=KEEP_GROUPS)
+    lifecycle.prune(session)

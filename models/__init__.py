@@ -7,6 +7,7 @@ from models.contact import Contact
 from models.email import Email, Sender, SendGroup
 from models.enrollment import Enrollment
 from models.event import Event, Horizon
+from models.file_import import FileImport, FileImportChunk, FileImportFault
 from models.quarantine import Quarantine
 from models.snapshot import Snapshot
 from models.stats import EmailStats, Heartbeat
@@ -23,6 +24,9 @@ __all__ = [
     "EmailStats",
     "Enrollment",
     "Event",
+    "FileImport",
+    "FileImportChunk",
+    "FileImportFault",
     "Heartbeat",
     "Horizon",
     "IdempotencyKey",

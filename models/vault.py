@@ -27,6 +27,14 @@ class Vault:
         """Return the plain text; raises `cryptography.fernet.InvalidToken` if no key fits."""
         return self._ring.decrypt(token).decode()
 
+    def seal(self, content: bytes) -> str:
+        """Return the Fernet token of bytes, such as a part of a file."""
+        return self._ring.encrypt(content).decode()
+
+    def unseal(self, token: str) -> bytes:
+        """Return the bytes of such a token; raises `cryptography.fernet.InvalidToken` if no key fits."""
+        return self._ring.decrypt(token)
+
     def decrypt_all(self, tokens: Sequence[str]) -> list[str | None]:
         """Return the plain texts in order, faster than `decrypt` for many; None where no key fits."""
         return [None if plain is None else plain.decode() for plain in self._ring.decrypt_all(tokens)]

@@ -13,7 +13,9 @@ from errors import InvalidInput
 from models import session
 from worker import process
 
-app = Celery("cadencia", include=[f"worker.tasks.{module}" for module in ("sending", "followups", "events", "ticks")])
+app = Celery(
+    "cadencia", include=[f"worker.tasks.{module}" for module in ("sending", "followups", "events", "imports", "ticks")]
+)
 app.config_from_object("celery_config")
 
 # A line for each task received and done would hide the lines about e-mails. Flower shows the tasks.

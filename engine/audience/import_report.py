@@ -101,6 +101,10 @@ class ImportReport:
     faults: tuple[RowFault, ...] = ()
     notes: tuple[RowFault, ...] = ()
 
+    def counts(self) -> dict[str, int]:
+        """Return the counts by their names."""
+        return {name: getattr(self, name) for name in COUNTS}
+
     def plus(self, page: Page, stored: Stored) -> "ImportReport":
         """Return this report with one more page added."""
         return ImportReport(

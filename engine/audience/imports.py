@@ -4,20 +4,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import BinaryIO
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from engine.audience import contact_flags, contacts, suppressions
 from engine.audience.files import columns, sheet
+from engine.audience.files.decoding import Source
 from engine.audience.files.records import Record
 from engine.audience.files.rows import Reader, Row
 from engine.audience.import_report import ColumnReport, FileReport, Page, RowFault, Stored
 from errors import InvalidInput
 from models import vault
 
-MAX_ROWS = 500_000
+MAX_ROWS = 1_000_000
 PAGE_ROWS = 2_000
 
 
@@ -54,7 +54,12 @@ def _mark(session: Session, page: Page, *, now: datetime) -> dict[UUID, tuple[da
 
 
 def pages(
-    source: BinaryIO, *, max_rows: int = MAX_ROWS, mapping: Sequence[str] = (), encoding: str | None = None
+    source: Source,
+    *,
+    max_rows: int = MAX_ROWS,
+    page_rows: int = PAGE_ROWS,
+    mapping: Sequence[str] = (),
+    encoding: str | None = None,
 ) -> Iterator[Page]:
     """Yield the checked rows of a CSV file in pages, read on demand; at least one page.
 
@@ -65,7 +70,7 @@ def pages(
     opened = sheet.read(source, mapping=mapping, encoding=encoding)
     checks, lines = _Checks(opened), opened.records()
     rows = 0
-    while (batch := list(islice(lines, PAGE_ROWS))) or not rows:
+    while (batch := list(islice(lines, page_rows))) or not rows:
         rows += len(batch)
         if rows > max_rows:
             raise InvalidInput.of("file", f"has more than {max_rows} rows; split it")

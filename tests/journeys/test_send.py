@@ -58,7 +58,7 @@ def api(broker: str, inbox: Mailstore, tmp_path: Path) -> Iterator[Api]:
         cadencia("accounts", "create", "journey", "--scope", "send", "--password-stdin", text="a long pass phrase\n")
         token = cadencia("tokens", "create", "journey").strip()
         started.worker("transactional")
-        started.worker("events,sequence")
+        started.worker("events,imports,sequence")
         started.beat()
         started.web(port)
         yield Api(base, token)

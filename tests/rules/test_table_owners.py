@@ -26,6 +26,9 @@ OWNERS = {
     "idempotency_keys": "engine/access/",
     "heartbeats": "engine/heartbeats.py",
     "template_faults": "engine/templates/",
+    "file_imports": "engine/engagement/",
+    "file_import_chunks": "engine/engagement/",
+    "file_import_faults": "engine/engagement/",
     "quarantines": "engine/quarantine.py",
 }
 TABLES = {mapper.class_.__name__: mapper.class_.__tablename__ for mapper in models.Base.registry.mappers}

@@ -28,6 +28,7 @@ class Access:
     public: str = ""
     identify: Callable[["Access"], "Caller"] | None = None  # by something else than a bearer token
     changes: bool = False  # a page that changes state: only by POST, with the session's `csrf` value
+    confirm: Callable[[], None] | None = None  # read and check the form of a caller who has a scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ def _enforce() -> None:
     g.caller = identified = (access.identify or _identify)(access)
     if access.scopes and not any(identified.may(scope) for scope in access.scopes):
         raise Forbidden(missing_scope(access.scopes))
+    if access.confirm is not None:
+        access.confirm()
 
 
 def _identify(access: Access) -> Caller:

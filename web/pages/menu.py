@@ -7,8 +7,8 @@ from settings import Settings
 from web import pages
 from web.pages import account, email_templates, overview, sign_in
 from web.pages.campaigns import actions, listing
-from web.pages.contacts import changes, directory, editing, one, suppressed
-from web.pages.frame import assets, languages, layout, sessions
+from web.pages.contacts import changes, directory, editing, imports, one, one_import, suppressed
+from web.pages.frame import assets, languages, layout, sessions, uploads
 from web.pages.operations import in_doubt
 
 _PAGES = (
@@ -25,6 +25,8 @@ _BEHIND = (
     editing,
     changes,
     suppressed,
+    imports,
+    one_import,
     in_doubt,
 )  # reached from those of the menu
 
@@ -41,6 +43,7 @@ def missing(path: str) -> Response:
 def install(app: Flask, settings: Settings) -> None:
     """Register all pages with `app`."""
     sessions.install(app, settings)
+    uploads.install(app)
     languages.install(app)
     app.jinja_env.globals["menu"] = entries
     for blueprint in (assets.views, *(page.views for page in (*_PAGES, *_BEHIND)), views):

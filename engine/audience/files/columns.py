@@ -12,6 +12,7 @@ from errors import InvalidInput
 EMAIL, OPT_OUT, OPT_IN, STATUS = "email", "opt_out", "opt_in", "status"
 CONVERTED, CONVERTED_AT = "converted", "converted_at"
 DETAILS = ("first_name", "last_name", "industry", "role", "company", "timezone", "locale")
+ATTRIBUTE = "attribute"  # keep the cells of a column under its own name
 MEANINGS = (EMAIL, *DETAILS, OPT_OUT, OPT_IN, CONVERTED, CONVERTED_AT)
 LISTED_MAX = 20  # names in an error
 
@@ -74,6 +75,7 @@ _OTHER = (
 )
 _SECOND = "secondary second other alternate alternative segundo otro alternativo secundario"
 _MAIL_WORDS, _OTHER_WORDS, _SECOND_WORDS = (frozenset(words.split()) for words in (_MAIL, _OTHER, _SECOND))
+_NUMBERED = re.compile(r"#(\d{1,4})")
 _NUMBER = re.compile(r"_?(\d{1,2})(?=_|$)")
 
 
@@ -132,7 +134,7 @@ def named(name: str) -> Named | None:
 def target(text: str) -> str:
     """Return the meaning or attribute that a caller's word means; empty for a column to leave out."""
     name = plain(text)
-    if name in MEANINGS or name == STATUS:
+    if name in MEANINGS or name in (STATUS, ATTRIBUTE):
         return name
     by_name = _BY_NAME.get(name) or _BY_WEAK_NAME.get(name)
     if by_name:
@@ -143,7 +145,7 @@ def target(text: str) -> str:
 
 
 def mapped(header: Sequence[str], mapping: Sequence[str]) -> dict[int, str]:
-    """Return the targets of the columns that a caller maps by `NAME=target`, by their indexes.
+    """Return the targets of the columns that a caller maps by `NAME=target` or `#3=target`, by their indexes.
 
     Raises InvalidInput for an entry of another form and for a name that the file does not have.
     """
@@ -152,11 +154,16 @@ def mapped(header: Sequence[str], mapping: Sequence[str]) -> dict[int, str]:
         name, equals, word = entry.rpartition("=")
         if not equals or not name.strip():
             raise InvalidInput.of("map", f"{shown(entry)!r} is not NAME=target, such as 'E-mail 1 - Value=email'")
-        indexes = [index for index, written in enumerate(header) if _same(written, name)]
+        indexes = [index for index, written in enumerate(header) if _same(written, name)] or _numbered(header, name)
         if not indexes:
             raise InvalidInput.of("map", f"the file has no column {shown(name)!r}; {_listed(header, name)}")
         targets |= dict.fromkeys(indexes, target(word))
     return targets
+
+
+def by_name(mapping: Sequence[str]) -> list[str]:
+    """Return the entries that name their column, and so tell which record is the header."""
+    return [entry for entry in mapping if not _NUMBERED.fullmatch(entry.rpartition("=")[0].strip())]
 
 
 def shown(name: str, index: int | None = None) -> str:
@@ -178,6 +185,12 @@ def _same(written: str, name: str) -> bool:
     if " ".join(written.casefold().split()) == " ".join(name.casefold().split()):
         return True
     return bool(plain(name)) and plain(written) == plain(name)
+
+
+def _numbered(header: Sequence[str], name: str) -> list[int]:
+    """Return the index of a column given by its number, such as `#3`."""
+    number = _NUMBERED.fullmatch(name.strip())
+    return [int(number[1]) - 1] if number and 0 < int(number[1]) <= len(header) else []
 
 
 def _listed(header: Sequence[str], name: str) -> str:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import BinaryIO
+from typing import Protocol
 
 from errors import InvalidInput
 
@@ -61,11 +61,19 @@ _CYRILLIC_WORD = re.compile(rb"[\xc0-\xff]{3,}")
 _OUTSIDE_ASCII = re.compile(rb"[\x80-\xff]")
 
 
+class Source(Protocol):
+    """A file, or anything else that bytes can be read from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, none at the end."""
+        ...
+
+
 @dataclass(slots=True)
 class Text:
     """The text of a file; iterate `lines()` once. Reading sets `encoding` and adds to `notes`: (line, message)."""
 
-    source: BinaryIO
+    source: Source
     stated: str | None = None
     encoding: str = "UTF-8"
     notes: list[tuple[int, str]] = field(default_factory=list)

@@ -101,7 +101,7 @@ def _emails(header: Sequence[str], mapping: Sequence[str]) -> set[int]:
     named = {index: columns.named(name) for index, name in enumerate(header)}
     emails = {index for index, own in named.items() if own and own.meaning == columns.EMAIL and not own.needs_content}
     try:
-        mapped = columns.mapped(header, mapping)
+        mapped = columns.mapped(header, columns.by_name(mapping))
     except InvalidInput:
         return emails
     return emails | {index for index, word in mapped.items() if word == columns.EMAIL}
@@ -194,6 +194,8 @@ def _columns(header: Sequence[str], mapped: dict[int, str], named: dict[int, Nam
             word = mapped[index]
             if word in columns.MEANINGS or word == columns.STATUS:
                 column = replace(column, by="map", rank=(0, 0), meaning=word)
+            elif word == columns.ATTRIBUTE:
+                column = replace(column, by="map", rank=(0, 0), attribute=attribute or f"column_{index + 1}")
             else:
                 column = replace(column, by="map", rank=(0, 0), attribute=word or None)
         elif own:

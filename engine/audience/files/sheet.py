@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import BinaryIO
 
 from engine.audience.files import cells, columns, layout, records
-from engine.audience.files.decoding import Text
+from engine.audience.files.decoding import Source, Text
 from engine.audience.files.layout import Layout
 from engine.audience.files.records import Record
 
@@ -40,7 +39,7 @@ class Sheet:
         )
 
 
-def read(source: BinaryIO, *, mapping: Sequence[str] = (), encoding: str | None = None) -> Sheet:
+def read(source: Source, *, mapping: Sequence[str] = (), encoding: str | None = None) -> Sheet:
     """Read the beginning of `source` and return its sheet.
 
     `mapping` says what columns mean, each as `NAME=target`; `encoding` replaces the recognition of the encoding. Raises

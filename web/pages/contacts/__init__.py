@@ -1,1 +1,1 @@
-"""Pages of contacts: search, one contact and its changes, suppressions."""
+"""Pages of contacts: search, one contact and its changes, suppressions, imports of files."""

@@ -40,7 +40,7 @@ def needs(*scopes: str) -> Callable[[View], View]:
 
 def changes(*scopes: str) -> Callable[[View], View]:
     """Declare what `needs` does, and that the page changes state: only by a form of our own pages."""
-    return auth.declaring(Access(scopes=scopes, identify=_identify, changes=True))
+    return auth.declaring(Access(scopes=scopes, identify=_identify, changes=True, confirm=_check_form))
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -119,17 +119,14 @@ def local_path(wanted: str) -> str:
     return wanted if is_ours and wanted.isprintable() and "\\" not in wanted else HOME
 
 
-def _identify(access: Access) -> Caller:
+def _identify(_: Access) -> Caller:
     claims = _claims()
     with transaction() as session:
         status = token_status.get(session, claims.account_id, (claims.token_id, claims.login.family_id))
         if status is None or status.generation != claims.generation:
             raise SignInNeeded("session: ended")
         g.account = accounts.get(session, claims.account_id)
-    caller = g.caller = Caller(claims.account_id, status.scopes, claims)  # also for the page that refuses the request
-    if access.changes:
-        _check_form()
-    return caller
+    return Caller(claims.account_id, status.scopes, claims)
 
 
 def _claims() -> tokens.Claims:
