@@ -214,8 +214,9 @@ def test_nginx_needs_no_rights_and_its_limits_are_those_of_the_settings() -> Non
     service, configured = services()["nginx"], (ROOT / "nginx.conf").read_text(encoding="utf-8")
     assert service["read_only"] and service["tmpfs"] == ["/tmp"] and service["cap_drop"] == ["ALL"]
     assert "listen 8080;" in configured and "server web:8000;" in configured
-    for limit, setting in (("client_max_body_size 1m;", "body_limit_bytes"), ("size 8m;", "batch_limit_bytes")):
-        assert limit in configured
+    limits = {"size 1m;": "body_limit_bytes", "size 8m;": "batch_limit_bytes", "size 100m;": "import_limit_bytes"}
+    for limit, setting in limits.items():
+        assert f"client_max_body_{limit}" in configured
         assert int(limit.split()[1].removesuffix("m;")) * 1_000_000 == FIELDS[setting].default
     assert services()["web"]["environment"]["TRUSTED_PROXIES"] == "1"
 
