@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session
 from engine.analytics import snapshots
 from engine.analytics.snapshots import Figures
 from engine.audience.directory import totals
-from engine.campaigns.reports import funnel
+from engine.campaigns.drafting import estimate
+from engine.campaigns.reports import calendar, funnel
 
-OUTLOOK, CONTACTS = "outlook", "contacts"
+OUTLOOK, CONTACTS, WORDS = "outlook", "contacts", "words"
+_CALENDAR = "calendar "
 DAYS_BACK, DAYS_AHEAD = 30, 7
 
 # A finished campaign changes when a late event arrives, which a page shows while it is watched.
@@ -43,6 +45,11 @@ def name_of(campaign_id: UUID) -> str:
     return f"campaign {campaign_id}"
 
 
+def name_of_month(month: date) -> str:
+    """Return the name of the figures of the calendar of a month, given by its first day."""
+    return f"{_CALENDAR}{month:%Y-%m}"
+
+
 def of(session: Session, name: str, *, now: datetime) -> Figures:
     """Return figures for a page, and note that they are watched; counts them at once if there are none yet."""
     if not (stored := snapshots.read(session, name)):
@@ -64,19 +71,27 @@ def stored(session: Session, campaign_ids: Sequence[UUID]) -> dict[UUID, dict[st
     return totals
 
 
-def overdue(session: Session) -> list[str]:
+def overdue(session: Session, *, now: datetime) -> list[str]:
     """Return the names of the figures to count now, those that are watched first."""
-    names = {OUTLOOK, CONTACTS, *session.scalars(_COUNTED), *snapshots.watched(session)}
+    month = now.date().replace(day=1)
+    months = {name_of_month(month), name_of_month(calendar.following(month))}
+    names = {OUTLOOK, CONTACTS, *months, *session.scalars(_COUNTED), *snapshots.watched(session)}
     return snapshots.overdue(session, sorted(names))
 
 
 def refresh(session: Session, name: str, *, now: datetime) -> None:
     """Count the figures of this name and store them. Safe to run twice at once."""
     began = monotonic()
+    value: Mapping[str, Any]
     if name == OUTLOOK:
         value = _outlook(session, now)
     elif name == CONTACTS:
         value = totals.count(session)
+    elif name == WORDS:
+        value = estimate.words(session)
+    elif name.startswith(_CALENDAR):
+        month = date.fromisoformat(f"{name.removeprefix(_CALENDAR)}-01")
+        value = calendar.count(session, month, now=now)
     else:
         value = asdict(funnel.of(session, UUID(name.removeprefix("campaign "))))
     snapshots.store(session, name, value, took_s=monotonic() - began)

@@ -51,6 +51,7 @@ class Email(Base):
         Index("ix_emails_due", "lane", "due_at", "id", postgresql_where=text("status = 'queued'")),
         Index("ix_emails_claim", "claim", postgresql_where=text("status IN ('claimed', 'sending')")),
         Index("ix_emails_status_id", "status", "id", postgresql_where=text(f"status IN {EXCEPTIONAL}")),
+        Index("ix_emails_converted", "campaign_id", "step", "id", postgresql_where=text("converted_at IS NOT NULL")),
         Index("ix_emails_in_doubt", "id", postgresql_where=text("status = 'in_doubt'")),
         {"postgresql_with": {"fillfactor": 70}},
     )

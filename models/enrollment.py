@@ -36,6 +36,7 @@ class Enrollment(Base):
             "id",
             postgresql_where=text("state IN ('active', 'waiting')"),
         ),
+        Index("ix_enrollments_stopped", "campaign_id", "stop_reason", "id", postgresql_where=text("state = 'stopped'")),
         {"postgresql_with": {"fillfactor": 70}},
     )
 

@@ -135,7 +135,7 @@ def _finish(session: Session, company: Company, people: "_People") -> None:
         by_hand.suppress(session, by_hand.by_address(session, address), now=NOW - 2 * _DAY)
     for name in ("sweep", "call_due", "tidy"):
         heartbeats.beat(session, name)
-    for name in figures.overdue(session):
+    for name in figures.overdue(session, now=NOW):
         figures.refresh(session, name, now=NOW)
 
 

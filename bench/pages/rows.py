@@ -204,7 +204,7 @@ def _count_figures() -> None:
     """Count the figures of the pages, as a worker does."""
     with transaction() as session:
         now = session.scalar(text("SELECT now()"))
-        for name in figures.overdue(session):
+        for name in figures.overdue(session, now=now):
             figures.refresh(session, name, now=now)
             say(f"figures: {name}")
 

@@ -82,18 +82,23 @@ def unmatched(session: Session, segment: Segment) -> list[str]:
     return messages
 
 
-def conditions(segment: Segment) -> list[ColumnElement[bool]]:
-    """Return the segment as conditions on `contacts`, to be joined by AND. Everybody means every listed contact."""
-    return [Contact.listed_at.is_not(None), *matching(segment)]
+def conditions(segment: Segment, person: type[Contact] = Contact) -> list[ColumnElement[bool]]:
+    """Return the segment as conditions on `contacts`, or an alias of it, to be joined by AND.
+
+    Everybody means every listed contact.
+    """
+    return [person.listed_at.is_not(None), *matching(segment, person)]
 
 
-def matching(segment: Segment) -> list[ColumnElement[bool]]:
+def matching(segment: Segment, person: type[Contact] = Contact) -> list[ColumnElement[bool]]:
     """Return the segment as `conditions` does, for contacts that are not listed as well."""
-    result: list[ColumnElement[bool]] = [WORDS[key].in_(words) for key, words in segment.words.items()]
+    result: list[ColumnElement[bool]] = [
+        getattr(person, WORDS[key].key).in_(words) for key, words in segment.words.items()
+    ]
     if segment.attributes:
-        result.append(Contact.attributes.contains(dict(segment.attributes)))
+        result.append(person.attributes.contains(dict(segment.attributes)))
     if segment.min_score is not None:
-        result.append(Contact.score >= segment.min_score)
+        result.append(person.score >= segment.min_score)
     if segment.max_score is not None:
-        result.append(Contact.score <= segment.max_score)
+        result.append(person.score <= segment.max_score)
     return result

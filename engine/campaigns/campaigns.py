@@ -4,7 +4,7 @@ draft ─launch─▶ running ◀─pause / resume─▶ paused;  running ─fin
 draft, running, paused ─cancel─▶ cancelled
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,6 +63,12 @@ def find(session: Session, name: str) -> UUID:
         names = session.scalars(select(Campaign.name).order_by(Campaign.created_at.desc()).limit(100))
         raise NotFound(f"campaign: {unknown(name, names)}")
     return campaign_id
+
+
+def names(session: Session, campaign_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the names of these campaigns."""
+    query = select(Campaign.id, Campaign.name).where(Campaign.id.in_(list(campaign_ids)))
+    return {row.id: row.name for row in session.execute(query)}
 
 
 def latest(session: Session, *, limit: int = 100) -> list[View]:

@@ -5,8 +5,8 @@ from flask import Flask, Response
 from errors import NotFound
 from settings import Settings
 from web import pages
-from web.pages import account, email_templates, overview, sign_in
-from web.pages.campaigns import actions, listing
+from web.pages import account, calendar, email_templates, overview, sign_in
+from web.pages.campaigns import actions, drafting, listing, people
 from web.pages.contacts import changes, directory, editing, imports, one, one_import, suppressed
 from web.pages.frame import assets, languages, layout, sessions, uploads
 from web.pages.operations import in_doubt
@@ -14,6 +14,7 @@ from web.pages.operations import in_doubt
 _PAGES = (
     overview,
     listing,
+    calendar,
     directory,
     email_templates,
     account,
@@ -21,6 +22,8 @@ _PAGES = (
 _BEHIND = (
     sign_in,
     actions,
+    drafting,
+    people,
     one,
     editing,
     changes,

@@ -14,7 +14,7 @@ def refresh() -> None:
     Twice at once: the same figures are counted twice, and the later ones stay.
     """
     ends_at = monotonic() + settings.current().drain_slice_s
-    for name in retrying(figures.overdue):
+    for name in retrying(partial(figures.overdue, now=clock.now())):
         retrying(partial(figures.refresh, name=name, now=clock.now()))
         if monotonic() > ends_at:
             return

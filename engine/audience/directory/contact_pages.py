@@ -127,7 +127,7 @@ def page(
         matching, last = _look(session, 0, _newest(at, conditions), (window, limit + 1))
     if len(matching) > limit:
         matching, last = matching[:limit], matching[limit - 1]
-    return Page(_listed(session, [each.id for each in matching]), None if last is None else _written(last))
+    return Page(listed(session, [each.id for each in matching]), None if last is None else _written(last))
 
 
 def _search(
@@ -190,7 +190,8 @@ def _look(
     return matching, positions[-1] if rows and rows[-1].number == rows_max else None
 
 
-def _listed(session: Session, ids: Sequence[UUID]) -> tuple[ListedContact, ...]:
+def listed(session: Session, ids: Sequence[UUID]) -> tuple[ListedContact, ...]:
+    """Return these contacts in this order, as a page shows them."""
     rows = {row.id: row for row in session.execute(_ROWS, {"ids": arrays.uuids(ids)})} if ids else {}
     addresses = dict(zip(rows, vault.current().decrypt_all([row.email for row in rows.values()]), strict=True))
     return tuple(

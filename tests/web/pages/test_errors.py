@@ -19,7 +19,7 @@ def _launched(client: FlaskClient) -> tuple[str, dict[str, str]]:
     page = visitors.visit(client, "ana", "campaigns", path=f"/app/campaigns/{campaign_id}/launch")
     form = {"csrf_token": visitors.token(page)}
     client.post(f"/app/campaigns/{campaign_id}/launch", data=form)
-    return f"/app/campaigns/{campaign_id}/launch", form
+    return f"/app/campaigns/{campaign_id}/resume", form
 
 
 def test_a_conflict_says_what_changed_and_leads_back_to_the_page(client: FlaskClient) -> None:

@@ -71,6 +71,9 @@ def _samples(filled: company.Company) -> dict[str, list[Any]]:
     return {
         "campaign_id": [*filled.campaigns.values()],
         "contact_id": [filled.contact, *filled.odd],
+        "step": [1],
+        "fact": ["sent", "failed"],
+        "state": ["running", "stopped"],
     }
 
 

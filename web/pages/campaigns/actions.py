@@ -4,13 +4,14 @@ from uuid import UUID
 
 from flask import Response, request
 from flask_babel import gettext, lazy_gettext
-from wtforms import BooleanField, StringField
+from wtforms import BooleanField, SelectField, StringField
 from wtforms.validators import DataRequired, Length
 
 from engine import bell, clock
-from engine.campaigns import campaigns
+from engine.campaigns import campaigns, enrollments, retries
 from engine.campaigns.reports import preflight
-from models.session import transaction
+from errors import Conflict
+from models.session import retrying, transaction
 from web import pages
 from web.pages.frame import forms, layout
 
@@ -21,6 +22,24 @@ class PauseForm(forms.Form):
     """The reason of a pause, which everybody sees."""
 
     reason = StringField(lazy_gettext("Reason"), [DataRequired(), Length(max=200)])
+
+
+class CancelForm(forms.Form):
+    """The reason of a cancellation, which everybody sees; it may be empty."""
+
+    reason = StringField(lazy_gettext("Reason (optional)"), [Length(max=200)])
+
+
+class RetryForm(forms.Form):
+    """The failed e-mails to send again."""
+
+    reason = SelectField(
+        lazy_gettext("E-mails that failed because"),
+        choices=lambda: [
+            ("refused", gettext("a mail server refused them")),
+            ("expired", gettext("a mail server put them off for too long")),
+        ],
+    )
 
 
 class LaunchForm(forms.Form):
@@ -36,6 +55,8 @@ def ask_launch(campaign_id: UUID) -> Response:
     """Say what a launch will do, and ask for it."""
     with transaction() as session:
         view = campaigns.view(session, campaign_id)
+        if view.state != "draft":
+            return _launched_already(view)
         report = preflight.of(session, campaign_id, now=clock.now())
     return layout.page("campaigns/launch", campaign=view, report=report, form=LaunchForm())
 
@@ -45,14 +66,16 @@ def ask_launch(campaign_id: UUID) -> Response:
 def launch(campaign_id: UUID) -> Response:
     """Launch the campaign."""
     form = LaunchForm()
-    with transaction() as session:
-        campaigns.launch(
-            session,
-            campaign_id,
-            now=clock.now(),
-            starts_now=form.starts_now.data,
-            skips_received=form.skips_received.data,
-        )
+    options = {"starts_now": form.starts_now.data, "skips_received": form.skips_received.data}
+    try:
+        with transaction() as session:
+            campaigns.launch(session, campaign_id, now=clock.now(), **options)
+    except Conflict:
+        with transaction() as session:
+            view = campaigns.view(session, campaign_id)
+        if view.state == "draft":  # its audience is empty
+            return ask_launch(campaign_id)
+        return _launched_already(view)
     bell.ring("sequence")
     return layout.redirect_to("campaigns_pages.show", campaign_id=campaign_id)
 
@@ -94,6 +117,91 @@ def resume(campaign_id: UUID) -> Response:
     bell.ring("campaign")
     bell.ring("sequence")
     return layout.redirect_to("campaigns_pages.show", campaign_id=campaign_id)
+
+
+@views.get("/campaigns/<uuid:campaign_id>/cancel")
+@pages.needs("campaigns")
+def ask_cancel(campaign_id: UUID) -> Response:
+    """Say what a cancellation will do, and ask for it."""
+    return _ask_cancel(campaign_id, CancelForm())
+
+
+@views.post("/campaigns/<uuid:campaign_id>/cancel")
+@pages.changes("campaigns")
+def cancel(campaign_id: UUID) -> Response:
+    """Cancel the campaign for good."""
+    form = CancelForm()
+    if not form.validate():
+        return _ask_cancel(campaign_id, form, 422)
+    with transaction() as session:
+        campaigns.cancel(session, campaign_id, form.reason.data or None)
+    bell.ring("sequence")
+    return layout.redirect_to("campaigns_pages.show", campaign_id=campaign_id)
+
+
+@views.get("/campaigns/<uuid:campaign_id>/start-now")
+@pages.needs("campaigns")
+def ask_start_now(campaign_id: UUID) -> Response:
+    """Say what starting now will do, and ask for it."""
+    with transaction() as session:
+        view = campaigns.view(session, campaign_id)
+    note = gettext("Step 1 goes out now, at any hour and without its delay, for a day. Later steps keep their windows.")
+    return _ask(view, gettext("Start now"), note)
+
+
+@views.post("/campaigns/<uuid:campaign_id>/start-now")
+@pages.changes("campaigns")
+def start_now(campaign_id: UUID) -> Response:
+    """Start step 1 now."""
+    now = clock.now()
+    with transaction() as session:
+        campaigns.start_now(session, campaign_id, now=now)
+    enrollments.hasten_all(retrying, campaign_id, now=now)
+    bell.ring("sequence")
+    return layout.redirect_to("campaigns_pages.show", campaign_id=campaign_id)
+
+
+@views.get("/campaigns/<uuid:campaign_id>/retry")
+@pages.needs("campaigns")
+def ask_retry(campaign_id: UUID) -> Response:
+    """Say what a retry will do, and ask for it."""
+    return _ask_retry(campaign_id, RetryForm())
+
+
+@views.post("/campaigns/<uuid:campaign_id>/retry")
+@pages.changes("campaigns")
+def retry(campaign_id: UUID) -> Response:
+    """Queue failed e-mails again."""
+    form = RetryForm()
+    if not form.validate():
+        return _ask_retry(campaign_id, form, 422)
+    retries.retry_all(retrying, campaign_id, form.reason.data, now=clock.now())
+    bell.ring("campaign")
+    return layout.redirect_to("campaigns_pages.show", campaign_id=campaign_id)
+
+
+def _launched_already(view: campaigns.View) -> Response:
+    return layout.page("campaigns/launched_already", 409, campaign=view)
+
+
+def _ask_cancel(campaign_id: UUID, form: forms.Form, status: int = 200) -> Response:
+    with transaction() as session:
+        view = campaigns.view(session, campaign_id)
+    note = gettext(
+        "Nothing more is sent, for good: a cancelled campaign cannot be resumed. The few e-mails on their way still "
+        "arrive. To run it again, clone it."
+    )
+    return _ask(view, gettext("Cancel the campaign"), note, form=form, status=status)
+
+
+def _ask_retry(campaign_id: UUID, form: forms.Form, status: int = 200) -> Response:
+    with transaction() as session:
+        view = campaigns.view(session, campaign_id)
+    note = gettext(
+        "These e-mails are sent again, and later steps count from that moment. E-mails to contacts who stopped or got "
+        "a later step stay failed."
+    )
+    return _ask(view, gettext("Retry failed e-mails"), note, form=form, status=status)
 
 
 def _ask_pause(campaign_id: UUID, form: PauseForm, status: int = 200) -> Response:

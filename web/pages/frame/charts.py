@@ -1,7 +1,8 @@
 """Charts as SVG, drawn on the server: shapes for the macros in `charts.html`. Each has its data as a table, too."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from math import ceil, log10
 
 # Drawn for each kind of screen, so that labels have their size; Bootstrap's classes show one of them.
@@ -63,8 +64,36 @@ def stack(labels: Sequence[str], first: Sequence[int], second: Sequence[int], *,
         for number, label in enumerate(labels)
         if number % max(1, shown) == 0
     )
-    levels = tuple(Mark(_LEFT - 6, round(base - part * top * per_unit, 1), _short(part * top)) for part in (0, 0.5, 1))
+    levels = tuple(Mark(_LEFT - 6, round(base - part * top * per_unit, 1), short(part * top)) for part in (0, 0.5, 1))
     return Stack(width, _HEIGHT, _LEFT, base, tuple(bars), columns, levels)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A cell of a calendar: its heat is from 0 (nothing) to 4."""
+
+    day: date
+    first: int
+    second: int
+    heat: int
+    text: str
+
+
+def month(first_day: date, first: Mapping[date, int], second: Mapping[date, int]) -> list[list[Day | None]]:
+    """Return the weeks of a month from Monday, with None for days of other months; `first_day` is its first."""
+    totals = {day: first.get(day, 0) + second.get(day, 0) for day in (*first, *second)}
+    top = max(totals.values(), default=0)
+
+    def cell(day: date) -> Day | None:
+        if day.month != first_day.month:
+            return None
+        total = totals.get(day, 0)
+        heat = ceil(4 * total / top) if total else 0
+        return Day(day, first.get(day, 0), second.get(day, 0), heat, short(total) if total else "")
+
+    monday = first_day - timedelta(days=first_day.weekday())
+    weeks = [[cell(monday + timedelta(days=7 * week + day)) for day in range(7)] for week in range(6)]
+    return [week for week in weeks if any(week)]
 
 
 def round_up(value: int) -> int:
@@ -75,8 +104,9 @@ def round_up(value: int) -> int:
     return int(next(unit * factor for factor in (1, 2, 4, 10) if unit * factor >= value))
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """Return a number as it fits in a chart: 1.2 k, 3 M."""
     for size, unit in ((1_000_000, "M"), (1_000, "k")):
         if value >= size:
-            return f"{value / size:g} {unit}"
+            return f"{value / size:.3g} {unit}"
     return f"{value:g}"

@@ -33,7 +33,25 @@ function follow(part) {
   setTimeout(look, wait);
 }
 
+// Send the fields of a form, 400 ms after the last input, and show the answer in the element with the id `data-into`.
+function ask(form) {
+  const into = document.getElementById(form.dataset.into);
+  let timer = 0, latest = 0;
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      const mine = ++latest;
+      try {
+        const body = new URLSearchParams(new FormData(form));
+        const response = await fetch(form.dataset.ask, { method: "POST", body, headers: { "X-Fragment": "1" }, redirect: "error" });
+        if (response.ok && mine === latest) into.innerHTML = await response.text();
+      } catch { /* the next input asks again */ }
+    }, 400);
+  });
+}
+
 addEventListener("DOMContentLoaded", () => {
   root.classList.add("with-script");
   document.querySelectorAll("[data-follow]").forEach(follow);
+  document.querySelectorAll("form[data-ask]").forEach(ask);
 });

@@ -19,7 +19,7 @@ def _campaign(contacts: int = 3) -> UUID:
 
 def test_an_empty_installation_leads_to_the_first_campaign(client: FlaskClient) -> None:
     page = visitors.visit(client, "ana", "admin")
-    assert "Todavía no hay ninguna campaña" in page.text and "cadencia campaigns create" in page.text
+    assert "Todavía no hay ninguna campaña" in page.text and "/app/campaigns/new" in page.text
     assert "Los procesos no funcionan" in page.text  # nothing swept here yet
 
 
@@ -32,7 +32,9 @@ def test_a_campaign_is_launched_paused_and_resumed_by_its_pages(client: FlaskCli
     assert "3 contactos reciben correos" in asked.text
     form = {"csrf_token": visitors.token(asked)}
     assert client.post(f"{path}/launch", data=form).location == path
-    assert client.post(f"{path}/launch", data=form).status_code == 409  # by a second person
+    late = client.post(f"{path}/launch", data=form)  # by a second person
+    assert late.status_code == 409 and "Ya está lanzada" in late.text
+    assert client.get(f"{path}/launch").status_code == 409
     assert client.post(f"{path}/pause", data=form).status_code == 422  # without a reason
     client.post(f"{path}/pause", data=form | {"reason": "la oferta cambió <b>"})
     assert "la oferta cambió &lt;b&gt;" in client.get(path).text
@@ -40,6 +42,25 @@ def test_a_campaign_is_launched_paused_and_resumed_by_its_pages(client: FlaskCli
     client.post(f"{path}/resume", data=form)
     with transaction() as session:
         assert campaigns.view(session, campaign_id).state == "running"
+
+
+def test_a_campaign_is_started_now_retried_and_cancelled_by_its_pages(client: FlaskClient) -> None:
+    campaign_id = _campaign()
+    with transaction() as session:
+        campaigns.launch(session, campaign_id, now=sequence.NOW)
+        sequence.send_due(session, sequence.REFUSED, now=sequence.NOW)
+    path = f"/app/campaigns/{campaign_id}"
+    form = {"csrf_token": visitors.token(visitors.visit(client, "ana", "campaigns", path=path))}
+    assert "Reintentar los correos fallidos" in client.get(path).text
+    assert "durante un día" in client.get(f"{path}/start-now").text
+    assert client.post(f"{path}/start-now", data=form).location == path
+    assert client.post(f"{path}/retry", data=form | {"reason": "nada"}).status_code == 422
+    assert client.post(f"{path}/retry", data=form | {"reason": "refused"}).location == path
+    assert "no puede reanudarse" in client.get(f"{path}/cancel").text
+    assert client.post(f"{path}/cancel", data=form | {"reason": "fin"}).location == path
+    shown = client.get(path).text
+    assert "cancelada" in shown and "deteniendo sus contactos" in shown and "fin" in shown and "/cancel" not in shown
+    assert client.post(f"{path}/resume", data=form).status_code == 409
 
 
 def test_progress_shows_the_counted_figures_and_304_while_they_stay(client: FlaskClient) -> None:
