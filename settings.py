@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     smtp_url: RelayUrl
     smtp_relays: RelayUrls | None = None
     public_url: WebAddress = "http://127.0.0.1:8000"
+    flower_address: WebAddress | None = None
     templates_dir: Path = Path(__file__).parent / "email_templates"
     recorder_dir: Path = Path("var/recorders")
     spool_dir: Path = Path("var/spool")

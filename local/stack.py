@@ -122,6 +122,7 @@ class Stack:
             "RATE_LIMIT_STORAGE_URL": self.valkey.url,
             "SMTP_URL": f"smtp://127.0.0.1:{ports_by_name['SMTP_PORT']}?starttls=off",
             "PUBLIC_URL": f"http://127.0.0.1:{ports_by_name['WEB_PORT']}",
+            "FLOWER_ADDRESS": f"http://127.0.0.1:{ports_by_name['FLOWER_PORT']}",
             "MAIL_FROM": MAIL_FROM,
             "REPLY_TO": REPLY_TO,
             "RETURN_PATH": RETURN_PATH,

@@ -24,9 +24,10 @@ class Account(Base):
     generation: Mapped[int] = mapped_column(server_default=text("0"), default=0)
     created_at: Mapped[Stamp]
     disabled_at: Mapped[Moment | None]
-    # Of the pages; the browser's own if they are None.
+    # Of the pages; language and theme are the browser's own if they are None.
     language: Mapped[str | None] = mapped_column(String(2))
     theme: Mapped[str | None] = mapped_column(String(5))
+    timezone: Mapped[str | None] = mapped_column(String(50))  # UTC if it is None
 
 
 class RevokedToken(Base):

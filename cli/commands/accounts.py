@@ -107,6 +107,91 @@ def password(name: str, password_stdin: bool) -> None:
     click.echo(f"account {name} has a new password")
 
 
+@group.command()
+@_name
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice(scope_names.ALL),
+    help="A permission of the account; may be repeated. The others are taken away.",
+)
+def scopes(name: str, scopes: tuple[str, ...]) -> None:
+    """Replace the scopes of the account NAME: at once on its pages, within five seconds for its tokens.
+
+    A token never has more scopes than when it was issued: for new ones, the program gets a new token.
+
+    \b
+    Example:
+      cadencia accounts scopes ana --scope campaigns --scope reports
+    """
+    from engine.access import accounts
+    from models.session import transaction
+
+    with transaction() as session:
+        account = accounts.set_scopes(session, name, scopes)
+    click.echo(f"account {name} has the scopes {', '.join(sorted(account.scopes))}")
+
+
+@group.command()
+@_name
+def reopen(name: str) -> None:
+    """Open the closed account NAME again; its earlier tokens stay ended.
+
+    \b
+    Example:
+      cadencia accounts reopen web-shop
+    """
+    from engine.access import accounts
+    from models.session import transaction
+
+    with transaction() as session:
+        accounts.reopen(session, name)
+    click.echo(f"account {name} is open")
+
+
+@group.command("end-sessions")
+@_name
+def end_sessions(name: str) -> None:
+    """End all sessions and tokens of the account NAME within five seconds; its password stays.
+
+    \b
+    Example:
+      cadencia accounts end-sessions ana
+    """
+    from engine.access import accounts
+    from models.session import transaction
+
+    with transaction() as session:
+        accounts.end_sessions(session, name)
+    click.echo(f"all sessions and tokens of account {name} have ended")
+
+
+@group.command()
+@_name
+@click.argument("zone", required=False)
+def timezone(name: str, zone: str | None) -> None:
+    """Set the time zone in which the account NAME sees moments on pages; UTC without ZONE.
+
+    \b
+    Example:
+      cadencia accounts timezone ana Europe/Madrid
+    """
+    from engine.access import accounts
+    from engine.audience import zones
+    from models.session import transaction
+
+    with transaction() as session:
+        proof = accounts.find(session, name)
+        if proof is None:
+            raise accounts.unknown(session, name)
+        chosen = proof.profile
+        resolved = zones.resolve(zone) or zone if zone else None
+        accounts.set_preferences(session, chosen.id, language=chosen.language, theme=chosen.theme, timezone=resolved)
+    click.echo(f"account {name} sees moments in {resolved or 'UTC'}")
+
+
 def _read_password(from_stdin: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")

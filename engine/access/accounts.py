@@ -1,16 +1,18 @@
-"""Accounts that may call the API: create, check passwords, disable."""
+"""Accounts that may call the API and use the pages: create, check passwords, change, disable."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 import errors
 from engine.access import passwords, scope_names
+from engine.audience import zones
 from errors import Conflict, Fault, InvalidInput, NotFound, Unauthenticated
 from models import Account, ids
 
@@ -23,7 +25,10 @@ THEMES = ("light", "dark")
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """An account without its password hash; `language` and `theme` of the pages are the browser's if None."""
+    """An account without its password hash, and its preferences on pages.
+
+    `language` and `theme` are the browser's if they are None; the time zone is UTC then.
+    """
 
     id: UUID
     name: str
@@ -33,6 +38,7 @@ class Profile:
     disabled_at: datetime | None
     language: str | None = None
     theme: str | None = None
+    timezone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +93,46 @@ def replace_hash(session: Session, proof: Proof, better_hash: str) -> None:
     session.execute(update(Account).where(unchanged).values(password_hash=better_hash))
 
 
-def listing(session: Session) -> list[Profile]:
-    """Return all accounts, ordered by name."""
-    return [_profile(account) for account in session.scalars(select(Account).order_by(Account.name))]
+def listing(session: Session, *, after: str = "", limit: int | None = None) -> list[Profile]:
+    """Return the accounts behind the name `after`, ordered by name."""
+    ordered = select(Account).where(Account.name > after).order_by(Account.name).limit(limit)
+    return [_profile(account) for account in session.scalars(ordered)]
+
+
+def of_id(session: Session, account_id: UUID) -> Profile:
+    """Return the account with this id, also a closed one; raises NotFound."""
+    account = session.get(Account, account_id)
+    if account is None:
+        raise NotFound("account: there is none with this id")
+    return _profile(account)
+
+
+def set_scopes(session: Session, name: str, scopes: Sequence[str]) -> Profile:
+    """Replace the scopes of an account. Raises InvalidInput, NotFound.
+
+    They hold at once in sessions of pages, and within seconds for tokens, which never have more than their account.
+    """
+    if faults := _scope_faults(scopes):
+        raise InvalidInput(faults)
+    return _updated(session, name, {"scopes": sorted(set(scopes))})
+
+
+def reopen(session: Session, name: str) -> Profile:
+    """Open a closed account again; its earlier tokens stay ended. Safe to repeat. Raises NotFound."""
+    is_closed = case((Account.disabled_at.is_not(None), 1), else_=0)
+    return _updated(session, name, {"generation": Account.generation + is_closed, "disabled_at": None})
+
+
+def end_sessions(session: Session, name: str) -> Profile:
+    """End all sessions and tokens of an account; the password stays. Raises NotFound."""
+    return _updated(session, name, {"generation": Account.generation + 1})
+
+
+def _updated(session: Session, name: str, values: Mapping[str, Any]) -> Profile:
+    account = session.scalar(update(Account).where(Account.name == name).values(values).returning(Account))
+    if account is None:
+        raise unknown(session, name)
+    return _profile(account)
 
 
 def admins(session: Session, *, limit: int = 5) -> list[str]:
@@ -100,36 +143,28 @@ def admins(session: Session, *, limit: int = 5) -> list[str]:
 
 def disable(session: Session, name: str, *, now: datetime) -> Profile:
     """Close the account; it gets no new tokens, and its tokens stop working. Safe to repeat. Raises NotFound."""
-    closed = update(Account).where(Account.name == name).values(disabled_at=func.coalesce(Account.disabled_at, now))
-    account = session.scalar(closed.returning(Account))
-    if account is None:
-        raise unknown(session, name)
-    return _profile(account)
+    return _updated(session, name, {"disabled_at": func.coalesce(Account.disabled_at, now)})
 
 
 def set_password(session: Session, name: str, password: str) -> Profile:
     """Set a new password; all earlier tokens stop working. Raises InvalidInput, NotFound."""
-    faults = _password_faults(password)
-    if faults:
+    if faults := _password_faults(password):
         raise InvalidInput(faults)
-    account = session.scalar(
-        update(Account)
-        .where(Account.name == name)
-        .values(password_hash=passwords.hashed(password), generation=Account.generation + 1)
-        .returning(Account)
-    )
-    if account is None:
-        raise unknown(session, name)
-    return _profile(account)
+    values = {"password_hash": passwords.hashed(password), "generation": Account.generation + 1}
+    return _updated(session, name, values)
 
 
-def set_preferences(session: Session, account_id: UUID, *, language: str | None, theme: str | None) -> None:
-    """Set the language and theme of the pages; None for the browser's own. Raises InvalidInput."""
+def set_preferences(
+    session: Session, account_id: UUID, *, language: str | None, theme: str | None, timezone: str | None
+) -> None:
+    """Set language, theme and time zone of the pages; None for the browser's own, or UTC. Raises InvalidInput."""
     faults = [] if language in (None, *LANGUAGES) else [Fault("language", f"give one of {', '.join(LANGUAGES)}")]
     faults += [] if theme in (None, *THEMES) else [Fault("theme", f"give one of {', '.join(THEMES)}")]
+    faults += [] if timezone is None or zones.exists(timezone) else [Fault("timezone", zones.fault(timezone))]
     if faults:
         raise InvalidInput(faults)
-    session.execute(update(Account).where(Account.id == account_id).values(language=language, theme=theme))
+    values = {"language": language, "theme": theme, "timezone": timezone}
+    session.execute(update(Account).where(Account.id == account_id).values(values))
 
 
 def _profile(account: Account) -> Profile:
@@ -142,6 +177,7 @@ def _profile(account: Account) -> Profile:
         account.disabled_at,
         account.language,
         account.theme,
+        account.timezone,
     )
 
 

@@ -63,3 +63,18 @@ def test_a_new_password_replaces_the_old_one(run: Run) -> None:
     assert client.post(log_in, json={"account": "tienda", "password": PASSWORD}).status_code == 401
     new = {"account": "tienda", "password": "another one of the tests"}
     assert client.post(log_in, json=new).status_code == 200
+
+
+def test_scopes_sessions_and_time_zone_are_changed_and_an_account_is_opened_again(run: Run) -> None:
+    run("accounts", "create", "tienda", "--password-stdin", text=PASSWORD)
+    changed = run("accounts", "scopes", "tienda", "--scope", "reports", "--scope", "contacts")
+    assert changed.stdout == "account tienda has the scopes contacts, reports\n"
+    assert "Madrid" in run("accounts", "timezone", "tienda", "europe/madrid").stdout
+    account = check(PASSWORD)
+    assert (account.scopes, account.timezone, account.generation) == ({"contacts", "reports"}, "Europe/Madrid", 0)
+    assert "did you mean Europe/Madrid?" in run("accounts", "timezone", "tienda", "Madrid", status=1).stderr
+    assert run("accounts", "timezone", "tienda").stdout == "account tienda sees moments in UTC\n"
+    run("accounts", "disable", "tienda")
+    assert run("accounts", "reopen", "tienda").stdout == "account tienda is open\n"
+    run("accounts", "end-sessions", "tienda")
+    assert check(PASSWORD).generation == 2

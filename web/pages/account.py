@@ -1,13 +1,14 @@
-"""The signed-in person's own account: language, colours, password."""
+"""The signed-in person's own account: language, colours, time zone, password."""
 
 from typing import Any
 
 from flask import Response
 from flask_babel import gettext, lazy_gettext
-from wtforms import PasswordField, SelectField
-from wtforms.validators import DataRequired
+from wtforms import PasswordField, SelectField, StringField
+from wtforms.validators import DataRequired, Length
 
 from engine.access import accounts
+from engine.audience import zones
 from errors import InvalidInput, Unauthenticated
 from models.session import transaction
 from web import pages
@@ -19,7 +20,7 @@ ENTRY = layout.Entry("account_pages.show", lazy_gettext("Account"))
 
 
 class Preferences(forms.Form):
-    """Language and theme of the pages."""
+    """Language, theme and time zone of the pages."""
 
     language = SelectField(
         lazy_gettext("Language"), choices=lambda: forms.choices(("es", "Español"), ("en", "English"))
@@ -28,6 +29,8 @@ class Preferences(forms.Form):
         lazy_gettext("Colours"),
         choices=lambda: forms.choices(("light", gettext("Light")), ("dark", gettext("Dark"))),
     )
+
+    timezone = StringField(lazy_gettext("Time zone"), [Length(max=100)], render_kw={"autocomplete": "off"})
 
 
 class NewPassword(forms.Form):
@@ -49,14 +52,16 @@ def show() -> Response:
 @views.post("/account/preferences")
 @pages.changes()
 def prefer() -> Response:
-    """Store language and theme."""
+    """Store the preferences."""
     form = Preferences()
     if not form.validate():
         return _page(422, preferences=form)
-    with transaction() as session:
-        accounts.set_preferences(
-            session, sessions.account().id, language=form.language.data or None, theme=form.theme.data or None
-        )
+    try:
+        with transaction() as session:
+            accounts.set_preferences(session, sessions.account().id, **_chosen(form))
+    except InvalidInput as error:
+        forms.show_faults(form, error)
+        return _page(422, preferences=form)
     return layout.redirect_to("account_pages.show")
 
 
@@ -80,8 +85,18 @@ def change_password() -> Response:
     return sessions.sign_out(layout.redirect_to("sign_in_pages.ask"))
 
 
+def _chosen(form: Preferences) -> dict[str, str | None]:
+    """Return the preferences of the form; None where nothing is chosen. A zone may be written in any case."""
+    zone = (form.timezone.data or "").strip()
+    return {
+        "language": form.language.data or None,
+        "theme": form.theme.data or None,
+        "timezone": (zones.resolve(zone) or zone) if zone else None,
+    }
+
+
 def _page(status: int = 200, **shown: Any) -> Response:
     account = sessions.account()
-    shown.setdefault("preferences", Preferences(formdata=None, language=account.language, theme=account.theme))
+    shown.setdefault("preferences", Preferences(formdata=None, obj=account))
     shown.setdefault("passwords", NewPassword(formdata=None))
     return layout.page("account", status, **shown)

@@ -9,7 +9,7 @@ from web.pages import account, calendar, email_templates, overview, sign_in
 from web.pages.campaigns import actions, drafting, listing, people
 from web.pages.contacts import changes, directory, editing, imports, one, one_import, suppressed
 from web.pages.frame import assets, languages, layout, sessions, uploads
-from web.pages.operations import in_doubt
+from web.pages.operations import health, in_doubt, users
 
 _PAGES = (
     overview,
@@ -17,6 +17,8 @@ _PAGES = (
     calendar,
     directory,
     email_templates,
+    health,
+    users,
     account,
 )
 _BEHIND = (

@@ -41,6 +41,8 @@ _MESSAGES = (
     gettext_noop("did you mean %(nearest)s?"),
     gettext_noop("%(value)s is not a zone of the IANA database; %(advice)s"),
     gettext_noop("another account has this name; choose another"),
+    gettext_noop("this is the last administrator; make another account one first"),
+    gettext_noop("nobody gives what they do not hold: %(names)s"),
     gettext_noop("another campaign has this name; choose another"),
     gettext_noop("%(number)s campaigns have the names of copies; rename or delete some"),
     gettext_noop("its contacts are enrolled already; clone the campaign to choose others"),

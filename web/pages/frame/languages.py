@@ -48,8 +48,14 @@ def day_names() -> list[str]:
     return [str(name) for _, name in sorted(get_locale().days["format"]["abbreviated"].items())]
 
 
-def moment(value: datetime | None, zone: str = "UTC") -> str:
-    """Return a moment as the language writes it, in this time zone and with its name; a word for None."""
+def moment(value: datetime | None, zone: str | None = None) -> str:
+    """Return a moment as the language writes it, in this time zone and with its name; a word for None.
+
+    Without a zone, as on pages that are not about one campaign, in that of the account, or else in UTC.
+    """
+    if zone is None:
+        account = g.get("account")
+        zone = (account.timezone if account else None) or "UTC"
     if value is None:
         return str(gettext("not yet"))
     written: str = format_datetime(value.astimezone(ZoneInfo(zone)), "d MMM y, HH:mm", rebase=False)
