@@ -1,6 +1,6 @@
 """Accounts that a person changes for others: nobody gives more than they hold, and one administrator always stays.
 
-Commands of an operator use `accounts` itself: whoever reads its settings may do everything.
+Commands use `accounts` itself, because an operator who reads the settings may do everything.
 """
 
 import secrets

@@ -1,5 +1,6 @@
 """Accounts that people change for others: nobody gives more than they hold, and an administrator stays."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from uuid import UUID
@@ -23,14 +24,15 @@ def _account(session: Session, name: str, *scopes: str) -> UUID:
 def test_nobody_gives_or_takes_over_more_than_they_hold(session: Session) -> None:
     held = frozenset({"reports", "contacts"})
     admin, other = _account(session, "ana", "admin"), _account(session, "eva", "reports")
-    for refused in (
+    calls: tuple[Callable[[], object], ...] = (
         lambda: administration.create(session, "x", "a long password", ["campaigns"], by=held),
         lambda: administration.set_scopes(session, other, ["reports", "admin"], by=held),
         lambda: administration.set_password(session, admin, "a long password", by=held),
         lambda: administration.close(session, admin, by=held, now=datetime.now(UTC)),
         lambda: administration.end_sessions(session, admin, by=held),
         lambda: administration.reopen(session, admin, by=held),
-    ):
+    )
+    for refused in calls:
         with pytest.raises(Forbidden):
             refused()
     assert administration.set_scopes(session, other, ["contacts"], by=held).scopes == {"contacts"}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any
+from uuid import UUID
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -32,6 +33,7 @@ EVERY = [*product(("es", "en"), ("light", "dark"), (1280, 360))]
 PAIRED = [("es", "light", 1280), ("en", "dark", 360)]
 # Tables that pages may write by GET: figures that nobody has counted yet are counted by the first page that shows them.
 CACHES = {"snapshots"}
+OTHERS = ("app_assets.asset", "missing_pages.missing")  # static files, and the answer to every other address
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ def site(databases: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         settled()
 
 
+def _accounts() -> list[UUID]:
+    with transaction() as session:
+        return [account.id for account in accounts.listing(session)]
+
+
 def _samples(filled: company.Company) -> dict[str, list[Any]]:
     """Return values of the parameters in the paths of pages."""
     return {
@@ -74,6 +81,7 @@ def _samples(filled: company.Company) -> dict[str, list[Any]]:
         "step": [1],
         "fact": ["sent", "failed"],
         "state": ["running", "stopped"],
+        "account_id": _accounts(),
     }
 
 
@@ -81,7 +89,7 @@ def _paths(app: Flask, samples: dict[str, list[Any]]) -> Iterator[str]:
     """Yield the path of each GET route below /app, with each sample of its parameters."""
     with app.test_request_context():
         for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
-            if rule.rule.startswith("/app/") and "GET" in (rule.methods or ()) and rule.endpoint != "app_assets.asset":
+            if rule.rule.startswith("/app/") and "GET" in (rule.methods or ()) and rule.endpoint not in OTHERS:
                 yield from _filled(rule, samples)
 
 

@@ -52,6 +52,9 @@ _MESSAGES = (
     gettext_noop("give 1 to %(most)s addresses; there are %(number)s"),
     gettext_noop("draft"),
     gettext_noop("cancelled"),
+    gettext_noop("ready"),
+    gettext_noop("done"),
+    gettext_noop("failed"),
     gettext_noop("running"),
     gettext_noop("paused"),
     gettext_noop("finished"),
@@ -91,6 +94,7 @@ _FILES = (
     gettext_noop("the file has no column %(name)s; its columns are %(names)s"),
     gettext_noop("the file has no column %(name)s; its columns are %(names)s; did you mean %(nearest)s?"),
     gettext_noop("has no column for the address: the file is empty"),
+    gettext_noop("is empty; choose a file with a header and at least one contact"),
     gettext_noop("is %(format)s and not CSV: unpack it first"),
     gettext_noop("is %(format)s and not CSV: export the contacts again and choose CSV"),
     gettext_noop("an archive (.zip)"),
@@ -148,10 +152,13 @@ _INSTEAD = {
     "is not a web address: an absolute http:// or https:// address is needed, or a scheme such as mailto: or tel:": (
         gettext_noop("is not a web address: it must begin with http:// or https://, or with mailto: or tel:")
     ),
+    "it is %(state)s, so it cannot be %(action)s": gettext_noop("its state is now %(state)s, so this is not possible"),
     "somebody has edited it meanwhile; %(versions)s: load it again": gettext_noop(
         "somebody has edited it meanwhile; load it again"
     ),
     "give the `next` of the page before": _NO_PAGE,
+    "give the position that the page before has": _NO_PAGE,
+    "give running, finished or stopped": _NO_PAGE,
     "give the `before` of the page before": _NO_PAGE,
     "there is none at %(path)s": gettext_noop("there is no page at %(path)s"),
     "there is none with this id": gettext_noop("it does not exist, or it was deleted"),

@@ -27,7 +27,8 @@ _ACTIONS = {SENT: lazy_gettext("Record as sent"), AGAIN: lazy_gettext("Send agai
 @pages.needs("campaigns", "reports")
 def listing() -> Response:
     """List the e-mails in doubt with their evidence, oldest first."""
-    return _listing(done=_done())
+    fault = gettext("Select at least one e-mail.") if request.args.get("selected") == "none" else ""
+    return _listing(done=_done(), fault=fault)
 
 
 @views.get("/in-doubt/decide")
@@ -36,7 +37,7 @@ def ask() -> Response:
     """Say what a decision will do, and ask for it."""
     chosen, campaign_id = _ids(request.args.getlist("email")), _campaign_id(request.args.get("campaign", ""))
     if not chosen and "all" not in request.args:
-        return _listing(422, fault=gettext("Select at least one e-mail."))
+        return layout.redirect_to("in_doubt_pages.listing", campaign=campaign_id, selected="none")
     with transaction() as session:
         number = len(chosen or in_doubt.listed(session, campaign_id=campaign_id))
         campaign = campaigns.view(session, campaign_id) if campaign_id else None
@@ -75,7 +76,7 @@ def _decided(session: Session, decision: str, chosen: Sequence[UUID], campaign_i
     return in_doubt.resend(session, email_ids, now=now)
 
 
-def _listing(status: int = 200, **shown: Any) -> Response:
+def _listing(**shown: Any) -> Response:
     campaign_id, after = _campaign_id(request.args.get("campaign", "")), _ids(request.args.getlist("after"))
     with transaction() as session:
         rows = in_doubt.pending(session, limit=_SHOWN + 1, after=after[0] if after else None, campaign_id=campaign_id)
@@ -89,7 +90,7 @@ def _listing(status: int = 200, **shown: Any) -> Response:
     content |= {"rows": rows[:_SHOWN], "next": rows[_SHOWN - 1].email_id if len(rows) > _SHOWN else None}
     content |= {"shares": shares, "campaign_id": campaign_id, "is_first": not after}
     content |= {"counted_max": in_doubt.COUNTED_MAX, "total": sum(share.number for share in shares)}
-    return layout.page("operations/in_doubt", status, **content, **shown)
+    return layout.page("operations/in_doubt", **content, **shown)
 
 
 def _done() -> list[str]:

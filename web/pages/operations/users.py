@@ -10,7 +10,7 @@ from wtforms import PasswordField, SelectMultipleField, StringField
 from wtforms.validators import DataRequired, Length
 
 from engine.access import accounts, administration, scope_names
-from errors import Conflict, InvalidInput
+from errors import Conflict, InvalidInput, NotFound
 from models.session import Session, transaction
 from web import pages
 from web.http import auth
@@ -136,10 +136,12 @@ def set_password(account_id: UUID) -> Response:
     return _with_password(account, "" if form.password.data else password)
 
 
-@views.post("/users/<uuid:account_id>/<any(sessions, close, reopen):action>")
+@views.post("/users/<uuid:account_id>/<action>")
 @pages.changes("admin")
 def act(account_id: UUID, action: str) -> Response:
-    """End the sessions of an account, close it, or open it again."""
+    """End the sessions of an account (`sessions`), `close` it, or `reopen` it."""
+    if action not in ("sessions", "close", "reopen"):
+        raise NotFound(f"page: there is none at {action[:100]}")
     with transaction() as session:
         _act(session, account_id, action)
     return _done(account_id, action)

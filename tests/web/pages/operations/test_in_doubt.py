@@ -71,7 +71,8 @@ def test_selected_emails_are_recorded_as_sent_and_their_sequences_continue(clien
     _doubtful(3)
     first, second, third = _listed()
     visitors.visit(client, "ana", "admin", path=PATH)
-    assert client.get(f"{PATH}/decide?decision=sent").status_code == 422
+    nothing = client.get(f"{PATH}/decide?decision=sent", follow_redirects=True)
+    assert "Seleccione al menos un correo" in nothing.text
     asked = client.get(f"{PATH}/decide?decision=sent&email={first}&email={second}")
     assert "2 correos" in asked.text and "Sus secuencias continúan" in asked.text
     shown = _decide(client, asked, "sent", email=[first, second], number=2)
