@@ -112,7 +112,7 @@ def previewed(session: Session, import_id: UUID) -> Preview:
     """Return the preview of an import that is not started; raises Conflict for another."""
     token = session.scalar(select(FileImport.preview).where(FileImport.id == import_id, FileImport.state == "ready"))
     if token is None:
-        raise _no_longer(session, import_id, "checked")
+        raise _started(session, import_id)
     return preview.unsealed(token)
 
 
@@ -126,7 +126,7 @@ def review(session: Session, import_id: UUID, *, targets: Mapping[int, str], enc
         select(FileImport.mapping).where(FileImport.id == import_id, FileImport.state == "ready").with_for_update()
     ).scalar_one_or_none()
     if stored is None:
-        raise _no_longer(session, import_id, "changed")
+        raise _started(session, import_id)
     if encoding is not None and encoding not in ENCODINGS:
         raise InvalidInput.of("encoding", errors.unknown(encoding, ENCODINGS))
     allowed = {*columns.MEANINGS, columns.STATUS, columns.ATTRIBUTE, ""}
@@ -148,7 +148,7 @@ def start(session: Session, import_id: UUID, *, now: datetime) -> None:
     values = {"state": "running", "started_at": now, "preview": None}
     ready = update(FileImport).where(FileImport.id == import_id, FileImport.state == "ready")
     if session.execute(ready.values(values)).rowcount != 1:  # type: ignore[attr-defined]
-        raise _no_longer(session, import_id, "started")
+        raise _started(session, import_id)
 
 
 def cancel(session: Session, import_id: UUID, *, now: datetime) -> None:
@@ -156,7 +156,8 @@ def cancel(session: Session, import_id: UUID, *, now: datetime) -> None:
     values = {"state": "cancelled", "ended_at": now, "claim": None, "leased_until": None}
     running = update(FileImport).where(FileImport.id == import_id, FileImport.state == "running")
     if session.execute(running.values(values)).rowcount != 1:  # type: ignore[attr-defined]
-        raise _no_longer(session, import_id, "stopped")
+        view(session, import_id)  # raises NotFound
+        raise Conflict("import: it does not run; it has ended, or was not started")
     content.remove(session, import_id)
 
 
@@ -164,7 +165,7 @@ def discard(session: Session, import_id: UUID) -> None:
     """Delete an import that is not started, with its file. Raises Conflict if it is started."""
     unstarted = delete(FileImport).where(FileImport.id == import_id, FileImport.state == "ready")
     if session.execute(unstarted).rowcount != 1:  # type: ignore[attr-defined]
-        raise _no_longer(session, import_id, "discarded")
+        raise _started(session, import_id)
 
 
 def faults(session: Session, import_id: UUID, *, limit: int) -> Iterator[tuple[bool, RowFault]]:
@@ -197,7 +198,7 @@ def _view(row: Sequence[object]) -> View:
     )
 
 
-def _no_longer(session: Session, import_id: UUID, action: str) -> Conflict:
-    """Return the error for an import in another state; raise NotFound if there is none."""
-    state = view(session, import_id).state
-    return Conflict(f"import: it is {state}, so it cannot be {action}")
+def _started(session: Session, import_id: UUID) -> Conflict:
+    """Return the error for an import that is started; raise NotFound if there is none."""
+    view(session, import_id)
+    return Conflict("import: it is started already")

@@ -15,9 +15,10 @@ from engine.engagement.uploads.preview import Preview
 from errors import InvalidInput
 from models.session import transaction
 from web import pages
-from web.pages.frame import layout
+from web.pages.frame import faults, layout
 
 views = layout.blueprint("import")
+views.add_app_template_filter(faults.words, "in_words")
 
 COLUMNS_SHOWN = 40  # whose meaning the page lets people choose
 _FAULTS_SHOWN, _FAULTS_WRITTEN = 50, 10_000
@@ -103,7 +104,7 @@ def report(import_id: UUID) -> Response:
         lifecycle.view(session, import_id)
         for is_refused, fault in lifecycle.faults(session, import_id, limit=_FAULTS_WRITTEN):
             result = gettext("refused") if is_refused else gettext("imported, with a note")
-            writer.writerow([fault.line, result, fault.field, fault.message])
+            writer.writerow([fault.line, result, fault.field, faults.words(fault.message)])
     headers = {"Content-Disposition": f'attachment; filename="import-{import_id}.csv"'}
     return Response("\ufeff" + written.getvalue(), headers=headers, content_type="text/csv; charset=utf-8")
 
@@ -146,5 +147,5 @@ def _progress_page(view: lifecycle.View) -> Response:
 
 def _content(view: lifecycle.View) -> dict[str, Any]:
     with transaction() as session:
-        shown = list(lifecycle.faults(session, view.id, limit=_FAULTS_SHOWN)) if view.ended_at else []
-    return {"view": view, "faults": shown}
+        reported = list(lifecycle.faults(session, view.id, limit=_FAULTS_SHOWN)) if view.ended_at else []
+    return {"view": view, "faults": reported}

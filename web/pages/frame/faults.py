@@ -120,6 +120,10 @@ _FILES = (
     gettext_noop("is neither a date nor yes or no, left out"),
     gettext_noop("is set, but the row has no address: suppress the contact by hand"),
     gettext_noop("is the address of line %(line)s, which counts"),
+    gettext_noop("is empty; choose a file with a header and at least one contact"),
+    gettext_noop("it is started already"),
+    gettext_noop("it does not run; it has ended, or was not started"),
+    gettext_noop("the workers could not read it; see their log"),
 )
 _NO_PAGE = gettext_noop("there is no such page of the list; begin with the first")
 # Messages for programs, and what pages say instead.

@@ -72,6 +72,7 @@ def test_a_file_is_checked_mapped_and_imported(marketer: FlaskClient) -> None:
         ("2", "importada, con una nota", "file"),
         ("4", "importada, con una nota", "email"),
     }
+    assert "es la dirección de la línea 2, que" in done.text and "file.message" not in done.text
     assert "contactos.csv" in marketer.get(UPLOAD).text
 
 
