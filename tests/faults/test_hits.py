@@ -21,6 +21,7 @@ from tests.faults.scenarios import Scenario
 from tests.forkserver import Child
 
 HITS = extent(3_000, 50_000)
+EMAILS = extent(200, 4_000)  # so many that none gets the hits a minute at which they are stored no more
 READERS = 8
 TARGET = "https://agenda.example/cadencia"
 _EVENTS = text("SELECT email_id, event_data ->> 'agent' AS agent, count(*) AS times FROM events GROUP BY 1, 2")
@@ -99,7 +100,7 @@ def is_applied() -> bool:
 def test_every_hit_that_was_answered_is_stored_once(scenario: Scenario) -> None:
     chance = random.Random(SEED)
     with transaction() as session:
-        email_ids = [mails.mail(session).id for _ in range(200)]
+        email_ids = [mails.mail(session).id for _ in range(EMAILS)]
     web_ports = [ports.free(), ports.free()]
     webs = {port: scenario.processes.web(port) for port in web_ports}
     worker = [scenario.processes.worker("sequence,events", *scenario._beat())]
