@@ -72,6 +72,11 @@ class Company:
         return self.campaigns[_SHOWN]
 
     @property
+    def paused(self) -> UUID:
+        """Return the campaign that is paused."""
+        return self.campaigns[_PAUSED[0]]
+
+    @property
     def draft(self) -> UUID:
         """Return the campaign that is not launched yet."""
         return self.campaigns[_DRAFT[0]]

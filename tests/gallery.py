@@ -35,15 +35,23 @@ class Shot:
     path: Callable[[Company], str]
 
 
+def _launch(it: Company) -> str:
+    return f"/app/campaigns/{it.draft}/launch"
+
+
 SHOTS = (
     Shot("overview", "Overview", "overview_pages.show", lambda _: "/app/"),
     Shot("campaigns", "Campaigns", "campaigns_pages.listing", lambda _: "/app/campaigns"),
     Shot("campaign", "One campaign", "campaigns_pages.show", lambda it: f"/app/campaigns/{it.running}"),
-    Shot("launch", "Before a launch", "campaigns_pages.ask_launch", lambda it: f"/app/campaigns/{it.draft}/launch"),
+    Shot("launch", "Before a launch", "campaign_actions_pages.ask_launch", lambda it: _launch(it)),
+    Shot("contacts", "Contacts", "contacts_pages.listing", lambda _: "/app/contacts"),
+    Shot("contact", "One contact", "contact_pages.show", lambda it: f"/app/contacts/{it.contact}"),
+    Shot("suppressions", "Suppressions", "suppressions_pages.listing", lambda _: "/app/contacts/suppressions"),
+    Shot("templates", "Templates", "templates_pages.listing", lambda _: "/app/templates"),
+    Shot("template", "One template", "templates_pages.show", lambda _: "/app/templates/email_1_roi"),
+    Shot("in-doubt", "E-mails in doubt", "in_doubt_pages.listing", lambda _: "/app/in-doubt"),
     Shot("account", "Account", "account_pages.show", lambda _: "/app/account"),
 )
-
-
 _ENTRY = """\
 ### {title}
 
