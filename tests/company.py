@@ -33,7 +33,7 @@ NOW = datetime(2026, 11, 19, 10, 20, tzinfo=UTC)  # a Thursday
 ENVIRONMENT = {**BRAND, "CLOCK_EPOCH": NOW.isoformat(), "CLOCK_RATE": "1e-9"}
 _CONTACTS = Path(__file__).parents[1] / "local" / "contacts.csv"
 _DAY = timedelta(days=1)
-_NONE = UUID(int=0)
+_NONE, _HOUR = UUID(int=0), timedelta(hours=1)
 _OFFICE = {"timezone": "Europe/Madrid", "window_start_min": 9 * 60, "window_end_min": 18 * 60}
 _WEEK = [1, 2, 3, 4, 5]
 
@@ -46,7 +46,7 @@ _LAUNCHED: Sequence[tuple[str, Sequence[str], int, Sequence[int]]] = (
     ("Tiendas antes de Navidad", ("Comercio minorista", "Marketing"), 0, (0, 3, 3)),
 )
 _PAUSED = ("Hoteles y viajes: temporada baja", "La oferta de noviembre cambia; esperamos el texto nuevo")
-_SHOWN = "Salud y seguros: agenda en línea"
+_SHOWN = "Energía: cierre de año"
 _DRAFT = ("Formación 2027", ("Educación", "Software"))
 
 ODD = (
@@ -65,6 +65,7 @@ class Company:
     contact: UUID = _NONE
     odd: list[UUID] = field(default_factory=list)
     doubt: UUID = _NONE
+    imported: UUID = _NONE
 
     @property
     def running(self) -> UUID:
@@ -117,15 +118,15 @@ def _live(company: Company, people: "_People", now: datetime, launched: int) -> 
                                 {"now": now - _DAY, "name": name})  # fmt: skip
         due.postpone(session, now=now)
     with transaction() as session:
+        early_events.record(session, list(people.act(now)), now=now)
+        while reactions.apply(session, now=now):
+            pass
+    with transaction() as session:
         for group in sequence.take(session, now=now):
             results = [(email, people.outcome(email)) for email in group.emails]
             settled = settle.settle(session, OpenGroup(group.id, group.step), results, now=now)
             advance.apply(session, settled, now=now)
             people.get([email for email, outcome in results if isinstance(outcome, Sent)], now)
-    with transaction() as session:
-        early_events.record(session, list(people.act(now)), now=now)
-        while reactions.apply(session, now=now):
-            pass
         campaigns.finish(session, now=now)
         if launched == 4:
             campaigns.pause(session, company.campaigns[_PAUSED[0]], _PAUSED[1], now=now)
@@ -171,7 +172,7 @@ class _People:
     def act(self, now: datetime) -> Iterator[IncomingEvent]:
         """Yield what people did with the e-mails that arrived before."""
         for arrived, email_id in self._unread:
-            yield from self._act(email_id, min(now, arrived + timedelta(minutes=self._chance.randint(2, 300))))
+            yield from self._act(email_id, min(now - _HOUR, arrived + timedelta(minutes=self._chance.randint(2, 300))))
         self._unread.clear()
 
     def _act(self, email_id: UUID, at: datetime) -> Iterator[IncomingEvent]:

@@ -16,6 +16,7 @@ from models.session import transaction
 from tests import browser, company, services
 from tests.company import Company
 from tests.environment import TEST_ENVIRONMENT, environment
+from tests.web.pages import visitors
 from tests.web.serving import application
 
 ROOT = Path(__file__).parents[1]
@@ -44,8 +45,17 @@ SHOTS = (
     Shot("campaigns", "Campaigns", "campaigns_pages.listing", lambda _: "/app/campaigns"),
     Shot("campaign", "One campaign", "campaigns_pages.show", lambda it: f"/app/campaigns/{it.running}"),
     Shot("launch", "Before a launch", "campaign_actions_pages.ask_launch", lambda it: _launch(it)),
+    Shot("new-campaign", "A new campaign", "campaign_drafts_pages.ask_create", lambda _: "/app/campaigns/new"),
+    Shot(
+        "people",
+        "The people behind a number",
+        "campaign_people_pages.in_state",
+        lambda it: f"/app/campaigns/{it.running}/contacts/stopped",
+    ),
+    Shot("calendar", "Calendar", "calendar_pages.show", lambda _: "/app/calendar"),
     Shot("contacts", "Contacts", "contacts_pages.listing", lambda _: "/app/contacts"),
     Shot("contact", "One contact", "contact_pages.show", lambda it: f"/app/contacts/{it.contact}"),
+    Shot("import", "Import of a file", "import_pages.show", lambda it: f"/app/contacts/imports/{it.imported}"),
     Shot("suppressions", "Suppressions", "suppressions_pages.listing", lambda _: "/app/contacts/suppressions"),
     Shot("templates", "Templates", "templates_pages.listing", lambda _: "/app/templates"),
     Shot("template", "One template", "templates_pages.show", lambda _: "/app/templates/email_1_roi"),
@@ -84,12 +94,16 @@ def site(*, odd: bool = False) -> Iterator[tuple[str, str, Company]]:
     with services.embedded_postgres() as server, TemporaryDirectory() as folder:
         own = {"DATABASE_URL": server.url(services.TEMPLATE), "LOG_FILE": f"{folder}/log"}
         own |= {"SPOOL_DIR": f"{folder}/spool", "RECORDER_DIR": f"{folder}/recorders"}
-        with environment(**TEST_ENVIRONMENT, **company.ENVIRONMENT, **own), application() as (_, url):
+        with environment(**TEST_ENVIRONMENT, **company.ENVIRONMENT, **own), application() as (app, url):
             stored = company.fill(odd=odd)
             with transaction() as session:
                 lucia = accounts.create(session, "lucia", "una frase muy larga", scopes=["admin"])
                 session.execute(text("UPDATE snapshots SET taken_at = :now"), {"now": company.NOW})
-            yield url, bearer_tokens.issue_session(lucia, now=datetime.now(UTC)), stored
+            token = bearer_tokens.issue_session(lucia, now=datetime.now(UTC))
+            client = app.test_client()
+            client.set_cookie("cadencia", token)
+            stored.imported = visitors.upload(client)
+            yield url, token, stored
 
 
 def main() -> None:
@@ -117,7 +131,7 @@ def taken(chromium: Browser, url: str, session: str, view: tuple[int, str, str])
     options = {"viewport": {"width": width, "height": height}, "color_scheme": theme, "locale": language}
     with browser.tab(chromium, **options) as page:
         page.context.add_cookies([{"name": "cadencia", "value": session, "url": url}])
-        page.goto(url)
+        page.goto(url, wait_until="networkidle")  # frames of a template load late
         png = page.screenshot()
     with browser.tab(chromium) as page:
         return webp(page, png)

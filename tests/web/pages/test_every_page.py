@@ -5,7 +5,7 @@ PAGES=long visits each page in every language, theme and width; the usual run pa
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any
@@ -65,7 +65,9 @@ def site(databases: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         with transaction() as session:
             (profile,) = accounts.listing(session)
         session_token = bearer_tokens.issue_session(profile, now=datetime.now(UTC))
-        yield Site(app, url, tuple(_paths(app, _samples(filled))), session_token)
+        signed_in = Site(app, url, (), session_token)
+        samples = _samples(filled) | {"import_id": [visitors.upload(signed_in.client())]}
+        yield replace(signed_in, paths=tuple(_paths(app, samples)))
         settled()
 
 
@@ -84,7 +86,6 @@ def _samples(filled: company.Company) -> dict[str, list[Any]]:
         "state": ["running", "stopped"],
         "account_id": _accounts(),
         "name": ["email_1_roi"],
-        "path": ["no-such-page"],
     }
 
 

@@ -3,7 +3,9 @@
 import re
 from datetime import UTC, datetime
 from functools import cache
+from io import BytesIO
 from typing import Any
+from uuid import UUID
 
 import jwt
 from flask.testing import FlaskClient
@@ -48,6 +50,16 @@ def visit(client: FlaskClient, name: str, *scopes: str, path: str = "/app/") -> 
     answer = client.get(path)
     assert answer.status_code == 200, answer.text[:500]
     return answer
+
+
+def upload(client: FlaskClient) -> UUID:
+    """Upload a file of contacts, which is checked and not imported yet; return the id of the import."""
+    rows = "".join(f"persona{n}@bodega.example;Marta {n};Bodegas del Duero;compras;feria\n" for n in range(8))
+    form = {"csrf_token": token(client.get("/app/contacts/import"))}
+    file = (BytesIO(f"Correo;Nombre;Empresa;Cargo;Origen\n{rows}sin arroba;Eva;;;\n".encode()), "feria.csv")
+    answer = client.post("/app/contacts/import", data={**form, "file": file}, content_type="multipart/form-data")
+    assert answer.status_code == 303, answer.text[:500]
+    return UUID(answer.location.rpartition("/")[2])
 
 
 def token(page: Any) -> str:
