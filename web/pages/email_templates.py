@@ -15,6 +15,8 @@ from wtforms.validators import DataRequired, Length
 
 import errors
 from engine import bell, clock
+from engine.audience import addresses, contacts
+from engine.audience.directory import contact_pages
 from engine.messages import compose
 from engine.previews import preview, sends, usage, values
 from engine.previews.values import Values
@@ -37,6 +39,8 @@ _BODY_POLICY = (
     "frame-ancestors 'self'; base-uri 'none'"
 )
 _PAGE = 50  # templates
+_PEOPLE = 10  # contacts that a search offers
+_FIND_CHARS = 100
 _TEXT_CHARS = 10_000
 _READERS = ("campaigns", "reports", "send")
 _TESTERS = ("campaigns", "send")
@@ -69,7 +73,7 @@ def listing() -> Response:
     with transaction() as session:
         uses = usage.of(session, names[:_PAGE])
     following = names[_PAGE - 1] if len(names) > _PAGE else None
-    return layout.page("templates/list", rows=rows, uses=uses, following=following)
+    return layout.page("templates/list", rows=rows, uses=uses, following=following, asked=_asked())
 
 
 @views.get("/templates/<name>")
@@ -110,6 +114,25 @@ def test(name: str) -> Response:
     return layout.page("templates/show", 422, form=form, **_shown(name))
 
 
+@views.post("/templates/<name>/contact")
+@pages.changes("contacts")
+def find(name: str) -> Response:
+    """Show the values of the contact with the address that was typed, or the contacts whose names begin so."""
+    written = request.form.get("find", "").strip()
+    chosen = {key: value for key, value in _asked().items() if key != "contact"}
+    if "@" not in written:
+        return layout.redirect_to("templates_pages.show", name=name, **chosen, find=written[:_FIND_CHARS])
+    try:
+        with transaction() as session:
+            contact_id = contacts.find(session, addresses.normalise(written))
+    except errors.InvalidInput:
+        contact_id = None
+    if contact_id is None:
+        form = TestForm(formdata=None, key=uuid.uuid4().hex)
+        return layout.page("templates/show", 404, form=form, unknown=True, **_shown(name))
+    return layout.redirect_to("templates_pages.show", name=name, **chosen, contact=contact_id)
+
+
 @views.get("/templates/<name>/tests")
 @pages.needs(*_READERS)
 def tests(name: str) -> Response:
@@ -145,6 +168,7 @@ def _shown(name: str) -> dict[str, Any]:
         template, fault = None, unusable.faults[0].message
     with transaction() as session:
         content |= {"uses": usage.of(session, [name]).get(name, []), "tests": _tests(session, name)}
+        content |= {"searched": _searched(), "people": _people(session)}
         chosen = _values(session, template) if template else None
     if chosen is None:
         return content | {"fault": fault}
@@ -179,6 +203,17 @@ def _id(parameter: str) -> UUID | None:
         return UUID(written) if written else None
     except ValueError:
         raise errors.NotFound(f"{parameter}: {errors.shown(written or '')} is no id") from None
+
+
+def _searched() -> str:
+    """Return the beginning of a name that the address asks for; empty for who may not see contacts."""
+    return request.args.get("find", "")[:_FIND_CHARS] if layout.may("contacts") else ""
+
+
+def _people(session: Session) -> Sequence[contact_pages.ListedContact]:
+    return (
+        contact_pages.page(session, contact_pages.Filter(text), limit=_PEOPLE).contacts if (text := _searched()) else ()
+    )
 
 
 def _tests(session: Session, name: str) -> list[sends.Status]:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
@@ -167,3 +168,22 @@ def test_who_may_not_send_sees_no_form_and_is_refused(client: FlaskClient) -> No
     form = {"csrf_token": visitors.token(page), "key": "k", "to": "lucia@empresa.example"}
     assert client.post(f"{ROI}/test", data=form).status_code == 403
     assert client.post(f"{ROI}/test", data=form | {"csrf_token": "x"}).status_code == 403
+
+
+def test_a_contact_is_chosen_by_name_by_address_or_on_its_page(client: FlaskClient) -> None:
+    with transaction() as session:
+        contacts.upsert(session, [Draft("a@empresa.example", first_name="Ana", last_name="Gil")], now=sequence.NOW)
+        contact_id = contacts.find(session, "a@empresa.example")
+    page = visitors.visit(client, "ana", "campaigns", "contacts", path=f"/app/contacts/{contact_id}")
+    assert f"/app/templates?contact={contact_id}" in page.text
+    assert f"{ROI}?contact={contact_id}" in client.get(f"/app/templates?contact={contact_id}").text
+    form = {"csrf_token": visitors.token(page)}
+    by_name = client.post(f"{ROI}/contact", data=form | {"find": "an"})
+    assert f'{ROI}?contact={contact_id}">Ana Gil</a>' in client.get(by_name.location).text
+    by_address = client.post(f"{ROI}/contact?campaign={UUID(int=1)}", data=form | {"find": "A@empresa.example"})
+    assert by_address.location == f"{ROI}?campaign={UUID(int=1)}&contact={contact_id}"
+    unknown = client.post(f"{ROI}/contact", data=form | {"find": "b@empresa.example"})
+    assert unknown.status_code == 404 and "Ningún contacto se llama así" in unknown.text
+    visitors.visit(client, "bea", "campaigns")
+    assert "Ana" not in client.get(f"{ROI}?find=an").text
+    assert client.post(f"{ROI}/contact", data=form | {"find": "an"}).status_code == 403
