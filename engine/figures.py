@@ -13,11 +13,14 @@ from sqlalchemy.orm import Session
 from engine.analytics import snapshots
 from engine.analytics.snapshots import Figures
 from engine.audience.directory import totals
+from engine.campaigns.campaigns import View
 from engine.campaigns.drafting import estimate
-from engine.campaigns.reports import calendar, funnel
+from engine.campaigns.reports import calendar, funnel, preflight
+from errors import NotFound
 
 OUTLOOK, CONTACTS, WORDS = "outlook", "contacts", "words"
-_CALENDAR = "calendar "
+_CALENDAR, _LAUNCH = "calendar ", "launch "
+_DRAFTS_COUNTED = 20  # the newest
 DAYS_BACK, DAYS_AHEAD = 30, 7
 
 # A finished campaign changes when a late event arrives, which a page shows while it is watched.
@@ -26,6 +29,7 @@ SELECT 'campaign ' || c.id FROM campaigns c LEFT JOIN snapshots s ON s.name = 'c
  WHERE c.state IN ('running', 'paused') OR c.stop_after IS NOT NULL
     OR (c.state IN ('finished', 'cancelled') AND (s.name IS NULL OR s.taken_at < c.finished_at))
 """)
+_DRAFTS = text("SELECT id, version FROM campaigns WHERE state = 'draft' ORDER BY created_at DESC LIMIT :most")
 _SENT = text("""
 SELECT (s.hour AT TIME ZONE coalesce(c.timezone, 'UTC'))::date AS day,
        sum(s.sent) AS sent, sum(s.converted) AS converted
@@ -71,11 +75,31 @@ def stored(session: Session, campaign_ids: Sequence[UUID]) -> dict[UUID, dict[st
     return totals
 
 
+def launch_report(session: Session, draft: View, *, now: datetime) -> preflight.Preflight | None:
+    """Return the effect of launching a draft now; None while workers count the contacts of a large table.
+
+    The numbers of a large table may be older than the first date.
+    """
+    if not estimate.is_sampled(session):
+        return preflight.of(session, draft.id, now=now)
+    name = _name_of_launch(draft.id, draft.version)
+    counted = snapshots.read(session, name)
+    snapshots.want(session, name)
+    return preflight.at(session, draft.id, counted[name].value, now=now) if name in counted else None
+
+
+def _name_of_launch(campaign_id: UUID, version: int) -> str:
+    return f"{_LAUNCH}{campaign_id} v{version}"
+
+
 def overdue(session: Session, *, now: datetime) -> list[str]:
     """Return the names of the figures to count now, those that are watched first."""
     month = now.date().replace(day=1)
     months = {name_of_month(month), name_of_month(calendar.following(month))}
-    names = {OUTLOOK, CONTACTS, *months, *session.scalars(_COUNTED), *snapshots.watched(session)}
+    drafts = []
+    if estimate.is_sampled(session):
+        drafts = [_name_of_launch(*row) for row in session.execute(_DRAFTS, {"most": _DRAFTS_COUNTED})]
+    names = {OUTLOOK, CONTACTS, *months, *drafts, *session.scalars(_COUNTED), *snapshots.watched(session)}
     return snapshots.overdue(session, sorted(names))
 
 
@@ -89,12 +113,22 @@ def refresh(session: Session, name: str, *, now: datetime) -> None:
         value = totals.count(session)
     elif name == WORDS:
         value = estimate.words(session)
+    elif name.startswith(_LAUNCH):
+        value = _launch(session, UUID(name.split()[1]), now)
     elif name.startswith(_CALENDAR):
         month = date.fromisoformat(f"{name.removeprefix(_CALENDAR)}-01")
         value = calendar.count(session, month, now=now)
     else:
         value = asdict(funnel.of(session, UUID(name.removeprefix("campaign "))))
     snapshots.store(session, name, value, took_s=monotonic() - began)
+
+
+def _launch(session: Session, campaign_id: UUID, now: datetime) -> Mapping[str, Any]:
+    try:
+        report = preflight.of(session, campaign_id, now=now)
+    except NotFound:  # deleted meanwhile
+        return {}
+    return {"enrolled": report.enrolled, "left_out": report.left_out, "received": report.received}
 
 
 def _outlook(session: Session, now: datetime) -> Mapping[str, Any]:

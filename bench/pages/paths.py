@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import text
 
 import web
+from engine.campaigns.reports import people
 from models.session import transaction
 
 # The contact with 1,000 e-mails, one of many, the running campaign and the paused one.
@@ -15,7 +16,12 @@ _SAMPLES = {
                        "(SELECT id FROM contacts ORDER BY id DESC LIMIT 1)"),
     "campaign_id": text("SELECT id FROM campaigns WHERE state IN ('running', 'paused') ORDER BY state DESC"),
 }  # fmt: skip
-_FIXED: Mapping[str, Sequence[str]] = {"name": ("email_1_roi",)}
+_FIXED: Mapping[str, Sequence[Any]] = {
+    "name": ("email_1_roi",),
+    "step": (1,),
+    "fact": people.FACTS,
+    "state": people.STATES,
+}
 
 
 def all_of_them() -> list[str]:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -95,3 +96,26 @@ def test_attention_lists_a_paused_campaign_and_missing_workers(session: Session)
         ("sweep_late", "", ""),
         ("paused", "Otoño", "the offer changed"),
     ]
+
+
+def test_workers_count_the_launch_of_a_draft_when_contacts_are_many(ledger: str) -> None:
+    with transaction() as session:
+        sequence.people(session, 3)
+        campaign_id = sequence.create(session)
+        draft = campaigns.view(session, campaign_id)
+        small = figures.launch_report(session, draft, now=sequence.NOW)
+        assert small is not None and small.mailed == 3  # counted at once
+        # More blocks than are counted while a page waits; rows that were rolled back fill them as well.
+        fill = "INSERT INTO contacts (email, email_index) SELECT repeat('x', 200), sha256(n::text::bytea)"
+        session.execute(text(f"{fill} FROM generate_series(1, 24000) AS n"))
+        session.execute(text("DELETE FROM contacts WHERE email LIKE 'xxx%'"))
+        assert figures.launch_report(session, draft, now=sequence.NOW) is None
+    task.refresh()
+    with transaction() as session:
+        counted = figures.launch_report(session, draft, now=sequence.NOW + timedelta(hours=1))
+        assert counted is not None and (counted.mailed, counted.enrolled) == (3, 3)
+        assert counted.first_email_at == sequence.NOW + timedelta(hours=1)
+        session.execute(text("UPDATE campaigns SET version = 2"))
+        edited = campaigns.view(session, campaign_id)
+        assert figures.launch_report(session, edited, now=sequence.NOW) is None  # of another version
+        figures.refresh(session, f"launch {UUID(int=1)} v1", now=sequence.NOW)  # deleted meanwhile

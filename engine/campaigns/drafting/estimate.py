@@ -56,6 +56,11 @@ class Size:
     fewer_than: int = 0
 
 
+def is_sampled(session: Session, *, pages: int = PAGES_COUNTED) -> bool:
+    """Return True if the table of contacts is so large that `size` reads a sample of it."""
+    return float(session.scalar(_PERCENT, {"pages": pages}) or 100) < 100
+
+
 def size(session: Session, segment: segments.Segment, *, pages: int = PAGES_COUNTED) -> Size:
     """Return the number of contacts of a segment, exact up to some thousand contacts."""
     percent = float(session.scalar(_PERCENT, {"pages": pages}) or 100)

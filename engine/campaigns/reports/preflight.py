@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -76,6 +76,13 @@ def of(
         timezone=view.timezone,
         now=now,
     )
+
+
+def at(session: Session, campaign_id: UUID, counted: Mapping[str, Any], *, now: datetime) -> Preflight:
+    """Return the report with numbers counted before, and the first date of a launch at `now`."""
+    first = steps.of(session, campaign_id)[0]
+    report = Preflight(**counted, first_email_at=first.due_after(now), timezone=first.timezone, now=now)
+    return report if report.mailed else replace(report, first_email_at=None)
 
 
 _People: TypeAlias = Select[UUID, str | None]

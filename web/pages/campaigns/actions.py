@@ -7,9 +7,8 @@ from flask_babel import gettext, lazy_gettext
 from wtforms import BooleanField, SelectField, StringField
 from wtforms.validators import DataRequired, Length
 
-from engine import bell, clock
+from engine import bell, clock, figures
 from engine.campaigns import campaigns, enrollments, retries
-from engine.campaigns.reports import preflight
 from errors import Conflict
 from models.session import retrying, transaction
 from web import pages
@@ -57,7 +56,11 @@ def ask_launch(campaign_id: UUID) -> Response:
         view = campaigns.view(session, campaign_id)
         if view.state != "draft":
             return _launched_already(view)
-        report = preflight.of(session, campaign_id, now=clock.now())
+        report = figures.launch_report(session, view, now=clock.now())
+    if report is None:
+        response = layout.page("campaigns/counting", campaign=view)
+        response.headers["Refresh"] = "3"
+        return response
     return layout.page("campaigns/launch", campaign=view, report=report, form=LaunchForm())
 
 
