@@ -95,6 +95,18 @@ def test_forged_expired_and_foreign_cookies_lead_to_sign_in(client: FlaskClient)
         assert client.get("/app/account").status_code == 303, what
 
 
+def test_a_session_that_another_person_planted_is_replaced_by_signing_in(client: FlaskClient) -> None:
+    planted = bearer_tokens.issue_session(holder("reports"), now=datetime.now(UTC))
+    client.set_cookie("cadencia", planted)
+    visitors.create("ana", "reports")
+    visitors.sign_in(client, "ana")
+    own = client.get_cookie("cadencia").value
+    assert own != planted and "ana" in client.get("/app/account").text
+    other = client.application.test_client()
+    other.set_cookie("cadencia", planted)
+    assert "ana" not in re.findall("<h1[^>]*>([^<]*)", other.get("/app/account").text)
+
+
 def test_a_session_is_no_bearer_token(app: Flask) -> None:
     session = bearer_tokens.issue_session(holder("reports"), now=datetime.now(UTC))
     answer = app.test_client().get("/api/v1/campaigns", headers={"Authorization": f"Bearer {session}"})
