@@ -1,7 +1,8 @@
 """Pictures of the pages below /app with a company's data, and their section of docs/pages.md: `make gallery`."""
 
 import base64
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -106,8 +107,8 @@ def site(*, odd: bool = False) -> Iterator[tuple[str, str, Company]]:
             yield url, token, stored
 
 
-def main() -> None:
-    """Write the pictures and the section."""
+def main(names: Sequence[str]) -> None:
+    """Write the section and the pictures of these pages, without names of all."""
     FOLDER.mkdir(exist_ok=True)
     wanted = {f"{shot.name}{suffix}.webp" for shot in SHOTS for suffix in ("", "-360")}
     for outdated in FOLDER.iterdir():
@@ -115,6 +116,8 @@ def main() -> None:
             outdated.unlink()
     with site() as (url, session, stored), browser.started() as chromium:
         for number, shot in enumerate(SHOTS):
+            if names and shot.name not in names:
+                continue
             screen, telephone = ("es", "en") if number % 2 == 0 else ("en", "es")
             for suffix, view in (("", (1280, "light", screen)), ("-360", (360, "dark", telephone))):
                 picture = taken(chromium, url + shot.path(stored), session, view)
@@ -154,4 +157,4 @@ def webp(page: Page, png: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
