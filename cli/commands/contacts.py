@@ -1,5 +1,6 @@
 """`cadencia contacts`: the people who get e-mails."""
 
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from uuid import UUID
 import click
 
 from cli import contact_argument, groups, terminal
+from errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from engine.engagement.by_hand import Person
@@ -18,7 +20,7 @@ _contact = click.argument("contact")
 
 @click.group(cls=groups.Group)
 def group() -> None:
-    """Import contacts, see what happened to one, and suppress, release or erase one.
+    """Import and find contacts, see what happened to one, and suppress, release, pause or erase one.
 
     \b
     Examples:
@@ -69,6 +71,75 @@ def import_file(file: Path, mapping: tuple[str, ...], encoding: str | None, dry_
     import_output.show(file.name, report, dry_run=dry_run)
     if report.refused:
         raise click.exceptions.Exit(1)
+
+
+@group.command()
+@click.argument("text")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The most contacts.")
+def find(text: str, limit: int) -> None:
+    """List the contacts whose name or company begins with TEXT, or show the one with the address TEXT.
+
+    Case and accents do not count. Status 1 if there is none.
+
+    \b
+    Examples:
+      cadencia contacts find "ana garcía"
+      cadencia contacts find ana@empresa.example
+    """
+    from engine.audience.directory import contact_pages
+    from models.session import transaction
+
+    with transaction() as session:
+        if "@" in text:
+            rows = contact_pages.listed(session, [contact_argument.read(session, text)])
+        else:
+            rows = tuple(contact_pages.first(session, contact_pages.Filter(text), limit))
+    for contact in rows:
+        name = " ".join(filter(None, (contact.first_name, contact.last_name))) or "-"
+        state = contact.suppressed or contact.followup_status
+        terminal.row(contact.id, contact.email or "-", name, contact.company or "-", state)
+    if not rows:
+        raise NotFound("contact: no name or company begins with this text")
+
+
+@group.command()
+@_contact
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), required=True, help="First day with e-mails again (UTC).")
+def pause(contact: str, until: datetime) -> None:
+    """Let marketing e-mails to CONTACT, given by id or address, wait until a day. Its sequences continue afterwards.
+
+    \b
+    Example:
+      cadencia contacts pause ana@empresa.example --until 2027-01-15
+    """
+    from engine import clock
+    from engine.engagement import by_hand
+    from models.session import retrying
+
+    if (end := until.replace(tzinfo=UTC)) <= (now := clock.now()):
+        raise InvalidInput.of("--until", "give a day after today")
+    retrying(lambda session: by_hand.pause(session, contact_argument.read(session, contact), until=end, now=now))
+    click.echo(f"marketing e-mails wait until {end:%Y-%m-%d %H:%M} UTC")
+
+
+@group.command()
+@_contact
+def resume(contact: str) -> None:
+    """End the pause of CONTACT, given by id or address: what waited for its end is due now.
+
+    \b
+    Example:
+      cadencia contacts resume ana@empresa.example
+    """
+    from engine import bell, clock
+    from engine.engagement import by_hand
+    from models.session import retrying
+
+    now = clock.now()
+    retrying(lambda session: by_hand.pause(session, contact_argument.read(session, contact), until=now, now=now))
+    bell.ring("transactional")
+    bell.ring("campaign")
+    click.echo("marketing e-mails go out again")
 
 
 @group.command()

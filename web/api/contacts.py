@@ -1,4 +1,4 @@
-"""Routes of contacts: import, add, suppress, release and erase, and the record of one contact."""
+"""Routes of contacts: import, list, find, add, suppress, release and erase, and the record of one contact."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from engine import clock
-from engine.audience import addresses, contacts, imports, suppressions
+from engine.audience import addresses, contacts, imports, segments, suppressions
+from engine.audience.directory import contact_pages
 from engine.audience.import_report import ImportReport, Page
 from engine.campaigns import explain
 from engine.engagement import by_hand, file_imports
@@ -28,6 +29,7 @@ _INSTEAD = "split it, or import it with `cadencia contacts import`"
 
 api = Api("contacts", "/api/v1/contacts", about="The people who get e-mails.")
 _NOBODY = refusals({404: problem_examples.NOT_FOUND["contact_id"]})
+_UNKNOWN = refusals({404: "contact: there is none with this address"})
 _HELD = refusals(
     {
         404: "suppression: this address has none",
@@ -78,6 +80,34 @@ def take_pages(
         if monotonic() > end:
             raise InvalidInput.of("file", f"needs more than {IMPORT_S:.0f} s; {_INSTEAD}")
     return report
+
+
+@api.get("", responses={200: shapes.Contacts})
+@needs("contacts")
+def listing(query: shapes.ContactsQuery) -> Reply:
+    """List contacts: the newest first, or with `prefix` those whose name or company begins with it, by name.
+
+    `next` of a page is `after` of the next one. To find a contact by address, use `POST /api/v1/contacts/find`.
+    """
+    words = {name: (word,) for name in ("industry", "role", "followup_status") if (word := getattr(query, name))}
+    page = contact_pages.Page((), None)
+    if all("\0" not in word for (word,) in words.values()):  # a NUL cannot be compared
+        segment = segments.Segment(words=words, min_score=query.min_score)
+        with transaction() as session:
+            wanted = contact_pages.Filter(query.prefix, segment)
+            page = contact_pages.page(session, wanted, after=query.after, limit=query.limit)
+    return shapes.Contacts(contacts=[shapes.ListedContact(**asdict(each)) for each in page.contacts], next=page.after)
+
+
+@api.post("/find", responses={200: shapes.Contact, **_UNKNOWN})
+@needs("contacts")
+def find(body: shapes.Address) -> Reply:
+    """Return the contact with this address. The address is in the body, so that no log or proxy keeps it."""
+    with transaction() as session:
+        contact_id = contacts.find(session, addresses.normalise(body.email, field="email"))
+        if contact_id is None:
+            raise NotFound("contact: there is none with this address")
+        return _record(session, contact_id)
 
 
 @api.post("", responses={200: shapes.Contact})

@@ -6,6 +6,7 @@ from uuid import UUID
 from flask_openapi3.models import RawModel
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from engine.audience.directory import contact_pages
 from web.schemas.shapes import Input, Moment, Output
 
 PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"  # no control characters, as in an import
@@ -238,3 +239,54 @@ class Contact(Output):
     erased_at: Moment | None = Field(description="When its personal data was erased.")
     suppressed: str | None = Field(description="Reason of the suppression; null if it is not suppressed.")
     campaigns: list[Journey]
+
+
+class ContactsQuery(BaseModel):
+    """Conditions on the contacts to list, and the page of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prefix: str = Field(
+        "", max_length=100, description="Beginning of a name or company, without regard to case and accents."
+    )
+    industry: str | None = Field(None, max_length=50, description="Those of this industry.")
+    role: str | None = Field(None, max_length=50, description="Those with this role.")
+    followup_status: str | None = Field(None, max_length=50, description="Those with this status.")
+    min_score: int | None = Field(None, ge=0, le=100, description="Those with at least this score.")
+    after: str | None = Field(None, description="The `next` of the page before.", max_length=600)
+    limit: int = Field(contact_pages.LIMIT, ge=1, le=contact_pages.LIMIT_MAX, description="The most contacts.")
+
+
+class ListedContact(Output):
+    """A contact in a list; `GET /api/v1/contacts/{contact_id}` has the whole record."""
+
+    id: UUID
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    company: str | None
+    role: str | None
+    industry: str | None
+    score: int
+    followup_status: str
+    converted: bool
+    suppressed: str | None = Field(description="Reason of the suppression.")
+    paused_until: Moment | None
+    in_sequence: bool = Field(description="A campaign still has e-mails for it.")
+    listed_at: Moment | None
+    erased_at: Moment | None
+
+
+class Contacts(Output):
+    """A page of contacts. A page may be short although another follows: read on until `next` is null."""
+
+    contacts: list[ListedContact]
+    next: str | None = Field(description="`after` of the next page; null after the last one.")
+
+
+class Address(Input):
+    """An address to look up."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "eva@empresa.example"}]})
+
+    email: Annotated[str, Field(max_length=320)]

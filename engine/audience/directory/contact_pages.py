@@ -6,8 +6,8 @@ the table: a window of an index, reduced by the filter.
 """
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
@@ -23,7 +23,8 @@ from models.contact import COMPANY, FULL_NAME, HAS_NAME, LAST_NAME
 
 LIMIT = 50
 LIMIT_MAX = 500
-WINDOW = 5_000  # rows of an order that one page looks at; reading them takes some 5 ms
+WINDOW = 1_000  # rows of an order that one page looks at
+_ADJACENT = 4  # the newest ones are adjacent in the table: so many more take the same time
 _HIGHEST = chr(0x10FFFF)
 _NOBODY, _NEWEST = UUID(int=0), UUID(int=2**128 - 1)  # below and above all ids
 
@@ -117,17 +118,41 @@ def page(
     Raises InvalidInput for an `after` that no page of such a list returned.
     """
     prefix = " ".join(filter_.prefix.replace("\0", "").split())
-    conditions = segments.matching(filter_.segment)
     if prefix:
         at = _Position(0, "", _NOBODY) if after is None else _read(after, len(_ORDERS))
         low = session.scalar(_FOLD, {"prefix": prefix[: folding.LONGEST]}) or ""
+        conditions = segments.matching(filter_.segment)
         matching, last = _search(session, _Range(low, at, (window, limit + 1)), conditions)
     else:
         at = _Position(0, "", _NEWEST) if after is None else _read(after, 1)
-        matching, last = _look(session, 0, _newest(at, conditions), (window, limit + 1))
+        query = _newest(at, filter_.segment)
+        matching, last = _look(session, 0, query, (_ADJACENT * window, limit + 1))
     if len(matching) > limit:
         matching, last = matching[:limit], matching[limit - 1]
     return Page(listed(session, [each.id for each in matching]), None if last is None else _written(last))
+
+
+def first(session: Session, filter_: Filter, limit: int) -> Iterator[ListedContact]:
+    """Yield up to `limit` contacts that meet the filter, however many others are between them."""
+    after: str | None = None
+    while limit > 0:
+        next_page = page(session, filter_, after=after, limit=min(limit, LIMIT_MAX))
+        yield from next_page.contacts
+        limit -= len(next_page.contacts)
+        after = next_page.after
+        if after is None:
+            return
+
+
+def listed(session: Session, ids: Sequence[UUID]) -> tuple[ListedContact, ...]:
+    """Return these contacts as a page lists them, in this order."""
+    rows = {row.id: row for row in session.execute(_ROWS, {"ids": arrays.uuids(ids)})} if ids else {}
+    addresses = dict(zip(rows, vault.current().decrypt_all([row.email for row in rows.values()]), strict=True))
+    return tuple(
+        ListedContact(**{**rows[contact_id]._mapping, "email": addresses[contact_id] or None})
+        for contact_id in ids
+        if contact_id in rows
+    )
 
 
 def _search(
@@ -147,16 +172,12 @@ def _search(
 
 
 def _in_order(order: _Order, low: str, after: _Position, conditions: Sequence[ColumnElement[bool]]) -> _Query:
-    """Return the query of a window of the contacts whose term begins with `low`."""
+    """Return the query of the contacts whose term begins with `low`."""
     term: ColumnElement[str] = literal_column(order.term)
     earlier = [func.coalesce(_begins(literal_column(other), low), False) for other in order.earlier]
-    query = select(
-        Contact.id,
-        term.label("term"),
-        and_(true(), *(~condition for condition in earlier), *conditions).label("matches"),
-        func.row_number().over(order_by=(term, Contact.id)).label("number"),
-    )
+    matches = and_(true(), *(~condition for condition in earlier), *conditions)
     beyond = tuple_(term, Contact.id) > tuple_(literal(max(low, after.term)), literal(after.id))
+    query = select(Contact.id, term.label("term"), matches.label("matches"))
     return query.where(literal_column(order.is_present), _begins(term, low), beyond).order_by(term, Contact.id)
 
 
@@ -164,16 +185,13 @@ def _begins(term: ColumnElement[str], low: str) -> ColumnElement[bool]:
     return and_(term >= low, term < low + _HIGHEST)
 
 
-def _newest(before: _Position, conditions: Sequence[ColumnElement[bool]]) -> _Query:
-    """Return the query of a window of all contacts, the newest first."""
-    newest = Contact.id.desc()
-    query = select(
-        Contact.id,
-        literal("").label("term"),
-        and_(true(), *conditions).label("matches"),
-        func.row_number().over(order_by=newest).label("number"),
-    )
-    return query.where(Contact.id < before.id).order_by(newest)
+def _newest(before: _Position, segment: Segment) -> _Query:
+    """Return the query of all contacts, the newest first; those of an industry or role have an index."""
+    indexed = {name: segment.words[name] for name in ("industry", "role") if name in segment.words}
+    others = {name: words for name, words in segment.words.items() if name not in indexed}
+    matches = and_(true(), *segments.matching(replace(segment, words=others)))
+    query = select(Contact.id, literal("").label("term"), matches.label("matches")).where(Contact.id < before.id)
+    return query.where(*segments.matching(Segment(words=indexed))).order_by(Contact.id.desc())
 
 
 def _look(
@@ -181,24 +199,13 @@ def _look(
 ) -> tuple[list[_Position], _Position | None]:
     """Return up to so many matching contacts of a window of so many rows, and its last; None if fewer are left."""
     rows_max, wanted = size
-    window = query.limit(rows_max).subquery().c
-    chosen = select(window.id, window.term, window.matches, window.number)
-    last = window.number == rows_max
-    rows = session.execute(chosen.where(or_(window.matches, last)).order_by(window.number).limit(wanted)).all()
+    window = query.limit(rows_max).subquery().c  # the planner then reads the index in its order, and stops early
+    numbered = select(window.id, window.term, window.matches, func.row_number().over().label("number")).subquery().c
+    chosen = or_(numbered.matches, numbered.number == rows_max)
+    rows = session.execute(select(*numbered).where(chosen).limit(wanted)).all()
     positions = [_Position(order, row.term, row.id) for row in rows]
     matching = [at for at, row in zip(positions, rows, strict=True) if row.matches]
     return matching, positions[-1] if rows and rows[-1].number == rows_max else None
-
-
-def listed(session: Session, ids: Sequence[UUID]) -> tuple[ListedContact, ...]:
-    """Return these contacts in this order, as a page shows them."""
-    rows = {row.id: row for row in session.execute(_ROWS, {"ids": arrays.uuids(ids)})} if ids else {}
-    addresses = dict(zip(rows, vault.current().decrypt_all([row.email for row in rows.values()]), strict=True))
-    return tuple(
-        ListedContact(**{**rows[contact_id]._mapping, "email": addresses[contact_id] or None})
-        for contact_id in ids
-        if contact_id in rows
-    )
 
 
 def _written(at: _Position) -> str:

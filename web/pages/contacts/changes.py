@@ -168,7 +168,13 @@ def _ask(
     if view.erased_at is not None:
         raise NotFound("contact: its data was erased")
     return layout.page(
-        "contacts/change", status, contact=view, change=change, form=form, reason=reason, reasons=words.SUPPRESSED
+        "contacts/change",
+        status,
+        contact=view,
+        change=change,
+        form=form,
+        reason=reason,
+        reasons=words.translated(words.SUPPRESSED),
     )
 
 

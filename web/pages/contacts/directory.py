@@ -43,7 +43,7 @@ class Search(forms.Form):
         """Return the conditions as a segment."""
         chosen = {"industry": self.industry.data, "role": self.role.data, "followup_status": self.status.data}
         return segments.Segment(
-            words={key: (word.strip(),) for key, word in chosen.items() if word and word.strip()},
+            words={key: (word.strip().replace("\0", ""),) for key, word in chosen.items() if word and word.strip()},
             min_score=self.min_score.data,
         )
 
@@ -109,13 +109,13 @@ def _page(form: Search, status: int = 200, after: str | None = None) -> Response
         nearest=_nearest(form, totals.value["words"]) if status == 200 and not page.contacts else [],
         totals=totals.value,
         taken_at=totals.taken_at,
-        statuses=words.STATUSES,
-        suppressed=words.SUPPRESSED,
+        statuses=words.translated(words.STATUSES),
+        suppressed=words.translated(words.SUPPRESSED),
     )
 
 
-def _nearest(form: Search, frequent: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
-    """Return for each word that no contact seems to have the word, and one of the frequent words that is like it."""
-    chosen = [(field.data, frequent[field.name]) for field in (form.industry, form.role) if field.data]
-    pairs = [(word, errors.nearest(word, known)) for word, known in chosen if word not in known]
-    return [(word, close) for word, close in pairs if close]
+def _nearest(form: Search, frequent: Mapping[str, Sequence[str]]) -> list[tuple[str, str, str]]:
+    """Return for each word that no contact seems to have its field, the word, and a frequent one that is like it."""
+    chosen = [(field.name, field.data, frequent[field.name]) for field in (form.industry, form.role) if field.data]
+    pairs = [(name, word, errors.nearest(word, known)) for name, word, known in chosen if word not in known]
+    return [(name, word, close) for name, word, close in pairs if close]

@@ -36,7 +36,7 @@ def show(contact_id: UUID) -> Response:
         journeys=journeys,
         page=page,
         is_first=before is None,
-        statuses=words.STATUSES,
-        suppression_reasons=words.SUPPRESSED,
-        stop_reasons=words.STOPPED,
+        statuses=words.translated(words.STATUSES),
+        suppression_reasons=words.translated(words.SUPPRESSED),
+        stop_reasons=words.translated(words.STOPPED),
     )

@@ -83,7 +83,9 @@ def release() -> Response:
     if form.is_asked.data:
         form.nevertheless.errors = [gettext("Confirm this to release it.")]
     status = 422 if form.is_asked.data else 200
-    return layout.page("contacts/release", status, form=form, held=held, is_ours=is_ours, reasons=words.SUPPRESSED)
+    return layout.page(
+        "contacts/release", status, form=form, held=held, is_ours=is_ours, reasons=words.translated(words.SUPPRESSED)
+    )
 
 
 def _page(form: Address, status: int = 200) -> Response:
@@ -98,7 +100,7 @@ def _page(form: Address, status: int = 200) -> Response:
         form=form,
         page=page,
         reason=chosen,
-        reasons={name: words.SUPPRESSED[name] for name in suppression_pages.SHOWN},
+        reasons={name: str(words.SUPPRESSED[name]) for name in suppression_pages.SHOWN},
         counted=totals.value["suppressed"],
         taken_at=totals.taken_at,
     )

@@ -1,5 +1,6 @@
 """Words for the states of contacts, shared by forms and templates."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import lazy_gettext
@@ -29,3 +30,8 @@ STOPPED: dict[str, Any] = {
     "cancelled": lazy_gettext("the campaign was cancelled"),
     "received": lazy_gettext("the contact had received an e-mail of this campaign before"),
 }
+
+
+def translated(words: Mapping[str, Any]) -> dict[str, str]:
+    """Return these words in the reader's language, so that a page translates each once."""
+    return {name: str(text) for name, text in words.items()}
