@@ -61,6 +61,8 @@ SHOTS = (
     Shot("templates", "Templates", "templates_pages.listing", lambda _: "/app/templates"),
     Shot("template", "One template", "templates_pages.show", lambda _: "/app/templates/email_1_roi"),
     Shot("in-doubt", "E-mails in doubt", "in_doubt_pages.listing", lambda _: "/app/in-doubt"),
+    Shot("health", "Health", "health_pages.show", lambda _: "/app/health"),
+    Shot("users", "Users", "users_pages.listing", lambda _: "/app/users"),
     Shot("account", "Account", "account_pages.show", lambda _: "/app/account"),
 )
 _ENTRY = """\

@@ -1,6 +1,12 @@
-"""The gallery of docs/pages.md has its pictures, which are small."""
+"""The gallery of docs/pages.md shows every page of the menu, and its pictures are small."""
 
 from tests import gallery
+from web.pages import menu
+
+
+def test_every_page_of_the_menu_has_its_picture() -> None:
+    shown = {shot.endpoint for shot in gallery.SHOTS}
+    assert {entry.endpoint for entry in menu.entries()} - shown == set(), "add it to tests/gallery.py: make gallery"
 
 
 def test_the_pictures_are_those_of_the_document() -> None:
