@@ -27,7 +27,7 @@ from models.session import Session, transaction
 from web import pages, process
 from web.http import auth, idempotency, rate_limits
 from web.http.idempotency import Done
-from web.pages.frame import forms, layout
+from web.pages.frame import faults, forms, layout
 from web.schemas.templates import TestAccepted
 
 views = layout.blueprint("templates")
@@ -255,7 +255,7 @@ def _reasons(refusal: errors.CadenciaError) -> list[str]:
     if isinstance(refusal, sends.RefusedAddresses):
         return [_reason(code, index + 1) for index, code in refusal.codes.items()]
     if isinstance(refusal, errors.InvalidInput):
-        return [fault.message for fault in refusal.faults]
+        return [faults.sentence(fault.message) for fault in refusal.faults]
     raise refusal
 
 
