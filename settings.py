@@ -124,6 +124,7 @@ class Settings(BaseSettings):
     login_rate: Rate = "30 per minute"
     track_rate: Rate = "3000 per minute"
     test_rate: Rate = "50 per day"
+    form_rate: Rate = "60 per hour"
     rate_limit_storage_url: BrokerUrl | None = None
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     idempotency_hours: int = Field(default=48, ge=24)

@@ -8,6 +8,7 @@ from models.email import Email, Sender, SendGroup
 from models.enrollment import Enrollment
 from models.event import Event, Horizon
 from models.file_import import FileImport, FileImportChunk, FileImportFault
+from models.form import ConsentText, Form, FormSubmission
 from models.quarantine import Quarantine
 from models.snapshot import Snapshot
 from models.stats import EmailStats, Heartbeat
@@ -19,6 +20,7 @@ __all__ = [
     "Base",
     "Campaign",
     "CampaignStep",
+    "ConsentText",
     "Contact",
     "Email",
     "EmailStats",
@@ -27,6 +29,8 @@ __all__ = [
     "FileImport",
     "FileImportChunk",
     "FileImportFault",
+    "Form",
+    "FormSubmission",
     "Heartbeat",
     "Horizon",
     "IdempotencyKey",

@@ -46,6 +46,7 @@ class Contact(Base):
         Index("ix_contacts_erased", "id", postgresql_where=text("erased_at IS NOT NULL")),
         Index("ix_contacts_full_name", text(FULL_NAME), "id", postgresql_where=text(HAS_NAME)),
         Index("ix_contacts_last_name", text(LAST_NAME), "id", postgresql_where=text("last_name IS NOT NULL")),
+        Index("ix_contacts_recipients", "id", postgresql_where=text("is_recipient AND erased_at IS NULL")),
         Index("ix_contacts_company", text(COMPANY), "id", postgresql_where=text("company IS NOT NULL")),
         Index("ix_contacts_industry_id", "industry", "id", postgresql_where=text("industry IS NOT NULL")),
         Index("ix_contacts_role_id", "role", "id", postgresql_where=text("role IS NOT NULL")),
@@ -85,6 +86,8 @@ class Contact(Base):
     pause_said_at: Mapped[Moment | None]
     # Audiences include a contact from then on. A single send alone lists nobody.
     listed_at: Mapped[Moment | None]
+    # Not a contact, but an address that a form writes to (engine/audience/recipients).
+    is_recipient: Mapped[Flag]
     # The latest release of a suppression by hand, and the erasure of the personal data.
     released_at: Mapped[Moment | None]
     erased_at: Mapped[Moment | None]

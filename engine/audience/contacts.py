@@ -242,9 +242,9 @@ def find_all(session: Session, addresses: Iterable[str]) -> dict[str, UUID]:
 
 
 def view(session: Session, contact_id: UUID) -> View:
-    """Return one contact with its address decrypted; raises NotFound."""
+    """Return one contact with its address decrypted; raises NotFound, also for a recipient (see `recipients`)."""
     row = session.get(Contact, contact_id)
-    if row is None:
+    if row is None or row.is_recipient:
         raise NotFound("contact: there is none with this id")
     same = ("id", *DETAILS, "attributes", "created_at", "updated_at", "converted", "converted_at", "score",
             "paused_until", "listed_at", "erased_at")  # fmt: skip

@@ -15,6 +15,7 @@ _NOTE = """
 """
 _NOTE_CONSENT = text(_NOTE.format(column="consent_said_at"))
 _NOTE_PAUSE = text(_NOTE.format(column="pause_said_at"))
+_NOTE_CONSENT_OF = text("UPDATE contacts SET consent_said_at = greatest(consent_said_at, :at) WHERE id = :contact_id")
 
 _PAUSE = text("""
     UPDATE contacts SET paused_until = CASE WHEN paused_until > :now THEN paused_until ELSE :until END
@@ -46,6 +47,11 @@ def note_consent(session: Session, email_id: UUID, at: datetime) -> Noted | None
     """Note that the contact gave or withdrew consent at that moment; return None if the e-mail has no row."""
     row = session.execute(_NOTE_CONSENT, {"email_id": email_id, "at": at}).one_or_none()
     return None if row is None else Noted(*row)
+
+
+def note_consent_of(session: Session, contact_id: UUID, at: datetime) -> None:
+    """Note that this contact gave consent at that moment, by another way than an e-mail."""
+    session.execute(_NOTE_CONSENT_OF, {"contact_id": contact_id, "at": at})
 
 
 def note_pause(session: Session, email_id: UUID, at: datetime) -> Noted | None:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 import settings
-from engine.audience import contacts, suppressions
+from engine.audience import contacts, recipients, suppressions
 from engine.messages import subjects, variables
 from errors import NotFound
 from models import arrays, ids
@@ -23,7 +23,10 @@ _STEP = re.compile(r"^email_([123])(?:_|$)")
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
-    """One e-mail to be sent: `to` is normalised, `subject` is rendered."""
+    """One e-mail to be sent: `to` is normalised, `subject` is rendered.
+
+    It goes to the contact with that address, or to a recipient, which `recipients.ensure` made in this transaction.
+    """
 
     to: str
     template: str
@@ -31,6 +34,11 @@ class SendRequest:
     variables: Mapping[str, Any]
     kind: str = MARKETING
     lane: str = "transactional"
+    is_to_recipient: bool = False
+
+    def sealed_address(self) -> contacts.SealedAddress:
+        """Return the encrypted address, with the index of its contact or recipient."""
+        return recipients.seal(self.to) if self.is_to_recipient else contacts.seal(self.to)
 
 
 _ADD = text(f"""
@@ -75,7 +83,7 @@ def insert(session: Session, requests: Mapping[UUID, SendRequest], *, now: datet
 def _columns(requests: Mapping[UUID, SendRequest]) -> dict[str, arrays.Column]:
     values = requests.values()
     return {
-        **contacts.columns([contacts.seal(request.to) for request in values]),
+        **contacts.columns([request.sealed_address() for request in values]),
         "ids": arrays.uuids(requests),
         "templates": arrays.words(request.template for request in values),
         "subjects": arrays.words(subjects.seal(request.subject) for request in values),

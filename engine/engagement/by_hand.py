@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from engine.audience import contact_flags, contacts, preferences, suppressions
+from engine.audience import contact_flags, contacts, preferences, recipients, suppressions
 from engine.campaigns import enrollments, stops
 from engine.delivery import emails
 from engine.tracking import retention
@@ -117,3 +117,13 @@ def erase(session: Session, contact_id: UUID, *, now: datetime) -> None:
     replacement = os.urandom(len(index))  # no address has it: who comes back is a new contact
     contacts.erase(session, contact_id, replacement, now=now)
     suppressions.add_indexes(session, [replacement], "erased", now=now)
+
+
+def erase_recipient(session: Session, recipient_id: UUID, *, now: datetime) -> bool:
+    """Erase the personal data of a recipient, its e-mails and their events; return False while one is being sent."""
+    emails.erase(session, recipient_id, reason="erased")
+    if emails.is_in_flight(session, recipient_id):
+        return False
+    retention.erase(session, recipient_id)
+    recipients.erase(session, recipient_id, now=now)
+    return True

@@ -49,6 +49,19 @@ def apply(session: Session, change: Entry) -> None:
     _APPLY[change.event_type](session, contact_id, change)
 
 
+def give(session: Session, contact_id: UUID, *, now: datetime) -> None:
+    """Note that the contact agreed to marketing e-mails: its own unsubscription ends, now and as its latest request.
+
+    Dead addresses and complaints remain, and suppressions by hand.
+    """
+    contact_flags.lock(session, [contact_id])
+    preferences.note_consent_of(session, contact_id, now)
+    pending.finish_unsubscribes(session, contact_id, now=now)
+    if suppressions.lift(session, contact_id):
+        contact_flags.restore_status(session, contact_id)
+        contact_flags.recompute(session, [contact_id], now=now)
+
+
 def apply_pending(session: Session, change: Entry) -> None:
     """Apply a change that was spooled, unless the reader has made a later one of the same subject: the latest wins."""
     contact_id, is_latest = _note(session, change)

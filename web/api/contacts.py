@@ -14,6 +14,7 @@ from engine.audience.directory import contact_pages
 from engine.audience.import_report import ImportReport, Page
 from engine.campaigns import explain
 from engine.engagement import by_hand, file_imports
+from engine.forms import consents
 from errors import Fault, InvalidInput, NotFound
 from models import ids
 from models.session import Session, retrying, transaction
@@ -189,7 +190,8 @@ def _record(session: Session, contact_id: UUID) -> shapes.Contact:
     reasons = suppressions.suppressed(session, [contact_id])
     journeys = explain.why(session, contact_id, now=clock.now())
     fields: dict[str, Any] = asdict(view) | {"suppressed": reasons.get(contact_id)}
-    return shapes.Contact(**fields, campaigns=[_journey(journey) for journey in journeys])
+    agreed = [shapes.ConsentRecord.model_validate(asdict(each)) for each in consents.of(session, contact_id)]
+    return shapes.Contact(**fields, campaigns=[_journey(journey) for journey in journeys], consents=agreed)
 
 
 def _person(session: Session, body: shapes.Person) -> by_hand.Person:

@@ -33,6 +33,8 @@ BACK_OFF_MAX_S = 300
 _FAILURES_KEPT_S = 3_600
 _NETWORK_KNOWN_S = 30 * 86_400
 
+ONE_FORM_RATE = "5000 per hour"  # a flood from many networks ends here
+
 _NAME = "cadencia-limits"
 _SHARED = {"socket_connect_timeout": 1, "socket_timeout": 1, "wrap_exceptions": True}
 
@@ -52,7 +54,8 @@ class Counters:
         if where is not None:
             self._shared = cast(Storage, storage_from_string(where.get_secret_value(), **_SHARED))
         self._away_until = 0.0
-        rates = {"login": settings.login_rate, "track": settings.track_rate, "test": settings.test_rate}
+        rates = {"login": settings.login_rate, "track": settings.track_rate, "test": settings.test_rate,
+                 "form": settings.form_rate, "one form": ONE_FORM_RATE}  # fmt: skip
         self._rates = {name: limits.parse(rate) for name, rate in rates.items()}
         self._key = hmac.digest(settings.jwt_secret_key.get_secret_value().encode(), b"rate limits", hashlib.sha256)
 
@@ -150,6 +153,16 @@ def track(times: int = 1) -> None:
 def test(account_id: UUID, times: int) -> None:
     """Count `times` test e-mails of the account. Raise TooOften if over the limit."""
     _counters().count("test", str(account_id), times)
+
+
+def form() -> None:
+    """Count a submission from the caller's network, to any form. Raise TooOften if over the limit."""
+    _counters().count("form", network(request.remote_addr or ""))
+
+
+def one_form(slug: str) -> None:
+    """Count a submission to this form, from anywhere. Raise TooOften if over the limit."""
+    _counters().count("one form", slug)
 
 
 def _counters() -> Counters:

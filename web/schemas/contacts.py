@@ -215,6 +215,22 @@ class Journey(Output):
     steps: list[StepTaken]
 
 
+class ConsentRecord(Output):
+    """A confirmed submission of a form: what the contact agreed to, when, where, and in which words."""
+
+    form: str
+    submitted_at: Moment
+    confirmed_at: Moment
+    confirmed_by: str = Field(description="`press`: the person; `page`: the page, once a person was there; `form`.")
+    page: str | None = Field(description="Address of the page with the form, without its query.")
+    network: str | None = Field(description="As events keep it: see EVENT_ADDRESSES.")
+    confirmed_network: str | None
+    language: str
+    version: int | None = Field(description="Version of the form's consent text; null: the form had none.")
+    digest: str | None = Field(description="SHA-256 of the text in all languages.")
+    text: str
+
+
 class Contact(Output):
     """A contact with its flags, its score and its campaigns."""
 
@@ -239,6 +255,7 @@ class Contact(Output):
     erased_at: Moment | None = Field(description="When its personal data was erased.")
     suppressed: str | None = Field(description="Reason of the suppression; null if it is not suppressed.")
     campaigns: list[Journey]
+    consents: list[ConsentRecord] = Field(description="What it agreed to by forms, the newest first; at most 50.")
 
 
 class ContactsQuery(BaseModel):

@@ -19,7 +19,9 @@ NOT_FOUND = {
     "email_id": f"there is no e-mail email_{'0' * 32}; take the email_id that the send answered",
     "campaign_id": "campaign: there is none with this id",
     "contact_id": "contact: there is none with this id",
-    "name": f"template: '{'0' * 32}' is not known; there are email_1_roi, email_2_caso, email_3_ultima_llamada",
+    "slug": "form: there is none with this slug",
+    "name": f"template: '{'0' * 32}' is not known; "
+    "there are confirmation_en, confirmation_es, email_1_roi, email_2_caso, email_3_ultima_llamada, signup_notice",
 }
 FIXED = {
     400: "body: not JSON: Expecting value at line 1, column 1",

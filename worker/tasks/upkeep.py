@@ -1,9 +1,12 @@
 """Upkeep, started by ticks: recover from lost rings and dead processes, delete expired rows."""
 
+from functools import lru_cache
 from time import monotonic
 
 import settings
 from engine import bell, clock, heartbeats, upkeep
+from engine.forms import waiting
+from engine.forms.office import Office
 from engine.tracking import retention
 from models.session import retrying, transaction
 from worker import process, rescue, spools
@@ -28,12 +31,24 @@ def sweep() -> None:
 
 
 def tidy() -> None:
-    """Delete rows past their retention. Twice at once: each row is deleted once."""
+    """Delete rows past their retention; remind of sign-ups. Twice at once: each row is deleted or reminded of once."""
     with transaction() as session:
         upkeep.tidy(session)
         retention.erase_late(session)
     spools.remove_unfinished_mail()
     _prune_events()
+    _proceed_with_forms()
+
+
+def _proceed_with_forms() -> None:
+    """Remind of sign-ups that wait for their confirmation, expire old ones, and erase what nothing needs any more."""
+    if waiting.proceed(retrying, office=_office(), now=clock.now()):
+        bell.ring("transactional")
+
+
+@lru_cache(maxsize=1)
+def _office() -> Office:
+    return Office.configured(settings.current())
 
 
 def _prune_events() -> None:

@@ -189,7 +189,7 @@ def _newest(before: _Position, segment: Segment) -> _Query:
     """Return the query of all contacts, the newest first; those of an industry or role have an index."""
     indexed = {name: segment.words[name] for name in ("industry", "role") if name in segment.words}
     others = {name: words for name, words in segment.words.items() if name not in indexed}
-    matches = and_(true(), *segments.matching(replace(segment, words=others)))
+    matches = and_(~Contact.is_recipient, *segments.matching(replace(segment, words=others)))
     query = select(Contact.id, literal("").label("term"), matches.label("matches")).where(Contact.id < before.id)
     return query.where(*segments.matching(Segment(words=indexed))).order_by(Contact.id.desc())
 

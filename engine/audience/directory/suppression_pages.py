@@ -52,7 +52,7 @@ SELECT s.email_index, s.reason, s.since, c.id AS contact_id, c.email, concat_ws(
                   AND (since, email_index) < (CAST(:since AS timestamptz), CAST(:index AS bytea))
                 ORDER BY since DESC, email_index DESC LIMIT :limit) AS newest
          ORDER BY newest.since DESC, newest.email_index DESC LIMIT :limit) AS s
-  LEFT JOIN contacts c ON c.email_index = s.email_index
+  LEFT JOIN contacts c ON c.email_index = s.email_index AND NOT c.is_recipient
  ORDER BY s.since DESC, s.email_index DESC
 """)
 

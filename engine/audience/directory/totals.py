@@ -10,7 +10,7 @@ WORDS_MAX = 100  # of each kind; more are no choice for a person
 
 _CONTACTS = text("""
 SELECT count(*) AS contacts, count(listed_at) AS listed, count(*) FILTER (WHERE converted) AS converted,
-       count(erased_at) AS erased FROM contacts
+       count(erased_at) AS erased FROM contacts WHERE NOT is_recipient
 """)
 _WORDS = {
     name: text(f"""

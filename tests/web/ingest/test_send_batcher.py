@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import event, select
@@ -16,7 +17,7 @@ from tests.conftest import environment
 from web.ingest.send_batcher import SendBatcher, StoredEmail
 
 
-def request(number: int, **changes: str) -> SendRequest:
+def request(number: int, **changes: Any) -> SendRequest:
     values = {"to": f"persona{number}@empresa.example", "template": "email_1_roi", "subject": "Hola", **changes}
     return SendRequest(variables={"number": number}, **values)
 

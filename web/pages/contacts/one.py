@@ -8,6 +8,7 @@ from engine import clock
 from engine.audience import contacts, suppressions
 from engine.campaigns import explain
 from engine.campaigns.reports import timeline
+from engine.forms import consents
 from engine.scoring import rules
 from models.session import transaction
 from web import pages
@@ -26,6 +27,7 @@ def show(contact_id: UUID) -> Response:
         view = contacts.view(session, contact_id)
         suppressed = suppressions.suppressed(session, [contact_id]).get(contact_id)
         journeys = explain.why(session, contact_id, now=now) if before is None else []
+        agreed = consents.of(session, contact_id) if before is None else []
         page = timeline.page(session, contact_id, before=before)
     return layout.page(
         "contacts/contact",
@@ -34,6 +36,7 @@ def show(contact_id: UUID) -> Response:
         is_paused=view.paused_until is not None and view.paused_until > now,
         score_parts=rules.parts({**view.flags, "converted": view.converted}, view.followup_status),
         journeys=journeys,
+        consents=agreed,
         page=page,
         is_first=before is None,
         statuses=words.translated(words.STATUSES),

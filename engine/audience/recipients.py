@@ -1,0 +1,88 @@
+"""Recipients: addresses that a form writes to and that are no contacts, such as those of unconfirmed sign-ups.
+
+An e-mail needs a row of `contacts`. A recipient has one of its own, under an index that no contact has: no search finds
+it, no list or audience includes it, and nothing of it reaches the contact who may have the same address. It obeys the
+bounces and complaints of that address. Its personal data is erased when nothing waits for it any more.
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from engine.audience import contacts, suppressions
+from engine.audience.contacts import SealedAddress
+from models import Contact, ids, vault
+
+_BINDING = ("hard_bounce", "complaint")
+# The update locks the row, so that it is not erased meanwhile.
+_ENSURE = text("""
+    INSERT INTO contacts (id, email, email_index, created_at, updated_at, is_recipient)
+    VALUES (:id, :address, :index, :now, :now, true)
+    ON CONFLICT (email_index) DO UPDATE SET updated_at = greatest(contacts.updated_at, excluded.updated_at)
+    RETURNING id
+""")
+_INHERIT = text("""
+    INSERT INTO suppressions (email_index, reason, since, is_unsubscribed)
+    SELECT :index, reason, since, false FROM suppressions WHERE email_index = :own AND reason = ANY(:binding)
+    ON CONFLICT (email_index) DO NOTHING
+""")
+_RELEASE = text("""
+    DELETE FROM suppressions WHERE email_index = :index AND email_id IS NULL
+       AND NOT EXISTS (SELECT FROM suppressions own WHERE own.email_index = :own AND own.reason = ANY(:binding))
+""")
+_FORGET = text("DELETE FROM suppressions WHERE email_index = :index")
+_IDLE = text("""
+    SELECT c.id FROM contacts c
+     WHERE c.is_recipient AND c.erased_at IS NULL AND c.updated_at < :before
+     ORDER BY c.id LIMIT :limit
+""")
+
+
+def seal(address: str) -> SealedAddress:
+    """Return the encrypted form of a normalised address as that of a recipient."""
+    keys = vault.current()
+    return SealedAddress(_index(address), ids.new(), keys.encrypt(address))
+
+
+def _index(address: str) -> bytes:
+    return vault.current().blind_index(f"recipient {address}")  # no address has a space before its @-sign
+
+
+def ensure(session: Session, address: str, *, now: datetime) -> UUID:
+    """Return the recipient of a normalised address, locked; create it if it is missing.
+
+    It gets no mail while its address is dead or complained.
+    """
+    sealed = seal(address)
+    row = {"id": sealed.contact_id, "address": sealed.address, "index": sealed.key, "now": now}
+    recipient_id: UUID = session.execute(_ENSURE, row).scalar_one()
+    values = {"index": sealed.key, "own": vault.current().blind_index(address), "binding": list(_BINDING)}
+    session.execute(_RELEASE, values)
+    session.execute(_INHERIT, values)
+    return recipient_id
+
+
+def idle(session: Session, *, before: datetime, limit: int) -> Sequence[UUID]:
+    """Return recipients, by id, that nobody has written to since `before`."""
+    return session.scalars(_IDLE, {"before": before, "limit": limit}).all()
+
+
+def erase(session: Session, recipient_id: UUID, *, now: datetime) -> None:
+    """Erase the address of a recipient. That it is dead or complained is kept for the address itself.
+
+    Erase the recipient's e-mails and events as well: see `engagement.by_hand.erase_recipient`.
+    """
+    row = session.execute(
+        select(Contact.email, Contact.email_index).where(Contact.id == recipient_id).with_for_update()
+    ).one()
+    held = suppressions.of_index(session, row.email_index)
+    if held is not None and held.reason in _BINDING and row.email:
+        suppressions.add_addresses(session, [row.email], held.reason, now=held.since)
+    session.execute(_FORGET, {"index": row.email_index})
+    replacement = os.urandom(len(row.email_index))
+    contacts.erase(session, recipient_id, replacement, now=now)
+    suppressions.add_indexes(session, [replacement], "erased", now=now)

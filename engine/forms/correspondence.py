@@ -1,0 +1,115 @@
+"""E-mails of forms: the request to confirm, its reminder, and the notice of a confirmed submission."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from engine.audience import recipients
+from engine.delivery import outbox
+from engine.delivery.outbox import SendRequest
+from engine.forms import definitions
+from engine.forms.forms import StoredForm
+from engine.forms.office import Office
+from engine.templates.compiling import UnusableTemplate
+from engine.templates.templates import CannotRender
+from errors import Unavailable
+from models import vault
+from models.email import TRANSACTIONAL
+
+log = logging.getLogger(__name__)
+
+PAUSE = timedelta(minutes=10)
+DAY, DAILY_MAX = timedelta(days=1), 3
+VALID = timedelta(days=7)
+_ASKING = tuple(f"confirmation_{language}" for language in definitions.LANGUAGES)
+_NOTICE = "signup_notice"
+_MONTHS = {
+    "en": "January February March April May June July August September October November December",
+    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+}
+_DAYS = {"en": "{day} {month} {year}", "es": "{day} de {month} de {year}"}
+_LATELY = text("""
+SELECT count(*) AS number, max(accepted_at) AS latest FROM emails
+ WHERE contact_id = :recipient_id AND template = ANY(:templates) AND accepted_at > :since
+""")
+_NOTE = text("UPDATE form_submissions SET email_id = :email_id WHERE id = :id")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A submission that waits for its confirmation, until that moment."""
+
+    id: UUID
+    form: StoredForm
+    address: str
+    language: str
+    until: datetime
+
+
+def ask(session: Session, waiting: Waiting, *, office: Office, now: datetime, is_reminder: bool = False) -> bool:
+    """Queue the e-mail that asks to confirm; return False if the address got enough of them lately."""
+    recipient_id = recipients.ensure(session, waiting.address, now=now)
+    values = {"recipient_id": recipient_id, "templates": list(_ASKING), "since": now - DAY}
+    lately = session.execute(_LATELY, values).one()
+    if lately.number >= DAILY_MAX or (lately.latest is not None and lately.latest > now - PAUSE):
+        return False
+    variables = {
+        "form_title": definitions.in_language(waiting.form.definition.title, waiting.language),
+        "link_confirm": office.url(f"/f/confirm/{office.proofs.confirmation(waiting.id)}"),
+        "until": day(waiting.until.date(), waiting.language),
+        "is_reminder": is_reminder,
+    }
+    request = _request(office, waiting.address, f"confirmation_{waiting.language}", variables)
+    [email_id] = outbox.add(session, [request], now=now)
+    session.execute(_NOTE, {"email_id": email_id, "id": waiting.id})
+    return True
+
+
+def notify(session: Session, form: StoredForm, values: Mapping[str, str], *, office: Office, now: datetime) -> None:
+    """Queue a notice of a confirmed submission, with its values, to everybody whom the form names."""
+    labels = {field.name: definitions.in_language(field.label, "es") for field in form.definition.fields}
+    labels[definitions.EMAIL] = "Dirección"
+    variables = {
+        "form_title": definitions.in_language(form.definition.title, "es"),
+        "confirmed_on": day(now.date(), "es"),
+        "rows": [{"label": labels.get(name, name), "value": value} for name, value in values.items()],
+    }
+    try:
+        requests = [_request(office, colleague, _NOTICE, variables) for colleague in form.definition.notify]
+    except Unavailable as unusable:  # the sign-up counts nevertheless
+        log.error("form_notice_failed form=%s error=%s", form.definition.slug, unusable)
+        return
+    for request in requests:
+        recipients.ensure(session, request.to, now=now)
+        outbox.add(session, [request], now=now)
+
+
+def day(of: date, language: str) -> str:
+    """Return a day as it is written in a language."""
+    return _DAYS[language].format(day=of.day, month=_MONTHS[language].split()[of.month - 1], year=of.year)
+
+
+def values_of(address: str | None, fields: str | None) -> dict[str, str] | None:
+    """Return the address and the fields of a submission as it is stored; None without them, or if no key opens them."""
+    plain, opened = vault.current().decrypt_all([address or "", fields or ""])
+    if not plain or not opened:
+        return None
+    return {definitions.EMAIL: plain, **json.loads(opened)}
+
+
+def _request(office: Office, address: str, name: str, variables: Mapping[str, Any]) -> SendRequest:
+    """Return the request to send a recipient an e-mail of this template; raise Unavailable if it cannot be used."""
+    try:
+        subject = office.library.get(name).subject(variables)
+    except (UnusableTemplate, CannotRender) as fault:
+        raise Unavailable(
+            f"template: {name} of a form cannot be used: {fault}", public="form: not usable now"
+        ) from None
+    return SendRequest(address, name, subject, variables, kind=TRANSACTIONAL, is_to_recipient=True)

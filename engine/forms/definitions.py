@@ -1,0 +1,218 @@
+"""Definitions of forms: texts by language, fields, and what a confirmed submission does. Reading them is strict."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import errors
+from engine.audience import addresses
+from engine.audience.files.cells import ATTRIBUTE_CHARS
+from errors import Fault, InvalidInput
+
+LANGUAGES = ("es", "en")
+UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+UTM_CHARS = 100
+DETAILS = {"first_name": 100, "last_name": 100, "company": 100, "role": 50, "industry": 50}  # with their characters
+EMAIL, CONSENT, TRAP, STAMP, LANGUAGE = "email", "consent", "website", "stamp", "lang"
+RESERVED = (EMAIL, CONSENT, TRAP, STAMP, LANGUAGE, "timezone", "locale", *UTM)
+FIELDS_MAX, OPTIONS_MAX, ORIGINS_MAX, NOTIFIED_MAX = 20, 50, 20, 5
+TEXT_CHARS, CONSENT_CHARS = 200, 2_000
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+Texts = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One field of a form: a detail or an attribute of the contact. With `options` the person chooses one of them."""
+
+    name: str
+    label: Texts
+    required: bool = False
+    options: tuple[str, ...] = ()
+
+    @property
+    def chars_max(self) -> int:
+        """The longest value in characters."""
+        return DETAILS.get(self.name, ATTRIBUTE_CHARS)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A form. `attributes` and `campaign_id` apply to each confirmed contact; `origins` may embed and post it."""
+
+    slug: str
+    title: Texts
+    fields: tuple[FormField, ...] = ()
+    consent: Texts = field(default_factory=dict)
+    thanks: Texts = field(default_factory=dict)
+    redirect: str | None = None
+    double_opt_in: bool = True
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    campaign_id: UUID | None = None
+    origins: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+
+    def stored(self) -> dict[str, Any]:
+        """Return the definition as JSON, without the slug and the addresses in `notify`."""
+        values = asdict(self) | {"campaign_id": str(self.campaign_id) if self.campaign_id else None}
+        return {name: value for name, value in values.items() if name not in ("slug", "notify")}
+
+
+def in_language(texts: Texts, language: str) -> str:
+    """Return the text in this language, else in another one; empty if there is none."""
+    return texts.get(language) or next(iter(texts.values()), "")
+
+
+def read(values: Mapping[str, Any], *, own_origin: str) -> Definition:
+    """Return the definition that these values describe; raise InvalidInput with all faults.
+
+    `own_origin` is where our own pages are; a redirect may lead there or to one of `origins`.
+    """
+    faults: list[Fault] = []
+    known = Definition.__dataclass_fields__
+    faults += [
+        Fault(name[:50], f"is not a field; {errors.unknown(name, known)}") for name in values if name not in known
+    ]
+    slug = values.get("slug")
+    if not isinstance(slug, str) or not _SLUG.fullmatch(slug):
+        faults.append(Fault("slug", "give 1 to 50 characters of a to z, 0 to 9 and -, such as guia-roi"))
+    faults += _texts(values, "title", TEXT_CHARS, is_required=True)
+    faults += _texts(values, "consent", CONSENT_CHARS) + _texts(values, "thanks", CONSENT_CHARS)
+    fields = _fields(values.get("fields") or (), faults)
+    faults += _attributes(values.get("attributes") or {})
+    origins = _origins(values.get("origins") or (), faults)
+    faults += _redirect(values.get("redirect"), {*origins, own_origin})
+    notify = _notified(values.get("notify") or (), faults)
+    if faults:
+        raise InvalidInput(faults)
+    campaign_id = values.get("campaign_id")
+    return Definition(
+        slug=str(slug), title=values["title"], fields=fields, consent=values.get("consent") or {},
+        thanks=values.get("thanks") or {}, redirect=values.get("redirect") or None,
+        double_opt_in=values.get("double_opt_in", True) is True, attributes=values.get("attributes") or {},
+        campaign_id=UUID(str(campaign_id)) if campaign_id else None, origins=origins, notify=notify,
+    )  # fmt: skip
+
+
+def restored(slug: str, stored: Mapping[str, Any], notify: Sequence[str]) -> Definition:
+    """Return the definition of a stored form."""
+    fields = tuple(FormField(**{**each, "options": tuple(each["options"])}) for each in stored["fields"])
+    values = {**stored, "fields": fields, "origins": tuple(stored["origins"])}
+    values["campaign_id"] = UUID(stored["campaign_id"]) if stored["campaign_id"] else None
+    return Definition(slug=slug, notify=tuple(notify), **values)
+
+
+def origin_of(address: str) -> str | None:
+    """Return scheme, host and port of a web address as a browser writes them; None if it has none or is ambiguous."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return None
+    is_plain = (
+        address.isascii() and address.isprintable() and not {"\\", " "} & set(address) and "@" not in parts.netloc
+    )
+    if parts.scheme not in ("https", "http") or not parts.hostname or not is_plain:
+        return None
+    default_port = {"https": 443, "http": 80}[parts.scheme]
+    return f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port not in (None, default_port) else "")
+
+
+def has_control(text: str) -> bool:
+    """Return True if the text has a line break or another control character."""
+    return _CONTROL.search(text) is not None
+
+
+def _text_fault(text: object, chars: int) -> str | None:
+    if not isinstance(text, str) or not text.strip():
+        return "give a text"
+    if len(text) > chars:
+        return f"has {len(text)} characters; at most {chars} are taken"
+    return "remove the line breaks and invisible characters" if has_control(text) else None
+
+
+def _texts(values: Mapping[str, Any], name: str, chars: int, *, is_required: bool = False) -> list[Fault]:
+    texts = values.get(name) or {}
+    if not isinstance(texts, Mapping) or (is_required and not texts):
+        return [Fault(name, 'give the text by language, such as {"es": "…", "en": "…"}')]
+    strange = [
+        Fault(f"{name}.{key}"[:60], errors.unknown(str(key), LANGUAGES)) for key in texts if key not in LANGUAGES
+    ]
+    found = {f"{name}.{key}": _text_fault(text, chars) for key, text in texts.items() if key in LANGUAGES}
+    return strange + [Fault(key, fault) for key, fault in found.items() if fault]
+
+
+def _fields(given: Sequence[Mapping[str, Any]], faults: list[Fault]) -> tuple[FormField, ...]:
+    if len(given) > FIELDS_MAX:
+        faults.append(Fault("fields", f"has {len(given)} fields; at most {FIELDS_MAX} are taken"))
+        return ()
+    names: set[str] = set()
+    for index, each in enumerate(given):
+        at, name, options = f"fields[{index}]", each.get("name"), each.get("options") or ()
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            faults.append(Fault(f"{at}.name", "give a to z, 0 to 9 and _, beginning with a letter, such as company"))
+        elif name in RESERVED or name in names:
+            faults.append(Fault(f"{at}.name", f"{name!r} is reserved or there already; choose another"))
+        names.add(str(name))
+        faults += [
+            Fault(f"{at}.{fault.field}", fault.message) for fault in _texts(each, "label", TEXT_CHARS, is_required=True)
+        ]
+        if len(options) > OPTIONS_MAX or any(_text_fault(option, 100) for option in options):
+            faults.append(Fault(f"{at}.options", f"give up to {OPTIONS_MAX} texts of up to 100 characters"))
+    if faults:
+        return ()
+    return tuple(
+        FormField(each["name"], each["label"], each.get("required", False) is True, tuple(each.get("options") or ()))
+        for each in given
+    )
+
+
+def _attributes(given: Mapping[str, Any]) -> list[Fault]:
+    if len(given) > FIELDS_MAX:
+        return [Fault("attributes", f"at most {FIELDS_MAX} are taken")]
+    wrong = [name for name in given if not _NAME.fullmatch(name) or name in RESERVED or name in DETAILS]
+    values = [name for name, value in given.items() if name not in wrong and _text_fault(value, ATTRIBUTE_CHARS)]
+    return [Fault("attributes", f"{errors.shown(name)} is no name of an attribute") for name in wrong] + [
+        Fault(f"attributes.{name}", f"give a text of up to {ATTRIBUTE_CHARS} characters") for name in values
+    ]
+
+
+def _origins(given: Sequence[object], faults: list[Fault]) -> tuple[str, ...]:
+    if len(given) > ORIGINS_MAX:
+        faults.append(Fault("origins", f"at most {ORIGINS_MAX} are taken"))
+        return ()
+    for index, origin in enumerate(given):
+        if not isinstance(origin, str) or origin_of(origin) != origin:
+            faults.append(
+                Fault(f"origins[{index}]", "give scheme and host without a path, such as https://www.empresa.example")
+            )
+    return tuple(str(origin) for origin in given)
+
+
+def _redirect(target: object, allowed: set[str]) -> list[Fault]:
+    if target is None or target == "":
+        return []
+    if not isinstance(target, str) or len(target) > 2_000 or (origin := origin_of(target)) is None:
+        return [Fault("redirect", "give a web address such as https://www.empresa.example/gracias")]
+    if origin not in allowed:
+        return [Fault("redirect", f"leads to {origin}, which is not one of `origins`")]
+    return []
+
+
+def _notified(given: Sequence[object], faults: list[Fault]) -> tuple[str, ...]:
+    if len(given) > NOTIFIED_MAX:
+        faults.append(Fault("notify", f"at most {NOTIFIED_MAX} addresses are taken"))
+        return ()
+    normal = []
+    for index, address in enumerate(given):
+        try:
+            normal.append(addresses.normalise(str(address), field=f"notify[{index}]"))
+        except InvalidInput as invalid:
+            faults += invalid.faults
+    return tuple(dict.fromkeys(normal))

@@ -1,0 +1,70 @@
+"""Upkeep of submissions: one reminder, expiry, and erasure of what nothing needs any more."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from engine.audience import suppressions
+from engine.forms import waiting
+from models import vault
+from models.session import retrying, transaction
+from tests.engine.forms import signups
+from tests.engine.forms.signups import ADDRESS
+from tests.sends import NOW
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def submitted(ledger: str) -> None:
+    with transaction() as session:
+        form = signups.create(session)
+    signups.submit(form)
+
+
+def proceed(now: datetime) -> int:
+    return waiting.proceed(retrying, office=signups.office(), now=now)
+
+
+def test_a_pending_submission_gets_one_reminder_after_a_day() -> None:
+    assert [proceed(NOW + after) for after in (DAY / 2, DAY, DAY, 2 * DAY)] == [0, 1, 0, 0]
+    assert len(signups.emails()) == 2
+    assert signups.variables()[-1]["is_reminder"] is True
+    assert "9 de marzo" in signups.variables()[-1]["until"]
+
+
+def test_a_confirmed_submission_gets_no_reminder() -> None:
+    signups.confirm()
+    assert proceed(NOW + DAY) == 0
+
+
+def test_after_seven_days_nothing_personal_is_left_of_an_unconfirmed_submission() -> None:
+    proceed(NOW + 8 * DAY)
+    with transaction() as session:
+        row = session.execute(text("SELECT state, address, fields, email_index FROM form_submissions")).one()
+        assert tuple(row) == ("expired", None, None, None)
+        recipient = session.execute(text("SELECT * FROM contacts")).one()
+        assert vault.current().decrypt(recipient.email) == "" and recipient.erased_at is not None
+        status, variables = session.execute(text("SELECT status, variables FROM emails")).one()
+    assert status == "cancelled"
+    assert variables is None or "link_confirm" not in vault.current().decrypt(variables)
+    proceed(NOW + 9 * DAY)  # safe to repeat
+
+
+def test_a_bounce_of_the_mail_is_kept_for_the_address() -> None:
+    with transaction() as session:
+        session.execute(text("UPDATE emails SET status = 'bounced'"))
+        [(recipient, email_id)] = session.execute(text("SELECT contact_id, id FROM emails"))
+        suppressions.add(session, [recipient], "hard_bounce", now=NOW, email_id=email_id)
+    proceed(NOW + 8 * DAY)
+    with transaction() as session:
+        held = suppressions.of_index(session, vault.current().blind_index(ADDRESS))
+    assert held is not None and held.reason == "hard_bounce"
+
+
+def test_a_mail_in_flight_keeps_its_recipient_until_it_is_settled() -> None:
+    with transaction() as session:
+        session.execute(text("UPDATE emails SET status = 'sending'"))
+    proceed(NOW + 8 * DAY)
+    assert [mail["email"] for mail in signups.emails()] == [ADDRESS]

@@ -1,0 +1,147 @@
+"""Requests to a form: its values from a page or from a program, the stamp, and where it came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from flask import Response, request
+
+from engine.forms import definitions, proofs
+from engine.forms.definitions import LANGUAGE, LANGUAGES, STAMP, TRAP
+from engine.forms.forms import StoredForm
+from engine.forms.office import Office
+from errors import Forbidden, InvalidInput, TooOften
+from web import process
+from web.http import bodies
+from web.http.errors import problem
+from web.public import languages, pages
+
+_JSON, _PAGE = "application/json", "application/x-www-form-urlencoded"
+_PARTS_MAX = 100  # twenty fields and our own; a body with more is no form of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The values of a request, without our own: the stamp, the trap and the language."""
+
+    values: Mapping[str, object]
+    stamp: str
+    is_trapped: bool
+    language: str
+
+
+def office() -> Office:
+    """Return what writing the e-mails of forms needs."""
+    return Office.configured(process.current().settings, process.current().library)
+
+
+def wants_json() -> bool:
+    """Return True for a program or the script of another site, False for a browser that shows a page."""
+    if request.method == "POST":
+        return bool(request.mimetype == _JSON)
+    return request.accept_mimetypes.best_match(("text/html", _JSON)) == _JSON
+
+
+def read() -> Submitted:
+    """Return the values of a body, as JSON or from a form; raise InvalidInput for what cannot be a submission."""
+    data = bodies.raw(_JSON, _PAGE, limit="body_limit_bytes")
+    values = _object(bodies.parse(data)) if wants_json() else _pairs(data)
+    own = {name: str(values.pop(name, "") or "") for name in (STAMP, TRAP, LANGUAGE)}
+    return Submitted(values, own[STAMP], bool(own[TRAP]), own[LANGUAGE] if own[LANGUAGE] in LANGUAGES else language())
+
+
+def language() -> str:
+    """Return the language that the address asks for, else the browser's."""
+    wanted = request.args.get(LANGUAGE, "")
+    return wanted if wanted in LANGUAGES else languages.of_browser()
+
+
+def utm() -> dict[str, str]:
+    """Return the UTM parameters of the address."""
+    return {name: request.args[name][: definitions.UTM_CHARS] for name in definitions.UTM if request.args.get(name)}
+
+
+def stamp_fault(form: StoredForm, stamp: str) -> str | None:
+    """Return `quick` for a form that was filled in too quickly, `old` for one shown too long ago, or not by us."""
+    shown_at = office().proofs.stamped_at(form.id, stamp)
+    age = None if shown_at is None else datetime.now(UTC) - shown_at
+    if age is None or age > proofs.TOO_OLD:
+        return "old"
+    return "quick" if age < proofs.TOO_QUICK else None
+
+
+def fresh_stamp(form: StoredForm) -> str:
+    """Return a stamp of this moment."""
+    return office().proofs.stamp(form.id, datetime.now(UTC))
+
+
+def allowed_origin(form: StoredForm) -> str:
+    """Return the origin of a request from another site that may use the form, else "". Raise Forbidden for others.
+
+    A page without a referrer, as ours, has the origin `null`.
+    """
+    origin = request.headers.get("Origin", "")
+    own = {definitions.origin_of(process.current().settings.public_url), definitions.origin_of(request.host_url)}
+    if origin in ("", "null") or origin in own:
+        return ""
+    if origin not in form.definition.origins:
+        raise Forbidden("Origin: this site is not one of the `origins` of the form")
+    return origin
+
+
+def page() -> str:
+    """Return the address of the page with the form, without its query, which may hold personal data."""
+    source = request.headers.get("Referer") or request.headers.get("Origin") or request.base_url
+    try:
+        parts = urlsplit(source if source != "null" else request.base_url)
+    except ValueError:
+        return ""
+    path = "" if "@" in parts.path else parts.path
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}".replace("\0", "")
+
+
+def network() -> str:
+    """Return what is stored of the caller's network."""
+    seen = observed()
+    return seen.get("prefix") or seen["network"]
+
+
+def observed() -> dict[str, str]:
+    """Return the description of this request for bot detection."""
+    headers = request.headers
+    purpose = next(
+        (headers[name] for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz") if name in headers), None
+    )
+    return process.current().observer.observe(
+        method=request.method, address=request.remote_addr, agent=headers.get("User-Agent"), purpose=purpose
+    )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict) or len(value) > _PARTS_MAX:
+        raise InvalidInput.of("body", f"give an object with up to {_PARTS_MAX} fields and their values")
+    if nested := [name for name, each in value.items() if isinstance(each, dict | list)]:
+        raise InvalidInput.of(nested[0][:50], "give a text")
+    return value
+
+
+def _pairs(data: bytes) -> dict[str, Any]:
+    try:
+        pairs = parse_qsl(data.decode(), keep_blank_values=True, max_num_fields=_PARTS_MAX, errors="strict")
+    except ValueError:  # also of UTF-8
+        raise InvalidInput.of("body", f"give up to {_PARTS_MAX} fields, encoded as UTF-8") from None
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise InvalidInput.of("body", "has a field twice; give each once")
+    return values
+
+
+def too_often(error: TooOften) -> Response:
+    """Return the answer to somebody who sends too often: a page for people."""
+    response = problem(429, str(error))
+    if not wants_json():
+        response = pages.page("form_done", language(), 429, title="", state="later", thanks="")
+    response.headers["Retry-After"] = str(error.wait_s)
+    return response
