@@ -283,8 +283,7 @@ def _line(fault: Any) -> str:
     if not fault["loc"]:
         name, _, words = words.partition(": ")
         return f"{name.upper()}: {words}"
-    if fault["type"] == "missing":
-        words = "is missing; .env.example explains it"
+    words = "is missing; .env.example explains it" if fault["type"] == "missing" else words
     return f"{str(fault['loc'][0]).upper()}: {words}"
 
 

@@ -64,7 +64,7 @@ def ask(session: Session, waiting: Waiting, *, office: Office, now: datetime, is
         "form_title": definitions.in_language(waiting.form.definition.title, waiting.language),
         "link_confirm": office.url(f"/f/confirm/{office.proofs.confirmation(waiting.id)}"),
         "until": day(waiting.until.date(), waiting.language),
-        "is_reminder": is_reminder,
+        "is_reminder": "yes" if is_reminder else "",  # text, so that the e-mail can be prerendered
     }
     request = _request(office, waiting.address, f"confirmation_{waiting.language}", variables)
     [email_id] = outbox.add(session, [request], now=now)

@@ -23,6 +23,7 @@ from web.http.auth import needs
 from web.http.routes import Api, Reply, refusals
 from web.schemas import contacts as shapes
 from web.schemas import problem_examples
+from web.schemas.forms import ConsentRecord
 
 IMPORT_S = 20.0  # the longest time that an import may occupy a thread
 REFUSED_MAX = 20_000  # rows; a file with more of them is the wrong file, and each takes as long as a valid one
@@ -190,7 +191,7 @@ def _record(session: Session, contact_id: UUID) -> shapes.Contact:
     reasons = suppressions.suppressed(session, [contact_id])
     journeys = explain.why(session, contact_id, now=clock.now())
     fields: dict[str, Any] = asdict(view) | {"suppressed": reasons.get(contact_id)}
-    agreed = [shapes.ConsentRecord.model_validate(asdict(each)) for each in consents.of(session, contact_id)]
+    agreed = [ConsentRecord.model_validate(asdict(each)) for each in consents.of(session, contact_id)]
     return shapes.Contact(**fields, campaigns=[_journey(journey) for journey in journeys], consents=agreed)
 
 

@@ -7,6 +7,7 @@ from flask_openapi3.models import RawModel
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from engine.audience.directory import contact_pages
+from web.schemas.forms import ConsentRecord
 from web.schemas.shapes import Input, Moment, Output
 
 PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"  # no control characters, as in an import
@@ -213,22 +214,6 @@ class Journey(Output):
     next_at: Moment | None
     sentence: str
     steps: list[StepTaken]
-
-
-class ConsentRecord(Output):
-    """A confirmed submission of a form: what the contact agreed to, when, where, and in which words."""
-
-    form: str
-    submitted_at: Moment
-    confirmed_at: Moment
-    confirmed_by: str = Field(description="`press`: the person; `page`: the page, once a person was there; `form`.")
-    page: str | None = Field(description="Address of the page with the form, without its query.")
-    network: str | None = Field(description="As events keep it: see EVENT_ADDRESSES.")
-    confirmed_network: str | None
-    language: str
-    version: int | None = Field(description="Version of the form's consent text; null: the form had none.")
-    digest: str | None = Field(description="SHA-256 of the text in all languages.")
-    text: str
 
 
 class Contact(Output):

@@ -136,3 +136,19 @@ class Submitted(Output):
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "confirm"}]})
 
     status: str = Field(description="`confirm`: the person gets a mail to confirm it; `done`: confirmed.")
+
+
+class ConsentRecord(Output):
+    """A confirmed submission of a form: what the contact agreed to, when, where, and in which words."""
+
+    form: str
+    submitted_at: Moment
+    confirmed_at: Moment
+    confirmed_by: str = Field(description="`press`: the person; `page`: the page, once a person was there; `form`.")
+    page: str | None = Field(description="Address of the page with the form, without its query.")
+    network: str | None = Field(description="As events keep it: see EVENT_ADDRESSES.")
+    confirmed_network: str | None
+    language: str
+    version: int | None = Field(description="Version of the form's consent text; null: the form had none.")
+    digest: str | None = Field(description="SHA-256 of the text in all languages.")
+    text: str
