@@ -36,7 +36,7 @@ def test_emails_are_listed_in_pages_newest_first(client: FlaskClient, bearer: An
 
 def test_a_wrong_condition_is_repeated_with_the_nearest(client: FlaskClient, bearer: Any) -> None:
     cases = {
-        "template=email_1_rio": ("template", "'email_1_rio' is not known; did you mean email_1_roi? There are email_1"),
+        "template=email_1_rio": ("template", "'email_1_rio' is not known; did you mean email_1_roi? There are"),
         "template=%00": ("template", "is not known; there are"),
         "status=failled": ("status", "'failled' is not known; did you mean failed? There are queued, claimed"),
         "contact_id=7": ("contact_id", "is not an id"),
