@@ -59,9 +59,7 @@ def listing() -> Response:
     form = Search(formdata=request.args)
     if not form.validate():
         return _page(form, 422)
-    if "@" in (form.text.data or ""):
-        form.text.data = ""  # nor does the page repeat it
-        form.text.errors = [gettext("An address may not stand in a link. Type it here.")]
+    if _hides_addresses(form, form.text, form.industry, form.role):
         return _page(form, 422)
     return _page(form, after=request.args.get("after"))
 
@@ -74,6 +72,8 @@ def find() -> Response:
     if not form.validate():
         return _page(form, 422)
     text = (form.text.data or "").strip()
+    if _hides_addresses(form, form.industry, form.role):
+        return _page(form, 422)
     if "@" not in text:
         return layout.redirect_to("contacts_pages.listing", **form.arguments())
     try:
@@ -86,6 +86,15 @@ def find() -> Response:
     if contact_id is None:
         return layout.page("contacts/unknown", 404, address=address)
     return layout.redirect_to("contact_pages.show", contact_id=contact_id)
+
+
+def _hides_addresses(form: Search, *fields: StringField) -> bool:
+    """Return True if one of these fields has an address, which it then repeats no more and refuses."""
+    wrong = [field for field in fields if "@" in (field.data or "")]
+    for field in wrong:
+        field.data = ""
+        form.text.errors = [gettext("An address may not stand in a link. Type it here.")]
+    return bool(wrong)
 
 
 def _page(form: Search, status: int = 200, after: str | None = None) -> Response:

@@ -49,9 +49,12 @@ def test_what_is_no_address_keeps_what_was_typed(client: FlaskClient) -> None:
 
 
 def test_an_address_in_a_link_is_refused_and_not_repeated(client: FlaskClient) -> None:
-    visitors.visit(client, "ana", "contacts", path="/app/contacts")
-    answer = client.get("/app/contacts?text=ana@empresa.example")
-    assert answer.status_code == 422 and "ana@empresa.example" not in answer.text
+    page = visitors.visit(client, "ana", "contacts", path="/app/contacts")
+    for field in ("text", "industry", "role"):
+        answer = client.get(f"/app/contacts?{field}=ana@empresa.example")
+        assert answer.status_code == 422 and "ana@empresa.example" not in answer.text
+    form = {"csrf_token": visitors.token(page), "role": "ana@empresa.example"}
+    assert client.post("/app/contacts/find", data=form).status_code == 422
 
 
 def test_a_search_by_name_is_a_link_with_its_filters_and_pages(client: FlaskClient) -> None:
