@@ -190,7 +190,7 @@ def _origins(given: Sequence[object], faults: list[Fault]) -> tuple[str, ...]:
     for index, origin in enumerate(given):
         if not isinstance(origin, str) or origin_of(origin) != origin:
             faults.append(
-                Fault(f"origins[{index}]", "give scheme and host without a path, such as https://www.empresa.example")
+                Fault(f"origins[{index}]", "give scheme and host without a path, such as https://www.tienda.example")
             )
     return tuple(str(origin) for origin in given)
 
@@ -199,7 +199,7 @@ def _redirect(target: object, allowed: set[str]) -> list[Fault]:
     if target is None or target == "":
         return []
     if not isinstance(target, str) or len(target) > 2_000 or (origin := origin_of(target)) is None:
-        return [Fault("redirect", "give a web address such as https://www.empresa.example/gracias")]
+        return [Fault("redirect", "give a web address such as https://www.tienda.example/gracias")]
     if origin not in allowed:
         return [Fault("redirect", f"leads to {origin}, which is not one of `origins`")]
     return []

@@ -35,6 +35,7 @@ def test_status_ends_with_1_while_a_lane_or_the_sweep_is_late(run: Run, broker: 
         "queue\ttransactional\t\t0 rings",
         "queue\tcampaign\t\t2 rings",
         "queue\tevents\t\t0 rings",
+        "queue\timports\t\t0 rings",
         "queue\tsequence\t\t0 rings",
         "relay\t\t\tnone was used in the last 90 s",
     ]

@@ -53,7 +53,7 @@ def test_every_queue_is_shown_with_its_length_also_without_a_worker(flower: Flow
         client.rpush("campaign", "a", "b")
         rows = re.findall(r'<tr id="(\w+)">.*?column">(\d+)</td>', page(flower, "/broker"), re.DOTALL)
         client.delete("campaign")
-    assert rows == [("transactional", "0"), ("campaign", "2"), ("events", "0"), ("sequence", "0")]
+    assert rows == [("transactional", "0"), ("campaign", "2"), ("events", "0"), ("imports", "0"), ("sequence", "0")]
 
 
 def test_a_task_says_what_it_does(flower: Flower) -> None:

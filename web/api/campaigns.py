@@ -26,6 +26,7 @@ _NOT_PAUSED = refusals({409: "state: the campaign is running; only a paused one 
 
 _NO_VERSION = refusals({409: "version: somebody has edited it meanwhile; it is 2 now, not 1: load it again"})
 _NOT_DELETED = refusals({409: "state: the campaign is running; only a draft one can be deleted"})
+_CANCELLED = refusals({409: "state: the campaign is cancelled; nothing of it is sent any more"})
 _ENDED = refusals({409: "state: the campaign is finished; only a draft or running or paused one can be cancelled"})
 
 
@@ -90,7 +91,7 @@ def clone(header: shapes.Headers, path: shapes.CampaignPath) -> Reply:
     return idempotency.do(key, lambda session: _clone(session, path.campaign_id), status=201).response
 
 
-@api.post("/<campaign_id>/enroll", responses={200: shapes.Enrolled})
+@api.post("/<campaign_id>/enroll", responses={200: shapes.Enrolled, **_CANCELLED})
 @needs("campaigns")
 def enroll(path: shapes.CampaignPath, body: shapes.Enroll) -> Reply:
     """Enroll the given contacts, or the campaign's audience; existing enrollments stay unchanged.
@@ -178,7 +179,7 @@ def cancel(path: shapes.CampaignPath, body: shapes.Cancel) -> Reply:
     return _campaign(view)
 
 
-@api.post("/<campaign_id>/retry", responses={200: shapes.Retried})
+@api.post("/<campaign_id>/retry", responses={200: shapes.Retried, **_CANCELLED})
 @needs("campaigns")
 def retry(path: shapes.CampaignPath, body: shapes.Retry) -> Reply:
     """Queue again the e-mails that failed because a mail server refused them, each at its step.

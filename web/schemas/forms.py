@@ -14,8 +14,8 @@ _FORM: dict[str, JsonValue] = {
     "fields": [{"name": "first_name", "label": {"es": "Nombre", "en": "First name"}, "required": True}],
     "consent": {"es": "Acepto recibir correos de Cadencia.", "en": "I agree to get e-mails from Cadencia."},
     "attributes": {"origen": "guia-roi"},
-    "origins": ["https://www.empresa.example"],
-    "redirect": "https://www.empresa.example/gracias",
+    "origins": ["https://www.tienda.example"],
+    "redirect": "https://www.tienda.example/gracias",
 }
 _Texts = Annotated[dict[str, str], Field(max_length=2, description="By language: `es`, `en` or both.")]
 

@@ -7,7 +7,7 @@ from flask import Flask
 
 from web.http import auth
 
-PLACES = {"email_id": "0" * 32, "token": "x", "name": "css/swagger-ui.css"}
+PLACES = {"email_id": "0" * 32, "token": "x", "path:name": "css/swagger-ui.css"}
 
 
 def routes(app: Flask) -> list[tuple[str, str, auth.Access]]:
@@ -19,7 +19,8 @@ def routes(app: Flask) -> list[tuple[str, str, auth.Access]]:
         path = rule.rule
         for argument in rule.arguments:
             for converter in ("path:", "uuid:", ""):
-                path = path.replace(f"<{converter}{argument}>", PLACES.get(argument, str(UUID(int=0))))
+                name = f"{converter}{argument}"
+                path = path.replace(f"<{name}>", PLACES.get(name, str(UUID(int=0))))
         found += [(method, path, access) for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"})]
     return found
 

@@ -139,7 +139,12 @@ def test_no_body_makes_a_5xx_on_any_route(bearer: Any) -> None:
     posts = [rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
     for rule in posts:
         url = rule.replace("<campaign_id>", "0" * 32).replace("<token>", "x").replace("<contact_id>", "0" * 32)
-        for body in corpus if "/auth/" not in rule else random.Random(3).sample(corpus, 30):
+        is_sampled = "/auth/" in rule or rule.startswith("/app/")  # slow on purpose; or no session, so no body is read
+        for body in random.Random(3).sample(corpus, 20) if is_sampled else corpus:
             answer = client.post(url, data=body, headers=headers)
             assert answer.status_code < 500, (rule, body[:200], answer.text)
-            assert answer.status_code < 400 or "problem+json" in answer.content_type or url.startswith(("/u/", "/app/"))
+            assert (
+                answer.status_code < 400
+                or "problem+json" in answer.content_type
+                or url.startswith(("/u/", "/f/", "/app/"))
+            )
