@@ -170,7 +170,7 @@ def resume(path: shapes.CampaignPath) -> Reply:
 def cancel(path: shapes.CampaignPath, body: shapes.Cancel) -> Reply:
     """Cancel a draft, running or paused campaign for good; the few e-mails in flight are still sent.
 
-    Workers then stop its contacts, a million in about a minute: see `stopping`.
+    Workers then stop its contacts, 5,000 at a time: see `stopping`.
     """
     with transaction() as session:
         campaigns.cancel(session, path.campaign_id, body.reason)
