@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import web
 from engine.templates.templates import Library
@@ -41,6 +41,24 @@ def emails() -> Iterator[tuple[str, str]]:
         yield f"{name}-transactional", template.render(template.sample, transactional).html
 
 
+# Values of the pages of forms: one wrong field, one choice, one consent.
+FORM: dict[str, Any] = {
+    "title": "La guía del retorno",
+    "fields": [
+        {"name": "first_name", "label": "Nombre", "required": True, "max": 100, "options": []},
+        {"name": "sector", "label": "Sector de la empresa", "required": False, "max": 50, "options": ["Banca", "Otro"]},
+    ],
+    "consent": "Acepto recibir correos de la empresa y puedo darme de baja en cualquier momento.",
+    "typed": {"email": "eva@empresa.example", "first_name": "", "sector": "Banca", "consent": ""},
+    "codes": {"first_name": "needed"},
+    "utm": {},
+    "stamp": "",
+    "state": "asked",
+    "thanks": "",
+    "presses": False,
+}
+
+
 def readers_pages() -> Iterator[tuple[str, str]]:
     """Yield name and HTML of each readers' page in each language, with its style sheet inside."""
     app = web.create_app()
@@ -49,9 +67,8 @@ def readers_pages() -> Iterator[tuple[str, str]]:
         for language in languages.AVAILABLE:
             for file in sorted((_READERS / language).iterdir()):
                 for is_pending in (False, True)[: 1 + ("is_pending" in file.read_text("utf-8"))]:
-                    response = pages.page(
-                        file.stem, language, is_pending=is_pending, action="/", pause="/", unsubscribe="/"
-                    )
+                    links: dict[str, Any] = dict.fromkeys(("action", "pause", "unsubscribe"), "/")
+                    response = pages.page(file.stem, language, is_pending=is_pending, **links, **FORM)
                     html = response.get_data(as_text=True)
                     link = '<link rel="stylesheet" href="/style/readers.css">'
                     yield (

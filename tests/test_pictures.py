@@ -8,7 +8,9 @@ from tests import browser, pictures
 from tests.conftest import environment
 
 _WIDTH = 360
-_WITH_TABLES = {f"email_{name}{kind}" for name in ("1_roi", "2_caso") for kind in ("", "-transactional")}
+_WITH_TABLES = {
+    f"{name}{kind}" for name in ("email_1_roi", "email_2_caso", "signup_notice") for kind in ("", "-transactional")
+}
 _LINES = """
 [...document.querySelectorAll('.sum tr')].map(row => Math.max(...[...row.children].map(cell => {
   const range = document.createRange();

@@ -28,7 +28,7 @@ from web.schemas.forms import FormWanted
 
 IS_LONG = os.environ.get("FUZZ") == "long"
 SEED = int(os.environ.get("FUZZ_SEED", "11"))
-CALLS = 2_000 if IS_LONG else 40
+CALLS = 2_000 if IS_LONG else 25
 CALLS_REFUSED = 2_000 if IS_LONG else 8  # without a token, which is looked at before all else
 RESOURCES = ("tokens", "campaigns", "contacts", "emails", "events", "forms", "templates")
 # That a sound call may be refused (an unknown template) and a bad item of a list be told by itself is as specified,

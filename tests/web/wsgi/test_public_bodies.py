@@ -28,7 +28,14 @@ def post(port: int, path: str, body: str, *, source: str = "127.0.0.1") -> tuple
 
 
 def test_every_public_route_with_a_body_is_protected(app: Flask) -> None:
-    assert public_bodies.paths(app) == ("/api/v1/auth/token", "/api/v1/events/track", "/app/sign-in", "/u/")
+    assert public_bodies.paths(app) == (
+        "/api/v1/auth/token",
+        "/api/v1/events/track",
+        "/app/sign-in",
+        "/f/",
+        "/f/confirm/",
+        "/u/",
+    )
 
 
 def test_forty_slow_bodies_delay_nobody(port: int) -> None:
