@@ -123,8 +123,8 @@ class Pool:
         self._paused_until = 0.0
 
     def count_in_flight(self) -> int:
-        """Return the number of bodies that wait for their reply."""
-        return sum(session.is_sending_body for session in self.sessions)
+        """Return the number of messages whose recipient the relay may have accepted before now."""
+        return sum(session.count_in_flight() for session in self.sessions)
 
     def close_idle(self) -> None:
         """Close connections that were idle too long, and those that the server closed or sent something on."""

@@ -81,10 +81,9 @@ class Session:
         """Return True if it is sending messages."""
         return not self.is_idle and not self.is_quitting
 
-    @property
-    def is_sending_body(self) -> bool:
-        """Return True if a body waits for its reply."""
-        return self._transfer.message is not None
+    def count_in_flight(self) -> int:
+        """Return the number of messages whose recipient the relay may have accepted before now."""
+        return (self._transfer.message is not None) + (self._current is not None and not self._refused)
 
     def start(self, queue: MessageQueue) -> None:
         """Send messages from `queue` until it has no more. Raises ConnectionLost."""
