@@ -1,5 +1,6 @@
 """Figures of the pages: the funnel of each campaign, what was sent and is due by day, totals of contacts."""
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
@@ -30,18 +31,6 @@ SELECT 'campaign ' || c.id FROM campaigns c LEFT JOIN snapshots s ON s.name = 'c
     OR (c.state IN ('finished', 'cancelled') AND (s.name IS NULL OR s.taken_at < c.finished_at))
 """)
 _DRAFTS = text("SELECT id, version FROM campaigns WHERE state = 'draft' ORDER BY created_at DESC LIMIT :most")
-_SENT = text("""
-SELECT (s.hour AT TIME ZONE coalesce(c.timezone, 'UTC'))::date AS day,
-       sum(s.sent) AS sent, sum(s.converted) AS converted
-  FROM email_stats s LEFT JOIN campaigns c ON c.id = s.campaign_id
- WHERE s.hour >= :since GROUP BY day
-""")
-# What is overdue goes out today.
-_DUE = text("""
-SELECT (greatest(e.next_at, :now) AT TIME ZONE c.timezone)::date AS day, e.next_step AS step, count(*) AS number
-  FROM campaigns c JOIN enrollments e ON e.campaign_id = c.id
- WHERE c.state = 'running' AND e.state = 'active' AND e.next_at < :until GROUP BY day, step
-""")
 
 
 def name_of(campaign_id: UUID) -> str:
@@ -133,9 +122,11 @@ def _launch(session: Session, campaign_id: UUID, now: datetime) -> Mapping[str, 
 
 def _outlook(session: Session, now: datetime) -> Mapping[str, Any]:
     """Return counts by day, each day in the time zone of its campaign: sent and converted, due by step."""
-    days: dict[str, dict[str, Any]] = {}
-    for row in session.execute(_SENT, {"since": now - timedelta(days=DAYS_BACK)}):
-        days.setdefault(str(row.day), {}).update(sent=int(row.sent), converted=int(row.converted))
-    for row in session.execute(_DUE, {"now": now, "until": now + timedelta(days=DAYS_AHEAD)}):
-        days.setdefault(str(row.day), {}).setdefault("due", {})[str(row.step)] = row.number
+    days: dict[str, dict[str, Any]] = defaultdict(dict)
+    for row in calendar.sent(session, now - timedelta(days=DAYS_BACK), now + timedelta(days=DAYS_AHEAD)):
+        of_day = days[str(row.day)]
+        of_day["sent"] = of_day.get("sent", 0) + int(row.number)
+        of_day["converted"] = of_day.get("converted", 0) + int(row.converted)
+    for row in calendar.due(session, now + timedelta(days=DAYS_AHEAD), now=now):
+        days[str(row.day)].setdefault("due", Counter())[str(row.step)] += row.number
     return {"days": days}

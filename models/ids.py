@@ -9,7 +9,7 @@ _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
 _EMAIL_PREFIX = "email_"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
+_MILLISECOND, _MICROSECOND = timedelta(milliseconds=1), timedelta(microseconds=1)
 
 # The same in SQL, for INSERT … SELECT on PostgreSQL 15 and newer (uuidv7() exists from 18 on, with fewer random bits).
 _NEW_BYTES = (
@@ -43,6 +43,16 @@ def first_at(moment: datetime) -> UUID:
 def before(row_id: UUID) -> UUID:
     """Return a lower bound of the ids of rows made after this one: an hour earlier, more than clocks differ."""
     return UUID(int=max(0, row_id.int - (_HOUR_MS << 80)))
+
+
+def microseconds(moment: datetime) -> int:
+    """Return the microseconds from 1970 to this moment, for positions in lists; `moment_at` is the inverse."""
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def moment_at(count: int) -> datetime:
+    """Return the moment so many microseconds after 1970. Raises OverflowError."""
+    return EPOCH + count * _MICROSECOND
 
 
 def _milliseconds(moment: datetime) -> int:

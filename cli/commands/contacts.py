@@ -282,8 +282,7 @@ def erase(contact: str, yes: bool) -> None:
         contact_id = contact_argument.read(session, contact)
     if not yes:
         click.confirm("Erase the personal data of this contact for good?", abort=True, err=True)
-    retrying(lambda session: by_hand.suppress(session, by_hand.by_id(session, contact_id), now=clock.now()))
-    retrying(lambda session: by_hand.erase(session, contact_id, now=clock.now()))
+    by_hand.suppress_and_erase(retrying, contact_id, now=clock.now())
     click.echo(f"{contact_id}: personal data erased")
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -135,10 +135,14 @@ def _updated(session: Session, name: str, values: Mapping[str, Any]) -> Profile:
     return _profile(account)
 
 
+def is_admin() -> ColumnElement[bool]:
+    """Return the condition that an account is open and may do everything."""
+    return Account.disabled_at.is_(None) & Account.scopes.contains([scope_names.ADMIN])
+
+
 def admins(session: Session, *, limit: int = 5) -> list[str]:
     """Return the names of accounts that may grant permissions, ordered by name."""
-    is_admin = Account.disabled_at.is_(None) & Account.scopes.contains(["admin"])
-    return list(session.scalars(select(Account.name).where(is_admin).order_by(Account.name).limit(limit)))
+    return list(session.scalars(select(Account.name).where(is_admin()).order_by(Account.name).limit(limit)))
 
 
 def disable(session: Session, name: str, *, now: datetime) -> Profile:

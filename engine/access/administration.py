@@ -13,10 +13,9 @@ from sqlalchemy.orm import Session
 
 from engine.access import accounts
 from engine.access.accounts import Profile
+from engine.access.scope_names import ADMIN
 from errors import Conflict, Forbidden
 from models import Account
-
-ADMIN = "admin"
 
 
 def new_password() -> str:
@@ -75,7 +74,7 @@ def _check_held(scopes: Collection[str], by: Collection[str]) -> None:
 
 def _keep_an_admin(session: Session, account: Profile) -> None:
     """Raise Conflict if no other open account is an administrator. Two at once wait for each other."""
-    is_admin = Account.disabled_at.is_(None) & Account.scopes.contains([ADMIN])
-    admins = list(session.scalars(select(Account.id).where(is_admin).order_by(Account.id).with_for_update()))
+    query = select(Account.id).where(accounts.is_admin()).order_by(Account.id)
+    admins = list(session.scalars(query.with_for_update()))
     if admins == [account.id]:
         raise Conflict("scopes: this is the last administrator; make another account one first")

@@ -1,3 +1,4 @@
 """Names of the API's scopes."""
 
-ALL = ("send", "send:transactional", "campaigns", "contacts", "reports", "admin")
+ADMIN = "admin"
+ALL = ("send", "send:transactional", "campaigns", "contacts", "reports", ADMIN)

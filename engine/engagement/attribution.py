@@ -124,9 +124,9 @@ class _ClassifiedEmail(NamedTuple):
         derived = hit_history.moments(self.interactions)
         if self.is_whole and self.is_kept(since):
             return derived
-        known = {kind: at for kind, at in self.email.moments.items() if kind in hit_history.KINDS}
-        known = stored.get(self.email.id, known)
-        return known | {kind: min(at, known.get(kind, at)) for kind, at in derived.items()}
+        of_email = {kind: at for kind, at in self.email.moments.items() if kind in hit_history.KINDS}
+        earlier = stored.get(self.email.id, of_email)
+        return {**earlier, **{kind: min(at, earlier.get(kind, at)) for kind, at in derived.items()}}
 
 
 def with_moments(email: Email, derived: Moments) -> Email:

@@ -120,10 +120,10 @@ def _proved(session: Session, locked: Sequence[Email], earliest: Moments, now: d
 
 def _after(email: Email, derived: Mapping[str, datetime], earliest: Mapping[str, datetime]) -> Email:
     """Return the e-mail after its events: the earliest moment of each kind, and the most severe status."""
-    known = email.moments
-    moments = {**{kind: at for kind, at in known.items() if kind in _MERGED}, **derived}
+    before = email.moments
+    moments = {**{kind: at for kind, at in before.items() if kind in _MERGED}, **derived}
     for kind in earliest.keys() & _MERGED:
-        moments[kind] = min(earliest[kind], known.get(kind, earliest[kind]))
+        moments[kind] = min(earliest[kind], before.get(kind, earliest[kind]))
     if email.status not in AFTERWARDS:
         return email._replace(moments=moments)
     status = next(status for status in reversed(AFTERWARDS) if status in moments or status == "sent")

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from engine.delivery.outbox import SendRequest
 from engine.forms import definitions
 from engine.forms.forms import StoredForm
 from engine.forms.office import Office
+from engine.messages import dates
 from engine.templates.compiling import UnusableTemplate
 from engine.templates.templates import CannotRender
 from errors import Unavailable
@@ -30,11 +31,6 @@ DAY, DAILY_MAX = timedelta(days=1), 3
 VALID = timedelta(days=7)
 _ASKING = tuple(f"confirmation_{language}" for language in definitions.LANGUAGES)
 _NOTICE = "signup_notice"
-_MONTHS = {
-    "en": "January February March April May June July August September October November December",
-    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
-}
-_DAYS = {"en": "{day} {month} {year}", "es": "{day} de {month} de {year}"}
 _LATELY = text("""
 SELECT count(*) AS number, max(accepted_at) AS latest FROM emails
  WHERE contact_id = :recipient_id AND template = ANY(:templates) AND accepted_at > :since
@@ -63,7 +59,7 @@ def ask(session: Session, waiting: Waiting, *, office: Office, now: datetime, is
     variables = {
         "form_title": definitions.in_language(waiting.form.definition.title, waiting.language),
         "link_confirm": office.url(f"/f/confirm/{office.proofs.confirmation(waiting.id)}"),
-        "until": day(waiting.until.date(), waiting.language),
+        "until": dates.day(waiting.until.date(), waiting.language),
         "is_reminder": "yes" if is_reminder else "",  # text, so that the e-mail can be prerendered
     }
     request = _request(office, waiting.address, f"confirmation_{waiting.language}", variables)
@@ -78,7 +74,7 @@ def notify(session: Session, form: StoredForm, values: Mapping[str, str], *, off
     labels[definitions.EMAIL] = "Dirección"
     variables = {
         "form_title": definitions.in_language(form.definition.title, "es"),
-        "confirmed_on": day(now.date(), "es"),
+        "confirmed_on": dates.day(now.date(), "es"),
         "rows": [{"label": labels.get(name, name), "value": value} for name, value in values.items()],
     }
     try:
@@ -88,12 +84,7 @@ def notify(session: Session, form: StoredForm, values: Mapping[str, str], *, off
         return
     for request in requests:
         recipients.ensure(session, request.to, now=now)
-        outbox.add(session, [request], now=now)
-
-
-def day(of: date, language: str) -> str:
-    """Return a day as it is written in a language."""
-    return _DAYS[language].format(day=of.day, month=_MONTHS[language].split()[of.month - 1], year=of.year)
+    outbox.add(session, requests, now=now)
 
 
 def values_of(address: str | None, fields: str | None) -> dict[str, str] | None:

@@ -75,9 +75,9 @@ def read(values: Mapping[str, Any], *, own_origin: str) -> Definition:
     `own_origin` is where our own pages are; a redirect may lead there or to one of `origins`.
     """
     faults: list[Fault] = []
-    known = Definition.__dataclass_fields__
+    names = Definition.__dataclass_fields__
     faults += [
-        Fault(name[:50], f"is not a field; {errors.unknown(name, known)}") for name in values if name not in known
+        Fault(name[:50], f"is not a field; {errors.unknown(name, names)}") for name in values if name not in names
     ]
     slug = values.get("slug")
     if not isinstance(slug, str) or not _SLUG.fullmatch(slug):
@@ -144,16 +144,16 @@ def _texts(values: Mapping[str, Any], name: str, chars: int, *, is_required: boo
     strange = [
         Fault(f"{name}.{key}"[:60], errors.unknown(str(key), LANGUAGES)) for key in texts if key not in LANGUAGES
     ]
-    found = {f"{name}.{key}": _text_fault(text, chars) for key, text in texts.items() if key in LANGUAGES}
-    return strange + [Fault(key, fault) for key, fault in found.items() if fault]
+    checked = {f"{name}.{key}": _text_fault(text, chars) for key, text in texts.items() if key in LANGUAGES}
+    return strange + [Fault(key, fault) for key, fault in checked.items() if fault]
 
 
-def _fields(given: Sequence[Mapping[str, Any]], faults: list[Fault]) -> tuple[FormField, ...]:
-    if len(given) > FIELDS_MAX:
-        faults.append(Fault("fields", f"has {len(given)} fields; at most {FIELDS_MAX} are taken"))
+def _fields(wanted: Sequence[Mapping[str, Any]], faults: list[Fault]) -> tuple[FormField, ...]:
+    if len(wanted) > FIELDS_MAX:
+        faults.append(Fault("fields", f"has {len(wanted)} fields; at most {FIELDS_MAX} are taken"))
         return ()
     names: set[str] = set()
-    for index, each in enumerate(given):
+    for index, each in enumerate(wanted):
         at, name, options = f"fields[{index}]", each.get("name"), each.get("options") or ()
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             faults.append(Fault(f"{at}.name", "give a to z, 0 to 9 and _, beginning with a letter, such as company"))
@@ -169,30 +169,30 @@ def _fields(given: Sequence[Mapping[str, Any]], faults: list[Fault]) -> tuple[Fo
         return ()
     return tuple(
         FormField(each["name"], each["label"], each.get("required", False) is True, tuple(each.get("options") or ()))
-        for each in given
+        for each in wanted
     )
 
 
-def _attributes(given: Mapping[str, Any]) -> list[Fault]:
-    if len(given) > FIELDS_MAX:
+def _attributes(wanted: Mapping[str, Any]) -> list[Fault]:
+    if len(wanted) > FIELDS_MAX:
         return [Fault("attributes", f"at most {FIELDS_MAX} are taken")]
-    wrong = [name for name in given if not _NAME.fullmatch(name) or name in RESERVED or name in DETAILS]
-    values = [name for name, value in given.items() if name not in wrong and _text_fault(value, ATTRIBUTE_CHARS)]
+    wrong = [name for name in wanted if not _NAME.fullmatch(name) or name in RESERVED or name in DETAILS]
+    values = [name for name, value in wanted.items() if name not in wrong and _text_fault(value, ATTRIBUTE_CHARS)]
     return [Fault("attributes", f"{errors.shown(name)} is no name of an attribute") for name in wrong] + [
         Fault(f"attributes.{name}", f"give a text of up to {ATTRIBUTE_CHARS} characters") for name in values
     ]
 
 
-def _origins(given: Sequence[object], faults: list[Fault]) -> tuple[str, ...]:
-    if len(given) > ORIGINS_MAX:
+def _origins(wanted: Sequence[object], faults: list[Fault]) -> tuple[str, ...]:
+    if len(wanted) > ORIGINS_MAX:
         faults.append(Fault("origins", f"at most {ORIGINS_MAX} are taken"))
         return ()
-    for index, origin in enumerate(given):
+    for index, origin in enumerate(wanted):
         if not isinstance(origin, str) or origin_of(origin) != origin:
             faults.append(
                 Fault(f"origins[{index}]", "give scheme and host without a path, such as https://www.tienda.example")
             )
-    return tuple(str(origin) for origin in given)
+    return tuple(str(origin) for origin in wanted)
 
 
 def _redirect(target: object, allowed: set[str]) -> list[Fault]:
@@ -205,12 +205,12 @@ def _redirect(target: object, allowed: set[str]) -> list[Fault]:
     return []
 
 
-def _notified(given: Sequence[object], faults: list[Fault]) -> tuple[str, ...]:
-    if len(given) > NOTIFIED_MAX:
+def _notified(wanted: Sequence[object], faults: list[Fault]) -> tuple[str, ...]:
+    if len(wanted) > NOTIFIED_MAX:
         faults.append(Fault("notify", f"at most {NOTIFIED_MAX} addresses are taken"))
         return ()
     normal = []
-    for index, address in enumerate(given):
+    for index, address in enumerate(wanted):
         try:
             normal.append(addresses.normalise(str(address), field=f"notify[{index}]"))
         except InvalidInput as invalid:

@@ -125,8 +125,8 @@ def named(session: Session, slug: str) -> StoredForm:
     try:
         return by_slug(session, slug)
     except NotFound:
-        known = session.scalars(select(Form.slug).order_by(Form.slug).limit(1_000)).all()
-        raise NotFound(f"form: {errors.unknown(slug, known)}") from None
+        slugs = session.scalars(select(Form.slug).order_by(Form.slug).limit(1_000)).all()
+        raise NotFound(f"form: {errors.unknown(slug, slugs)}") from None
 
 
 def page(session: Session, *, after: str = "", limit: int = LIMIT) -> list[StoredForm]:

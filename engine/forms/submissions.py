@@ -65,16 +65,16 @@ _Faulty: TypeAlias = tuple[str, str, str]  # field, code and message
 
 def check(definition: Definition, values: Mapping[str, object]) -> tuple[str, dict[str, str]]:
     """Return the normalised address and the filled-in fields; raise RefusedValues with all faults."""
-    known = {field.name: field for field in definition.fields}
-    allowed = (*known, *UTM, EMAIL, CONSENT)
-    faults = [(_shown(name), "unknown", _unknown(name, known)) for name in values if name not in allowed]
+    fields = {field.name: field for field in definition.fields}
+    allowed = (*fields, *UTM, EMAIL, CONSENT)
+    faults = [(_shown(name), "unknown", _unknown(name, fields)) for name in values if name not in allowed]
     address = ""
     try:
         address = addresses.normalise(str(values.get(EMAIL) or "").strip(), field=EMAIL)
     except InvalidInput as invalid:
         faults.append((EMAIL, "address", invalid.faults[0].message))
-    cleaned = {name: _cleaned(values.get(name)) for name in (*known, *UTM)}
-    wrong = {name: _fault(known.get(name), value) for name, value in cleaned.items()}
+    cleaned = {name: _cleaned(values.get(name)) for name in (*fields, *UTM)}
+    wrong = {name: _fault(fields.get(name), value) for name, value in cleaned.items()}
     faults += [(name, *fault) for name, fault in wrong.items() if fault]
     if definition.consent and values.get(CONSENT) not in _AGREED:
         faults.append((CONSENT, "consent", "is needed: agree to the text to go on"))
@@ -137,5 +137,5 @@ def _shown(name: str) -> str:
     return "field" if "@" in name or not name.isprintable() else name[:50]
 
 
-def _unknown(name: str, known: Mapping[str, FormField]) -> str:
-    return errors.unknown(name, [EMAIL, *known], fault="is not a field of this form")
+def _unknown(name: str, fields: Mapping[str, FormField]) -> str:
+    return errors.unknown(name, [EMAIL, *fields], fault="is not a field of this form")

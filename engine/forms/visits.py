@@ -45,7 +45,7 @@ def classify(hits: Sequence[Hit], seen: Mapping[str, Any], *, sent_at: datetime 
     ]
     if own:
         visit = visit._replace(link=own[-1].link)
-    found = classifier.classify([*hits, visit], sent_at=sent_at, bursts={})
-    source = found[-1].source
+    classified = classifier.classify([*hits, visit], sent_at=sent_at, bursts={})
+    source = classified[-1].source
     clicks = {hit.id for hit in own}
-    return "machine" if any(each.source == "machine" for each in found if each.id in clicks) else source
+    return "machine" if any(each.source == "machine" for each in classified if each.id in clicks) else source

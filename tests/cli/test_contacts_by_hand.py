@@ -40,8 +40,8 @@ def test_contacts_are_found_by_name_or_address(run: Run, tmp_path: Path) -> None
     file = tmp_path / "contacts.csv"
     file.write_text("email,Nombre,Apellidos,Empresa\nana@a.example,Ána,Ruiz,Óptica\neva@a.example,Eva,Anaya,\n")
     run("contacts", "import", str(file))
-    found = run("contacts", "find", "AN").output.splitlines()
-    assert [line.split("\t")[1:3] for line in found] == [["ana@a.example", "Ána Ruiz"], ["eva@a.example", "Eva Anaya"]]
+    lines = run("contacts", "find", "AN").output.splitlines()
+    assert [line.split("\t")[1:3] for line in lines] == [["ana@a.example", "Ána Ruiz"], ["eva@a.example", "Eva Anaya"]]
     assert run("contacts", "find", "an", "--limit", "1").output.count("\n") == 1
     assert "Ána Ruiz\tÓptica\tnew" in run("contacts", "find", "ANA@a.example").output
     assert "begins with this text" in run("contacts", "find", "zz", status=1).output

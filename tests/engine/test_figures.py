@@ -91,8 +91,8 @@ def test_attention_lists_a_paused_campaign_and_missing_workers(session: Session)
     campaign_id = sequence.create(session, "Otoño")
     campaigns.launch(session, campaign_id, now=sequence.NOW)
     campaigns.pause(session, campaign_id, "the offer changed", now=sequence.NOW)
-    found = attention.items(session, now=sequence.NOW, clock_rate=1.0)
-    assert [(item.kind, item.subject, item.detail) for item in found] == [
+    items = attention.items(session, now=sequence.NOW, clock_rate=1.0)
+    assert [(item.kind, item.subject, item.detail) for item in items] == [
         ("sweep_late", "", ""),
         ("paused", "Otoño", "the offer changed"),
     ]

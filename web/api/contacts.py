@@ -172,10 +172,8 @@ def erase(body: shapes.Person) -> Reply:
         person = _person(session, body)
     if person.contact_id is None:
         raise NotFound("contact: there is none with this address")
-    contact_id = person.contact_id
-    retrying(lambda session: by_hand.suppress(session, person, now=clock.now()))
-    retrying(lambda session: by_hand.erase(session, contact_id, now=clock.now()))
-    return shapes.Erased(contact_id=contact_id)
+    by_hand.suppress_and_erase(retrying, person.contact_id, now=clock.now())
+    return shapes.Erased(contact_id=person.contact_id)
 
 
 @api.get("/<contact_id>", responses={200: shapes.Contact})

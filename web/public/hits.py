@@ -17,18 +17,18 @@ _PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 
 def opened(process: Process, token: str, environ: Mapping[str, Any]) -> IncomingEvent:
     """Return the open event of a pixel request; NotFound for an invalid token."""
-    return IncomingEvent(process.signer.read_opened(token), "opened", data=_observed(process, environ))
+    return IncomingEvent(process.signer.read_opened(token), "opened", data=observed(process, environ))
 
 
 def clicked(process: Process, token: str, environ: Mapping[str, Any]) -> tuple[IncomingEvent, str]:
     """Return the click event of a request and its target; NotFound for an invalid token."""
     click = process.signer.read_clicked(token)
-    data = {"link": click.link, **_observed(process, environ)}
+    data = {"link": click.link, **observed(process, environ)}
     target = landing.with_email_id(click.target, click.email_id, process.settings.cors_origins)
     return IncomingEvent(click.email_id, "clicked", data=data), target
 
 
-def _observed(process: Process, environ: Mapping[str, Any]) -> dict[str, str]:
+def observed(process: Process, environ: Mapping[str, Any]) -> dict[str, str]:
     """Return the event data of a request. The address is the one that rate limits use; it is not stored."""
     purpose = next((environ[name] for name in _PURPOSES if name in environ), None)
     return process.observer.observe(

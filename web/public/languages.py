@@ -5,16 +5,12 @@ from pathlib import Path
 
 from flask import request
 
+from engine.messages import dates
 from engine.templates.compiling import UnusableTemplate
 from web import process
 
 DEFAULT = "es"
 _FOLDER = Path(__file__).parent / "templates" / "public"
-_MONTHS = {
-    "en": "January February March April May June July August September October November December",
-    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
-}
-_DAY = {"en": "{day} {month} {year}", "es": "{day} de {month} de {year}"}
 AVAILABLE = tuple(sorted(entry.name for entry in _FOLDER.iterdir() if entry.is_dir()))
 
 
@@ -38,9 +34,5 @@ def of_template(name: str) -> str | None:
 
 
 def day(moment: datetime, language: str) -> str:
-    """Return the day of a moment in UTC as it is written in an available language; as 2026-11-30 in a new one."""
-    date = moment.astimezone(UTC).date()
-    if language not in _DAY:
-        return date.isoformat()
-    month = _MONTHS[language].split()[date.month - 1]
-    return _DAY[language].format(day=date.day, month=month, year=date.year)
+    """Return the day of a moment in UTC as it is written in a language."""
+    return dates.day(moment.astimezone(UTC).date(), language)

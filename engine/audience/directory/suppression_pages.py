@@ -1,7 +1,7 @@
 """Pages of suppressions, newest first, of all reasons or of one."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,7 +14,6 @@ from models.suppression import REASONS
 
 LIMIT = 50
 SHOWN = tuple(reason for reason in REASONS if reason != "erased")  # the index of an erased contact is nobody's address
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +79,12 @@ def page(session: Session, reason: str | None = None, *, after: str | None = Non
 
 def _written(last: ListedSuppression) -> str:
     """Return a position; the start of the index orders suppressions of one moment, and identifies nobody."""
-    return f"{(last.since - ids.EPOCH) // _MICROSECOND}.{last.index[:8].hex()}"
+    return f"{ids.microseconds(last.since)}.{last.index[:8].hex()}"
 
 
 def _read(after: str) -> _Position:
     try:
         number, index = after.split(".")
-        return _Position(ids.EPOCH + int(number) * _MICROSECOND, bytes.fromhex(index))
+        return _Position(ids.moment_at(int(number)), bytes.fromhex(index))
     except (ValueError, OverflowError):
         raise InvalidInput.of("after", "give the `next` of the page before") from None

@@ -1,11 +1,11 @@
 """The calendar of a month: e-mails sent and due by day, step and campaign. Workers count it as figures."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 DAYS_AHEAD = 31
@@ -14,9 +14,10 @@ _A_DAY = timedelta(days=1)
 
 # Days are those of each campaign's time zone, so the hours of the days before and after the month count, too.
 _SENT = text("""
-SELECT (s.hour AT TIME ZONE coalesce(c.timezone, 'UTC'))::date AS day, s.campaign_id, s.step, sum(s.sent) AS number
+SELECT (s.hour AT TIME ZONE coalesce(c.timezone, 'UTC'))::date AS day, s.campaign_id, s.step, sum(s.sent) AS number,
+       sum(s.converted) AS converted
   FROM email_stats s LEFT JOIN campaigns c ON c.id = s.campaign_id
- WHERE s.hour >= :since AND s.hour < :until GROUP BY day, s.campaign_id, s.step HAVING sum(s.sent) > 0
+ WHERE s.hour >= :since AND s.hour < :until GROUP BY day, s.campaign_id, s.step
 """)
 # What is overdue goes out today.
 _DUE = text("""
@@ -32,6 +33,16 @@ def following(month: date) -> date:
     return (month + timedelta(days=31)).replace(day=1)
 
 
+def sent(session: Session, since: datetime, until: datetime) -> Sequence[Row[Any]]:
+    """Return the `number` of e-mails sent and `converted`, by `day` (of the campaign), `campaign_id` and `step`."""
+    return session.execute(_SENT, {"since": since, "until": until}).all()
+
+
+def due(session: Session, until: datetime, *, now: datetime) -> Sequence[Row[Any]]:
+    """Return the `number` of contacts whose next e-mail is due, by `day`, `campaign_id` and `step`."""
+    return session.execute(_DUE, {"now": now, "until": until}).all()
+
+
 def count(session: Session, month: date, *, now: datetime) -> Mapping[str, Any]:
     """Return by day of the month: numbers `sent` and `due` by step, and by campaign those with most e-mails.
 
@@ -39,10 +50,10 @@ def count(session: Session, month: date, *, now: datetime) -> Mapping[str, Any]:
     """
     end = following(month)
     since, until = (datetime.combine(day, time(), UTC) for day in (month - _A_DAY, end + _A_DAY))
-    rows = [("sent", row) for row in session.execute(_SENT, {"since": since, "until": until})]
+    rows = [("sent", row) for row in sent(session, since, until) if row.number]
     if until > now:
         ahead = min(until, now + timedelta(days=DAYS_AHEAD))
-        rows += [("due", row) for row in session.execute(_DUE, {"now": now, "until": ahead})]
+        rows += [("due", row) for row in due(session, ahead, now=now)]
     days: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     campaigns: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for kind, row in rows:

@@ -1,7 +1,7 @@
 """The timeline of a contact: all that happened to it and to its e-mails, newest first, in pages."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,6 @@ from errors import InvalidInput
 from models import ids
 
 LIMIT = 50
-_MICROSECOND = timedelta(microseconds=1)
 _NOBODY = UUID(int=0)
 
 # Moments of an e-mail, each the first of its kind; `…_at` columns.
@@ -110,13 +109,12 @@ def _entry(row: Row[Any]) -> Entry:
 
 
 def _written(row: Row[Any]) -> str:
-    return f"{(row.at - ids.EPOCH) // _MICROSECOND}.{row.id.hex}.{row.kind}"
+    return f"{ids.microseconds(row.at)}.{row.id.hex}.{row.kind}"
 
 
 def _read(before: str) -> dict[str, object]:
     try:
         number, at_id, kind = before.split(".")
-        at = ids.EPOCH + int(number) * _MICROSECOND
-        return {"at": at, "id": UUID(at_id), "kind": kind.replace("\0", "")}
+        return {"at": ids.moment_at(int(number)), "id": UUID(at_id), "kind": kind.replace("\0", "")}
     except (ValueError, OverflowError):
         raise InvalidInput.of("before", "give the `before` of the page before") from None

@@ -33,7 +33,7 @@ class Batch:
     def __init__(self, pool: Pool, queue: MessageQueue, tick: Callable[[], object] | None = None) -> None:
         self._pool = pool
         self._queue = queue
-        queue.count_in_flight = pool.count_in_flight
+        queue.in_flight = pool.in_flight
         self._tick = tick
         limits = pool.limits
         self._sweep_s = min(_SWEEP_S, limits.pause_s, limits.command_timeout_s / 2, limits.dot_timeout_s / 2)

@@ -100,7 +100,7 @@ class MessageQueue:
         self.is_distributed = False
         self.is_held = False  # `messages` has none that may leave just now
         self.wake_at = inf
-        self.count_in_flight: Callable[[], int] = lambda: 0  # messages that wait for their reply
+        self.in_flight: Callable[[], Iterable[OutgoingMessage]] = tuple  # of all connections
         self._messages: Iterator[OutgoingMessage | None] = iter(messages)
         self._answered = log.answered
         self._pace = pace
@@ -212,7 +212,7 @@ class MessageQueue:
 
     def _suspect(self, message: OutgoingMessage, refusal: RelayRefusal, code: int, at_ms: int) -> None:
         """Note a refusal that may concern us. After three of them in a row no more messages leave."""
-        others = max(0, self.count_in_flight() - 1)  # without this one
+        others = sum(each is not message for each in self.in_flight())
         suspect = _Suspect(message, refusal, code, at_ms, len(self.outcomes), others)
         if self._history.is_about_recipient(message.recipient):
             self._clear(suspect)

@@ -1,12 +1,15 @@
 """The connections to one relay: opened on demand, kept for reuse, closed when idle, with a back-off after failures."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from selectors import DefaultSelector
 
 from engine.delivery.smtp import replies
 from engine.delivery.smtp.handshake import Handshake, Trial
 from engine.delivery.smtp.message_queue import RefusalHistory
+from engine.delivery.smtp.prefetch import OutgoingMessage
 from engine.delivery.smtp.relay import Limits, Reason, Relay, RelayUnavailable
 from engine.delivery.smtp.reply_parser import Features
 from engine.delivery.smtp.session import Session
@@ -122,9 +125,9 @@ class Pool:
         self.failures = 0
         self._paused_until = 0.0
 
-    def count_in_flight(self) -> int:
-        """Return the number of messages whose recipient the relay may have accepted before now."""
-        return sum(session.count_in_flight() for session in self.sessions)
+    def in_flight(self) -> Iterator[OutgoingMessage]:
+        """Return the messages whose recipient the relay may have accepted before now."""
+        return chain.from_iterable(session.in_flight() for session in self.sessions)
 
     def close_idle(self) -> None:
         """Close connections that were idle too long, and those that the server closed or sent something on."""

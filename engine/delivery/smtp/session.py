@@ -9,7 +9,7 @@ the expected order are handled together, without the state machine.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from engine.delivery.outcomes import Phase
 from engine.delivery.smtp import replies
@@ -81,9 +81,10 @@ class Session:
         """Return True if it is sending messages."""
         return not self.is_idle and not self.is_quitting
 
-    def count_in_flight(self) -> int:
-        """Return the number of messages whose recipient the relay may have accepted before now."""
-        return (self._transfer.message is not None) + (self._current is not None and not self._refused)
+    def in_flight(self) -> Iterator[OutgoingMessage]:
+        """Return the messages whose recipient the relay may have accepted before now: body, and commands."""
+        messages = (self._transfer.message, None if self._refused else self._current)
+        return (each for each in messages if each is not None)
 
     def start(self, queue: MessageQueue) -> None:
         """Send messages from `queue` until it has no more. Raises ConnectionLost."""

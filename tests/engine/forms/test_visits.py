@@ -10,7 +10,7 @@ PRESS = timedelta(seconds=3)  # from the click until the page presses itself
 
 def sources(label: str) -> list[str]:
     """Classify the press of the page after each click with this label: the click leads to the page."""
-    found = []
+    sources = []
     for sequence in labelled.read():
         for number, hit in enumerate(sequence.hits):
             if hit.kind == "clicked" and sequence.labels[number] == label:
@@ -18,8 +18,8 @@ def sources(label: str) -> list[str]:
                 seen |= {"purpose": hit.purpose} if hit.purpose else {}
                 now = hit.at + PRESS
                 before = [each for each in sequence.hits if each.at <= now]
-                found.append(visits.classify(before, seen, sent_at=sequence.sent_at, now=now))
-    return found
+                sources.append(visits.classify(before, seen, sent_at=sequence.sent_at, now=now))
+    return sources
 
 
 def test_at_most_a_tenth_of_the_people_press_by_hand() -> None:

@@ -23,9 +23,9 @@ from engine.audience import zones
 from engine.campaigns.drafting.drafts import CampaignDraft
 from engine.campaigns.steps import MAX_STEPS, StepDraft
 from engine.campaigns.windows import MINUTES_A_DAY
-from errors import Fault
+from errors import Fault, InvalidInput
 from web.pages.contacts.words import STATUSES
-from web.pages.frame import forms, languages
+from web.pages.frame import faults, forms, languages
 
 WORDS = ("industry", "role", "company", "locale")
 _UNITS_S = (86_400, 3_600, 60, 1)
@@ -188,7 +188,7 @@ def _audience(form: DraftForm) -> Iterator[tuple[str, Any]]:
         yield "attributes", attributes
 
 
-def place(form: DraftForm, faults: Iterable[Fault]) -> tuple[dict[str, str], list[str]]:
+def place(form: DraftForm, wrong: Iterable[Fault]) -> tuple[dict[str, str], list[str]]:
     """Put the engine's faults at their fields, in the reader's language.
 
     Return those of variables by name, and the texts of the others, which no field is about.
@@ -196,7 +196,7 @@ def place(form: DraftForm, faults: Iterable[Fault]) -> tuple[dict[str, str], lis
     of_variables: dict[str, str] = {}
     others: list[str] = []
     chosen = [step for step in form.steps if step.template.data] or [form.steps[0]]
-    for fault in faults:
+    for fault in wrong:
         step = _STEP_FIELD.fullmatch(fault.field)
         if fault.field == "steps":
             _add(form.steps[0].template, gettext("Choose a template."))
@@ -208,7 +208,7 @@ def place(form: DraftForm, faults: Iterable[Fault]) -> tuple[dict[str, str], lis
         elif fault.field in ("name", "timezone"):
             _add(form[fault.field], _of_name(form, fault.field))
         else:
-            others.append(f"{fault.field}: {fault.message}")
+            others.append(faults.sentences(InvalidInput([fault])))
     return of_variables, others
 
 

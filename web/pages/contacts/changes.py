@@ -141,9 +141,8 @@ def erase(contact_id: UUID) -> Response:
     form = Erase()
     if not form.validate():
         return _ask(contact_id, "erase", form, status=422)
-    retrying(lambda session: by_hand.suppress(session, by_hand.by_id(session, contact_id), now=clock.now()))
     try:
-        retrying(lambda session: by_hand.erase(session, contact_id, now=clock.now()))
+        by_hand.suppress_and_erase(retrying, contact_id, now=clock.now())
     except Conflict:
         form.word.errors = [gettext("An e-mail to this contact is being sent. Repeat this in a minute.")]
         return _ask(contact_id, "erase", form, status=409)

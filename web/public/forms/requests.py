@@ -16,7 +16,7 @@ from errors import Forbidden, InvalidInput, TooOften
 from web import process
 from web.http import bodies
 from web.http.errors import problem
-from web.public import languages, pages
+from web.public import hits, languages, pages
 
 _JSON, _PAGE = "application/json", "application/x-www-form-urlencoded"
 _PARTS_MAX = 100  # twenty fields and our own; a body with more is no form of ours
@@ -110,13 +110,7 @@ def network() -> str:
 
 def observed() -> dict[str, str]:
     """Return the description of this request for bot detection."""
-    headers = request.headers
-    purpose = next(
-        (headers[name] for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz") if name in headers), None
-    )
-    return process.current().observer.observe(
-        method=request.method, address=request.remote_addr, agent=headers.get("User-Agent"), purpose=purpose
-    )
+    return hits.observed(process.current(), request.environ)
 
 
 def _object(value: Any) -> dict[str, Any]:
