@@ -8,7 +8,7 @@ from web import pages
 from web.pages import account, calendar, email_templates, overview, sign_in
 from web.pages.campaigns import actions, drafting, listing, people
 from web.pages.contacts import changes, directory, editing, imports, one, one_import, suppressed
-from web.pages.frame import assets, languages, layout, sessions, uploads
+from web.pages.frame import assets, faults, languages, layout, sessions, uploads
 from web.pages.operations import health, in_doubt, users
 
 _PAGES = (
@@ -51,6 +51,7 @@ def install(app: Flask, settings: Settings) -> None:
     uploads.install(app)
     languages.install(app)
     app.jinja_env.globals["menu"] = entries
+    app.jinja_env.filters["reason"] = faults.reason
     for blueprint in (assets.views, *(page.views for page in (*_PAGES, *_BEHIND)), views):
         app.register_blueprint(blueprint)
 

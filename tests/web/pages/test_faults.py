@@ -10,6 +10,7 @@ from wtforms import FieldList, Form, FormField, StringField
 
 import errors
 from engine.audience import addresses, imports, segments, zones
+from engine.delivery.smtp.relay import Reason, RelayUnavailable
 from engine.templates import variables
 from errors import Conflict, Fault, InvalidInput
 from tests.rules import repository
@@ -124,6 +125,18 @@ def test_values_of_a_message_are_kept_and_words_among_them_translated(app: Flask
     with app.test_request_context(headers={"Accept-Language": "en"}):
         assert faults.sentences(InvalidInput.of("name", "give 1 to 9 characters")) == "Name: give 1 to 9 characters."
         assert faults.words("a new message") == "a new message"
+
+
+def test_reasons_of_mail_servers_and_templates_are_translated_and_their_details_kept(app: Flask) -> None:
+    with app.test_request_context(headers=SPANISH):
+        fixed = {str(reason): faults.reason(str(reason)) for reason in Reason}
+        relay = RelayUnavailable(Reason.CONNECT, "Connection refused: x (111)").of("mx.example:25")
+        shown = faults.reason(str(relay)), faults.reason("host-a: 'x' is broken: subject.txt: no end")
+    assert [english for english, spanish in fixed.items() if english == spanish] == []
+    assert shown == (
+        "el servidor de correo mx.example:25 no está disponible: sin conexión (Connection refused: x (111))",
+        "host-a: la plantilla 'x' tiene un error: subject.txt: no end",
+    )
 
 
 class _Step(Form):  # type: ignore[misc]  # WTForms has no types

@@ -19,7 +19,6 @@ from wtforms import (
 )
 from wtforms.validators import NumberRange, Optional
 
-from engine.audience import zones
 from engine.campaigns.drafting.drafts import CampaignDraft
 from engine.campaigns.steps import MAX_STEPS, StepDraft
 from engine.campaigns.windows import MINUTES_A_DAY
@@ -32,6 +31,7 @@ _UNITS_S = (86_400, 3_600, 60, 1)
 _LISTED_MAX, _SHOWN_EMPTY = 50, 2
 _NEXT = {"delay": 3}  # days, of a step that is added
 _VARIABLE = re.compile(r"variable-([A-Za-z_]\w{0,49})")
+_OF_STEP = {"template": "template", "delay_s": "delay", "weekdays": "weekdays"}  # fields, by the engine's names
 _STEP_FIELD = re.compile(r"steps\[(\d+)\]\.(\w+)")
 
 
@@ -197,45 +197,18 @@ def place(form: DraftForm, wrong: Iterable[Fault]) -> tuple[dict[str, str], list
     others: list[str] = []
     chosen = [step for step in form.steps if step.template.data] or [form.steps[0]]
     for fault in wrong:
-        step = _STEP_FIELD.fullmatch(fault.field)
-        if fault.field == "steps":
-            _add(form.steps[0].template, gettext("Choose a template."))
-        elif step:
-            _at_step(chosen[int(step[1])], step[2], fault)
+        text = faults.sentence(fault.message)
+        if step := _STEP_FIELD.fullmatch(fault.field):
+            _add(chosen[int(step[1])][_OF_STEP.get(step[2], "closes")], text)
+        elif fault.field == "steps":
+            _add(form.steps[0].template, text)
         elif fault.field.startswith("variables."):
-            name = fault.field.removeprefix("variables.")
-            of_variables[name] = _of_variable(name)
+            of_variables[fault.field.removeprefix("variables.")] = text
         elif fault.field in ("name", "timezone"):
-            _add(form[fault.field], _of_name(form, fault.field))
+            _add(form[fault.field], text)
         else:
             others.append(faults.sentences(InvalidInput([fault])))
     return of_variables, others
-
-
-def _at_step(step: Any, field: str, fault: Fault) -> None:
-    if field == "template":
-        _add(step.template, gettext("This template cannot be used: %(reason)s", reason=fault.message))
-    elif field == "delay_s":
-        _add(step.delay, gettext("Wait at most 366 days."))
-    elif field == "weekdays":
-        _add(step.weekdays, gettext("Choose at least one day."))
-    else:
-        _add(step.closes, gettext("The window must end after it begins."))
-
-
-def _of_name(form: DraftForm, field: str) -> str:
-    if field == "name":
-        return str(gettext("Give 1 to 100 printable characters."))
-    zone = zones.nearest(form.timezone.data or "")
-    if zone:
-        return str(gettext("There is no such time zone. Do you mean %(zone)s?", zone=zone))
-    return str(gettext("There is no such time zone. Give one such as Europe/Madrid."))
-
-
-def _of_variable(name: str) -> str:
-    if variables().get(name):
-        return str(gettext("It is the target of a link: give an address such as https://example.com."))
-    return str(gettext("A template needs it, and no contact has an attribute of this name."))
 
 
 def add_error(form: DraftForm, field: str, message: str) -> None:

@@ -13,6 +13,7 @@ from flask_babel import gettext
 from errors import CadenciaError, InvalidInput
 
 _PLACE = re.compile(r"[\w-]+(?:[.\[][\w\]-]+)*: ")  # `steps[0].delay_s: `, before a message
+_HOST = re.compile(r"[^\s:]+: ")  # before the reason of a fault
 _NEXT = re.compile(rf"; (?={_PLACE.pattern})")
 
 
@@ -61,9 +62,6 @@ _MESSAGES = (
     gettext_noop("it has no contact; import contacts or widen the conditions, then launch again"),
     gettext_noop("give a list of at least one word"),
     gettext_noop("give a whole number from 0 to 100"),
-    gettext_noop("a campaign has 1 to %(most)s steps, not %(number)s"),
-    gettext_noop("must be from 0 to %(most)s seconds"),
-    gettext_noop("give at least one, from 1 (Monday) to 7 (Sunday)"),
     gettext_noop("%(template)s is broken: %(reason)s"),
     gettext_noop("is missing: the template needs it"),
     gettext_noop("is the target of a link: %(fault)s"),
@@ -125,6 +123,29 @@ _FILES = (
     gettext_noop("it does not run; it has ended, or was not started"),
     gettext_noop("the workers could not read it; see their log"),
 )
+# Of mail servers, whose own words may follow in parentheses, and of hosts.
+_REASONS = (
+    gettext_noop("mail relay %(name)s unavailable"),
+    gettext_noop("its name does not resolve"),
+    gettext_noop("no connection"),
+    gettext_noop("no answer in time"),
+    gettext_noop("it closed the connection"),
+    gettext_noop("it refused the connection"),
+    gettext_noop("it refused EHLO"),
+    gettext_noop("TLS is required but not offered"),
+    gettext_noop("TLS failed"),
+    gettext_noop("its certificate was not accepted"),
+    gettext_noop("it refused the credentials"),
+    gettext_noop("credentials may not be sent in clear"),
+    gettext_noop("it does not speak SMTP"),
+    gettext_noop("it refuses our mail"),
+    gettext_noop("it takes no mail from us for now"),
+    gettext_noop("it failed a moment ago"),
+    gettext_noop("the relay takes no 8-bit body"),
+    gettext_noop("template unusable on this host"),
+    gettext_noop("no e-mail can be composed"),
+    gettext_noop("no key in FERNET_KEYS of this host decrypts its address or its variables"),
+)
 _NO_PAGE = gettext_noop("there is no such page of the list; begin with the first")
 # Messages for programs, and what pages say instead.
 _INSTEAD = {
@@ -150,6 +171,9 @@ _INSTEAD = {
     "the window must start before it ends, within 0 to %(most)s minutes": gettext_noop(
         "the window must start before it ends"
     ),
+    "a campaign has 1 to %(most)s steps, not %(number)s": gettext_noop("choose a template"),
+    "must be from 0 to %(most)s seconds": gettext_noop("wait at most 366 days"),
+    "give at least one, from 1 (Monday) to 7 (Sunday)": gettext_noop("choose at least one day"),
     "give an object of attribute names and their values": gettext_noop(
         "give attributes as name=value, one on each line"
     ),
@@ -162,7 +186,7 @@ _INSTEAD = {
     ),
     "give the `next` of the page before": _NO_PAGE,
     "give the position that the page before has": _NO_PAGE,
-    "give running, finished or stopped": _NO_PAGE,
+    "give enrolled, running, finished or stopped": _NO_PAGE,
     "give the `before` of the page before": _NO_PAGE,
     "there is none at %(path)s": gettext_noop("there is no page at %(path)s"),
     "there is none with this id": gettext_noop("it does not exist, or it was deleted"),
@@ -173,6 +197,22 @@ _INSTEAD = {
 def words(message: str) -> str:
     """Return the message in the reader's language; in English if it has no translation."""
     return _filled(message) or message
+
+
+def reason(text: str) -> str:
+    """Return why a relay or a template failed, with its fixed parts in the reader's language.
+
+    The name of a host may precede it, and the words of a server may follow it, in parentheses.
+    """
+    if host := _HOST.match(text):
+        return host[0] + reason(text[host.end() :])
+    if translated := _filled(text):
+        return translated
+    fixed, bracket, detail = text.partition(" (")
+    if ": " not in fixed:
+        return f"{words(fixed)}{bracket}{detail}"
+    fixed, colon, rest = text.partition(": ")
+    return f"{words(fixed)}{colon}{reason(rest)}"
 
 
 def sentence(message: str) -> str:
@@ -218,7 +258,7 @@ def _filled(message: str) -> str | None:
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
     """Return each message as a pattern, with its text; the one with the most text of its own first."""
-    texts = {message: message for message in (*_MESSAGES, *_FILES)} | _INSTEAD
+    texts = {message: message for message in (*_MESSAGES, *_FILES, *_REASONS)} | _INSTEAD
     return [(_pattern(message), texts[message]) for message in sorted(texts, key=_own_length, reverse=True)]
 
 
