@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.campaigns import campaigns, stops
-from engine.campaigns.reports import people
+from engine.campaigns.reports import funnel, people
 from engine.campaigns.reports.people import Page, StepFact
 from errors import InvalidInput
 from tests import sequence
@@ -73,6 +73,16 @@ def test_running_contacts_are_ordered_by_step_and_due_time(session: Session, cam
     assert [(person.step, person.at) for person in running] == [
         *[(1, NOW)] * 60, *[(1, None)] * 10, *[(2, NOW + timedelta(days=3))] * 60,
     ]  # fmt: skip
+
+
+def test_waiting_contacts_are_as_many_as_the_funnel_counts(session: Session, campaign_id: UUID) -> None:
+    sequence.record(session, sequence.take(session, now=NOW, limit=60)[:1], sequence.DEFERRED, now=NOW)
+    waiting = _of_step(session, campaign_id, "queued")
+    counted = funnel.of(session, campaign_id)
+    assert len(waiting) == counted.steps[0].queued == COUNT
+    assert sorted(person.at is None for person in waiting) == [False] * 60 + [True] * 70  # 70 are claimed
+    assert _of_step(session, campaign_id, "queued", step=2) == []
+    assert len(_in(session, campaign_id, "enrolled")) == counted.enrolled == COUNT
 
 
 def test_stopped_contacts_are_listed_by_reason_and_finished_ones_with_their_last_email(

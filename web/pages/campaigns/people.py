@@ -24,6 +24,8 @@ TITLES: dict[str, Any] = {
     "failed": lazy_gettext("Failed"),
     "bounced": lazy_gettext("Bounced"),
     "in_doubt": lazy_gettext("In doubt"),
+    "queued": lazy_gettext("Waiting"),
+    "enrolled": lazy_gettext("Contacts"),
     "running": lazy_gettext("Still in the sequence"),
     "finished": lazy_gettext("All steps done"),
     "stopped": lazy_gettext("Stopped"),

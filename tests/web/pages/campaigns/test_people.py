@@ -28,8 +28,8 @@ def _campaign() -> UUID:
 def test_each_number_leads_to_its_people_and_each_of_them_to_their_page(client: FlaskClient) -> None:
     path = f"/app/campaigns/{_campaign()}"
     page = visitors.visit(client, "ana", "campaigns", "contacts", path=path).text
-    for link in ("/steps/1/sent", "/contacts/running", "/contacts/stopped", "/contacts/stopped?reason=replied"):
-        assert f'href="{path}{link}"' in page, link
+    for link in ("steps/1/sent", "contacts/enrolled", "contacts/running", "contacts/stopped?reason=replied"):
+        assert f'href="{path}/{link}"' in page, link
     assert "/steps/1/opened" not in page  # nobody
     first = client.get(f"{path}/steps/1/sent").text
     assert first.count("/app/contacts/0") == 50 and "&lt;script&gt; 😀" in first and "<script> " not in first
