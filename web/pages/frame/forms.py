@@ -7,11 +7,13 @@ from typing import Any
 from flask import request
 from flask_babel import gettext
 from flask_wtf import FlaskForm
+from markupsafe import Markup
 from werkzeug.datastructures import ImmutableMultiDict
 from wtforms import Field, FieldList, FormField
+from wtforms.widgets.core import clean_key
 
 from errors import CadenciaError, InvalidInput
-from web.pages.frame import faults
+from web.pages.frame import controls, faults
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
@@ -25,6 +27,11 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         def wrap_formdata(self, form: FlaskForm, formdata: Any) -> Any:
             """Return the fields that were submitted. A JSON body has none: Flask-WTF would read it to any depth."""
             return ImmutableMultiDict() if request.is_json else FlaskForm.Meta.wrap_formdata(self, form, formdata)
+
+        def render_field(self, field: Field, render_kw: dict[str, Any]) -> Markup:
+            """Return the HTML of a field."""
+            own = {clean_key(name): value for name, value in (field.render_kw or {}).items()}
+            return controls.drawn(field, own | {clean_key(name): value for name, value in render_kw.items()})
 
 
 def choices(*pairs: tuple[str, str]) -> Sequence[tuple[str, str]]:
