@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 
 from engine.analytics import snapshots
 from engine.analytics.snapshots import Figures
+from engine.audience import segments
 from engine.audience.directory import totals
+from engine.audience.segments import Segment
 from engine.campaigns.campaigns import View
 from engine.campaigns.drafting import estimate
 from engine.campaigns.reports import calendar, funnel, preflight
@@ -48,7 +50,8 @@ def of(session: Session, name: str, *, now: datetime) -> Figures:
     if not (stored := snapshots.read(session, name)):
         refresh(session, name, now=now)
         stored = snapshots.read(session, name)
-    snapshots.want(session, name)
+    if not stored[name].is_noted:
+        snapshots.want(session, name)
     return stored[name]
 
 
@@ -62,6 +65,13 @@ def stored(session: Session, campaign_ids: Sequence[UUID]) -> dict[UUID, dict[st
             key: sum(step[key] for step in steps) for key in ("sent", "opened", "clicked", "converted")
         }
     return totals
+
+
+def audience(session: Session, segment: Segment, *, now: datetime) -> estimate.Size:
+    """Return the number of contacts of a segment; that of all contacts of a large table is the one counted last."""
+    if segment == segments.EVERYBODY and estimate.is_sampled(session):
+        return estimate.Size(of(session, CONTACTS, now=now).value["listed"], is_exact=True)
+    return estimate.size(session, segment)
 
 
 def launch_report(session: Session, draft: View, *, now: datetime) -> preflight.Preflight | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -17,11 +17,16 @@ from models import Snapshot
 
 WATCHED_S, UNWATCHED_S = 2.0, 60.0  # least seconds between two counts
 _SHARE_WATCHED, _SHARE_UNWATCHED = 1 / 20, 1 / 1_000
+_NOTED_S = 20.0  # a note that somebody watches is not repeated for so long
 _FORGOTTEN_S = 60.0  # a page that nobody has fetched for so long is not watched
 
+_READ = text("""
+SELECT name, value, taken_at, wanted_at > clock_timestamp() - make_interval(secs => :noted_s) AS is_noted
+  FROM snapshots WHERE name = ANY(CAST(:names AS text[]))
+""")
 _WANT = text("""
 UPDATE snapshots SET wanted_at = clock_timestamp()
- WHERE name = :name AND wanted_at < clock_timestamp() - interval '20 seconds'
+ WHERE name = :name AND wanted_at < clock_timestamp() - make_interval(secs => :noted_s)
 """)
 _OVERDUE = text("""
 SELECT wanted.name
@@ -40,21 +45,22 @@ SELECT name FROM snapshots WHERE wanted_at > clock_timestamp() - make_interval(s
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The figures of one name and the moment at which they were counted."""
+    """The figures of one name, the moment at which they were counted, and True if `want` was called lately."""
 
     value: Mapping[str, Any]
     taken_at: datetime
+    is_noted: bool
 
 
 def read(session: Session, *names: str) -> dict[str, Figures]:
     """Return the figures that are stored of these names."""
-    rows = session.execute(select(Snapshot.name, Snapshot.value, Snapshot.taken_at).where(Snapshot.name.in_(names)))
-    return {row.name: Figures(row.value, row.taken_at) for row in rows}
+    rows = session.execute(_READ, {"names": list(names), "noted_s": _NOTED_S})
+    return {row.name: Figures(row.value, row.taken_at, row.is_noted) for row in rows}
 
 
 def want(session: Session, name: str) -> None:
     """Note that somebody watches these figures; writes at most once in 20 s."""
-    session.execute(_WANT, {"name": name})
+    session.execute(_WANT, {"name": name, "noted_s": _NOTED_S})
 
 
 def watched(session: Session) -> list[str]:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from engine import attention, figures
 from engine.analytics import snapshots
+from engine.audience import segments
 from engine.campaigns import campaigns
 from models.session import transaction
 from tests import sequence
@@ -110,6 +111,9 @@ def test_workers_count_the_launch_of_a_draft_when_contacts_are_many(ledger: str)
         session.execute(text(f"{fill} FROM generate_series(1, 24000) AS n"))
         session.execute(text("DELETE FROM contacts WHERE email LIKE 'xxx%'"))
         assert figures.launch_report(session, draft, now=sequence.NOW) is None
+        everybody = figures.audience(session, segments.EVERYBODY, now=sequence.NOW)
+        assert (everybody.contacts, everybody.is_exact) == (3, True)
+        assert not figures.audience(session, segments.Segment(min_score=1), now=sequence.NOW).is_exact
     task.refresh()
     with transaction() as session:
         counted = figures.launch_report(session, draft, now=sequence.NOW + timedelta(hours=1))

@@ -5,13 +5,13 @@ from datetime import date, timedelta
 from typing import Any
 
 from flask import Response
-from flask_babel import format_date, lazy_gettext
+from flask_babel import lazy_gettext
 
 from engine import attention, clock, figures
 from engine.campaigns import campaigns
 from models.session import transaction
 from web import pages, process
-from web.pages.frame import layout
+from web.pages.frame import languages, layout
 
 views = layout.blueprint("overview")
 ENTRY = layout.Entry("overview_pages.show", lazy_gettext("Overview"))
@@ -30,7 +30,7 @@ def show() -> Response:
 @pages.needs("reports", "campaigns")
 def part() -> Response:
     """Return the part that is fetched again while the page is open."""
-    return layout.fragment("overview_figures", **_content())
+    return layout.followed("overview_figures", _content())
 
 
 def _content() -> dict[str, Any]:
@@ -42,7 +42,7 @@ def _content() -> dict[str, Any]:
     days = outlook.value["days"]
     today = now.date()
     return {
-        "taken_at": outlook.taken_at,
+        "taken_at": outlook.taken_at.replace(second=0, microsecond=0),  # as it is shown
         "items": items,
         "campaigns": newest,
         "chart": _chart(days, today),
@@ -60,7 +60,7 @@ def _due(days: Mapping[str, Any], day: date) -> int:
 def _chart(days: Mapping[str, Any], today: date) -> dict[str, list[Any]]:
     shown = [today + timedelta(days=ahead) for ahead in range(-7, figures.DAYS_AHEAD)]
     return {
-        "labels": [format_date(day, "d MMM") for day in shown],
+        "labels": [languages.day(day) for day in shown],
         "sent": [days.get(str(day), {}).get("sent", 0) for day in shown],
         "due": [_due(days, day) for day in shown],
     }

@@ -217,7 +217,7 @@ def _variables(
 def _estimate(session: Session, draft: CampaignDraft) -> dict[str, Any]:
     """Return the size of the audience and the dates of the first e-mails, each None while the form has faults there."""
     try:
-        size = estimate.size(session, segments.read(draft.audience))
+        size = figures.audience(session, segments.read(draft.audience), now=clock.now())
     except InvalidInput:
         size = None
     is_planned = zones.exists(draft.timezone) and not list(steps.faults(draft.steps))

@@ -42,10 +42,11 @@ def progress(campaign_id: UUID) -> Response:
     """Return the part that is fetched again while the page is open."""
     with transaction() as session:
         content = _progress(session, campaign_id)
-    return layout.fragment("campaigns/progress", **content)
+    return layout.followed("campaigns/progress", content)
 
 
 def _progress(session: Session, campaign_id: UUID) -> dict[str, Any]:
     view = campaigns.view(session, campaign_id)
     counted = figures.of(session, figures.name_of(campaign_id), now=clock.now())
-    return {"campaign": view, "funnel": counted.value, "taken_at": counted.taken_at}
+    minute = counted.taken_at.replace(second=0, microsecond=0)  # as it is shown
+    return {"campaign": view, "funnel": counted.value, "taken_at": minute}

@@ -1,6 +1,7 @@
 """Static files of the pages: Bootstrap 5 from its wheel, our style sheet and our script.
 
-Their addresses contain a digest of their content, so browsers keep them for a year.
+Their addresses contain a digest of their content, so browsers keep them for a year. `VERSION` is a digest of all code
+and all templates of the pages.
 """
 
 import hashlib
@@ -25,6 +26,15 @@ def _path(name: str) -> str:
 
 
 PATHS = {name: _path(name) for name in _FILES}
+
+
+def _version() -> str:
+    pages = Path(__file__).parents[1]
+    files = sorted(path for suffix in ("py", "html", "mo") for path in pages.rglob(f"*.{suffix}"))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:16]
+
+
+VERSION = _version()
 
 views = Blueprint("app_assets", __name__)
 

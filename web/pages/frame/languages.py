@@ -1,17 +1,20 @@
 """Spanish and English, by Flask-Babel: the account's language, else the browser's, else Spanish.
 
-Message texts are English; `translations/es` has the Spanish ones, compiled by `make translations`.
+Message texts are English; `translations/es` has the Spanish ones, compiled by `make translations`. A page has some 400
+texts and numbers and 100 moments, so what does not depend on its data is kept in the process.
 """
 
-from datetime import datetime
-from functools import lru_cache
+from datetime import date, datetime
+from functools import cache, lru_cache
 from gettext import NullTranslations
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel import Locale, numbers
+from babel.support import Translations
 from flask import Flask, g, request
-from flask_babel import Babel, format_percent, get_locale, get_translations, gettext
+from flask_babel import Babel, Domain, gettext
+from markupsafe import Markup
 
 from engine.access.accounts import LANGUAGES
 
@@ -19,36 +22,55 @@ FOLDER = Path(__file__).parents[1] / "translations"
 _NAME = "pages-babel"
 
 
+class _Texts(Domain):  # type: ignore[misc]  # Flask-Babel has no types
+    """The translations in this request's language. Flask-Babel's own needs 60 us at each text to find them."""
+
+    def get_translations(self) -> NullTranslations:
+        return _translations(current())
+
+
 def install(app: Flask) -> None:
     """Configure the languages of the pages, and the filters `moment` and `number` of their templates."""
-    app.extensions[_NAME] = Babel(
-        app, default_translation_directories=str(FOLDER), locale_selector=current, default_domain="messages"
-    )
+    babel = Babel(app, default_translation_directories=str(FOLDER), locale_selector=current)
+    babel.domain_instance = _Texts()
+    app.extensions[_NAME] = babel
     app.jinja_env.filters.update(moment=moment, number=number, percent=percent)
-    app.jinja_env.install_gettext_callables(_text, _plural, newstyle=True)  # type: ignore[attr-defined]  # of its extension
+    app.jinja_env.globals.update(_=_text, gettext=_text, ngettext=_plural)
 
 
-def _translations() -> NullTranslations:
-    """Return the texts in this request's language. Flask-Babel needs 60 us at each text, of which a page has 400."""
-    if "translations" not in g:
-        g.translations = get_translations()
-    texts: NullTranslations = g.translations
-    return texts
+@cache
+def _translations(language: str) -> NullTranslations:
+    return Translations.load(str(FOLDER), [language])
 
 
-def _text(message: str) -> str:
-    return _translations().gettext(message)
+def _text(message: str, /, **values: object) -> Markup:
+    """Return a text of a template in the reader's language, with these values, escaped."""
+    if not values:
+        return _constant(message, current())
+    return _safe(_translations(current()).gettext(message)) % values
 
 
-def _plural(one: str, many: str, number: int) -> str:
-    return _translations().ngettext(one, many, number)
+@lru_cache(maxsize=4_096)
+def _constant(message: str, language: str) -> Markup:
+    return _safe(_translations(language).gettext(message)) % {}
+
+
+def _plural(one: str, many: str, number: int, /, **values: object) -> Markup:
+    return _safe(_translations(current()).ngettext(one, many, number)) % {"num": number, **values}
+
+
+def _safe(text: str) -> Markup:
+    return Markup(text)  # noqa: S704  # of a template or a translator; values in it are escaped
 
 
 def current() -> str:
     """Return the language of this request."""
-    account = g.get("account")
-    chosen: str | None = account.language if account else None
-    return chosen or request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    language: str | None = g.get("language")
+    if language is None:
+        account = g.get("account")
+        chosen: str | None = account.language if account else None
+        language = g.language = chosen or request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    return language
 
 
 def number(value: float) -> str:
@@ -64,13 +86,23 @@ def _number(value: float, language: str) -> str:
 
 def percent(share: float) -> str:
     """Return a share as a percentage: 12,5 % in Spanish, 12.5% in English."""
-    written: str = format_percent(share, "#,##0.#\xa0%" if current() == "es" else "#,##0.#%")
-    return written
+    return number(round(share * 100, 1)) + ("\xa0%" if current() == "es" else "%")
 
 
-def day_names() -> list[str]:
+@cache
+def _day_names(language: str) -> tuple[str, ...]:
+    names = Locale.parse(language).days["format"]["abbreviated"]
+    return tuple(str(name) for _, name in sorted(names.items()))
+
+
+def day_names() -> tuple[str, ...]:
     """Return the short names of the days, from Monday."""
-    return [str(name) for _, name in sorted(get_locale().days["format"]["abbreviated"].items())]
+    return _day_names(current())
+
+
+def day(value: date) -> str:
+    """Return a day of this year as the language writes it: 5 nov, 5 Nov."""
+    return f"{value.day} {_months(current())[value.month]}"
 
 
 def moment(value: datetime | None, zone: str | None = None) -> str:
@@ -84,10 +116,10 @@ def moment(value: datetime | None, zone: str | None = None) -> str:
     if value is None:
         return str(gettext("not yet"))
     local = value.astimezone(ZoneInfo(zone))
-    return f"{local.day} {_months(current())[local.month]} {local.year}, {local:%H:%M} {zone}"
+    return f"{day(local)} {local.year}, {local.hour:02}:{local.minute:02} {zone}"
 
 
-@lru_cache
+@cache
 def _months(language: str) -> dict[int, str]:
-    """Return the short names of the months. Babel needs 50 us to write a moment, and a page has 100 of them."""
+    """Return the short names of the months. Babel needs 50 us to write a moment."""
     return dict(Locale.parse(language).months["format"]["abbreviated"])

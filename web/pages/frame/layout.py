@@ -1,5 +1,7 @@
 """Layout of the pages: their blueprint, rendering, and errors as pages in the reader's language."""
 
+import hashlib
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -24,6 +26,7 @@ POLICY = (
 )
 # Without a referrer browsers send `Origin: null` with a form, which is what another site's form would have.
 _HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
+_FRAGMENT_HEADERS = _HEADERS | {"Cache-Control": "private, no-cache"}
 _STATUSES = {errors.NotFound: 404, errors.Forbidden: 403, errors.Conflict: 409, errors.InvalidInput: 422}
 
 
@@ -60,14 +63,39 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
 
 def fragment(template: str, **values: Any) -> Response:
     """Render a part of a page that is fetched again and again; 304 if the browser has it already."""
-    response = Response(
-        render_template(f"pages/{template}.html", **_common(), **values),
-        headers=_HEADERS | {"Cache-Control": "private, no-cache"},
-        content_type="text/html; charset=utf-8",
-    )
+    response = _fragment(template, values)
     response.add_etag()
     response.make_conditional(request)
     return response
+
+
+def followed(template: str, content: Mapping[str, Any]) -> Response:
+    """Render a part that an open page fetches every few seconds; 304 without rendering if its content is the same.
+
+    All that the part shows must be in `content`, as values whose `repr` says all of them, or in the session.
+    """
+    tag = _digest(template, content)
+    if request.if_none_match.contains_weak(tag):
+        response = Response(status=304, headers=_FRAGMENT_HEADERS)
+    else:
+        response = _fragment(template, content)
+    response.set_etag(tag)
+    return response
+
+
+def _fragment(template: str, values: Mapping[str, Any]) -> Response:
+    html = render_template(f"pages/{template}.html", **_common(), **values)
+    return Response(html, headers=_FRAGMENT_HEADERS, content_type="text/html; charset=utf-8")
+
+
+def _digest(template: str, content: Mapping[str, Any]) -> str:
+    """Return a digest of all that a part depends on: this version of the pages, the session and its account, `content`.
+
+    The account is that of the session, and its preferences may change.
+    """
+    account, caller = sessions.account(), auth.caller()
+    session = account.language, account.timezone, languages.current(), sorted(caller.scopes), caller.claims.csrf
+    return hashlib.sha256(repr((assets.VERSION, template, session, content)).encode()).hexdigest()[:32]
 
 
 def may(*scopes: str) -> bool:

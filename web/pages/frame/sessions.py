@@ -13,9 +13,9 @@ from flask import Flask, Response, current_app, g, request
 from flask_jwt_extended import set_access_cookies, unset_access_cookies, verify_jwt_in_request
 from flask_jwt_extended.exceptions import CSRFError
 
-from engine.access import accounts, bearer_tokens, token_status
+from engine.access import accounts, bearer_tokens, sessions, token_status
 from errors import CadenciaError, Forbidden, Unauthenticated
-from models.session import transaction
+from models.session import statement, transaction
 from settings import Settings
 from web import process
 from web.http import auth, tokens
@@ -121,12 +121,12 @@ def local_path(wanted: str) -> str:
 
 def _identify(_: Access) -> Caller:
     claims = _claims()
-    with transaction() as session:
-        status = token_status.get(session, claims.account_id, (claims.token_id, claims.login.family_id))
-        if status is None or status.generation != claims.generation:
-            raise SignInNeeded("session: ended")
-        g.account = accounts.get(session, claims.account_id)
-    return Caller(claims.account_id, status.scopes, claims)
+    with statement() as session:
+        profile = sessions.account(session, claims.account_id, (claims.token_id, claims.login.family_id))
+    if profile is None or profile.generation != claims.generation:
+        raise SignInNeeded("session: ended")
+    g.account = profile
+    return Caller(claims.account_id, profile.scopes, claims)
 
 
 def _claims() -> tokens.Claims:

@@ -77,7 +77,11 @@ def test_progress_shows_the_counted_figures_and_304_while_they_stay(client: Flas
     fresh = client.get(path)
     assert fresh.text != stale.text and fresh.headers["Cache-Control"] == "private, no-cache"
     again = client.get(path, headers={"If-None-Match": fresh.headers["ETag"]})
-    assert (again.status_code, again.text) == (304, "")
+    assert (again.status_code, again.text, again.headers["ETag"]) == (304, "", fresh.headers["ETag"])
+    english = client.get(path, headers={"If-None-Match": fresh.headers["ETag"], "Accept-Language": "en"})
+    assert english.status_code == 200 and "Still in the sequence" in english.text
+    visitors.grant("ana", "reports", "contacts")  # its numbers are links now
+    assert "/steps/1/sent" in client.get(path, headers={"If-None-Match": fresh.headers["ETag"]}).text
     listed = client.get("/app/campaigns").text
     assert 'data-label="Enviados">3<' in listed
 
