@@ -64,7 +64,7 @@ def around() -> list[Line]:
     Waits half a second for Redis at most. Without an answer its lines are `unavailable`.
     """
     lines = list(_spool())
-    store = redis_store.configured()
+    store = redis_store.for_reports()
     try:
         return [*lines, *_queues(store), *_relays(store)]
     except Unavailable as error:

@@ -53,6 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     menu.install(app, configured)
     auth.check_routes(app)
     _wrap(app, configured)
+    process.tune_garbage_collector()
     return app
 
 

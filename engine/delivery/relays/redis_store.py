@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import redis
@@ -87,3 +88,13 @@ class Store:
 def configured() -> Store:
     """Return a store on the Redis of the settings, which is the broker's."""
     return Store(settings.current().celery_broker_url.get_secret_value())
+
+
+@lru_cache(maxsize=1)
+def _of(url: str) -> Store:
+    return Store(url)
+
+
+def for_reports() -> Store:
+    """Return the store that this process keeps for reports: opening a connection takes longer than reading."""
+    return _of(settings.current().celery_broker_url.get_secret_value())

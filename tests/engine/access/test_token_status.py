@@ -3,7 +3,7 @@
 import threading
 from datetime import UTC, datetime, timedelta
 
-from engine.access import accounts, token_status
+from engine.access import accounts, sessions, token_status
 from models import ids
 from models.session import transaction
 
@@ -21,9 +21,11 @@ def test_a_token_is_valid_until_it_or_its_family_is_revoked(ledger: str) -> None
     with transaction() as session:
         status = token_status.get(session, owner.id, (token, family))
         assert status == token_status.TokenStatus(frozenset({"send"}), 0)
+        assert sessions.account(session, owner.id, (token, family)) == owner
         token_status.revoke(session, [token], account_id=owner.id, expires_at=LATER)
         token_status.revoke(session, [token], account_id=owner.id, expires_at=LATER)
         assert token_status.get(session, owner.id, (token, family)) is None
+        assert sessions.account(session, owner.id, (token, family)) is None
         assert token_status.get(session, owner.id, (other, family)) is not None
         token_status.revoke(session, [family], account_id=owner.id, expires_at=LATER)
         assert token_status.get(session, owner.id, (other, family)) is None
@@ -35,6 +37,7 @@ def test_a_closed_or_missing_account_has_no_status(ledger: str) -> None:
         assert token_status.get(session, ids.new(), (ids.new(),)) is None
         accounts.disable(session, "tienda", now=datetime.now(UTC))
         assert token_status.get(session, owner.id, (ids.new(),)) is None
+        assert sessions.account(session, owner.id, (ids.new(),)) is None
 
 
 def test_only_one_of_ten_exchanges_at_once_succeeds(ledger: str) -> None:

@@ -3,6 +3,7 @@
 import socket
 from time import monotonic
 
+import redis
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
@@ -67,6 +68,14 @@ def test_a_redis_that_does_not_answer_costs_its_own_part_and_half_a_second(clien
     assert [(line.part, line.state) for line in lines[-2:]] == [("queue", "unavailable"), ("relay", "unavailable")]
     assert took_s < 1.0
     assert page.text.count("no disponible") == 2 and "Arranque Redis" in page.text and "Revisión" in page.text
+
+
+def test_the_connection_to_redis_stays_open(client: FlaskClient, broker: str) -> None:
+    health.around()
+    with redis.Redis.from_url(broker) as reader:
+        opened = reader.info("stats")["total_connections_received"]
+        health.around()
+        assert reader.info("stats")["total_connections_received"] == opened
 
 
 def test_every_part_and_state_has_words(client: FlaskClient, broker: str) -> None:
