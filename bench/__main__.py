@@ -42,6 +42,7 @@ PARTS = (
     Part("compose"),
     Part("smtp_client"),
     Part("pages"),
+    Part("pages.imports"),
 )
 
 

@@ -1,1 +1,1 @@
-"""First byte of the pages at a million contacts and ten million events, and pixels while many pages are open."""
+"""First byte of the pages at a million contacts and ten million events, pixels while many are open, and imports."""

@@ -70,20 +70,26 @@ def _first_bytes(empty: Visitor, visitor: Visitor) -> list[str]:
     """Return the figures of pages and fragments: the slowest of each, over the empty page in alternating requests."""
     ratios: dict[str, float] = {}
     fragments: dict[str, float] = {}
+    unchanged: dict[str, float] = {}
     for path in paths.all_of_them():
-        answers = [visitor.get(path) for _ in range(2)]  # fills caches
-        if answers[-1].status != 200:
-            say(f"{answers[-1].status} {path}")
+        shown, tag = [visitor.fetch(path) for _ in range(2)][-1]  # fills caches
+        if shown.status != 200:
+            say(f"{shown.status} {path}")
             continue
         ratio, answer = _ratio(empty, visitor, path)
         (fragments if answer.is_fragment else ratios)[_generic(path)] = ratio
         kind = "part" if answer.is_fragment else "page"
         say(f"{ratio:6.2f}  {answer.ms:6.1f} ms  {answer.size:>6} bytes  {kind}  {path}")
-    return [_figure("page_over_empty_page", ratios), _figure("fragment_over_empty_page", fragments)]
+        if answer.is_fragment and tag:
+            ratio, answer = _ratio(empty, visitor, path, tag)
+            unchanged[_generic(path)] = ratio
+            say(f"{ratio:6.2f}  {answer.ms:6.1f} ms  {answer.status:>6}        part  {path}, asked for by its tag")
+    by_kind = {"page": ratios, "fragment": fragments, "unchanged_fragment": unchanged}
+    return [_figure(f"{name}_over_empty_page", values) for name, values in by_kind.items()]
 
 
-def _ratio(empty: Visitor, visitor: Visitor, path: str) -> tuple[float, Answer]:
-    pairs = [(empty.get(EMPTY).ms, visitor.get(path)) for _ in range(_ROUNDS)]
+def _ratio(empty: Visitor, visitor: Visitor, path: str, tag: str = "") -> tuple[float, Answer]:
+    pairs = [(empty.get(EMPTY).ms, visitor.get(path, tag)) for _ in range(_ROUNDS)]
     middle, shown = statistics.median(answer.ms for _, answer in pairs), pairs[-1][1]
     answer = Answer(shown.status, middle, shown.size, shown.is_fragment)
     return middle / statistics.median(ms for ms, _ in pairs), answer

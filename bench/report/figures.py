@@ -44,7 +44,10 @@ BARS = {
     "hit_to_flag_lag_p99_s": Bar("seconds from a hit to its flag, p99, at 1,000 hits/s", 3, at_most=True),
     "page_over_empty_page": Bar("first byte of the slowest page at 1,000,000 ÷ an empty page", 3, at_most=True),
     "fragment_over_empty_page": Bar("first byte of the slowest fragment there ÷ an empty page", 1.5, at_most=True),
+    "unchanged_fragment_over_empty_page": Bar("the same of a fragment that has not changed", 1, at_most=True),
     "pixels_with_fifty_pages": Bar("durable pixels/s with 50 open campaign pages ÷ without", 0.95),
+    "import_page_over_command": Bar("rows/s imported by a page ÷ by the command", 0.8),
+    "import_with_indexes_over_without": Bar("rows/s imported with the indexes of searches ÷ without", 0.5),
     "healthz_p99_ms_under_attack": Bar("/healthz p99 in ms during slow bodies or half-open headers", 100, at_most=True),
 }
 
