@@ -9,8 +9,8 @@ import click
 
 from cli import environment, groups
 
-NOUNS = ("accounts", "audit", "campaigns", "completion", "contacts", "db", "events", "forms", "inbound", "outbox",
-         "status", "templates", "tokens")  # fmt: skip
+NOUNS = ("accounts", "assets", "audit", "campaigns", "completion", "contacts", "db", "events", "forms", "inbound",
+         "outbox", "status", "templates", "tokens")  # fmt: skip
 _env_file = click.option(
     "--env",
     "env_file",

@@ -1,6 +1,7 @@
 """The tables of the database: columns, constraints and indexes, without queries. Also the types of their values."""
 
 from models.account import Account, IdempotencyKey, RevokedToken
+from models.asset import Asset
 from models.base import Base
 from models.campaign import Campaign, CampaignStep
 from models.contact import Contact
@@ -17,6 +18,7 @@ from models.template_fault import TemplateFault
 
 __all__ = [
     "Account",
+    "Asset",
     "Base",
     "Campaign",
     "CampaignStep",

@@ -9,19 +9,19 @@ import settings as environment
 from engine import logs
 from settings import Settings
 from web import process
-from web.api import campaigns, contacts, emails, events, forms, templates, tokens
+from web.api import assets, campaigns, contacts, emails, events, forms, templates, tokens
 from web.http import auth, errors, headers, health, openapi, rate_limits
 from web.ingest import deferred_response, group_commit, send_batcher
 from web.pages import menu
-from web.public import assets, clicks, front, home, pixels, unsubscribing
+from web.public import clicks, front, home, pictures, pixels, static_files, unsubscribing
 from web.public.forms import confirming, showing
 from web.wsgi import public_bodies, unread
 from web.wsgi.remote_address import RemoteAddress
 
 log = logging.getLogger(__name__)
 
-RESOURCES = (tokens, emails, events, campaigns, contacts, templates, forms)
-PAGES = (health, openapi, pixels, clicks, unsubscribing, confirming, showing, assets, home)
+RESOURCES = (tokens, emails, events, campaigns, contacts, templates, forms, assets)
+PAGES = (health, openapi, pixels, clicks, unsubscribing, confirming, showing, static_files, pictures, home)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

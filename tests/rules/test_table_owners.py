@@ -24,6 +24,7 @@ OWNERS = {
     "accounts": "engine/access/",
     "revoked_tokens": "engine/access/",
     "idempotency_keys": "engine/access/",
+    "assets": "engine/assets/",
     "forms": "engine/forms/",
     "consent_texts": "engine/forms/",
     "form_submissions": "engine/forms/",

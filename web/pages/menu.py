@@ -5,7 +5,7 @@ from flask import Flask, Response
 from errors import NotFound
 from settings import Settings
 from web import pages
-from web.pages import account, calendar, email_templates, overview, sign_in
+from web.pages import account, calendar, email_templates, overview, pictures, sign_in
 from web.pages.campaigns import actions, drafting, listing, people
 from web.pages.contacts import changes, directory, editing, imports, one, one_import, suppressed
 from web.pages.frame import assets, faults, languages, layout, sessions, uploads
@@ -33,6 +33,7 @@ _BEHIND = (
     imports,
     one_import,
     in_doubt,
+    pictures,
 )  # reached from those of the menu
 
 views = layout.blueprint("missing")

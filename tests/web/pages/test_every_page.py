@@ -21,10 +21,12 @@ from sqlalchemy import text
 from werkzeug.routing import Rule
 
 from engine.access import accounts, bearer_tokens
+from engine.assets import assets as pictures
 from models.session import transaction
 from tests import browser, company
 from tests.conftest import environment, settled
 from tests.databases import Ledger
+from tests.engine.assets import samples as gifs
 from tests.web.pages import visitors
 from tests.web.serving import application
 from web.pages.frame import assets
@@ -68,6 +70,7 @@ def site(databases: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         session_token = bearer_tokens.issue_session(profile, now=datetime.now(UTC))
         signed_in = Site(app, url, (), session_token)
         samples = _samples(filled) | {"import_id": [visitors.upload(signed_in.client())]}
+        samples["digest"] = [_picture()]
         yield replace(signed_in, paths=tuple(_paths(app, samples)))
         settled()
 
@@ -88,6 +91,11 @@ def _samples(filled: company.Company) -> dict[str, list[Any]]:
         "account_id": _accounts(),
         "name": ["email_1_roi"],
     }
+
+
+def _picture() -> str:
+    with transaction() as session:
+        return pictures.add(session, gifs.GIF, "feria.gif", account_id=None, now=company.NOW).digest
 
 
 def _paths(app: Flask, samples: dict[str, list[Any]]) -> Iterator[str]:

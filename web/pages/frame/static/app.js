@@ -50,6 +50,14 @@ function ask(form) {
   });
 }
 
+// A button with the id of a field in `data-copy` copies its text, and then says `data-done`.
+addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  document.getElementById(button.dataset.copy).select();
+  if (document.execCommand("copy")) button.textContent = button.dataset.done;  // also without https
+});
+
 addEventListener("DOMContentLoaded", () => {
   root.classList.add("with-script");
   document.querySelectorAll("[data-follow]").forEach(follow);

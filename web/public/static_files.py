@@ -12,7 +12,7 @@ _FOLDER = Path(__file__).parent / "static"
 _READERS = (_FOLDER / "readers.css").read_text("utf-8")
 _CACHED_S = 3_600
 
-pages = Blueprint("assets", __name__)
+pages = Blueprint("static_files", __name__)
 
 
 @pages.get("/style/readers.css")

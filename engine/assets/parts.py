@@ -1,0 +1,26 @@
+"""Shared by the formats of pictures: sizes, faults, and reading of parts that must be there."""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+
+class Damaged(Exception):
+    """The bytes do not follow their format; the message says where."""
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+
+Check: TypeAlias = Callable[[Size], None]  # raises if pictures of this size are refused
+
+
+def part(octets: bytes, start: int, length: int) -> bytes:
+    """Return these bytes; raise Damaged if the file ends before."""
+    found = octets[start : start + length]
+    if len(found) < length:
+        raise Damaged("it ends too early")
+    return found
