@@ -7,12 +7,27 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine import heartbeats, lanes, quarantine
+from engine import heartbeats, lanes
 from engine.templates import host_faults
 
-_PAUSED = text("SELECT id, name, reason FROM campaigns WHERE state = 'paused' ORDER BY name LIMIT 50")
-_IN_DOUBT = text("SELECT count(*) FROM (SELECT 1 FROM emails WHERE status = 'in_doubt' LIMIT :most) AS listed")
 _COUNTED_MAX = 1_000
+_PAUSED_MAX = 50
+
+# In one statement, because the overview is asked for it every three seconds.
+_OTHERS = text("""
+SELECT kind, subject, detail, number, id FROM (
+    SELECT 1 AS place, 'template' AS kind, template AS subject, host || ': ' || reason AS detail, 0 AS number, '' AS id
+      FROM template_faults WHERE retry_at > now() - CAST(:faults_for AS interval)
+    UNION ALL
+    (SELECT 2, 'paused', name, coalesce(reason, ''), 0, id::text FROM campaigns WHERE state = 'paused'
+      ORDER BY name LIMIT :paused)
+    UNION ALL
+    SELECT 3, 'in_doubt', '', '', count(*), ''
+      FROM (SELECT 1 FROM emails WHERE status = 'in_doubt' LIMIT :most) AS listed HAVING count(*) > 0
+    UNION ALL
+    SELECT 4, 'quarantine', host, folder, files, '' FROM quarantines) AS item
+ ORDER BY place, subject, detail
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +56,6 @@ def _items(session: Session, now: datetime, clock_rate: float) -> Iterator[Item]
     for lane in lanes.read(session, now=now, clock_rate=clock_rate):
         if lane.is_late:
             yield Item("lane_late", lane.name, number=lane.due)
-    for fault in host_faults.current(session):
-        yield Item("template", fault.template, f"{fault.host}: {fault.reason}")
-    for row in session.execute(_PAUSED):
-        yield Item("paused", row.name, row.reason or "", id=str(row.id))
-    if number := session.scalar(_IN_DOUBT, {"most": _COUNTED_MAX}):
-        yield Item("in_doubt", number=number)
-    for each in quarantine.recorded(session):
-        yield Item("quarantine", each.host, each.folder, number=each.files)
+    values = {"faults_for": host_faults.CURRENT_FOR, "paused": _PAUSED_MAX, "most": _COUNTED_MAX}
+    for row in session.execute(_OTHERS, values):
+        yield Item(*row)

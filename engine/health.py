@@ -94,9 +94,8 @@ def _lanes(session: Session, now: datetime, clock_rate: float) -> Iterator[Line]
 
 
 def _doubts(session: Session) -> Iterator[Line]:
-    pending = in_doubt.pending(session, limit=1)
-    number = sum(share.number for share in in_doubt.shares(session)) if pending else 0
-    yield Line("in doubt", "e-mails", "", {"count": number, "since": pending[0].since if pending else None})
+    number, since = in_doubt.summary(session)
+    yield Line("in doubt", "e-mails", "", {"count": number, "since": since})
 
 
 def _events(session: Session, now: datetime, clock_rate: float) -> Iterator[Line]:

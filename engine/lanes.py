@@ -13,8 +13,9 @@ LATE = timedelta(seconds=60)
 
 # Each due step and each due e-mail is read by an index alone, at most `most` of them. A waiting enrollment has no
 # `next_at`, so the condition on the state is that of the index. E-mails of a paused or cancelled campaign are due in no
-# lane; they are left out after the limit, so that not even a million of them takes longer.
-_DUE = text("""
+# lane; they are left out after the limit, so that not even a million of them takes longer. A group that is open and
+# leased is being worked on. The newest group of a lane is the first of its index.
+_LANES = text("""
 WITH due AS (
     SELECT 'campaign' AS lane, step.due_at
       FROM (SELECT c.id, s.step FROM campaigns c JOIN campaign_steps s ON s.campaign_id = c.id
@@ -34,17 +35,16 @@ WITH due AS (
      WHERE email.campaign_id IS NULL
         OR email.campaign_id NOT IN (SELECT id FROM campaigns WHERE state IN ('paused', 'cancelled'))
 )
-SELECT lane, count(*) AS number, min(due_at) AS since FROM due GROUP BY lane
-""")
-# A group that is open and leased is being worked on. The newest group of a lane is the first of its index.
-_WORKED = text("""
-SELECT lane.name,
+SELECT lane.name, coalesce(overdue.number, 0) AS number, overdue.since,
        CASE WHEN EXISTS (SELECT 1 FROM send_groups g
                           WHERE g.state = 'open' AND g.lane = lane.name AND g.leased_until > now())
             THEN now() ELSE newest.at END AS worked_at, now() AS now
-  FROM unnest(CAST(:lanes AS text[])) AS lane (name)
+  FROM unnest(CAST(:lanes AS text[])) WITH ORDINALITY AS lane (name, place)
+  LEFT JOIN (SELECT lane, count(*) AS number, min(due_at) AS since FROM due GROUP BY lane) AS overdue
+    ON overdue.lane = lane.name
   LEFT JOIN LATERAL (SELECT coalesce(g.ended_at, g.started_at) AS at FROM send_groups g
                       WHERE g.lane = lane.name ORDER BY g.started_at DESC LIMIT 1) AS newest ON true
+ ORDER BY lane.place
 """)
 
 
@@ -65,10 +65,10 @@ class Lane:
 
 def read(session: Session, *, now: datetime, clock_rate: float = 1.0, most: int = COUNTED_MAX) -> list[Lane]:
     """Return the state of every lane. Counts at most `most` e-mails of each step and each lane."""
-    due = {row.lane: row for row in session.execute(_DUE, {"now": now, "lanes": list(LANES), "most": most})}
     lanes = []
-    for name, worked_at, database_now in session.execute(_WORKED, {"lanes": list(LANES)}):
-        number, since = (due[name].number, due[name].since) if name in due else (0, None)
+    for name, number, since, worked_at, database_now in session.execute(
+        _LANES, {"now": now, "lanes": list(LANES), "most": most}
+    ):
         idle = None if worked_at is None else database_now - worked_at
         is_overdue = since is not None and now - since > LATE * clock_rate
         is_late = is_overdue and (idle is None or idle > LATE)

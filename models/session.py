@@ -94,6 +94,16 @@ def statement() -> Iterator[Session]:
 
 
 @contextmanager
+def reading() -> Iterator[Session]:
+    """Open a session as `statement` does, for the reads of a page.
+
+    Each statement sees what is committed when it begins, as in a transaction of the level "read committed".
+    """
+    with statement() as session:
+        yield session
+
+
+@contextmanager
 def unavailable_raised() -> Iterator[None]:
     """Raise Unavailable, with the server's own words, if the database cannot be reached or accepts no work."""
     try:

@@ -58,6 +58,12 @@ SELECT listed.campaign_id, c.name AS campaign, count(*) AS number
   FROM (SELECT campaign_id FROM emails WHERE status = 'in_doubt' ORDER BY id LIMIT :most) AS listed
   LEFT JOIN campaigns c ON c.id = listed.campaign_id GROUP BY listed.campaign_id, c.name ORDER BY number DESC, c.name
 """)
+_SUMMARY = text("""
+SELECT count(*) AS number, (
+           SELECT g.ended_at FROM (SELECT claim FROM emails WHERE status = 'in_doubt' ORDER BY id LIMIT 1) AS oldest
+             JOIN send_groups g ON g.id = oldest.claim) AS since
+  FROM (SELECT 1 FROM emails WHERE status = 'in_doubt' LIMIT :most) AS listed
+""")
 _IDS = text("""
 SELECT id FROM emails
  WHERE status = 'in_doubt' AND (CAST(:campaign_id AS uuid) IS NULL OR campaign_id = CAST(:campaign_id AS uuid))
@@ -91,6 +97,12 @@ def pending(
 def shares(session: Session) -> list[Share]:
     """Return how many e-mails are in doubt by campaign, the most first; counts the oldest `COUNTED_MAX` of all."""
     return [Share(*row) for row in session.execute(_SHARES, {"most": COUNTED_MAX})]
+
+
+def summary(session: Session) -> tuple[int, datetime | None]:
+    """Return the number of e-mails in doubt, counted up to `COUNTED_MAX`, and since when the oldest is."""
+    number, since = session.execute(_SUMMARY, {"most": COUNTED_MAX}).one()
+    return number, since
 
 
 def listed(session: Session, *, campaign_id: UUID | None = None, limit: int = DECIDED_MAX) -> list[UUID]:
