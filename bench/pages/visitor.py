@@ -41,13 +41,15 @@ class Visitor:
         """Fetch a path unless it still has this tag; return the answer and its tag."""
         headers = {**self._headers, **({"If-None-Match": etag} if etag else {})}
         began = time.perf_counter()
-        try:
-            self._connection.request("GET", path, headers=headers)
-            response = self._connection.getresponse()
-        except ConnectionError:  # the server has closed it meanwhile; a browser connects again, too
-            self._connection.close()
-            self._connection.request("GET", path, headers=headers)
-            response = self._connection.getresponse()
+        for is_last in (False, False, True):
+            try:
+                self._connection.request("GET", path, headers=headers)
+                response = self._connection.getresponse()
+                break
+            except ConnectionError:  # the server has closed it meanwhile; a browser connects again, too
+                self._connection.close()
+                if is_last:
+                    raise
         ms = (time.perf_counter() - began) * 1e3
         body = response.read()
         tag = response.getheader("ETag") or ""
