@@ -34,10 +34,12 @@ class RetryForm(forms.Form):
 
     reason = SelectField(
         lazy_gettext("E-mails that failed because"),
-        choices=lambda: [
-            ("refused", gettext("a mail server refused them")),
-            ("expired", gettext("a mail server put them off for too long")),
-        ],
+        choices=lambda: forms.options(
+            [
+                ("refused", gettext("a mail server refused them")),
+                ("expired", gettext("a mail server put them off for too long")),
+            ]
+        ),
     )
 
 

@@ -18,7 +18,7 @@ from errors import Conflict, InvalidInput
 from models.session import Session, reading, transaction
 from web import pages, process
 from web.pages.campaigns import fields
-from web.pages.frame import layout
+from web.pages.frame import forms, layout
 
 views = layout.blueprint("campaign_drafts")
 
@@ -163,7 +163,9 @@ def _page(form: fields.DraftForm, draft: CampaignDraft, status: int = 200, **sho
     campaign: campaigns.View | None = shown.get("campaign")
     templates = _templates(draft)
     for step in form.steps:
-        step.template.choices = [("", gettext("no step")), *((name, label) for name, label, _ in templates)]
+        step.template.choices = forms.options(
+            [("", gettext("no step")), *((name, label) for name, label, _ in templates)]
+        )
     shown.setdefault("campaign", None)
     shown.setdefault("of_variables", {})
     shown.setdefault("others", [])

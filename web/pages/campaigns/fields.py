@@ -44,7 +44,7 @@ class StepForm(forms.Form):
         lazy_gettext("Unit"),
         coerce=int,
         default=_UNITS_S[0],
-        choices=lambda: list(
+        choices=lambda: forms.options(
             zip(_UNITS_S, (gettext("days"), gettext("hours"), gettext("minutes"), gettext("seconds")), strict=True)
         ),
     )
@@ -53,7 +53,7 @@ class StepForm(forms.Form):
     weekdays = SelectMultipleField(
         lazy_gettext("Days"),
         coerce=int,
-        choices=lambda: list(enumerate(languages.day_names(), start=1)),
+        choices=lambda: forms.options(enumerate(languages.day_names(), start=1)),
         default=(1, 2, 3, 4, 5),
     )
 
@@ -82,7 +82,7 @@ class DraftForm(forms.Form):
     role = _listed(lazy_gettext("Role"))
     company = _listed(lazy_gettext("Company"))
     locale = _listed(lazy_gettext("Language of the contact"))
-    followup_status = SelectMultipleField(lazy_gettext("Status"), choices=list(STATUSES.items()))
+    followup_status = SelectMultipleField(lazy_gettext("Status"), choices=forms.options(STATUSES.items()))
     min_score = IntegerField(lazy_gettext("Score from"), [Optional(), NumberRange(0, 100)])
     max_score = IntegerField(lazy_gettext("Score up to"), [Optional(), NumberRange(0, 100)])
     attributes = FieldList(FormField(AttributeForm), min_entries=1, max_entries=_LISTED_MAX)

@@ -33,7 +33,9 @@ class Search(forms.Form):
     industry = StringField(lazy_gettext("Industry"), [Length(max=50)], render_kw={"list": "industries"})
     role = StringField(lazy_gettext("Role"), [Length(max=50)], render_kw={"list": "roles"})
     status = SelectField(
-        lazy_gettext("State"), choices=lambda: [("", gettext("any")), *words.STATUSES.items()], default=""
+        lazy_gettext("State"),
+        choices=lambda: forms.options([("", gettext("any")), *words.STATUSES.items()]),
+        default="",
     )
     min_score = IntegerField(
         lazy_gettext("Score from"), [Optional(), NumberRange(0, 100)], render_kw={"min": 0, "max": 100}

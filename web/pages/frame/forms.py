@@ -1,7 +1,7 @@
 """Base class of the forms, with Flask-WTF. Sessions protect them against forgery, so WTForms' own tokens are off."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import request
@@ -10,6 +10,7 @@ from flask_wtf import FlaskForm
 from markupsafe import Markup
 from werkzeug.datastructures import ImmutableMultiDict
 from wtforms import Field, FieldList, FormField
+from wtforms.fields import SelectChoice
 from wtforms.widgets.core import clean_key
 
 from errors import CadenciaError, InvalidInput
@@ -34,9 +35,14 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
             return controls.drawn(field, own | {clean_key(name): value for name, value in render_kw.items()})
 
 
-def choices(*pairs: tuple[str, str]) -> Sequence[tuple[str, str]]:
-    """Return choices of a select field, with the browser's own first."""
-    return [("", gettext("As the browser")), *pairs]
+def options(pairs: Iterable[tuple[Any, Any]]) -> list[SelectChoice]:
+    """Return the options of a select field, from their values and labels."""
+    return [SelectChoice(value, label) for value, label in pairs]
+
+
+def choices(*pairs: tuple[str, str]) -> list[SelectChoice]:
+    """Return options of a select field, with the browser's own first."""
+    return options([("", gettext("As the browser")), *pairs])
 
 
 def show_faults(form: Form, error: CadenciaError, **fields: str) -> None:

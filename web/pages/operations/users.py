@@ -39,7 +39,9 @@ _DONE = {
 class Scopes(forms.Form):
     """The permissions of an account."""
 
-    scopes = SelectMultipleField(lazy_gettext("Permissions"), choices=[(name, name) for name in scope_names.ALL])
+    scopes = SelectMultipleField(
+        lazy_gettext("Permissions"), choices=forms.options((name, name) for name in scope_names.ALL)
+    )
 
 
 class Password(forms.Form):
