@@ -36,13 +36,19 @@ T = TypeVar("T")
 def engine() -> Engine:
     """Return the engine of this process; created at first use, so never before a fork (rule R21)."""
     configured = settings.current()
-    url = configured.database_url.get_secret_value().replace("postgresql://", "postgresql+psycopg://", 1)
+    url = configured.database_url.get_secret_value()
+    return _created(url, pooler=configured.database_pooler, pool_size=configured.web_threads)
+
+
+@lru_cache(maxsize=1)
+def _created(url: str, *, pooler: str, pool_size: int) -> Engine:
+    """Return the engine of these settings: the same one, with its compiled statements, when they are read again."""
     connect_args: dict[str, Any] = {"connect_timeout": 5, "application_name": "cadencia"}
-    if configured.database_pooler == "transaction":
+    if pooler == "transaction":
         connect_args["prepare_threshold"] = None
     created = create_engine(
-        url,
-        pool_size=configured.web_threads,
+        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_size=pool_size,
         max_overflow=4,
         pool_timeout=5,
         pool_pre_ping=True,  # replace a connection that broke while idle (rule R22)
@@ -63,7 +69,8 @@ def after_fork() -> None:
     """Forget the parent's connections without closing them, because the parent uses them (rule R21)."""
     if engine.cache_info().currsize:
         engine().dispose(close=False)
-        engine.cache_clear()
+    for cached in (engine, _created):
+        cached.cache_clear()
 
 
 def libpq_variables() -> dict[str, str]:

@@ -8,6 +8,7 @@ from itertools import count
 import psycopg
 
 from local.postgres import Postgres
+from tests.environment import kept_session
 
 TEMPLATE = "template"
 HEAP_BYTES_MAX = 2_000_000  # deleted rows stay in their pages; a bigger database is replaced
@@ -17,33 +18,31 @@ _numbers = count(1)
 # The server's sessions other than this one, those of a test's threads and processes: ended and waited for.
 _END_SESSIONS = """
 SELECT pg_terminate_backend(pid, 10000)
-  FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+  FROM pg_stat_activity WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), %s)
 """
 
-# Everything but rows that a test can leave: every change of the schema, statistics or settings changes the digest.
+# Everything but rows that a test can leave: every change of the schema, statistics or settings changes the text.
+# A changed row of a catalog has a newer transaction in xmin.
 _STATE = """
-WITH relations AS (SELECT xmin, * FROM pg_class WHERE relnamespace = 'public'::regnamespace),
-catalog(entry) AS (
-    SELECT concat_ws(' ', 'relation', oid, xmin, relpages, reltuples) FROM relations
-    UNION ALL SELECT concat_ws(' ', 'column', attrelid, attnum, xmin)
-                FROM pg_attribute WHERE attrelid IN (SELECT oid FROM relations)
-    UNION ALL SELECT concat_ws(' ', 'constraint', oid, xmin)
-                FROM pg_constraint WHERE connamespace = 'public'::regnamespace
-    UNION ALL SELECT concat_ws(' ', 'trigger', oid, xmin)
-                FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM relations)
-    UNION ALL SELECT concat_ws(' ', 'type', oid, xmin) FROM pg_type WHERE typnamespace = 'public'::regnamespace
-    UNION ALL SELECT concat_ws(' ', 'function', oid, xmin) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
-    UNION ALL SELECT concat_ws(' ', 'statistic', starelid, staattnum)
-                FROM pg_statistic WHERE starelid IN (SELECT oid FROM relations)
-    UNION ALL SELECT concat_ws(' ', 'setting', setrole, setconfig)
-                FROM pg_db_role_setting
-               WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
-    UNION ALL SELECT concat_ws(' ', 'revision', version_num) FROM alembic_version
+WITH relations AS MATERIALIZED (
+    SELECT oid, xmin::text::bigint AS changed, relname, relkind, relpages, reltuples
+      FROM pg_class WHERE relnamespace = 'public'::regnamespace
+), heaps AS MATERIALIZED (
+    SELECT relname::text, pg_relation_size(oid) AS bytes FROM relations WHERE relkind = 'r'
 )
-SELECT (SELECT md5(string_agg(entry, ',' ORDER BY entry)) FROM catalog),
-       (SELECT sum(pg_relation_size(oid)) FROM relations WHERE relkind = 'r'),
-       (SELECT array_agg(relname::text) FROM relations
-         WHERE relkind = 'r' AND relname <> 'alembic_version' AND pg_relation_size(oid) > 0)
+SELECT concat_ws(' ',
+    (SELECT ROW(count(*), sum(changed), sum(relpages), sum(reltuples)) FROM relations),
+    (SELECT ROW(count(*), sum(a.xmin::text::bigint)) FROM pg_attribute a JOIN relations r ON r.oid = attrelid),
+    (SELECT ROW(count(*), sum(xmin::text::bigint)) FROM pg_constraint WHERE connamespace = 'public'::regnamespace),
+    (SELECT ROW(count(*), sum(t.xmin::text::bigint)) FROM pg_trigger t JOIN relations r ON r.oid = tgrelid),
+    (SELECT ROW(count(*), sum(xmin::text::bigint)) FROM pg_type WHERE typnamespace = 'public'::regnamespace),
+    (SELECT ROW(count(*), sum(xmin::text::bigint)) FROM pg_proc WHERE pronamespace = 'public'::regnamespace),
+    (SELECT ROW(count(*), sum(s.xmin::text::bigint)) FROM pg_statistic s JOIN relations r ON r.oid = starelid),
+    (SELECT array_agg(ROW(setrole, setconfig)) FROM pg_db_role_setting
+      WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())),
+    (SELECT array_agg(version_num) FROM alembic_version)
+), (SELECT sum(bytes) FROM heaps),
+   (SELECT array_agg(relname) FROM heaps WHERE relname <> 'alembic_version' AND bytes > 0)
 """
 
 
@@ -55,10 +54,13 @@ class Ledger:
         self._admin = admin
         self._name = ""
         self._connection: psycopg.Connection | None = None
-        self._digest = ""
+        self._schema = ""
 
     def fresh(self) -> str:
-        """Return the URL of a migrated database without rows; end all sessions that used the last one."""
+        """Return the URL of a migrated database without rows; end all sessions that used the last one.
+
+        The connection that this process's engine has kept stays.
+        """
         if not self._is_emptied():
             self._replace()
         return self._server.url(self._name)
@@ -75,9 +77,9 @@ class Ledger:
         if self._connection is None:
             return False
         try:
-            self._connection.execute(_END_SESSIONS)
-            digest, heap_bytes, tables = self._state(self._connection)
-            if digest != self._digest or heap_bytes > HEAP_BYTES_MAX:
+            self._connection.execute(_END_SESSIONS, [kept_session()])
+            schema, heap_bytes, tables = self._state(self._connection)
+            if schema != self._schema or heap_bytes > HEAP_BYTES_MAX:
                 return False
             if tables:
                 self._connection.execute(";".join(f"DELETE FROM {table}" for table in tables).encode())
@@ -91,12 +93,12 @@ class Ledger:
         self._admin.execute(f"CREATE DATABASE {self._name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY".encode())
         self._connection = psycopg.connect(self._server.url(self._name), autocommit=True)
         self._connection.execute("SET session_replication_role = replica")  # in any order: no foreign keys are checked
-        self._digest, _, tables = self._state(self._connection)
+        self._schema, _, tables = self._state(self._connection)
         assert not tables, f"the migrations fill {tables}, which deleting all rows would empty"
 
     @staticmethod
     def _state(connection: psycopg.Connection) -> tuple[str, int, list[str]]:
-        """Return the digest of everything but rows, the bytes of all tables, and the tables that had rows."""
+        """Return the state of everything but rows, the bytes of all tables, and the tables that had rows."""
         row = connection.execute(_STATE).fetchone()
         assert row is not None
         return row[0], int(row[1]), row[2] or []

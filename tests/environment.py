@@ -5,6 +5,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 TEST_ENVIRONMENT = {
     "JWT_SECRET_KEY": "a secret of the tests, at least 32 bytes long",
@@ -24,6 +28,11 @@ TEST_ENVIRONMENT = {
 _CACHED = {"models.session": "engine", "settings": "current", "models.vault": "current"}
 
 
+# The engine that was used last. The next test of the same database gets it with its connection: opening one and
+# filling its caches takes the server and this process as much CPU as many a test.
+_rested: "list[Engine]" = []
+
+
 def forget_settings() -> None:
     """Drop what this process made from its environment, so that the next use reads it again."""
     for module, name in _CACHED.items():
@@ -31,8 +40,42 @@ def forget_settings() -> None:
             continue
         cached = getattr(sys.modules[module], name)
         if name == "engine" and cached.cache_info().currsize:
-            cached().dispose()
+            _rest(cached())
         cached.cache_clear()
+
+
+def _rest(engine: "Engine") -> None:
+    """Close the connections of this engine but a single idle one, and those of the engine before."""
+    for other in [other for other in _rested if other is not engine]:
+        other.dispose()
+    _rested[:] = [engine]
+    if _connections(engine) != (1, 0):
+        engine.dispose()
+
+
+def _connections(engine: "Engine") -> tuple[int, int]:
+    """Return the numbers of connections in the pool and of those in use."""
+    from sqlalchemy import QueuePool
+
+    assert isinstance(engine.pool, QueuePool)
+    return engine.pool.checkedin(), engine.pool.checkedout()
+
+
+def kept_session() -> int:
+    """Return the server's process id of the connection that this process has kept open, 0 without one.
+
+    It is as a new one would be: its prepared statements go with the transaction that this rolls back.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    for engine in _rested:
+        try:
+            if _connections(engine) == (1, 0):
+                with engine.connect() as connection:
+                    return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+        except DBAPIError:  # a test took its server or its database away
+            engine.dispose()
+    return 0
 
 
 def _forget_broker() -> None:
