@@ -100,18 +100,19 @@ def broker(valkey: "Valkey") -> Iterator[str]:
 @pytest.fixture
 def inbox(ledger: str, tmp_path: Path) -> "Iterator[Mailstore]":
     """The store of a mail server that this process sends to; it has the demo's refusals."""
-    from local.mail.inbox import Inbox
     from local.mail.mailstore import Mailstore
-    from local.mail.receiver import DEMO_RULES
+    from local.mail.receiver import DEMO_RULES, Receiver
     from worker import process
 
     store = Mailstore(tmp_path / "inbox")
-    with (
-        Inbox(store, rules=DEMO_RULES) as server,
-        environment(SMTP_URL=f"smtp://127.0.0.1:{server.smtp_port}", SEND_GROUP_SIZE="25"),
-    ):
-        yield store
-        process.close()
+    server = Receiver(store, 0, rules=DEMO_RULES)
+    server.start()
+    try:
+        with environment(SMTP_URL=f"smtp://127.0.0.1:{server.port}", SEND_GROUP_SIZE="25"):
+            yield store
+            process.close()
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from web.api import assets, campaigns, contacts, emails, events, forms, template
 from web.http import auth, errors, headers, health, openapi, rate_limits
 from web.ingest import deferred_response, group_commit, send_batcher
 from web.pages import menu
+from web.pages.frame import sessions
 from web.public import clicks, front, home, pictures, pixels, static_files, unsubscribing
 from web.public.forms import confirming, showing
 from web.wsgi import public_bodies, unread
@@ -31,18 +32,18 @@ def create_app(settings: Settings | None = None) -> Flask:
     the first request does, after any fork.
     """
     configured = settings or environment.current()
-    logs.set_up(configured)
+    app = routed()
+    configure(app, configured)
+    process.tune_garbage_collector()
+    return app
+
+
+def routed() -> Flask:
+    """Return the application with all routes, before it is configured."""
     app = openapi.new_app(__name__)
     # A path with `//` inside is a 404: werkzeug would redirect it to the Host that the caller names.
     app.url_map.merge_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = configured.body_limit_bytes
-    process.install(app, configured)
-    group_commit.install(app, configured)
-    send_batcher.install(app)
-    for warning in configured.warnings:
-        log.warning("settings_warning %s", warning)
-    auth.install(app, configured)
-    rate_limits.install(app, configured)
+    auth.install(app)
     headers.install(app)
     errors.install(app)
     home.install(app)
@@ -50,11 +51,24 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_api(resource.api)
     for module in PAGES:
         app.register_blueprint(module.pages)
-    menu.install(app, configured)
+    menu.install(app)
     auth.check_routes(app)
-    _wrap(app, configured)
-    process.tune_garbage_collector()
     return app
+
+
+def configure(app: Flask, configured: Settings) -> None:
+    """Attach the state of this process to `app`, made from these settings."""
+    logs.set_up(configured)
+    app.config["MAX_CONTENT_LENGTH"] = configured.body_limit_bytes
+    process.install(app, configured)
+    group_commit.install(app, configured)
+    send_batcher.install(app)
+    for warning in configured.warnings:
+        log.warning("settings_warning %s", warning)
+    auth.configure(app, configured)
+    sessions.configure(app, configured)
+    rate_limits.install(app, configured)
+    _wrap(app, configured)
 
 
 def _wrap(app: Flask, configured: Settings) -> None:

@@ -1,9 +1,9 @@
 """Accounts, and their tokens, which the API accepts."""
 
-import web
 from engine.access import accounts
 from models.session import transaction
 from tests.cli.conftest import Run
+from tests.web import applications
 from tests.web.examples import send
 
 PASSWORD = "a password of the tests"
@@ -43,7 +43,7 @@ def test_create_is_refused_in_one_plain_line_when_something_is_wrong(run: Run) -
 
 
 def test_only_the_token_is_printed_and_it_works_until_the_account_is_disabled(run: Run) -> None:
-    app = web.create_app()
+    app = applications.create()
     run("accounts", "create", "tienda", "--password-stdin", text=PASSWORD)
     printed = run("tokens", "create", "tienda", "--hours", "1").stdout
     assert printed.count(".") == 2 and printed.count("\n") == 1
@@ -56,7 +56,7 @@ def test_only_the_token_is_printed_and_it_works_until_the_account_is_disabled(ru
 
 
 def test_a_new_password_replaces_the_old_one(run: Run) -> None:
-    client = web.create_app().test_client()
+    client = applications.create().test_client()
     run("accounts", "create", "tienda", "--password-stdin", text=PASSWORD)
     run("accounts", "password", "tienda", "--password-stdin", text="another one of the tests\n")
     log_in = "/api/v1/auth/token"

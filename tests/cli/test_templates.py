@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import web
 from engine.audience import contacts
 from engine.audience.contacts import Draft
 from engine.templates import host_faults
@@ -10,6 +9,7 @@ from models.session import transaction
 from tests import sends, sequence
 from tests.cli.conftest import Run
 from tests.conftest import environment
+from tests.web import applications
 
 
 def test_templates_are_listed_with_the_variables_they_require(cadencia: Run, tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_unusable_templates_are_shown_with_host_and_reason(run: Run) -> None:
     )
     shown = run("campaigns", "show", "Otoño").stdout
     assert "cannot be used on testhost since" in shown and "'email_1_roi' is broken" in shown
-    ready = web.create_app().test_client().get("/readyz")
+    ready = applications.create().test_client().get("/readyz")
     assert (ready.status_code, ready.json["templates_unusable"]) == (200, 1)
 
 

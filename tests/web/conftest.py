@@ -9,10 +9,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-import web
 from engine.access import accounts, bearer_tokens
 from models import Account
 from models.session import transaction
+from tests.web import applications
 
 _numbers = count(1)
 Call = Callable[..., Any]
@@ -21,7 +21,7 @@ Call = Callable[..., Any]
 @pytest.fixture
 def app(ledger: str) -> Flask:
     """The application, pointed at a fresh ledger."""
-    return web.create_app()
+    return applications.create()
 
 
 @pytest.fixture
@@ -32,10 +32,11 @@ def client(app: Flask) -> FlaskClient:
 
 def holder(*scopes: str) -> accounts.Profile:
     """An account with these scopes, whose password nobody knows (hashing one takes 100 ms)."""
+    name = f"caller {next(_numbers):06}"
     with transaction() as session:
-        session.add(Account(name=f"caller {next(_numbers):06}", password_hash="!", scopes=list(scopes)))
+        session.add(Account(name=name, password_hash="!", scopes=list(scopes)))
     with transaction() as session:
-        return accounts.listing(session)[-1]
+        return next(each for each in accounts.listing(session) if each.name == name)
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-import web
 from local import ports
 from tests.conftest import environment
+from tests.web import applications
 
 
 class _Silent(WSGIRequestHandler):
@@ -37,6 +37,6 @@ def application(port: int = 0, **settings: str) -> Iterator[tuple[Flask, str]]:
     port = port or ports.free()
     url = f"http://127.0.0.1:{port}"
     with environment(PUBLIC_URL=url, **settings):
-        app = web.create_app()
+        app = applications.create()
         with served(make_server("127.0.0.1", port, app, threaded=True, request_handler=_Silent)):
             yield app, url

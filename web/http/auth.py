@@ -83,10 +83,15 @@ def log_in(name: str, password: str) -> accounts.Profile:
     return account
 
 
-def install(app: Flask, settings: Settings) -> None:
-    """Configure the tokens that `app` accepts, and enforce the declared access before every request."""
-    tokens.install(app, settings)
+def install(app: Flask) -> None:
+    """Enforce the declared access before every request of `app`."""
+    tokens.install(app)
     app.before_request(_enforce)
+
+
+def configure(app: Flask, settings: Settings) -> None:
+    """Configure the tokens that `app` accepts."""
+    tokens.configure(app, settings)
 
 
 def missing_scope(scopes: Sequence[str]) -> str:

@@ -40,7 +40,12 @@ class Claims:
     csrf: str = ""  # of a browser session; empty in a bearer token
 
 
-def install(app: Flask, settings: Settings) -> None:
+def install(app: Flask) -> None:
+    """Let `app` read tokens."""
+    JWTManager(app)
+
+
+def configure(app: Flask, settings: Settings) -> None:
     """Configure the tokens that `app` accepts: HS256, our issuer and audience, in the Authorization header only."""
     app.config.update(
         JWT_SECRET_KEY=settings.jwt_secret_key.get_secret_value(),
@@ -50,7 +55,6 @@ def install(app: Flask, settings: Settings) -> None:
         JWT_DECODE_AUDIENCE=bearer_tokens.AUDIENCE,
         JWT_DECODE_LEEWAY=CLOCK_SKEW_S,  # hosts whose clocks differ a little
     )
-    JWTManager(app)
     app.extensions[_NAME] = _VerifiedClaims()
 
 

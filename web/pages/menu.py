@@ -3,12 +3,11 @@
 from flask import Flask, Response
 
 from errors import NotFound
-from settings import Settings
 from web import pages
 from web.pages import account, calendar, email_templates, overview, pictures, sign_in
 from web.pages.campaigns import actions, drafting, listing, people
 from web.pages.contacts import changes, directory, editing, imports, one, one_import, suppressed
-from web.pages.frame import assets, faults, languages, layout, sessions, uploads
+from web.pages.frame import assets, faults, languages, layout, uploads
 from web.pages.operations import health, in_doubt, users
 
 _PAGES = (
@@ -46,9 +45,8 @@ def missing(path: str) -> Response:
     raise NotFound(f"page: there is none at {path[:100]}")
 
 
-def install(app: Flask, settings: Settings) -> None:
+def install(app: Flask) -> None:
     """Register all pages with `app`."""
-    sessions.install(app, settings)
     uploads.install(app)
     languages.install(app)
     app.jinja_env.globals["menu"] = entries

@@ -11,11 +11,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 import settings
-import web
 from engine.tracking import tokens
 from models import ids
 from models.session import transaction
 from tests.conftest import environment
+from tests.web import applications
 from tests.web.examples import send
 from tests.web.public.state import stored, suppressed
 
@@ -44,7 +44,7 @@ def folder(ledger: str, tmp_path: Path) -> Iterator[Path]:
 def sent(folder: Path, bearer: Callable[..., dict[str, str]]) -> tuple[UUID, dict[str, str]]:
     """An e-mail of a template that is still valid, and the headers of its caller."""
     headers = bearer("send", "campaigns")
-    answer = web.create_app().test_client().post("/api/v1/emails/send", json=send(), headers=headers)
+    answer = applications.create().test_client().post("/api/v1/emails/send", json=send(), headers=headers)
     email_id = ids.parse(answer.json["email_id"])
     assert email_id is not None
     with transaction() as session:
@@ -70,7 +70,7 @@ def test_no_route_fails_when_a_template_broke_after_sending(
 ) -> None:
     email_id, headers = sent
     BREAKS[name](folder / "email_1_roi")
-    client: FlaskClient = web.create_app().test_client()
+    client: FlaskClient = applications.create().test_client()
     path = unsubscribe_path(email_id)
     assert client.get(path).status_code == 200
     assert client.post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 200
@@ -94,7 +94,7 @@ def test_no_route_fails_when_a_template_broke_after_sending(
 def test_no_route_fails_without_the_folder_of_the_templates(folder: Path, sent: tuple[UUID, dict[str, str]]) -> None:
     email_id, headers = sent
     shutil.rmtree(folder)
-    client = web.create_app().test_client()
+    client = applications.create().test_client()
     assert client.post(unsubscribe_path(email_id)).status_code == 200
     assert_names_the_template(client.post("/api/v1/emails/send", json=send(), headers=headers), "template")
 
@@ -103,7 +103,7 @@ def test_a_repaired_template_is_used_without_a_restart(folder: Path, sent: tuple
     body = folder / "email_1_roi" / "body.html"
     good = body.read_text()
     body.write_text("{% if %}")
-    client = web.create_app().test_client()
+    client = applications.create().test_client()
     assert client.post("/api/v1/emails/send", json=send(), headers=sent[1]).status_code == 422
     body.write_text(good)
     assert client.post("/api/v1/emails/send", json=send(), headers=sent[1]).status_code == 202

@@ -8,9 +8,9 @@ from typing import Any
 from flask.testing import FlaskClient
 
 import settings
-import web
 from models import ids
 from tests.conftest import environment
+from tests.web import applications
 from tests.web.examples import send
 
 URL = "/api/v1/emails"
@@ -66,7 +66,7 @@ def test_templates_are_listed_with_variables_samples_and_faults(
     shutil.copytree(settings.current().templates_dir, copy)
     (copy / "email_2_caso" / "subject.txt").write_text("{% if %}")
     with environment(TEMPLATES_DIR=str(copy)):
-        client = web.create_app().test_client()
+        client = applications.create().test_client()
     listed = client.get("/api/v1/templates", headers=bearer("send")).json["templates"]
     by_name = {each["name"]: each for each in listed}
     assert list(by_name) == sorted(by_name) and {"email_1_roi", "email_2_caso"} <= set(by_name)

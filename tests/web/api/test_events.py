@@ -9,10 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-import web
 from models import Event, ids
 from models.session import transaction
 from tests.conftest import environment, settled
+from tests.web import applications
 from tests.web.examples import JSON, fields, send
 from web import process
 from web.ingest import group_commit
@@ -107,7 +107,7 @@ def test_a_body_over_8_kb_is_413(client: FlaskClient, email_id: str) -> None:
 
 def test_named_sites_may_call_it_from_a_browser_and_others_not(ledger: str) -> None:
     with environment(CORS_ORIGINS="https://landing.example, https://otra.example", DATABASE_URL=ledger):
-        client = web.create_app().test_client()
+        client = applications.create().test_client()
         asked = client.options(URL, headers={"Origin": "https://otra.example", "Access-Control-Request-Method": "POST"})
         assert (asked.status_code, asked.data) == (204, b"")
         assert asked.headers["Access-Control-Allow-Methods"] == "POST"
@@ -131,7 +131,7 @@ def test_named_sites_may_call_it_from_a_browser_and_others_not(ledger: str) -> N
 
 def test_events_are_limited_by_address(ledger: str) -> None:
     with environment(TRACK_RATE="3 per minute", DATABASE_URL=ledger):
-        client = web.create_app().test_client()
+        client = applications.create().test_client()
         statuses = [client.post(URL, data=b"x").status_code for _ in range(4)]
         assert statuses == [415, 415, 415, 429]
         other = client.post(URL, data=b"x", environ_overrides={"REMOTE_ADDR": "192.0.2.7"})
@@ -181,7 +181,7 @@ def test_a_thousand_are_taken_and_no_more(client: FlaskClient, email_id: str) ->
 
 def test_each_event_of_a_list_counts_for_the_rate(ledger: str) -> None:
     with environment(TRACK_RATE="10 per minute", DATABASE_URL=ledger):
-        client = web.create_app().test_client()
+        client = applications.create().test_client()
         statuses = [client.post(URL, json=[event("email_1")] * size).status_code for size in (6, 4, 1)]
         assert statuses == [202, 202, 429]
         over = client.post(URL, json=[event("email_1")] * 50, environ_overrides={"REMOTE_ADDR": "192.0.2.7"})
@@ -253,7 +253,7 @@ def test_without_database_and_disk_the_caller_is_told_to_send_again(
 def test_reports_fill_no_room_that_hits_and_unsubscribings_need(ledger: str) -> None:
     """Meanwhile an unknown id cannot be recognised, so events of unknown e-mails are spooled, too."""
     with environment(SPOOL_LIMIT_BYTES="10000", DATABASE_URL=AWAY):
-        app = web.create_app()
+        app = applications.create()
         client, unknown = app.test_client(), ids.new()
         statuses = [client.post(URL, json=[event(ids.public(unknown))] * 20).status_code for _ in range(4)]
         assert statuses[0] == 202 and statuses[-1] == 503

@@ -10,10 +10,10 @@ from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-import web
 from engine.access import accounts, passwords
 from models.session import transaction
 from tests.conftest import environment
+from tests.web import applications
 from tests.web.logins import PASSWORD, call, log_in
 from web.http.rate_limits import BACK_OFF_MAX_S, FREE_FAILURES
 
@@ -32,7 +32,7 @@ def limits(valkey: Any) -> Iterator[Any]:
 def clients(limits: Any, valkey: Any, account: accounts.Profile) -> Iterator[list[FlaskClient]]:
     """Clients of two web processes that share their limits."""
     with environment(RATE_LIMIT_STORAGE_URL=valkey.url, LOGIN_RATE="30 per minute"):
-        yield [web.create_app().test_client() for _ in range(2)]
+        yield [applications.create().test_client() for _ in range(2)]
 
 
 def guesses(clients: list[FlaskClient], count: int, name: str = "tienda") -> list[Any]:
@@ -116,7 +116,7 @@ def test_after_the_wait_the_right_password_passes_from_anywhere(clients: list[Fl
 )
 def test_attempts_are_limited_by_network(ledger: str, first: str, second: str, is_one: bool) -> None:
     with environment(LOGIN_RATE="1 per minute"):
-        client = web.create_app().test_client()
+        client = applications.create().test_client()
     limited = [log_in(client, "x", name, address) for name, address in (("a", first), ("b", first), ("c", second))]
     assert [answer.status_code for answer in limited] == [401, 429, 429 if is_one else 401]
     assert 0 < int(limited[1].headers["Retry-After"]) <= 60
@@ -139,7 +139,7 @@ def test_an_outage_of_the_database_counts_for_nothing(clients: list[FlaskClient]
 
 def test_the_back_off_holds_in_a_process_that_cannot_reach_redis(account: accounts.Profile) -> None:
     with environment(RATE_LIMIT_STORAGE_URL="redis://127.0.0.1:9/0"):
-        client = web.create_app().test_client()
+        client = applications.create().test_client()
     assert guesses([client], FREE_FAILURES + 2)[-1].status_code == 429
 
 

@@ -9,17 +9,17 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-import web
 from engine.access import accounts
 from models.session import transaction
 from tests.conftest import environment
+from tests.web import applications
 from tests.web.logins import PASSWORD, SECRET, call, log_in, signed, trade
 
 
 @pytest.fixture
 def other(ledger: str, account: accounts.Profile) -> FlaskClient:
     """A client of another web process, which has caches of its own."""
-    return web.create_app().test_client()
+    return applications.create().test_client()
 
 
 def read(token: str) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-import web
 from engine.audience import contacts
 from engine.audience.contacts import Draft
 from models import Email
 from models.session import transaction
 from tests import sequence
 from tests.conftest import environment
+from tests.web import applications
 from tests.web.conftest import Call
 
 PATH = "/api/v1/templates/email_1_roi/test"
@@ -53,7 +53,7 @@ def test_what_is_wrong_is_named(client: FlaskClient, bearer: Call) -> None:
 
 def test_an_account_has_a_limit(ledger: str, bearer: Call) -> None:
     with environment(TEST_RATE="3 per day", DATABASE_URL=ledger):
-        client = web.create_app().test_client()
+        client = applications.create().test_client()
     headers = bearer("send")
     answers = [client.post(PATH, json=TO, headers=headers) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [202, 429] and len(_emails()) == 2

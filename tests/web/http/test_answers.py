@@ -14,6 +14,7 @@ import web
 from models.session import transaction
 from tests import sends
 from tests.conftest import environment
+from tests.web import applications
 from tests.web.examples import send
 from web.http.auth import public
 
@@ -56,8 +57,10 @@ def test_the_page_at_the_root_says_what_this_is_and_no_secret(app: Flask, client
 
 
 def test_a_bug_is_a_500_that_tells_nothing_and_a_log_line_that_does(
-    app: Flask, caplog: pytest.LogCaptureFixture
+    ledger: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    app = web.create_app()
+
     @app.get("/bug")
     @public("a test")
     def bug() -> str:
@@ -118,14 +121,14 @@ def test_without_its_database_it_lives_and_is_not_ready_and_takes_nothing(
 
 def test_rate_limits_hold_while_their_storage_is_away(ledger: str) -> None:
     with environment(DATABASE_URL=ledger, RATE_LIMIT_STORAGE_URL="redis://127.0.0.1:9/0", LOGIN_RATE="2 per minute"):
-        client = web.create_app().test_client()
+        client = applications.create().test_client()
         body = {"account": "a", "password": "b"}
         assert [client.post("/api/v1/auth/token", json=body).status_code for _ in range(3)] == [401, 401, 429]
 
 
 def test_rate_limits_are_shared_through_their_storage(ledger: str, valkey: Any) -> None:
     with environment(DATABASE_URL=ledger, RATE_LIMIT_STORAGE_URL=valkey.url, LOGIN_RATE="2 per minute"):
-        clients = [web.create_app().test_client() for _ in range(3)]
+        clients = [applications.create().test_client() for _ in range(3)]
         body = {"account": "shared", "password": "b"}
         assert [client.post("/api/v1/auth/token", json=body).status_code for client in clients] == [401, 401, 429]
 
@@ -133,7 +136,7 @@ def test_rate_limits_are_shared_through_their_storage(ledger: str, valkey: Any) 
 def test_the_client_address_is_the_proxys_word_only_when_one_is_trusted(ledger: str) -> None:
     def statuses(**settings: str) -> list[int]:
         with environment(DATABASE_URL=ledger, TRACK_RATE="1 per minute", **settings):
-            client = web.create_app().test_client()
+            client = applications.create().test_client()
             return [
                 client.post("/api/v1/events/track", headers={"X-Forwarded-For": f"192.0.2.{number}"}).status_code
                 for number in range(2)
@@ -146,7 +149,7 @@ def test_the_client_address_is_the_proxys_word_only_when_one_is_trusted(ledger: 
 def test_a_port_behind_the_callers_address_makes_no_other_caller(ledger: str) -> None:
     def statuses(*forwarded: str) -> list[int]:
         with environment(DATABASE_URL=ledger, TRACK_RATE="1 per minute", TRUSTED_PROXIES="1"):
-            client = web.create_app().test_client()
+            client = applications.create().test_client()
             headers = [{"X-Forwarded-For": each} for each in forwarded]
             return [client.post("/api/v1/events/track", headers=each).status_code for each in headers]
 
@@ -166,11 +169,11 @@ def test_settings_that_production_lacks_are_reported(ledger: str, caplog: pytest
     production = {"DATABASE_URL": ledger, "ENVIRONMENT": "production", "PUBLIC_URL": "https://correo.example"}
     production["PASSWORD_MIB"] = "19"
     with environment(**production):
-        warnings = web.create_app().test_client().get("/readyz").json["warnings"]
+        warnings = applications.create().test_client().get("/readyz").json["warnings"]
     assert [warning.split()[0] for warning in warnings] == ["TRUSTED_PROXIES", "BRAND_NAME", "BRAND_ADDRESS"]
     assert all(f"settings_warning {warning}" in caplog.text for warning in warnings)
     with environment(**production, TRUSTED_PROXIES="1", BRAND_NAME="Ronda", BRAND_ADDRESS="Calle Mayor 1, Madrid"):
-        assert web.create_app().test_client().get("/readyz").json["warnings"] == []
+        assert applications.create().test_client().get("/readyz").json["warnings"] == []
 
 
 def test_the_description_is_openapi_31_and_every_reference_resolves(app: Flask, client: FlaskClient) -> None:

@@ -6,30 +6,33 @@ description tells of. `make fuzz` makes many more.
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
 import pytest
 import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from schemathesis import APIOperation, Case, GenerationMode, checks
+from sqlalchemy import text
 
 from engine.access import accounts, bearer_tokens
 from engine.access.accounts import Profile
 from models.session import transaction
+from tests.conftest import environment, settled
+from tests.databases import Ledger
 from tests.sequence import VARIABLES
+from tests.web import applications
 from tests.web.conftest import holder
 from tests.web.examples import send
 from web.schemas.forms import FormWanted
 
 IS_LONG = os.environ.get("FUZZ") == "long"
 SEED = int(os.environ.get("FUZZ_SEED", "11"))
-CALLS = 2_000 if IS_LONG else 25
-CALLS_REFUSED = 2_000 if IS_LONG else 8  # without a token, which is looked at before all else
+CALLS = 2_000 if IS_LONG else 20
+CALLS_REFUSED = 2_000 if IS_LONG else 4  # without a token, which is looked at before all else
 RESOURCES = ("tokens", "campaigns", "contacts", "emails", "events", "forms", "templates")
 # That a sound call may be refused (an unknown template) and a bad item of a list be told by itself is as specified,
 # so schemathesis' checks of acceptance and refusal are not among these.
@@ -45,26 +48,36 @@ CSV = b"email,nombre,plan\nana@empresa.example,Ana,b\n"
 pytestmark = pytest.mark.timeout(7_200 if IS_LONG else 120)
 
 
+@pytest.fixture(scope="module")
+def app(databases: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The application on a database that all tests of this module use."""
+    folder, url = tmp_path_factory.mktemp("schema"), databases.fresh()
+    folders = {"RECORDER_DIR": str(folder / "recorders"), "SPOOL_DIR": str(folder / "spool")}
+    with environment(DATABASE_URL=url, LOG_FILE=str(folder / "log"), **folders):
+        yield applications.create()
+        settled()
+
+
 @pytest.fixture
 def caller(app: Flask) -> Profile:
     """An account that may do everything."""
     return holder("admin")
 
 
-@pytest.fixture
-def known(app: Flask, ledger: str, caller: Profile) -> Mapping[str, str]:
+@pytest.fixture(scope="module")
+def known(app: Flask) -> Mapping[str, str]:
     """The ids of an e-mail, its contact and a campaign, by the names that paths have for them; and an account that
     the example of a login logs in to."""
     with transaction() as session:
         accounts.create(session, "web-shop", "a long password")
-    client, allowed = app.test_client(), authorization(app, caller, "/")
+    client, allowed = app.test_client(), authorization(app, holder("admin"), "/")
     client.post("/api/v1/contacts/import", data=CSV, headers=allowed | {"Content-Type": "text/csv"})
     client.post("/api/v1/contacts/suppress", json={"email": "ana@empresa.example"}, headers=allowed)
     email = client.post("/api/v1/emails/send", json=send(), headers=allowed).json
     wanted = {"name": "Otoño", "steps": [{"template": "email_1_roi"}], "variables": VARIABLES}
     campaign = client.post("/api/v1/campaigns", json=wanted, headers=allowed).json
-    with psycopg.connect(ledger.replace("+psycopg", "")) as connection:
-        [contact] = connection.execute("SELECT contact_id FROM emails").fetchone() or ()
+    with transaction() as session:
+        contact = session.scalar(text("SELECT contact_id FROM emails"))
     draft = client.post("/api/v1/campaigns", json=wanted | {"name": "Invierno"}, headers=allowed).json
     shown: dict[str, Any] = FormWanted.model_json_schema()["examples"][0]
     form = client.post("/api/v1/forms", json=shown | {"slug": "other"}, headers=allowed).json
@@ -79,6 +92,15 @@ def authorization(app: Flask, account: Profile, path: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {pair.refresh if path.endswith('/refresh') else pair.access}"}
 
 
+@pytest.fixture(scope="module")
+def document(app: Flask) -> dict[str, Any]:
+    """The description."""
+    served: dict[str, Any] | None = app.test_client().get("/openapi.json").json
+    assert served
+    return served
+
+
+@pytest.fixture(scope="module")
 def operations(app: Flask) -> list[APIOperation[Any, Any, Any, Any]]:
     """All that the description tells of; those that cancel last, as the others need what there is."""
     described = [found.ok() for found in schemathesis.openapi.from_wsgi("/openapi.json", app).get_all_operations()]
@@ -90,13 +112,11 @@ def calls(operation: APIOperation[Any, Any, Any, Any]) -> st.SearchStrategy[Case
     return st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in GenerationMode))
 
 
-def example(app: Flask, operation: APIOperation[Any, Any, Any, Any]) -> dict[str, Any]:
+def example(document: Mapping[str, Any], operation: APIOperation[Any, Any, Any, Any]) -> dict[str, Any]:
     """The body that the description shows, if it shows one."""
     body = operation.definition.raw.get("requestBody", {}).get("content", {}).get("application/json")
     if body is None:
         return {}
-    document = app.test_client().get("/openapi.json").json
-    assert document
     shown: dict[str, Any] = document["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]["examples"][0]
     return shown
 
@@ -111,7 +131,7 @@ def nearly(case: Case[Any], shown: Mapping[str, Any], choice: int) -> None:
 
 
 def hold(
-    app: Flask, operation: APIOperation[Any, Any, Any, Any], make: Callable[[Any, int | None], None], most: int
+    operation: APIOperation[Any, Any, Any, Any], make: Callable[[Any, int | None], None], most: int
 ) -> Counter[int]:
     """Make all calls of an operation, each changed by `make` as drawn; how often each status was answered."""
     answered: Counter[int] = Counter()
@@ -135,16 +155,17 @@ def hold(
     return answered
 
 
-def test_every_operation_is_of_a_resource_that_is_tried(app: Flask) -> None:
-    assert {tag for operation in operations(app) for tag in operation.tags or [""]} == set(RESOURCES)
+def test_every_operation_is_of_a_resource_that_is_tried(operations: list[APIOperation[Any, Any, Any, Any]]) -> None:
+    assert {tag for operation in operations for tag in operation.tags or [""]} == set(RESOURCES)
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_a_caller_with_a_token_gets_what_is_described(
-    app: Flask, caller: Profile, known: Mapping[str, str], resource: str
-) -> None:
-    for operation in operations(app):
-        shown = example(app, operation)
+    app: Flask, caller: Profile, known: Mapping[str, str], document: Mapping[str, Any],
+    operations: list[APIOperation[Any, Any, Any, Any]], resource: str,
+) -> None:  # fmt: skip
+    for operation in operations:
+        shown = example(document, operation)
         places = {**known, **({"campaign_id": known["draft"]} if operation.method == "delete" else {})}
         shown |= {name: known[name] for name in shown.keys() & {"email_id", "contact_id"}}
 
@@ -155,14 +176,16 @@ def test_a_caller_with_a_token_gets_what_is_described(
             case.headers.update(authorization(app, caller, case.path))
 
         if resource in (operation.tags or ()):
-            answered = hold(app, operation, make, CALLS)
+            answered = hold(operation, make, CALLS)
             assert any(200 <= status < 300 for status in answered), (operation.label, answered)
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_a_caller_without_a_token_gets_what_is_described(app: Flask, resource: str) -> None:
-    for operation in operations(app):
+def test_a_caller_without_a_token_gets_what_is_described(
+    operations: list[APIOperation[Any, Any, Any, Any]], resource: str
+) -> None:
+    for operation in operations:
         if resource in (operation.tags or ()):
-            answered = hold(app, operation, lambda *_: None, CALLS_REFUSED)
+            answered = hold(operation, lambda *_: None, CALLS_REFUSED)
             asks = bool(operation.definition.raw.get("security"))
             assert not asks or set(answered) == {401}, (operation.label, answered)

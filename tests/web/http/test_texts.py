@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-import web
 from tests.conftest import environment
 from tests.sequence import VARIABLES
+from tests.web import applications
 from tests.web.examples import JSON, send
 from web.http import openapi
 
@@ -42,7 +42,7 @@ VALUES: tuple[Any, ...] = (
 @pytest.fixture
 def app(ledger: str) -> Flask:
     with environment(LOGIN_RATE="1000000 per minute", TRACK_RATE="1000000 per minute"):
-        return web.create_app()
+        return applications.create()
 
 
 def bodies(app: Flask) -> Iterator[tuple[str, str, dict[str, Any]]]:

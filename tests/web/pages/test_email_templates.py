@@ -9,12 +9,12 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-import web
 from engine.audience import contacts, suppressions
 from engine.audience.contacts import Draft
 from models.session import transaction
 from tests import sequence
 from tests.conftest import environment
+from tests.web import applications
 from tests.web.pages import visitors
 
 ROI = "/app/templates/email_1_roi"
@@ -36,7 +36,7 @@ def hostile(ledger: str, tmp_path: Path) -> FlaskClient:
         (folder / "body.html").write_text(html)
         (folder / "sample.json").write_text('{"nombre": "Ana"}')
     with environment(TEMPLATES_DIR=str(tmp_path / "templates")):
-        return web.create_app().test_client()
+        return applications.create().test_client()
 
 
 def test_the_list_has_subject_variables_and_campaigns(client: FlaskClient) -> None:
@@ -63,7 +63,7 @@ def test_a_long_list_has_pages(ledger: str, tmp_path: Path) -> None:
         for name, content in (("subject.txt", "Hola"), ("body.html", "<p>Hola</p>"), ("sample.json", "{}")):
             (folder / name).write_text(content)
     with environment(TEMPLATES_DIR=str(tmp_path / "templates")):
-        client = web.create_app().test_client()
+        client = applications.create().test_client()
     first = visitors.visit(client, "ana", "reports", path="/app/templates")
     assert first.text.count('<th scope="row">') == 50 and "templates?after=carta_49" in first.text
     assert "carta_59" in client.get("/app/templates?after=carta_49").text

@@ -1,7 +1,7 @@
 """Every page below /app with a company's data: in a browser, and that reading it changes nothing.
 
 PAGES=long checks each page in every language, theme and width. The usual run pairs them, and axe, which takes half a
-second, checks every other route in light and the others in dark.
+second, checks every other template in light and the others in dark.
 """
 
 import os
@@ -14,7 +14,7 @@ from uuid import UUID
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from flask import Flask
+from flask import Flask, template_rendered
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page
 from sqlalchemy import text
@@ -138,16 +138,15 @@ def test_reading_a_page_changes_nothing(site: Site) -> None:
 @pytest.mark.timeout(600)
 def test_every_page_is_accessible_small_and_within_its_policy(site: Site, chromium: Browser) -> None:
     faults: list[str] = []
-    client = site.client()
-    pages = [path for path in site.paths if _is_page(client, path)]
+    pages = dict(_pages(site))
+    of_templates = list({template: path for path, template in reversed(pages.items())}.values())
     is_long = os.environ.get("PAGES") == "long"
     for number, (language, theme, width) in enumerate(EVERY if is_long else PAIRED):
         view = {"viewport": {"width": width, "height": 800}, "locale": language, "color_scheme": theme}
         with browser.tab(chromium, expected=[f"status of {status}" for status in REFUSALS], **view) as page:
             page.context.add_cookies([{"name": "cadencia", "value": site.session, "url": site.url}])
-            of_rules = _first_of_each_rule(site.app, pages)
-            for_axe = of_rules if is_long else of_rules[number::2]
-            for path in pages if width == 360 else of_rules:
+            for_axe = of_templates if is_long else of_templates[number::2]
+            for path in pages if width == 360 else of_templates:
                 answer = page.goto(site.url + path)
                 assert answer is not None
                 found = [*_faults(page, len(answer.body())), *(_violations(page) if path in for_axe else ())]
@@ -155,16 +154,18 @@ def test_every_page_is_accessible_small_and_within_its_policy(site: Site, chromi
     assert faults == [], "\n".join(faults)
 
 
-def _is_page(client: FlaskClient, path: str) -> bool:
-    """Return True unless it is a part of a page, a file or a redirect."""
-    answer = client.get(path)
-    return answer.status_code != 303 and assets.PATHS["app.css"] in answer.text
+def _pages(site: Site) -> Iterator[tuple[str, str]]:
+    """Yield the paths of whole pages, not of their parts, of files and redirects; each with its template."""
+    client, rendered = site.client(), [""]
 
+    def note(_: Flask, *, template: Any, **__: Any) -> None:
+        rendered.append(template.name)
 
-def _first_of_each_rule(app: Flask, paths: list[str]) -> list[str]:
-    """Return a path of each route: pages of one route are alike, and axe takes its time."""
-    urls = app.url_map.bind("")
-    return list({urls.match(path)[0]: path for path in reversed(paths)}.values())
+    with template_rendered.connected_to(note, site.app):
+        for path in site.paths:
+            answer = client.get(path)
+            if answer.status_code != 303 and assets.PATHS["app.css"] in answer.text:
+                yield path, rendered[-1]
 
 
 def _faults(page: Page, size: int) -> Iterator[str]:

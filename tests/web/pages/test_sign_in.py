@@ -8,10 +8,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-import web
 from engine.access import accounts, bearer_tokens
 from models.session import transaction
 from tests.conftest import environment
+from tests.web import applications
 from tests.web.conftest import holder
 from tests.web.pages import visitors
 from tests.web.pages.visitors import PASSWORD
@@ -36,7 +36,7 @@ def test_a_person_signs_in_sees_the_overview_and_signs_out(client: FlaskClient) 
 def test_over_https_the_cookie_is_bound_to_the_host(ledger: str) -> None:
     visitors.create("ana", "reports")
     with environment(PUBLIC_URL="https://cadencia.example"):
-        client = web.create_app().test_client()
+        client = applications.create().test_client()
         cookie = visitors.sign_in(client, "ana", base_url="https://cadencia.example").headers["Set-Cookie"]
     assert cookie.startswith("__Host-cadencia=") and "Secure" in cookie and "Path=/" in cookie
     assert "Domain" not in cookie

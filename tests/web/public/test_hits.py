@@ -10,12 +10,12 @@ from sqlalchemy import select
 from werkzeug.test import Client
 
 import settings
-import web
 from engine.delivery import early_events
 from engine.tracking import events, tokens
 from models import Email, Event, ids
 from models.session import transaction
 from tests.conftest import environment, settled
+from tests.web import applications
 from tests.web.public.state import TARGET, apply, stored
 from web import process
 from web.ingest.email_limit import HITS_PER_MINUTE
@@ -130,7 +130,7 @@ def test_a_click_of_a_deleted_email_redirects_and_stores_nothing(client: FlaskCl
 
 def test_the_address_is_the_one_behind_the_trusted_proxies(email_id: UUID, ledger: str) -> None:
     with environment(TRUSTED_PROXIES="1"):
-        app = web.create_app()
+        app = applications.create()
         url = f"/o/{process.of(app).signer.opened(email_id)}.gif"
         for agent, reader in (("a", "192.0.2.1"), ("b", "192.0.2.2"), ("c", "198.51.100.1")):
             app.test_client().get(url, headers={"X-Forwarded-For": reader, "User-Agent": agent})
@@ -146,7 +146,7 @@ def test_links_of_an_old_key_work_while_it_is_in_the_ring(email_id: UUID, ledger
     click = f"/c/{tokens.Signer(settings.current().tracking_ring).clicked(email_id, 0, TARGET)}"
     for ring, status in ((f"{new},{old}", 302), (new, 404)):
         with environment(TRACKING_KEYS=ring):
-            assert web.create_app().test_client().get(click).status_code == status, ring
+            assert applications.create().test_client().get(click).status_code == status, ring
 
 
 def test_one_token_cannot_fill_the_ledger(client: FlaskClient, email_id: UUID, signer: tokens.Signer) -> None:

@@ -6,9 +6,9 @@ from uuid import UUID
 import pytest
 from flask.testing import FlaskClient
 
-import web
 from models import ids
 from tests.conftest import environment
+from tests.web import applications
 from web import process
 from web.public import landing
 
@@ -48,7 +48,7 @@ def test_no_other_target_gets_it(target: str) -> None:
 
 def test_a_click_passes_its_email_id_only_to_listed_origins(ledger: str) -> None:
     with environment(CORS_ORIGINS="https://landing.example"):
-        app = web.create_app()
+        app = applications.create()
         signer = process.of(app).signer
         for target, carried in (("https://landing.example/a?b=1", True), ("https://agenda.example/a?b=1", False)):
             location = app.test_client().get(f"/c/{signer.clicked(EMAIL, 0, target)}").headers["Location"]

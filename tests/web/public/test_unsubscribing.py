@@ -7,13 +7,13 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
-import web
 from engine.tracking import tokens
 from models import Contact
 from models.session import transaction
 from tests import sends
 from tests.conftest import environment
 from tests.sends import NOW
+from tests.web import applications
 from tests.web.public.state import apply, paused, stored, suppressed
 from web import process
 from web.public import languages
@@ -97,7 +97,7 @@ def test_the_pages_name_the_brand_and_state_the_situation(ledger: str, language:
     ronda = {"BRAND_NAME": "Ronda & Hijos", "BRAND_ADDRESS": "Calle Mayor 1, Madrid", "BRAND_COLOR": "#ffcc00",
              "BRAND_SUPPORT": "ayuda@ronda.example", "BRAND_LOGO_URL": "https://ronda.example/l.png"}  # fmt: skip
     with environment(DATABASE_URL=ledger, **ronda):
-        app = web.create_app()
+        app = applications.create()
         client = app.test_client()
         with transaction() as session:
             (email_id,) = sends.queue(session, now=NOW)

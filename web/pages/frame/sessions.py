@@ -43,7 +43,7 @@ def changes(*scopes: str) -> Callable[[View], View]:
     return auth.declaring(Access(scopes=scopes, identify=_identify, changes=True, confirm=_check_form))
 
 
-def install(app: Flask, settings: Settings) -> None:
+def configure(app: Flask, settings: Settings) -> None:
     """Configure the cookie: HttpOnly, SameSite=Lax and, over https, Secure with the prefix `__Host-` (RFC 6265bis)."""
     is_secure = settings.public_url.startswith("https://")
     app.config.update(

@@ -9,7 +9,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-import web
 from engine.audience import contacts, suppressions
 from engine.forms import forms
 from engine.forms.forms import StoredForm
@@ -19,6 +18,7 @@ from tests.conftest import environment
 from tests.engine.forms import signups
 from tests.engine.forms.signups import ADDRESS
 from tests.sends import NOW
+from tests.web import applications
 from web import process
 
 SHOP = "https://www.empresa.example"
@@ -111,7 +111,7 @@ def test_a_form_filled_in_too_quickly_passes_when_it_is_sent_again(
 
 def test_a_network_may_send_so_many_submissions_only(ledger: str) -> None:
     with environment(DATABASE_URL=ledger, FORM_RATE="3 per hour"):
-        app = web.create_app()
+        app = applications.create()
         with transaction() as session:
             form = signups.create(session)
         stamp = Proofs(process.of(app).settings.tracking_ring).stamp(form.id, datetime.now(UTC) - timedelta(minutes=1))
