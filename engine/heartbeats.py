@@ -10,10 +10,12 @@ from models import Heartbeat
 
 LATE_S = 60.0  # rule R5
 
+_AGES = select(Heartbeat.name, Heartbeat.beaten_at, func.clock_timestamp())
+
 
 def ages(session: Session) -> dict[str, float]:
     """Return the seconds since each task last completed. One round trip; raises if the database is unavailable."""
-    rows = session.execute(select(Heartbeat.name, Heartbeat.beaten_at, func.clock_timestamp()))
+    rows = session.execute(_AGES)
     return {name: (now - beaten_at) / timedelta(seconds=1) for name, beaten_at, now in rows}
 
 

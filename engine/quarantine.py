@@ -17,6 +17,10 @@ log = logging.getLogger(__name__)
 
 SUFFIX = ".bad"
 
+_RECORDED = select(Quarantine.host, Quarantine.folder, Quarantine.files, Quarantine.since).order_by(
+    Quarantine.host, Quarantine.folder
+)
+
 _reported: set[Path] = set()  # files that stay where they are; each is reported once by a process
 
 
@@ -70,8 +74,7 @@ def record(session: Session, host: str, folders: Mapping[str, Path]) -> None:
 
 def recorded(session: Session) -> list[Content]:
     """Return what hosts have in quarantine, as of their last sweep."""
-    columns = Quarantine.host, Quarantine.folder, Quarantine.files, Quarantine.since
-    return [Content(*row) for row in session.execute(select(*columns).order_by(*columns[:2]))]
+    return [Content(*row) for row in session.execute(_RECORDED)]
 
 
 def prune(session: Session, *, keep: timedelta) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, literal, select
+from sqlalchemy import delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -33,15 +33,13 @@ def get(session: Session, account_id: UUID, token_ids: Sequence[UUID]) -> TokenS
 
     None if the account is closed or does not exist, or if one of these tokens or families was revoked.
     """
-    query = select(Account.scopes, Account.generation)
-    row = session.execute(query.where(*is_valid(account_id, token_ids))).one_or_none()
-    return row and TokenStatus(frozenset(row.scopes), row.generation)
-
-
-def is_valid(account_id: UUID, token_ids: Sequence[UUID]) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions on an account that it is open and none of its tokens or families was revoked."""
     revoked = select(literal(1)).where(RevokedToken.id.in_(token_ids)).exists()
-    return Account.id == account_id, Account.disabled_at.is_(None), ~revoked
+    row = session.execute(
+        select(Account.scopes, Account.generation).where(
+            Account.id == account_id, Account.disabled_at.is_(None), ~revoked
+        )
+    ).one_or_none()
+    return row and TokenStatus(frozenset(row.scopes), row.generation)
 
 
 def use_up(session: Session, token_id: UUID, *, account_id: UUID, expires_at: datetime, successor_id: UUID) -> bool:

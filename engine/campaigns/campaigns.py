@@ -7,10 +7,11 @@ draft, running, paused ─cancel─▶ cancelled
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text, update
+from sqlalchemy import Row, bindparam, select, text, update
 from sqlalchemy.orm import Session
 
 from engine.audience import segments
@@ -50,7 +51,7 @@ class View:
 
 def view(session: Session, campaign_id: UUID) -> View:
     """Return one campaign; raises NotFound."""
-    row = session.execute(_views().where(Campaign.id == campaign_id)).one_or_none()
+    row = session.execute(_one(), {"id": campaign_id}).one_or_none()
     if row is None:
         raise NotFound(NOT_THERE)
     return _view(row)
@@ -73,7 +74,7 @@ def names(session: Session, campaign_ids: Iterable[UUID]) -> dict[UUID, str]:
 
 def latest(session: Session, *, limit: int = 100) -> list[View]:
     """Return the newest campaigns, newest first."""
-    return [_view(row) for row in session.execute(_views().order_by(Campaign.created_at.desc()).limit(limit))]
+    return [_view(row) for row in session.execute(_newest(), {"limit": limit})]
 
 
 def launch(
@@ -243,6 +244,16 @@ def _views() -> Any:
     work = {"enrolling": Campaign.enroll_from.is_not(None), "stopping": Campaign.stop_after.is_not(None)}
     columns = [getattr(Campaign, name) for name in View.__dataclass_fields__ if name not in work]
     return select(*columns, *(is_incomplete.label(name) for name, is_incomplete in work.items()))
+
+
+@cache  # to build a statement takes as long as to execute it
+def _one() -> Any:
+    return _views().where(Campaign.id == bindparam("id"))
+
+
+@cache
+def _newest() -> Any:
+    return _views().order_by(Campaign.created_at.desc()).limit(bindparam("limit"))
 
 
 def _view(row: Row[Any]) -> View:
