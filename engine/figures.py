@@ -19,10 +19,11 @@ from engine.audience.segments import Segment
 from engine.campaigns.campaigns import View
 from engine.campaigns.drafting import estimate
 from engine.campaigns.reports import calendar, funnel, preflight
+from engine.forms import counts
 from errors import NotFound
 
 OUTLOOK, CONTACTS, WORDS = "outlook", "contacts", "words"
-_CALENDAR, _LAUNCH = "calendar ", "launch "
+_CALENDAR, _LAUNCH, _FORM = "calendar ", "launch ", "form "
 _DRAFTS_COUNTED = 20  # the newest
 DAYS_BACK, DAYS_AHEAD = 30, 7
 
@@ -32,6 +33,8 @@ SELECT 'campaign ' || c.id FROM campaigns c LEFT JOIN snapshots s ON s.name = 'c
  WHERE c.state IN ('running', 'paused') OR c.stop_after IS NOT NULL
     OR (c.state IN ('finished', 'cancelled') AND (s.name IS NULL OR s.taken_at < c.finished_at))
 """)
+# The forms of which the list of forms shows figures: a few, or the ones that were changed last.
+_FORMS = text("SELECT 'form ' || id FROM forms ORDER BY updated_at DESC LIMIT 100")
 _DRAFTS = text("SELECT id, version FROM campaigns WHERE state = 'draft' ORDER BY created_at DESC LIMIT :most")
 
 
@@ -43,6 +46,11 @@ def name_of(campaign_id: UUID) -> str:
 def name_of_month(month: date) -> str:
     """Return the name of the figures of the calendar of a month, given by its first day."""
     return f"{_CALENDAR}{month:%Y-%m}"
+
+
+def name_of_form(form_id: UUID) -> str:
+    """Return the name of a form's figures."""
+    return f"{_FORM}{form_id}"
 
 
 def of(session: Session, name: str, *, now: datetime) -> Figures:
@@ -74,6 +82,16 @@ def audience(session: Session, segment: Segment, *, now: datetime) -> estimate.S
     return estimate.size(session, segment)
 
 
+def of_forms(session: Session, form_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """Return the submissions of forms that were counted, and those that were confirmed."""
+    names = {name_of_form(form_id): form_id for form_id in form_ids}
+    read = snapshots.read(session, *names)
+    states = {names[name]: counted.value["states"] for name, counted in read.items()}
+    return {
+        form_id: {"submitted": sum(each.values()), "confirmed": each["confirmed"]} for form_id, each in states.items()
+    }
+
+
 def launch_report(session: Session, draft: View, *, now: datetime) -> preflight.Preflight | None:
     """Return the effect of launching a draft now; None while workers count the contacts of a large table.
 
@@ -98,8 +116,8 @@ def overdue(session: Session, *, now: datetime) -> list[str]:
     drafts = []
     if estimate.is_sampled(session):
         drafts = [_name_of_launch(*row) for row in session.execute(_DRAFTS, {"most": _DRAFTS_COUNTED})]
-    names = {OUTLOOK, CONTACTS, *months, *drafts, *session.scalars(_COUNTED), *snapshots.watched(session)}
-    return snapshots.overdue(session, sorted(names))
+    changing = [*session.scalars(_COUNTED), *session.scalars(_FORMS), *snapshots.watched(session)]
+    return snapshots.overdue(session, sorted({OUTLOOK, CONTACTS, *months, *drafts, *changing}))
 
 
 def refresh(session: Session, name: str, *, now: datetime) -> None:
@@ -114,6 +132,8 @@ def refresh(session: Session, name: str, *, now: datetime) -> None:
         value = estimate.words(session)
     elif name.startswith(_LAUNCH):
         value = _launch(session, UUID(name.split()[1]), now)
+    elif name.startswith(_FORM):
+        value = counts.count(session, UUID(name.removeprefix(_FORM)), now=now)
     elif name.startswith(_CALENDAR):
         month = date.fromisoformat(f"{name.removeprefix(_CALENDAR)}-01")
         value = calendar.count(session, month, now=now)

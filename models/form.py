@@ -53,7 +53,7 @@ class FormSubmission(Base):
     __tablename__ = "form_submissions"
     __table_args__ = (
         one_of("state", SUBMISSION_STATES),
-        Index("ix_form_submissions_form", "form_id", "state"),
+        Index("ix_form_submissions_form", "form_id", "state", "id"),
         Index("ix_form_submissions_pending", "submitted_at", "id", postgresql_where=text("state = 'pending'")),
         Index("ix_form_submissions_address", "email_index", postgresql_where=text("email_index IS NOT NULL")),
         Index("ix_form_submissions_contact", "contact_id", postgresql_where=text("contact_id IS NOT NULL")),

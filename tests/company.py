@@ -28,6 +28,7 @@ from engine.tracking.events import IncomingEvent
 from local.stack import BRAND
 from models.session import transaction
 from tests import contact_rows, sequence
+from tests.engine.forms import signups
 
 NOW = datetime(2026, 11, 19, 10, 20, tzinfo=UTC)  # a Thursday
 ENVIRONMENT = {**BRAND, "CLOCK_EPOCH": NOW.isoformat(), "CLOCK_RATE": "1e-9"}
@@ -48,6 +49,11 @@ _LAUNCHED: Sequence[tuple[str, Sequence[str], int, Sequence[int]]] = (
 _PAUSED = ("Hoteles y viajes: temporada baja", "La oferta de noviembre cambia; esperamos el texto nuevo")
 _SHOWN = "Energía: cierre de año"
 _DRAFT = ("Formación 2027", ("Educación", "Software"))
+
+_SIGN_UP = text("""
+INSERT INTO form_submissions (form_id, state, language, submitted_at, consent_text_id, confirmed_at, confirmed_by, page)
+VALUES (:form_id, :state, 'es', :at, :text_id, :confirmed_at, :confirmed_by, 'https://www.tienda.example/guia')
+""")
 
 ODD = (
     contacts.Draft("guion@empresa.example", first_name="<script>alert(1)</script>", company='"><img src=x>'),
@@ -139,10 +145,24 @@ def _finish(session: Session, company: Company, people: "_People") -> None:
     company.doubt = people.doubts[0]
     for address in ("ana.sinrespuesta@empresa.example", "luis.quejas@empresa.example"):
         by_hand.suppress(session, by_hand.by_address(session, address), now=NOW - 2 * _DAY)
+    _sign_up(session)
     for name in ("sweep", "call_due", "tidy"):
         heartbeats.beat(session, name)
     for name in figures.overdue(session, now=NOW):
         figures.refresh(session, name, now=NOW)
+
+
+def _sign_up(session: Session) -> None:
+    """Store a form and the sign-ups of a month, most of which were confirmed."""
+    form, chance = signups.create(session, origins=["https://www.tienda.example"]), random.Random(5)
+    for ago in range(29, -1, -1):
+        for _ in range(chance.randint(2, 9)):
+            at = NOW - ago * _DAY - chance.randint(0, 600) * timedelta(minutes=1)
+            waits = "pending" if ago < 7 else "expired"
+            state = "confirmed" if chance.random() < 0.7 else waits
+            done = (at + timedelta(minutes=9), "page") if state == "confirmed" else (None, None)
+            row = {"form_id": form.id, "state": state, "at": at, "text_id": form.consent_text_id}
+            session.execute(_SIGN_UP, row | dict(zip(("confirmed_at", "confirmed_by"), done, strict=True)))
 
 
 class _People:

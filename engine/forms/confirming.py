@@ -14,8 +14,7 @@ from engine.audience import contacts
 from engine.campaigns import enrollments
 from engine.engagement import consent
 from engine.forms import correspondence, definitions, forms
-from engine.forms.correspondence import VALID
-from engine.forms.definitions import DETAILS, EMAIL
+from engine.forms.definitions import DETAILS, EMAIL, VALID
 from engine.forms.forms import StoredForm
 from engine.forms.office import Office
 from errors import NotFound

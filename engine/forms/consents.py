@@ -38,6 +38,28 @@ SELECT f.slug, f.definition -> 'title' AS title, s.submitted_at, s.confirmed_at,
 """)
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A consent text of a form, by language, and the moment since which the form showed it."""
+
+    version: int
+    texts: definitions.Texts
+    digest: str
+    created_at: datetime
+
+
+_VERSIONS = text("""
+SELECT version, texts, digest, created_at FROM consent_texts WHERE form_id = :form_id
+ ORDER BY version DESC LIMIT :limit
+""")
+
+
+def versions(session: Session, form_id: UUID) -> list[Version]:
+    """Return the consent texts of a form, the newest first."""
+    rows = session.execute(_VERSIONS, {"form_id": form_id, "limit": LIMIT})
+    return [Version(row.version, row.texts, bytes(row.digest).hex(), row.created_at) for row in rows]
+
+
 def of(session: Session, contact_id: UUID) -> list[Consent]:
     """Return the consents of a contact, the newest first."""
     return [

@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 PAUSE = timedelta(minutes=10)
 DAY, DAILY_MAX = timedelta(days=1), 3
-VALID = timedelta(days=7)
 _ASKING = tuple(f"confirmation_{language}" for language in definitions.LANGUAGES)
 _NOTICE = "signup_notice"
 _LATELY = text("""

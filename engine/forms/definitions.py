@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -18,8 +19,10 @@ UTM_CHARS = 100
 DETAILS = {"first_name": 100, "last_name": 100, "company": 100, "role": 50, "industry": 50}  # with their characters
 EMAIL, CONSENT, TRAP, STAMP, LANGUAGE = "email", "consent", "website", "stamp", "lang"
 RESERVED = (EMAIL, CONSENT, TRAP, STAMP, LANGUAGE, "timezone", "locale", *UTM)
+RESERVED_SLUGS = ("new",)  # of addresses of our pages
 FIELDS_MAX, OPTIONS_MAX, ORIGINS_MAX, NOTIFIED_MAX = 20, 50, 20, 5
 TEXT_CHARS, CONSENT_CHARS = 200, 2_000
+VALID = timedelta(days=7)  # of a submission that waits for its confirmation
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
@@ -82,6 +85,8 @@ def read(values: Mapping[str, Any], *, own_origin: str) -> Definition:
     slug = values.get("slug")
     if not isinstance(slug, str) or not _SLUG.fullmatch(slug):
         faults.append(Fault("slug", "give 1 to 50 characters of a to z, 0 to 9 and -, such as guia-roi"))
+    elif slug in RESERVED_SLUGS:
+        faults.append(Fault("slug", f"{slug!r} is reserved or there already; choose another"))
     faults += _texts(values, "title", TEXT_CHARS, is_required=True)
     faults += _texts(values, "consent", CONSENT_CHARS) + _texts(values, "thanks", CONSENT_CHARS)
     fields = _fields(values.get("fields") or (), faults)
@@ -89,14 +94,14 @@ def read(values: Mapping[str, Any], *, own_origin: str) -> Definition:
     origins = _origins(values.get("origins") or (), faults)
     faults += _redirect(values.get("redirect"), {*origins, own_origin})
     notify = _notified(values.get("notify") or (), faults)
+    campaign_id = _campaign_id(values.get("campaign_id"), faults)
     if faults:
         raise InvalidInput(faults)
-    campaign_id = values.get("campaign_id")
     return Definition(
         slug=str(slug), title=values["title"], fields=fields, consent=values.get("consent") or {},
         thanks=values.get("thanks") or {}, redirect=values.get("redirect") or None,
         double_opt_in=values.get("double_opt_in", True) is True, attributes=values.get("attributes") or {},
-        campaign_id=UUID(str(campaign_id)) if campaign_id else None, origins=origins, notify=notify,
+        campaign_id=campaign_id, origins=origins, notify=notify,
     )  # fmt: skip
 
 
@@ -203,6 +208,16 @@ def _redirect(target: object, allowed: set[str]) -> list[Fault]:
     if origin not in allowed:
         return [Fault("redirect", f"leads to {origin}, which is not one of `origins`")]
     return []
+
+
+def _campaign_id(wanted: object, faults: list[Fault]) -> UUID | None:
+    if not wanted:
+        return None
+    try:
+        return UUID(str(wanted))
+    except ValueError:
+        faults.append(Fault("campaign_id", "there is no campaign with this id"))
+        return None
 
 
 def _notified(wanted: Sequence[object], faults: list[Fault]) -> tuple[str, ...]:

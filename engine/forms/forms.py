@@ -101,6 +101,13 @@ def change(session: Session, slug: str, values: Mapping[str, Any], *, office: Of
     return by_slug(session, slug)
 
 
+def check_unchanged(session: Session, slug: str, updated_at: str) -> None:
+    """Lock a form, and raise Conflict unless `updated_at`, as ISO 8601, is the moment of its latest change."""
+    latest = session.scalar(select(Form.updated_at).where(Form.slug == slug).with_for_update())
+    if latest is not None and latest.isoformat() != updated_at:
+        raise Conflict("form: somebody has changed it meanwhile; load it again")
+
+
 def set_active(session: Session, slug: str, is_active: bool, *, now: datetime) -> StoredForm:
     """Let a form take submissions, or none any more; links in e-mails work on. Safe to repeat. Raises NotFound."""
     session.execute(_SET_STATE, {"slug": slug, "state": ACTIVE if is_active else DISABLED, "now": now})

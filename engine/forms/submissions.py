@@ -14,8 +14,8 @@ import errors
 from engine.audience import addresses
 from engine.forms import confirming, correspondence, definitions
 from engine.forms.confirming import Visit
-from engine.forms.correspondence import VALID, Waiting
-from engine.forms.definitions import CONSENT, EMAIL, UTM, UTM_CHARS, Definition, FormField
+from engine.forms.correspondence import Waiting
+from engine.forms.definitions import CONSENT, EMAIL, UTM, UTM_CHARS, VALID, Definition, FormField
 from engine.forms.forms import StoredForm
 from engine.forms.office import Office
 from errors import Fault, InvalidInput

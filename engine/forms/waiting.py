@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from engine.audience import recipients
 from engine.engagement import by_hand
 from engine.forms import correspondence, forms
-from engine.forms.correspondence import VALID, Waiting
-from engine.forms.definitions import EMAIL
+from engine.forms.correspondence import Waiting
+from engine.forms.definitions import EMAIL, VALID
 from engine.forms.office import Office
 from models import FormSubmission
 

@@ -7,6 +7,7 @@ from web import pages
 from web.pages import account, calendar, email_templates, overview, pictures, sign_in
 from web.pages.campaigns import actions, drafting, listing, people
 from web.pages.contacts import changes, directory, editing, imports, one, one_import, suppressed
+from web.pages.forms import all_forms, form_editing, one_form, submitted
 from web.pages.frame import assets, faults, languages, layout, uploads
 from web.pages.operations import health, in_doubt, users
 
@@ -16,6 +17,7 @@ _PAGES = (
     calendar,
     directory,
     email_templates,
+    all_forms,
     health,
     users,
     account,
@@ -33,6 +35,9 @@ _BEHIND = (
     one_import,
     in_doubt,
     pictures,
+    one_form,
+    form_editing,
+    submitted,
 )  # reached from those of the menu
 
 views = layout.blueprint("missing")

@@ -22,11 +22,13 @@ from werkzeug.routing import Rule
 
 from engine.access import accounts, bearer_tokens
 from engine.assets import assets as pictures
+from engine.forms import forms
 from models.session import transaction
 from tests import browser, company
 from tests.conftest import environment, settled
 from tests.databases import Ledger
 from tests.engine.assets import samples as gifs
+from tests.engine.forms import signups
 from tests.web.pages import visitors
 from tests.web.serving import application
 from web.pages.frame import assets
@@ -69,8 +71,7 @@ def site(databases: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             (profile,) = accounts.listing(session)
         session_token = bearer_tokens.issue_session(profile, now=datetime.now(UTC))
         signed_in = Site(app, url, (), session_token)
-        samples = _samples(filled) | {"import_id": [visitors.upload(signed_in.client())]}
-        samples["digest"] = [_picture()]
+        samples = _samples(filled) | {"import_id": [visitors.upload(signed_in.client())]} | _form_and_picture()
         yield replace(signed_in, paths=tuple(_paths(app, samples)))
         settled()
 
@@ -93,9 +94,14 @@ def _samples(filled: company.Company) -> dict[str, list[Any]]:
     }
 
 
-def _picture() -> str:
+def _form_and_picture() -> dict[str, list[Any]]:
+    """Store odd people who signed up by the form, and a picture; return their names in paths."""
     with transaction() as session:
-        return pictures.add(session, gifs.GIF, "feria.gif", account_id=None, now=company.NOW).digest
+        form = forms.by_slug(session, "guia")
+        picture = pictures.add(session, gifs.GIF, "feria.gif", account_id=None, now=company.NOW)
+    for number in range(3):
+        signups.submit(form, f"persona{number}@feria.example", now=company.NOW, first_name="🦄" * 100)
+    return {"slug": [form.definition.slug], "digest": [picture.digest]}
 
 
 def _paths(app: Flask, samples: dict[str, list[Any]]) -> Iterator[str]:

@@ -54,13 +54,18 @@ def show_faults(form: Form, error: CadenciaError, **fields: str) -> None:
     is_of_fields = isinstance(error, InvalidInput)
     for path, message in faults.listed(error):
         field, rest = _place(form, re.findall(r"[^.\[\]]+", path), fields)
-        text = faults.sentence(f"{rest[-1]}: {faults.words(message)}" if rest and is_of_fields else message)
+        text = faults.sentence(f"{_named(rest[-1])}: {faults.words(message)}" if rest and is_of_fields else message)
         if field is None:
             form.form_errors.append(text)
         elif isinstance(field, FormField):
             field.form.form_errors.append(text)
         else:
             field.errors = [*field.errors, text]
+
+
+def _named(part: str) -> str:
+    """Return the last part of a path as a fault names it; an index is the line of a field with one value a line."""
+    return str(gettext("line %(number)s", number=int(part) + 1)) if part.isdecimal() else part
 
 
 def _place(form: Form, path: Sequence[str], fields: Mapping[str, str]) -> tuple[Field | None, Sequence[str]]:
@@ -75,6 +80,7 @@ def _place(form: Form, path: Sequence[str], fields: Mapping[str, str]) -> tuple[
 def _within(field: Field, rest: Sequence[str], fields: Mapping[str, str]) -> tuple[Field, Sequence[str]]:
     if rest and isinstance(field, FieldList) and rest[0].isdigit() and int(rest[0]) < len(field.entries):
         return _within(field.entries[int(rest[0])], rest[1:], fields)
-    if rest and isinstance(field, FormField) and fields.get(rest[0], rest[0]) in field.form:
-        return _within(field.form[fields.get(rest[0], rest[0])], rest[1:], fields)
+    if rest and isinstance(field, FormField):
+        inner, left = _place(field.form, rest, fields)
+        return (field, rest) if inner is None else (inner, left)
     return field, rest

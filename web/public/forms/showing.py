@@ -22,7 +22,7 @@ from web.http import rate_limits
 from web.http.auth import public
 from web.http.errors import problem
 from web.http.headers import PREFLIGHT_S
-from web.public.forms import requests
+from web.public.forms import drawing, requests
 from web.public.pages import blueprint, page
 
 _STATIC = Path(__file__).parents[1] / "static"
@@ -118,7 +118,7 @@ def _done(form: StoredForm, language: str) -> Response:
     if definition.redirect and not is_open:
         return redirect(definition.redirect, 303)  # type: ignore[return-value]  # Flask's is Werkzeug's
     return page(
-        "form_done", language, title=_title(form, language), state="asked" if is_open else "done", thanks=thanks
+        "form_done", language, title=drawing.title(form, language), state="asked" if is_open else "done", thanks=thanks
     )
 
 
@@ -140,51 +140,15 @@ def _page(
     form: StoredForm, language: str, typed: dict[str, str], codes: dict[str, str] | None = None,
     stamp: str | None = None,
 ) -> Response:  # fmt: skip
-    definition = form.definition
-    response = page(
-        "form",
-        language,
-        422 if codes else 200,
-        title=_title(form, language),
-        fields=_fields(form, language),
-        consent=definitions.in_language(definition.consent, language),
-        typed=typed,
-        utm={name: typed[name] for name in definitions.UTM if typed.get(name)},
-        codes=codes or {},
-        stamp=stamp or requests.fresh_stamp(form),
-    )
-    if definition.redirect:  # browsers apply form-action to the redirect as well
-        policy = response.headers["Content-Security-Policy"]
-        target = definitions.origin_of(definition.redirect)
-        response.headers["Content-Security-Policy"] = policy.replace(
-            "form-action 'self'", f"form-action 'self' {target}"
-        )
-    return response
-
-
-def _title(form: StoredForm, language: str) -> str:
-    return definitions.in_language(form.definition.title, language)
-
-
-def _fields(form: StoredForm, language: str) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": field.name,
-            "label": definitions.in_language(field.label, language),
-            "required": field.required,
-            "options": list(field.options),
-            "max": field.chars_max,
-        }
-        for field in form.definition.fields
-    ]
+    return drawing.page(form, language, typed, codes or {}, stamp or requests.fresh_stamp(form))
 
 
 def _description(form: StoredForm, language: str) -> dict[str, Any]:
     return {
-        "title": _title(form, language),
+        "title": drawing.title(form, language),
         "language": language,
         "address": EMAIL,
-        "fields": _fields(form, language),
+        "fields": drawing.fields(form, language),
         "consent": {"name": CONSENT, "text": definitions.in_language(form.definition.consent, language)},
         "hidden": {STAMP: requests.fresh_stamp(form), TRAP: ""},
     }
