@@ -125,6 +125,7 @@ class Settings(BaseSettings):
     track_rate: Rate = "3000 per minute"
     test_rate: Rate = "50 per day"
     form_rate: Rate = "60 per hour"
+    one_form_rate: Rate = "5000 per hour"
     rate_limit_storage_url: BrokerUrl | None = None
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     idempotency_hours: int = Field(default=48, ge=24)
@@ -289,10 +290,7 @@ def _line(fault: Any) -> str:
 
 @lru_cache(maxsize=1)
 def current() -> Settings:
-    """Return the settings of this process, read from the environment at the first call.
-
-    If they are invalid, print one line per fault to standard error and exit with status 2.
-    """
+    """Return the settings of this process, read once; print a line for each fault and exit with status 2 if invalid."""
     try:
         return load()
     except Misconfigured as error:

@@ -1,19 +1,33 @@
-"""Accepted sends and batches of 500 per second, against an empty Flask view behind the same server.
+"""Accepted sends, batches of 500 and sign-ups by a form per second, against an empty Flask view behind the same server.
 
 python -m bench.api                the short form
 python -m bench.api --runs 9       more rounds
 """
 
+import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import settings
 from bench.report import figures
 from bench.testbed import views
 from bench.testbed.installation import Installation
 from bench.testbed.load import Load
 from bench.testbed.served import Served, caller
 from bench.testbed.views import CONNECTIONS, View
+from engine.forms import forms
+from engine.forms.office import Office
+from models.session import transaction
 
 BATCH = 500
+_UNLIMITED = {"FORM_RATE": "1000000000 per hour", "ONE_FORM_RATE": "1000000000 per hour"}
+_FORM = {
+    "slug": "guia",
+    "title": {"es": "Guía de seguimiento"},
+    "fields": [{"name": "first_name", "label": {"es": "Nombre"}, "required": True}],
+    "consent": {"es": "Acepto recibir correos."},
+}
 _MAIL = (
     '{"to": "persona@@@empresa.example", "template": "email_1_roi", "variables": {"nombre": "Juan Pérez", '
     '"industria": "Marketing", "link_calendly": "https://calendly.example/juan"}}'
@@ -22,20 +36,22 @@ _MAIL = (
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Rates of one round: empty views, single sends and batched e-mails per second."""
+    """Rates of one round: empty views, single sends, batched e-mails and sign-ups per second."""
 
     empty: float
     single: float
     batched: float
+    signed_up: float
 
 
 def main() -> None:
     """Run the command line: print the table, then one JSON line per figure."""
-    print("\n".join(figure_lines([Round(*each) for each in views.rounds(__doc__, views_to_measure)])), flush=True)
+    rounds = [Round(*each) for each in views.rounds(__doc__, views_to_measure, **_UNLIMITED)]
+    print("\n".join(figure_lines(rounds)), flush=True)
 
 
 def views_to_measure(installation: Installation, server: Served) -> list[View]:
-    """Return the requests: single sends, and batches, of the same e-mail to different contacts."""
+    """Return the requests: single sends, and batches, of the same e-mail to different contacts; sign-ups of others."""
     token = caller(["send"])
     single, batch = installation.folder / "send.json", installation.folder / "batch.json"
     single.write_text(_MAIL)
@@ -43,20 +59,35 @@ def views_to_measure(installation: Installation, server: Served) -> list[View]:
     return [
         View("single", server, Load("/api/v1/emails/send", single, token)),
         View("batch", server, Load("/api/v1/emails/batch", batch, token), each=BATCH),
+        View("form", server, Load("/f/guia", _sign_up(installation))),
     ]
 
 
+def _sign_up(installation: Installation) -> Path:
+    """Create a form; return the file with a submission of it, each time of another person."""
+    office, now = Office.configured(settings.current()), datetime.now(UTC)
+    with transaction() as session:
+        form = forms.create(session, _FORM, office=office, now=now)
+    stamp = office.proofs.stamp(form.id, now - timedelta(minutes=1))
+    values = {"email": "persona@@@empresa.example", "first_name": "Ana", "consent": "1", "stamp": stamp}
+    file = installation.folder / "form.json"
+    file.write_text(json.dumps(values))
+    return file
+
+
 def figure_lines(rounds: list[Round]) -> list[str]:
-    """Return both figures as JSON lines: the medians of the ratios of the rounds."""
+    """Return the figures as JSON lines: the medians of the ratios of the rounds."""
     facts = {
         "connections": CONNECTIONS,
         "empty_views_per_second": round(figures.middle([each.empty for each in rounds])),
         "sends_per_second": round(figures.middle([each.single for each in rounds])),
         "batched_messages_per_second": round(figures.middle([each.batched for each in rounds])),
+        "sign_ups_per_second": round(figures.middle([each.signed_up for each in rounds])),
     }
     single = figures.of("api_over_empty_view", [each.single / each.empty for each in rounds], **facts)
     batch = figures.of("batch_over_empty_view", [each.batched / each.empty for each in rounds], **facts)
-    return [single.line, batch.line]
+    form = figures.of("form_over_empty_view", [each.signed_up / each.empty for each in rounds], **facts)
+    return [single.line, batch.line, form.line]
 
 
 if __name__ == "__main__":

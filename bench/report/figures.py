@@ -35,6 +35,7 @@ BARS = {
     "transactional_p99_over_idle_p50": Bar("transactional p99 in a campaign ÷ p50 idle", 10, at_most=True),
     "api_over_empty_view": Bar("durable API sends/s ÷ an empty view/s", 0.12),
     "batch_over_empty_view": Bar("messages/s accepted in batches of 500 ÷ an empty view/s", 1.0),
+    "form_over_empty_view": Bar("durable sign-ups by a form/s ÷ an empty view/s", 0.15),
     "pixel_over_empty_view": Bar("durable pixels/s ÷ an empty view/s", 0.6),
     "click_over_empty_view": Bar("durable clicks/s ÷ an empty view/s", 0.5),
     "events_batch_over_task_per_event": Bar("events applied/s in batches ÷ one task for each event", 50),

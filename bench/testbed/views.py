@@ -37,11 +37,13 @@ class View:
         return done / responses.took_s
 
 
-def rounds(about: str | None, ours: Callable[[Installation, Served], Sequence[View]]) -> list[tuple[float, ...]]:
+def rounds(
+    about: str | None, ours: Callable[[Installation, Served], Sequence[View]], **settings_of: str
+) -> list[tuple[float, ...]]:
     """Run the rounds of the command line: in each the empty view, then ours in turn, in units per second."""
     options = _options(about)
     with (
-        installed(smtp_port=9) as installation,
+        installed(smtp_port=9, **settings_of) as installation,
         served(installation) as server,
         served(installation, "bench.testbed.empty:create_app", "/") as empty,
     ):

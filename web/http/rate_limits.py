@@ -33,8 +33,6 @@ BACK_OFF_MAX_S = 300
 _FAILURES_KEPT_S = 3_600
 _NETWORK_KNOWN_S = 30 * 86_400
 
-ONE_FORM_RATE = "5000 per hour"  # a flood from many networks ends here
-
 _NAME = "cadencia-limits"
 _SHARED = {"socket_connect_timeout": 1, "socket_timeout": 1, "wrap_exceptions": True}
 
@@ -55,7 +53,7 @@ class Counters:
             self._shared = cast(Storage, storage_from_string(where.get_secret_value(), **_SHARED))
         self._away_until = 0.0
         rates = {"login": settings.login_rate, "track": settings.track_rate, "test": settings.test_rate,
-                 "form": settings.form_rate, "one form": ONE_FORM_RATE}  # fmt: skip
+                 "form": settings.form_rate, "one form": settings.one_form_rate}  # fmt: skip
         self._rates = {name: limits.parse(rate) for name, rate in rates.items()}
         self._key = hmac.digest(settings.jwt_secret_key.get_secret_value().encode(), b"rate limits", hashlib.sha256)
 
