@@ -12,6 +12,7 @@ from engine.forms.proofs import Proofs
 from models.session import transaction
 from tests.engine.forms import signups
 from tests.engine.forms.signups import ADDRESS
+from tests.engine.tracking.bots import test_sequences as labelled
 from tests.sends import NOW
 from web import process
 
@@ -52,6 +53,22 @@ def test_the_page_presses_itself_for_people_only(client: FlaskClient, url: str) 
     assert again.status_code == 200 and "<button" in again.text and state() == "pending"
     assert client.post(url, data={"by": "page"}, headers=BROWSER).status_code == 200
     assert state() == "confirmed"
+
+
+def test_no_labelled_machine_confirms_by_what_it_requests(client: FlaskClient, url: str) -> None:
+    """Each click of a labelled machine is a request of the link; scanners that run scripts get none to run."""
+    pressed, clicks = set(), 0
+    for sequence in labelled.read():
+        for number, hit in enumerate(sequence.hits):
+            if hit.kind == "clicked" and sequence.labels[number] == "machine":
+                headers = {"User-Agent": hit.agent} | ({"Sec-Purpose": hit.purpose} if hit.purpose else {})
+                page = client.open(url, method=hit.method, headers=headers)
+                clicks += 1
+                if "data-press" in page.text:
+                    pressed.add(sequence.name)
+    assert clicks > 30 and state() == "pending"
+    # Without the moment of the sending and the other hits of its e-mail only the agent tells; see test_visits.
+    assert len(pressed) < clicks / 2
 
 
 def test_a_press_confirms_and_a_used_link_says_so(client: FlaskClient, url: str) -> None:
