@@ -1,10 +1,11 @@
-"""Stored pixels and clicks per second, against an empty Flask view behind the same server.
+"""Stored pixels and clicks, and landing pages, per second, against an empty Flask view behind the same server.
 
 python -m bench.hits               the short form
 python -m bench.hits --runs 9      more rounds
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import text
@@ -16,6 +17,10 @@ from bench.testbed.installation import Installation
 from bench.testbed.load import Load
 from bench.testbed.served import Served
 from bench.testbed.views import CONNECTIONS, View
+from engine.forms import forms
+from engine.forms.office import Office
+from engine.landing import store
+from engine.landing.store import Change
 from engine.tracking import tokens
 from models import ids
 from models.session import transaction
@@ -33,11 +38,12 @@ _MAILS = text("""
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Rates of one round: empty views, pixels and clicks per second."""
+    """Rates of one round: empty views, pixels, clicks and landing pages per second."""
 
     empty: float
     pixels: float
     clicks: float
+    pages: float
 
 
 def main() -> None:
@@ -46,12 +52,29 @@ def main() -> None:
 
 
 def views_to_measure(installation: Installation, server: Served) -> list[View]:
-    """Return the paths: the pixels of many e-mails, and a link in each."""
+    """Return the paths: the pixels of many e-mails, a link in each, and a landing page with a form."""
     made, signer = mails(), tokens.Signer(settings.current().tracking_ring)
     pixels, clicks = installation.folder / "pixels", installation.folder / "clicks"
     pixels.write_text("\n".join(f"/o/{signer.opened(each)}.gif" for each in made))
     clicks.write_text("\n".join(f"/c/{signer.clicked(each, 1, _TARGET)}" for each in made))
-    return [View("pixel", server, Load("/", paths=pixels)), View("click", server, Load("/", paths=clicks))]
+    return [
+        View("pixel", server, Load("/", paths=pixels)),
+        View("click", server, Load("/", paths=clicks)),
+        View("page", server, Load(landing_page())),
+    ]
+
+
+def landing_page() -> str:
+    """Publish a landing page with a form, and return its path with a source."""
+    now, office = datetime.now(UTC), Office.configured(settings.current())
+    form = {"slug": "bench", "title": {"es": "Guía"}, "double_opt_in": False, "consent": {"es": "De acuerdo."}}
+    text = {"kind": "text", "title": {"es": "Por qué"}, "text": {"es": "Doce páginas que se leen. " * 40}}
+    blocks = [{"kind": "hero", "title": {"es": "Guía"}}, text, text, {"kind": "form", "form": "bench"}]
+    with transaction() as session:
+        forms.create(session, form, office=office, now=now)
+        store.create(session, "bench", {"title": {"es": "Guía"}, "blocks": blocks}, change=Change(), now=now)
+        store.publish(session, "bench", None, now=now)
+    return "/p/bench?utm_source=bench"
 
 
 def mails() -> list[UUID]:
@@ -64,16 +87,18 @@ def mails() -> list[UUID]:
 
 
 def figure_lines(rounds: list[Round]) -> list[str]:
-    """Return both figures as JSON lines: the medians of the ratios of the rounds."""
+    """Return the figures as JSON lines: the medians of the ratios of the rounds."""
     facts = {
         "connections": CONNECTIONS,
         "empty_views_per_second": round(figures.middle([each.empty for each in rounds])),
         "pixels_per_second": round(figures.middle([each.pixels for each in rounds])),
         "clicks_per_second": round(figures.middle([each.clicks for each in rounds])),
+        "pages_per_second": round(figures.middle([each.pages for each in rounds])),
     }
     pixel = figures.of("pixel_over_empty_view", [each.pixels / each.empty for each in rounds], **facts)
     click = figures.of("click_over_empty_view", [each.clicks / each.empty for each in rounds], **facts)
-    return [pixel.line, click.line]
+    page = figures.of("landing_page_over_empty_view", [each.pages / each.empty for each in rounds], **facts)
+    return [pixel.line, click.line, page.line]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import click
 from cli import environment, groups
 
 NOUNS = ("accounts", "assets", "audit", "campaigns", "completion", "contacts", "db", "events", "forms", "inbound",
-         "outbox", "status", "templates", "tokens")  # fmt: skip
+         "outbox", "pages", "status", "templates", "tokens")  # fmt: skip
 _env_file = click.option(
     "--env",
     "env_file",

@@ -10,6 +10,7 @@ from models.enrollment import Enrollment
 from models.event import Event, Horizon
 from models.file_import import FileImport, FileImportChunk, FileImportFault
 from models.form import ConsentText, Form, FormSubmission
+from models.landing_page import Page, PageVersion, PageVisits
 from models.quarantine import Quarantine
 from models.snapshot import Snapshot
 from models.stats import EmailStats, Heartbeat
@@ -36,6 +37,9 @@ __all__ = [
     "Heartbeat",
     "Horizon",
     "IdempotencyKey",
+    "Page",
+    "PageVersion",
+    "PageVisits",
     "Quarantine",
     "RevokedToken",
     "SendGroup",

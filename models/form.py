@@ -57,6 +57,12 @@ class FormSubmission(Base):
         Index("ix_form_submissions_pending", "submitted_at", "id", postgresql_where=text("state = 'pending'")),
         Index("ix_form_submissions_address", "email_index", postgresql_where=text("email_index IS NOT NULL")),
         Index("ix_form_submissions_contact", "contact_id", postgresql_where=text("contact_id IS NOT NULL")),
+        Index(
+            "ix_form_submissions_landing",
+            "landing_page_id",
+            "submitted_at",
+            postgresql_where=text("landing_page_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[Id]
@@ -75,4 +81,6 @@ class FormSubmission(Base):
     confirmed_by: Mapped[Word | None]  # press, page or form
     confirmed_network: Mapped[Word | None]
     contact_id: Mapped[UUID | None]
+    landing_page_id: Mapped[UUID | None]  # the landing page with the form; outlives it
+    source: Mapped[Word | None]  # the UTM source of that page, for its counts
     email_id: Mapped[UUID | None]  # the latest e-mail that asks for the confirmation

@@ -27,7 +27,7 @@ from engine.engagement import by_hand, reactions
 from engine.tracking.events import IncomingEvent
 from local.stack import BRAND
 from models.session import transaction
-from tests import contact_rows, sequence
+from tests import company_landing, contact_rows, sequence
 from tests.engine.forms import signups
 
 NOW = datetime(2026, 11, 19, 10, 20, tzinfo=UTC)  # a Thursday
@@ -105,6 +105,7 @@ def fill(*, odd: bool = False) -> Company:
             _live(company, people, NOW - ago * _DAY + timedelta(hours=hour), ago if hour else -1)
     with transaction() as session:
         _finish(session, company, people)
+        company_landing.fill(session, now=NOW)
     return company
 
 

@@ -63,6 +63,8 @@ SHOTS = (
     Shot("forms", "Forms", "forms_pages.listing", lambda _: "/app/forms"),
     Shot("form", "One form", "form_pages.show", lambda _: "/app/forms/guia"),
     Shot("new-form", "A new form", "form_editing_pages.ask_create", lambda _: "/app/forms/new"),
+    Shot("landing-pages", "Landing pages", "landing_pages.listing", lambda _: "/app/pages"),
+    Shot("landing-page", "One landing page", "landing_page_pages.show", lambda _: "/app/pages/guia"),
     Shot("in-doubt", "E-mails in doubt", "in_doubt_pages.listing", lambda _: "/app/in-doubt"),
     Shot("health", "Health", "health_pages.show", lambda _: "/app/health"),
     Shot("users", "Users", "users_pages.listing", lambda _: "/app/users"),

@@ -9,20 +9,24 @@ import settings as environment
 from engine import logs
 from settings import Settings
 from web import process
-from web.api import assets, campaigns, contacts, emails, events, forms, templates, tokens
+from web.api import assets, campaigns, contacts, emails, events, forms, landing_pages, templates, tokens
 from web.http import auth, errors, headers, health, openapi, rate_limits
 from web.ingest import deferred_response, group_commit, send_batcher
 from web.pages import menu
 from web.pages.frame import sessions
 from web.public import clicks, front, home, pictures, pixels, static_files, unsubscribing
 from web.public.forms import confirming, showing
+from web.public.landing_pages import shelf, submitting, visiting
 from web.wsgi import public_bodies, unread
 from web.wsgi.remote_address import RemoteAddress
 
 log = logging.getLogger(__name__)
 
-RESOURCES = (tokens, emails, events, campaigns, contacts, templates, forms, assets)
-PAGES = (health, openapi, pixels, clicks, unsubscribing, confirming, showing, static_files, pictures, home)
+RESOURCES = (tokens, emails, events, campaigns, contacts, templates, forms, assets, landing_pages)
+PAGES = (
+    health, openapi, pixels, clicks, unsubscribing, confirming, showing, visiting, submitting, static_files, pictures,
+    home,
+)  # fmt: skip
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -63,6 +67,7 @@ def configure(app: Flask, configured: Settings) -> None:
     process.install(app, configured)
     group_commit.install(app, configured)
     send_batcher.install(app)
+    shelf.install(app, process.of(app))
     for warning in configured.warnings:
         log.warning("settings_warning %s", warning)
     auth.configure(app, configured)
@@ -72,10 +77,10 @@ def configure(app: Flask, configured: Settings) -> None:
 
 
 def _wrap(app: Flask, configured: Settings) -> None:
-    """Put the WSGI middleware in front of `app`: addresses, then pixels and clicks, then bodies of public routes."""
+    """Put the WSGI middleware in front of `app`: addresses, then what `front` answers, then bodies of public routes."""
     deferred_response.install(paths=(*front.PATHS, *public_bodies.paths(app)), also=unread.is_large)
     bodies = public_bodies.PublicBodies(app.wsgi_app, app, configured)
-    wsgi = front.Front(bodies, process.of(app), group_commit.of(app))
+    wsgi = front.Front(bodies, process.of(app), group_commit.of(app), shelf.of(app))
     if hops := configured.trusted_proxies:
         trusting = ProxyFix(RemoteAddress(wsgi), x_for=hops, x_proto=hops, x_host=hops)
         app.wsgi_app = trusting  # type: ignore[method-assign]

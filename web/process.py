@@ -30,6 +30,7 @@ class Process:
     observer: Observer
     token_cache: TokenCache
     wait_slots: threading.BoundedSemaphore
+    own_pages: str  # the address at which our landing pages begin
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -44,6 +45,7 @@ def install(app: Flask, settings: Settings) -> None:
         token_cache=TokenCache(),
         # At most a third of the threads may wait for a mail server, so that the others stay free for requests.
         wait_slots=threading.BoundedSemaphore(max(1, settings.web_threads // 3)),
+        own_pages=f"{settings.public_url.rstrip('/')}/p/",
     )
 
 

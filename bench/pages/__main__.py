@@ -110,7 +110,7 @@ def _figure(name: str, ratios: Mapping[str, float]) -> str:
 def _pixels(bench: Installation, server: Served, visitor: Visitor, runs: int) -> str:
     """Return the figure of pixels per second with open pages over those without, alternating."""
     work(bench, "worker-events", "beat")
-    (pixel, _) = hits.views_to_measure(bench, server)
+    (pixel, *_) = hits.views_to_measure(bench, server)
     followed = next(path for path in paths.all_of_them() if path.endswith("/progress"))
     pixel.measure(bench, 1.0)
     ratios = [_pixels_of_a_run(bench, pixel, visitor, followed) for _ in range(runs)]

@@ -38,6 +38,7 @@ BARS = {
     "form_over_empty_view": Bar("durable sign-ups by a form/s ÷ an empty view/s", 0.15),
     "pixel_over_empty_view": Bar("durable pixels/s ÷ an empty view/s", 0.6),
     "click_over_empty_view": Bar("durable clicks/s ÷ an empty view/s", 0.5),
+    "landing_page_over_empty_view": Bar("landing pages/s ÷ an empty view/s", 0.6),
     "events_batch_over_task_per_event": Bar("events applied/s in batches ÷ one task for each event", 50),
     "apply_ten_million_over_ten_thousand": Bar("events applied/s at 10,000,000 stored ÷ at 10,000", 0.8),
     "tick_ms_at_two_million": Bar("database ms of a tick, 2,000,000 enrollments, none due", 5, at_most=True),

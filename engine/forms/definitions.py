@@ -83,7 +83,7 @@ def read(values: Mapping[str, Any], *, own_origin: str) -> Definition:
         Fault(name[:50], f"is not a field; {errors.unknown(name, names)}") for name in values if name not in names
     ]
     slug = values.get("slug")
-    if not isinstance(slug, str) or not _SLUG.fullmatch(slug):
+    if not isinstance(slug, str) or not is_slug(slug):
         faults.append(Fault("slug", "give 1 to 50 characters of a to z, 0 to 9 and -, such as guia-roi"))
     elif slug in RESERVED_SLUGS:
         faults.append(Fault("slug", f"{slug!r} is reserved or there already; choose another"))
@@ -127,6 +127,11 @@ def origin_of(address: str) -> str | None:
         return None
     default_port = {"https": 443, "http": 80}[parts.scheme]
     return f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port not in (None, default_port) else "")
+
+
+def is_slug(text: str) -> bool:
+    """Return True if the text can be the slug of a form or a landing page."""
+    return _SLUG.fullmatch(text) is not None
 
 
 def has_control(text: str) -> bool:

@@ -35,6 +35,7 @@ class Entry:
     language: str
     page: str = ""
     network: str = ""
+    landing: tuple[UUID, str] | None = None  # the landing page with the form, and the source that led there
 
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
@@ -44,11 +45,13 @@ SELECT id FROM form_submissions WHERE email_index = :index AND form_id = :form_i
 """)
 _STORE = text("""
 INSERT INTO form_submissions (id, form_id, email_index, address, fields, language, consent_text_id, page, network,
-                              submitted_at)
-VALUES (:id, :form_id, :index, :address, :fields, :language, :consent_text_id, :page, :network, :now)
+                              landing_page_id, source, submitted_at)
+VALUES (:id, :form_id, :index, :address, :fields, :language, :consent_text_id, :page, :network,
+        :landing_page_id, :source, :now)
 ON CONFLICT (id) DO UPDATE
    SET fields = excluded.fields, language = excluded.language, consent_text_id = excluded.consent_text_id,
-       page = excluded.page, network = excluded.network, submitted_at = excluded.submitted_at, reminded_at = NULL
+       page = excluded.page, network = excluded.network, landing_page_id = excluded.landing_page_id,
+       source = excluded.source, submitted_at = excluded.submitted_at, reminded_at = NULL
 """)
 
 
@@ -104,7 +107,10 @@ def store(session: Session, form: StoredForm, entry: Entry, *, office: Office, n
 
 def _row(form: StoredForm, entry: Entry) -> dict[str, Any]:
     keys = vault.current()
+    landing_page_id, source = entry.landing or (None, None)
     return {
+        "landing_page_id": landing_page_id,
+        "source": source,
         "form_id": form.id,
         "address": keys.encrypt(entry.address),
         "fields": keys.encrypt(json.dumps(dict(entry.values), ensure_ascii=False)),

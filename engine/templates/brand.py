@@ -26,12 +26,12 @@ class Brand:
     @property
     def link_color(self) -> str:
         """The colour, darkened so far that text in it can be read on a light page."""
-        return _readable(self.color, on=_LIGHT_PAGE, step=-1)
+        return readable(self.color, on=_LIGHT_PAGE, step=-1)
 
     @property
     def dark_color(self) -> str:
         """The colour, lightened so far that text in it can be read on a dark page."""
-        return _readable(self.color, on=_DARK_CARD, step=1)
+        return readable(self.color, on=_DARK_CARD, step=1)
 
     @property
     def logo_origin(self) -> str:
@@ -79,7 +79,7 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def _readable(color: str, *, on: str, step: int) -> str:
+def readable(color: str, *, on: str, step: int) -> str:
     """Return the colour, lighter or darker by as many steps as it takes to be read on this background."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*_channels(color))
     while contrast(color, on) < _CONTRAST_MIN:

@@ -9,6 +9,7 @@ from web.pages.campaigns import actions, drafting, listing, people
 from web.pages.contacts import changes, directory, editing, imports, one, one_import, suppressed
 from web.pages.forms import all_forms, form_editing, one_form, submitted
 from web.pages.frame import assets, faults, languages, layout, uploads
+from web.pages.landing import landing_blocks, landing_page, landing_pages
 from web.pages.operations import health, in_doubt, users
 
 _PAGES = (
@@ -18,6 +19,7 @@ _PAGES = (
     directory,
     email_templates,
     all_forms,
+    landing_pages,
     health,
     users,
     account,
@@ -38,6 +40,8 @@ _BEHIND = (
     one_form,
     form_editing,
     submitted,
+    landing_page,
+    landing_blocks,
 )  # reached from those of the menu
 
 views = layout.blueprint("missing")

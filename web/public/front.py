@@ -1,7 +1,7 @@
-"""A fast path for pixels and clicks in front of Flask, whose dispatch would be most of their cost.
+"""A fast path for pixels, clicks and landing pages in front of Flask, whose dispatch would be most of their cost.
 
-It answers as the views `pixels.opened` and `clicks.clicked` do, headers included. Any request but a GET or HEAD with a
-valid token goes on to Flask, which handles all errors.
+It answers as the views `pixels.opened`, `clicks.clicked` and `landing_pages.show` do, headers included. Any request but
+a GET or HEAD with a valid token, or for a page that is in memory, goes on to Flask, which handles all errors.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,6 +15,8 @@ from web.ingest import deferred_response
 from web.ingest.group_commit import Ingest
 from web.process import Process
 from web.public import hits
+from web.public.landing_pages import shelf
+from web.public.landing_pages.shelf import Shelf
 
 Start: TypeAlias = Callable[..., Any]
 Wsgi: TypeAlias = Callable[[dict[str, Any], Start], Iterable[bytes]]
@@ -25,12 +27,14 @@ _METHODS = ("GET", "HEAD")
 class Front:
     """A WSGI middleware."""
 
-    def __init__(self, behind: Wsgi, process: Process, ingest: Ingest) -> None:
+    def __init__(self, behind: Wsgi, process: Process, ingest: Ingest, pages: Shelf) -> None:
         self._behind = behind
+        self._pages = pages
         self._process = process
         self._ingest = ingest
         self._always = list(headers.add_defaults(Headers(), process.settings))
         always = [pair for pair in self._always if pair[0] != "Cache-Control"]
+        self._other = [pair for pair in always if pair[0] != "Content-Security-Policy"]
         self._pixel = [*hits.HEADERS.items(), ("Content-Type", "image/gif"), ("Content-Length", "43"), *always]
         self._click = [*hits.HEADERS.items(), ("Content-Type", "text/html; charset=utf-8"), *always]
 
@@ -43,6 +47,8 @@ class Front:
                 return self._opened(environ, start, path[3:-4])
             if method in _METHODS and path.startswith(_CLICKS):
                 return self._clicked(environ, start, path[3:])
+            if path.startswith(shelf.PATH) and method in _METHODS and (shown := self._pages.answer(environ)):
+                return self._shown(environ, start, *shown)
         except NotFound:
             pass
         return self._behind(environ, start)
@@ -57,3 +63,7 @@ class Front:
         self._ingest.store(hit, environ.get(deferred_response.KEY))
         start("302 FOUND", [("Location", target), ("Content-Length", "0"), *self._click])
         return [b""]
+
+    def _shown(self, environ: dict[str, Any], start: Start, fields: shelf.Fields, html: bytes) -> Iterable[bytes]:
+        start("200 OK", [*fields, ("Content-Length", str(len(html))), *self._other])
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else html]

@@ -24,7 +24,7 @@ def clicked(process: Process, token: str, environ: Mapping[str, Any]) -> tuple[I
     """Return the click event of a request and its target; NotFound for an invalid token."""
     click = process.signer.read_clicked(token)
     data = {"link": click.link, **observed(process, environ)}
-    target = landing.with_email_id(click.target, click.email_id, process.settings.cors_origins)
+    target = landing.with_email_id(click.target, click.email_id, process.settings.cors_origins, own=process.own_pages)
     return IncomingEvent(click.email_id, "clicked", data=data), target
 
 

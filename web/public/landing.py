@@ -9,12 +9,13 @@ from models import ids
 PARAMETER = "cadencia"
 
 
-def with_email_id(target: str, email_id: UUID, origins: Collection[str]) -> str:
+def with_email_id(target: str, email_id: UUID, origins: Collection[str], *, own: str) -> str:
     """Return the target with the e-mail's id as an additional parameter if its origin is one of these, else unchanged.
 
-    The id is a capability, so no other site may get it. Query and fragment keep their bytes.
+    `own` is the address at which our own landing pages begin; they get the id, too. It is a capability, so no other
+    site may get it. Query and fragment keep their bytes.
     """
-    if not origins or _origin(target) not in origins:
+    if not target.startswith(own) and (not origins or _origin(target) not in origins):
         return target
     page, hash_sign, fragment = target.partition("#")
     separator = "" if page.endswith(("?", "&")) else "&" if "?" in page else "?"

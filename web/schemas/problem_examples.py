@@ -21,6 +21,7 @@ NOT_FOUND = {
     "contact_id": "contact: there is none with this id",
     "slug": "form: there is none with this slug",
     "digest": "asset: there is none with this digest",
+    "page": "page: there is none with this slug",
     "name": f"template: '{'0' * 32}' is not known; "
     "there are confirmation_en, confirmation_es, email_1_roi, email_2_caso, email_3_ultima_llamada, signup_notice",
 }

@@ -7,7 +7,7 @@ from flask import Flask
 
 from web.http import auth
 
-PLACES = {"email_id": "0" * 32, "token": "x", "path:name": "css/swagger-ui.css"}
+PLACES = {"email_id": "0" * 32, "token": "x", "path:name": "css/swagger-ui.css", "int:index": "0"}
 
 
 def routes(app: Flask) -> list[tuple[str, str, auth.Access]]:
@@ -18,7 +18,7 @@ def routes(app: Flask) -> list[tuple[str, str, auth.Access]]:
         assert access is not None, rule
         path = rule.rule
         for argument in rule.arguments:
-            for converter in ("path:", "uuid:", ""):
+            for converter in ("path:", "uuid:", "int:", ""):
                 name = f"{converter}{argument}"
                 path = path.replace(f"<{name}>", PLACES.get(name, str(UUID(int=0))))
         found += [(method, path, access) for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"})]

@@ -24,7 +24,7 @@ from engine.access import accounts, bearer_tokens
 from engine.assets import assets as pictures
 from engine.forms import forms
 from models.session import transaction
-from tests import browser, company
+from tests import browser, company, company_landing
 from tests.conftest import environment, settled
 from tests.databases import Ledger
 from tests.engine.assets import samples as gifs
@@ -91,6 +91,8 @@ def _samples(filled: company.Company) -> dict[str, list[Any]]:
         "state": ["running", "stopped"],
         "account_id": _accounts(),
         "name": ["email_1_roi"],
+        "slug": [company_landing.SLUG],
+        "index": [0, 1],
     }
 
 

@@ -13,6 +13,7 @@ from web import process
 from web.public import landing
 
 ORIGINS = ("https://landing.example", "http://127.0.0.1:8080")
+OWN = "https://correo.example/p/"
 EMAIL = UUID("018d0c1b-2e7a-7c3f-9a5e-4d2b1c0f8e6d")
 SUFFIX = f"cadencia={ids.public(EMAIL)}"
 
@@ -26,10 +27,11 @@ SUFFIX = f"cadencia={ids.public(EMAIL)}"
         ("https://landing.example/?a=%C3%B1&b=+#x", f"https://landing.example/?a=%C3%B1&b=+&{SUFFIX}#x"),
         ("https://landing.example/a?", f"https://landing.example/a?{SUFFIX}"),
         ("http://127.0.0.1:8080/a", f"http://127.0.0.1:8080/a?{SUFFIX}"),
+        ("https://correo.example/p/guia?utm_source=a", f"https://correo.example/p/guia?utm_source=a&{SUFFIX}"),
     ],
 )
 def test_a_target_on_a_listed_origin_gets_the_email_id(target: str, expected: str) -> None:
-    assert landing.with_email_id(target, EMAIL, ORIGINS) == expected
+    assert landing.with_email_id(target, EMAIL, ORIGINS, own=OWN) == expected
 
 
 @pytest.mark.parametrize(
@@ -39,11 +41,12 @@ def test_a_target_on_a_listed_origin_gets_the_email_id(target: str, expected: st
         "https://evil.example/?https://landing.example", "https://landing.example@evil.example/",
         "https://evil.example\\@landing.example/", "https://evil.example#https://landing.example", "https://[",
         "https://a@landing.example/", "mailto:ana@landing.example", "https://landing.example:x/", "//landing.example/",
+        "https://correo.example/u/x", "https://correo.example.evil.example/p/guia", "https://correo.example@evil.example/p/",
     ],
 )  # fmt: skip
 def test_no_other_target_gets_it(target: str) -> None:
-    assert landing.with_email_id(target, EMAIL, ORIGINS) == target
-    assert landing.with_email_id(target, EMAIL, ()) == target
+    assert landing.with_email_id(target, EMAIL, ORIGINS, own=OWN) == target
+    assert landing.with_email_id(target, EMAIL, (), own=OWN) == target
 
 
 def test_a_click_passes_its_email_id_only_to_listed_origins(ledger: str) -> None:

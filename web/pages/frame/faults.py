@@ -11,7 +11,7 @@ from functools import cache
 from flask_babel import gettext
 
 from errors import CadenciaError, InvalidInput
-from web.pages.frame import messages
+from web.pages.frame import landing_messages, messages
 
 _PLACE = re.compile(r"[\w-]+(?:[.\[][\w\]-]+)*: ")  # `steps[0].delay_s: `, before a message
 _HOST = re.compile(r"[^\s:]+: ")  # before the reason of a fault
@@ -259,8 +259,9 @@ def _filled(message: str) -> str | None:
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
     """Return each message as a pattern, with its text; the one with the most text of its own first."""
-    listed_here = (*_MESSAGES, *_FILES, *_REASONS, *messages.PICTURES, *messages.FORMS)
-    texts = {message: message for message in listed_here} | _INSTEAD | messages.INSTEAD
+    listed_here = (*_MESSAGES, *_FILES, *_REASONS, *messages.PICTURES, *messages.FORMS, *landing_messages.MESSAGES)
+    instead = _INSTEAD | messages.INSTEAD | landing_messages.INSTEAD
+    texts = {message: message for message in listed_here} | instead
     return [(_pattern(message), texts[message]) for message in sorted(texts, key=_own_length, reverse=True)]
 
 

@@ -1,13 +1,12 @@
 """The page of a form, for people and, in a frame, for those who edit it."""
 
-from typing import Any
-
 from flask import Response
 
 from engine.forms import definitions
 from engine.forms.forms import StoredForm
 from web.http.headers import PAGE
 from web.public import pages
+from web.public.forms import markup
 
 
 def page(form: StoredForm, language: str, typed: dict[str, str], codes: dict[str, str], stamp: str) -> Response:
@@ -17,11 +16,11 @@ def page(form: StoredForm, language: str, typed: dict[str, str], codes: dict[str
         "form",
         language,
         422 if codes else 200,
-        title=title(form, language),
-        fields=fields(form, language),
+        title=markup.title(form, language),
+        fields=markup.fields(form, language),
         consent=definitions.in_language(definition.consent, language),
         typed=typed,
-        utm={name: typed[name] for name in definitions.UTM if typed.get(name)},
+        utm=markup.utm_inputs({name: typed[name] for name in definitions.UTM if typed.get(name)}),
         codes=codes,
         stamp=stamp,
     )
@@ -40,22 +39,3 @@ def preview(form: StoredForm, language: str) -> Response:
     policy = PAGE.replace("form-action 'self'", "form-action 'none'")
     response.headers["Content-Security-Policy"] = policy.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
     return response
-
-
-def title(form: StoredForm, language: str) -> str:
-    """Return the title of the form in this language, else in another one."""
-    return definitions.in_language(form.definition.title, language)
-
-
-def fields(form: StoredForm, language: str) -> list[dict[str, Any]]:
-    """Return the fields of the form, for its template and for programs."""
-    return [
-        {
-            "name": field.name,
-            "label": definitions.in_language(field.label, language),
-            "required": field.required,
-            "options": list(field.options),
-            "max": field.chars_max,
-        }
-        for field in form.definition.fields
-    ]

@@ -4,11 +4,10 @@ Robots are kept off by a hidden field, the signed moment at which the form was s
 nothing is loaded from elsewhere.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
-from flask import Response, redirect, request, send_from_directory
+from flask import Response, request, send_from_directory
 
 import errors
 from engine import bell, clock
@@ -16,23 +15,19 @@ from engine.forms import definitions, forms, submissions
 from engine.forms.definitions import CONSENT, EMAIL, STAMP, TRAP
 from engine.forms.forms import StoredForm
 from engine.forms.submissions import Entry
-from errors import Fault, InvalidInput
+from errors import InvalidInput
 from models.session import retrying, transaction
 from web.http import rate_limits
 from web.http.auth import public
 from web.http.errors import problem
 from web.http.headers import PREFLIGHT_S
-from web.public.forms import drawing, requests
-from web.public.pages import blueprint, page
+from web.public.forms import drawing, markup, parts, requests
+from web.public.pages import blueprint
 
 _STATIC = Path(__file__).parents[1] / "static"
 _CACHED_S = 3_600
 _CORS = {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Allow-Headers": "Content-Type",
          "Access-Control-Max-Age": str(PREFLIGHT_S)}  # fmt: skip
-_STAMP_FAULTS = {
-    "old": "was made by another form, or more than a day ago; fetch the form again",
-    "quick": "is of this moment; people need longer to fill in a form",
-}
 
 pages = blueprint("signup_forms")
 pages.register_error_handler(errors.TooOften, requests.too_often)
@@ -46,7 +41,7 @@ def show(slug: str) -> Response:
     if not requests.wants_json():
         return _page(form, requests.language(), requests.utm())
     origin = requests.allowed_origin(form)
-    return _shared(_json(_description(form, requests.language())), origin)
+    return _shared(parts.json_response(_description(form, requests.language())), origin)
 
 
 @pages.route("/f/<slug>", methods=["OPTIONS"])
@@ -70,12 +65,12 @@ def submit(slug: str) -> Response:
     rate_limits.form()
     submitted = requests.read()
     if submitted.is_trapped:
-        return _shared(_done(form, submitted.language), origin)
+        return _shared(parts.done(form, submitted.language), origin)
     try:
         _store(form, submitted)
     except InvalidInput as invalid:
         return _shared(_refused(form, submitted, invalid), origin)
-    return _shared(_done(form, submitted.language), origin)
+    return _shared(parts.done(form, submitted.language), origin)
 
 
 @pages.get("/f/<slug>.js")
@@ -88,9 +83,7 @@ def script(slug: str) -> Response:  # noqa: ARG001  # the script reads it from i
 def _store(form: StoredForm, submitted: requests.Submitted) -> None:
     """Store the submission and ring; raise InvalidInput with the faults, of which that of the stamp comes last."""
     address, values = submissions.check(form.definition, submitted.values)
-    if fault := requests.stamp_fault(form, submitted.stamp):
-        raise InvalidInput.of(STAMP, _STAMP_FAULTS[fault])
-    rate_limits.one_form(form.definition.slug)
+    parts.admit(form, submitted)
     entry = Entry(address, values, submitted.language, requests.page(), requests.network())
     office, now = requests.office(), clock.now()
     retrying(lambda session: submissions.store(session, form, entry, office=office, now=now))
@@ -107,33 +100,10 @@ def _form(slug: str) -> StoredForm:
     return form
 
 
-def _done(form: StoredForm, language: str) -> Response:
-    """Return the response to a submission: a redirect or thanks, or the request to confirm it."""
-    definition = form.definition
-    thanks = definitions.in_language(definition.thanks, language)
-    is_open = definition.double_opt_in
-    if requests.wants_json():
-        target = None if is_open else definition.redirect
-        return _json({"status": "confirm" if is_open else "done", "message": thanks or None, "redirect": target})
-    if definition.redirect and not is_open:
-        return redirect(definition.redirect, 303)  # type: ignore[return-value]  # Flask's is Werkzeug's
-    return page(
-        "form_done", language, title=drawing.title(form, language), state="asked" if is_open else "done", thanks=thanks
-    )
-
-
 def _refused(form: StoredForm, submitted: requests.Submitted, invalid: InvalidInput) -> Response:
     if requests.wants_json():
         return problem(422, str(invalid), faults=invalid.faults)
-    codes: dict[str, str] = getattr(invalid, "codes", None) or _codes(invalid.faults)
-    typed = {name: value for name, value in submitted.values.items() if isinstance(value, str)}
-    # Too quick is a matter of this stamp, so it stays and grows old enough.
-    stamp = submitted.stamp if requests.stamp_fault(form, submitted.stamp) != "old" else None
-    return _page(form, submitted.language, typed, codes, stamp)
-
-
-def _codes(faults: tuple[Fault, ...]) -> dict[str, str]:
-    return {fault.field: "again" for fault in faults}
+    return _page(form, submitted.language, *parts.shown_again(form, submitted, invalid))
 
 
 def _page(
@@ -145,17 +115,13 @@ def _page(
 
 def _description(form: StoredForm, language: str) -> dict[str, Any]:
     return {
-        "title": drawing.title(form, language),
+        "title": markup.title(form, language),
         "language": language,
         "address": EMAIL,
-        "fields": drawing.fields(form, language),
+        "fields": markup.fields(form, language),
         "consent": {"name": CONSENT, "text": definitions.in_language(form.definition.consent, language)},
         "hidden": {STAMP: requests.fresh_stamp(form), TRAP: ""},
     }
-
-
-def _json(value: dict[str, Any]) -> Response:
-    return Response(json.dumps(value, ensure_ascii=False), content_type="application/json")
 
 
 def _shared(response: Response, origin: str) -> Response:

@@ -1,0 +1,93 @@
+"""Create, save and publish landing pages."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli import groups
+from errors import InvalidInput
+
+_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+_slug = click.argument("slug")
+
+
+@click.command(cls=groups.Command)
+@_file
+def new(file: Path) -> None:
+    """Create the landing page that FILE describes in JSON, as a draft; docs/landing_pages.md has an example.
+
+    \b
+    Example:
+      cadencia pages new guia.json
+    """
+    from engine import clock
+    from engine.landing import store
+    from engine.landing.store import Change
+    from models.session import transaction
+
+    values = _read(file)
+    with transaction() as session:
+        page = store.create(session, values.pop("slug", ""), values, change=Change(), now=clock.now())
+    click.echo(f"page {page.slug} created as a draft; `cadencia pages publish {page.slug}` shows it to everybody")
+
+
+@click.command(cls=groups.Command)
+@_slug
+@_file
+@click.option("--expected", metavar="DIGEST", help="Refuse if this is not the digest of the newest version.")
+def push(slug: str, file: Path, expected: str | None) -> None:
+    """Save the content of FILE as the next version of the landing page SLUG, a draft.
+
+    \b
+    Example:
+      cadencia pages push guia-roi guia.json
+    """
+    from engine import clock
+    from engine.landing import store
+    from engine.landing.store import Change
+    from models.session import transaction
+
+    values = {name: value for name, value in _read(file).items() if name != "slug"}
+    change = Change(note=file.name, expected=expected)
+    with transaction() as session:
+        page = store.save(session, store.named(session, slug).slug, values, change=change, now=clock.now())
+    click.echo(f"page {page.slug} has version {page.version}; published is {page.published or 'none'}")
+
+
+@click.command(cls=groups.Command)
+@_slug
+@click.option("--version", type=click.IntRange(min=1), help="Publish this version instead of the newest.")
+@click.option("--off", is_flag=True, help="Show the page to nobody any more.")
+def publish(slug: str, version: int | None, off: bool) -> None:
+    """Show the landing page SLUG to everybody, or to nobody.
+
+    \b
+    Examples:
+      cadencia pages publish guia-roi
+      cadencia pages publish guia-roi --version 3
+      cadencia pages publish guia-roi --off
+    """
+    from engine import clock
+    from engine.landing import store
+    from models.session import transaction
+
+    with transaction() as session:
+        known = store.named(session, slug).slug
+        page = store.unpublish(session, known) if off else store.publish(session, known, version, now=clock.now())
+    click.echo(f"page {page.slug} shows version {page.published}" if page.published else f"page {page.slug} is offline")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Return the JSON object of a file; raise InvalidInput with the place of the fault."""
+    try:
+        values = json.loads(file.read_text("utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise InvalidInput.of(file.name, f"is not JSON in UTF-8: {error}") from None
+    if not isinstance(values, dict):
+        raise InvalidInput.of(file.name, "is not a JSON object")
+    return values
+
+
+COMMANDS = (new, push, publish)

@@ -1,0 +1,1 @@
+"""Landing pages: blocks and their texts, versions, what is published, visits and their figures."""

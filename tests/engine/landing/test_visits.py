@@ -1,0 +1,97 @@
+"""Visits of landing pages: counts by hour, day and source, machines apart; the greeting of a reader."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from engine.landing import published, visits
+from engine.landing.visits import DAY, HOUR, Counts
+from models.session import Session
+from tests.engine.landing import drafts
+from tests.sends import NOW
+
+BROWSER = {
+    "method": "GET",
+    "agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "network": "other",
+}
+
+
+def test_views_add_up_by_hour_day_and_source(session: Session) -> None:
+    page = drafts.create(session)
+    later = NOW + timedelta(hours=1)
+    for _ in range(2):
+        visits.add(session, {visits.key(page.id, "blog", NOW): (2, 1), visits.key(page.id, "", later): (3, 0)})
+    since = NOW - timedelta(days=1)
+    by_hour = visits.by_moment(session, page.id, since=since, unit=HOUR)
+    assert list(by_hour.values()) == [Counts(4, 2), Counts(6, 0)]
+    assert sum(each.views for each in visits.by_moment(session, page.id, since=since, unit=DAY).values()) == 10
+    assert visits.by_source(session, page.id, since=since) == {"": Counts(6, 0), "blog": Counts(4, 2)}
+    assert visits.by_source(session, page.id, since=later + timedelta(hours=1)) == {}
+
+
+def test_views_of_a_deleted_page_are_dropped(session: Session) -> None:
+    visits.add(session, {visits.key(uuid4(), "", NOW): (1, 0)})
+    assert session.scalar(text("SELECT count(*) FROM page_visits")) == 0
+
+
+def test_submissions_and_confirmations_count_by_their_own_moments(session: Session) -> None:
+    page = drafts.create(session)
+    session.execute(
+        text("""
+        WITH form AS (INSERT INTO forms (slug, definition, notify) VALUES ('guia', '{}', '') RETURNING id)
+        INSERT INTO form_submissions (form_id, language, landing_page_id, source, submitted_at, confirmed_at)
+        SELECT id, 'es', :page_id, 'blog', CAST(:now AS timestamptz) - interval '2 days', :now FROM form
+        """),
+        {"page_id": page.id, "now": NOW},
+    )
+    assert visits.by_source(session, page.id, since=NOW - timedelta(days=1)) == {"blog": Counts(0, 0, 0, 1)}
+    assert visits.by_source(session, page.id, since=NOW - timedelta(days=3)) == {"blog": Counts(0, 0, 1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (BROWSER, False),
+        ({**BROWSER, "method": "HEAD"}, True),
+        ({**BROWSER, "agent": "Googlebot/2.1"}, True),
+        ({**BROWSER, "purpose": "prefetch"}, True),
+    ],
+)
+def test_machines_are_recognised_by_their_request(seen: dict[str, str], expected: bool) -> None:
+    assert visits.is_machine(seen, now=NOW) is expected
+
+
+@pytest.mark.parametrize(
+    ("utm_source", "counted"),
+    [
+        ("", ""),
+        (" Blog ", "blog"),
+        ("a@b.example", "other"),
+        ("<script>", "other"),
+        ("x" * 80, "x" * 50),
+        ("boletín", "boletín"),
+    ],
+)
+def test_a_source_is_a_bounded_plain_word(utm_source: str, counted: str) -> None:
+    assert visits.source_of(utm_source) == counted
+
+
+def test_only_a_recent_email_tells_the_first_name(session: Session) -> None:
+    contact_id, email_id = uuid4(), uuid4()
+    session.execute(
+        text("INSERT INTO contacts (id, email, email_index, first_name, created_at, updated_at) "
+             "VALUES (:id, '', '\\x01', 'Ana', :now, :now)"), {"id": contact_id, "now": NOW},
+    )  # fmt: skip
+    session.execute(
+        text("INSERT INTO emails (id, contact_id, template, subject, status, lane, message_id, accepted_at, sent_at, "
+             "due_at) VALUES (:id, :contact, 't', 's', 'sent', 'campaign', 'm', :now, :now, :now)"),
+        {"id": email_id, "contact": contact_id, "now": NOW},
+    )  # fmt: skip
+    assert published.first_name(session, email_id, now=NOW + timedelta(days=29)) == "Ana"
+    assert published.first_name(session, email_id, now=NOW + timedelta(days=31)) == ""
+    assert published.first_name(session, uuid4(), now=NOW) == ""
+    session.execute(text("UPDATE contacts SET erased_at = :now"), {"now": NOW})
+    assert published.first_name(session, email_id, now=NOW) == ""

@@ -1,0 +1,150 @@
+"""One landing page: its state, blocks, looks, visits and versions, and the actions on them."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Response, request
+from flask_babel import format_date, gettext, lazy_gettext
+
+from engine import clock
+from engine.landing import published, store, visits
+from engine.landing.blocks import KINDS
+from engine.landing.store import Change, StoredPage
+from engine.landing.visits import Counts
+from errors import NotFound
+from models.session import transaction
+from web import pages, process
+from web.pages.frame import layout, sessions
+from web.pages.landing import fields
+from web.public.landing_pages import rendering
+from web.public.landing_pages.rendering import Subject
+
+views = layout.blueprint("landing_page")
+
+DAYS = 30
+_SOURCES = 20
+_VERSIONS = 10
+_READERS = ("campaigns", "reports")
+_ACTIONS = {
+    "up": lazy_gettext("Block moved up"),
+    "down": lazy_gettext("Block moved down"),
+    "remove": lazy_gettext("Block removed"),
+}
+
+
+@views.get("/pages/<slug>")
+@pages.needs(*_READERS)
+def show(slug: str) -> Response:
+    """Show a page with its blocks, its looks in two widths, its visits and its versions."""
+    now = clock.now()
+    since = (now - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    with transaction() as session:
+        page = store.by_slug(session, slug)
+        saves = store.saves(session, page.id, limit=_VERSIONS)
+        by_day = visits.by_moment(session, page.id, since=since)
+        by_source = visits.by_source(session, page.id, since=since, limit=_SOURCES)
+    days = [since.date() + timedelta(days=ahead) for ahead in range(DAYS)]
+    return layout.page(
+        "landing/one",
+        page=page,
+        saves=saves,
+        url=f"{process.current().own_pages}{slug}",
+        kinds=fields.KIND_NAMES,
+        addable=[kind for kind in KINDS if kind != "form" or page.content.form is None],
+        words_of=fields.words_of,
+        chart=_chart({moment.date(): counts for moment, counts in by_day.items()}, days),
+        by_source=by_source,
+        days=DAYS,
+    )
+
+
+@views.get("/pages/<slug>/preview")
+@pages.needs(*_READERS)
+def preview(slug: str) -> Response:
+    """Return a version as visitors would see it, for the frames of its page; nothing of it runs or is counted."""
+    version = request.args.get("version", type=int)
+    with transaction() as session:
+        page = store.by_slug(session, slug, version)
+        form = published.form_of(session, page.content)
+    wanted = request.args.get("lang", "")
+    language = wanted if wanted in page.content.languages else page.content.languages[0]
+    rendered = rendering.render(Subject(slug, page.content, form), language, is_preview=True)
+    headers = {"Content-Security-Policy": f"{rendered.policy}; sandbox", "Content-Language": language}
+    return Response(rendered.filled({}), headers=headers, content_type="text/html; charset=utf-8")
+
+
+@views.post("/pages/<slug>/publish")
+@pages.changes("campaigns")
+def publish(slug: str) -> Response:
+    """Show the version of the form to everybody."""
+    version = request.form.get("version", type=int)
+    return _done(slug, lambda session: store.publish(session, slug, version, now=clock.now()))
+
+
+@views.post("/pages/<slug>/unpublish")
+@pages.changes("campaigns")
+def unpublish(slug: str) -> Response:
+    """Show the page to nobody any more."""
+    return _done(slug, lambda session: store.unpublish(session, slug))
+
+
+@views.post("/pages/<slug>/revert")
+@pages.changes("campaigns")
+def revert(slug: str) -> Response:
+    """Save the content of an earlier version as the next one."""
+    version = request.form.get("version", type=int) or 0
+    change = Change(sessions.account().name, gettext("Version %(version)s again", version=version))
+    return _done(slug, lambda session: store.revert(session, slug, version, change=change, now=clock.now()))
+
+
+@views.post("/pages/<slug>/blocks/<int:index>/<action>")
+@pages.changes("campaigns")
+def arrange(slug: str, index: int, action: str) -> Response:
+    """Move a block up or down, or remove it; a version of its own."""
+
+    def work(session: Any) -> StoredPage:
+        page = store.by_slug(session, slug)
+        blocks = list(page.content.blocks)
+        if index >= len(blocks) or action not in _ACTIONS:
+            raise NotFound(gettext("The page has no block at this place."))
+        block = blocks.pop(index)
+        if action != "remove":
+            blocks.insert(max(0, index + (-1 if action == "up" else 1)), block)
+        change = Change(sessions.account().name, str(_ACTIONS[action]), request.form.get("expected", ""))
+        return store.save(session, slug, page.content.stored() | {"blocks": blocks}, change=change, now=clock.now())
+
+    return _done(slug, work, anchor="blocks")
+
+
+@views.get("/pages/<slug>/delete")
+@pages.needs("campaigns")
+def ask_delete(slug: str) -> Response:
+    """Ask whether to delete a page."""
+    with transaction() as session:
+        return layout.page("landing/delete", page=store.by_slug(session, slug))
+
+
+@views.post("/pages/<slug>/delete")
+@pages.changes("campaigns")
+def delete(slug: str) -> Response:
+    """Delete a page that is not published."""
+    with transaction() as session:
+        store.delete(session, slug)
+    return layout.redirect_to("landing_pages.listing")
+
+
+def _done(slug: str, work: Callable[[Any], StoredPage], anchor: str | None = None) -> Response:
+    with transaction() as session:
+        work(session)
+    return layout.redirect_to("landing_page_pages.show", slug=slug, _anchor=anchor)
+
+
+def _chart(by_day: Mapping[date, Counts], days: list[date]) -> dict[str, list[Any]]:
+    counted = [by_day.get(day, Counts()) for day in days]
+    return {
+        "labels": [format_date(day, "d MMM") for day in days],
+        "views": [each.views for each in counted],
+        "submissions": [each.submissions for each in counted],
+        "counts": counted,
+    }

@@ -1,0 +1,62 @@
+"""Parts of a form's submission, also by a landing page: admitting it, its faults, and the response at its end."""
+
+import json
+from typing import Any
+
+from flask import Response, redirect
+
+from engine.forms import definitions
+from engine.forms.definitions import STAMP
+from engine.forms.forms import StoredForm
+from errors import Fault, InvalidInput
+from web.http import rate_limits
+from web.public.forms import markup, requests
+from web.public.pages import page
+
+_STAMP_FAULTS = {
+    "old": "was made by another form, or more than a day ago; fetch the form again",
+    "quick": "is of this moment; people need longer to fill in a form",
+}
+
+
+def admit(form: StoredForm, submitted: requests.Submitted) -> None:
+    """Raise InvalidInput if the stamp is a robot's; count the submission of this form, or raise TooOften."""
+    if fault := requests.stamp_fault(form, submitted.stamp):
+        raise InvalidInput.of(STAMP, _STAMP_FAULTS[fault])
+    rate_limits.one_form(form.definition.slug)
+
+
+def done(form: StoredForm, language: str) -> Response:
+    """Return the response to a submission: a redirect or thanks, or the request to confirm it."""
+    definition = form.definition
+    thanks = definitions.in_language(definition.thanks, language)
+    is_open = definition.double_opt_in
+    if requests.wants_json():
+        target = None if is_open else definition.redirect
+        return json_response(
+            {"status": "confirm" if is_open else "done", "message": thanks or None, "redirect": target}
+        )
+    if definition.redirect and not is_open:
+        return redirect(definition.redirect, 303)  # type: ignore[return-value]  # Flask's is Werkzeug's
+    return page(
+        "form_done", language, title=markup.title(form, language), state="asked" if is_open else "done", thanks=thanks
+    )
+
+
+def shown_again(
+    form: StoredForm, submitted: requests.Submitted, invalid: InvalidInput
+) -> tuple[dict[str, str], dict[str, str], str | None]:
+    """Return the values that were typed, the codes of their faults by field, and the stamp if it stays."""
+    codes: dict[str, str] = getattr(invalid, "codes", None) or _codes(invalid.faults)
+    typed = {name: value for name, value in submitted.values.items() if isinstance(value, str)}
+    # Too quick is a matter of this stamp, so it stays and grows old enough.
+    return typed, codes, submitted.stamp if requests.stamp_fault(form, submitted.stamp) != "old" else None
+
+
+def json_response(value: dict[str, Any]) -> Response:
+    """Return a value as JSON."""
+    return Response(json.dumps(value, ensure_ascii=False), content_type="application/json")
+
+
+def _codes(faults: tuple[Fault, ...]) -> dict[str, str]:
+    return {fault.field: "again" for fault in faults}

@@ -1,0 +1,187 @@
+"""Published pages in memory, checked once a second, and their responses: without Flask and without the database.
+
+`front` answers nearly all visits by `Shelf.answer`; the view answers the others, and renews what is here.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from time import monotonic
+from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import parse_qsl, urlencode
+
+from flask import Flask, current_app
+from markupsafe import escape
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
+
+from engine.forms import definitions
+from engine.forms.proofs import Proofs
+from engine.landing import visits as counts
+from engine.landing.published import PublishedPage
+from web.process import Process
+from web.public import hits, landing
+from web.public.forms import markup
+from web.public.landing_pages import rendering
+from web.public.landing_pages.rendering import Rendered
+from web.public.landing_pages.visits import Visits
+
+CHECKED_EVERY_S = 1.0
+PAGES_MAX = 100
+PATH = "/p/"
+_LANGUAGE = "lang"
+_PARAMETERS_MAX, _QUERY_CHARS = 50, 4_000
+_NAME = "cadencia-landing-pages"
+_GREETINGS = {"es": "Hola, {}:", "en": "Hello {},"}
+
+Fields: TypeAlias = list[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Held:
+    """A published page and its renderings by language."""
+
+    page: PublishedPage
+    renderings: Mapping[str, Rendered]
+    checked_at: float = field(default_factory=monotonic)
+
+
+class Query(NamedTuple):
+    """The parameters of an address that a page reads."""
+
+    language: str
+    utm: Mapping[str, str]
+    email_id: str
+
+    @property
+    def source(self) -> str:
+        """The source by which the visit is counted."""
+        return counts.source_of(self.utm.get("utm_source", ""))
+
+
+_NOTHING = Query("", {}, "")
+
+
+class Shelf:
+    """The published pages of one process; shared by its threads."""
+
+    def __init__(self, process: Process) -> None:
+        self.visits = Visits()
+        self._process = process
+        self._proofs = Proofs(process.settings.tracking_ring)
+        self._held: OrderedDict[str, Held] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def fresh(self, slug: str) -> Held | None:
+        """Return a page that was checked within the last second."""
+        held = self._held.get(slug)
+        return None if held is None or monotonic() - held.checked_at > CHECKED_EVERY_S else held
+
+    def to_check(self, slug: str) -> tuple[Held | None, bool]:
+        """Return a page, and True if the caller has to check it; of those who ask at once, one has to."""
+        with self._guard:
+            held = self._held.get(slug)
+            must_check = held is None or monotonic() - held.checked_at > CHECKED_EVERY_S
+            if held is not None and must_check:
+                held.checked_at = monotonic()
+        return held, must_check
+
+    def put(self, held: Held) -> None:
+        """Keep a page, at most `PAGES_MAX` of them."""
+        with self._guard:
+            self._held[held.page.slug] = held
+            self._held.move_to_end(held.page.slug)
+            while len(self._held) > PAGES_MAX:
+                self._held.popitem(last=False)
+
+    def remove(self, slug: str) -> None:
+        """Forget a page that is not published any more."""
+        with self._guard:
+            self._held.pop(slug, None)
+
+    def answer(self, environ: Mapping[str, Any]) -> tuple[Fields, bytes] | None:
+        """Return headers and content of a visit; None for a page that has to be checked, and for a greeting."""
+        held = self.fresh(environ["PATH_INFO"][len(PATH) :])
+        if held is None:
+            return None
+        query = read(environ)
+        return None if query.email_id else self.response(held, query, environ)
+
+    def response(
+        self, held: Held, query: Query, environ: Mapping[str, Any], first_name: str = ""
+    ) -> tuple[Fields, bytes]:
+        """Return headers and content of a visit, and count it. With a name nobody may store the response."""
+        self.visits.count(held.page.current.page_id, query.source, hits.observed(self._process, environ))
+        rendered = held.renderings[self.language(held, query, environ)]
+        content = rendered.filled(self.gaps(held, query, rendered.language, first_name))
+        return self.fields(rendered, is_personal=bool(first_name)), content
+
+    def gaps(self, held: Held, query: Query, language: str, first_name: str = "") -> dict[str, bytes]:
+        """Return the values of a page's gaps."""
+        gaps = {}
+        if held.page.form:
+            gaps[rendering.STAMP] = self._proofs.stamp(held.page.form.id, datetime.now(UTC)).encode()
+        if query.utm:
+            gaps[rendering.UTM] = markup.utm_inputs(query.utm).encode()
+            gaps[rendering.QUERY] = f"&amp;{escape(urlencode(query.utm))}".encode()
+        if first_name:
+            greeting = _GREETINGS[language].format(escape(first_name))
+            gaps[rendering.GREETING] = f'<p class="greeting"><bdi>{greeting}</bdi></p>'.encode()
+        return gaps
+
+    @staticmethod
+    def language(held: Held, query: Query, environ: Mapping[str, Any]) -> str:
+        """Return the language of the address, else the browser's, else the first one of the page."""
+        available = tuple(held.renderings)
+        if query.language in available:
+            return query.language
+        return _preferred(str(environ.get("HTTP_ACCEPT_LANGUAGE", ""))[:200], available)
+
+    @staticmethod
+    def fields(rendered: Rendered, *, is_personal: bool) -> Fields:
+        """Return the header fields of a rendered page."""
+        return [
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("Content-Security-Policy", rendered.policy),
+            ("Content-Language", rendered.language),
+            ("Vary", "Accept-Language"),
+            ("Cache-Control", "private, no-store" if is_personal else "private, no-cache"),
+        ]
+
+
+def read(environ: Mapping[str, Any]) -> Query:
+    """Return the parameters that a page reads of the address of a request; anything odd counts as absent."""
+    text = environ.get("QUERY_STRING", "")
+    if not text or len(text) > _QUERY_CHARS:
+        return _NOTHING
+    try:
+        values = dict(parse_qsl(text, max_num_fields=_PARAMETERS_MAX, errors="strict"))
+    except ValueError:  # also of UTF-8
+        return _NOTHING
+    utm = {name: values[name][: definitions.UTM_CHARS] for name in definitions.UTM if name in values}
+    utm = {name: value for name, value in utm.items() if not definitions.has_control(value)}
+    return Query(values.get(_LANGUAGE, ""), utm, values.get(landing.PARAMETER, ""))
+
+
+@lru_cache(maxsize=1_024)
+def _preferred(header: str, available: tuple[str, ...]) -> str:
+    return parse_accept_header(header, LanguageAccept).best_match(available) or available[0]
+
+
+def install(app: Flask, process: Process) -> None:
+    """Attach the published pages to `app`."""
+    app.extensions[_NAME] = Shelf(process)
+
+
+def of(app: Flask) -> Shelf:
+    """Return the published pages of `app`."""
+    held: Shelf = app.extensions[_NAME]
+    return held
+
+
+def current() -> Shelf:
+    """Return the published pages of the application that handles this request."""
+    return of(current_app)

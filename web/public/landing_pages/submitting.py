@@ -1,0 +1,69 @@
+"""Submissions of the form in a landing page, as those of the form's own page."""
+
+from flask import Response, request
+
+import errors
+from engine import bell, clock
+from engine.forms import definitions, submissions
+from engine.forms.definitions import UTM
+from engine.forms.forms import StoredForm
+from engine.forms.submissions import Entry
+from engine.landing import visits
+from errors import InvalidInput
+from models.session import retrying
+from web.http import rate_limits
+from web.http.auth import public
+from web.http.errors import problem
+from web.ingest import group_commit
+from web.public.forms import parts, requests
+from web.public.landing_pages import keeping, rendering, shelf
+from web.public.landing_pages.rendering import Subject
+from web.public.landing_pages.shelf import Held
+from web.public.pages import blueprint
+
+pages = blueprint("landing_submissions")
+pages.register_error_handler(errors.TooOften, requests.too_often)
+
+
+@pages.post("/p/<slug>")
+@public("everybody may sign up by the form of a published page")
+def submit(slug: str) -> Response:
+    """Store a submission of the page's form, as that of the form's own page; faults are shown in this page."""
+    held = keeping.held(slug, group_commit.current().run)
+    form = held.page.form
+    if form is None:
+        raise errors.NotFound("form: the page has none")
+    requests.allowed_origin(form)
+    rate_limits.form()
+    submitted = requests.read()
+    if not submitted.is_trapped:
+        try:
+            _store(held, form, submitted)
+        except InvalidInput as invalid:
+            return _refused(held, submitted, invalid)
+    return parts.done(form, submitted.language)
+
+
+def _store(held: Held, form: StoredForm, submitted: requests.Submitted) -> None:
+    address, values = submissions.check(form.definition, submitted.values)
+    parts.admit(form, submitted)
+    landing = (held.page.current.page_id, visits.source_of(values.get(UTM[0], "")))
+    entry = Entry(address, values, submitted.language, requests.page(), requests.network(), landing)
+    office, now = requests.office(), clock.now()
+    retrying(lambda session: submissions.store(session, form, entry, office=office, now=now))
+    bell.ring("transactional")
+    bell.ring("sequence")
+
+
+def _refused(held: Held, submitted: requests.Submitted, invalid: InvalidInput) -> Response:
+    form = held.page.form
+    assert form is not None  # noqa: S101  # the caller has it
+    if requests.wants_json():
+        return problem(422, str(invalid), faults=invalid.faults)
+    typed, codes, stamp = parts.shown_again(form, submitted, invalid)
+    shelved, query = shelf.current(), shelf.read(request.environ)
+    query = query._replace(utm={name: typed[name] for name in definitions.UTM if typed.get(name)})
+    language = submitted.language if submitted.language in held.renderings else next(iter(held.renderings))
+    rendered = rendering.render(Subject(held.page.slug, held.page.content, form, typed, codes), language)
+    gaps = shelved.gaps(held, query, language) | ({rendering.STAMP: stamp.encode()} if stamp else {})
+    return Response(rendered.filled(gaps), 422, shelved.fields(rendered, is_personal=True))
