@@ -6,7 +6,8 @@ from difflib import get_close_matches
 
 # CadenciaError
 # ├── InvalidInput            the input is invalid: correct it, then send again
-# │   └── PayloadTooLarge
+# │   ├── PayloadTooLarge
+# │   └── MissingPrecondition   the request must name the state that it changes
 # ├── Unauthenticated         no valid credentials: get a token
 # ├── Forbidden               valid credentials without the permission
 # ├── NotFound                the resource does not exist, or belongs to another account
@@ -19,10 +20,11 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault of an input: the field, the fault, and a valid form."""
+    """One fault of an input: the field, the fault, and a valid form; of a longer text also the line."""
 
     field: str
     message: str
+    line: int | None = None
 
 
 _SHOWN_CHARS_MAX = 60
@@ -72,6 +74,10 @@ class InvalidInput(CadenciaError):
 
 class PayloadTooLarge(InvalidInput):
     """The body has more bytes than the limit."""
+
+
+class MissingPrecondition(InvalidInput):
+    """The request does not name the state that it changes."""
 
 
 class Unauthenticated(CadenciaError):

@@ -38,7 +38,6 @@ __all__ = ["SECRETS_OF", "VERSION", "Misconfigured", "Settings", "current", "loa
 VERSION = "0.1.0"  # of Cadencia
 PASSWORD_MIB_MIN = 19  # in production; the least that OWASP recommends for Argon2id
 
-
 # The secrets that each kind of process needs, by the setting PROCESS; `all` is for commands and needs every one.
 _DATA = frozenset({"database_url", "celery_broker_url", "fernet_keys", "index_key"})
 SECRETS_OF = {
@@ -74,6 +73,7 @@ class Settings(BaseSettings):
     public_url: WebAddress = "http://127.0.0.1:8000"
     flower_address: WebAddress | None = None
     templates_dir: Path = Path(__file__).parent / "email_templates"
+    templates_watch: bool = False
     recorder_dir: Path = Path("var/recorders")
     spool_dir: Path = Path("var/spool")
     spool_limit_bytes: int = Field(default=256_000_000, ge=10_000)

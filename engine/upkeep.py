@@ -11,6 +11,7 @@ from engine.access import idempotency, token_status
 from engine.delivery import in_doubt, outbox, senders
 from engine.engagement.uploads import lifecycle, running
 from engine.templates import host_faults
+from engine.templates.versions import store
 
 KEEP_GROUPS = timedelta(days=7)
 
@@ -36,7 +37,7 @@ def settle_doubts(session: Session, *, now: datetime) -> int:
 
 
 def tidy(session: Session) -> None:
-    """Delete rows past their retention: idempotency keys, revoked tokens, groups, senders, faults of hosts, imports.
+    """Delete rows past their retention, such as idempotency keys, revoked tokens, groups, senders and imports.
 
     E-mails and contacts are never deleted; `tracking.retention.prune` deletes events.
     """
@@ -46,3 +47,4 @@ def tidy(session: Session) -> None:
     host_faults.prune(session, keep=KEEP_GROUPS)
     quarantine.prune(session, keep=KEEP_GROUPS)
     lifecycle.prune(session)
+    store.purge(session)

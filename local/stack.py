@@ -117,6 +117,7 @@ class Stack:
     def _product(self, ports_by_name: Mapping[str, str]) -> dict[str, str]:
         return {
             "ENVIRONMENT": "development",
+            "TEMPLATES_WATCH": "true",
             "DATABASE_URL": self.postgres.url(self.database),
             "CELERY_BROKER_URL": self.valkey.url,
             "RATE_LIMIT_STORAGE_URL": self.valkey.url,

@@ -15,6 +15,7 @@ from models.quarantine import Quarantine
 from models.snapshot import Snapshot
 from models.stats import EmailStats, Heartbeat
 from models.suppression import Suppression
+from models.template import Template, TemplateVersion
 from models.template_fault import TemplateFault
 
 __all__ = [
@@ -46,5 +47,7 @@ __all__ = [
     "Sender",
     "Snapshot",
     "Suppression",
+    "Template",
     "TemplateFault",
+    "TemplateVersion",
 ]

@@ -54,7 +54,8 @@ class Campaign(Base):
 class CampaignStep(Base):
     """Step 1, 2 or 3: its template, its delay after the step before, its send window.
 
-    The window is in minutes after midnight in the campaign's time zone; weekdays are ISO (1 = Monday).
+    A launch sets `template_version` if the template is in the database; it is null for one of the folder. The window is
+    in minutes after midnight in the campaign's time zone; weekdays are ISO (1 = Monday).
     """
 
     __tablename__ = "campaign_steps"
@@ -71,6 +72,7 @@ class CampaignStep(Base):
     campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True)
     step: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     template: Mapped[Word]
+    template_version: Mapped[int | None] = mapped_column(SmallInteger)
     subject: Mapped[str] = mapped_column(String(255))
     delay_s: Mapped[int] = mapped_column(Integer)
     window_start_min: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)

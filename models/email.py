@@ -37,6 +37,7 @@ class Email(Base):
 
     A campaign's e-mail gets its row when its first attempt is settled (docs/decisions/0002); until then only the group
     that claimed it lists it. Its id is derived from its enrollment and step, so a step has one e-mail.
+    `template_version` is null if the template is that of the folder.
     `subject` is that of a single send, rendered and encrypted, or the source of a campaign's step (messages/subjects).
     A test is in no count, and no event of it changes its contact, except an unsubscription and a complaint.
     `opened_at` and so on are the earliest such events not made by a machine, `machine_…_at` those made by one.
@@ -59,6 +60,7 @@ class Email(Base):
     id: Mapped[Id]
     contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"), index=True)
     template: Mapped[Word]
+    template_version: Mapped[int | None] = mapped_column(SmallInteger)
     subject: Mapped[str] = mapped_column(Text)
     sent_at: Mapped[Moment | None]
     opened_at: Mapped[Moment | None]

@@ -9,8 +9,10 @@ from flask import Flask, current_app
 
 from engine.templates import brand, templates
 from engine.templates.brand import Brand
+from engine.templates.versions.reading import StoredTemplates
 from engine.tracking import tokens
 from engine.tracking.bots.observer import Observer
+from models.session import statement
 from settings import Settings
 from web.http.token_cache import TokenCache
 
@@ -38,7 +40,7 @@ def install(app: Flask, settings: Settings) -> None:
     _allow_connections()
     app.extensions[_NAME] = Process(
         settings=settings,
-        library=templates.Library.configured(settings),
+        library=templates.Library.configured(settings, StoredTemplates(statement)),
         brand=brand.of(settings),
         signer=tokens.Signer(settings.tracking_ring),
         observer=Observer(settings.index_key.get_secret_value().encode(), settings.event_addresses),

@@ -8,6 +8,7 @@ from engine.delivery import smtp
 from engine.delivery.claim import ClaimedEmail, Group
 from engine.delivery.outcomes import Phase, Rejected, Untried
 from engine.messages import compose
+from engine.templates import templates
 from engine.templates.compiling import UnusableTemplate
 from worker import unreadable
 from worker.template_holds import TemplateHolds
@@ -21,7 +22,7 @@ TRIAL, TRIAL_OF_GROUP = 10, 3
 
 @dataclass(frozen=True, slots=True)
 class HeldTemplate:
-    """A template that was put on hold while a group was composed."""
+    """A template that was put on hold while a group was composed; `name` is its label, such as `oferta@3`."""
 
     name: str
     reason: str
@@ -47,11 +48,12 @@ class GroupComposer:
         self.held: dict[str, HeldTemplate] = {}
         self.released: list[str] = []
         self._composer = composer
+        composer.reread()
         self._holds = holds
         self._emails = group.emails
         self._now = now
         self._eight_bit = eight_bit
-        self._working = ""  # the template of the last message
+        self._working: tuple[str, int | None] = ("", None)  # the template of the last message, and its version
         self._failures: dict[str, dict[int, str]] = {}  # of templates that have not worked: reasons by position
 
     def message(self, slot: int) -> smtp.OutgoingMessage | None:
@@ -59,20 +61,21 @@ class GroupComposer:
         email = self._emails[slot]
         if not email.to:  # it is in `refused` already
             return None
-        if self.held and (held := self.held.get(email.template)):
+        if self.held and (held := self.held.get(_label(email))):
             self.refused[slot] = _untried(held)
             return None
         try:
             data, has_no_dots = self._composer.compose(email, now=self._now, eight_bit=self._eight_bit)
         except UnusableTemplate as error:
-            self._hold(email.template, error.faults[0].message)
-            self.refused[slot] = _untried(self.held[email.template])
+            self._hold(email, error.faults[0].message)
+            self.refused[slot] = _untried(self.held[_label(email)])
             return None
         except compose.CannotCompose as error:
             self._refuse(slot, email, error)
             return None
-        if email.template is not self._working:
-            self._release(email.template)
+        working, version = self._working
+        if email.template is not working or email.template_version != version:
+            self._release(email)
         # The composer guarantees that every line ends with CRLF.
         sender = self._composer.return_path(email.email_id)
         return smtp.OutgoingMessage(slot, email.to, data, has_only_crlf=True, has_no_dots=has_no_dots, sender=sender)
@@ -85,29 +88,36 @@ class GroupComposer:
 
     def _refuse(self, slot: int, email: ClaimedEmail, error: compose.CannotCompose) -> None:
         self.refused[slot] = Rejected(Phase.CONNECT, 0, None, f"cannot be composed: {error}", dead_address=False)
-        if error.is_render and not self._holds.works(email.template):
-            failures = self._failures.setdefault(email.template, {})
+        name = _label(email)
+        if error.is_render and not self._holds.works(name):
+            failures = self._failures.setdefault(name, {})
             failures[slot] = str(error)
             if len(failures) == TRIAL:
-                self._hold_if_alike(email.template, failures)
+                self._hold_if_alike(name, failures)
 
     def _hold_if_alike(self, name: str, failures: dict[int, str]) -> None:
         reasons = set(failures.values())
         if len(reasons) == 1:
-            self._hold(name, f"no e-mail can be composed: {reasons.pop()}")
+            self._hold(self._emails[next(iter(failures))], f"no e-mail can be composed: {reasons.pop()}")
             for slot in failures:
                 self.refused[slot] = _untried(self.held[name])
 
-    def _hold(self, name: str, reason: str) -> None:
+    def _hold(self, email: ClaimedEmail, reason: str) -> None:
+        name = _label(email)
         retry_in_s = self._holds.hold(name)
-        self._composer.recompile(name)
+        self._composer.recompile(email.template, email.template_version)
         self.held[name] = HeldTemplate(name, reason, retry_in_s)
 
-    def _release(self, name: str) -> None:
-        self._working = name
+    def _release(self, email: ClaimedEmail) -> None:
+        self._working = (email.template, email.template_version)
+        name = _label(email)
         self._failures.pop(name, None)
         if self._holds.release(name):
             self.released.append(name)
+
+
+def _label(email: ClaimedEmail) -> str:
+    return templates.label(email.template, email.template_version)
 
 
 def _untried(held: HeldTemplate) -> Untried:

@@ -21,10 +21,11 @@ from engine.delivery.relays.balancer import Relays
 from engine.delivery.relays.daily_quota import Calendar
 from engine.messages import compose
 from engine.templates import templates
+from engine.templates.versions.reading import StoredTemplates
 from engine.tracking import tokens
 from engine.tracking.address_tags import AddressTags
 from errors import Unavailable
-from models.session import transaction
+from models.session import statement, transaction
 from worker.template_holds import TemplateHolds
 
 log = logging.getLogger(__name__)
@@ -140,7 +141,7 @@ def open_sender() -> Sender:
 
 
 def composer() -> compose.Composer:
-    """Return a composer; it compiles each template once, at its first use."""
+    """Return a composer; it compiles each template, and each version of one in the database, at its first use."""
     configured = settings.current()
     sender = compose.From(
         configured.mail_from,
@@ -150,7 +151,7 @@ def composer() -> compose.Composer:
         configured.return_path,
         configured.reply_tags,
     )
-    library = templates.Library.configured(configured)
+    library = templates.Library.configured(configured, StoredTemplates(statement))
     return compose.Composer(library, tokens.Signer(configured.tracking_ring), sender)
 
 

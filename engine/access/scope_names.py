@@ -1,4 +1,4 @@
 """Names of the API's scopes."""
 
 ADMIN = "admin"
-ALL = ("send", "send:transactional", "campaigns", "contacts", "reports", ADMIN)
+ALL = ("send", "send:transactional", "campaigns", "contacts", "templates", "reports", ADMIN)

@@ -15,7 +15,7 @@ from sqlalchemy import Row, bindparam, select, text, update
 from sqlalchemy.orm import Session
 
 from engine.audience import segments
-from engine.campaigns import enrollments, stops
+from engine.campaigns import enrollments, steps, stops
 from engine.campaigns.enrollments import Enrolled
 from engine.delivery import emails
 from errors import Conflict, NotFound, unknown
@@ -82,13 +82,15 @@ def launch(
 ) -> Enrolled:
     """Launch a draft: enroll its audience unless contacts are enrolled already, and make step 1 due.
 
-    If it `starts_now`, step 1 waits for neither its delay nor its window, for a day. If it `skips_received`, contacts
-    who got one of its templates before are stopped.
+    Its steps use the versions of their templates that are published now, whatever is published later. If it
+    `starts_now`, step 1 waits for neither its delay nor its window, for a day. If it `skips_received`, contacts who got
+    one of its templates before are stopped.
 
     Works on the first page of contacts; `enrollments.proceed` does the others. Raises NotFound; Conflict if the
     campaign is not a draft or its audience is empty. Of two launches at once, the second raises Conflict.
     """
     lock(session, campaign_id, "draft", to="launched")
+    steps.pin(session, campaign_id)
     session.execute(
         update(Campaign)
         .where(Campaign.id == campaign_id)

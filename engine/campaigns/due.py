@@ -86,7 +86,7 @@ class DueStep:
         Stops and puts off enrollments as `decide` says (R13). The group has no e-mails if none may be sent now; commit
         and ask again then, because this holds the lock of the step. Waits for another sender's claim of the same step.
         """
-        if self.step.template in claimant.unusable or decide(Facts(), self.step, now) is not SEND:
+        if self.step.label in claimant.unusable or decide(Facts(), self.step, now) is not SEND:
             return None
         rows = self._look(session, limit, now)
         if not rows or rows[0].campaign_state != "running":
@@ -122,7 +122,7 @@ class DueStep:
         if rows:
             enrolled = [row.id for row in rows]
             claim.open_group(session, group_id, claimant, enrolled, step=(step.campaign_id, step.step))
-        group_step = GroupStep(step.campaign_id, step.step, step.template, step.subject, now)
+        group_step = GroupStep(step.campaign_id, step.step, step.template, step.template_version, step.subject, now)
         return Group(group_id, _emails(rows, step, self._shared, now), claimant.is_connected, group_step)
 
 
@@ -206,7 +206,7 @@ def _emails(rows: Sequence[Row[Any]], step: Step, shared: Mapping[str, Any], now
         name = f"{first} {last}" if first and last else first or last
         about = variables.of_contact((first, last, company, role, industry), attributes, shared)
         emails.append(ClaimedEmail(
-            email_id, f"{email_id.hex}{at_domain}", contact_id, to or "", name or None, step.template, about,
-            "marketing", step.campaign_id, enrollment_id, number, None, 0, now,
+            email_id, f"{email_id.hex}{at_domain}", contact_id, to or "", name or None, step.template,
+            step.template_version, about, "marketing", step.campaign_id, enrollment_id, number, None, 0, now,
         ))  # fmt: skip
     return emails

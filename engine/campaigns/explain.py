@@ -92,7 +92,7 @@ _WHY = text("""
                       AND step = enrollments.next_step ORDER BY id DESC LIMIT 100) AS recent
                 WHERE enrollments.id = ANY(recent.members) ORDER BY recent.id DESC LIMIT 1) END AS untried,
            (SELECT string_agg(f.host || ': ' || f.reason, '; ' ORDER BY f.host)
-              FROM campaign_steps s JOIN template_faults f ON f.template = s.template
+              FROM campaign_steps s JOIN template_faults f ON f.template = concat(s.template, '@' || s.template_version)
              WHERE s.campaign_id = enrollments.campaign_id AND s.step = enrollments.next_step
                AND f.retry_at > now() - CAST(:faults_for AS interval)) AS template_fault,
            CASE WHEN contacts.paused_until > :now THEN contacts.paused_until END AS paused_until, EXISTS (

@@ -47,6 +47,12 @@ class Step:
     window: windows.Window
     timezone: str
     opened_until: datetime | None = None
+    template_version: int | None = None
+
+    @property
+    def label(self) -> str:
+        """The template and its version, as `templates.label` names them."""
+        return templates.label(self.template, self.template_version)
 
     def opens(self, moment: datetime) -> datetime:
         """Return the first moment at or after `moment` at which this step may go out."""
@@ -140,6 +146,29 @@ def _subject(library: templates.Library, name: str) -> str:
         return ""
 
 
+_PUBLISHED = text("""
+    SELECT s.step, t.published_version AS version, v.subject
+      FROM campaign_steps s
+      JOIN templates t ON t.name = s.template
+      JOIN template_versions v ON v.template_id = t.id AND v.version = t.published_version
+     WHERE s.campaign_id = :campaign_id ORDER BY t.id FOR SHARE OF t
+""")
+_PIN = text("""
+    UPDATE campaign_steps SET template_version = :version, subject = :subject
+     WHERE campaign_id = :campaign_id AND step = :step
+""")
+
+
+def pin(session: Session, campaign_id: UUID) -> None:
+    """Store the published versions of the steps' templates, and their subjects: later versions change nothing then.
+
+    The lock on these templates makes their deletion wait for the launch, and then be refused.
+    """
+    for step, version, subject in session.execute(_PUBLISHED, {"campaign_id": campaign_id}).all():
+        written = " ".join(subject.split())[: compiling.SUBJECT_CHARS_MAX]
+        session.execute(_PIN, {"campaign_id": campaign_id, "step": step, "version": version, "subject": written})
+
+
 _OF = text("""
     SELECT campaign_steps.*, timezone, opened_until FROM campaign_steps JOIN campaigns ON campaigns.id = campaign_id
      WHERE campaign_id = :campaign_id ORDER BY step
@@ -181,6 +210,7 @@ def _step(row: Row[Any]) -> Step:
         window=windows.Window(row.window_start_min, row.window_end_min, frozenset(row.weekdays)),
         timezone=row.timezone,
         opened_until=row.opened_until if row.step == 1 else None,
+        template_version=row.template_version,
     )
 
 

@@ -30,6 +30,7 @@ class ClaimedEmail(NamedTuple):
     to: str
     to_name: str | None
     template: str
+    template_version: int | None
     variables: Mapping[str, Any]
     kind: str
     campaign_id: UUID | None
@@ -47,6 +48,7 @@ class GroupStep:
     campaign_id: UUID
     step: int
     template: str
+    template_version: int | None
     subject: str
     claimed_at: datetime
 
@@ -65,6 +67,7 @@ class Group:
 class Claimant:
     """A sender that claims e-mails of a lane for `lease_s` seconds, except those of the templates it cannot use.
 
+    These are named as by `templates.label`.
     If it `is_connected`, its e-mails are recorded as sending at once.
     """
 
@@ -77,10 +80,12 @@ class Claimant:
 
 _LOCK_DUE = text("""
 WITH due AS MATERIALIZED (
-    SELECT id, message_id, contact_id, enrollment_id, campaign_id, step, variant, template, variables, kind, attempts,
-           accepted_at
+    SELECT id, message_id, contact_id, enrollment_id, campaign_id, step, variant, template, template_version, variables,
+           kind, attempts, accepted_at
       FROM emails
-     WHERE status = 'queued' AND lane = :lane AND due_at <= :now AND template <> ALL(CAST(:unusable AS text[]))
+     WHERE status = 'queued' AND lane = :lane AND due_at <= :now
+       AND (cardinality(CAST(:unusable AS text[])) = 0
+            OR concat(template, '@' || template_version) <> ALL(CAST(:unusable AS text[])))
      ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
 )
 SELECT due.*, c.email, c.first_name, c.last_name, c.company, c.role, c.industry, c.attributes, c.paused_until,
@@ -198,6 +203,7 @@ def _claimed(row: Row[Any], campaign: Row[Any] | None) -> ClaimedEmail:
         to=to,
         to_name=name or None,
         template=row.template,
+        template_version=row.template_version,
         variables=values,
         kind=row.kind,
         campaign_id=row.campaign_id,

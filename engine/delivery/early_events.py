@@ -16,10 +16,10 @@ from models import arrays, ids
 # The shared lock orders this before or after a concurrent settlement, which closes the group first. Either the
 # settlement waits, and then takes over the row inserted here, or the group is closed and nothing is inserted.
 _ADMIT = text("""
-INSERT INTO emails (id, contact_id, enrollment_id, status, due_at, claim, template, subject, lane, campaign_id, step,
-                    message_id, accepted_at)
-SELECT v.id, n.contact_id, n.id, 'sending', :now, g.id, s.template, s.subject, g.lane, g.campaign_id, g.step,
-       replace(CAST(v.id AS text), '-', '') || CAST(:at_domain AS text), :now
+INSERT INTO emails (id, contact_id, enrollment_id, status, due_at, claim, template, template_version, subject, lane,
+                    campaign_id, step, message_id, accepted_at)
+SELECT v.id, n.contact_id, n.id, 'sending', :now, g.id, s.template, s.template_version, s.subject, g.lane,
+       g.campaign_id, g.step, replace(CAST(v.id AS text), '-', '') || CAST(:at_domain AS text), :now
   FROM unnest(CAST(:ids AS uuid[]), CAST(:enrollments AS uuid[]), CAST(:steps AS smallint[]))
        AS v(id, enrollment_id, step)
   JOIN enrollments n ON n.id = v.enrollment_id

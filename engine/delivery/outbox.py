@@ -35,6 +35,7 @@ class SendRequest:
     kind: str = MARKETING
     lane: str = "transactional"
     is_to_recipient: bool = False
+    template_version: int | None = None  # in the database
 
     def sealed_address(self) -> contacts.SealedAddress:
         """Return the encrypted address, with the index of its contact or recipient."""
@@ -45,12 +46,14 @@ _ADD = text(f"""
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest(
         CAST(:ids AS uuid[]), CAST(:indexes AS bytea[]), CAST(:contact_ids AS uuid[]), CAST(:addresses AS text[]),
-        CAST(:templates AS text[]), CAST(:subjects AS text[]), CAST(:lanes AS text[]), CAST(:kinds AS text[]),
-        CAST(:steps AS smallint[]), CAST(:variables AS text[]), CAST(:message_ids AS text[]))
-      AS v (id, index, contact_id, address, template, subject, lane, kind, step, variables, message_id)
+        CAST(:templates AS text[]), CAST(:versions AS smallint[]), CAST(:subjects AS text[]), CAST(:lanes AS text[]),
+        CAST(:kinds AS text[]), CAST(:steps AS smallint[]), CAST(:variables AS text[]), CAST(:message_ids AS text[]))
+      AS v (id, index, contact_id, address, template, template_version, subject, lane, kind, step, variables,
+            message_id)
 ), {contacts.ENSURED}
-INSERT INTO emails (id, contact_id, template, subject, lane, kind, step, variables, message_id, accepted_at, due_at)
-SELECT given.id, people.id, template, subject, lane, kind, step, variables, message_id,
+INSERT INTO emails (id, contact_id, template, template_version, subject, lane, kind, step, variables, message_id,
+                    accepted_at, due_at)
+SELECT given.id, people.id, template, template_version, subject, lane, kind, step, variables, message_id,
        CAST(:now AS timestamptz), CAST(:now AS timestamptz)
   FROM given JOIN people ON people.email_index = given.index
 RETURNING id
@@ -86,6 +89,7 @@ def _columns(requests: Mapping[UUID, SendRequest]) -> dict[str, arrays.Column]:
         **contacts.columns([request.sealed_address() for request in values]),
         "ids": arrays.uuids(requests),
         "templates": arrays.words(request.template for request in values),
+        "versions": arrays.numbers(request.template_version for request in values),
         "subjects": arrays.words(subjects.seal(request.subject) for request in values),
         "lanes": arrays.words(request.lane for request in values),
         "kinds": arrays.words(request.kind for request in values),
@@ -124,6 +128,7 @@ class EmailDetails:
     email_id: UUID
     contact_id: UUID
     template: str
+    template_version: int | None
     subject: str | None
     kind: str
     lane: str
@@ -154,8 +159,8 @@ SELECT e.*, {_SUBJECTS}
 """)  # noqa: S608  # a constant
 # An e-mail of a campaign's step that a sender has claimed, and that has no row yet.
 _WITHOUT_ROW = text(f"""
-SELECT CAST(:id AS uuid) AS id, n.contact_id, s.template, s.subject, 'marketing' AS kind, o.lane, o.campaign_id,
-       o.step, CAST(:message_id AS text) AS message_id,
+SELECT CAST(:id AS uuid) AS id, n.contact_id, s.template, s.template_version, s.subject, 'marketing' AS kind,
+       o.lane, o.campaign_id, o.step, CAST(:message_id AS text) AS message_id,
        CASE WHEN o.is_started THEN 'sending' ELSE 'claimed' END AS status,
        o.started_at AS accepted_at, o.started_at AS due_at, CAST(NULL AS timestamptz) AS sent_at,
        CAST(NULL AS timestamptz) AS opened_at, CAST(NULL AS timestamptz) AS clicked_at,
@@ -226,7 +231,8 @@ def due_lanes(session: Session, *, now: datetime) -> list[str]:
 
 
 _READER = text("""
-    SELECT contacts.locale, emails.template, suppressions.reason = 'unsubscribed', contacts.paused_until
+    SELECT contacts.locale, emails.template, emails.template_version,
+           suppressions.reason = 'unsubscribed', contacts.paused_until
       FROM emails JOIN contacts ON contacts.id = contact_id LEFT JOIN suppressions USING (email_index)
      WHERE emails.id = :email_id
 """)
@@ -237,6 +243,7 @@ class Reader(NamedTuple):
 
     locale: str | None
     template: str
+    template_version: int | None
     has_unsubscribed: bool | None
     paused_until: datetime | None
 

@@ -31,7 +31,9 @@ _WITHOUT_ROWS = text(
     "SELECT n.id AS enrollment_id, n.contact_id, n.campaign_id "
     "FROM send_groups g CROSS JOIN unnest(g.members) AS m(id) JOIN enrollments n ON n.id = m.id WHERE g.id = :group"
 )
-_STEP = text("SELECT template, subject FROM campaign_steps WHERE campaign_id = :campaign AND step = :step")
+_STEP = text(
+    "SELECT template, template_version, subject FROM campaign_steps WHERE campaign_id = :campaign AND step = :step"
+)
 
 
 class _Left(NamedTuple):
@@ -74,7 +76,7 @@ def recover(
 def _step(session: Session, group: Row[Any], moment: Callable[[int], datetime]) -> GroupStep:
     step = session.execute(_STEP, {"campaign": group.campaign_id, "step": group.step}).one()
     claimed_at = moment(int(group.started_at.timestamp() * 1000))
-    return GroupStep(group.campaign_id, group.step, step.template, step.subject, claimed_at)
+    return GroupStep(group.campaign_id, group.step, step.template, step.template_version, step.subject, claimed_at)
 
 
 def _with_rows(session: Session, group_id: UUID) -> list[_Left]:

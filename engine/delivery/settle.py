@@ -34,11 +34,12 @@ WHERE e.id = v.id AND e.claim = :group AND e.status IN ('claimed', 'sending')
 # A row that is there already was inserted for an early event (`early_events.admit`).
 _INSERT = text("""
 INSERT INTO emails (id, contact_id, enrollment_id, status, sent_at, due_at, response, reason, attempts, claim,
-                    template, subject, lane, campaign_id, step, message_id, accepted_at, relay)
+                    template, template_version, subject, lane, campaign_id, step, message_id, accepted_at, relay)
 SELECT v.id, v.contact_id, v.enrollment_id, v.status, v.sent_at, coalesce(v.due_at, :claimed_at), v.response,
        v.reason, 1,
        CASE WHEN v.status = 'in_doubt' THEN CAST(:group AS uuid) END,
-       CAST(:template AS text), CAST(:subject AS text), 'campaign', CAST(:campaign AS uuid), CAST(:step AS smallint),
+       CAST(:template AS text), CAST(:template_version AS smallint), CAST(:subject AS text), 'campaign',
+       CAST(:campaign AS uuid), CAST(:step AS smallint),
        replace(CAST(v.id AS text), '-', '') || CAST(:at_domain AS text), :claimed_at,
        CAST(:relay AS text)
 FROM unnest(CAST(:ids AS uuid[]), CAST(:contacts AS uuid[]), CAST(:enrollments AS uuid[]), CAST(:statuses AS text[]),
@@ -110,6 +111,7 @@ def _insert_rows(session: Session, group: OpenGroup, step: GroupStep, tried: Seq
         "campaign": step.campaign_id,
         "step": step.step,
         "template": step.template,
+        "template_version": step.template_version,
         "subject": step.subject,
         "claimed_at": step.claimed_at,
         "at_domain": f"@{settings.current().message_domain}",

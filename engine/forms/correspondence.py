@@ -97,9 +97,18 @@ def values_of(address: str | None, fields: str | None) -> dict[str, str] | None:
 def _request(office: Office, address: str, name: str, variables: Mapping[str, Any]) -> SendRequest:
     """Return the request to send a recipient an e-mail of this template; raise Unavailable if it cannot be used."""
     try:
-        subject = office.library.get(name).subject(variables)
+        template = office.library.get(name)
+        subject = template.subject(variables)
     except (UnusableTemplate, CannotRender) as fault:
         raise Unavailable(
             f"template: {name} of a form cannot be used: {fault}", public="form: not usable now"
         ) from None
-    return SendRequest(address, name, subject, variables, kind=TRANSACTIONAL, is_to_recipient=True)
+    return SendRequest(
+        address,
+        name,
+        subject,
+        variables,
+        kind=TRANSACTIONAL,
+        is_to_recipient=True,
+        template_version=template.version,
+    )

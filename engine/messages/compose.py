@@ -10,6 +10,7 @@ from uuid import UUID
 from engine.messages import headers, links, mime, prerendered, subjects
 from engine.messages.prerendered import Composed
 from engine.templates import compiling, templates
+from engine.templates.templates import Template
 from engine.tracking import tokens
 from engine.tracking.address_tags import AddressTags
 from errors import CadenciaError
@@ -65,6 +66,8 @@ class Composable(Protocol):
     @property
     def template(self) -> str: ...
     @property
+    def template_version(self) -> int | None: ...
+    @property
     def variables(self) -> Mapping[str, object]: ...
     @property
     def kind(self) -> str: ...
@@ -80,6 +83,20 @@ class Email(NamedTuple):
     template: str
     variables: Mapping[str, object]
     kind: str
+    template_version: int | None = None
+
+
+class Templates(Protocol):
+    """The templates of a composer, such as a library."""
+
+    def pinned(self, name: str, version: int | None) -> Template:
+        """Return the template of an e-mail: a version in the database, or that of the folder if there is no version."""
+
+    def forget(self, name: str, version: int | None = None) -> None:
+        """Compile the template again at its next use."""
+
+    def forget_edited(self) -> list[str]:
+        """Forget templates of the folder whose files have changed, and return their names."""
 
 
 class Composer:
@@ -88,7 +105,7 @@ class Composer:
     Raises ValueError at once if the sender, the reply address or the public address is invalid.
     """
 
-    def __init__(self, library: templates.Library, signer: tokens.Signer, sender: From) -> None:
+    def __init__(self, library: Templates, signer: tokens.Signer, sender: From) -> None:
         self._library = library
         self._signer = signer
         self._public_url = _base_url(sender.public_url)
@@ -103,6 +120,7 @@ class Composer:
             self._fixed = f"{_sender_field('Reply-To', sender.reply_to)}\r\n{_FIXED}"
         self._last_date: tuple[datetime | None, str] = (None, "")
         self._prerendered: dict[str, prerendered.PrerenderedTemplate | None] = {}
+        self._versions: dict[tuple[str, int], prerendered.PrerenderedTemplate | None] = {}
 
     def compose(self, email: Composable, *, now: datetime, eight_bit: bool) -> Composed:
         """Return the message with CRLF line ends, not dot-stuffed; the same on every call but for its Date.
@@ -127,19 +145,25 @@ class Composer:
         local, domain = self._return_path
         return f"{local}+{self._tags.tag(email_id)}@{domain}"
 
-    def recompile(self, name: str) -> None:
-        """Read the template from disk again at its next use."""
-        self._library.forget(name)
-        self._prerendered.pop(name, None)
+    def recompile(self, name: str, version: int | None) -> None:
+        """Read the template again at its next use."""
+        self._library.forget(name, version)
+        self._prerendered.pop(name, None) if version is None else self._versions.pop((name, version), None)
+
+    def reread(self) -> None:
+        """Read templates again whose files have changed, if that is configured. Call it before a group."""
+        for name in self._library.forget_edited():
+            self._prerendered.pop(name, None)
 
     def fill(self, email: Composable, *, now: datetime, eight_bit: bool) -> Composed | None:
         """Return the message from its prerendered template; None if it must be rendered, as a test is."""
         if email.kind == TEST:
             return None
+        version = email.template_version
         try:
-            template = self._prerendered[email.template]
+            template = self._prerendered[email.template] if version is None else self._versions[email.template, version]
         except KeyError:
-            template = self._prerender(email.template)
+            template = self._prerender(email)
         if template is None:
             return None
         signed = self._signer.email(email.email_id)
@@ -157,7 +181,7 @@ class Composer:
         else:
             addresses = links.SignedLinks(signed, self._public_url, unsubscribes=email.kind == MARKETING)
             unsubscribe = addresses.unsubscribe
-            subject, html, text = self._library.get(email.template).encode(email.variables, addresses)
+            subject, html, text = self._template(email).encode(email.variables, addresses)
         head = self._head(
             headers.address_field("To", email.to, email.to_name or ""),
             headers.text_field("Subject", subject),
@@ -171,16 +195,32 @@ class Composer:
 
     def _encode_test(self, email: Composable) -> tuple[str, bytes, bytes]:
         """Return marked subject, HTML and text without tracking; the unsubscribe link leads to a page that explains."""
-        template = self._library.get(email.template)
+        template = self._template(email)
         addresses = links.PlainLinks(f"{self._public_url}/u/{TEST}")
         subject, html, text = template.encode(email.variables, addresses)
         return subjects.of_test(subject, template.language), compiling.without_pixel(html), text
 
-    def _prerender(self, name: str) -> prerendered.PrerenderedTemplate | None:
-        template = self._library.get(name)
+    def _prerender(self, email: Composable) -> prerendered.PrerenderedTemplate | None:
+        template, version = self._template(email), email.template_version
         simple = prerendered.PrerenderedTemplate(template, self._public_url, self._head) if template.is_simple else None
-        self._prerendered[name] = simple
+        if version is None:
+            self._prerendered[email.template] = simple
+            return simple
+        self._versions[email.template, version] = simple
+        while len(self._versions) > templates.VERSIONS_KEPT:
+            self._versions.pop(next(iter(self._versions)))
         return simple
+
+    def _template(self, email: Composable) -> Template:
+        """Return the template of an e-mail. Raise UnusableTemplate if it cannot be read now."""
+        try:
+            return self._library.pinned(email.template, email.template_version)
+        except compiling.UnusableTemplate:
+            raise
+        except Exception as failure:  # of the database: the e-mail is not at fault
+            label = templates.label(email.template, email.template_version)
+            reason = f"{label!r} cannot be read now ({type(failure).__name__})"
+            raise compiling.UnusableTemplate.of("template", reason) from failure
 
     def _head(self, to: str, subject: str, date: str, message_id: str, unsubscribe: str) -> str:
         """Return the header; an e-mail without an unsubscribe address is transactional or a test."""
@@ -205,9 +245,9 @@ class Composer:
 
     def _cannot(self, email: Composable, failure: Exception) -> CannotCompose:
         """Return the error with template, variable and fault; renders again, because few e-mails fail."""
-        prefix = f"template {email.template!r}: "
+        prefix = f"template {templates.label(email.template, email.template_version)!r}: "
         try:
-            faults = self._library.get(email.template).check(email.variables)
+            faults = self._template(email).check(email.variables)
         except Exception as unexpected:  # noqa: BLE001  # as above
             faults, failure = [], unexpected
         if faults:

@@ -4,14 +4,16 @@ A single send's is stored rendered and encrypted, because it may name the person
 of its step's subject, which is rendered again when it is read: storing each would cost campaigns time.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import jinja2
 from sqlalchemy import Row
 
+import settings
 from engine.messages import variables
-from engine.templates import compiling, sandbox
+from engine.templates import brand, compiling, sandbox
 from models import fernet, vault
 
 
@@ -35,11 +37,16 @@ def read(row: Row[Any]) -> str | None:
     if fernet.sealed_at(row.subject) is not None:
         return vault.current().decrypt_all([row.subject])[0]
     try:
-        values = variables.of(row, row.campaign_variables or {})
-        [subject] = sandbox.render([_compiled(row.subject)], dict(values))
+        values = {**variables.of(row, row.campaign_variables or {}), **_of_brand(row.subject)}
+        [subject] = sandbox.render([_compiled(row.subject)], values)
         return " ".join(subject.decode().split())
     except (*sandbox.FAILURES, vault.InvalidToken):
         return str(row.subject)
+
+
+def _of_brand(source: str) -> Mapping[str, str]:
+    """Return the variables of the brand if the source uses one, as that of a template in the database does."""
+    return brand.of(settings.current()).variables() if "brand_" in source else {}
 
 
 @lru_cache(maxsize=512)

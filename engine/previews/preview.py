@@ -14,7 +14,7 @@ from lxml import html as parser
 from engine.messages import compose, links
 from engine.templates import compiling
 from engine.templates import links as targets
-from engine.templates.templates import Library, Template
+from engine.templates.templates import Template
 from engine.tracking import tokens
 from errors import Fault
 from models.email import MARKETING
@@ -59,12 +59,11 @@ class Preview:
     faults: tuple[Fault, ...]
 
 
-def of(library: Library, name: str, variables: Mapping[str, object], sender: compose.From) -> Preview:
+def of(template: Template, variables: Mapping[str, object], sender: compose.From) -> Preview:
     """Return the preview of a template with these variables, as this sender would send it.
 
-    Raise UnusableTemplate, or CannotRender if the template fails on them.
+    Raise CannotRender if the template fails on them.
     """
-    template = library.get(name)
     subject, html, text = template.encode(variables, links.PlainLinks(_UNSUBSCRIBE))
     document = _parsed(html)
     elements = [element for element in document.iter("a", "area") if element.get("href") is not None]
@@ -73,7 +72,7 @@ def of(library: Library, name: str, variables: Mapping[str, object], sender: com
         subject=" ".join(subject.split()),
         inbox_line=_inbox_line(document),
         text=text.decode(),
-        octets=_octets(library, name, variables, sender),
+        octets=_octets(template, variables, sender),
         links=tuple(shown[:LINKS_MAX]),
         link_count=len(shown),
         remote_pictures=sum(1 for element in document.iter("img") if tokens.is_web(element.get("src") or "")),
@@ -84,6 +83,24 @@ def of(library: Library, name: str, variables: Mapping[str, object], sender: com
 def html(template: Template, variables: Mapping[str, object]) -> bytes:
     """Return the HTML of an e-mail for a frame that runs nothing; raise CannotRender if the template fails."""
     return compiling.without_pixel(template.encode(variables, links.PlainLinks(_UNSUBSCRIBE))[1])
+
+
+@dataclass(frozen=True, slots=True)
+class _One:
+    """The template of every e-mail."""
+
+    template: Template
+
+    def pinned(self, name: str, version: int | None) -> Template:  # noqa: ARG002  # as of a library
+        """Return the template."""
+        return self.template
+
+    def forget(self, name: str, version: int | None = None) -> None:
+        """Keep it."""
+
+    def forget_edited(self) -> list[str]:
+        """Keep it."""
+        return []
 
 
 def _parsed(html: bytes) -> parser.HtmlElement:
@@ -125,10 +142,11 @@ def _words(document: parser.HtmlElement) -> Iterator[str]:
             yield words
 
 
-def _octets(library: Library, name: str, variables: Mapping[str, object], sender: compose.From) -> int | None:
+def _octets(template: Template, variables: Mapping[str, object], sender: compose.From) -> int | None:
     """Return the size of the message, composed for nobody and signed with a key that verifies nothing."""
-    composer = compose.Composer(library, _SIGNER, sender)
-    nobody = compose.Email(_NOBODY, "0@preview.invalid", "nobody@preview.invalid", None, name, variables, MARKETING)
+    composer = compose.Composer(_One(template), _SIGNER, sender)
+    fields = ("0@preview.invalid", "nobody@preview.invalid", None, template.name, variables, MARKETING)
+    nobody = compose.Email(_NOBODY, *fields)
     try:
         return len(composer.render(nobody, now=_EVER, eight_bit=True))
     except ValueError:  # of a header: `faults` name the variable

@@ -67,7 +67,10 @@ def send(
     if faults:
         raise InvalidInput(faults)
     subject = subjects.of_test(template.subject(variables), template.language)
-    requests = [SendRequest(each, template.name, subject, variables, kind=TEST, lane=LANE) for each in recipients]
+    requests = [
+        SendRequest(each, template.name, subject, variables, kind=TEST, lane=LANE, template_version=template.version)
+        for each in recipients
+    ]
     return outbox.add(session, requests, now=now)
 
 

@@ -1,19 +1,22 @@
 """Compile the folder of a template: fill the layout, inline the CSS, track the links, derive the text."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import css_inline
 import jinja2
+from jinja2 import nodes
 from jinja2.exceptions import TemplateError, TemplateSyntaxError
 from markupsafe import escape
 
-from engine.templates import brand, links, sandbox, sources, template_analysis, text, variables
+from engine.templates import additions, brand, links, sandbox, sources, template_analysis, text, variables
 from engine.templates.brand import Brand
 from engine.templates.mask import Mask
-from engine.templates.sources import Segment
+from engine.templates.sources import FolderParts, Parts, Segment
 from errors import Fault, InvalidInput
 
 SUBJECT_CHARS_MAX = 255  # the column emails.subject
@@ -26,15 +29,8 @@ _CSS = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 _PIXEL = '<img src="{{ _pixel }}" width="1" height="1" alt="" style="display:block;border:0;">'
 _EMPTY_PIXEL = _PIXEL.replace("{{ _pixel }}", "").encode()
 _HONEYPOT = '<a href="%s" style="display:none;" aria-hidden="true" tabindex="-1"></a>'
-_UNSUBSCRIBE_HTML = (
-    '{% if unsubscribe_url %}<p style="font-size:12px;text-align:center;">{% if brand_address %}{{ brand_name }}, '
-    "{{ brand_address }}<br>{% endif %}¿No quieres recibir más correos como este? "
-    '<a href="{{ unsubscribe_url }}">Darme de baja</a></p>{% endif %}'
-)
-_UNSUBSCRIBE_TEXT = (
-    "{% if unsubscribe_url %}\n\n--\n{% if brand_address %}{{ brand_name }}, {{ brand_address }}\n{% endif %}"
-    "¿No quieres recibir más correos como este? {{ unsubscribe_url }}\n{% endif %}"
-)
+_OTHER_FILES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
+_OF_LAYOUTS = (nodes.Extends, nodes.Block)
 _OURS = frozenset({links.UNSUBSCRIBE, links.PIXEL})
 
 
@@ -43,7 +39,23 @@ class UnusableTemplate(InvalidInput):
 
 
 class BrokenTemplate(UnusableTemplate):
-    """A file of the template is missing or invalid; names the template, the file and the fault."""
+    """A part of the template is missing or invalid.
+
+    The message names the template, the `part` (a file such as `body.html`, empty if unknown), the `line` if it is
+    known, and the `problem`.
+    """
+
+    part = ""
+    line: int | None = None
+    problem = ""
+
+    @classmethod
+    def at(cls, name: str, part: str, problem: str, line: int | None = None) -> Self:
+        """Return the error for the template of this name."""
+        place = f"{part} line {line}: " if line else f"{part}: " if part else ""
+        broken = cls([Fault("template", f"{name!r} is broken: {place}{problem}")])
+        broken.part, broken.line, broken.problem = part, line, problem
+        return broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +86,49 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """The files of a template, and the variables that are the same in all its e-mails."""
+    """The parts of a template, and the variables that are the same in all its e-mails."""
 
-    folder: Path
+    parts: Parts
     constants: Mapping[str, str]
 
+    def has(self, name: str) -> bool:
+        """Return True if the template itself has this part."""
+        return self.parts.has(name)
+
     def read(self, name: str) -> str:
-        """Return a file of the template, or else the shared file of that name."""
-        if Path(name).name != name:
-            raise ValueError(f"{name}: only files of the template and its parent folder can be used")
-        own = self.folder / name
-        try:
-            return (own if own.exists() else self.folder.parent / name).read_text("utf-8")
-        except OSError as error:
-            raise ValueError(f"{name}: cannot be read ({error.strerror})") from error
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{name}: byte {error.start + 1} is not UTF-8") from error
+        """Return a part, or else the shared file of that name."""
+        return self.parts.read(name)
 
     def segments(self, filename: str, source: str | None = None) -> list[Segment]:
-        """Return the segments of a file, or of this source in its place."""
+        """Return the segments of a part, or of this source in its place."""
         return sources.flatten(
-            HTML, lambda name: _checked(name, self.read(name)) if source is None else source, filename, self.constants
+            HTML,
+            lambda name: self.checked(name, self.read(name)) if source is None else source,
+            filename,
+            self.constants,
         )
 
+    def checked(self, name: str, source: str) -> str:
+        """Return the source of a part; raise TemplateSyntaxError with the part's own line if it is invalid."""
+        if len(source) > sandbox.SOURCE_BYTES_MAX:
+            raise TemplateSyntaxError(f"the source is longer than {sandbox.SOURCE_BYTES_MAX} bytes", 1, name, name)
+        tree = _SYNTAX.parse(source, name, name)
+        if self.parts.stands_alone and (used := _first(tree, _OTHER_FILES)):
+            kind = type(used).__name__.lower()
+            raise TemplateSyntaxError(f"{kind}: this template can use no other file", used.lineno, name, name)
+        if _first(tree, _OF_LAYOUTS) is None:  # the others are checked when their blocks are filled
+            environment = TEXT if name.endswith(".txt") else HTML
+            environment.compile(source, name, name, raw=True)
+        return source
 
-def _checked(name: str, source: str) -> str:
-    """Return the source of a file; raise TemplateSyntaxError with the file's own line if it is not valid Jinja."""
-    if len(source) > sandbox.SOURCE_BYTES_MAX:
-        raise TemplateSyntaxError(f"the source is longer than {sandbox.SOURCE_BYTES_MAX} bytes", 1, name, name)
-    _SYNTAX.parse(source, name, name)
-    return source
+
+def has_blocks(source: str) -> bool:
+    """Return True if a source fills a layout, or is one."""
+    return _first(_SYNTAX.parse(source), _OF_LAYOUTS) is not None
+
+
+def _first(tree: nodes.Template, kinds: tuple[type[nodes.Node], ...]) -> nodes.Node | None:
+    return next(iter(tree.find_all(kinds)), None)
 
 
 def without_pixel(html: bytes) -> bytes:
@@ -116,27 +141,35 @@ def compile_folder(folder: Path, hidden_url: str = "", sender: Brand = brand.NON
 
     `hidden_url` is the target of a hidden link in the HTML, which only scanners follow; no link if it is empty.
     """
+    return compile_parts(folder.name, FolderParts(folder), hidden_url, sender)
+
+
+def compile_parts(name: str, parts: Parts, hidden_url: str = "", sender: Brand = brand.NONE) -> Compiled:
+    """Return the compiled template of this name, as `compile_folder` does."""
     try:
-        return _compiled(sources_in(folder, hidden_url, sender))
+        return _compiled(sources_in(parts, hidden_url, sender))
+    except TemplateSyntaxError as error:
+        raise BrokenTemplate.at(name, error.filename or "body", error.message or "", error.lineno) from error
     except TemplateError as error:
-        place = f"{error.filename or 'body'} line {error.lineno}" if isinstance(error, TemplateSyntaxError) else "body"
-        raise _broken(folder, f"{place}: {error.message}") from error
+        raise BrokenTemplate.at(name, "body", error.message or "") from error
     except ValueError as error:
-        raise _broken(folder, str(error)) from error
+        raise BrokenTemplate.at(name, *_part_and_fault(error)) from error
     except Exception as error:  # the HTML parsers have exceptions of their own; none may stop other templates
-        raise _broken(folder, f"cannot be compiled ({type(error).__name__}: {error})") from error
+        raise BrokenTemplate.at(name, "", f"cannot be compiled ({type(error).__name__}: {error})") from error
 
 
-def _broken(folder: Path, fault: str) -> BrokenTemplate:
-    return BrokenTemplate([Fault("template", f"{folder.name!r} is broken: {fault}")])
+def _part_and_fault(error: ValueError) -> tuple[str, str]:
+    """Return the part that an error's message begins with, and the rest."""
+    part, _, fault = str(error).partition(": ")
+    return (part, fault) if fault and " " not in part else ("", str(error))
 
 
-def sources_in(folder: Path, hidden_url: str = "", sender: Brand = brand.NONE) -> Sources:
+def sources_in(parts: Parts, hidden_url: str = "", sender: Brand = brand.NONE) -> Sources:
     """Return the Jinja sources, with a hidden link and a brand as in `compile_folder`.
 
     Raise what Jinja, the file system or the JSON parser raises.
     """
-    files = _Files(folder, sender.variables())
+    files = _Files(parts, sender.variables())
     mask = Mask()
     tracker = links.Tracker(mask)
     subject = _subject(files)
@@ -145,7 +178,7 @@ def sources_in(folder: Path, hidden_url: str = "", sender: Brand = brand.NONE) -
     identifiers = {word.strip("'\"") for code in mask.codes for word in code.words}
     return Sources(
         subject=subject,
-        html=_append(mask.restore(html), _PIXEL + _honeypot(hidden_url)),
+        html=additions.append(mask.restore(html), _PIXEL + _honeypot(hidden_url)),
         text=mask.restore(text),
         targets=tuple(tracker.targets),
         identifiers=variables.named(TEXT.parse(subject)).union(identifiers),
@@ -174,7 +207,8 @@ def _compiled(sources: Sources) -> Compiled:
 def _subject(files: _Files) -> str:
     written = " ".join(files.read("subject.txt").split())
     mask = Mask()
-    source = mask.restore(mask.hide_in_text(files.segments("subject.txt", written)))  # raises for reserved names
+    files.checked("subject.txt", written)
+    source = mask.restore(mask.hide_in_text(files.segments("subject.txt", written)))
     if not 0 < len(source) <= SUBJECT_CHARS_MAX:
         raise ValueError(f"subject.txt: has {len(source)} characters, 1 to {SUBJECT_CHARS_MAX} are needed")
     return source
@@ -197,23 +231,45 @@ def _inlined(files: _Files, mask: Mask) -> str:
     segments = files.segments("body.html")
     if not any(segment.source.strip() for segment in segments):
         raise ValueError("body.html: is empty")
-    html = mask.hide_in_html(segments)
+    with _part("body.html"):
+        html = mask.hide_in_html(segments)
     if not _unsubscribes(segments):
-        html = _append(html, mask.hide_in_html(files.segments("unsubscribe.html", _UNSUBSCRIBE_HTML)))
-    html = _CSS.inline(html)
+        html = additions.append(html, mask.hide_in_html(files.segments("unsubscribe.html", additions.UNSUBSCRIBE_HTML)))
+    html = additions.with_preheader(_CSS.inline(html), _preheader(files, mask))
     if not mask.is_complete(html):
         raise ValueError("body.html: code was lost in inlining the CSS; in a style it may only stand for a value")
     return html
 
 
+def _preheader(files: _Files, mask: Mask) -> str:
+    """Return the masked preheader as HTML; empty if there is none."""
+    name = additions.PREHEADER
+    written = " ".join(files.read(name).split()) if files.has(name) else ""
+    segments = files.segments(name, files.checked(name, written))
+    escaped = [replace(each, source=str(escape(each.source))) if each.kind == "text" else each for each in segments]
+    with _part(name):
+        return mask.hide_in_html(escaped)
+
+
+@contextmanager
+def _part(name: str) -> Iterator[None]:
+    """Name the part in a TemplateSyntaxError that names none."""
+    try:
+        yield
+    except TemplateSyntaxError as error:
+        error.filename = error.filename or name
+        raise
+
+
 def _text(files: _Files, mask: Mask, tracker: links.Tracker, html: str) -> str:
     """Return the masked text: that of body.txt, or else one derived from the HTML."""
-    if not (files.folder / "body.txt").exists():
+    if not files.has("body.txt"):
         return text.of_html(mask, html)
     segments = files.segments("body.txt")
-    masked = mask.hide_in_text(segments)
+    with _part("body.txt"):
+        masked = mask.hide_in_text(segments)
     if not _unsubscribes(segments):
-        masked += mask.hide_in_text(files.segments("unsubscribe.txt", _UNSUBSCRIBE_TEXT))
+        masked += mask.hide_in_text(files.segments("unsubscribe.txt", additions.UNSUBSCRIBE_TEXT))
     return text.tidy(mask, tracker.in_text(masked))
 
 
@@ -223,8 +279,3 @@ def _honeypot(hidden_url: str) -> str:
 
 def _unsubscribes(segments: list[Segment]) -> bool:
     return any(links.UNSUBSCRIBE in segment.words for segment in segments)
-
-
-def _append(html: str, snippet: str) -> str:
-    before, end, after = html.rpartition("</body>")
-    return before + snippet + end + after if end else html + snippet

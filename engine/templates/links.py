@@ -216,3 +216,19 @@ def _without_end_of_sentence(url: str) -> str:
 
 def _shortened(href: str) -> str:
     return href if len(href) <= _SHOWN_CHARS else f"{href[:_SHOWN_CHARS]}…"
+
+
+class TrialLinks:
+    """Addresses for a trial render; `faults` collects why the targets of links, by their number, are invalid."""
+
+    pixel = "https://trial.invalid/o"
+    unsubscribe = "https://trial.invalid/u"
+
+    def __init__(self) -> None:
+        self.faults: dict[int, str] = {}
+
+    def clicked(self, link: int, target: str) -> str:
+        fault = fault_of(target)
+        if fault:
+            self.faults[link] = fault
+        return "https://trial.invalid/c"

@@ -1,8 +1,11 @@
-"""Split template sources into text and code, and fill the blocks of layouts."""
+"""Read template sources, split them into text and code, and fill the blocks of layouts."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from os import scandir
+from pathlib import Path
+from typing import Literal, Protocol
 
 from jinja2 import Environment
 from jinja2.exceptions import TemplateSyntaxError
@@ -12,7 +15,94 @@ DEPTH_MAX = 5
 
 _BEGINS: Mapping[str, Literal["expression", "statement"]] = {"variable_begin": "expression", "block_begin": "statement"}
 _ENDS = ("variable_end", "block_end")
+NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,49}")  # of a template; at most 50: the column emails.template
+_CODE_LIKE = re.compile(r"\{[{%#]")
 _SUPER = ("super", "(", ")")
+
+
+class Parts(Protocol):
+    """The sources of one template, by the names of files: `subject.txt`, `body.html`, …"""
+
+    @property
+    def stands_alone(self) -> bool:
+        """True if its sources may use no other file."""
+
+    def has(self, name: str) -> bool:
+        """Return True if the template itself has this part."""
+
+    def read(self, name: str) -> str:
+        """Return a part, or else the shared file of that name; raise ValueError if it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderParts:
+    """The files of a template's folder; files beside the folder are shared."""
+
+    folder: Path
+    stands_alone = False
+
+    def has(self, name: str) -> bool:
+        """Return True if the folder has this file."""
+        return (self.folder / name).exists()
+
+    def state(self) -> frozenset[tuple[str, int, int]]:
+        """Return name, size and time of change of each file that the template may use."""
+        try:
+            files = [(file.name, file.stat()) for place in (self.folder, self.folder.parent) for file in scandir(place)]
+        except OSError:
+            return frozenset()
+        return frozenset((name, stat.st_size, stat.st_mtime_ns) for name, stat in files)
+
+    def read(self, name: str) -> str:
+        """Return a file of the folder, or else the shared file of that name."""
+        if Path(name).name != name:
+            raise ValueError(f"{name}: only files of the template and its parent folder can be used")
+        own = self.folder / name
+        try:
+            return (own if own.exists() else self.folder.parent / name).read_text("utf-8")
+        except OSError as error:
+            raise ValueError(f"{name}: cannot be read ({error.strerror})") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{name}: byte {error.start + 1} is not UTF-8") from error
+
+
+class Stored(Protocol):
+    """The templates in the database, as a library reads them."""
+
+    def published(self) -> Mapping[str, int]:
+        """Return the published version of each template that has one, by name."""
+
+    def refresh(self) -> None:
+        """Read the published versions anew at the next use."""
+
+    def parts(self, name: str, version: int) -> Parts | None:
+        """Return the parts of a version; None if it does not exist."""
+
+
+def folders(place: Path) -> list[str]:
+    """Return the names of the folders with a subject, sorted; none if the place cannot be read."""
+    try:
+        return sorted(folder.name for folder in place.iterdir() if (folder / "subject.txt").exists())
+    except OSError:
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenParts:
+    """Sources in memory, by the names of files; they use no other file."""
+
+    sources: Mapping[str, str]
+    stands_alone = True
+
+    def has(self, name: str) -> bool:
+        """Return True if there is such a part."""
+        return name in self.sources
+
+    def read(self, name: str) -> str:
+        """Return a part."""
+        if name not in self.sources:
+            raise ValueError(f"{name}: is missing")
+        return self.sources[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +252,14 @@ def _with_literals(words: Sequence[str], constants: Mapping[str, str]) -> str:
         code += repr(constants[word]) if word in constants and before != "." else word
         before = before if word.isspace() else word
     return code
+
+
+def joined(segments: Segments) -> str:
+    """Return one source that means the same as these segments."""
+    return "".join(_as_source(segment) for segment in segments)
+
+
+def _as_source(segment: Segment) -> str:
+    """Return the source of a segment; text that looks like code, or like its beginning, is marked as raw."""
+    is_code_like = segment.kind == "text" and (_CODE_LIKE.search(segment.source) or segment.source.endswith("{"))
+    return f"{{% raw %}}{segment.source}{{% endraw %}}" if is_code_like else segment.source

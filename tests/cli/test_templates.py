@@ -65,3 +65,52 @@ def test_tests_are_queued(run: Run) -> None:
     refused = run("templates", "send", "email_1_roi", "--to", "lucia", status=1)
     assert "to[0]" in refused.stderr and "lucia" not in refused.stderr
     assert "did you mean email_1_roi" in run("templates", "show", "email_1_ro", status=1).stderr
+
+
+def test_a_template_is_edited_in_files_and_published(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "oferta"
+    run("templates", "new", "oferta", "--from", "email_1_roi")
+    assert "oferta\tindustria, link_calendly, nombre\tes" in run("templates", "list").stdout
+    run("templates", "pull", "oferta", "--to", str(folder))
+    (folder / "subject.txt").write_text("Otro asunto\n")
+    (folder / "preheader.txt").write_text("Una línea\n")
+    pushed = run("templates", "push", str(folder), "--publish", "--note", "más corto").stdout
+    assert pushed.startswith("oferta\t2\tpublished\t")
+    assert "\tOtro asunto\tversion 2\n" in run("templates", "list").stdout
+    assert "+Otro asunto" in run("templates", "diff", "oferta", "1", "2").stdout
+    assert "in the inbox\tUna línea" in run("templates", "show", "oferta").stdout
+    run("templates", "revert", "oferta", "1")
+    listed = run("templates", "versions", "oferta").stdout.splitlines()
+    assert [line.split("\t")[:2] for line in listed] == [["3", "draft"], ["2", "published"], ["1", "-"]]
+    assert "somebody has saved version 3 meanwhile" in run("templates", "push", str(folder), status=1).stderr
+    run("templates", "publish", "oferta")
+    run("templates", "delete", "oferta")
+    assert "there is no 'oferta'" in run("templates", "versions", "oferta", status=1).stderr
+
+
+def test_a_push_over_the_version_of_somebody_else_needs_force(run: Run, tmp_path: Path) -> None:
+    mine, theirs = tmp_path / "mine", tmp_path / "theirs"
+    run("templates", "new", "oferta")
+    for folder in (mine, theirs):
+        run("templates", "pull", "oferta", "--to", str(folder))
+        (folder / "subject.txt").write_text(f"{folder.name}\n")
+    assert "is not empty" in run("templates", "pull", "oferta", "--to", str(mine), status=1).stderr
+    run("templates", "push", str(theirs), "--name", "oferta")
+    assert "somebody has saved version 2" in run("templates", "push", str(mine), "--name", "oferta", status=1).stderr
+    assert run("templates", "push", str(mine), "--name", "oferta", "--force").stdout.startswith("oferta\t3\tdraft")
+    run("templates", "pull", "oferta", "--to", str(theirs), "--force", "--version", "1")
+    assert (theirs / "subject.txt").read_text() == "{{ nombre }}"
+
+
+def test_all_templates_are_checked(run: Run, tmp_path: Path) -> None:
+    assert {line.partition("\t")[2] for line in run("templates", "check").stdout.splitlines()} == {"ok"}
+    folder = tmp_path / "roto"
+    folder.mkdir()
+    files = {"subject.txt": "x", "body.html": "<p>\n{{ nombre }}", "sample.json": "{}"}
+    for name, written in files.items():
+        (folder / name).write_text(written)
+    checked = run("templates", "check", "email_1_roi", str(folder), status=1).stdout
+    assert checked.startswith("email_1_roi\tok\n") and f"{folder}\tsample\tlacks 'nombre'" in checked
+    (folder / "body.html").write_text("<p>\n{% if %}")
+    assert "body.html line 2" in run("templates", "check", str(folder), status=1).stdout
+    assert "body.html line 2" in run("templates", "push", str(folder), status=1).stderr

@@ -33,6 +33,8 @@ OWNERS = {
     "page_visits": "engine/landing/",
     "heartbeats": "engine/heartbeats.py",
     "template_faults": "engine/templates/",
+    "templates": "engine/templates/versions/",
+    "template_versions": "engine/templates/versions/",
     "file_imports": "engine/engagement/",
     "file_import_chunks": "engine/engagement/",
     "file_import_faults": "engine/engagement/",

@@ -118,6 +118,7 @@ def launch(path: shapes.CampaignPath, body: shapes.Launch) -> Reply:
     options = {"starts_now": body.now, "skips_received": body.skip_received}
     now = clock.now()
     with transaction() as session:
+        drafts.recheck(session, path.campaign_id, _library())
         report = preflight.of(session, path.campaign_id, now=now, **options)
         if not body.dry_run:
             campaigns.launch(session, path.campaign_id, now=now, **options)

@@ -128,6 +128,7 @@ def _request(body: shapes.Send, *, bulk: bool = False) -> SendRequest:
         variables=body.variables,
         kind=body.kind,
         lane="campaign" if bulk and body.kind == "marketing" else "transactional",
+        template_version=template.version,
     )
 
 

@@ -15,6 +15,7 @@ RETRY_AFTER_S = 2
 
 _STATUSES = {
     errors.PayloadTooLarge: 413,
+    errors.MissingPrecondition: 428,
     errors.InvalidInput: 422,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,

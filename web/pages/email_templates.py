@@ -28,7 +28,7 @@ from web import pages, process
 from web.http import auth, idempotency, rate_limits
 from web.http.idempotency import Done
 from web.pages.frame import faults, forms, layout
-from web.schemas.templates import TestAccepted
+from web.schemas.templates.listing import TestAccepted
 
 views = layout.blueprint("templates")
 ENTRY = layout.Entry("templates_pages.listing", lazy_gettext("Templates"))
@@ -170,10 +170,10 @@ def _shown(name: str) -> dict[str, Any]:
         content |= {"uses": usage.of(session, [name]).get(name, []), "tests": _tests(session, name)}
         content |= {"searched": _searched(), "people": _people(session)}
         chosen = _values(session, template) if template else None
-    if chosen is None:
+    if template is None or chosen is None:
         return content | {"fault": fault}
     try:
-        shown = preview.of(process.current().library, name, chosen.variables, _sender())
+        shown = preview.of(template, chosen.variables, _sender())
     except CannotRender as failure:
         return content | {"chosen": chosen, "fault": str(failure)}
     return content | {"chosen": chosen, "preview": shown}

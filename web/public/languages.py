@@ -7,6 +7,7 @@ from flask import request
 
 from engine.messages import dates
 from engine.templates.compiling import UnusableTemplate
+from errors import Unavailable
 from web import process
 
 DEFAULT = "es"
@@ -25,11 +26,11 @@ def of_tag(tag: str | None) -> str | None:
     return primary if primary in AVAILABLE else None
 
 
-def of_template(name: str) -> str | None:
-    """Return the available language of a template, else None."""
+def of_template(name: str, version: int | None) -> str | None:
+    """Return the available language of an e-mail's template, else None."""
     try:
-        return of_tag(process.current().library.get(name).language)
-    except UnusableTemplate:  # it was removed or broken after the sending
+        return of_tag(process.current().library.pinned(name, version).language)
+    except (UnusableTemplate, Unavailable):  # it was removed or broken after the sending
         return None
 
 

@@ -115,4 +115,8 @@ def _language(reader: outbox.Reader | None) -> str:
     """Return the language of the contact, else of the e-mail's template, else the browser's if nothing is known."""
     if reader is None:
         return languages.of_browser()
-    return languages.of_tag(reader.locale) or languages.of_template(reader.template) or languages.DEFAULT
+    return (
+        languages.of_tag(reader.locale)
+        or languages.of_template(reader.template, reader.template_version)
+        or languages.DEFAULT
+    )

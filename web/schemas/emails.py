@@ -143,6 +143,7 @@ class Story(Output):
     email_id: str
     contact_id: str
     template: str
+    template_version: int | None = Field(description="Its version in the database; null for a folder's.")
     subject: str | None = Field(
         description="As its recipient reads it; of a campaign's e-mail, with the contact's present values. "
         "null if no key of this installation decrypts it."

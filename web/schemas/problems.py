@@ -13,6 +13,7 @@ class FieldFault(BaseModel):
 
     field: str = Field(description="Path of the field: `to`, `variables.nombre`, `emails[3].template`.")
     message: str = Field(description="The fault and how to correct it.")
+    line: int | None = Field(None, description="The line in a longer text, such as the HTML of a template.")
 
 
 class Problem(BaseModel):
@@ -42,6 +43,6 @@ class Problem(BaseModel):
     def of(cls, status: int, detail: str, faults: Sequence[Fault] = ()) -> "Problem":
         """Return the problem with this status; `faults` name the fields at fault."""
         title = HTTPStatus(status).phrase
-        listed = [FieldFault(field=fault.field, message=fault.message) for fault in faults]
+        listed = [FieldFault(field=fault.field, message=fault.message, line=fault.line) for fault in faults]
         kind = f"urn:cadencia:problem:{title.lower().replace(' ', '-')}"
         return cls(type=kind, title=title, status=status, detail=detail, errors=listed or None)

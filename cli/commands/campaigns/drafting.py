@@ -8,6 +8,7 @@ import click
 
 from cli import terminal
 from cli.commands.campaigns import named, options
+from cli.library import library
 
 if TYPE_CHECKING:
     from engine.campaigns.drafting.drafts import CampaignDraft
@@ -26,16 +27,13 @@ def create(name: str, **given: Any) -> None:
       cadencia campaigns create Bancos --industry Banca --timezone Europe/Madrid --window 09:00-18:00 \\
           --weekdays 12345 --step email_1_roi --step email_2_caso:3d --step email_3_ultima_llamada:4d
     """
-    import settings
     from engine import clock
     from engine.campaigns.drafting import drafts
-    from engine.templates.templates import Library
     from models.session import transaction
 
     draft = _changed(drafts.CampaignDraft(name, []), given)
-    library = Library.configured(settings.current())
     with transaction() as session:
-        campaign_id = drafts.create(session, draft, library=library, now=clock.now())
+        campaign_id = drafts.create(session, draft, library=library(), now=clock.now())
     click.echo(f"campaign {name} created as a draft: {campaign_id}")
 
 
@@ -56,10 +54,8 @@ def edit(name: str, rename: str | None, unset: tuple[str, ...], **given: Any) ->
       cadencia campaigns edit Otoño --window 09:00-18:00 --weekdays 12345 --timezone Europe/Madrid
       cadencia campaigns edit Otoño --rename Otoño_2 --step email_1_roi --step email_2_caso:5d
     """
-    import settings
     from engine.campaigns import campaigns
     from engine.campaigns.drafting import drafts
-    from engine.templates.templates import Library
     from models.session import transaction
 
     with transaction() as session:
@@ -68,8 +64,7 @@ def edit(name: str, rename: str | None, unset: tuple[str, ...], **given: Any) ->
         draft = _changed(drafts.of(session, campaign_id), given)
         left = {key: value for key, value in draft.variables.items() if key not in unset}
         draft = replace(draft, name=rename or draft.name, variables=left)
-        library = Library.configured(settings.current())
-        drafts.edit(session, campaign_id, draft, version=version, library=library)
+        drafts.edit(session, campaign_id, draft, version=version, library=library())
     click.echo(f"campaign {draft.name} is edited; it is still a draft")
 
 
@@ -82,16 +77,13 @@ def clone(name: str) -> None:
     Example:
       cadencia campaigns clone Otoño
     """
-    import settings
     from engine import clock
     from engine.campaigns import campaigns
     from engine.campaigns.drafting import drafts
-    from engine.templates.templates import Library
     from models.session import transaction
 
-    library = Library.configured(settings.current())
     with transaction() as session:
-        campaign_id = drafts.clone(session, named.find(session, name), library=library, now=clock.now())
+        campaign_id = drafts.clone(session, named.find(session, name), library=library(), now=clock.now())
         created = campaigns.view(session, campaign_id)
     click.echo(f"campaign {created.name} created as a draft: {campaign_id}")
 
@@ -145,13 +137,13 @@ def show(name: str) -> None:
     with transaction() as session:
         view = campaigns.view(session, named.find(session, name))
         plan = steps.of(session, view.id)
-        unusable = host_faults.current(session, [step.template for step in plan])
+        unusable = host_faults.current(session, [step.label for step in plan])
     click.echo(f"{view.name}: {view.state}{f' ({view.reason})' if view.reason else ''}, zone {view.timezone}")
     for step in plan:
         after = "the launch" if step.step == 1 else f"step {step.step - 1}"
         delay = f"{terminal.duration(step.delay_s)} after {after}" if step.delay_s else f"at once after {after}"
-        click.echo(f"step {step.step}: {step.template}, {delay}, {options.window_in_words(step.window)}")
-        for fault in (fault for fault in unusable if fault.template == step.template):
+        click.echo(f"step {step.step}: {step.label}, {delay}, {options.window_in_words(step.window)}")
+        for fault in (fault for fault in unusable if fault.template == step.label):
             click.echo(f"  cannot be used on {fault.host} since {fault.since:%Y-%m-%dT%H:%M:%SZ}: {fault.reason}")
 
 

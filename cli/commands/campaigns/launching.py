@@ -7,6 +7,7 @@ import click
 
 from cli import terminal
 from cli.commands.campaigns import named
+from cli.library import library
 
 if TYPE_CHECKING:
     from engine.campaigns.enrollments import Enrolled
@@ -54,12 +55,14 @@ def launch(name: str, starts_now: bool, skip_received: bool, dry_run: bool, yes:
     """
     from engine import clock
     from engine.campaigns import campaigns
+    from engine.campaigns.drafting import drafts
     from engine.campaigns.reports import preflight
     from models.session import transaction
 
     now = clock.now()
     with transaction() as session:
         campaign_id = named.find(session, name)
+        drafts.recheck(session, campaign_id, library())
         report = preflight.of(session, campaign_id, now=now, starts_now=starts_now, skips_received=skip_received)
     _warn(report, name, asks=not (dry_run or yes))
     if not dry_run:

@@ -109,6 +109,18 @@ def faults(session: Session, draft: CampaignDraft, library: templates.Library) -
     return [*_faults(draft), *steps.faults(draft.steps), *of_steps]
 
 
+def recheck(session: Session, campaign_id: UUID, library: templates.Library) -> None:
+    """Raise InvalidInput if a template of the database needs variables that the campaign lacks: before a launch.
+
+    The draft was checked with the versions that were published when it was written. Raises NotFound.
+    """
+    draft = of(session, campaign_id)
+    library.refresh()
+    plan = [step for step in draft.steps if step.template in library.published()]
+    if refused := list(steps.template_faults(session, plan, draft.variables, library)):
+        raise InvalidInput(refused)
+
+
 def _check(session: Session, draft: CampaignDraft, library: templates.Library) -> None:
     if refused := faults(session, draft, library):
         raise InvalidInput(refused)

@@ -14,7 +14,7 @@ __all__ = ["write"]
 
 def _of(folder: Path, variables: dict[str, object] | None = None) -> preview.Preview:
     sender = compose.From("Lucía <l@cadencia.example>", None, "https://us.example")
-    return preview.of(Library(folder, "https://us.example/"), "prueba", variables or {}, sender)
+    return preview.of(Library(folder, "https://us.example/").get("prueba"), variables or {}, sender)
 
 
 def test_it_has_the_subject_the_line_beside_it_and_the_size(write: Write, tmp_path: Path) -> None:

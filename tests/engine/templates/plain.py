@@ -12,6 +12,7 @@ from markupsafe import escape
 
 from engine.templates import compiling, links, sandbox
 from engine.templates.sandbox import printing
+from engine.templates.sources import FolderParts
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 
@@ -26,7 +27,7 @@ class Plain:
     """The template in a folder, compiled by Jinja itself."""
 
     def __init__(self, folder: Path, hidden: str = "") -> None:
-        sources = compiling.sources_in(folder, hidden)
+        sources = compiling.sources_in(FolderParts(folder), hidden)
         self._subject = _compiled(sources.subject, escapes=False)
         self._html = _compiled(sources.html, escapes=True)
         self._text = _compiled(sources.text, escapes=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.templates import compiling, templates
+from engine.templates.brand import Brand
 from tests.engine.templates.conftest import PlainLinks, Write
 
 PAGE = "<!doctype html><html><head><style>{css}</style></head><body>{body}</body></html>"
@@ -142,3 +143,29 @@ def test_no_unsubscribe_line_is_added_when_the_template_has_one(write: Write, ad
 
 def test_the_pixel_is_last_in_the_body(write: Write, addresses: PlainLinks) -> None:
     assert write("<p>x</p>").render({}, addresses).html.endswith(PIXEL + "</body></html>")
+
+
+def test_a_preheader_is_hidden_at_the_start_of_the_body(write: Write, tmp_path: Path, addresses: PlainLinks) -> None:
+    write("<html><body class='a'><p>{{ a }}</p></body></html>", sample={"a": "x"})
+    (tmp_path / "prueba" / "preheader.txt").write_text("Sólo < hoy,\n {{ a }} & {{ brand_name }}\n")
+    ronda = Brand("Ronda & Hijos")
+    rendered = templates.Library(tmp_path, sender=ronda).get("prueba").render({"a": "<b>"}, addresses)
+    line = "Sólo &lt; hoy, &lt;b&gt; &amp; Ronda &amp; Hijos&#847;&zwnj;&nbsp;"
+    hidden = '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">'
+    assert f'<body class="a">{hidden}{line}' in rendered.html
+    assert rendered.text.startswith("<b>\r\n")
+
+
+def test_a_fault_has_the_part_and_the_line_of_its_source(write: Write, tmp_path: Path) -> None:
+    for file, written, line in (
+        ("body.html", "<p>x</p>\n\n<p>{{ a|nofilter }}</p>", 3),
+        ("body.txt", "x\n{{ a|nofilter }}", 2),
+        ("preheader.txt", "{% include 'x' %}", 1),
+    ):
+        write("<p>x</p>", text="x")
+        (tmp_path / "prueba" / file).write_text(written)
+        with pytest.raises(compiling.BrokenTemplate) as broken:
+            templates.Library(tmp_path).get("prueba")
+        assert (broken.value.part, broken.value.line) == (file, line)
+        assert f"{file} line {line}: " in str(broken.value)
+        (tmp_path / "prueba" / file).unlink()

@@ -52,7 +52,7 @@ def test_no_route_but_the_public_ones_answers_without_a_token(app: Flask) -> Non
 
 def test_each_scope_opens_its_routes_and_no_others(app: Flask, bearer: Any) -> None:
     client = app.test_client()
-    scopes = ("send", "send:transactional", "campaigns", "contacts", "reports", "admin")
+    scopes = ("send", "send:transactional", "campaigns", "contacts", "templates", "reports", "admin")
     headers = {scope: bearer(scope) for scope in scopes}
     for method, path, access in routes(app):
         if access.public or access.identify or "access" not in access.kinds or path.endswith("/revoke"):

@@ -72,7 +72,7 @@ def test_a_form_without_its_permission_is_refused_and_changes_nothing(app: Flask
 def test_only_an_administrator_reaches_what_needs_one(app: Flask, client: FlaskClient) -> None:
     """Every other permission together is not enough."""
     things = _things()
-    page = visitors.visit(client, "all", "send", "send:transactional", "campaigns", "contacts", "reports")
+    page = visitors.visit(client, "all", "send", "send:transactional", "campaigns", "contacts", "templates", "reports")
     before = _content()
     for rule in (rule for rule, scopes in _forms(app) if scopes == ("admin",)):
         for thing in things:

@@ -9,9 +9,10 @@ from wtforms.validators import DataRequired, Length
 
 from engine import bell, clock, figures
 from engine.campaigns import campaigns, enrollments, retries
+from engine.campaigns.drafting import drafts
 from errors import Conflict
 from models.session import retrying, transaction
-from web import pages
+from web import pages, process
 from web.pages.frame import forms, layout
 
 views = layout.blueprint("campaign_actions")
@@ -74,6 +75,7 @@ def launch(campaign_id: UUID) -> Response:
     options = {"starts_now": form.starts_now.data, "skips_received": form.skips_received.data}
     try:
         with transaction() as session:
+            drafts.recheck(session, campaign_id, process.current().library)
             campaigns.launch(session, campaign_id, now=clock.now(), **options)
     except Conflict:
         with transaction() as session:

@@ -25,6 +25,7 @@ _MEANINGS = {
     "send:transactional": lazy_gettext("send single e-mails that people wait for, such as confirmations, by the API"),
     "campaigns": lazy_gettext("create, launch, pause and change campaigns, and test templates"),
     "contacts": lazy_gettext("see, import, change and erase contacts, with their addresses"),
+    "templates": lazy_gettext("create, change and publish templates of e-mails"),
     "reports": lazy_gettext("read campaigns and figures, without addresses"),
     "admin": lazy_gettext("everything, also users"),
 }

@@ -1,46 +1,42 @@
-"""`cadencia templates`: the templates of e-mails."""
+"""List, show, print and test templates."""
 
 from typing import TYPE_CHECKING
 
 import click
 
 from cli import contact_argument, groups, terminal
-from errors import InvalidInput
+from cli.library import library
+from errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from engine.previews.values import Values
     from engine.templates.templates import Library, Template
+    from engine.templates.versions.history import Version
 
 _name = click.argument("name")
 _contact = click.option("--contact", help="Use the values of this contact, given by id or address.")
 _campaign = click.option("--campaign", help="Use the variables of the campaign of this name.")
 
 
-@click.group(cls=groups.Group)
-def group() -> None:
-    """Inspect the templates of e-mails, preview one, and send a test of it.
-
-    \b
-    Examples:
-      cadencia templates list
-      cadencia templates send email_1_roi --to lucia@empresa.example
-    """
-
-
-@group.command("list")
+@click.command("list", cls=groups.Command)
 def list_all() -> None:
-    """List the templates: name, variables that it requires, language, subject; status 1 if one does not compile.
+    """List the templates: name, required variables, language, subject, source; status 1 if one does not compile.
+
+    The source is `folder`, or like `version 3` the published version in the database, with that of a newer draft.
 
     \b
     Example:
       cadencia templates list
     """
-    library = _library()
+    templates = library()
+    stored = _stored(templates)
     broken = 0
-    for name in library.names():
+    for name in sorted({*templates.folder_names(), *stored}):
+        saved = stored.get(name)
         try:
-            template = library.get(name)
-            terminal.row(name, ", ".join(sorted(template.required)), template.language or "-", template.subject_source)
+            template = templates.pinned(name, (saved.published or saved.newest) if saved else None)
+            required, language = ", ".join(sorted(template.required)), template.language or "-"
+            terminal.row(name, required, language, template.subject_source, _source(saved))
         except InvalidInput as error:
             broken += 1
             click.echo(f"{name}\tBROKEN: {error}", err=True)
@@ -48,7 +44,7 @@ def list_all() -> None:
         raise click.exceptions.Exit(1)
 
 
-@group.command()
+@click.command(cls=groups.Command)
 @_name
 @_contact
 @_campaign
@@ -64,11 +60,11 @@ def show(name: str, contact: str | None, campaign: str | None) -> None:
     from engine.messages import compose
     from engine.previews import preview
 
-    configured, library = settings.current(), _library()
-    template = library.existing(name)
+    configured = settings.current()
+    template = library().existing(name)
     chosen = _values(template, contact, campaign)
     sender = compose.From(configured.mail_from, configured.reply_to, configured.public_url)
-    shown = preview.of(library, name, chosen.variables, sender)
+    shown = preview.of(template, chosen.variables, sender)
     terminal.row("subject", shown.subject)
     terminal.row("in the inbox", shown.inbox_line)
     terminal.row("language", template.language or "-")
@@ -85,7 +81,7 @@ def show(name: str, contact: str | None, campaign: str | None) -> None:
     click.echo(f"\n{shown.text}", nl=False)
 
 
-@group.command("preview")
+@click.command("preview", cls=groups.Command)
 @_name
 @_contact
 @_campaign
@@ -98,14 +94,14 @@ def print_html(name: str, contact: str | None, campaign: str | None) -> None:
     """
     from engine.previews import preview
 
-    template = _library().existing(name)
+    template = library().existing(name)
     chosen = _values(template, contact, campaign)
     for missing in chosen.missing:
         click.echo(f"{missing} is missing; the sample stands in for it", err=True)
     click.echo(preview.html(template, chosen.variables).decode(), nl=False)
 
 
-@group.command()
+@click.command(cls=groups.Command)
 @_name
 @click.option("--to", multiple=True, required=True, metavar="ADDRESS", help="An address that gets it; repeatable.")
 @_contact
@@ -125,7 +121,7 @@ def send(name: str, to: tuple[str, ...], contact: str | None, campaign: str | No
     from models import ids
     from models.session import transaction
 
-    template = _library().existing(name)
+    template = library().existing(name)
     variables = _values(template, contact, campaign).variables
     with transaction() as session:
         email_ids = sends.send(session, template, to, variables, now=clock.now())
@@ -134,14 +130,32 @@ def send(name: str, to: tuple[str, ...], contact: str | None, campaign: str | No
         terminal.row(ids.public(email_id), "queued")
 
 
-def _library() -> "Library":
-    import settings
-    from engine.templates.templates import Library
+def _stored(templates: "Library") -> "dict[str, Version]":
+    """Return the templates in the database by name; none, after a warning, if it cannot be reached."""
+    from engine.templates.versions import history
+    from models.session import transaction
 
-    return Library.configured(settings.current())
+    try:
+        with transaction() as session:
+            stored = {each.name: each for each in history.templates(session, limit=1_000)}
+    except Unavailable as down:
+        click.echo(f"{down}; these are the templates of the folder", err=True)
+        return {}
+    for name in sorted(stored.keys() & set(templates.folder_names())):
+        click.echo(f"{name}: the folder of this name is not used, but the template in the database", err=True)
+    return stored
+
+
+def _source(saved: "Version | None") -> str:
+    if saved is None:
+        return "folder"
+    if saved.published is None:
+        return f"draft {saved.newest}"
+    return f"version {saved.published}" + (f", draft {saved.newest}" if saved.newest > saved.published else "")
 
 
 def _values(template: "Template", contact: str | None, campaign: str | None) -> "Values":
+    """Return the values of a contact and a campaign for a template, by default its sample."""
     from engine.campaigns import campaigns
     from engine.previews import values
     from models.session import transaction
@@ -152,3 +166,6 @@ def _values(template: "Template", contact: str | None, campaign: str | None) -> 
         contact_id = contact_argument.read(session, contact) if contact else None
         campaign_id = campaigns.find(session, campaign) if campaign else None
         return values.of(session, template, contact_id=contact_id, campaign_id=campaign_id)
+
+
+COMMANDS = (list_all, show, print_html, send)

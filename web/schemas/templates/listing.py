@@ -1,4 +1,4 @@
-"""Models of templates."""
+"""Models of the templates that a send may use, and of tests."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
@@ -79,6 +79,10 @@ class Template(Output):
                     "sample_subject": "Ana, una idea",
                     "variables": [{"name": "nombre", "required": True, "sample": "Ana"}],
                     "fault": None,
+                    "source": "folder",
+                    "published_version": None,
+                    "newest_version": None,
+                    "hides_folder": False,
                 }
             ]
         }
@@ -90,6 +94,10 @@ class Template(Output):
     sample_subject: str | None = Field(description="The subject with the sample values.")
     variables: list[Variable]
     fault: str | None = Field(description="Why no e-mail can be made of it; null if it can be used.")
+    source: Literal["folder", "database"] = Field(description="Where its sources are; only the latter can be changed.")
+    published_version: int | None = Field(description="The version in the database that new e-mails use.")
+    newest_version: int | None = Field(description="The version in the database that was saved last.")
+    hides_folder: bool = Field(description="True if there is a folder of this name, too, which is not used.")
 
 
 class Templates(Output):
