@@ -47,6 +47,17 @@ def test_every_stop_reason_has_words(app: Flask) -> None:
     assert [reason for reason, word in words.items() if word == reason] == []
 
 
+def test_numbers_and_shares_are_written_as_the_language_does(app: Flask) -> None:
+    source = (
+        "{{ ngettext('%(num)s contact', '%(num)s contacts', 1000000) }}, {{ 0.125 | percent }}, {{ 1234.5 | number }}"
+    )
+    written = []
+    for language in ("es", "en"):
+        with app.test_request_context(headers={"Accept-Language": language}):
+            written.append(render_template_string(source))
+    assert written == ["1.000.000 contactos, 12,5\xa0%, 1.234,5", "1,000,000 contacts, 12.5%, 1,234.5"]
+
+
 def test_bars_stand_on_each_other_and_end_below_the_top() -> None:
     for width in charts.WIDTHS.values():
         drawn = charts.stack(["a", "b", "c"], [3, 0, 10], [1, 0, 30], width=width)

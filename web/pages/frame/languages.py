@@ -55,8 +55,8 @@ def _constant(message: str, language: str) -> Markup:
     return _safe(_translations(language).gettext(message)) % {}
 
 
-def _plural(one: str, many: str, number: int, /, **values: object) -> Markup:
-    return _safe(_translations(current()).ngettext(one, many, number)) % {"num": number, **values}
+def _plural(one: str, many: str, count: int, /, **values: object) -> Markup:
+    return _safe(_translations(current()).ngettext(one, many, count)) % {"num": number(count), **values}
 
 
 def _safe(text: str) -> Markup:
