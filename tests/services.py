@@ -46,10 +46,8 @@ def embedded_postgres() -> Iterator[Postgres]:
     """Run a PostgreSQL without durability that has a migrated database `template`; remove it at the end."""
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         Path(folder).chmod(0o711)  # started by root, the server runs as another account
-        cluster = _prepared_cluster()
         data = Path(folder) / "data"
-        subprocess.run(["cp", "-a", cluster / "data", data], check=True)
-        server = Postgres(data, ports.free(), (cluster / "password").read_text(), settings=QUICK)
+        server = Postgres(data, ports.free(), copy_cluster(data), settings=QUICK)
         server.start()
         try:
             yield server
@@ -67,6 +65,13 @@ def embedded_valkey() -> Iterator[Valkey]:
             yield server
         finally:
             server.kill()
+
+
+def copy_cluster(data: Path) -> str:
+    """Make a stopped cluster with a migrated database `template` in this folder; return its password."""
+    cluster = _prepared_cluster()
+    subprocess.run(["cp", "-a", cluster / "data", data], check=True)
+    return (cluster / "password").read_text()
 
 
 def _prepared_cluster() -> Path:

@@ -11,7 +11,6 @@ import psycopg
 import pytest
 
 from local import ports
-from models import migrations
 from tests import processes
 from tests.conftest import environment
 from tests.faults import comparison, scenarios
@@ -33,9 +32,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def servers() -> Iterator[Servers]:
     """Servers of this test process only, with a migrated template database to clone."""
     with scenarios.serving() as started:
-        started.postgres.create("template")
-        with environment(DATABASE_URL=started.postgres.url("template")):
-            migrations.upgrade()
         yield started
 
 

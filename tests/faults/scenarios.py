@@ -1,7 +1,6 @@
 """A scenario: durable servers, a relay and real processes, and functions to load, watch and kill them."""
 
 import random
-import secrets
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from local import ports
 from local.postgres import Postgres
 from local.valkey import Valkey
 from models.session import transaction
-from tests import processes, sends, sequence
+from tests import processes, sends, sequence, services
 from tests.faults import comparison
 from tests.faults.relay import Log
 from tests.forkserver import Child
@@ -231,11 +230,11 @@ class Scenario:
 
 @contextmanager
 def serving() -> Iterator[Servers]:
-    """Start a durable PostgreSQL and a Valkey; remove them and their data at the end of the block."""
+    """Start a durable PostgreSQL with a migrated database `template`, and a Valkey; remove both at the end."""
     with tempfile.TemporaryDirectory(prefix="cadencia-faults-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # started by root, PostgreSQL runs as another account
-        password = secrets.token_urlsafe(16)
+        password = services.copy_cluster(folder / "postgres")
         postgres = Postgres(folder / "postgres", ports.free(), password, settings={"shared_buffers": "64MB"})
         servers = Servers(postgres, Valkey(folder / "valkey", ports.free(), password))
         try:

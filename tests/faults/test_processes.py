@@ -10,7 +10,7 @@ import pytest
 from tests import processes
 from tests.conftest import environment
 from tests.faults.comparison import Report
-from tests.faults.extent import LANES, SEED, extent
+from tests.faults.extent import OTHER_LANES_OF_LONG, SEED, extent
 from tests.faults.scenarios import Scenario
 from tests.forkserver import Child
 
@@ -21,7 +21,7 @@ DAYS = (0, extent(3, 20), extent(4, 25))  # a day is a second here, and the sequ
 EMAILS_PER_KILL = 120
 
 
-@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize("lane", OTHER_LANES_OF_LONG)
 def test_killed_children(scenario: Scenario, audited: Callable[[], Report], lane: str) -> None:
     chance = random.Random(SEED)
     scenario.relay("--delay-s", "0.02")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.comparison import IN_FLIGHT_MAX, Report
-from tests.faults.extent import LANES, SEED, extent
+from tests.faults.extent import LANES_OF_LONG, SEED, extent
 from tests.faults.relay import FAULTS
 from tests.faults.scenarios import ENVIRONMENT, Scenario
 
@@ -15,7 +15,7 @@ EMAILS = extent(300, 4000)
 KILLS = extent(2, 20)
 
 
-@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize("lane", LANES_OF_LONG)
 def test_a_relay_with_every_fault(scenario: Scenario, audited: Callable[..., Report], lane: str) -> None:
     """Children are killed meanwhile. Only e-mails without a reply may be in doubt; only refused ones may fail."""
     chance = random.Random(SEED)

@@ -11,7 +11,7 @@ import pytest
 from models import session as database
 from tests import processes
 from tests.faults.comparison import Report
-from tests.faults.extent import LANES, LANES_OF_LONG, SEED, extent
+from tests.faults.extent import LANES_OF_LONG, OTHER_LANES_OF_LONG, SEED, extent
 from tests.faults.scenarios import Scenario
 
 BROKER = extent(1, 12)
@@ -83,7 +83,7 @@ def kill_backend(scenario: Scenario) -> None:
     processes.until(lambda: scenario.servers.answers(), "the database answers")
 
 
-@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize("lane", OTHER_LANES_OF_LONG)
 def test_a_database_that_dies(scenario: Scenario, audited: Callable[[], Report], lane: str) -> None:
     chance = random.Random(SEED)
     scenario.relay("--delay-s", "0.02")

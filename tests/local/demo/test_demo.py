@@ -28,11 +28,17 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_demo_ends_with_a_clean_audit(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of these demos, one after the other: only the first makes its cluster."""
+    return tmp_path_factory.mktemp("demo") / "a state"
+
+
+def test_the_demo_ends_with_a_clean_audit(tmp_path: Path, state: Path) -> None:
     contacts = tmp_path / "leads.csv"
     contacts.write_text("\ufeff" + PEOPLE, encoding="utf-8")
     picture = tmp_path / "picture.svg"
-    done = run("--contacts", str(contacts), "--state", str(tmp_path / "a state"), "--picture", str(picture))
+    done = run("--contacts", str(contacts), "--state", str(state), "--picture", str(picture))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "27 contacts imported from leads.csv, 1 lines refused" in done.stdout
     assert "line 30" in done.stdout
@@ -40,10 +46,10 @@ def test_the_demo_ends_with_a_clean_audit(tmp_path: Path) -> None:
     assert "bounced" in done.stdout
     assert "persona" not in done.stdout
     assert "Luis Vega (Empresa): No e-mail was sent" in done.stdout
-    assert f"python -m local.mail.inbox --store {tmp_path / 'a state' / 'inbox'}" in done.stdout
+    assert f"python -m local.mail.inbox --store {state / 'inbox'}" in done.stdout
     drawn = picture.read_text(encoding="utf-8")
     assert drawn.startswith("<svg") and "email_3_ultima_llamada" in drawn and "url(" not in drawn.replace("url(#", "")
-    log = (tmp_path / "a state" / "email_system.log").read_text()
+    log = (state / "email_system.log").read_text()
     assert "Email sent: email_" in log
     assert "@empresa" not in log
 
@@ -66,11 +72,11 @@ def test_a_second_demo_is_refused_and_leaves_the_first_alone(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_demo_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_stopped_demo_leaves_no_process(tmp_path: Path, state: Path, number: signal.Signals) -> None:
     log = tmp_path / "log"
     with log.open("w") as output:
         demo = subprocess.Popen(
-            [sys.executable, "-m", "local.demo", "--state", str(tmp_path / "state")],
+            [sys.executable, "-m", "local.demo", "--state", str(state)],
             cwd=ROOT,
             stdout=output,
             stderr=output,

@@ -5,25 +5,21 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 
 import pytest
 
 from local.mail.mailstore import Mailstore
 from tests.processes import ROOT, until
-from tests.up import Up, running
+from tests.up import Up
 
+pytestmark = pytest.mark.timeout(300)
+
+TO = "compradora@empresa.example"
 REQUEST = {
-    "to": "prospecto@empresa.example",
+    "to": TO,
     "template": "email_1_roi",
     "variables": {"nombre": "Juan Pérez", "industria": "Marketing", "link_calendly": "https://cal.example/juan"},
 }
-
-
-@pytest.fixture(scope="module")
-def up() -> Iterator[Up]:
-    with running() as started:
-        yield started
 
 
 def test_the_two_calls_of_the_specification_work(up: Up) -> None:
@@ -32,7 +28,7 @@ def test_the_two_calls_of_the_specification_work(up: Up) -> None:
     assert sent["status"] == "success"
     assert re.fullmatch(r"email_[0-9a-f]{32}", sent["email_id"])
     assert sent["sent_at"].endswith("Z")
-    until(lambda: Mailstore(up.state / "inbox").last >= 1, "the e-mail is in the inbox")
+    until(lambda: [*Mailstore(up.state / "inbox").latest(recipient=TO)], "the e-mail is in the inbox")
     event = {"email_id": sent["email_id"], "event_type": "opened", "timestamp": "2024-01-15T10:05:00Z"}
     status, tracked = up.call("/api/v1/events/track", event)
     assert (status, tracked["status"]) == (202, "success")
@@ -48,7 +44,7 @@ def test_the_environment_file_is_complete_and_private(up: Up) -> None:
 def test_commands_use_the_environment_file(up: Up) -> None:
     command = [str(ROOT / "cadencia"), "--env", str(up.state / "local.env"), "accounts", "list"]
     listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert listed.stdout == "local\tactive\tadmin\n"
+    assert "local\tactive\tadmin" in listed.stdout.splitlines()
 
 
 def test_a_second_one_on_the_same_folder_is_refused_in_one_sentence(up: Up) -> None:

@@ -5,14 +5,15 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from local.mail.mailstore import Mailstore
 from tests.processes import ROOT, until
-from tests.up import Up, running
+from tests.up import Up
+
+pytestmark = pytest.mark.timeout(300)  # the first test starts everything
 
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 ADDRESS = "http://127.0.0.1:8000"
@@ -62,12 +63,6 @@ def blocks(page: str) -> list[str]:
 def obstacle(block: str) -> str | None:
     """The word for which a block cannot run."""
     return next((word for word in CANNOT_RUN if word in block), None)
-
-
-@pytest.fixture(scope="module")
-def up() -> Iterator[Up]:
-    with running() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
