@@ -47,8 +47,9 @@ bench: $(DEVELOPMENT) ## measure speed, cost and memory as a table and JSON line
 faults: $(DEVELOPMENT) ## kill real processes, more than 300 of them, and audit every message (FAULTS_SEED=7: another run)
 	@FAULTS=long $(RUN) -m pytest -q tests/faults
 
-fuzz: $(DEVELOPMENT) ## 60,000 calls made up from the API's description, a quarter of an hour (FUZZ_SEED=7: other ones)
-	@FUZZ=long $(RUN) -m pytest -n auto --dist worksteal -q tests/web/http/test_schema.py
+fuzz: $(DEVELOPMENT) ## 60,000 calls and 10,000 templates that are made up, half an hour (FUZZ_SEED=7: other calls)
+	@FUZZ=long $(RUN) -m pytest -n auto --dist worksteal -q tests/web/http/test_schema.py tests/engine/templates \
+		tests/engine/messages tests/engine/tracking/test_tokens.py tests/models/test_arrays.py --timeout 7200
 
 pictures: $(DEVELOPMENT) ## pictures of all e-mails and readers' pages in var/pictures: three widths, light and dark
 	@$(RUN) -m tests.pictures var/pictures
@@ -59,11 +60,13 @@ gallery: $(DEVELOPMENT) ## pictures of the pages below /app in docs/pages, and t
 system-packages: $(RUN) ## postfix's tools for `make bench`, PgBouncer, nginx, libfaketime (unpacked into var/, not started), chromium
 	@$(RUN) -m bench.testbed.postfix
 	@$(RUN) -m tests.debian
-	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	@command -v chromium-headless-shell >/dev/null || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "installing chromium …"; \
-			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
-		else echo "no chromium is here, so the browser tests are skipped: install it, on Debian with sudo apt-get install chromium"; fi; }
+			install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$1" >/dev/null; }; \
+			apt-get update -qq; install chromium-headless-shell || command -v chromium || install chromium; \
+		elif ! command -v chromium chromium-browser google-chrome >/dev/null; then \
+			echo "no chromium is here, so the browser tests are skipped: sudo apt-get install chromium-headless-shell"; fi; }
 
 translations: $(DEVELOPMENT) ## collect the texts of the pages, list those without a Spanish translation, and compile
 	@$(RUN) -m web.pages.frame.catalog

@@ -13,8 +13,9 @@ from playwright.sync_api import Error as PlaywrightError
 
 from tests import processes
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-MISSING = "no browser is here: `make system-packages` as root installs Debian's package chromium"
+# The first is chromium without windows, which takes a third of the CPU.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+MISSING = "no browser is here: `make system-packages` as root installs Debian's package chromium-headless-shell"
 OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
 HERE = ("127.0.0.1", "localhost", "")
 

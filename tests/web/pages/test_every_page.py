@@ -162,6 +162,22 @@ def test_every_page_is_accessible_small_and_within_its_policy(site: Site, chromi
     assert faults == [], "\n".join(faults)
 
 
+def test_after_signing_out_the_back_button_leads_to_sign_in(site: Site, chromium: Browser) -> None:
+    """Nothing of the session is shown again. Here, because a browser takes long to start."""
+    with browser.tab(chromium, locale="es") as page:
+        page.goto(f"{site.url}/app/account")
+        page.fill("#account", "lucia")
+        page.fill("#password", visitors.PASSWORD)
+        page.click("main button")
+        page.wait_for_url(f"{site.url}/app/account")
+        page.goto(f"{site.url}/app/campaigns")
+        page.click("header button")
+        page.wait_for_url(f"{site.url}/app/sign-in")
+        for _ in range(2):
+            page.go_back()
+            assert "/app/sign-in" in page.url and "lucia" not in page.inner_text("body")
+
+
 def _pages(site: Site) -> Iterator[tuple[str, str]]:
     """Yield the paths of whole pages, not of their parts, of files and redirects; each with its template."""
     client, rendered = site.client(), [""]
