@@ -22,7 +22,7 @@ from tests import sequence
 from worker import drain
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday
-HOUR = timedelta(hours=1)
+STEP = timedelta(hours=4)
 DELAYS = (timedelta(days=3), timedelta(days=4))
 CONTACTS = 200
 
@@ -48,11 +48,11 @@ def test_a_month_of_a_campaign_mails_each_step_once_and_stops_in_time(inbox: Mai
         campaigns.launch(session, campaign_id, now=clock.now())
     seen = 0
     while clock.now() < START + timedelta(days=30):
-        live_an_hour(clock)
+        live(clock)
         for mail in inbox.since(seen):
             seen = mail.number
             people.read(mail, clock.now())
-        clock.moment += HOUR
+        clock.moment += STEP
     with transaction() as session:
         assert audit.run(session).findings == ()
         assert campaigns.view(session, campaign_id).state == "finished"
@@ -64,7 +64,7 @@ def test_a_month_of_a_campaign_mails_each_step_once_and_stops_in_time(inbox: Mai
     people.check()
 
 
-def live_an_hour(clock: VirtualClock) -> None:
+def live(clock: VirtualClock) -> None:
     """Do the work of beat and the workers, at this moment of product time."""
     with transaction() as session:
         due.postpone(session, now=clock.now())

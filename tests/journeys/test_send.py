@@ -97,11 +97,13 @@ def test_a_send_arrives_and_what_the_reader_does_comes_back(api: Api, inbox: Mai
             text("SELECT email_1_sent, email_1_opened, email_1_clicked, converted, email_2_sent FROM contacts")
         ).one()
     assert tuple(flags) == (True, True, True, True, False)
+    _wait_for_the_true_moment(api, inbox)
 
 
-def test_a_caller_that_waits_is_told_the_true_moment(api: Api, inbox: Mailstore) -> None:
+def _wait_for_the_true_moment(api: Api, inbox: Mailstore) -> None:
+    """Send as a caller that waits; not a test of its own, because the processes take ten seconds of CPU to start."""
     status, answer = api.post("/api/v1/emails/send", BODY, Prefer="wait=20")
-    assert (status, inbox.last) == (200, 1)
+    assert (status, inbox.last) == (200, 2)
     assert api.get(f"/api/v1/emails/{answer['email_id']}")["sent_at"][:19] == answer["sent_at"][:19]
 
 

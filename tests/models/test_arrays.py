@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from models import arrays, ids
+from tests import fuzz
 
 
 def test_uuids_arrive_unchanged(session: Session) -> None:
@@ -30,7 +31,7 @@ def test_moments_arrive_unchanged_and_none_as_null(session: Session) -> None:
     assert session.scalar(text("SELECT CAST(:a AS timestamptz[])"), {"a": arrays.moments(given_)}) == given_
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=fuzz.examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     words=st.lists(
         st.none()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
@@ -13,8 +14,11 @@ from sqlalchemy.exc import OperationalError
 from engine.audience import contacts, suppressions
 from engine.audience.contacts import Draft
 from engine.delivery import outbox
+from local.postgres import Postgres
 from models import ids, migrations, vault
 from models.session import engine, transaction
+from tests.conftest import environment
+from tests.services import TEMPLATE
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 RENAMED = "straße@a.example"
@@ -22,11 +26,28 @@ TWIN = "strasse@a.example"  # was the same contact
 GONE = "Weiß@a.example"  # suppressed, but no contact any more
 
 
+@pytest.fixture(scope="module")
+def outdated(postgres: Postgres) -> str:
+    """Return the name of a database with the tables of the version before, for the tests to copy."""
+    copy_database(postgres, TEMPLATE, "outdated")
+    with environment(DATABASE_URL=postgres.url("outdated")):
+        migrations.downgrade("0010")
+        engine().dispose()  # a database in use cannot be copied
+    return "outdated"
+
+
 @pytest.fixture
-def before(ledger: str) -> Iterator[None]:
+def before(postgres: Postgres, outdated: str) -> Iterator[None]:
     """Tables of the version before."""
-    migrations.downgrade("0010")
-    yield
+    copy_database(postgres, outdated, "before")
+    with environment(DATABASE_URL=postgres.url("before")):
+        yield
+    postgres.drop("before")
+
+
+def copy_database(postgres: Postgres, source: str, name: str) -> None:
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY".encode())
 
 
 def former(address: str) -> bytes:

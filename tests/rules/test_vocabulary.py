@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-import pytest
-
 from tests.rules import repository
 
 # In prose: docstrings, comments and pages. Each with the word to use instead.
@@ -71,12 +69,13 @@ def names(tree: ast.Module) -> Iterator[str]:
             yield node.id
 
 
-@pytest.mark.parametrize("word", RETIRED_WORDS)
-def test_a_retired_word_stands_in_no_prose(word: str) -> None:
-    pattern = re.compile(rf"(?<!\w)(?:{word})\b", re.IGNORECASE)
-    places = [f"{name}: …{text[max(0, at.start() - 30) : at.end() + 30]!r}…"
-              for name, texts in prose().items() for text in texts for at in pattern.finditer(text)]  # fmt: skip
-    assert places == [], f"say {RETIRED_WORDS[word]}"
+def test_no_retired_word_stands_in_prose() -> None:
+    """One pass for all words: each takes three seconds."""
+    numbered = "|".join(f"(?P<w{number}>{word})" for number, word in enumerate(RETIRED_WORDS))
+    pattern, advice = re.compile(rf"(?<!\w)(?:{numbered})\b", re.IGNORECASE), [*RETIRED_WORDS.values()]
+    found = [(name, text, at) for name, texts in prose().items() for text in texts for at in pattern.finditer(text)]
+    assert [f"{name}: …{text[max(0, at.start() - 30) : at.end() + 30]!r}…: say {advice[int((at.lastgroup or '')[1:])]}"
+            for name, text, at in found] == []  # fmt: skip
 
 
 def test_a_retired_word_is_no_name() -> None:

@@ -143,8 +143,8 @@ def happen(session: Session, incoming: list[IncomingEvent], random: Random, neig
         pass
 
 
-@pytest.mark.parametrize("neighbours", [100, 3])  # with 3 most e-mails have more hits than are compared
-@pytest.mark.parametrize("seed", range(4))
+# With 3 neighbours most e-mails have more hits than are compared.
+@pytest.mark.parametrize(("seed", "neighbours"), [(0, 100), (1, 3), (2, 100), (3, 3)])
 def test_tables_are_equal_for_any_order_and_repetition(session: Session, seed: int, neighbours: int) -> None:
     random = Random(seed)
     mails = make_mails(session, random, contacts=32)

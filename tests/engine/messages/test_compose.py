@@ -18,6 +18,7 @@ import errors
 from engine.messages import compose
 from engine.templates import compiling, templates
 from engine.tracking import tokens
+from tests import fuzz
 from tests.engine.templates.conftest import Write
 
 FOLDER = Path(__file__).parents[3] / "email_templates"
@@ -217,7 +218,7 @@ PLACES = st.one_of(
     st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=120),
     st.booleans(),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=fuzz.examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_template_and_values_read_back_from_the_message(
     places: list[str], values: dict[str, str], subject: str, eight_bit: bool
 ) -> None:

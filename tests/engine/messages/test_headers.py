@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.messages import headers
+from tests import fuzz
 
 READABLE = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp", "Cn"]), min_size=1, max_size=200)
 BREAKS = ["a\nb", "a\rb", "a\r\nBcc: x@x.example", "\x00", "a\x0bb", "\x7f", "\x85", "\u2028", "\u2029", "\ud800"]
@@ -27,7 +28,7 @@ def lines_fit(field: str) -> bool:
 
 
 @given(READABLE)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=fuzz.examples(100), deadline=None)
 def test_any_subject_comes_back_as_it_went(text: str) -> None:
     field = headers.text_field("Subject", text)
     assert str(parsed(field)["Subject"]) == " ".join(text.split())
@@ -43,7 +44,7 @@ def shown(field: str) -> str:
 
 
 @given(READABLE)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=fuzz.examples(100), deadline=None)
 def test_any_name_comes_back_as_it_went(name: str) -> None:
     field = headers.address_field("To", "juan.perez+1@empresa.example", name)
     to = parsed(field)["To"]

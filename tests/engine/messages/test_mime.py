@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.messages import mime
+from tests import fuzz
 
 LINES = st.lists(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\r\n"), max_size=120), max_size=12
@@ -35,7 +36,7 @@ def legal(raw: bytes) -> bool:
 
 
 @given(LINES, LINES, st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=fuzz.examples(60), deadline=None)
 def test_any_body_comes_back_as_it_went(text: list[str], html: list[str], eight_bit: bool) -> None:
     words = ["\r\n".join([*text, ""]), "\r\n".join([*html, ""])]
     raw = mime.alternative(words[0].encode(), words[1].encode(), boundary=b"n1", eight_bit=eight_bit)
@@ -69,7 +70,7 @@ def test_a_part_is_encoded_only_when_it_must_be(words: str, eight_bit: bool, enc
 
 
 @given(st.lists(st.integers(0, 1_500), max_size=8))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=fuzz.examples(50), deadline=None)
 def test_a_long_line_is_detected_at_any_position(lengths: list[int]) -> None:
     data = b"\r\n".join(b"x" * length for length in lengths)
     assert mime.has_long_line(data) == any(length > 998 for length in lengths)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine.messages import compose, prerendered
 from engine.templates import templates
 from engine.tracking import tokens
+from tests import fuzz
 from tests.engine.templates.examples import SIMPLE, TESTS, template_folder
 
 SIGNER = tokens.Signer([b"a tracking key of the tests"])
@@ -92,7 +93,7 @@ def outcome(composed: Any, one: compose.Email, *, eight_bit: bool) -> bytes | No
 )  # fmt: skip
 @example("<p>x</p>", "x{{ a }}", "S", [{"a": "b "}, {"a": " "}], ("a@a.example", None), "marketing", True, URL)
 @example("{{ a }}", "{{ a }}", "S", [{"a": "é"}, {"a": "e"}], ("a@a.example", None), "marketing", True, URL)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=fuzz.examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_prerendered_message_equals_the_rendered_one_for_any_template(
     body: str, text: str | None, subject: str, several: list[dict[str, Any]], recipient: tuple[str, str | None],
     kind: str, eight_bit: bool, url: str,

@@ -14,6 +14,7 @@ from markupsafe import escape
 from engine.messages import compose, headers, links
 from engine.templates import templates
 from engine.tracking import tokens
+from tests import fuzz
 from tests.engine.templates import plain
 from tests.engine.templates.examples import TEXTS, URLS, VALUES, template_folder
 
@@ -79,7 +80,7 @@ def signed_links() -> links.SignedLinks:
     st.lists(VARIABLES, min_size=1, max_size=4),
 )
 @example("{% filter upper %}{{ self }}{% endfilter %}{{ range }}", None, "{{ self }}", [{"self": "x", "range": "y"}])
-@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=fuzz.examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_template_renders_as_with_plain_jinja(
     body: str, text: str | None, subject: str, several: list[dict[str, object]]
 ) -> None:

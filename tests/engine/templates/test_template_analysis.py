@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.templates import compiling, templates
+from tests import fuzz
 from tests.engine.templates.examples import COMPLEX, SIMPLE, TESTS, TEXTS, URLS, VALUES, template_folder
 
 LINKS = st.sampled_from([
@@ -31,7 +32,7 @@ VARIABLES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=fuzz.examples(40), deadline=None)
 @given(
     st.lists(PIECES, max_size=3).map(" ".join),
     st.none() | st.lists(TEXT_PIECES, max_size=2).map(" ".join),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import errors
 from engine.tracking import tokens
+from tests import fuzz
 
 OLD, NEW = b"an old key of sixteen bytes or more", b"a new key of sixteen bytes or more"
 SIGNER = tokens.Signer([NEW, OLD])
@@ -31,7 +32,7 @@ def test_reading_a_token_returns_what_was_signed() -> None:
 
 
 @given(st.uuids(), st.integers(0, tokens.LINK_MAX), st.sampled_from(["http", "https", "HTTPS"]), printable)
-@settings(max_examples=100)
+@settings(max_examples=fuzz.examples(60))
 def test_any_click_survives_signing_and_reading(email_id: UUID, link: int, scheme: str, rest: str) -> None:
     target = f"{scheme}://a{rest}"
     assert SIGNER.read_clicked(SIGNER.clicked(email_id, link, target)) == tokens.Click(email_id, link, target)
@@ -84,7 +85,7 @@ def bodies_and_tags(email_id: UUID, link: int, target: str) -> list[tuple[bytes,
 
 
 @given(st.uuids(), st.integers(0, 20), st.sampled_from(["https://a.example/", "https://evil.example/"]))
-@settings(max_examples=50)
+@settings(max_examples=fuzz.examples(40))
 def test_no_token_can_be_assembled_from_parts_of_others(email_id: UUID, link: int, target: str) -> None:
     """Another e-mail, link, target or kind with a valid tag: a reader of two e-mails has both tokens."""
     mine, theirs = bodies_and_tags(EMAIL, 3, TARGET), bodies_and_tags(email_id, link, target)
