@@ -15,10 +15,13 @@ from markupsafe import escape
 
 from engine.templates import additions, brand, links, sandbox, sources, template_analysis, text, variables
 from engine.templates.brand import Brand
+from engine.templates.markup import bounds, mjml
+from engine.templates.markup.places import Places
 from engine.templates.mask import Mask
 from engine.templates.sources import FolderParts, Parts, Segment
 from errors import Fault, InvalidInput
 
+CLIPPED_AT = 102_000  # bytes: Gmail shows the rest of a longer message only on request
 SUBJECT_CHARS_MAX = 255  # the column emails.subject
 
 HTML = sandbox.Environment(autoescape=True, bytes_filters={links.CLICKED: links.clicked})
@@ -131,6 +134,16 @@ def _first(tree: nodes.Template, kinds: tuple[type[nodes.Node], ...]) -> nodes.N
     return next(iter(tree.find_all(kinds)), None)
 
 
+def inlined(html: str) -> str:
+    """Return the HTML with its CSS in the elements, its media queries kept."""
+    return _CSS.inline(html)
+
+
+def segments_of(parts: Parts, name: str, sender: Brand = brand.NONE) -> list[Segment]:
+    """Return the segments of a part, with its layouts filled; raise TemplateSyntaxError or ValueError."""
+    return _Files(parts, sender.variables()).segments(name)
+
+
 def without_pixel(html: bytes) -> bytes:
     """Return HTML that was rendered with an empty address of the pixel, without the pixel's element."""
     return html.replace(_EMPTY_PIXEL, b"")
@@ -228,16 +241,20 @@ def _sample(files: _Files) -> Mapping[str, object]:
 
 def _inlined(files: _Files, mask: Mask) -> str:
     """Return the masked HTML with its CSS in the elements, its media queries kept, and an unsubscribe line."""
-    segments = files.segments("body.html")
+    name = sources.body(files.parts)
+    segments = files.segments(name)
     if not any(segment.source.strip() for segment in segments):
-        raise ValueError("body.html: is empty")
-    with _part("body.html"):
+        raise ValueError(f"{name}: is empty")
+    with _part(name):
         html = mask.hide_in_html(segments)
+        for_parsers = mjml.to_html if name.endswith(".mjml") else bounds.checked
+        html = for_parsers(html, mask, Places(mask, segments, html))
     if not _unsubscribes(segments):
         html = additions.append(html, mask.hide_in_html(files.segments("unsubscribe.html", additions.UNSUBSCRIBE_HTML)))
-    html = additions.with_preheader(_CSS.inline(html), _preheader(files, mask))
-    if not mask.is_complete(html):
-        raise ValueError("body.html: code was lost in inlining the CSS; in a style it may only stand for a value")
+    html = additions.with_preheader(inlined(html), _preheader(files, mask))
+    if lost := mask.lost(html):
+        reason = "this code was lost; in a style it may only stand for a value, and of a style that is used"
+        raise TemplateSyntaxError(reason, lost.line, None, lost.filename or name)
     return html
 
 

@@ -1,6 +1,7 @@
 """Replace Jinja code by placeholders that HTML tools keep, and put it back afterwards."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ PLACEHOLDER = re.compile(f"{OPEN}(\\d+){CLOSE}")
 _COMMENT = f"<!--{OPEN}c%d{CLOSE}-->"
 _ANY = re.compile(f"<!--{OPEN}c(\\d+){CLOSE}-->|{OPEN}(\\d+){CLOSE}|\\{{(?=[{{%#]|(?:<!--)?{OPEN})")
 _COMMENTED = re.compile(f"<!--{OPEN}c(\\d+){CLOSE}-->")
-_RAW = ("style", "script", "title", "textarea")
+_RAW = ("style", "script", "title", "textarea", "mj-style", "mj-title", "mj-preview")
 _LEAVES = {
     "text": re.compile(r"(?P<comment><!--)|<(?P<name>[a-zA-Z][^\s/>]*)|(?P<tag><[/!?])"),
     "comment": re.compile(r"-->"),
@@ -62,10 +63,28 @@ class Mask:
         """Return the Jinja source of a masked text; braces in the text stay text."""
         return _ANY.sub(self._code, masked)
 
-    def is_complete(self, masked: str) -> bool:
-        """Return True if every placeholder is there exactly once."""
-        numbers = sorted(int(match[1] or match[2]) for match in _ANY.finditer(masked) if match[1] or match[2])
-        return numbers == list(range(len(self.codes)))
+    def lost(self, masked: str) -> Segment | None:
+        """Return the first code that is not there, or that stands between tags more than once; None if all is well.
+
+        Code in an attribute or a style may occur more than once, because a tool may copy a value to many elements.
+        """
+        places = Counter(match[1] for match in _ANY.finditer(masked) if match[1])
+        values = {match[2] for match in _ANY.finditer(masked) if match[2]}
+        for number, code in enumerate(self.codes):
+            copies = places[str(number)]
+            if copies > 1 or (copies == 0 and str(number) not in values):
+                return code
+        return None
+
+    def code_of(self, comment: str) -> Segment | None:
+        """Return the code whose placeholder this comment is; None for another comment."""
+        match = _COMMENTED.fullmatch(comment)
+        return self.codes[int(match[1])] if match else None
+
+    def length_at(self, masked: str, offset: int) -> int:
+        """Return the number of characters of the placeholder at this offset."""
+        match = _ANY.match(masked, offset)
+        return len(match[0]) if match else 0
 
     @staticmethod
     def without_comments(masked_html: str) -> str:
@@ -109,4 +128,4 @@ def _checked(segment: Segment) -> str:
 
 
 def _refuse(segment: Segment, reason: str) -> None:
-    raise TemplateSyntaxError(reason, segment.line)
+    raise TemplateSyntaxError(reason, segment.line, None, segment.filename or None)

@@ -66,6 +66,15 @@ class FolderParts:
             raise ValueError(f"{name}: byte {error.start + 1} is not UTF-8") from error
 
 
+def body(parts: Parts) -> str:
+    """Return the name of the part with the body; raise ValueError if there are both HTML and MJML."""
+    if not parts.has("body.mjml"):
+        return "body.html"
+    if parts.has("body.html"):
+        raise ValueError("body.mjml: there is a body.html, too; only one of them may be there")
+    return "body.mjml"
+
+
 class Stored(Protocol):
     """The templates in the database, as a library reads them."""
 
@@ -113,6 +122,7 @@ class Segment:
     source: str
     words: tuple[str, ...] = ()
     line: int = 1
+    filename: str = ""
 
     @property
     def verb(self) -> str:
@@ -147,7 +157,7 @@ def _printed(segment: Segment, constants: Mapping[str, str], *, escapes: bool) -
     value = constants.get(segment.words[0]) if segment.kind == "expression" and len(segment.words) == 1 else None
     if value is None:
         return segment
-    return Segment("text", str(escape(value)) if escapes else value, line=segment.line)
+    return Segment("text", str(escape(value)) if escapes else value, line=segment.line, filename=segment.filename)
 
 
 def _filled(
@@ -231,7 +241,7 @@ def _segments(environment: Environment, source: str, filename: str, constants: M
     kind: Literal["expression", "statement"] | None = None
     for line, part, value in environment.lex(source, filename=filename):
         if part == "data":
-            yield Segment("text", value, line=line)
+            yield Segment("text", value, line=line, filename=filename)
         elif part in _BEGINS:
             inner, kind = [], _BEGINS[part]
         elif part in _ENDS and kind is not None:
@@ -240,7 +250,7 @@ def _segments(environment: Environment, source: str, filename: str, constants: M
                 raise TemplateSyntaxError("names with a leading underscore are reserved", line, None, filename)
             delimiters = ("{{", "}}") if kind == "expression" else ("{%", "%}")
             code = _with_literals(inner, constants).strip()
-            yield Segment(kind, f"{delimiters[0]} {code} {delimiters[1]}", words, line)
+            yield Segment(kind, f"{delimiters[0]} {code} {delimiters[1]}", words, line, filename)
             kind = None
         elif kind is not None:
             inner.append(value)
