@@ -9,7 +9,9 @@ from tests.conftest import environment
 
 _WIDTH = 360
 _WITH_TABLES = {
-    f"{name}{kind}" for name in ("email_1_roi", "email_2_caso", "signup_notice") for kind in ("", "-transactional")
+    f"{name}{kind}"
+    for name in ("email_1_roi", "email_1_roi_en", "email_2_caso", "email_2_case_study_en", "signup_notice")
+    for kind in ("", "-transactional")
 }
 _LINES = """
 [...document.querySelectorAll('.sum tr')].map(row => Math.max(...[...row.children].map(cell => {

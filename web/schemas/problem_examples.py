@@ -23,7 +23,8 @@ NOT_FOUND = {
     "digest": "asset: there is none with this digest",
     "page": "page: there is none with this slug",
     "name": f"template: '{'0' * 32}' is not known; "
-    "there are confirmation_en, confirmation_es, email_1_roi, email_2_caso, email_3_ultima_llamada, signup_notice",
+    "there are carta_es, confirmation_en, confirmation_es, email_1_roi, email_1_roi_en, email_2_case_study_en, "
+    "email_2_caso, email_3_last_call_en, email_3_ultima_llamada, letter_en, signup_notice",
 }
 FIXED = {
     400: "body: not JSON: Expecting value at line 1, column 1",

@@ -4,6 +4,7 @@ import re
 import threading
 from pathlib import Path
 
+import html5lib
 import pytest
 
 import errors
@@ -14,6 +15,7 @@ from tests.engine.templates.conftest import PlainLinks, Write
 FOLDER = Path(__file__).parents[3] / "email_templates"
 LIBRARY = templates.Library(FOLDER)
 THREE = ["email_1_roi", "email_2_caso", "email_3_ultima_llamada"]
+STARTERS = [*THREE, "email_1_roi_en", "email_2_case_study_en", "email_3_last_call_en", "carta_es", "letter_en"]
 
 
 def test_the_library_lists_its_templates_sorted() -> None:
@@ -24,7 +26,7 @@ def test_the_library_lists_its_templates_sorted() -> None:
     "name", ["", "nope", "../email_1_roi", "_layout.html", "email_1_roi/", "EMAIL_1_ROI", "a" * 51]
 )
 def test_an_unknown_template_is_refused_with_the_existing_names(name: str) -> None:
-    with pytest.raises(templates.UnknownTemplate, match="email_1_roi, email_2_caso") as refused:
+    with pytest.raises(templates.UnknownTemplate, match="email_1_roi, email_1_roi_en") as refused:
         LIBRARY.get(name)
     assert isinstance(refused.value, errors.InvalidInput)
     assert [fault.field for fault in refused.value.faults] == ["template"]
@@ -55,12 +57,12 @@ def test_the_shipped_templates_require_the_same_three_variables(name: str) -> No
     assert template.check(template.sample) == []
 
 
-@pytest.mark.parametrize("name", THREE)
+@pytest.mark.parametrize("name", STARTERS)
 @pytest.mark.parametrize("nothing", ["", None])
 def test_the_shipped_templates_read_well_when_variables_are_empty(
     name: str, nothing: str | None, addresses: PlainLinks
 ) -> None:
-    known = {"nombre": nothing, "industria": nothing, "link_calendly": "https://agenda.example/x"}
+    known = {"nombre": nothing, "industria": nothing, "empresa": nothing, "link_calendly": "https://agenda.example/x"}
     assert LIBRARY.get(name).check(known) == []
     rendered = LIBRARY.get(name).render(known, addresses)
     assert rendered.subject[0].isupper()
@@ -107,6 +109,14 @@ def test_the_shipped_buttons_have_a_shape_for_outlook_and_the_preheader_is_hidde
     assert (shape[0], link[0], shape[1]) == ("v:roundrect", "a", link[1])
     [preheader] = re.findall(r'mso-hide:all">(.+?)</div>', rendered.html)
     assert preheader not in rendered.text
+
+
+def test_every_shipped_template_is_valid_html_in_its_language(addresses: PlainLinks) -> None:
+    addresses.pixel = "https://us.example/o"
+    for name in LIBRARY.names():
+        template = LIBRARY.get(name)
+        html5lib.HTMLParser(strict=True).parse(template.render(template.sample, addresses).html)
+        assert template.language == ("en" if name.endswith("_en") else "es")
 
 
 def test_one_template_serves_many_threads_at_once() -> None:
