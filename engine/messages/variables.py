@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from engine.templates.variables import OF_CONTACT
 from models import vault
 
 
@@ -14,8 +15,7 @@ def seal(variables: Mapping[str, Any]) -> str:
     return vault.current().encrypt(json.dumps(variables, ensure_ascii=False, separators=(",", ":")))
 
 
-# The names of a contact's columns in templates.
-_EMPTY = dict.fromkeys(("nombre", "apellido", "empresa", "cargo", "industria"), "")
+_EMPTY = dict.fromkeys(OF_CONTACT, "")
 
 
 def of(row: Row[Any], campaign: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ from engine.tracking import tokens
 from errors import Fault
 from models.email import MARKETING
 
-CLIPPED_AT = 102_000  # bytes: Gmail shows the rest of a longer message only on request
+CLIPPED_AT = compiling.CLIPPED_AT
 LINKS_MAX = 50
 INBOX_CHARS = 140
 _UNSUBSCRIBE = "#unsubscribe"  # leads nowhere

@@ -9,7 +9,7 @@ from settings import Settings
 
 _WHITE, _BLACK = "#ffffff", "#000000"
 _LIGHT_PAGE, _DARK_CARD = "#eef1f4", "#1b232c"  # the backgrounds of text in email_templates/_layout.html
-_CONTRAST_MIN = 4.5  # of text and its background, WCAG 2.2 section 1.4.3
+CONTRAST_MIN = 4.5  # of text and its background, WCAG 2.2 section 1.4.3
 _STEPS = 40  # from black to white
 
 
@@ -82,7 +82,7 @@ def contrast(one: str, other: str) -> float:
 def readable(color: str, *, on: str, step: int) -> str:
     """Return the colour, lighter or darker by as many steps as it takes to be read on this background."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*_channels(color))
-    while contrast(color, on) < _CONTRAST_MIN:
+    while contrast(color, on) < CONTRAST_MIN:
         lightness = min(max(lightness + step / _STEPS, 0), 1)
         color = _written(*colorsys.hls_to_rgb(hue, lightness, saturation))
     return color

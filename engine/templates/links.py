@@ -177,6 +177,14 @@ def fault_of(target: str) -> str | None:
     return f"is not a web address: {_NEEDED}"
 
 
+def fault_of_fixed(href: str) -> str | None:
+    """Return why a template cannot contain this target and what is needed; None if it can."""
+    scheme = _SCHEME.match(href.lstrip().lower())
+    if scheme is None or scheme[1] in _DANGEROUS:
+        return f"is no address to link to: {_NEEDED}"
+    return fault_of(href) if scheme[1] in ("http", "https") else None
+
+
 @lru_cache(maxsize=256)
 def _unescaped(written: str) -> str:
     if written.count("&") == written.count("&amp;"):

@@ -28,7 +28,7 @@ def of_html(mask: Mask, html: str) -> str:
     """
     tree = parser.document_fromstring(mask.without_comments(html))
     for element in list(tree.iter("*")):
-        if _HIDDEN.search(element.get("style", "")) or element.get("hidden") is not None:
+        if is_hidden(element):
             element.drop_tree()
     for table in list(tree.iter("table")):
         if table.get("role") == "presentation":
@@ -41,6 +41,11 @@ def of_html(mask: Mask, html: str) -> str:
         _spell_out(anchor)
     text = Inscriptis(tree, ParserConfig(css=STRICT_CSS_PROFILE)).get_text()
     return tidy(mask, text)
+
+
+def is_hidden(element: parser.HtmlElement) -> bool:
+    """Return True if CSS or the attribute `hidden` hides the element."""
+    return bool(_HIDDEN.search(element.get("style", ""))) or element.get("hidden") is not None
 
 
 def tidy(mask: Mask, text: str) -> str:

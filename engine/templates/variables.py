@@ -10,6 +10,7 @@ from errors import Fault
 
 JSON_BYTES_MAX = 65_536
 DEPTH_MAX = 32
+OF_CONTACT = ("nombre", "apellido", "empresa", "cargo", "industria")  # its columns; empty in an e-mail if unknown
 
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 _NOT_IN_SUBJECT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

@@ -110,7 +110,10 @@ def test_all_templates_are_checked(run: Run, tmp_path: Path) -> None:
     for name, written in files.items():
         (folder / name).write_text(written)
     checked = run("templates", "check", "email_1_roi", str(folder), status=1).stdout
-    assert checked.startswith("email_1_roi\tok\n") and f"{folder}\tsample\tlacks 'nombre'" in checked
+    assert checked.startswith("email_1_roi\tok\n") and f"{folder}\tsample\terror\tlacks 'nombre'" in checked
+    (folder / "sample.json").write_text('{"nombre": "Ana"}')
+    warned = run("templates", "check", str(folder)).stdout
+    assert warned.startswith(f"{folder}\tbody.html line 1\twarning\tthere is no preheader")
     (folder / "body.html").write_text("<p>\n{% if %}")
     assert "body.html line 2" in run("templates", "check", str(folder), status=1).stdout
     assert "body.html line 2" in run("templates", "push", str(folder), status=1).stderr

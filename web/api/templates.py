@@ -7,6 +7,7 @@ from typing import Any
 
 from engine import bell, clock
 from engine.previews import sends, values
+from engine.templates import checks
 from engine.templates.compiling import UnusableTemplate
 from engine.templates.sources import FolderParts
 from engine.templates.templates import CannotRender, Template, UnknownTemplate
@@ -103,13 +104,16 @@ def delete(path: shapes.TemplatePath) -> Reply:
 def validate(path: shapes.TemplatePath, body: versions.Unsaved) -> Reply:
     """Check that e-mails can be made of a content, or without a body of the newest version.
 
-    422 with the faults in fields like `html`, with the `line` where it is known. Nothing is saved.
+    422 with the faults in fields like `html`, with the `line` where it is known. `findings` is what would spoil such
+    e-mails for readers. Nothing is saved.
     """
     with _named(path.name) as session:
         newest = history.version(session, path.name)[1]
     checked = newest if body == versions.Unsaved() else body.content()
     template = store.validate(process.current().library, path.name, checked)
-    return versions.Valid(status="valid", required=sorted(template.required))
+    found = checks.of(path.name, checked.parts(), process.current().brand)
+    findings = [versions.Finding(**asdict(each)) for each in found]
+    return versions.Valid(status="valid", required=sorted(template.required), findings=findings)
 
 
 @api.post("/<name>/publish", responses={200: versions.Version})

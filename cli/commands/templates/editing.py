@@ -10,6 +10,7 @@ from cli.library import library
 from errors import Conflict, InvalidInput, NotFound
 
 if TYPE_CHECKING:
+    from engine.templates.checks import Finding
     from engine.templates.templates import Template
     from engine.templates.versions.history import Version
     from engine.templates.versions.store import Change
@@ -110,15 +111,17 @@ def push(folder: Path, name: str | None, publishes: bool, force: bool, note: str
 @click.command(cls=groups.Command)
 @click.argument("names", nargs=-1)
 def check(names: tuple[str, ...]) -> None:
-    """Check the templates NAMES, by default all: that they compile, and that their samples cover their variables.
+    """Check the templates NAMES, by default all: that they compile, that their samples cover their variables, and what
+    spoils the e-mail for readers, with part, line and remedy.
 
-    A name with a / is that of a folder anywhere. Exits with status 1 if a template has a fault.
+    A name with a / is that of a folder anywhere. Exits with status 1 if a template has an error; warnings are none.
 
     \b
     Examples:
       cadencia templates check
       cadencia templates check email_1_roi ./oferta
     """
+    from engine.templates.checks import Severity
     from engine.templates.versions import history
     from models.session import transaction
 
@@ -126,13 +129,20 @@ def check(names: tuple[str, ...]) -> None:
         stored = [each.name for each in history.templates(session, limit=1_000)]
     faulty = 0
     for name in names or sorted({*library().folder_names(), *stored}):
+        findings = _findings(name, is_stored=name in stored)
+        for each in findings:
+            terminal.row(name, f"{each.part} line {each.line}", each.severity, f"{each.message}; {each.remedy}")
+        is_faulty = any(each.severity == Severity.ERROR for each in findings)
         try:
-            _check(name, is_stored=name in stored)
-            terminal.row(name, "ok")
+            if not is_faulty:
+                _check(name, is_stored=name in stored)
         except InvalidInput as refused:
-            faulty += 1
+            is_faulty = True
             for fault in refused.faults:
-                terminal.row(name, fault.field, fault.message)
+                terminal.row(name, fault.field, Severity.ERROR, fault.message)
+        faulty += is_faulty
+        if not (findings or is_faulty):
+            terminal.row(name, "ok")
     if faulty:
         raise click.exceptions.Exit(1)
 
@@ -246,6 +256,21 @@ def _check(name: str, *, is_stored: bool) -> "Template":
         parts = FolderParts(Path(name).resolve()) if "/" in name else library().parts(name)
         sources = copying.of_folder(parts)
     return store.validate(library(), name, sources)
+
+
+def _findings(name: str, *, is_stored: bool) -> "list[Finding]":
+    import settings
+    from engine.templates import brand, checks
+    from engine.templates.sources import FolderParts, Parts
+    from engine.templates.versions import history
+    from models.session import transaction
+
+    if is_stored:
+        with transaction() as session:
+            parts: Parts = history.version(session, name)[1].parts()
+    else:
+        parts = FolderParts(Path(name).resolve()) if "/" in name else library().parts(name)
+    return checks.of(name, parts, brand.of(settings.current()))
 
 
 def _change(note: str | None) -> "Change":

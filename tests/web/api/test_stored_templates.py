@@ -96,7 +96,13 @@ def test_faults_have_the_field_and_the_line(api: Api) -> None:
     assert faults(api("POST", "/oferta/publish", version=1)) == [("html", 2)]
     assert faults(api("POST", "/oferta/validate", **CONTENT | {"text": "a\nb\n{% if %}"})) == [("text", 3)]
     assert faults(api("POST", "/oferta/validate", **CONTENT | {"sample": {}})) == [("sample", None)]
-    assert api("POST", "/oferta/validate", **CONTENT).json == {"status": "valid", "required": ["nombre"]}
+    valid = api("POST", "/oferta/validate", **CONTENT | {"html": "<p>\n<b>{{ nombre }}</p>"}).json
+    assert (valid["status"], valid["required"]) == ("valid", ["nombre"])
+    assert [(each["part"], each["line"], each["code"]) for each in valid["findings"]] == [
+        ("body.html", 1, "preheader"),
+        ("body.html", 1, "unsubscribe"),
+        ("body.html", 2, "unbalanced"),
+    ]
     assert faults(api("POST", name="../x", **CONTENT)) == [("name", None)]
     assert faults(api("POST", name="otra", **CONTENT | {"html": "x" * 300_000})) == [("html", None)]
     assert api("POST", name="otra", **CONTENT | {"html": "x" * 1_100_000}).status_code == 413

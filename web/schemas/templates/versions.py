@@ -25,6 +25,14 @@ _VERSION: dict[str, JsonValue] = {
     "is_published": False,
     "is_newest": True,
 }
+_FINDING: dict[str, JsonValue] = {
+    "part": "body.html",
+    "line": 12,
+    "code": "contrast",
+    "severity": "error",
+    "message": "text in #999999 on #ffffff has a contrast of 2.85; 4.5 are needed",
+    "remedy": "write it in #737373, or change the background",
+}
 _Number = Annotated[StrictInt, Field(ge=1, le=32_767)]
 _Note = Annotated[str, Field(max_length=NOTE_CHARS_MAX)]
 _PART = f"at most {PART_BYTES_MAX} bytes of Jinja."
@@ -190,13 +198,27 @@ class TemplateContent(Output):
     sample: dict[str, JsonValue]
 
 
+class Finding(Output):
+    """A fault of a template that does not prevent e-mails, such as text that cannot be read."""
+
+    part: str = Field(description="The part, as the name of a file, such as `body.html`.")
+    line: int
+    code: str = Field(description="A constant name, such as `contrast`; docs/templates.md lists them.")
+    severity: Literal["error", "warning"]
+    message: str
+    remedy: str
+
+
 class Valid(Output):
     """A content of which e-mails can be made."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "valid", "required": ["nombre"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"status": "valid", "required": ["nombre"], "findings": [_FINDING]}]}
+    )
 
     status: Literal["valid"]
     required: list[str] = Field(description="The variables that a send must give.")
+    findings: list[Finding] = Field(description="What would spoil the e-mails for readers.")
 
 
 class Diff(Output):
