@@ -49,9 +49,14 @@ _COLUMNS = (
     Account.name.label("account"), Asset.created_at,
 )  # fmt: skip
 _LISTED = select(*_COLUMNS).outerjoin(Account, Account.id == Asset.account_id)
-# What may name a picture, as text. Both tables are small, and a removal is rare.
+# What may name a picture, as text: the tables are small, and a removal is rare. Of landing pages the version that is
+# published and the newest count.
 _USES = text("""
-SELECT 'campaign' AS kind, name FROM campaigns WHERE strpos(variables::text, :digest) > 0 LIMIT :most
+SELECT 'campaign' AS kind, name FROM campaigns WHERE strpos(variables::text, :digest) > 0
+UNION
+SELECT 'page', p.slug FROM pages p JOIN page_versions v ON v.page_id = p.id AND v.version IN (p.version, p.published)
+ WHERE strpos(v.content::text, :digest) > 0
+ LIMIT :most
 """)
 
 
@@ -101,7 +106,10 @@ def content(session: Session, digest: str, extension: str) -> bytes:
 
 
 def uses(session: Session, digest: str, *, templates: Path) -> list[tuple[str, str]]:
-    """Return the kind and name of what uses a picture, some of it if much does: templates of the folder, campaigns."""
+    """Return the kind and name of what uses a picture, some of it if much does.
+
+    Templates of the folder, campaigns and landing pages may use one.
+    """
     found = [("template", name) for name in _in_folder(templates, digest.encode())]
     rows = session.execute(_USES, {"digest": digest, "most": _USES_MAX})
     return [*found, *((row.kind, row.name) for row in rows)][:_USES_MAX]

@@ -17,6 +17,7 @@ def list_all() -> None:
     Example:
       cadencia pages list
     """
+    from engine.forms import definitions
     from engine.landing import store
     from models.session import transaction
 
@@ -25,7 +26,8 @@ def list_all() -> None:
         with transaction() as session:
             page = store.page(session, after=after)
         rows += [
-            (each.slug, each.newest, each.published or "-", next(iter(each.content.title.values()))) for each in page
+            (each.slug, each.newest, each.published or "-", definitions.in_language(each.content.title, "es"))
+            for each in page
         ]
         if len(page) < store.LIMIT:
             break

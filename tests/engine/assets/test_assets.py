@@ -10,6 +10,7 @@ from errors import Conflict, NotFound
 from models.session import transaction
 from tests import sequence
 from tests.engine.assets import samples
+from tests.engine.landing import drafts
 from tests.sends import NOW
 
 
@@ -40,6 +41,7 @@ def test_the_list_has_the_newest_first_and_goes_on_by_key(ledger: str) -> None:
 
 def test_a_picture_in_use_is_not_deleted(ledger: str, tmp_path: Path) -> None:
     one, other, third = add(samples.png(1, 1)), add(samples.png(1, 2)), add(samples.png(1, 3))
+    shown = add(samples.png(1, 4))
     (tmp_path / "carta").mkdir()
     (tmp_path / "carta" / "body.html").write_text(f'<img src="https://correo.example{one.path}">')
     with transaction() as session:
@@ -48,7 +50,9 @@ def test_a_picture_in_use_is_not_deleted(ledger: str, tmp_path: Path) -> None:
         session.execute(
             text("UPDATE campaigns SET name = 'Otoño', variables = CAST(:variables AS jsonb) WHERE id = :id"), values
         )
-    for asset, name in ((one, "carta"), (other, "Otoño")):
+        picture = {"kind": "picture", "picture": shown.path, "alt": drafts.both("Una curva")}
+        drafts.create(session, "pagina", blocks=[picture])
+    for asset, name in ((one, "carta"), (other, "Otoño"), (shown, "pagina")):
         with transaction() as session, pytest.raises(Conflict) as refused:
             assets.remove(session, asset.digest, templates=tmp_path)
         assert name in str(refused.value)

@@ -7,11 +7,12 @@ from typing import Any
 
 from flask_babel import gettext, lazy_gettext
 
+from engine.forms import definitions
 from engine.forms.definitions import LANGUAGES
 from engine.landing import blocks
 from engine.landing.blocks import KINDS, Field
 from errors import InvalidInput
-from web.pages.frame import faults
+from web.pages.frame import faults, languages
 
 KIND_NAMES = {
     "hero": lazy_gettext("Opening"),
@@ -43,7 +44,7 @@ _HELP = {
         "blockquote."
     ),
     blocks.LINK: lazy_gettext("A web address, the path of a page of ours, or #form for the form of this page."),
-    blocks.PICTURE: lazy_gettext("The address of an uploaded picture, such as /a/0123456789abcdef.png."),
+    blocks.PICTURE: lazy_gettext("The address of a picture, as the page Pictures shows it: /a/0123456789abcdef.png."),
 }
 _ITEMS_ADDED = 2  # empty ones, below those that are filled in
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -115,16 +116,24 @@ def words_of(block: Mapping[str, Any]) -> str:
     for field in KINDS[block["kind"]]:
         value = block.get(field)
         if isinstance(value, Mapping) and value:
-            return str(next(iter(value.values())))[:80]
+            return definitions.in_language(value, languages.current())[:80]
     return ""
 
 
 def _input(name: str, field_name: str, field: Field, value: str, language: str = "") -> Input:
     label = str(_LABELS[field_name])
-    if "." in name.removesuffix(f".{language}"):  # of an entry of a list
+    is_of_entry = "." in name.removesuffix(f".{language}")
+    if is_of_entry:
         label = gettext("%(number)s. %(field)s", number=int(name.split(".")[-3 if language else -2]) + 1, field=label)
     if language:
         label = gettext("%(field)s in %(language)s", field=label, language=_LANGUAGE_NAMES[language])
     return Input(
-        name, label, field.type, field.chars, field.is_required, value, str(_HELP.get(field.type, "")), language
+        name,
+        label,
+        field.type,
+        field.chars,
+        field.is_required and not is_of_entry,
+        value,
+        str(_HELP.get(field.type, "")),
+        language,
     )

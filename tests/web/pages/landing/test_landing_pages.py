@@ -39,6 +39,7 @@ def test_a_page_is_written_by_forms_and_published(writer: FlaskClient) -> None:
     made = send(writer, "/app/pages/new", slug="guia", **{"title.es": "Guía", "title.en": "Guide"}, filled="1")
     assert made.location == "/app/pages/guia" and kinds() == ["hero", "benefits", "legal"]
     assert 'value="form"' in writer.get("/app/pages/guia").text
+    assert "alert-danger" not in writer.get("/app/pages/guia/blocks/1").text
     added = send(writer, "/app/pages/guia/blocks/3", "/app/pages/guia/blocks/new?kind=form", kind="form", form="guia")
     assert added.status_code == 303 and kinds()[-1] == "form"
     assert 'value="form"' not in writer.get("/app/pages/guia").text
