@@ -28,6 +28,7 @@ from tests.web import applications
 from tests.web.conftest import holder
 from tests.web.examples import send
 from web.schemas.forms import FormWanted
+from web.schemas.templates.versions import NewVersion
 
 IS_LONG = os.environ.get("FUZZ") == "long"
 SEED = int(os.environ.get("FUZZ_SEED", "11"))
@@ -76,6 +77,13 @@ def known(app: Flask) -> Mapping[str, str]:
     email = client.post("/api/v1/emails/send", json=send(), headers=allowed).json
     wanted = {"name": "Otoño", "steps": [{"template": "email_1_roi"}], "variables": VARIABLES}
     campaign = client.post("/api/v1/campaigns", json=wanted, headers=allowed).json
+    content: dict[str, Any] = NewVersion.model_json_schema()["examples"][0]
+    del content["note"]
+    for name in ("vieja", "unused"):
+        client.post("/api/v1/templates", json=content | {"name": name, "subject": "Uno"}, headers=allowed)
+        etag = client.get(f"/api/v1/templates/{name}", headers=allowed).headers["ETag"]
+        client.put(f"/api/v1/templates/{name}", json=content, headers=allowed | {"If-Match": etag})
+        client.post(f"/api/v1/templates/{name}/publish", json={"version": 1}, headers=allowed)
     with transaction() as session:
         contact = session.scalar(text("SELECT contact_id FROM emails"))
     draft = client.post("/api/v1/campaigns", json=wanted | {"name": "Invierno"}, headers=allowed).json
@@ -83,7 +91,7 @@ def known(app: Flask) -> Mapping[str, str]:
     form = client.post("/api/v1/forms", json=shown | {"slug": "other"}, headers=allowed).json
     assert email and campaign and draft and form
     return {"email_id": email["email_id"], "campaign_id": campaign["id"], "contact_id": str(contact),
-            "name": "email_1_roi", "slug": form["slug"], "draft": draft["id"]}  # fmt: skip
+            "name": "vieja", "slug": form["slug"], "draft": draft["id"]}  # fmt: skip
 
 
 def authorization(app: Flask, account: Profile, path: str) -> dict[str, str]:
@@ -105,6 +113,12 @@ def operations(app: Flask) -> list[APIOperation[Any, Any, Any, Any]]:
     """All that the description tells of; those that cancel last, as the others need what there is."""
     described = [found.ok() for found in schemathesis.openapi.from_wsgi("/openapi.json", app).get_all_operations()]
     return sorted(described, key=lambda each: each.path.endswith("/cancel"))
+
+
+def etag(app: Flask, caller: Profile, name: str) -> str:
+    """Return the ETag of the newest version of a template."""
+    path = f"/api/v1/templates/{name}"
+    return app.test_client().get(path, headers=authorization(app, caller, path)).headers["ETag"]
 
 
 def calls(operation: APIOperation[Any, Any, Any, Any]) -> st.SearchStrategy[Case[Any]]:
@@ -166,13 +180,17 @@ def test_a_caller_with_a_token_gets_what_is_described(
 ) -> None:  # fmt: skip
     for operation in operations:
         shown = example(document, operation)
-        places = {**known, **({"campaign_id": known["draft"]} if operation.method == "delete" else {})}
+        deleted = {"campaign_id": known["draft"], "name": "unused"}
+        places = {**known, **(deleted if operation.method == "delete" else {})}
         shown |= {name: known[name] for name in shown.keys() & {"email_id", "contact_id"}}
 
         def make(case: Case[Any], choice: int | None) -> None:
             if choice is not None:
                 case.path_parameters = {name: places[name] for name in case.path_parameters}  # noqa: B023  # as below
                 nearly(case, shown, choice)  # noqa: B023  # called within this round
+                case.query.update(dict.fromkeys(case.query.keys() & {"version", "from", "to"}, 1))
+                if case.method == "PUT" and case.path.startswith("/api/v1/templates"):
+                    case.headers["If-Match"] = etag(app, caller, places["name"])  # noqa: B023
             case.headers.update(authorization(app, caller, case.path))
 
         if resource in (operation.tags or ()):
