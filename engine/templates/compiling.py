@@ -251,7 +251,8 @@ def _inlined(files: _Files, mask: Mask) -> str:
         html = for_parsers(html, mask, Places(mask, segments, html))
     if not _unsubscribes(segments):
         html = additions.append(html, mask.hide_in_html(files.segments("unsubscribe.html", additions.UNSUBSCRIBE_HTML)))
-    html = additions.with_preheader(inlined(html), _preheader(files, mask))
+    html = inlined(html) if name == "body.html" else mjml.in_lines(inlined(html))
+    html = additions.with_preheader(html, _preheader(files, mask))
     if lost := mask.lost(html):
         reason = "this code was lost; in a style it may only stand for a value, and of a style that is used"
         raise TemplateSyntaxError(reason, lost.line, None, lost.filename or name)

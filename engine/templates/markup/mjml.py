@@ -36,6 +36,7 @@ _SHOWN = re.compile(r"\\(.)")
 _SHOWN_AS = {"n": "\n", "r": "\r", "t": "\t", '"': "&quot;"}
 _PLACE = re.compile(r" in root template(?: at position (\d+):\d+)?")
 _CONDITIONAL = re.compile(r"<!--\[if [^\]]*\]>(?!<!-->).*?<!\[endif\]-->", re.DOTALL)
+_SPACE_IN_TAG = re.compile("<(table|tr|td|div|p|ul|ol|li|h[1-6]|img) ")
 _COMMENTED = re.compile(f"<!--({OPEN})c(\\d+{CLOSE})-->")
 _ENTITY = re.compile(r"&([a-zA-Z][a-zA-Z0-9]*;)")
 _INLINE = re.compile(r"(<mj-style)(\s[^>]*?)\binline=(\"inline\"|'inline')")
@@ -53,6 +54,11 @@ def to_html(masked: str, mask: Mask, places: Places) -> str:
     except OSError as error:
         raise _located(str(error), armour, places) from None
     return _CONDITIONAL.sub(_bare, armour.off(html))
+
+
+def in_lines(html: str) -> str:
+    """Return the HTML with line ends inside tags: mrml writes one line, which an e-mail may not contain."""
+    return _SPACE_IN_TAG.sub("<\\1\n", html)
 
 
 class _Armour:
