@@ -70,6 +70,7 @@ class Shelf:
 
     def __init__(self, process: Process) -> None:
         self.visits = Visits()
+        self.first = threading.Lock()  # held while a page is loaded for the first time
         self._process = process
         self._proofs = Proofs(process.settings.tracking_ring)
         self._held: OrderedDict[str, Held] = OrderedDict()

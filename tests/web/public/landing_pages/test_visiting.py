@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,9 @@ from tests.engine.landing import drafts
 from tests.engine.landing.drafts import both
 from tests.sends import NOW
 from web import process
-from web.public.landing_pages import shelf
+from web.ingest import group_commit
+from web.public.landing_pages import keeping, shelf
+from web.public.landing_pages.shelf import Held
 
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 FORM = {"kind": "form", "form": "guia", "title": both("Pídala", "Ask for it")}
@@ -106,6 +109,15 @@ def test_a_change_is_seen_once_it_is_published_and_a_second_old(
         store.unpublish(session, "guia")
     a_second_later(app)
     assert client.get("/p/guia").status_code == 404
+
+
+def test_of_many_first_visitors_one_renders_the_page(app: Flask, page: store.StoredPage) -> None:
+    def ask(_: int) -> Held:
+        with app.test_request_context():
+            return keeping.held("guia", group_commit.of(app).run)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len({id(held) for held in pool.map(ask, range(8))}) == 1
 
 
 def test_drafts_and_odd_addresses_show_nothing(client: FlaskClient) -> None:
