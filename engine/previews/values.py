@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from engine.audience import contacts
 from engine.campaigns import campaigns
 from engine.messages import variables
+from engine.previews import extremes
+from engine.previews.extremes import Extreme
 from engine.templates.templates import Template
 
 
@@ -31,16 +33,24 @@ def sample(template: Template) -> Values:
     return _complete(template, template.sample)
 
 
-def of(session: Session, template: Template, *, contact_id: UUID | None, campaign_id: UUID | None) -> Values:
+def of(
+    session: Session,
+    template: Template,
+    *,
+    contact_id: UUID | None,
+    campaign_id: UUID | None,
+    extreme: Extreme | None = None,
+) -> Values:
     """Return what an e-mail of this campaign to this contact would contain; the sample for one that is None.
 
-    Raise NotFound for an unknown one.
+    Without a contact, `extreme` values stand for the sample. Raise NotFound for an unknown contact or campaign.
     """
     campaign = campaigns.view(session, campaign_id) if campaign_id else None
     shared = campaign.variables if campaign else {}
     name = campaign.name if campaign else None
     if contact_id is None:
-        return _complete(template, {**template.sample, **shared}, campaign=name)
+        stand_ins = extremes.of(template, extreme) if extreme else template.sample
+        return _complete(template, {**stand_ins, **shared}, campaign=name)
     person = contacts.view(session, contact_id)
     columns = (person.first_name, person.last_name, person.company, person.role, person.industry)
     provided = variables.of_contact(columns, person.attributes, shared)

@@ -33,9 +33,9 @@ def test_the_values_of_a_contact_and_a_campaign(session: Session) -> None:
 
 def test_an_unknown_contact_or_campaign_is_refused(session: Session) -> None:
     template = Library.configured(settings.current()).get("email_1_roi")
-    for names in ({"contact_id": UUID(int=1), "campaign_id": None}, {"contact_id": None, "campaign_id": UUID(int=1)}):
+    for contact_id, campaign_id in ((UUID(int=1), None), (None, UUID(int=1))):
         with pytest.raises(NotFound):
-            values.of(session, template, **names)
+            values.of(session, template, contact_id=contact_id, campaign_id=campaign_id)
 
 
 def test_campaigns_that_use_a_template_are_named_until_they_finish(session: Session) -> None:
