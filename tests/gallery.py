@@ -59,7 +59,7 @@ SHOTS = (
     Shot("import", "Import of a file", "import_pages.show", lambda it: f"/app/contacts/imports/{it.imported}"),
     Shot("suppressions", "Suppressions", "suppressions_pages.listing", lambda _: "/app/contacts/suppressions"),
     Shot("templates", "Templates", "templates_pages.listing", lambda _: "/app/templates"),
-    Shot("template", "One template", "templates_pages.show", lambda _: "/app/templates/email_1_roi"),
+    Shot("template", "One template", "template_pages.show", lambda _: "/app/templates/email_1_roi"),
     Shot("forms", "Forms", "forms_pages.listing", lambda _: "/app/forms"),
     Shot("form", "One form", "form_pages.show", lambda _: "/app/forms/guia"),
     Shot("new-form", "A new form", "form_editing_pages.ask_create", lambda _: "/app/forms/new"),

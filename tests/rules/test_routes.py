@@ -18,7 +18,7 @@ from web.http import auth, openapi
 
 # Routes of the API that need no token. A new one here is a decision, so it is written down twice.
 OPEN = {("POST", "/api/v1/auth/token"), ("POST", "/api/v1/events/track")}
-PATH_VALUES = {"email_id": "email_" + "0" * 32, "token": "x", "name": "x", "index": "0"}
+PATH_VALUES = {"email_id": "email_" + "0" * 32, "token": "x", "name": "x", "index": "0", "version": "1"}
 
 
 @pytest.fixture(scope="module")

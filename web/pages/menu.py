@@ -4,9 +4,10 @@ from flask import Flask, Response
 
 from errors import NotFound
 from web import pages
-from web.pages import account, calendar, email_templates, overview, pictures, sign_in
+from web.pages import account, calendar, overview, pictures, sign_in
 from web.pages.campaigns import actions, drafting, listing, people
 from web.pages.contacts import changes, directory, editing, imports, one, one_import, suppressed
+from web.pages.email_templates import creating, editor, one_template, sending_tests, template_list, versions
 from web.pages.forms import all_forms, form_editing, one_form, submitted
 from web.pages.frame import assets, faults, languages, layout, uploads
 from web.pages.landing import landing_blocks, landing_page, landing_pages
@@ -17,7 +18,7 @@ _PAGES = (
     listing,
     calendar,
     directory,
-    email_templates,
+    template_list,
     all_forms,
     landing_pages,
     health,
@@ -42,6 +43,11 @@ _BEHIND = (
     submitted,
     landing_page,
     landing_blocks,
+    one_template,
+    sending_tests,
+    creating,
+    editor,
+    versions,
 )  # reached from those of the menu
 
 views = layout.blueprint("missing")

@@ -30,6 +30,7 @@ from tests.databases import Ledger
 from tests.engine.assets import samples as gifs
 from tests.engine.forms import signups
 from tests.web.pages import visitors
+from tests.web.pages.email_templates import stored
 from tests.web.serving import application
 from web.pages.frame import assets
 
@@ -67,6 +68,8 @@ def site(databases: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     ):
         filled = company.fill(odd=True)
         visitors.create("lucia", "admin")
+        stored.create(publish=True)
+        stored.save(subject="Una palabra sin espacios: " + "W" * 80, note="<b>Nota</b> " + "x" * 180)
         with transaction() as session:
             (profile,) = accounts.listing(session)
         session_token = bearer_tokens.issue_session(profile, now=datetime.now(UTC))
@@ -90,7 +93,8 @@ def _samples(filled: company.Company) -> dict[str, list[Any]]:
         "fact": ["sent", "failed"],
         "state": ["running", "stopped"],
         "account_id": _accounts(),
-        "name": ["email_1_roi"],
+        "name": ["carta", "email_1_roi"],
+        "version": [1, 2],
         "slug": [company_landing.SLUG],
         "index": [0, 1],
     }

@@ -12,6 +12,7 @@ from models.session import transaction
 from tests import browser
 from tests.conftest import environment
 from tests.web.pages import visitors
+from tests.web.pages.email_templates import stored
 from tests.web.serving import application
 
 HTML = """<html lang="en"><head><base href="https://evil.example/"><meta http-equiv="refresh" content="0;url=/app/">
@@ -65,3 +66,21 @@ def test_nor_is_its_frame_harmful_in_a_tab_of_its_own(page: Page) -> None:
         page.get_by_text(words).click(force=True)
     assert page.evaluate("document.title") == "" and page.url == address
     assert page.evaluate("origin") == "null"
+
+
+def test_what_is_typed_into_the_editor_is_shown_and_runs_nothing(page: Page) -> None:
+    stored.create()
+    page.goto(page.url.replace("/hostil", "/carta/edit"))
+    length = page.evaluate("history.length")
+    frame = page.frame_locator("#live")
+    page.locator("#body").fill(HTML)
+    for words in ("press", "leave", "Go"):
+        frame.get_by_text(words).click(force=True)
+    page.locator("#body").fill(f"{HTML}<p>second</p>")
+    frame.get_by_text("second").wait_for()
+    assert "taken over" not in page.title() and page.url.endswith("/edit") and len(page.context.pages) == 1
+    assert page.evaluate("history.length") == length
+    page.locator("#body").fill("<p>\n{% if %}</p>")
+    page.locator("#check [data-line='2']").click()
+    assert page.evaluate("getSelection().toString()") == "{% if %}</p>"
+    assert frame.get_by_text("second").count() == 1  # the last state without faults

@@ -55,7 +55,7 @@ def _path(rule: Rule, thing: UUID) -> str:
 def test_a_form_without_its_permission_is_refused_and_changes_nothing(app: Flask) -> None:
     things = _things()
     people, tokens = {}, {}
-    for scope in ("send", "campaigns", "contacts", "reports"):
+    for scope in ("send", "campaigns", "contacts", "reports", "templates"):
         people[scope] = app.test_client()
         page = visitors.visit(people[scope], scope, scope, path="/app/account")
         tokens[scope] = visitors.token(page)

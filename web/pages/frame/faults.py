@@ -259,7 +259,15 @@ def _filled(message: str) -> str | None:
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
     """Return each message as a pattern, with its text; the one with the most text of its own first."""
-    listed_here = (*_MESSAGES, *_FILES, *_REASONS, *messages.PICTURES, *messages.FORMS, *landing_messages.MESSAGES)
+    listed_here = (
+        *_MESSAGES,
+        *_FILES,
+        *_REASONS,
+        *messages.PICTURES,
+        *messages.FORMS,
+        *messages.TEMPLATES,
+        *landing_messages.MESSAGES,
+    )
     instead = _INSTEAD | messages.INSTEAD | landing_messages.INSTEAD
     texts = {message: message for message in listed_here} | instead
     return [(_pattern(message), texts[message]) for message in sorted(texts, key=_own_length, reverse=True)]

@@ -1,4 +1,4 @@
-"""Messages of the engine about pictures and forms, which pages repeat in the reader's language (see `faults`)."""
+"""Messages of the engine about pictures, forms and templates, in the reader's language on pages (see `faults`)."""
 
 gettext_noop = str  # it marks a text for translation, as in GNU gettext
 
@@ -56,7 +56,37 @@ FORMS = (
     gettext_noop("somebody has changed it meanwhile; load it again"),
     gettext_noop("line %(number)s"),
 )
+# Of templates; what Jinja says of its code stays in English.
+TEMPLATES = (
+    gettext_noop("%(value)s has no version %(number)s in the database"),
+    gettext_noop("%(value)s: give 1 to 50 of a to z, 0 to 9 and _, and begin with none of _"),
+    gettext_noop("%(value)s is no part of a template; there are %(names)s"),
+    gettext_noop("a template of the folder is called %(name)s; copy it under another name"),
+    gettext_noop("there is a template %(name)s already; choose another name, or save a version of it"),
+    gettext_noop("%(name)s has %(number)s versions; copy it under another name"),
+    gettext_noop("these campaigns use %(template)s: %(names)s; delete or cancel them, or let them finish"),
+    gettext_noop("queued e-mails use %(template)s; delete it when they are sent"),
+    gettext_noop("give at most %(most)s printable characters"),
+    gettext_noop("lacks %(name)s, which the template requires: give it a value, or guard it by `default`"),
+    gettext_noop('must be an object, such as {"nombre": "Ana"}'),
+    gettext_noop("is nested too deeply"),
+    gettext_noop("contains a NUL or half a surrogate pair; write valid text"),
+    gettext_noop("is one line of at most %(most)s characters"),
+    gettext_noop("is too long: at most %(most)s bytes are accepted"),
+    gettext_noop("the source is longer than %(most)s bytes"),
+    gettext_noop("is too long: at most %(most)s bytes of JSON are accepted"),
+    gettext_noop("%(kind)s: this template can use no other file"),
+    gettext_noop("is empty"),
+    gettext_noop("has %(number)s characters, 1 to %(most)s are needed"),
+    gettext_noop("names with a leading underscore are reserved"),
+    gettext_noop("code inside a tag may only stand in an attribute's value"),
+    gettext_noop("a tag's name cannot come from code"),
+    gettext_noop("subject.txt is missing"),
+)
 INSTEAD = {
+    "somebody has saved version %(number)s meanwhile, with the digest %(digest)s, not %(value)s: load it again": (
+        gettext_noop("somebody has edited it meanwhile; load it again")
+    ),
     'give the text by language, such as {"es": "…", "en": "…"}': gettext_noop(
         "give a text in Spanish, in English, or in both"
     ),

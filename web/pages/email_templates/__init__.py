@@ -1,0 +1,1 @@
+"""Templates: the list, one as readers see it, test sends, the editor, versions."""
