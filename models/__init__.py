@@ -9,7 +9,7 @@ from models.email import Email, Sender, SendGroup
 from models.enrollment import Enrollment
 from models.event import Event, Horizon
 from models.file_import import FileImport, FileImportChunk, FileImportFault
-from models.form import ConsentText, Form, FormSubmission
+from models.form import ConsentText, Form, FormSubmission, FormViews
 from models.landing_page import Page, PageVersion, PageVisits
 from models.quarantine import Quarantine
 from models.snapshot import Snapshot
@@ -35,6 +35,7 @@ __all__ = [
     "FileImportFault",
     "Form",
     "FormSubmission",
+    "FormViews",
     "Heartbeat",
     "Horizon",
     "IdempotencyKey",

@@ -1,9 +1,10 @@
 """Tables of sign-up forms: the forms, the texts that people agree to, and what people submitted."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, Text, UniqueConstraint, text
+from sqlalchemy import Date, ForeignKey, Index, Integer, LargeBinary, SmallInteger, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -41,6 +42,17 @@ class ConsentText(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary)  # SHA-256 of `texts` as canonical JSON
     texts: Mapped[dict[str, str]] = mapped_column(JSONB)  # by language
     created_at: Mapped[Stamp]
+
+
+class FormViews(Base):
+    """How often a form was shown on a day in UTC; to machines apart."""
+
+    __tablename__ = "form_views"
+
+    form_id: Mapped[UUID] = mapped_column(ForeignKey("forms.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    views: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
+    machine_views: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
 
 
 class FormSubmission(Base):

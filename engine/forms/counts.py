@@ -1,7 +1,7 @@
-"""Counts of a form by day in UTC, and its submissions by state."""
+"""Counts of a form by day in UTC, shown and submitted, and its submissions by state."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,18 +21,44 @@ SELECT CAST(submitted_at AT TIME ZONE 'UTC' AS date) AS day, count(*) AS submitt
  WHERE form_id = :form_id AND state = ANY(CAST(:states AS text[])) AND id >= :first AND submitted_at >= :since
  GROUP BY 1
 """)
+_VIEWS = text("SELECT day, views, machine_views FROM form_views WHERE form_id = :form_id AND day >= :since")
+_ADD_VIEWS = text("""
+INSERT INTO form_views (form_id, day, views, machine_views)
+SELECT * FROM unnest(CAST(:form_id AS uuid[]), CAST(:day AS date[]), CAST(:views AS int[]),
+                     CAST(:machine_views AS int[]))
+       AS counted (form_id, day, views, machine_views)
+ WHERE EXISTS (SELECT FROM forms f WHERE f.id = counted.form_id)
+ON CONFLICT (form_id, day) DO UPDATE
+   SET views = form_views.views + excluded.views, machine_views = form_views.machine_views + excluded.machine_views
+""")
 _STATES = text("SELECT state, count(*) AS number FROM form_submissions WHERE form_id = :form_id GROUP BY state")
+
+
+def add_views(session: Session, counted: Mapping[tuple[UUID, date], tuple[int, int]]) -> None:
+    """Add views by people and by machines, by form and day, in one statement that locks rows in their order."""
+    keys = sorted(counted)
+    values = {
+        "form_id": [form_id for form_id, _ in keys],
+        "day": [day for _, day in keys],
+        "views": [counted[key][0] for key in keys],
+        "machine_views": [counted[key][1] for key in keys],
+    }
+    session.execute(_ADD_VIEWS, values)
 
 
 def count(session: Session, form_id: UUID, *, now: datetime) -> Mapping[str, Any]:
     """Return the counts of the last 30 days by day, and the submissions of all times by state, as JSON.
 
-    A confirmation counts on the day of its submission.
+    A confirmation counts on the day of its submission. `shown` are views by people, `machines` those by others.
     """
     since = (now.astimezone(UTC) - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
     values = {"form_id": form_id, "since": since, "first": ids.first_at(since - VALID)}
     rows = session.execute(_DAYS, {**values, "states": list(SUBMISSION_STATES)})
-    days = {str(row.day): {"submitted": row.submitted, "confirmed": row.confirmed} for row in rows}
+    days: dict[str, dict[str, int]] = {
+        str(row.day): {"submitted": row.submitted, "confirmed": row.confirmed} for row in rows
+    }
+    for row in session.execute(_VIEWS, {"form_id": form_id, "since": since.date()}):
+        days.setdefault(str(row.day), {}).update(shown=row.views, machines=row.machine_views)
     states = dict.fromkeys(SUBMISSION_STATES, 0)
     states |= {row.state: row.number for row in session.execute(_STATES, {"form_id": form_id})}
     return {"days": days, "states": states}

@@ -28,6 +28,7 @@ OWNERS = {
     "forms": "engine/forms/",
     "consent_texts": "engine/forms/",
     "form_submissions": "engine/forms/",
+    "form_views": "engine/forms/",
     "pages": "engine/landing/",
     "page_versions": "engine/landing/",
     "page_visits": "engine/landing/",

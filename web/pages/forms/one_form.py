@@ -18,6 +18,7 @@ from web.public.forms import drawing
 
 views = layout.blueprint("form")
 _READERS = ("campaigns", "reports")
+_COUNTED = ("shown", "machines", "submitted", "confirmed")
 
 
 @views.get("/forms/<slug>")
@@ -74,7 +75,7 @@ def _figures(session: Session, slug: str) -> dict[str, Any]:
         "title": definitions.in_language(form.definition.title, languages.current()),
         "taken_at": counted.taken_at.replace(second=0, microsecond=0),  # as it is shown
         "states": counted.value["states"],
-        "totals": {name: sum(day.get(name, 0) for day in days.values()) for name in ("submitted", "confirmed")},
+        "totals": {name: sum(day.get(name, 0) for day in days.values()) for name in _COUNTED},
         "chart": _chart(days, now.date()),
     }
 

@@ -21,7 +21,7 @@ from web.http import rate_limits
 from web.http.auth import public
 from web.http.errors import problem
 from web.http.headers import PREFLIGHT_S
-from web.public.forms import drawing, markup, parts, requests
+from web.public.forms import drawing, markup, parts, requests, views
 from web.public.pages import blueprint
 
 _STATIC = Path(__file__).parents[1] / "static"
@@ -39,8 +39,10 @@ def show(slug: str) -> Response:
     """Show the form, or describe it to a program that accepts JSON."""
     form = _form(slug)
     if not requests.wants_json():
+        views.count(form)
         return _page(form, requests.language(), requests.utm())
     origin = requests.allowed_origin(form)
+    views.count(form)
     return _shared(parts.json_response(_description(form, requests.language())), origin)
 
 

@@ -69,7 +69,7 @@ class Shelf:
     """The published pages of one process; shared by its threads."""
 
     def __init__(self, process: Process) -> None:
-        self.visits = Visits()
+        self.visits = Visits(counts.add)
         self.first = threading.Lock()  # held while a page is loaded for the first time
         self._process = process
         self._proofs = Proofs(process.settings.tracking_ring)

@@ -7,16 +7,16 @@ database is unavailable they wait, in a bounded number of counters.
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import sleep
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from engine import clock
 from engine.landing import visits
 from engine.landing.visits import Key
 from errors import Unavailable
-from models.session import retrying
+from models.session import Session, retrying
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +25,14 @@ COUNTERS_MAX = 5_000
 SOURCES_MAX = 100  # distinct sources of one page in one hour; others count as `other`
 
 
-class Visits:
-    """The views of this process that are not in the database yet; shared by its threads."""
+Add: TypeAlias = Callable[[Session, Mapping[Key, tuple[int, int]]], None]
 
-    def __init__(self) -> None:
+
+class Visits:
+    """The views of this process that are not in the database yet; shared by its threads. `add` stores them."""
+
+    def __init__(self, add: Add) -> None:
+        self._add = add
         self._guard = threading.Lock()
         self._counted: dict[Key, list[int]] = {}
         self._sources: defaultdict[tuple[UUID, Any], set[str]] = defaultdict(set)
@@ -58,7 +62,7 @@ class Visits:
         if not counted:
             return
         try:
-            retrying(lambda session: visits.add(session, {key: (each[0], each[1]) for key, each in counted.items()}))
+            retrying(lambda session: self._add(session, {key: (each[0], each[1]) for key, each in counted.items()}))
         except Exception as error:
             with self._guard:
                 for key, each in counted.items():

@@ -9,8 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from engine import clock
 from engine.audience import contacts, suppressions
-from engine.forms import forms
+from engine.forms import counts, forms
 from engine.forms.forms import StoredForm
 from engine.forms.proofs import Proofs
 from models.session import transaction
@@ -20,6 +21,7 @@ from tests.engine.forms.signups import ADDRESS
 from tests.sends import NOW
 from tests.web import applications
 from web import process
+from web.public.forms import views
 
 SHOP = "https://www.empresa.example"
 JSON = {"Content-Type": "application/json"}
@@ -168,6 +170,20 @@ def test_the_response_is_the_same_for_every_address(
 def test_hostile_bodies_are_refused(client: FlaskClient, form: StoredForm, data: bytes, status: int) -> None:
     answer = client.post("/f/guia", data=data, content_type="application/x-www-form-urlencoded")
     assert answer.status_code == status and len(answer.data) < 40_000 and submissions() == 0
+
+
+def test_views_are_counted_by_day_and_those_of_machines_apart(
+    app: Flask, client: FlaskClient, form: StoredForm
+) -> None:
+    for agent in ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "python-requests/2.32"):
+        client.get("/f/guia", headers={"User-Agent": agent})
+    client.get("/f/guia", headers={"Accept": "application/json", "User-Agent": "curl/8.5"})
+    with app.app_context():
+        views.of_process().flush()
+    with transaction() as session:
+        assert session.execute(text("SELECT form_id, views, machine_views FROM form_views")).all() == [(form.id, 1, 2)]
+        [day] = counts.count(session, form.id, now=clock.now())["days"].values()
+    assert day == {"shown": 1, "machines": 2}
 
 
 def test_a_disabled_form_is_not_there(client: FlaskClient, form: StoredForm) -> None:
