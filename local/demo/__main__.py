@@ -24,9 +24,10 @@ from engine import clock
 from engine.campaigns import explain
 from engine.campaigns.reports import funnel as counting
 from engine.ingest import spool
-from local.demo import picture, reconcile, replies
+from local.demo import picture, reconcile, replies, signups
 from local.demo.recipients import Recipients
 from local.demo.show import STATE, Progress, show_findings, show_funnel
+from local.demo.signups import SignUps
 from local.mail.inbox import Inbox
 from local.mail.mailstore import Mailstore
 from local.mail.receiver import DEMO_RULES, Replies
@@ -57,7 +58,11 @@ examples:
   python -m local.demo --contacts leads.csv     your own file; nothing leaves this machine
 """
 
-_OPEN = text("SELECT count(*) FROM enrollments WHERE state IN ('active', 'waiting')")
+_OPEN = text("""
+    SELECT count(*) AS enrolled, count(*) FILTER (WHERE state IN ('active', 'waiting')) AS unfinished,
+           (SELECT count(*) FROM form_submissions WHERE state = 'pending') AS unconfirmed
+      FROM enrollments
+""")
 _STOPPED = text("""
     SELECT contact_id, stop_reason, concat_ws(' ', first_name, last_name, '(' || company || ')') AS name
       FROM enrollments JOIN contacts ON contacts.id = contact_id WHERE state = 'stopped' ORDER BY contact_id
@@ -129,6 +134,7 @@ class _Demonstration:
         self._stopping = stopping
         self._url = stack.environment["PUBLIC_URL"]
         self._recipients = Recipients(store, smtp_port=int(stack.environment["SMTP_PORT"]), api=self._url)
+        self._signups = SignUps(self._url)
         self._token = ""
         self.campaign_id = UUID(int=0)  # until it is launched
 
@@ -173,21 +179,27 @@ class _Demonstration:
         campaign = self._post("/campaigns", json.dumps(_CAMPAIGN).encode())
         self._post(f"/campaigns/{campaign['id']}/launch", b"{}")
         self._progress.say("launched: three e-mails, three and four days apart; one day passes in a second")
+        self._post("/forms", json.dumps(signups.definition(campaign["id"])).encode())
+        self._progress.say(f"{self._signups.open()} people sign up by a form, and confirm by the e-mail they get")
         return UUID(campaign["id"])
 
     def _run_to_the_end(self, supervisor: Supervisor) -> None:
         """Let the people read and react until every sequence has ended and every event is applied."""
         with transaction() as session:
-            enrolled = session.scalar(_OPEN) or 0
+            enrolled = session.execute(_OPEN).one().enrolled
         deadline = time.monotonic() + _WITHIN_S
         with self._progress.bars(enrolled) as bars:
             while True:
+                self._signups.send()
                 read = self._recipients.read()
                 is_spooled = self._is_anything_spooled()  # before the query: a spooled hit becomes an event
                 with transaction() as session:
-                    unfinished, pending = session.scalar(_OPEN) or 0, session.scalar(_PENDING) or 0
-                bars.show(ended=enrolled - unfinished, emails=self._recipients.emails, actions=self._recipients.counts)
-                if not (read or is_spooled or unfinished or pending) and self._store.last == self._recipients.emails:
+                    enrolled, unfinished, unconfirmed = session.execute(_OPEN).one()
+                    pending = session.scalar(_PENDING)
+                counts = {"emails": self._recipients.emails, "actions": self._recipients.counts}
+                bars.show(ended=enrolled - unfinished, total=enrolled, **counts)
+                is_busy = read or is_spooled or unfinished or pending or unconfirmed or not self._signups.are_sent
+                if not is_busy and self._store.last == self._recipients.emails:
                     return
                 if time.monotonic() > deadline:
                     raise errors.Unavailable(

@@ -57,9 +57,13 @@ class Recipients:
 
     def _act(self, message: EmailMessage, stored: Stored, chance: random.Random) -> Iterator[str]:
         """Yield the actions of one person on one e-mail, each once it is done."""
+        html = _html(message)
+        if "List-Unsubscribe" not in message:  # the request to confirm a sign-up
+            _confirm(next(url for url in _LINK.findall(html) if "/c/" in url))
+            yield "confirmed"
+            return
         if chance.random() > OPENS:
             return
-        html = _html(message)
         _get(next(url for url in _IMAGE.findall(html) if "/o/" in url))
         yield "opened"
         if chance.random() < CLICKS:
@@ -105,6 +109,13 @@ def _unsubscribe(message: EmailMessage, html: str, *, one_click: bool) -> None:
     _post(unescape(page), b"", _FORM)
 
 
+def _confirm(url: str) -> None:
+    """Follow the link of the e-mail, and press the button of its page."""
+    page = _get(url)
+    _get(page)
+    _post(page, b"by=press", _FORM)
+
+
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -125,8 +136,9 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_NoRedirect)
 
 
-def _get(url: str) -> None:
-    _call(urllib.request.Request(unescape(url), headers={"User-Agent": _BROWSER}))  # noqa: S310  # ours, found in a mail
+def _get(url: str) -> str:
+    """Request this address; return where it redirects to, if it does."""
+    return _call(urllib.request.Request(unescape(url), headers={"User-Agent": _BROWSER}))  # noqa: S310  # ours, found in a mail
 
 
 def _post(url: str, body: bytes, kind: str) -> None:
@@ -134,9 +146,11 @@ def _post(url: str, body: bytes, kind: str) -> None:
     _call(urllib.request.Request(url, body, headers))  # noqa: S310  # ours, found in a mail
 
 
-def _call(request: urllib.request.Request) -> None:
+def _call(request: urllib.request.Request) -> str:
     try:
         _OPENER.open(request, timeout=30).close()
     except urllib.error.HTTPError as answer:
         if answer.code >= 400:
             raise
+        return answer.headers["Location"] or ""
+    return ""

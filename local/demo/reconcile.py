@@ -18,12 +18,14 @@ _EMAILS = text("""
            e.unsubscribed_at, c.email, c.converted,
            CASE e.step WHEN 1 THEN c.email_1_opened WHEN 2 THEN c.email_2_opened ELSE c.email_3_opened END AS opened,
            CASE e.step WHEN 1 THEN c.email_1_clicked WHEN 2 THEN c.email_2_clicked ELSE c.email_3_clicked END AS clicked
-      FROM emails e JOIN contacts c ON c.id = e.contact_id JOIN enrollments n ON n.id = e.enrollment_id
+      FROM emails e JOIN contacts c ON c.id = e.contact_id
 """)
 _UNFINISHED = text("""
     SELECT c.id FROM contacts c LEFT JOIN enrollments n ON n.contact_id = c.id
-     WHERE n.id IS NULL OR n.state NOT IN ('finished', 'stopped') OR (n.state = 'stopped' AND n.stop_reason IS NULL)
+     WHERE NOT c.is_recipient AND (n.id IS NULL OR n.state NOT IN ('finished', 'stopped')
+                                   OR (n.state = 'stopped' AND n.stop_reason IS NULL))
 """)
+_UNCONFIRMED = text("SELECT id FROM form_submissions WHERE state <> 'confirmed'")
 _UNAPPLIED = text("SELECT id FROM events WHERE applied_at IS NULL")
 # An e-mail that is claimed when a stop is committed cannot be recalled, and with a day per second that moment is an
 # hour of product time. But no sender may start a claim after the commit and still claim the e-mail. The stop is the
@@ -55,6 +57,7 @@ def findings(session: Session, store: Mailstore, actions: Mapping[str, set[str]]
         *_actions(rows, actions),
         *(f"e-mail {email_id}: claimed after its sequence was stopped" for email_id in session.scalars(_CLAIMED_LATE)),
         *(f"contact {contact_id}: its campaign has no recorded end" for contact_id in session.scalars(_UNFINISHED)),
+        *(f"submission {each}: was not confirmed" for each in session.scalars(_UNCONFIRMED)),
         *(f"event {event_id}: never applied" for event_id in session.scalars(_UNAPPLIED)),
     ]
 
@@ -79,7 +82,7 @@ def _deliveries(rows: Sequence[Row[Any]], store: Mailstore) -> Iterator[str]:
 
 def _actions(rows: Sequence[Row[Any]], actions: Mapping[str, set[str]]) -> Iterator[str]:
     """Check that each e-mail and its contact's flags record exactly the actions of its recipient."""
-    for row in rows:
+    for row in (row for row in rows if row.step):  # the others ask for confirmations
         done = actions.get(f"<{row.message_id}>", set())
         for action, column in _COLUMN_OF.items():
             if (action in done) != (getattr(row, column) is not None):

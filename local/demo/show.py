@@ -31,11 +31,12 @@ class Bars:
             self._emails = bars.add_task("e-mails delivered", total=None)
             self._actions = bars.add_task("reactions", total=None)
 
-    def show(self, *, ended: int, emails: int, actions: Mapping[str, int]) -> None:
+    def show(self, *, ended: int, total: int, emails: int, actions: Mapping[str, int]) -> None:
         """Show the current counts."""
+        self._total = total
         reactions = sum(actions.values())
         if self._bars is not None:
-            self._bars.update(self._ended, completed=ended)
+            self._bars.update(self._ended, completed=ended, total=total)
             self._bars.update(self._emails, completed=emails, total=max(emails, self._total))
             self._bars.update(self._actions, completed=reactions, total=max(reactions, self._total))
         elif time.monotonic() >= self._next_line:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
@@ -39,6 +40,7 @@ def bodies(proofs: Proofs) -> Iterator[dict[str, str]]:
     )
 
 
+@pytest.mark.timeout(900)
 def test_robots_get_no_email_sent_and_store_nothing(app: Flask, client: FlaskClient) -> None:
     statuses = set()
     for number, body in enumerate(islice(bodies(Proofs(process.of(app).settings.tracking_ring)), NUMBER)):
