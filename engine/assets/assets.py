@@ -56,6 +56,9 @@ SELECT 'campaign' AS kind, name FROM campaigns WHERE strpos(variables::text, :di
 UNION
 SELECT 'page', p.slug FROM pages p JOIN page_versions v ON v.page_id = p.id AND v.version IN (p.version, p.published)
  WHERE strpos(v.content::text, :digest) > 0
+UNION
+SELECT 'template', t.name FROM templates t JOIN template_versions v ON v.template_id = t.id
+ WHERE t.deleted_at IS NULL AND strpos(concat_ws(' ', v.html, v.mjml, v.text, v.sample::text), :digest) > 0
  LIMIT :most
 """)
 

@@ -196,8 +196,8 @@ class _Demonstration:
                 with transaction() as session:
                     enrolled, unfinished, unconfirmed = session.execute(_OPEN).one()
                     pending = session.scalar(_PENDING)
-                counts = {"emails": self._recipients.emails, "actions": self._recipients.counts}
-                bars.show(ended=enrolled - unfinished, total=enrolled, **counts)
+                emails, actions = self._recipients.emails, self._recipients.counts
+                bars.show(ended=enrolled - unfinished, total=enrolled, emails=emails, actions=actions)
                 is_busy = read or is_spooled or unfinished or pending or unconfirmed or not self._signups.are_sent
                 if not is_busy and self._store.last == self._recipients.emails:
                     return
