@@ -31,5 +31,4 @@ MESSAGES = (
 # For programs, and what pages say instead.
 INSTEAD = {
     'give an object such as {"kind": "text", "text": {"es": "…"}}': gettext_noop("this is no block"),
-    'give the text by language, such as {"es": "…", "en": "…"}': gettext_noop("give the text in Spanish or English"),
 }
