@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from engine.templates.templates import Library, Template
 from engine.templates.versions import store
-from engine.templates.versions.content import Content
+from engine.templates.versions.content import FIELDS, Content
 from errors import Fault, InvalidInput
 
 _QUOTED_CHARS = 160
@@ -38,5 +38,10 @@ def placed(fault: Fault, content: Content | None = None) -> PlacedFault:
     source = getattr(content, field, None) if line and content else None
     lines = source.split("\n") if isinstance(source, str) else []
     quoted = lines[line - 1].strip()[:_QUOTED_CHARS] if line and 0 < line <= len(lines) else ""
-    part = "body" if field in ("html", "mjml") else field
-    return PlacedFault(part, line, f"{name}: {message}" if name else message, quoted)
+    return PlacedFault(part_of(field), line, f"{name}: {message}" if name else message, quoted)
+
+
+def part_of(name: str) -> str:
+    """Return the part of a field of a content, or of a file of a template."""
+    field = FIELDS.get(name, name)
+    return "body" if field in ("html", "mjml") else field

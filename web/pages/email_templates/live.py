@@ -1,5 +1,6 @@
 """Sources that are typed and not stored: their faults, findings and e-mail, with the values that the form chooses."""
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from engine.audience.directory import contact_pages
 from engine.previews import preview, trial, usage, values
 from engine.previews.trial import PlacedFault
 from engine.previews.values import Values
+from engine.templates import checks
 from engine.templates.compiling import UnusableTemplate
 from engine.templates.templates import CannotRender, Template
 from errors import InvalidInput, NotFound
@@ -22,6 +24,7 @@ from web.pages.frame import faults
 
 LIMIT = "batch_limit_bytes"  # of the form, so that a source over its own limit is refused at its field
 _FIND_CHARS = 320
+_FINDINGS_MAX = 20
 
 
 def offer(session: Session, name: str, form: SourceForm) -> None:
@@ -53,6 +56,7 @@ def tried(name: str, form: SourceForm, *, stored: int | None = None) -> dict[str
         "chosen": chosen,
         "preview": e_mail,
         "unknown": is_unknown,
+        **_findings(name, form),
     }
 
 
@@ -67,6 +71,16 @@ def document(name: str, form: SourceForm) -> tuple[bytes, list[PlacedFault]]:
         return preview.html(template, chosen.variables), []
     except CannotRender as failure:
         return b"", [PlacedFault("body", None, faults.sentence(str(failure)))]
+
+
+def _findings(name: str, form: SourceForm) -> dict[str, Any]:
+    """Return the first findings of the checks of the form's sources, and the number of the others."""
+    findings = checks.of(name, fields.content_of(form).parts(), process.current().brand)
+    shown = [
+        {**asdict(each), "part": trial.part_of(each.part), "message": faults.sentence(each.message)}
+        for each in findings[:_FINDINGS_MAX]
+    ]
+    return {"findings": shown, "more": len(findings) - len(shown)}
 
 
 def _stored(name: str, version: int) -> Template | None:

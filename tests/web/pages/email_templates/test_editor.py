@@ -62,6 +62,8 @@ def test_what_is_typed_is_tried_and_shown_but_not_stored(editor: FlaskClient) ->
     shown = editor.post(LIVE, data=form)
     assert shown.headers["Content-Security-Policy"] == framing.BODY_POLICY
     assert "https://a.example/" in shown.text and "/c/" not in shown.text and "/o/" not in shown.text
+    picture = editor.post(CHECK, data=stored.form(editor.get(EDIT), body='<p>\r\n<img src="https://a.example/a.png">'))
+    assert 'data-line="2"' in picture.text and "alt" in picture.text
     assert stored.newest()[0].version == 1
 
 
