@@ -95,7 +95,7 @@ def test_faults_stand_at_their_fields_and_what_was_typed_stays(marketer: FlaskCl
     }  # fmt: skip
     page = send(marketer, NEW, **wrong)
     assert page.status_code == 422 and 'value="https://evil.example/"' in page.text
-    for words in ("está reservado o ya existe", "escriba el texto en español o en inglés", "línea 2",
+    for words in ("está reservado o ya existe", "indique un texto en español, en inglés o en ambos", "línea 2",
                   "empezando por una letra", "no es uno de los sitios", "no existe ninguna campaña"):  # fmt: skip
         assert words in page.text.lower(), words
     assert page.text.count("is-invalid") >= 8
