@@ -23,18 +23,20 @@ from engine.access.accounts import Profile
 from models.session import transaction
 from tests.conftest import environment, settled
 from tests.databases import Ledger
+from tests.engine.assets import samples
 from tests.sequence import VARIABLES
 from tests.web import applications
 from tests.web.conftest import holder
 from tests.web.examples import send
 from web.schemas.forms import FormWanted
+from web.schemas.landing_pages import PageWanted
 from web.schemas.templates.versions import NewVersion
 
 IS_LONG = os.environ.get("FUZZ") == "long"
 SEED = int(os.environ.get("FUZZ_SEED", "11"))
 CALLS = 2_000 if IS_LONG else 20
 CALLS_REFUSED = 2_000 if IS_LONG else 4  # without a token, which is looked at before all else
-RESOURCES = ("tokens", "campaigns", "contacts", "emails", "events", "forms", "templates")
+RESOURCES = ("tokens", "campaigns", "contacts", "emails", "events", "forms", "templates", "pages", "assets")
 # That a sound call may be refused (an unknown template) and a bad item of a list be told by itself is as specified,
 # so schemathesis' checks of acceptance and refusal are not among these.
 HELD = [
@@ -67,8 +69,8 @@ def caller(app: Flask) -> Profile:
 
 @pytest.fixture(scope="module")
 def known(app: Flask) -> Mapping[str, str]:
-    """The ids of an e-mail, its contact and a campaign, by the names that paths have for them; and an account that
-    the example of a login logs in to."""
+    """What there is, by the names that paths have for it; after `unused_` what may be deleted. And an account that the
+    example of a login logs in to."""
     with transaction() as session:
         accounts.create(session, "web-shop", "a long password")
     client, allowed = app.test_client(), authorization(app, holder("admin"), "/")
@@ -89,9 +91,18 @@ def known(app: Flask) -> Mapping[str, str]:
     draft = client.post("/api/v1/campaigns", json=wanted | {"name": "Invierno"}, headers=allowed).json
     shown: dict[str, Any] = FormWanted.model_json_schema()["examples"][0]
     form = client.post("/api/v1/forms", json=shown | {"slug": "other"}, headers=allowed).json
-    assert email and campaign and draft and form
+    page: dict[str, Any] = PageWanted.model_json_schema()["examples"][0]
+    for slug in ("vieja", "unused"):
+        client.post("/api/v1/pages", json=page | {"slug": slug}, headers=allowed)
+    pictures = [
+        client.post("/api/v1/assets", data=samples.png(width), headers=allowed | {"Content-Type": "image/png"}).json
+        for width in (5, 6)
+    ]
+    assert email and campaign and draft and form and all(pictures)
     return {"email_id": email["email_id"], "campaign_id": campaign["id"], "contact_id": str(contact),
-            "name": "vieja", "slug": form["slug"], "draft": draft["id"]}  # fmt: skip
+            "name": "vieja", "slug": form["slug"], "page": "vieja", "digest": pictures[0]["digest"],
+            "unused_campaign_id": draft["id"], "unused_name": "unused", "unused_page": "unused",
+            "unused_digest": pictures[1]["digest"]}  # fmt: skip
 
 
 def authorization(app: Flask, account: Profile, path: str) -> dict[str, str]:
@@ -115,10 +126,37 @@ def operations(app: Flask) -> list[APIOperation[Any, Any, Any, Any]]:
     return sorted(described, key=lambda each: each.path.endswith("/cancel"))
 
 
-def etag(app: Flask, caller: Profile, name: str) -> str:
-    """Return the ETag of the newest version of a template."""
-    path = f"/api/v1/templates/{name}"
-    return app.test_client().get(path, headers=authorization(app, caller, path)).headers["ETag"]
+def sound(
+    app: Flask, caller: Profile, known: Mapping[str, str], operation: APIOperation[Any, Any, Any, Any],
+    shown: dict[str, Any],
+) -> Callable[[Case[Any], int | None], None]:  # fmt: skip
+    """Return a function that lets a call name what there is, with at most one thing wrong; not if `choice` is None."""
+    unused = {name.removeprefix("unused_"): value for name, value in known.items() if name.startswith("unused_")}
+    places = {**known, **(unused if operation.method == "delete" else {})}
+    shown |= {name: known[name] for name in shown.keys() & {"email_id", "contact_id"}}
+    if "version" in shown:
+        shown["version"] = 1
+
+    def make(case: Case[Any], choice: int | None) -> None:
+        if choice is not None:
+            case.path_parameters = {name: places[name] for name in case.path_parameters}
+            newest = digest(app, caller, case)
+            nearly(case, shown | ({"expected": newest} if "expected" in shown else {}), choice)
+            case.query.update(dict.fromkeys(case.query.keys() & {"version", "from", "to"}, 1))
+            if case.method == "PUT" and case.path.startswith("/api/v1/templates"):
+                case.headers["If-Match"] = f'"{newest}"'
+        case.headers.update(authorization(app, caller, case.path))
+
+    return make
+
+
+def digest(app: Flask, caller: Profile, case: Case[Any]) -> str:
+    """Return the digest of the newest version of the template or page that a call changes; empty for another call."""
+    if case.method != "PUT" or not case.path_parameters.keys() & {"name", "page"}:
+        return ""
+    path = case.formatted_path
+    answer = app.test_client().get(path, headers=authorization(app, caller, path))
+    return str((answer.json or {}).get("digest", ""))
 
 
 def calls(operation: APIOperation[Any, Any, Any, Any]) -> st.SearchStrategy[Case[Any]]:
@@ -142,6 +180,8 @@ def nearly(case: Case[Any], shown: Mapping[str, Any], choice: int) -> None:
         case.body = {**shown, **{name: case.body[name] for name in names}}
     elif case.media_type == "text/csv":
         case.body = CSV + str(case.body).encode("utf-8", "surrogatepass")
+    elif (case.media_type or "").startswith("image/"):
+        case.body = samples.png()
 
 
 def hold(
@@ -179,22 +219,8 @@ def test_a_caller_with_a_token_gets_what_is_described(
     operations: list[APIOperation[Any, Any, Any, Any]], resource: str,
 ) -> None:  # fmt: skip
     for operation in operations:
-        shown = example(document, operation)
-        deleted = {"campaign_id": known["draft"], "name": "unused"}
-        places = {**known, **(deleted if operation.method == "delete" else {})}
-        shown |= {name: known[name] for name in shown.keys() & {"email_id", "contact_id"}}
-
-        def make(case: Case[Any], choice: int | None) -> None:
-            if choice is not None:
-                case.path_parameters = {name: places[name] for name in case.path_parameters}  # noqa: B023  # as below
-                nearly(case, shown, choice)  # noqa: B023  # called within this round
-                case.query.update(dict.fromkeys(case.query.keys() & {"version", "from", "to"}, 1))
-                if case.method == "PUT" and case.path.startswith("/api/v1/templates"):
-                    case.headers["If-Match"] = etag(app, caller, places["name"])  # noqa: B023
-            case.headers.update(authorization(app, caller, case.path))
-
         if resource in (operation.tags or ()):
-            answered = hold(operation, make, CALLS)
+            answered = hold(operation, sound(app, caller, known, operation, example(document, operation)), CALLS)
             assert any(200 <= status < 300 for status in answered), (operation.label, answered)
 
 
