@@ -45,7 +45,7 @@ class ConsentText(Base):
 
 
 class FormViews(Base):
-    """How often a form was shown on a day in UTC; to machines apart."""
+    """The views of a form on a day in UTC; those by machines apart."""
 
     __tablename__ = "form_views"
 

@@ -98,13 +98,13 @@ def revert(path: shapes.PagePath, body: shapes.PageVersion) -> Reply:
     return shapes.Page(**_fields(page))
 
 
-@api.delete("/<page>", responses={200: shapes.Deleted, **_SHOWN})
+@api.delete("/<page>", responses={200: shapes.DeletedPage, **_SHOWN})
 @needs("campaigns")
 def delete(path: shapes.PagePath) -> Reply:
     """Delete a page that is not published, with its versions and visits."""
     with transaction() as session:
         store.delete(session, path.page)
-    return shapes.Deleted(slug=path.page)
+    return shapes.DeletedPage(slug=path.page)
 
 
 @api.get("/<page>/versions", responses={200: shapes.PageSaves})

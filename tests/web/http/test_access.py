@@ -7,7 +7,7 @@ from flask import Flask
 
 from web.http import auth
 
-PLACES = {"email_id": "0" * 32, "token": "x", "path:name": "css/swagger-ui.css", "int:index": "0"}
+PLACES = {"email_id": "0" * 32, "token": "x", "path:name": "css/swagger-ui.css", "int:index": "0", "int:version": "1"}
 
 
 def routes(app: Flask) -> list[tuple[str, str, auth.Access]]:

@@ -147,5 +147,5 @@ def test_no_body_makes_a_5xx_on_any_route(bearer: Any) -> None:
             assert (
                 answer.status_code < 400
                 or "problem+json" in answer.content_type
-                or url.startswith(("/u/", "/f/", "/app/"))
+                or url.startswith(("/u/", "/f/", "/p/", "/app/"))
             )

@@ -69,8 +69,10 @@ def caller(app: Flask) -> Profile:
 
 @pytest.fixture(scope="module")
 def known(app: Flask) -> Mapping[str, str]:
-    """What there is, by the names that paths have for it; after `unused_` what may be deleted. And an account that the
-    example of a login logs in to."""
+    """Return what there is, by the names that paths have for it; after `unused_` what may be deleted.
+
+    There is also the account that the example of a login logs in to.
+    """
     with transaction() as session:
         accounts.create(session, "web-shop", "a long password")
     client, allowed = app.test_client(), authorization(app, holder("admin"), "/")

@@ -17,11 +17,13 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, NumberRange
 
 from web.pages.frame import controls, forms
 
-CHOICES = [("", "None"), ("a<", Markup("<b>bold</b>")), ("é\"'", "quo\"te & 'more'")]
+CHOICES = forms.options([("", "None"), ("a<", Markup("<b>bold</b>")), ("é\"'", "quo\"te & 'more'")])
+FLAGS = forms.options([(True, "yes"), (False, "no")])
 
 
 class _Form(forms.Form):
@@ -35,9 +37,9 @@ class _Form(forms.Form):
     file = FileField()
     area = TextAreaField(default="a\n<b>", render_kw={"rows": 1})
     one = SelectField(choices=CHOICES, default="a<", validators=[DataRequired()])
-    flag = SelectField(choices=[(True, "yes"), (False, "no")], coerce=lambda value: str(value) == "True", default=True)
+    flag = SelectField(choices=FLAGS, coerce=lambda value: str(value) == "True", default=True)
     many = SelectMultipleField(choices=CHOICES, default=["", "é\"'"])
-    grouped = SelectField(choices={"G<": CHOICES})
+    grouped = SelectField(choices=[SelectChoice(each.value, each.label, optgroup="G<") for each in CHOICES])
 
 
 @pytest.mark.parametrize("extra", [{}, {"class": "form-control", "aria-describedby": "x", "disabled": True}])

@@ -34,6 +34,7 @@ def test_every_public_route_with_a_body_is_protected(app: Flask) -> None:
         "/app/sign-in",
         "/f/",
         "/f/confirm/",
+        "/p/",
         "/u/",
     )
 

@@ -1,4 +1,4 @@
-"""How often forms are shown: counted in the web process, as views of landing pages are."""
+"""Views of forms: counted in the web process, as views of landing pages are."""
 
 from collections.abc import Mapping
 from datetime import date

@@ -163,7 +163,7 @@ class PageVisits(Output):
     visits: list[VisitCounts]
 
 
-class Deleted(Output):
+class DeletedPage(Output):
     """The page that was deleted."""
 
     slug: str
