@@ -16,7 +16,7 @@ from web.pages.frame import faults, layout, sessions
 from web.pages.landing import fields
 
 views = layout.blueprint("landing")
-ENTRY = layout.Entry("landing_pages.listing", lazy_gettext("Landing pages"))
+ENTRY = layout.Entry("landing_pages.listing", lazy_gettext("Pages"))
 
 DAYS = 30
 
