@@ -92,21 +92,12 @@ def transaction() -> Iterator[Session]:
 
 @contextmanager
 def statement() -> Iterator[Session]:
-    """Open a session in autocommit mode for a single statement, which saves the round trips of BEGIN and COMMIT.
+    """Open a session in autocommit mode, which saves the round trips of BEGIN and COMMIT.
 
-    Raises Unavailable as `transaction` does.
+    It is for a single statement, or for the reads of a page: each sees what is committed when it begins, as in a
+    transaction of the level "read committed". Raises Unavailable as `transaction` does.
     """
     with unavailable_raised(), Session(engine().execution_options(isolation_level="AUTOCOMMIT")) as session:
-        yield session
-
-
-@contextmanager
-def reading() -> Iterator[Session]:
-    """Open a session as `statement` does, for the reads of a page.
-
-    Each statement sees what is committed when it begins, as in a transaction of the level "read committed".
-    """
-    with statement() as session:
         yield session
 
 

@@ -113,16 +113,16 @@ def uses(session: Session, digest: str, *, templates: Path) -> list[tuple[str, s
 
     Templates of the folder, campaigns and landing pages may use one.
     """
-    found = [("template", name) for name in _in_folder(templates, digest.encode())]
+    in_folders = [("template", name) for name in _in_folder(templates, digest.encode())]
     rows = session.execute(_USES, {"digest": digest, "most": _USES_MAX})
-    return [*found, *((row.kind, row.name) for row in rows)][:_USES_MAX]
+    return [*in_folders, *((row.kind, row.name) for row in rows)][:_USES_MAX]
 
 
 def remove(session: Session, digest: str, *, templates: Path) -> None:
     """Delete a picture that nothing uses. Raises NotFound, Conflict."""
     asset = of_digest(session, digest)
-    if found := uses(session, asset.digest, templates=templates):
-        names = ", ".join(name for _, name in found)
+    if users := uses(session, asset.digest, templates=templates):
+        names = ", ".join(name for _, name in users)
         raise Conflict(f"asset: it is used by {names}; remove it there first")
     session.execute(delete(Asset).where(Asset.digest == asset.digest))
 

@@ -20,7 +20,7 @@ Check: TypeAlias = Callable[[Size], None]  # raises if pictures of this size are
 
 def part(octets: bytes, start: int, length: int) -> bytes:
     """Return these bytes; raise Damaged if the file ends before."""
-    found = octets[start : start + length]
-    if len(found) < length:
+    cut = octets[start : start + length]
+    if len(cut) < length:
         raise Damaged("it ends too early")
-    return found
+    return cut

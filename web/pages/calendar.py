@@ -11,7 +11,7 @@ from flask_babel import format_date, lazy_gettext
 from engine import clock, figures
 from engine.campaigns import campaigns
 from engine.campaigns.reports import calendar
-from models.session import reading
+from models.session import statement
 from web import pages
 from web.pages.frame import charts, layout
 
@@ -30,7 +30,7 @@ def show() -> Response:
     first, last = _earlier(present, _MONTHS_BACK), calendar.following(present)
     month = min(max(_date(request.args.get("month", "") + "-01") or present, first), last)
     chosen = _date(request.args.get("day", ""))
-    with reading() as session:
+    with statement() as session:
         counted = figures.of(session, figures.name_of_month(month), now=now)
         days = counted.value["days"]
         of_day = days.get(str(chosen), {}).get("campaigns", {})

@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext
 
 from engine import attention, clock, figures
 from engine.campaigns import campaigns
-from models.session import reading
+from models.session import statement
 from web import pages, process
 from web.pages.frame import languages, layout
 
@@ -35,7 +35,7 @@ def part() -> Response:
 
 def _content() -> dict[str, Any]:
     now, rate = clock.now(), process.current().settings.clock_rate
-    with reading() as session:
+    with statement() as session:
         outlook = figures.of(session, figures.OUTLOOK, now=now)
         items = attention.items(session, now=now, clock_rate=rate)
         newest = campaigns.latest(session, limit=_SHOWN)

@@ -74,8 +74,8 @@ def publish(slug: str, version: int | None, off: bool) -> None:
     from models.session import transaction
 
     with transaction() as session:
-        known = store.named(session, slug).slug
-        page = store.unpublish(session, known) if off else store.publish(session, known, version, now=clock.now())
+        stored = store.named(session, slug).slug
+        page = store.unpublish(session, stored) if off else store.publish(session, stored, version, now=clock.now())
     click.echo(f"page {page.slug} shows version {page.published}" if page.published else f"page {page.slug} is offline")
 
 

@@ -13,12 +13,12 @@ _PARTS = ("subject.txt", "body.txt")
 
 def unknown(body: Body, template: Template) -> Iterator[Finding]:
     """Yield the variables that are in no sample, no contact and no brand."""
-    known = {*template.sample, *variables.OF_CONTACT, *brand.NONE.variables(), links.UNSUBSCRIBE, links.PIXEL}
-    for name in sorted((template.required | template.optional) - known):
+    provided = {*template.sample, *variables.OF_CONTACT, *brand.NONE.variables(), links.UNSUBSCRIBE, links.PIXEL}
+    for name in sorted((template.required | template.optional) - provided):
         if name.startswith("_"):
             continue
         segment = _first(body, name)
-        close = errors.nearest(name, sorted(known))
+        close = errors.nearest(name, sorted(provided))
         severity = Severity.ERROR if name in template.required else Severity.WARNING
         message = f"the variable {name!r} is not in sample.json, and no contact has it"
         remedy = (

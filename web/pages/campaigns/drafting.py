@@ -15,7 +15,7 @@ from engine.campaigns.drafting.drafts import CampaignDraft
 from engine.templates.compiling import UnusableTemplate
 from engine.templates.templates import CannotRender
 from errors import Conflict, InvalidInput
-from models.session import Session, reading, transaction
+from models.session import Session, statement, transaction
 from web import pages, process
 from web.pages.campaigns import fields
 from web.pages.frame import forms, layout
@@ -36,7 +36,7 @@ ZONES = (
 @pages.needs("campaigns")
 def ask_create() -> Response:
     """Show an empty form, in the time zone of the newest campaign."""
-    with reading() as session:
+    with statement() as session:
         newest = campaigns.latest(session, limit=1)
     zone = newest[0].timezone if newest else "Europe/Madrid"
     return _page(fields.empty(zone), CampaignDraft("", [], zone))
@@ -62,7 +62,7 @@ def create() -> Response:
 @pages.needs("campaigns")
 def ask_edit(campaign_id: UUID) -> Response:
     """Show the form of a draft."""
-    with reading() as session:
+    with statement() as session:
         view = campaigns.view(session, campaign_id)
         draft = drafts.of(session, campaign_id)
     if view.state != "draft":
@@ -94,7 +94,7 @@ def edit(campaign_id: UUID) -> Response:
 def ask_estimate() -> Response:
     """Return the estimate of the form's content; stores nothing."""
     draft = fields.read(fields.DraftForm(), {})
-    with reading() as session:
+    with statement() as session:
         return layout.fragment("campaigns/estimate", estimate=_estimate(session, draft))
 
 
@@ -169,7 +169,7 @@ def _page(form: fields.DraftForm, draft: CampaignDraft, status: int = 200, **sho
     shown.setdefault("campaign", None)
     shown.setdefault("of_variables", {})
     shown.setdefault("others", [])
-    with reading() as session:
+    with statement() as session:
         shown["estimate"] = _estimate(session, draft)
         words = figures.of(session, figures.WORDS, now=clock.now()).value
     of_attributes = {key.partition(".")[2]: each for key, each in words.items() if key.startswith("attributes.")}

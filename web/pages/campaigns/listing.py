@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext
 
 from engine import clock, figures
 from engine.campaigns import campaigns, steps
-from models.session import Session, reading
+from models.session import Session, statement
 from web import pages
 from web.pages.frame import layout
 
@@ -20,7 +20,7 @@ ENTRY = layout.Entry("campaigns_pages.listing", lazy_gettext("Campaigns"))
 @pages.needs("campaigns", "reports")
 def listing() -> Response:
     """List the newest campaigns with their figures."""
-    with reading() as session:
+    with statement() as session:
         newest = campaigns.latest(session)
         counted = figures.stored(session, [view.id for view in newest])
     return layout.page("campaigns/list", campaigns=[(view, counted.get(view.id)) for view in newest])
@@ -30,7 +30,7 @@ def listing() -> Response:
 @pages.needs("campaigns", "reports")
 def show(campaign_id: UUID) -> Response:
     """Show one campaign."""
-    with reading() as session:
+    with statement() as session:
         content = _progress(session, campaign_id)
         content["steps"] = steps.of(session, campaign_id)
     return layout.page("campaigns/one", **content)
@@ -40,7 +40,7 @@ def show(campaign_id: UUID) -> Response:
 @pages.needs("campaigns", "reports")
 def progress(campaign_id: UUID) -> Response:
     """Return the part that is fetched again while the page is open."""
-    with reading() as session:
+    with statement() as session:
         content = _progress(session, campaign_id)
     return layout.followed("campaigns/progress", content)
 

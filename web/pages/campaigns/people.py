@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext
 from engine.campaigns import campaigns
 from engine.campaigns.reports import people
 from errors import NotFound
-from models.session import reading
+from models.session import statement
 from web import pages
 from web.pages.contacts.words import STOPPED
 from web.pages.frame import layout
@@ -38,7 +38,7 @@ def of_step(campaign_id: UUID, step: int, fact: str) -> Response:
     """List the contacts whose e-mail of this step has this fact."""
     if fact not in people.FACTS:
         raise NotFound("fact: there is none of this name")
-    with reading() as session:
+    with statement() as session:
         view = campaigns.view(session, campaign_id)
         page = people.of_step(session, campaign_id, people.StepFact(step, fact), after=request.args.get("after"))
     return _page(view, page, fact, step=step)
@@ -51,7 +51,7 @@ def in_state(campaign_id: UUID, state: str) -> Response:
     if state not in people.STATES:
         raise NotFound("state: there is none of this name")
     reason, after = request.args.get("reason") or None, request.args.get("after")
-    with reading() as session:
+    with statement() as session:
         view = campaigns.view(session, campaign_id)
         page = people.in_state(session, campaign_id, state, reason=reason, after=after)
     return _page(view, page, state, reason=reason)

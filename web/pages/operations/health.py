@@ -6,7 +6,7 @@ from flask import Response
 from flask_babel import lazy_gettext
 
 from engine import clock, health
-from models.session import reading
+from models.session import statement
 from web import pages, process
 from web.pages.frame import layout
 
@@ -38,7 +38,7 @@ def part() -> Response:
 
 def _content() -> dict[str, Any]:
     configured = process.current().settings
-    with reading() as session:
+    with statement() as session:
         lines = health.stored(session, now=clock.now(), clock_rate=configured.clock_rate)
     lines += health.around()
     return {
