@@ -37,7 +37,7 @@ _RELEASE = text("""
 _FORGET = text("DELETE FROM suppressions WHERE email_index = :index")
 _IDLE = text("""
     SELECT c.id FROM contacts c
-     WHERE c.is_recipient AND c.erased_at IS NULL AND c.updated_at < :before
+     WHERE c.is_recipient AND c.erased_at IS NULL AND c.updated_at < :before AND c.id > :after
      ORDER BY c.id LIMIT :limit
 """)
 
@@ -66,9 +66,9 @@ def ensure(session: Session, address: str, *, now: datetime) -> UUID:
     return recipient_id
 
 
-def idle(session: Session, *, before: datetime, limit: int) -> Sequence[UUID]:
-    """Return recipients, by id, that nobody has written to since `before`."""
-    return session.scalars(_IDLE, {"before": before, "limit": limit}).all()
+def idle(session: Session, *, before: datetime, after: UUID, limit: int) -> Sequence[UUID]:
+    """Return the next recipients after this one, by id, that nobody has written to since `before`."""
+    return session.scalars(_IDLE, {"before": before, "after": after, "limit": limit}).all()
 
 
 def erase(session: Session, recipient_id: UUID, *, now: datetime) -> None:

@@ -17,10 +17,12 @@ from engine.forms import correspondence, definitions, forms
 from engine.forms.definitions import DETAILS, EMAIL, VALID
 from engine.forms.forms import StoredForm
 from engine.forms.office import Office
-from errors import NotFound
+from errors import Conflict, NotFound
 from models import FormSubmission
 
 log = logging.getLogger(__name__)
+
+_DETAILS = (*DETAILS, "locale")
 
 _CONFIRM = text("""
 UPDATE form_submissions
@@ -84,19 +86,41 @@ def _take_in(session: Session, situation: Situation, values: Mapping[str, str], 
     """Create or complete the contact, record that it agreed, and enroll it; return its id."""
     definition = situation.form.definition
     address = values[EMAIL]
-    details = {name: value for name, value in values.items() if name in DETAILS}
-    attributes = {name: value for name, value in values.items() if name not in (*DETAILS, EMAIL)}
-    draft = contacts.Draft(
-        address, **details, locale=situation.language, attributes={**attributes, **definition.attributes}
-    )
+    given = {**{name: value for name, value in values.items() if name != EMAIL}, "locale": situation.language}
+    if not definition.double_opt_in:
+        given = _missing(session, address, given)
+    details = {name: value for name, value in given.items() if name in _DETAILS}
+    attributes = {name: value for name, value in given.items() if name not in _DETAILS}
+    draft = contacts.Draft(address, **details, attributes={**attributes, **definition.attributes})
     contacts.upsert(session, [draft], now=now)
     contact_id = contacts.find(session, address)
     assert contact_id is not None  # noqa: S101  # it was stored by the line before
     if definition.double_opt_in:  # else anybody could end the unsubscription of another person
         consent.give(session, contact_id, now=now)
     if definition.campaign_id is not None:
-        enrollments.enroll(session, definition.campaign_id, contact_ids=[contact_id], now=now)
+        _enroll(session, definition.slug, definition.campaign_id, contact_id, now)
     return contact_id
+
+
+def _missing(session: Session, address: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Return the values that a known contact lacks: without double opt-in anybody may have typed them."""
+    contact_id = contacts.find(session, address)
+    if contact_id is None:
+        return dict(values)
+    view = contacts.view(session, contact_id)
+    return {
+        name: value
+        for name, value in values.items()
+        if not (getattr(view, name) if name in _DETAILS else view.attributes.get(name))
+    }
+
+
+def _enroll(session: Session, slug: str, campaign_id: UUID, contact_id: UUID, now: datetime) -> None:
+    """Enroll a person; report a campaign that was cancelled: the sign-up counts nevertheless."""
+    try:
+        enrollments.enroll(session, campaign_id, contact_ids=[contact_id], now=now)
+    except Conflict:
+        log.error("form_enrolls_in_cancelled_campaign form=%s campaign=%s", slug, campaign_id)
 
 
 def _situation(session: Session, row: FormSubmission, now: datetime) -> Situation:

@@ -37,6 +37,10 @@ SELECT count(*) AS number, max(accepted_at) AS latest FROM emails
 _NOTE = text("UPDATE form_submissions SET email_id = :email_id WHERE id = :id")
 
 
+class NoTemplate(Unavailable):
+    """The template of an e-mail of a form cannot be used on this host; nothing was stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A submission that waits for its confirmation, until that moment."""
@@ -78,7 +82,7 @@ def notify(session: Session, form: StoredForm, values: Mapping[str, str], *, off
     }
     try:
         requests = [_request(office, colleague, _NOTICE, variables) for colleague in form.definition.notify]
-    except Unavailable as unusable:  # the sign-up counts nevertheless
+    except NoTemplate as unusable:  # the sign-up counts nevertheless
         log.error("form_notice_failed form=%s error=%s", form.definition.slug, unusable)
         return
     for request in requests:
@@ -95,14 +99,13 @@ def values_of(address: str | None, fields: str | None) -> dict[str, str] | None:
 
 
 def _request(office: Office, address: str, name: str, variables: Mapping[str, Any]) -> SendRequest:
-    """Return the request to send a recipient an e-mail of this template; raise Unavailable if it cannot be used."""
+    """Return the request to send a recipient an e-mail of this template; raise NoTemplate if it cannot be used."""
     try:
         template = office.library.get(name)
         subject = template.subject(variables)
     except (UnusableTemplate, CannotRender) as fault:
-        raise Unavailable(
-            f"template: {name} of a form cannot be used: {fault}", public="form: not usable now"
-        ) from None
+        message = f"template: {name} of a form cannot be used: {fault}"
+        raise NoTemplate(message, public="form: not usable now") from None
     return SendRequest(
         address,
         name,

@@ -1,9 +1,13 @@
 """Waiting submissions: remind after a day, expire after seven, and erase what nothing needs any more."""
 
-from collections.abc import Callable
+import logging
+import math
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from itertools import takewhile
+from time import monotonic
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -12,15 +16,20 @@ from sqlalchemy.orm import Session
 from engine.audience import recipients
 from engine.engagement import by_hand
 from engine.forms import correspondence, forms
-from engine.forms.correspondence import Waiting
+from engine.forms.correspondence import NoTemplate, Waiting
 from engine.forms.definitions import EMAIL, VALID
 from engine.forms.office import Office
+from errors import Unavailable
 from models import FormSubmission
+
+log = logging.getLogger(__name__)
 
 REMIND_AFTER = timedelta(days=1)
 PAGE = 100
+_NONE, _ALL = UUID(int=0), UUID(int=2**128 - 1)  # before and after every id
 
 T = TypeVar("T")
+Run: TypeAlias = Callable[[Callable[[Session], Any]], Any]
 
 _EXPIRE = text("""
 UPDATE form_submissions SET state = 'expired', address = NULL, fields = NULL
@@ -34,31 +43,73 @@ UPDATE form_submissions SET email_index = NULL
                ORDER BY submitted_at LIMIT :limit FOR UPDATE SKIP LOCKED)
 """)
 _DUE = text("""
-SELECT id FROM form_submissions
- WHERE state = 'pending' AND reminded_at IS NULL AND submitted_at <= :before AND submitted_at > :valid
- ORDER BY submitted_at LIMIT :limit
+SELECT id, submitted_at FROM form_submissions
+ WHERE state = 'pending' AND reminded_at IS NULL AND submitted_at <= :before
+   AND (submitted_at, id) > (:after_at, :after_id)
+ ORDER BY submitted_at, id LIMIT :limit
 """)
 _NOTE_REMINDED = text("UPDATE form_submissions SET reminded_at = :now WHERE id = :id AND reminded_at IS NULL")
 
 
-def proceed(run: Callable[[Callable[[Session], T]], T], *, office: Office, now: datetime) -> int:
-    """Do a page of reminders, expiries and erasures, each in a transaction of its own by `run`; return the reminders.
+def proceed(run: Run, *, office: Office, now: datetime, ends_at: float = math.inf) -> int:
+    """Expire, erase and remind, each in a transaction of its own by `run`; return the number of reminders.
 
-    Safe to run twice at once and after a crash.
+    Goes on until nothing is due, or until `ends_at` (of `time.monotonic`); the next run continues. What fails is
+    logged and waits for the next run, the others go on. Safe to run twice at once and after a crash.
     """
-    calls: Any = run
     for statement in (_EXPIRE, _FORGET):
-        calls(partial(_execute, statement=statement, values={"before": now - VALID, "limit": PAGE}))
-    due = {"before": now - REMIND_AFTER, "valid": now - VALID, "limit": PAGE}
-    waiting: list[UUID] = calls(lambda session: list(session.scalars(_DUE, due)))
-    reminded: int = sum(calls(partial(_remind, submission_id=each, office=office, now=now)) for each in waiting)
-    for each in calls(lambda session: recipients.idle(session, before=now - VALID, limit=PAGE)):
-        calls(partial(by_hand.erase_recipient, recipient_id=each, now=now))
+        values = {"before": now - VALID, "limit": PAGE}
+        while run(partial(_execute, statement=statement, values=values)) == PAGE and monotonic() < ends_at:
+            pass
+    reminders = (partial(_remind, submission_id=each, office=office, now=now) for each in _due(run, now))
+    reminded = sum(_isolated("form_reminder_failed", run, each) for each in _until(ends_at, reminders))
+    erasures = (partial(by_hand.erase_recipient, recipient_id=each, now=now) for each in _idle(run, now))
+    for erasure in _until(ends_at, erasures):
+        _isolated("recipient_erasure_failed", run, erasure)
     return reminded
 
 
-def _execute(session: Session, statement: Any, values: dict[str, Any]) -> None:
-    session.execute(statement, values)
+def _due(run: Run, now: datetime) -> Iterator[UUID]:
+    """Yield the submissions to remind of, oldest first, a page at a time."""
+    after: dict[str, Any] = {"after_at": now - VALID, "after_id": _ALL}
+    values = {"before": now - REMIND_AFTER, "limit": PAGE}
+    while rows := run(partial(_rows, values={**values, **after})):
+        yield from (row.id for row in rows)
+        after = {"after_at": rows[-1].submitted_at, "after_id": rows[-1].id}
+
+
+def _idle(run: Run, now: datetime) -> Iterator[UUID]:
+    """Yield the recipients to erase, a page at a time."""
+    after = _NONE
+    while page := run(partial(recipients.idle, before=now - VALID, after=after, limit=PAGE)):
+        yield from page
+        after = page[-1]
+
+
+def _until(ends_at: float, calls: Iterable[T]) -> Iterator[T]:
+    return takewhile(lambda _: monotonic() < ends_at, calls)
+
+
+def _isolated(event: str, run: Run, work: Callable[[Session], bool | None]) -> bool:
+    """Return the result of `work`; log a fault of its own and return False. Raise Unavailable without a database."""
+    try:
+        return bool(run(work))
+    except NoTemplate as unusable:
+        log.error("%s error=%s", event, unusable)
+    except Unavailable:
+        raise
+    except Exception as error:  # it waits for the next run, and the others go on
+        log.error("%s error=%s", event, type(error).__name__, exc_info=error)
+    return False
+
+
+def _execute(session: Session, statement: Any, values: dict[str, Any]) -> int:
+    count: int = session.execute(statement, values).rowcount  # type: ignore[attr-defined]  # of an UPDATE
+    return count
+
+
+def _rows(session: Session, values: dict[str, Any]) -> list[Any]:
+    return list(session.execute(_DUE, values))
 
 
 def _remind(session: Session, submission_id: UUID, office: Office, now: datetime) -> bool:

@@ -42,7 +42,8 @@ def tidy() -> None:
 
 def _proceed_with_forms() -> None:
     """Remind of sign-ups that wait for their confirmation, expire old ones, and erase what nothing needs any more."""
-    if waiting.proceed(retrying, office=_office(), now=clock.now()):
+    ends_at = monotonic() + settings.current().drain_slice_s
+    if waiting.proceed(retrying, office=_office(), now=clock.now(), ends_at=ends_at):
         bell.ring("transactional")
 
 

@@ -105,6 +105,28 @@ def test_a_form_without_double_opt_in_makes_the_contact_at_once_and_lifts_nothin
         assert session.scalars(text("SELECT reason FROM suppressions")).all() == ["unsubscribed"]
 
 
+def test_a_form_without_double_opt_in_changes_nothing_that_a_contact_has(ledger: str) -> None:
+    with transaction() as session:
+        form = signups.create(session, double_opt_in=False)
+        known = contacts.Draft(ADDRESS, first_name="Berta", locale="en", attributes={"size": "11-50"})
+        contacts.upsert(session, [known], now=NOW)
+    signups.submit(form, size="1-10", utm_source="blog")
+    view = the_contact()
+    assert (view.first_name, view.locale) == ("Berta", "en")
+    assert view.attributes == {"size": "11-50", "utm_source": "blog", "source": "guia"}
+
+
+def test_a_sign_up_counts_though_its_campaign_was_cancelled(ledger: str, caplog: pytest.LogCaptureFixture) -> None:
+    with transaction() as session:
+        campaign_id = rows.campaign(session)
+        form = signups.create(session, campaign_id=str(campaign_id))
+        session.execute(text("UPDATE campaigns SET state = 'cancelled'"))
+    signups.submit(form)
+    situation, is_new = signups.confirm()
+    assert (situation.state, is_new, the_contact().first_name) == ("confirmed", True, "Ana")
+    assert f"form_enrolls_in_cancelled_campaign form=guia campaign={campaign_id}" in caplog.text
+
+
 def test_a_notice_escapes_what_was_submitted(ledger: str) -> None:
     with transaction() as session:
         form = signups.create(session, notify=["jefa@ronda.example"])

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from engine.audience import suppressions
-from engine.forms import waiting
+from engine.forms import forms, waiting
 from models import vault
 from models.session import retrying, transaction
 from tests.engine.forms import signups
@@ -68,3 +68,28 @@ def test_a_mail_in_flight_keeps_its_recipient_until_it_is_settled() -> None:
         session.execute(text("UPDATE emails SET status = 'sending'"))
     proceed(NOW + 8 * DAY)
     assert [mail["email"] for mail in signups.emails()] == [ADDRESS]
+
+
+def test_a_submission_that_cannot_be_read_does_not_stop_the_reminder_of_the_next(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with transaction() as session:
+        broken = vault.current().encrypt("no JSON")
+        session.execute(text("UPDATE form_submissions SET fields = :broken"), {"broken": broken})
+        form = forms.by_slug(session, "guia")
+    signups.submit(form, "luis@empresa.example", now=NOW + timedelta(minutes=1))
+    assert proceed(NOW + 2 * DAY) == 1
+    assert signups.emails()[-1]["email"] == "luis@empresa.example"
+    assert "form_reminder_failed" in caplog.text
+
+
+def test_more_submissions_than_a_page_expire_in_one_run() -> None:
+    copies = """INSERT INTO form_submissions (id, form_id, email_index, address, fields, language, submitted_at)
+                SELECT gen_random_uuid(), form_id, sha256(n::text::bytea), address, fields, language, submitted_at
+                  FROM form_submissions, generate_series(1, :number) n"""
+    with transaction() as session:
+        session.execute(text(copies), {"number": 2 * waiting.PAGE})
+    proceed(NOW + 8 * DAY)
+    with transaction() as session:
+        query = "SELECT DISTINCT state, email_index FROM form_submissions"
+        assert [tuple(row) for row in session.execute(text(query))] == [("expired", None)]
