@@ -9,11 +9,11 @@ from web.http import auth, bodies
 from web.http.auth import needs
 from web.http.routes import Api, Reply, refusals
 from web.schemas import assets as shapes
-from web.schemas import problem_examples
+from web.schemas.problems import examples
 
 api = Api("assets", "/api/v1/assets", about="Pictures for e-mails and pages.")
 _NO_PICTURE = "is an SVG drawing; save it as PNG, JPEG, GIF or WebP"
-_REFUSED = refusals({422: problem_examples.of_faults([Fault("file", _NO_PICTURE)], 422)})
+_REFUSED = refusals({422: examples.of_faults([Fault("file", _NO_PICTURE)], 422)})
 _USED = refusals({409: "asset: it is used by email_1_roi; remove it there first"})
 
 

@@ -22,15 +22,15 @@ from web.http import bodies
 from web.http.auth import needs
 from web.http.routes import Api, Reply, refusals
 from web.schemas import contacts as shapes
-from web.schemas import problem_examples
 from web.schemas.forms import ConsentRecord
+from web.schemas.problems import examples
 
 IMPORT_S = 20.0  # the longest time that an import may occupy a thread
 REFUSED_MAX = 20_000  # rows; a file with more of them is the wrong file, and each takes as long as a valid one
 _INSTEAD = "split it, or import it with `cadencia contacts import`"
 
 api = Api("contacts", "/api/v1/contacts", about="The people who get e-mails.")
-_NOBODY = refusals({404: problem_examples.NOT_FOUND["contact_id"]})
+_NOBODY = refusals({404: examples.NOT_FOUND["contact_id"]})
 _UNKNOWN = refusals({404: "contact: there is none with this address"})
 _HELD = refusals(
     {
@@ -45,7 +45,7 @@ _IN_FLIGHT = refusals(
         409: "contact: an e-mail to it is being sent; repeat in a minute",
     }
 )
-_NO_TABLE = refusals({422: problem_examples.of_faults([Fault("header", "has no column for the address")], 422)})
+_NO_TABLE = refusals({422: examples.of_faults([Fault("header", "has no column for the address")], 422)})
 
 
 @api.post("/import", responses={200: shapes.ImportReport, **_NO_TABLE})

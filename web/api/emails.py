@@ -20,7 +20,7 @@ from web.http.routes import Api, Reply
 from web.ingest import send_batcher
 from web.ingest.send_batcher import StoredEmail
 from web.schemas import emails as shapes
-from web.schemas.problems import FieldFault
+from web.schemas.problems.problems import FieldFault
 
 api = Api("emails", "/api/v1/emails", about="Send e-mails and follow their progress.")
 

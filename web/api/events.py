@@ -18,16 +18,16 @@ from web.http.bodies import at_most, takes
 from web.http.headers import cross_origin
 from web.http.routes import Api, Reply, refusals
 from web.ingest import group_commit
-from web.schemas import problem_examples
 from web.schemas.events import Report, Result, Track, Tracked, TrackedAll, TrackReply, Tracks
-from web.schemas.problems import FieldFault
+from web.schemas.problems import examples
+from web.schemas.problems.problems import FieldFault
 
 Outcome = reports.Outcome | Literal["waiting"]
 UNKNOWN = Fault("email_id", "there is no such e-mail; take the one that the send answered")
 
 api = Api("events", "/api/v1/events", about="Report what happened to an e-mail; no token, the e-mail's id is the key.")
 api.before_request(rate_limits.track)
-_INVALID = problem_examples.invalid({"body": Track}) or {}
+_INVALID = examples.invalid({"body": Track}) or {}
 _REFUSALS = refusals({404: f"email_id: {UNKNOWN.message}", 422: _INVALID})
 
 

@@ -17,7 +17,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from errors import InvalidInput, PayloadTooLarge
 from web import process
-from web.schemas import faults
+from web.schemas.problems import faults
 
 DEPTH_MAX = 32
 _LIMIT = "__limit__"

@@ -6,7 +6,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 import errors
-from web.schemas.problems import Problem
+from web.schemas.problems.problems import Problem
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ import settings
 from errors import InvalidInput
 from web.http.auth import public
 from web.http.routes import BEARER, Api, Mode
-from web.schemas import faults
-from web.schemas.problems import Problem
+from web.schemas.problems import faults
+from web.schemas.problems.problems import Problem
 
 ABOUT = """\
 Cadencia sends follow-up e-mails and keeps a ledger that accounts for every one.

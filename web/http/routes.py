@@ -24,7 +24,7 @@ from pydantic import BaseModel
 
 from web.http import auth, bodies
 from web.http.errors import TYPE as PROBLEM_TYPE
-from web.schemas import problem_examples
+from web.schemas.problems import examples
 
 Mode: TypeAlias = Literal["validation", "serialization"]
 Headers: TypeAlias = Mapping[str, str]
@@ -75,10 +75,10 @@ class Api(APIBlueprint):
         return view_func
 
 
-def refusals(details: Mapping[int, str | problem_examples.Example]) -> dict[Any, Any]:
+def refusals(details: Mapping[int, str | examples.Example]) -> dict[Any, Any]:
     """Return problem responses beyond those derived from a view's input: by status, a detail or a whole example."""
     return {
-        status: _problem(problem_examples.fixed(status, detail) if isinstance(detail, str) else detail)
+        status: _problem(examples.fixed(status, detail) if isinstance(detail, str) else detail)
         for status, detail in details.items()
     }
 
@@ -118,14 +118,14 @@ def _with_models(
     return call
 
 
-def _problem(example: problem_examples.Example) -> dict[str, Any]:
+def _problem(example: examples.Example) -> dict[str, Any]:
     return {"content": {PROBLEM_TYPE: {**_PROBLEM, "example": example}}}
 
 
 def _problems(func: Callable[..., Any], access: auth.Access) -> dict[Any, Any]:
     """Return the error responses that follow from the view's declared access and input, each with an example."""
     takes = get_type_hints(func)
-    fixed = dict(problem_examples.FIXED)
+    fixed = dict(examples.FIXED)
     header = takes.get("header")
     has_body = bool({"body", "raw"} & takes.keys())
     if not (header and "idempotency_key" in header.model_fields and func.__name__ != "refresh"):
@@ -133,15 +133,15 @@ def _problems(func: Callable[..., Any], access: auth.Access) -> dict[Any, Any]:
     if "body" not in takes:
         del fixed[400]
     if not access.public:
-        fixed[401] = problem_examples.NO_TOKEN
+        fixed[401] = examples.NO_TOKEN
     if access.scopes:
         fixed[403] = auth.missing_scope(access.scopes)
     if path := takes.get("path"):
-        fixed[404] = problem_examples.NOT_FOUND[next(iter(path.model_fields))]
-    examples = {status: problem_examples.fixed(status, detail) for status, detail in fixed.items()}
+        fixed[404] = examples.NOT_FOUND[next(iter(path.model_fields))]
+    by_status = {status: examples.fixed(status, detail) for status, detail in fixed.items()}
     if has_body:
-        examples[413] = problem_examples.too_large(bodies.limit_of(func))
-        examples[415] = problem_examples.wrong_type(bodies.types_of(func))
-    if invalid := problem_examples.invalid(takes):
-        examples[422] = invalid
-    return {status: _problem(example) for status, example in sorted(examples.items())}
+        by_status[413] = examples.too_large(bodies.limit_of(func))
+        by_status[415] = examples.wrong_type(bodies.types_of(func))
+    if invalid := examples.invalid(takes):
+        by_status[422] = invalid
+    return {status: _problem(example) for status, example in sorted(by_status.items())}

@@ -9,7 +9,7 @@ from pydantic.config import JsonDict
 from engine.audience import addresses
 from engine.delivery import email_pages
 from errors import InvalidInput
-from web.schemas.problems import FieldFault
+from web.schemas.problems.problems import FieldFault
 from web.schemas.shapes import Input, Moment, Output, Second
 
 Status: TypeAlias = Literal[

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, RootModel, SkipValidation
 from pydantic.config import JsonDict
 
-from web.schemas.problems import FieldFault
+from web.schemas.problems.problems import FieldFault
 from web.schemas.shapes import GivenMoment, Input, Output
 
 _EVENT: JsonDict = {

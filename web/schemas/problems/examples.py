@@ -7,8 +7,8 @@ from pydantic import BaseModel, ValidationError
 
 from errors import Fault
 from settings import Settings
-from web.schemas import faults
-from web.schemas.problems import Problem
+from web.schemas.problems import faults
+from web.schemas.problems.problems import Problem
 
 Example: TypeAlias = dict[str, Any]
 
