@@ -18,7 +18,14 @@ class Form(Base):
     """One sign-up form. `definition` has its texts, fields and effects (engine/forms/definitions)."""
 
     __tablename__ = "forms"
-    __table_args__ = (one_of("state", FORM_STATES),)
+    __table_args__ = (
+        one_of("state", FORM_STATES),
+        Index(
+            "ix_forms_campaign",
+            text("(definition ->> 'campaign_id')"),
+            postgresql_where=text("definition ->> 'campaign_id' IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[Id]
     slug: Mapped[Word] = mapped_column(unique=True)

@@ -87,7 +87,8 @@ def launch(
     one of its templates before are stopped.
 
     Works on the first page of contacts; `enrollments.proceed` does the others. Raises NotFound; Conflict if the
-    campaign is not a draft or its audience is empty. Of two launches at once, the second raises Conflict.
+    campaign is not a draft, or if its audience is empty and no open form enrolls people in it. Of two launches at once,
+    the second raises Conflict.
     """
     lock(session, campaign_id, "draft", to="launched")
     steps.pin(session, campaign_id)
@@ -105,7 +106,7 @@ def launch(
     if enrollments.any_of(session, campaign_id):
         return enrollments.schedule(session, campaign_id, now=now)
     enrolled = enrollments.enroll(session, campaign_id, now=now)
-    if not enrolled.total and enrolled.is_complete:
+    if not enrolled.total and enrolled.is_complete and not enrollments.forms(session, campaign_id):
         audience = session.scalar(select(Campaign.audience).where(Campaign.id == campaign_id)) or {}
         empty = "audience: it has no contact; import contacts or widen the conditions, then launch again"
         raise Conflict("; ".join([empty, *segments.unmatched(session, segments.read(audience))]))
@@ -215,6 +216,8 @@ def proceed_cancelling(session: Session, *, now: datetime) -> bool:
 _MAY_BE_FINISHED = """
      WHERE state = 'running' AND enroll_from IS NULL
        AND NOT EXISTS (SELECT FROM enrollments WHERE campaign_id = campaigns.id AND state IN ('active', 'waiting'))
+       AND NOT EXISTS (SELECT FROM forms
+                        WHERE definition ->> 'campaign_id' = CAST(campaigns.id AS text) AND state = 'active')
 """
 _LOCK_DONE = text(f"SELECT id FROM campaigns {_MAY_BE_FINISHED} ORDER BY id FOR NO KEY UPDATE SKIP LOCKED")  # noqa: S608  # constants
 _FINISH = text(f"""
@@ -225,6 +228,8 @@ _FINISH = text(f"""
 
 def finish(session: Session, *, now: datetime) -> list[UUID]:
     """Finish every running campaign without active or waiting enrollments; return their ids. Safe to repeat.
+
+    One that an open form feeds stays running.
 
     A statement that waited for an enrolling transaction would still not see its enrollments. So the first statement
     locks the campaigns, except those that others have locked, and the second looks again.

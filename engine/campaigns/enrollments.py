@@ -202,6 +202,18 @@ def any_of(session: Session, campaign_id: UUID) -> bool:
     return bool(session.scalar(select(select(Enrollment.id).where(Enrollment.campaign_id == campaign_id).exists())))
 
 
+# As the index ix_forms_campaign has them.
+_FORMS = text("""
+    SELECT slug FROM forms WHERE definition ->> 'campaign_id' = CAST(:campaign_id AS text) AND state = 'active'
+     ORDER BY slug LIMIT 20
+""")
+
+
+def forms(session: Session, campaign_id: UUID) -> tuple[str, ...]:
+    """Return the slugs of the open forms whose confirmed sign-ups this campaign enrolls."""
+    return tuple(session.scalars(_FORMS, {"campaign_id": str(campaign_id)}))
+
+
 _SCHEDULE = text("""
     UPDATE enrollments
        SET next_at = CASE WHEN NOT page.is_skipped THEN CAST(:first_at AS timestamptz) END,

@@ -116,11 +116,11 @@ def _missing(session: Session, address: str, values: Mapping[str, str]) -> dict[
 
 
 def _enroll(session: Session, slug: str, campaign_id: UUID, contact_id: UUID, now: datetime) -> None:
-    """Enroll a person; report a campaign that was cancelled: the sign-up counts nevertheless."""
+    """Enroll a person; report a campaign that was cancelled or deleted: the sign-up counts nevertheless."""
     try:
         enrollments.enroll(session, campaign_id, contact_ids=[contact_id], now=now)
-    except Conflict:
-        log.error("form_enrolls_in_cancelled_campaign form=%s campaign=%s", slug, campaign_id)
+    except (Conflict, NotFound) as refused:
+        log.error("form_enrolls_in_no_campaign form=%s campaign=%s: %s", slug, campaign_id, refused)
 
 
 def _situation(session: Session, row: FormSubmission, now: datetime) -> Situation:

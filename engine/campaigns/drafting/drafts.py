@@ -94,11 +94,14 @@ def clone(
 def remove(session: Session, campaign_id: UUID) -> None:
     """Delete a draft for good: nothing was sent, so nothing has to be accounted for.
 
-    Raises NotFound; Conflict if it is no draft, or contacts are enrolled: it can be cancelled then.
+    Raises NotFound; Conflict if it is no draft, if contacts are enrolled, who explain it, or if an open form enrolls
+    people in it.
     """
     campaigns.lock(session, campaign_id, "draft", to="deleted")
     if enrollments.any_of(session, campaign_id):
         raise Conflict("state: contacts are enrolled in it, which explains why they get nothing; cancel it instead")
+    if slugs := enrollments.forms(session, campaign_id):
+        raise Conflict(f"state: the form {slugs[0]} enrolls people in it; choose another campaign there, or none")
     session.execute(delete(CampaignStep).where(CampaignStep.campaign_id == campaign_id))
     session.execute(delete(Campaign).where(Campaign.id == campaign_id))
 

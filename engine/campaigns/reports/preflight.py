@@ -30,7 +30,8 @@ class Preflight:
     """The effect of a launch at `now`.
 
     `enrolled` contacts include those `left_out`, by stop reason. `received` counts the others who got a template of the
-    campaign before, by template. `first_email_at` is None if nobody gets an e-mail.
+    campaign before, by template. `first_email_at` is None if nobody gets an e-mail. `forms` are the slugs of those
+    whose sign-ups enter after the launch.
     """
 
     enrolled: int
@@ -39,6 +40,7 @@ class Preflight:
     first_email_at: datetime | None
     timezone: str
     now: datetime
+    forms: Sequence[str] = ()
 
     @property
     def mailed(self) -> int:
@@ -75,13 +77,15 @@ def of(
         first_email_at=first.due_after(now) if enrolled > sum(left_out.values()) else None,
         timezone=view.timezone,
         now=now,
+        forms=enrollments.forms(session, campaign_id),
     )
 
 
 def at(session: Session, campaign_id: UUID, counted: Mapping[str, Any], *, now: datetime) -> Preflight:
     """Return the report with numbers counted before, and the first date of a launch at `now`."""
     first = steps.of(session, campaign_id)[0]
-    report = Preflight(**counted, first_email_at=first.due_after(now), timezone=first.timezone, now=now)
+    forms = enrollments.forms(session, campaign_id)
+    report = Preflight(**counted, first_email_at=first.due_after(now), timezone=first.timezone, now=now, forms=forms)
     return report if report.mailed else replace(report, first_email_at=None)
 
 
@@ -135,6 +139,8 @@ def facts(report: Preflight) -> list[str]:
         said.append(f"{sum(report.left_out.values())} left out: {reasons}.")
     if report.first_email_at is not None:
         said.append(f"The first e-mail goes out {in_words(report.first_email_at, report.now, report.timezone)}.")
+    if report.forms:
+        said.append(f"Those who confirm the form {' or '.join(report.forms)} enter from then on.")
     return said
 
 

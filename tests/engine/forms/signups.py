@@ -23,6 +23,7 @@ from models.session import Session, retrying, transaction
 from tests.sends import NOW
 
 ADDRESS = "ana@empresa.example"
+CONFIRMED_AT = NOW + timedelta(minutes=1)
 OWN = "https://correo.example"
 
 
@@ -63,7 +64,7 @@ def submission_id() -> UUID:
     return UUID(str(found))
 
 
-def confirm(at: datetime = NOW + timedelta(minutes=1)) -> tuple[Situation, bool]:
+def confirm(at: datetime = CONFIRMED_AT) -> tuple[Situation, bool]:
     """Confirm the only submission."""
     wanted = submission_id()
     return retrying(lambda session: confirming.confirm(session, wanted, Visit("press", ""), office=office(), now=at))

@@ -124,7 +124,7 @@ def test_a_sign_up_counts_though_its_campaign_was_cancelled(ledger: str, caplog:
     signups.submit(form)
     situation, is_new = signups.confirm()
     assert (situation.state, is_new, the_contact().first_name) == ("confirmed", True, "Ana")
-    assert f"form_enrolls_in_cancelled_campaign form=guia campaign={campaign_id}" in caplog.text
+    assert f"form_enrolls_in_no_campaign form=guia campaign={campaign_id}" in caplog.text
 
 
 def test_a_notice_escapes_what_was_submitted(ledger: str) -> None:

@@ -193,11 +193,13 @@ def _launched_already(view: campaigns.View) -> Response:
 
 def _ask_cancel(campaign_id: UUID, form: forms.Form, status: int = 200) -> Response:
     with transaction() as session:
-        view = campaigns.view(session, campaign_id)
+        view, slugs = campaigns.view(session, campaign_id), enrollments.forms(session, campaign_id)
     note = gettext(
         "Nothing more is sent, for good: a cancelled campaign cannot be resumed. The few e-mails on their way still "
         "arrive. To run it again, clone it."
     )
+    if slugs:
+        note += " " + gettext("Those who sign up by the form %(slugs)s then enter no campaign.", slugs=", ".join(slugs))
     return _ask(view, gettext("Cancel the campaign"), note, form=form, status=status)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from flask import Response, request
 from flask_babel import format_date
@@ -29,7 +30,7 @@ def show(slug: str) -> Response:
         content = _figures(session, slug)
         definition = content["form"].definition
         content["consents"] = consents.versions(session, content["form"].id)
-        content["campaigns"] = campaigns.names(session, [definition.campaign_id] if definition.campaign_id else [])
+        content["campaign"] = _campaign(session, definition.campaign_id)
     url = f"{process.current().settings.public_url.rstrip('/')}/f/{definition.slug}"
     return layout.page(
         "forms/one", url=url, languages=[each for each in definitions.LANGUAGES if each in definition.title], **content
@@ -64,6 +65,14 @@ def act(slug: str, action: str) -> Response:
     with transaction() as session:
         forms.set_active(session, slug, action == "enable", now=clock.now())
     return layout.redirect_to("form_pages.show", slug=slug)
+
+
+def _campaign(session: Session, campaign_id: UUID | None) -> campaigns.View | None:
+    """Return the campaign of a form, None if it has none or a deleted one."""
+    try:
+        return campaigns.view(session, campaign_id) if campaign_id else None
+    except NotFound:
+        return None
 
 
 def _figures(session: Session, slug: str) -> dict[str, Any]:

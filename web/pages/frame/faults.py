@@ -49,6 +49,7 @@ _MESSAGES = (
     gettext_noop("%(number)s campaigns have the names of copies; rename or delete some"),
     gettext_noop("its contacts are enrolled already; clone the campaign to choose others"),
     gettext_noop("contacts are enrolled in it, which explains why they get nothing; cancel it instead"),
+    gettext_noop("the form %(slug)s enrolls people in it; choose another campaign there, or none"),
     gettext_noop("the campaign is cancelled and never runs again; clone it and enroll contacts there"),
     gettext_noop("the campaign is cancelled; nothing of it is sent any more"),
     gettext_noop("give 1 to %(most)s addresses; there are %(number)s"),

@@ -1,0 +1,58 @@
+"""The campaign of a form: launched before anybody signed up, open while the form is, and gone without harm."""
+
+import pytest
+from sqlalchemy import text
+
+from engine.campaigns import campaigns
+from engine.campaigns.drafting import drafts
+from engine.campaigns.reports import preflight
+from engine.forms import forms
+from errors import Conflict
+from models.session import transaction
+from tests import sequence
+from tests.engine.forms import signups
+from tests.engine.forms.signups import ADDRESS
+from tests.sends import NOW
+
+
+def test_a_campaign_is_launched_for_those_who_will_sign_up_and_stays_open(ledger: str) -> None:
+    with transaction() as session:
+        campaign_id = sequence.create(session)
+    with pytest.raises(Conflict, match="it has no contact"), transaction() as session:
+        campaigns.launch(session, campaign_id, now=NOW)
+    with transaction() as session:
+        form = signups.create(session, campaign_id=str(campaign_id))
+        report = preflight.of(session, campaign_id, now=NOW)
+        assert (report.enrolled, report.forms) == (0, ("guia",))
+        assert preflight.facts(report)[-1] == "Those who confirm the form guia enter from then on."
+        assert campaigns.launch(session, campaign_id, now=NOW).total == 0
+    with transaction() as session:
+        assert campaigns.finish(session, now=NOW) == []
+    signups.submit(form)
+    signups.confirm()
+    with transaction() as session:
+        assert len(sequence.mails(sequence.take(session, now=signups.CONFIRMED_AT))) == 1
+        forms.set_active(session, "guia", False, now=NOW)
+        session.execute(text("UPDATE enrollments SET state = 'stopped', stop_reason = 'converted', next_at = NULL"))
+    with transaction() as session:
+        assert campaigns.finish(session, now=NOW) == [campaign_id]
+
+
+def test_a_confirmation_counts_although_its_campaign_was_deleted(ledger: str, caplog: pytest.LogCaptureFixture) -> None:
+    with transaction() as session:
+        campaign_id = sequence.create(session)
+        form = signups.create(session, campaign_id=str(campaign_id))
+        forms.set_active(session, "guia", False, now=NOW)
+        drafts.remove(session, campaign_id)
+    signups.submit(form)
+    situation, is_new = signups.confirm()
+    assert (situation.state, is_new) == ("confirmed", True)
+    assert "form_enrolls_in_no_campaign form=guia" in caplog.text and ADDRESS not in caplog.text
+
+
+def test_a_draft_that_an_open_form_feeds_is_not_deleted(ledger: str) -> None:
+    with transaction() as session:
+        campaign_id = sequence.create(session)
+        signups.create(session, campaign_id=str(campaign_id))
+    with pytest.raises(Conflict, match="the form guia enrolls people in it"), transaction() as session:
+        drafts.remove(session, campaign_id)
