@@ -33,6 +33,8 @@ class Form(Base):
     definition: Mapped[dict[str, Any]] = mapped_column(JSONB)
     # Encrypted JSON: the addresses of those who are told of confirmed submissions.
     notify: Mapped[str] = mapped_column(Text)
+    # Submissions that expired and were deleted.
+    expired_deleted: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
     created_at: Mapped[Stamp]
     updated_at: Mapped[Stamp]
 
@@ -73,7 +75,13 @@ class FormSubmission(Base):
     __table_args__ = (
         one_of("state", SUBMISSION_STATES),
         Index("ix_form_submissions_form", "form_id", "state", "id"),
-        Index("ix_form_submissions_pending", "submitted_at", "id", postgresql_where=text("state = 'pending'")),
+        Index(
+            "ix_form_submissions_unreminded",
+            "submitted_at",
+            "id",
+            postgresql_where=text("state = 'pending' AND reminded_at IS NULL"),
+        ),
+        Index("ix_form_submissions_to_forget", "submitted_at", postgresql_where=text("email_index IS NOT NULL")),
         Index("ix_form_submissions_address", "email_index", postgresql_where=text("email_index IS NOT NULL")),
         Index("ix_form_submissions_contact", "contact_id", postgresql_where=text("contact_id IS NOT NULL")),
         Index(

@@ -37,6 +37,7 @@ def list_all() -> None:
     Example:
       cadencia forms list
     """
+    from engine import figures
     from engine.forms import definitions, forms
     from models.session import transaction
 
@@ -44,10 +45,11 @@ def list_all() -> None:
     while True:
         with transaction() as session:
             page = forms.page(session, after=after)
+            counted = figures.submissions(session, [form.id for form in page])
             for form in page:
-                counts = forms.counts(session, form.id)
+                states = counted[form.id]
                 title = definitions.in_language(form.definition.title, "en")
-                rows.append((form.definition.slug, form.state, counts.submitted, counts.confirmed, title))
+                rows.append((form.definition.slug, form.state, sum(states.values()), states["confirmed"], title))
         if len(page) < forms.LIMIT:
             break
         after = page[-1].definition.slug
@@ -64,17 +66,18 @@ def show(slug: str) -> None:
       cadencia forms show guia-roi
     """
     import settings
+    from engine import figures
     from engine.forms import forms
     from models.session import transaction
 
     with transaction() as session:
         form = forms.named(session, slug)
-        counts = forms.counts(session, form.id)
+        states = figures.submissions(session, [form.id])[form.id]
     address = f"{settings.current().public_url.rstrip('/')}/f/{form.definition.slug}"
     click.echo(f"{address} is {form.state}")
     click.echo(
-        f"{counts.submitted} submitted, {counts.confirmed} confirmed, "
-        f"{counts.pending} pending, {counts.expired} expired"
+        f"{sum(states.values())} submitted, {states['confirmed']} confirmed, "
+        f"{states['pending']} pending, {states['expired']} expired"
     )
     click.echo(f'on another site: <script src="{address}.js"></script>')
     click.echo(

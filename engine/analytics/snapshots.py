@@ -21,7 +21,7 @@ _NOTED_S = 20.0  # a note that somebody watches is not repeated for so long
 _FORGOTTEN_S = 60.0  # a page that nobody has fetched for so long is not watched
 
 _READ = text("""
-SELECT name, value, taken_at, wanted_at > clock_timestamp() - make_interval(secs => :noted_s) AS is_noted
+SELECT name, value, taken_at, took_s, wanted_at > clock_timestamp() - make_interval(secs => :noted_s) AS is_noted
   FROM snapshots WHERE name = ANY(CAST(:names AS text[]))
 """)
 _WANT = text("""
@@ -45,17 +45,18 @@ SELECT name FROM snapshots WHERE wanted_at > clock_timestamp() - make_interval(s
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The figures of one name, the moment at which they were counted, and True if `want` was called lately."""
+    """The figures of one name: when they were counted, how long that took, and True if `want` was called lately."""
 
     value: Mapping[str, Any]
     taken_at: datetime
+    took_s: float
     is_noted: bool
 
 
 def read(session: Session, *names: str) -> dict[str, Figures]:
     """Return the figures that are stored of these names."""
     rows = session.execute(_READ, {"names": list(names), "noted_s": _NOTED_S})
-    return {row.name: Figures(row.value, row.taken_at, row.is_noted) for row in rows}
+    return {row.name: Figures(row.value, row.taken_at, row.took_s, row.is_noted) for row in rows}
 
 
 def want(session: Session, name: str) -> None:

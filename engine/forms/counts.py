@@ -31,7 +31,11 @@ SELECT * FROM unnest(CAST(:form_id AS uuid[]), CAST(:day AS date[]), CAST(:views
 ON CONFLICT (form_id, day) DO UPDATE
    SET views = form_views.views + excluded.views, machine_views = form_views.machine_views + excluded.machine_views
 """)
-_STATES = text("SELECT state, count(*) AS number FROM form_submissions WHERE form_id = :form_id GROUP BY state")
+_STATES = text("""
+SELECT state, count(*) AS number FROM form_submissions WHERE form_id = :form_id GROUP BY state
+UNION ALL
+SELECT 'expired', expired_deleted FROM forms WHERE id = :form_id
+""")
 
 
 def add_views(session: Session, counted: Mapping[tuple[UUID, date], tuple[int, int]]) -> None:
@@ -59,6 +63,12 @@ def count(session: Session, form_id: UUID, *, now: datetime) -> Mapping[str, Any
     }
     for row in session.execute(_VIEWS, {"form_id": form_id, "since": since.date()}):
         days.setdefault(str(row.day), {}).update(shown=row.views, machines=row.machine_views)
-    states = dict.fromkeys(SUBMISSION_STATES, 0)
-    states |= {row.state: row.number for row in session.execute(_STATES, {"form_id": form_id})}
-    return {"days": days, "states": states}
+    return {"days": days, "states": states(session, form_id)}
+
+
+def states(session: Session, form_id: UUID) -> dict[str, int]:
+    """Return the number of submissions of a form in each state, with those that were deleted since."""
+    numbers = dict.fromkeys(SUBMISSION_STATES, 0)
+    for row in session.execute(_STATES, {"form_id": form_id}):
+        numbers[row.state] += row.number
+    return numbers

@@ -40,16 +40,6 @@ class StoredForm:
         return self.state == ACTIVE
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Submissions of a form by state."""
-
-    submitted: int
-    pending: int
-    confirmed: int
-    expired: int
-
-
 _COLUMNS = """
 f.id, f.slug, f.state, f.definition, f.notify, f.created_at, f.updated_at,
 (SELECT t.id FROM consent_texts t WHERE t.form_id = f.id AND t.texts = f.definition -> 'consent') AS consent_text_id
@@ -75,7 +65,6 @@ SELECT :id, :form_id, coalesce(max(version), 0) + 1, :digest, CAST(:texts AS jso
   FROM consent_texts WHERE form_id = :form_id
 ON CONFLICT (form_id, digest) DO NOTHING
 """)
-_COUNTS = text("SELECT state, count(*) AS number FROM form_submissions WHERE form_id = :form_id GROUP BY state")
 
 
 def create(session: Session, values: Mapping[str, Any], *, office: Office, now: datetime) -> StoredForm:
@@ -139,13 +128,6 @@ def named(session: Session, slug: str) -> StoredForm:
 def page(session: Session, *, after: str = "", limit: int = LIMIT) -> list[StoredForm]:
     """Return the next forms in the order of their slugs."""
     return [_form(row) for row in session.execute(_PAGE, {"after": after.replace("\0", ""), "limit": limit})]
-
-
-def counts(session: Session, form_id: UUID) -> Counts:
-    """Return the numbers of submissions of a form."""
-    by_state = {row.state: row.number for row in session.execute(_COUNTS, {"form_id": form_id})}
-    states = {state: by_state.get(state, 0) for state in ("pending", "confirmed", "expired")}
-    return Counts(submitted=sum(by_state.values()), **states)
 
 
 def _read(session: Session, values: Mapping[str, Any], office: Office) -> Definition:

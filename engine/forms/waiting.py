@@ -1,4 +1,4 @@
-"""Waiting submissions: remind after a day, expire after seven, and erase what nothing needs any more."""
+"""Waiting submissions: remind after a day, expire after seven, erase and delete what nothing needs any more."""
 
 import logging
 import math
@@ -20,27 +20,37 @@ from engine.forms.correspondence import NoTemplate, Waiting
 from engine.forms.definitions import EMAIL, VALID
 from engine.forms.office import Office
 from errors import Unavailable
-from models import FormSubmission
+from models import FormSubmission, ids
 
 log = logging.getLogger(__name__)
 
 REMIND_AFTER = timedelta(days=1)
+KEPT_FOR = timedelta(days=90)  # an expired submission; afterwards its form only counts it
 PAGE = 100
 _NONE, _ALL = UUID(int=0), UUID(int=2**128 - 1)  # before and after every id
 
 T = TypeVar("T")
 Run: TypeAlias = Callable[[Callable[[Session], Any]], Any]
 
-_EXPIRE = text("""
-UPDATE form_submissions SET state = 'expired', address = NULL, fields = NULL
- WHERE id IN (SELECT id FROM form_submissions WHERE state = 'pending' AND submitted_at <= :before
-               ORDER BY submitted_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-""")
 # The index of an address serves the limits of e-mails and repeated submissions, for as long as a submission is valid.
-_FORGET = text("""
-UPDATE form_submissions SET email_index = NULL
+_EXPIRE = text("""
+UPDATE form_submissions
+   SET email_index = NULL, address = NULL, fields = NULL,
+       state = CASE state WHEN 'pending' THEN 'expired' ELSE state END,
+       network = CASE state WHEN 'pending' THEN NULL ELSE network END
  WHERE id IN (SELECT id FROM form_submissions WHERE email_index IS NOT NULL AND submitted_at <= :before
                ORDER BY submitted_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+""")
+_DELETE = text("""
+WITH old AS MATERIALIZED (
+    SELECT s.id FROM forms f CROSS JOIN LATERAL (
+           SELECT id FROM form_submissions WHERE form_id = f.id AND state = 'expired' AND id < :first
+            ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED) AS s
+     LIMIT :limit
+), deleted AS (DELETE FROM form_submissions s USING old WHERE s.id = old.id RETURNING s.form_id)
+UPDATE forms SET expired_deleted = expired_deleted + number
+  FROM (SELECT form_id, count(*) AS number FROM deleted GROUP BY form_id) AS counted WHERE forms.id = form_id
+RETURNING number
 """)
 _DUE = text("""
 SELECT id, submitted_at FROM form_submissions
@@ -52,20 +62,18 @@ _NOTE_REMINDED = text("UPDATE form_submissions SET reminded_at = :now WHERE id =
 
 
 def proceed(run: Run, *, office: Office, now: datetime, ends_at: float = math.inf) -> int:
-    """Expire, erase and remind, each in a transaction of its own by `run`; return the number of reminders.
+    """Expire, remind, erase and delete, each in a transaction of its own by `run`; return the number of reminders.
 
     Goes on until nothing is due, or until `ends_at` (of `time.monotonic`); the next run continues. What fails is
     logged and waits for the next run, the others go on. Safe to run twice at once and after a crash.
     """
-    for statement in (_EXPIRE, _FORGET):
-        values = {"before": now - VALID, "limit": PAGE}
-        while run(partial(_execute, statement=statement, values=values)) == PAGE and monotonic() < ends_at:
-            pass
+    _repeat(run, partial(_expire, before=now - VALID), ends_at)
     reminders = (partial(_remind, submission_id=each, office=office, now=now) for each in _due(run, now))
     reminded = sum(_isolated("form_reminder_failed", run, each) for each in _until(ends_at, reminders))
     erasures = (partial(by_hand.erase_recipient, recipient_id=each, now=now) for each in _idle(run, now))
     for erasure in _until(ends_at, erasures):
         _isolated("recipient_erasure_failed", run, erasure)
+    _repeat(run, partial(_delete, first=ids.first_at(now - KEPT_FOR)), ends_at)
     return reminded
 
 
@@ -103,9 +111,19 @@ def _isolated(event: str, run: Run, work: Callable[[Session], bool | None]) -> b
     return False
 
 
-def _execute(session: Session, statement: Any, values: dict[str, Any]) -> int:
-    count: int = session.execute(statement, values).rowcount  # type: ignore[attr-defined]  # of an UPDATE
+def _repeat(run: Run, work: Callable[[Session], int], ends_at: float) -> None:
+    """Run `work` until it does less than a page."""
+    while run(work) == PAGE and monotonic() < ends_at:
+        pass
+
+
+def _expire(session: Session, before: datetime) -> int:
+    count: int = session.execute(_EXPIRE, {"before": before, "limit": PAGE}).rowcount  # type: ignore[attr-defined]
     return count
+
+
+def _delete(session: Session, first: UUID) -> int:
+    return sum(session.scalars(_DELETE, {"first": first, "limit": PAGE}))
 
 
 def _rows(session: Session, values: dict[str, Any]) -> list[Any]:

@@ -44,6 +44,11 @@ def test_counts_are_by_the_day_of_the_submission(ledger: str) -> None:
         figures.refresh(session, figures.name_of_form(form.id), now=NOW)
         assert figures.of_forms(session, [form.id]) == {form.id: {"submitted": 4, "confirmed": 2}}
         assert figures.name_of_form(form.id) not in figures.overdue(session, now=NOW)
+        session.execute(text("UPDATE form_submissions SET state = 'confirmed'"))
+        session.execute(text("UPDATE snapshots SET took_s = 0"))
+        assert figures.submissions(session, [form.id])[form.id]["confirmed"] == 4
+        session.execute(text("UPDATE snapshots SET took_s = 1"))  # counting them takes long
+        assert figures.submissions(session, [form.id])[form.id] == {"pending": 1, "confirmed": 2, "expired": 1}
     assert counted == {
         "days": {
             str((NOW - DAY).date()): {"submitted": 2, "confirmed": 2},

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from engine.audience import suppressions
-from engine.forms import forms, waiting
+from engine.forms import counts, forms, waiting
 from models import vault
 from models.session import retrying, transaction
 from tests.engine.forms import signups
@@ -40,16 +40,31 @@ def test_a_confirmed_submission_gets_no_reminder() -> None:
 
 
 def test_after_seven_days_nothing_personal_is_left_of_an_unconfirmed_submission() -> None:
+    with transaction() as session:
+        session.execute(text("UPDATE form_submissions SET network = 'other'"))
     proceed(NOW + 8 * DAY)
     with transaction() as session:
-        row = session.execute(text("SELECT state, address, fields, email_index FROM form_submissions")).one()
-        assert tuple(row) == ("expired", None, None, None)
+        row = session.execute(text("SELECT state, address, fields, email_index, network FROM form_submissions")).one()
+        assert tuple(row) == ("expired", None, None, None, None)
         recipient = session.execute(text("SELECT * FROM contacts")).one()
         assert vault.current().decrypt(recipient.email) == "" and recipient.erased_at is not None
         status, variables = session.execute(text("SELECT status, variables FROM emails")).one()
     assert status == "cancelled"
     assert variables is None or "link_confirm" not in vault.current().decrypt(variables)
     proceed(NOW + 9 * DAY)  # safe to repeat
+
+
+def test_a_submission_that_expired_long_ago_is_only_counted() -> None:
+    proceed(NOW + 8 * DAY)
+    proceed(NOW + waiting.KEPT_FOR)
+    number = text("SELECT count(*) FROM form_submissions")
+    with transaction() as session:
+        assert session.scalar(number) == 1
+    proceed(NOW + waiting.KEPT_FOR + DAY)
+    with transaction() as session:
+        assert session.scalar(number) == 0
+        form_id = forms.by_slug(session, "guia").id
+        assert counts.states(session, form_id) == {"pending": 0, "confirmed": 0, "expired": 1}
 
 
 def test_a_bounce_of_the_mail_is_kept_for_the_address() -> None:
