@@ -28,8 +28,9 @@ log = logging.getLogger(__name__)
 
 PAUSE = timedelta(minutes=10)
 DAY, DAILY_MAX = timedelta(days=1), 3
-_ASKING = tuple(f"confirmation_{language}" for language in definitions.LANGUAGES)
-_NOTICE = "signup_notice"
+ASKING = tuple(f"confirmation_{language}" for language in definitions.LANGUAGES)
+NOTICE = "signup_notice"
+TEMPLATES = {*ASKING, NOTICE}  # those of forms, whose variables no campaign has
 _LATELY = text("""
 SELECT count(*) AS number, max(accepted_at) AS latest FROM emails
  WHERE contact_id = :recipient_id AND template = ANY(:templates) AND accepted_at > :since
@@ -55,7 +56,7 @@ class Waiting:
 def ask(session: Session, waiting: Waiting, *, office: Office, now: datetime, is_reminder: bool = False) -> bool:
     """Queue the e-mail that asks to confirm; return False if the address got enough of them lately."""
     recipient_id = recipients.ensure(session, waiting.address, now=now)
-    values = {"recipient_id": recipient_id, "templates": list(_ASKING), "since": now - DAY}
+    values = {"recipient_id": recipient_id, "templates": list(ASKING), "since": now - DAY}
     lately = session.execute(_LATELY, values).one()
     if lately.number >= DAILY_MAX or (lately.latest is not None and lately.latest > now - PAUSE):
         return False
@@ -81,7 +82,7 @@ def notify(session: Session, form: StoredForm, values: Mapping[str, str], *, off
         "rows": [{"label": labels.get(name, name), "value": value} for name, value in values.items()],
     }
     try:
-        requests = [_request(office, colleague, _NOTICE, variables) for colleague in form.definition.notify]
+        requests = [_request(office, colleague, NOTICE, variables) for colleague in form.definition.notify]
     except NoTemplate as unusable:  # the sign-up counts nevertheless
         log.error("form_notice_failed form=%s error=%s", form.definition.slug, unusable)
         return

@@ -12,6 +12,7 @@ from engine.audience import segments, zones
 from engine.campaigns import campaigns, steps
 from engine.campaigns.drafting import drafts, estimate
 from engine.campaigns.drafting.drafts import CampaignDraft
+from engine.forms import correspondence
 from engine.templates.compiling import UnusableTemplate
 from engine.templates.templates import CannotRender
 from errors import Conflict, InvalidInput
@@ -183,10 +184,13 @@ def _page(form: fields.DraftForm, draft: CampaignDraft, status: int = 200, **sho
 
 
 def _templates(draft: CampaignDraft) -> list[tuple[str, str, frozenset[str]]]:
-    """Return name, name with subject, and own variables of each template; also of those chosen that are gone."""
+    """Return name, name with subject, and own variables of each template, also of those chosen that are gone.
+
+    The templates of forms are left out, unless they are chosen.
+    """
     library = process.current().library
     described = []
-    names = library.names()
+    names = [name for name in library.names() if name not in correspondence.TEMPLATES]
     for name in [*names, *(step.template for step in draft.steps if step.template not in names)]:
         try:
             template = library.get(name)

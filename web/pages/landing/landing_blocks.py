@@ -21,6 +21,7 @@ views = layout.blueprint("landing_edit")
 
 _CHOICES = ("design", "converted_on")
 _FORMS_OFFERED = 100
+_LEGAL = "legal"
 
 
 @views.get("/pages/<slug>/settings")
@@ -68,19 +69,23 @@ def ask_edit(slug: str, index: int) -> Response:
 @views.post("/pages/<slug>/blocks/<int:index>")
 @pages.changes("campaigns")
 def save_block(slug: str, index: int) -> Response:
-    """Save a block, or a new one at the end of the page."""
-    page, kind = _stored(slug), _kind(request.form.get(KIND, ""))
+    """Save a block, or a new one at the end of the page, but above its legal text."""
+    page, kind, asked = _stored(slug), _kind(request.form.get(KIND, "")), index
     made = list(page.content.blocks)
     if index > len(made):
         raise NotFound(gettext("The page has no block at this place."))
     block = {KIND: kind, **fields.typed(KINDS[kind], request.form)}
-    made[index : index + 1] = [block]
+    if index == len(made) and kind != _LEGAL and made and made[-1][KIND] == _LEGAL:
+        index -= 1
+        made.insert(index, block)
+    else:
+        made[index : index + 1] = [block]
     note = f"{fields.KIND_NAMES[kind]}: {fields.words_of(block)}"
     return _saved(
         page,
         page.content.stored() | {"blocks": made},
         note,
-        lambda errors, status: _block(page, block, index, errors, status),
+        lambda errors, status: _block(page, block, asked, errors, status),
         under=f"blocks[{index}]",
     )
 

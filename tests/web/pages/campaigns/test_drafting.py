@@ -53,6 +53,7 @@ def _error(page: Any, field: str) -> str:
 def test_a_draft_is_created_by_the_form_and_shown_in_it_again(client: FlaskClient) -> None:
     page = visitors.visit(client, "ana", "campaigns", path=NEW)
     assert "Juan Pérez, lo que cuesta no hacer seguimiento" in page.text  # the subject with sample values
+    assert "link_calendly" in page.text and "confirmation_es" not in page.text and "link_confirm" not in page.text
     stored = client.post(NEW, data=_form(page))
     assert stored.status_code == 303, stored.text
     campaign_id = UUID(stored.location.rpartition("/")[2])

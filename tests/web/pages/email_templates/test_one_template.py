@@ -73,6 +73,7 @@ def test_a_preview_shows_the_e_mail_in_frames_its_text_and_its_links(client: Fla
     page = visitors.visit(client, "ana", "reports", path=ROI)
     assert page.text.count('sandbox=""') == 2 and 'width="375"' in page.text and 'width="700"' in page.text
     assert "Página de baja; aquí no tiene efecto" in page.text and "https://" in page.text
+    assert "Mostrar los valores de ejemplo" not in page.text  # it shows them
     body = client.get(f"{ROI}/body")
     policy = body.headers["Content-Security-Policy"]
     assert (
