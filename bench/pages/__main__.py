@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from bench import hits
-from bench.pages import paths, rows
+from bench.pages import documents, paths, rows
 from bench.pages.visitor import Answer, Visitor, watching
 from bench.report import figures
 from bench.report.progress import say
@@ -40,6 +40,7 @@ def main() -> None:
             empty = Visitor(servers.enter_context(served(bench)).port, _session())
             servers.enter_context(environment({"DATABASE_URL": url}))
             forget()
+            documents.fill()
             server = servers.enter_context(served(bench))
             visitor = Visitor(server.port, _session())
             lines = _first_bytes(empty, visitor)
