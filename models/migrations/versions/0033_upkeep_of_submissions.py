@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0032"
-down_revision = "0031"
+revision = "0033"
+down_revision = "0032"
 _INDEXES = {
     "unreminded": (["submitted_at", "id"], "state = 'pending' AND reminded_at IS NULL"),
     "to_forget": (["submitted_at"], "email_index IS NOT NULL"),
