@@ -9,8 +9,8 @@ import pytest
 from local import interpreter
 from local.interpreter import Candidate
 
-SLOW = Candidate("/opt/a/python3.13", (3, 13, 0), 26.5, True, True)
-FAST = Candidate("/usr/bin/python3.11", (3, 11, 2), 20.0, True, True)
+SLOW = Candidate("/opt/a/python3.13", (3, 13, 0), True, True, 26.5)
+FAST = Candidate("/usr/bin/python3.11", (3, 11, 2), True, True, 20.0)
 
 
 def test_the_fastest_is_chosen_even_if_it_is_older() -> None:
@@ -45,7 +45,28 @@ def test_this_python_describes_itself() -> None:
     assert probed is not None
     assert probed.version == sys.version_info[:3]
     assert Path(probed.path).exists()
-    assert 1 < probed.ms < 10_000
+    assert 1 < interpreter.work_ms() < 10_000
+
+
+def test_a_slow_second_of_the_machine_does_not_decide() -> None:
+    times = {SLOW.path: iter([26.5, 26.6, 27.0, 26.9]), FAST.path: iter([40.0, 41.0, 20.0, 33.0])}
+    asked: list[str] = []
+
+    def measure(path: str) -> float:
+        asked.append(path)
+        return next(times[path])
+
+    untimed = [SLOW._replace(ms=float("inf")), FAST._replace(ms=float("inf"))]
+    assert interpreter.timed(untimed, measure) == [SLOW, FAST]
+    assert asked == [SLOW.path, FAST.path] * 4  # in turn
+
+
+def test_one_that_stops_running_is_left_out() -> None:
+    assert interpreter.timed([SLOW, FAST], {FAST.path: 21.0}.get) == [FAST]
+
+
+def test_a_single_one_is_not_timed() -> None:
+    assert interpreter.timed([FAST], lambda _: None) == [FAST]
 
 
 def test_a_program_that_is_not_python_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
