@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from engine.landing import store, visits
 from engine.landing.store import Change
+from engine.tracking import views
 from models.session import Session
 
 SLUG = "guia"
@@ -37,5 +38,5 @@ def fill(session: Session, *, now: datetime) -> None:
     store.save(session, SLUG, draft, change=Change("lucia", "Título y aspecto"), now=now - timedelta(days=2))
     for ago in range(27):
         for source, most in (("", 40), ("boletin", 25), ("linkedin", 12)):
-            key = visits.key(page.id, source, now - timedelta(days=ago))
+            key = views.key(page.id, source, now - timedelta(days=ago))
             visits.add(session, {key: (chance.randrange(1, most), chance.randrange(most // 3))})

@@ -1,5 +1,6 @@
 """Counts of a form by day in UTC, shown and submitted, and its submissions by state."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.forms.definitions import VALID
+from engine.tracking.views import Key
 from models import ids
 from models.form import SUBMISSION_STATES
 
@@ -38,14 +40,19 @@ SELECT 'expired', expired_deleted FROM forms WHERE id = :form_id
 """)
 
 
-def add_views(session: Session, counted: Mapping[tuple[UUID, date], tuple[int, int]]) -> None:
+def add_views(session: Session, counted: Mapping[Key, tuple[int, int]]) -> None:
     """Add views by people and by machines, by form and day, in one statement that locks rows in their order."""
-    keys = sorted(counted)
+    by_day: defaultdict[tuple[UUID, date], list[int]] = defaultdict(lambda: [0, 0])
+    for key, (people, machines) in counted.items():
+        of_day = by_day[key.page_id, key.hour.date()]
+        of_day[0] += people
+        of_day[1] += machines
+    keys = sorted(by_day)
     values = {
         "form_id": [form_id for form_id, _ in keys],
         "day": [day for _, day in keys],
-        "views": [counted[key][0] for key in keys],
-        "machine_views": [counted[key][1] for key in keys],
+        "views": [by_day[key][0] for key in keys],
+        "machine_views": [by_day[key][1] for key in keys],
     }
     session.execute(_ADD_VIEWS, values)
 

@@ -1,22 +1,16 @@
 """Visits of landing pages by hour and UTM source: views, those of machines apart, submissions and confirmations."""
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.tracking.bots import classifier
-from engine.tracking.bots.hits import Hit
+from engine.tracking.views import Key
 
-SOURCE_CHARS = 50
-OTHER = "other"
 HOUR, DAY = "hour", "day"
-_NO_ID = UUID(int=0)
-_PLAIN = re.compile(r"[\w .+:/-]+")
 
 _ADD = text("""
 INSERT INTO page_visits (page_id, hour, source, views, machine_views)
@@ -46,8 +40,6 @@ _BY_MOMENT = text(f"SELECT moment, {_SUMS} FROM ({_OF_PAGE}) AS it GROUP BY mome
 _BY_SOURCE = text(f"""
 SELECT source, {_SUMS} FROM ({_OF_PAGE}) AS it GROUP BY source ORDER BY sum(views) DESC, source LIMIT :limit
 """)  # noqa: S608  # constants only
-
-
 _TOTALS = text("""
 SELECT page_id, sum(views) AS views, sum(machine_views) AS machine_views,
        (SELECT count(*) FROM form_submissions s
@@ -62,14 +54,6 @@ SELECT page_id, sum(views) AS views, sum(machine_views) AS machine_views,
 """)
 
 
-class Key(NamedTuple):
-    """The key by which views are counted; `hour` is its beginning in UTC."""
-
-    page_id: UUID
-    hour: datetime
-    source: str
-
-
 class Counts(NamedTuple):
     """Visits: views by people and unknown, views by machines, submissions of the form, and confirmed ones."""
 
@@ -77,23 +61,6 @@ class Counts(NamedTuple):
     machine_views: int = 0
     submissions: int = 0
     confirmations: int = 0
-
-
-def is_machine(seen: Mapping[str, Any], *, now: datetime) -> bool:
-    """Return True if a view, as `Observer.observe` describes it, is classified as a machine's by its request alone."""
-    [classified] = classifier.classify([Hit.of(_NO_ID, "clicked", now, seen)], sent_at=None, bursts={})
-    return classified.source == "machine"
-
-
-def source_of(utm_source: str) -> str:
-    """Return the source as it is counted: in lower case, bounded; `other` if it is no plain word."""
-    source = utm_source.strip().lower()[:SOURCE_CHARS]
-    return source if not source or _PLAIN.fullmatch(source) else OTHER
-
-
-def key(page_id: UUID, source: str, now: datetime) -> Key:
-    """Return the key of a view at this moment."""
-    return Key(page_id, now.astimezone(UTC).replace(minute=0, second=0, microsecond=0), source)
 
 
 def add(session: Session, counted: Mapping[Key, tuple[int, int]]) -> None:

@@ -3,27 +3,21 @@
 from datetime import timedelta
 from uuid import uuid4
 
-import pytest
 from sqlalchemy import text
 
 from engine.landing import published, visits
 from engine.landing.visits import DAY, HOUR, Counts
+from engine.tracking import views
 from models.session import Session
 from tests.engine.landing import drafts
 from tests.sends import NOW
-
-BROWSER = {
-    "method": "GET",
-    "agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-    "network": "other",
-}
 
 
 def test_views_add_up_by_hour_day_and_source(session: Session) -> None:
     page = drafts.create(session)
     later = NOW + timedelta(hours=1)
     for _ in range(2):
-        visits.add(session, {visits.key(page.id, "blog", NOW): (2, 1), visits.key(page.id, "", later): (3, 0)})
+        visits.add(session, {views.key(page.id, "blog", NOW): (2, 1), views.key(page.id, "", later): (3, 0)})
     since = NOW - timedelta(days=1)
     by_hour = visits.by_moment(session, page.id, since=since, unit=HOUR)
     assert list(by_hour.values()) == [Counts(4, 2), Counts(6, 0)]
@@ -33,7 +27,7 @@ def test_views_add_up_by_hour_day_and_source(session: Session) -> None:
 
 
 def test_views_of_a_deleted_page_are_dropped(session: Session) -> None:
-    visits.add(session, {visits.key(uuid4(), "", NOW): (1, 0)})
+    visits.add(session, {views.key(uuid4(), "", NOW): (1, 0)})
     assert session.scalar(text("SELECT count(*) FROM page_visits")) == 0
 
 
@@ -49,34 +43,6 @@ def test_submissions_and_confirmations_count_by_their_own_moments(session: Sessi
     )
     assert visits.by_source(session, page.id, since=NOW - timedelta(days=1)) == {"blog": Counts(0, 0, 0, 1)}
     assert visits.by_source(session, page.id, since=NOW - timedelta(days=3)) == {"blog": Counts(0, 0, 1, 1)}
-
-
-@pytest.mark.parametrize(
-    ("seen", "expected"),
-    [
-        (BROWSER, False),
-        ({**BROWSER, "method": "HEAD"}, True),
-        ({**BROWSER, "agent": "Googlebot/2.1"}, True),
-        ({**BROWSER, "purpose": "prefetch"}, True),
-    ],
-)
-def test_machines_are_recognised_by_their_request(seen: dict[str, str], expected: bool) -> None:
-    assert visits.is_machine(seen, now=NOW) is expected
-
-
-@pytest.mark.parametrize(
-    ("utm_source", "counted"),
-    [
-        ("", ""),
-        (" Blog ", "blog"),
-        ("a@b.example", "other"),
-        ("<script>", "other"),
-        ("x" * 80, "x" * 50),
-        ("boletín", "boletín"),
-    ],
-)
-def test_a_source_is_a_bounded_plain_word(utm_source: str, counted: str) -> None:
-    assert visits.source_of(utm_source) == counted
 
 
 def test_only_a_recent_email_tells_the_first_name(session: Session) -> None:

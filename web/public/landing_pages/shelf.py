@@ -20,14 +20,15 @@ from werkzeug.http import parse_accept_header
 
 from engine.forms import definitions
 from engine.forms.proofs import Proofs
-from engine.landing import visits as counts
+from engine.landing import visits
 from engine.landing.published import PublishedPage
+from engine.tracking import views
+from web.ingest.view_counter import ViewCounter
 from web.process import Process
 from web.public import hits, landing
 from web.public.forms import markup
 from web.public.landing_pages import rendering
 from web.public.landing_pages.rendering import Rendered
-from web.public.landing_pages.visits import Visits
 
 CHECKED_EVERY_S = 1.0
 PAGES_MAX = 100
@@ -59,7 +60,7 @@ class Query(NamedTuple):
     @property
     def source(self) -> str:
         """The source by which the visit is counted."""
-        return counts.source_of(self.utm.get("utm_source", ""))
+        return views.source_of(self.utm.get("utm_source", ""))
 
 
 _NOTHING = Query("", {}, "")
@@ -69,7 +70,7 @@ class Shelf:
     """The published pages of one process; shared by its threads."""
 
     def __init__(self, process: Process) -> None:
-        self.visits = Visits(counts.add)
+        self.visits = ViewCounter(visits.add)
         self.first = threading.Lock()  # held while a page is loaded for the first time
         self._process = process
         self._proofs = Proofs(process.settings.tracking_ring)

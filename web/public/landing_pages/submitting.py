@@ -8,7 +8,7 @@ from engine.forms import definitions, submissions
 from engine.forms.definitions import UTM
 from engine.forms.forms import StoredForm
 from engine.forms.submissions import Entry
-from engine.landing import visits
+from engine.tracking import views
 from errors import InvalidInput
 from models.session import retrying
 from web.http import rate_limits
@@ -47,7 +47,7 @@ def submit(slug: str) -> Response:
 def _store(held: Held, form: StoredForm, submitted: requests.Submitted) -> None:
     address, values = submissions.check(form.definition, submitted.values)
     parts.admit(form, submitted)
-    landing = (held.page.current.page_id, visits.source_of(values.get(UTM[0], "")))
+    landing = (held.page.current.page_id, views.source_of(values.get(UTM[0], "")))
     entry = Entry(address, values, submitted.language, requests.page(), requests.network(), landing)
     office, now = requests.office(), clock.now()
     retrying(lambda session: submissions.store(session, form, entry, office=office, now=now))

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from engine import clock
 from engine.landing import published, store, visits
+from engine.tracking import views
 from models.session import transaction
 from tests.engine.forms import signups
 from tests.engine.landing import drafts
@@ -108,7 +109,7 @@ def test_a_preview_shows_the_draft_and_runs_nothing(writer: FlaskClient) -> None
 def test_readers_see_figures_and_no_controls(client: FlaskClient) -> None:
     with transaction() as session:
         page = drafts.published(session)
-        visits.add(session, {visits.key(page.id, "blog", clock.now()): (41, 7)})
+        visits.add(session, {views.key(page.id, "blog", clock.now()): (41, 7)})
     visitors.visit(client, "ana", "reports")
     shown = client.get("/app/pages/guia").text
     assert ">41<" in shown and ">7<" in shown and "blog" in shown

@@ -1,7 +1,7 @@
-"""Counting of visits: in the memory of the web process, added to the database once a second.
+"""Counters of views of landing pages and forms: in memory, added to the database once a second.
 
-A view costs no statement and no write. A process that is killed loses the views of its last second, and while the
-database is unavailable they wait, in a bounded number of counters.
+A view costs no statement and no write. A process that is killed loses the views of its last second. While the database
+is unavailable, the counters keep them; their number is bounded.
 """
 
 import logging
@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from engine import clock
-from engine.landing import visits
-from engine.landing.visits import Key
+from engine.tracking import views
+from engine.tracking.views import Key
 from errors import Unavailable
 from models.session import Session, retrying
 
@@ -24,11 +24,10 @@ FLUSH_EVERY_S = 1.0
 COUNTERS_MAX = 5_000
 SOURCES_MAX = 100  # distinct sources of one page in one hour; others count as `other`
 
-
 Add: TypeAlias = Callable[[Session, Mapping[Key, tuple[int, int]]], None]
 
 
-class Visits:
+class ViewCounter:
     """The views of this process that are not in the database yet; shared by its threads. `add` stores them."""
 
     def __init__(self, add: Add) -> None:
@@ -39,10 +38,10 @@ class Visits:
         self._is_running = False
 
     def count(self, page_id: UUID, source: str, seen: Mapping[str, Any]) -> None:
-        """Count a view of a page; `seen` describes the request."""
+        """Count a view of a page or form; `seen` is what `Observer.observe` returned for the request."""
         now = clock.now()
-        is_machine = visits.is_machine(seen, now=now)
-        key = visits.key(page_id, source, now)
+        is_machine = views.is_machine(seen, now=now)
+        key = views.key(page_id, source, now)
         with self._guard:
             key = self._bounded(key)
             counts = self._counted.get(key)
@@ -53,7 +52,7 @@ class Visits:
             counts[is_machine] += 1
             if not self._is_running:
                 self._is_running = True
-                threading.Thread(target=self._run, name="landing-visits", daemon=True).start()
+                threading.Thread(target=self._run, name="view-counter", daemon=True).start()
 
     def flush(self) -> None:
         """Add the counted views to the database; they stay if it is unavailable."""
@@ -78,7 +77,7 @@ class Visits:
             self._sources.clear()
         sources = self._sources[key.page_id, key.hour]
         if key.source not in sources and len(sources) >= SOURCES_MAX:
-            return key._replace(source=visits.OTHER)
+            return key._replace(source=views.OTHER)
         sources.add(key.source)
         return key
 
@@ -88,7 +87,7 @@ class Visits:
             try:
                 self.flush()
             except Exception as error:  # the thread must survive an unforeseen error
-                log.error("visits_failed error=%s", type(error).__name__, exc_info=error)
+                log.error("views_failed error=%s", type(error).__name__, exc_info=error)
             with self._guard:
                 if not self._counted:
                     self._is_running = False
