@@ -1,6 +1,5 @@
 """Forms: create, change, disable, list and find them."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
 import errors
+from engine import edits
 from engine.forms import definitions
 from engine.forms.definitions import Definition, Texts
 from engine.forms.office import Office
@@ -151,9 +151,8 @@ def _row(definition: Definition) -> dict[str, Any]:
 
 def _add_consent(session: Session, form_id: UUID, texts: Texts, now: datetime) -> None:
     if texts:
-        canonical = json.dumps(dict(texts), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        digest = hashlib.sha256(canonical.encode()).digest()
-        row = {"id": ids.new(), "form_id": form_id, "digest": digest, "texts": canonical, "now": now}
+        own = {"digest": edits.digest(dict(texts)), "texts": edits.canonical(dict(texts))}
+        row = {"id": ids.new(), "form_id": form_id, **own, "now": now}
         session.execute(_ADD_CONSENT, row)
 
 

@@ -1,6 +1,5 @@
 """The content of a landing page: title, looks and blocks. Reading it is strict and cleans rich text."""
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import errors
+from engine import edits
 from engine.forms import definitions
 from engine.forms.definitions import LANGUAGES, Texts
 from engine.landing import blocks, rich_text
@@ -70,10 +70,9 @@ class Content:
         return asdict(self) | {"blocks": list(self.blocks)}
 
     @property
-    def digest(self) -> bytes:
-        """The SHA-256 of the content as canonical JSON."""
-        canonical = json.dumps(self.stored(), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).digest()
+    def digest(self) -> str:
+        """The SHA-256 of the content, in hexadecimal digits; equal contents have equal digests."""
+        return edits.digest(self.stored()).hex()
 
 
 def restored(stored: Mapping[str, Any]) -> Content:

@@ -11,6 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 import errors
+from engine import edits
 from engine.forms import definitions, forms
 from engine.landing import content as contents
 from engine.landing.blocks import KIND
@@ -19,7 +20,7 @@ from errors import Conflict, InvalidInput, NotFound
 from models import ids
 
 LIMIT = 50
-VERSIONS_KEPT, NOTE_CHARS = 100, 200
+VERSIONS_KEPT = 100
 VERSION_MAX = 2**31 - 1
 
 
@@ -101,28 +102,26 @@ def create(session: Session, slug: str, values: Mapping[str, Any], *, change: Ch
     if not isinstance(slug, str) or not definitions.is_slug(slug) or slug == _RESERVED:
         raise InvalidInput.of("slug", f"give 1 to 50 characters of a to z, 0 to 9 and -, such as {_EXAMPLE}")
     content, form_id = _read(session, values)
+    edits.check_note(change.note)
     page_id = ids.new()
     if not session.execute(_CREATE, {"id": page_id, "slug": slug, "now": now}).rowcount:  # type: ignore[attr-defined]
         raise Conflict(f"slug: there is a page {slug!r} already; choose another")
-    _add(session, _row(page_id, 1, content, change) | {"form_id": form_id, "now": now})
+    session.execute(_ADD, _row(page_id, 1, content, change) | {"form_id": form_id, "now": now})
     return by_slug(session, slug)
 
 
 def save(session: Session, slug: str, values: Mapping[str, Any], *, change: Change, now: datetime) -> StoredPage:
-    """Store a new version of a page, which is not published yet; unchanged content makes none.
+    """Store a new version of a page, which is not published yet; unchanged content makes none. Safe to repeat.
 
     Raises NotFound, InvalidInput, and Conflict if somebody saved another version than `change.expected` meanwhile.
     """
     page = _locked(session, slug)
     content, form_id = _read(session, values)
-    if change.expected is not None and change.expected != page.digest:
-        raise Conflict(
-            f"somebody has edited it meanwhile; version {page.version} has the digest {page.digest}: load it again"
-        )
-    if content.digest.hex() == page.digest:
+    edits.check_note(change.note)
+    if not edits.is_change(content.digest, page.digest, page.version, expected=change.expected):
         return page
     version = page.newest + 1
-    _add(session, _row(page.id, version, content, change) | {"form_id": form_id, "now": now})
+    session.execute(_ADD, _row(page.id, version, content, change) | {"form_id": form_id, "now": now})
     session.execute(_ADVANCE, {"page_id": page.id, "version": version, "now": now})
     session.execute(_FORGET, {"page_id": page.id, "kept": VERSIONS_KEPT})
     return by_slug(session, slug)
@@ -210,14 +209,10 @@ def _row(page_id: UUID, version: int, content: Content, change: Change) -> dict[
         "page_id": page_id,
         "version": version,
         "content": json.dumps(content.stored(), ensure_ascii=False),
-        "digest": content.digest,
+        "digest": bytes.fromhex(content.digest),
         "author": change.author[:50],
-        "note": change.note[:NOTE_CHARS],
+        "note": change.note,
     }
-
-
-def _add(session: Session, row: Mapping[str, Any]) -> None:
-    session.execute(_ADD, row)
 
 
 def _page(row: Row[Any]) -> StoredPage:

@@ -15,10 +15,12 @@ def test_a_page_from_its_file_to_everybody(run: Run, tmp_path: Path) -> None:
     assert "there is a page 'guia' already" in run("pages", "new", str(file), status=1).stderr
     shown = run("pages", "show", "guia")
     assert "is not published" in shown.stderr
-    file.write_text(json.dumps(json.loads(shown.stdout) | {"title": both("Otra")}))
+    changed = json.loads(shown.stdout) | {"title": both("Otra")}
+    file.write_text(json.dumps(changed))
     assert "has version 2; published is none" in run("pages", "push", "guia", str(file)).stdout
+    file.write_text(json.dumps(changed | {"noindex": True}))
     late = run("pages", "push", "guia", str(file), "--expected", "0" * 64, status=1)
-    assert "somebody has edited it meanwhile" in late.stderr
+    assert "version: somebody has saved version 2 meanwhile" in late.stderr
     assert "shows version 1" in run("pages", "publish", "guia", "--version", "1").stdout
     assert "Otra" in run("pages", "list").stdout
     assert "shows version 1; this is version 2 of 2" in run("pages", "show", "guia").stderr

@@ -17,7 +17,8 @@ from web.schemas import landing_pages as shapes
 api = Api("pages", "/api/v1/pages", about="Landing pages made of blocks, with versions.")
 _OWN = ("slug", "note", "expected")
 _TAKEN = refusals({409: "slug: there is a page 'guia-roi' already; choose another"})
-_EDITED = refusals({409: f"somebody has edited it meanwhile; version 2 has the digest {'0' * 64}: load it again"})
+_NEWER = "version: somebody has saved version 3 meanwhile, with the digest '…', not '…': load it again"
+_EDITED = refusals({409: _NEWER})
 _SHOWN = refusals({409: "the page is published; unpublish it first"})
 
 
@@ -63,7 +64,7 @@ def show(path: shapes.PagePath) -> Reply:
 @api.put("/<page>", responses={200: shapes.Page, **_EDITED})
 @needs("campaigns")
 def save(path: shapes.PagePath, body: shapes.PageChange) -> Reply:
-    """Save new content as the next version, a draft. Unchanged content makes none."""
+    """Save new content as the next version, a draft. Safe to repeat: unchanged content makes none."""
     with transaction() as session:
         change = Change(_author(session), body.note, body.expected)
         page = store.save(session, path.page, _values(body), change=change, now=clock.now())

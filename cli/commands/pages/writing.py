@@ -44,13 +44,13 @@ def push(slug: str, file: Path, expected: str | None) -> None:
     Example:
       cadencia pages push guia-roi guia.json
     """
-    from engine import clock
+    from engine import clock, edits
     from engine.landing import store
     from engine.landing.store import Change
     from models.session import transaction
 
     values = {name: value for name, value in _read(file).items() if name != "slug"}
-    change = Change(note=file.name, expected=expected)
+    change = Change(note=edits.note_of(file.name), expected=expected)
     with transaction() as session:
         page = store.save(session, store.named(session, slug).slug, values, change=change, now=clock.now())
     click.echo(f"page {page.slug} has version {page.version}; published is {page.published or 'none'}")

@@ -1,16 +1,15 @@
 """The content of a template in the database, its bounds, and its digest."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from engine import edits
 from engine.templates import additions, sandbox, variables
 from engine.templates.sources import WrittenParts
 from errors import Fault, InvalidInput
 
 LINE_CHARS_MAX = 1_000  # of subject and preheader as they are written
-NOTE_CHARS_MAX = 200
 PART_BYTES_MAX = sandbox.SOURCE_BYTES_MAX
 
 # The field of each part, by the name that it has as a file.
@@ -43,7 +42,7 @@ class Content:
     def digest(self) -> str:
         """The SHA-256 of the content, in hexadecimal digits; equal contents have equal digests."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return hashlib.sha256(_json({**values, "sample": dict(self.sample)}).encode()).hexdigest()
+        return edits.digest({**values, "sample": dict(self.sample)}).hex()
 
     def files(self) -> dict[str, str]:
         """Return the sources as a folder has them, by the names of files."""
@@ -111,10 +110,6 @@ def of_files(files: Mapping[str, str]) -> Content:
     )
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-
-
 def _problem(written: str, *, is_line: bool) -> str | None:
     if "\0" in written or not _is_unicode(written):
         return "contains a NUL or half a surrogate pair; write valid text"
@@ -129,7 +124,7 @@ def _problem_of_sample(sample: Mapping[str, object]) -> str | None:
     if not variables.is_plain(dict(sample)):
         return f"may hold text, numbers, booleans, lists and objects, nested at most {variables.DEPTH_MAX} deep"
     try:
-        written = _json(dict(sample))
+        written = edits.canonical(dict(sample))
     except ValueError:
         return "contains a number that JSON cannot express"
     if "\\u0000" in written or not _is_unicode(written):

@@ -9,6 +9,7 @@ from sqlalchemy import Row, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
+from engine import edits
 from engine.templates import compiling
 from engine.templates.sources import NAME
 from engine.templates.templates import Library, Template
@@ -99,14 +100,8 @@ def save(session: Session, name: str, content: Content, *, expected: str, change
     """
     row = _lock(session, name)
     _check(content, change)
-    newest = row.digest.hex()
-    if content.digest == newest:
+    if not edits.is_change(content.digest, row.digest.hex(), row.newest_version, expected=expected):
         return history.version(session, name)[0]
-    if expected != newest:
-        raise Conflict(
-            f"version: somebody has saved version {row.newest_version} meanwhile, with the digest {newest}, "
-            f"not {shown(expected)}: load it again"
-        )
     return _next(session, name, row, content, change)
 
 
@@ -117,7 +112,7 @@ def revert(session: Session, name: str, version: int, *, change: Change) -> Vers
     """
     row = _lock(session, name)
     _, content = history.version(session, name, version)
-    if content.digest == row.digest.hex():
+    if not edits.is_change(content.digest, row.digest.hex(), row.newest_version, expected=None):
         return history.version(session, name)[0]
     return _next(session, name, row, content, change)
 
@@ -197,9 +192,7 @@ def _lock(session: Session, name: str) -> Row[Any]:
 
 def _check(content: Content, change: Change) -> None:
     content.check()
-    note = change.note or ""
-    if len(note) > contents.NOTE_CHARS_MAX or not note.isprintable():
-        raise InvalidInput.of("note", f"give at most {contents.NOTE_CHARS_MAX} printable characters")
+    edits.check_note(change.note or "")
 
 
 def _next(session: Session, name: str, row: Row[Any], content: Content, change: Change) -> Version:

@@ -51,8 +51,21 @@ def test_each_save_is_a_version_and_unchanged_content_makes_none(session: Sessio
 def test_a_save_over_the_save_of_somebody_else_is_refused(session: Session) -> None:
     page = drafts.create(session)
     other = save(session, page.digest, title=both("Otra"))
-    with pytest.raises(Conflict, match=f"version 2 has the digest {other.digest}"):
+    with pytest.raises(Conflict, match=f"version 2 meanwhile, with the digest {other.digest}"):
         save(session, page.digest, title=both("Tercera"))
+
+
+def test_a_repeated_save_returns_the_version_of_the_first(session: Session) -> None:
+    page = drafts.create(session)
+    first = save(session, page.digest, title=both("Otra"))
+    assert save(session, page.digest, title=both("Otra")) == first  # as after a lost response or a double click
+
+
+def test_notes_are_short_and_printable(session: Session) -> None:
+    drafts.create(session)
+    for note in ("x" * 201, "a\nb", "\0"):
+        with pytest.raises(InvalidInput, match="note"):
+            store.save(session, "guia", drafts.content(title=both("Otra")), change=Change(note=note), now=NOW)
 
 
 def test_a_slug_is_taken_once_and_has_plain_letters(session: Session) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, request
 from flask_babel import gettext
 
-from engine import clock
+from engine import clock, edits
 from engine.forms import forms
 from engine.landing import blocks, content, store
 from engine.landing.blocks import KIND, KINDS
@@ -99,7 +99,7 @@ def _saved(
     under: str = "",
 ) -> Response:
     """Save and return to the page; `again` shows the form with its faults."""
-    change = Change(sessions.account().name, note, request.form.get("expected", ""))
+    change = Change(sessions.account().name, edits.note_of(note), request.form.get("expected", ""))
     try:
         with transaction() as session:
             store.save(session, page.slug, values, change=change, now=clock.now())

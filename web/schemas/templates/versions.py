@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt
 
-from engine.templates.versions.content import NOTE_CHARS_MAX, PART_BYTES_MAX, Content
+from engine.edits import NOTE_CHARS_MAX
+from engine.templates.versions.content import PART_BYTES_MAX, Content
 from engine.templates.versions.history import Version as Saved
 from web.schemas.shapes import Input, Moment, Output
 
@@ -131,7 +132,7 @@ class Revert(Input):
 class Copy(Input):
     """A copy to create."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "oferta"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "oferta_breve"}]})
 
     name: str = Field(description="The name of the copy.")
     note: _Note | None = Field(None, description="Words about its first version.")
