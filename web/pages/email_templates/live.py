@@ -77,7 +77,12 @@ def _findings(name: str, form: SourceForm) -> dict[str, Any]:
     """Return the first findings of the checks of the form's sources, and the number of the others."""
     findings = checks.of(name, fields.content_of(form).parts(), process.current().brand)
     shown = [
-        {**asdict(each), "part": trial.part_of(each.part), "message": faults.sentence(each.message)}
+        {
+            **asdict(each),
+            "part": trial.part_of(each.part),
+            "message": faults.sentence(each.message),
+            "remedy": faults.sentence(each.remedy),
+        }
         for each in findings[:_FINDINGS_MAX]
     ]
     return {"findings": shown, "more": len(findings) - len(shown)}

@@ -11,11 +11,14 @@ from functools import cache
 from flask_babel import gettext
 
 from errors import CadenciaError, InvalidInput
-from web.pages.frame import landing_messages, messages
+from web.pages.frame import languages
+from web.pages.frame.messages import checks, landing, resources, servers, sources
 
 _PLACE = re.compile(r"[\w-]+(?:[.\[][\w\]-]+)*: ")  # `steps[0].delay_s: `, before a message
 _HOST = re.compile(r"[^\s:]+: ")  # before the reason of a fault
 _NEXT = re.compile(rf"; (?={_PLACE.pattern})")
+_NAME = re.compile(r"%\((\w+)\)s")  # of a value in a message
+_NUMBER = re.compile(r"(\d{1,3}(?:,\d{3})*(?:\.\d+)?)(%?)")
 
 
 def gettext_noop(message: str) -> str:
@@ -125,29 +128,6 @@ _FILES = (
     gettext_noop("it does not run; it has ended, or was not started"),
     gettext_noop("the workers could not read it; see their log"),
 )
-# Of mail servers, whose own words may follow in parentheses, and of hosts.
-_REASONS = (
-    gettext_noop("mail relay %(name)s unavailable"),
-    gettext_noop("its name does not resolve"),
-    gettext_noop("no connection"),
-    gettext_noop("no answer in time"),
-    gettext_noop("it closed the connection"),
-    gettext_noop("it refused the connection"),
-    gettext_noop("it refused EHLO"),
-    gettext_noop("TLS is required but not offered"),
-    gettext_noop("TLS failed"),
-    gettext_noop("its certificate was not accepted"),
-    gettext_noop("it refused the credentials"),
-    gettext_noop("credentials may not be sent in clear"),
-    gettext_noop("it does not speak SMTP"),
-    gettext_noop("it refuses our mail"),
-    gettext_noop("it takes no mail from us for now"),
-    gettext_noop("it failed a moment ago"),
-    gettext_noop("the relay takes no 8-bit body"),
-    gettext_noop("template unusable on this host"),
-    gettext_noop("no e-mail can be composed"),
-    gettext_noop("no key in FERNET_KEYS of this host decrypts its address or its variables"),
-)
 _NO_PAGE = gettext_noop("there is no such page of the list; begin with the first")
 # Messages for programs, and what pages say instead.
 _INSTEAD = {
@@ -197,8 +177,11 @@ _INSTEAD = {
 
 
 def words(message: str) -> str:
-    """Return the message in the reader's language; in English if it has no translation."""
-    return _filled(message) or message
+    """Return the message in the reader's language; in English if it has no translation. A place may precede it."""
+    if translated := _filled(message):
+        return translated
+    place = _PLACE.match(message)
+    return place[0] + words(message[place.end() :]) if place else message
 
 
 def reason(text: str) -> str:
@@ -246,40 +229,50 @@ def leaf(field: str) -> str:
 
 
 def is_translated(message: str) -> bool:
-    """Return True if the message is one of those listed here."""
-    return any(pattern.fullmatch(message) for pattern, _ in _patterns())
+    """Return True if the message is one of those listed here, which a place may precede."""
+    without = _PLACE.sub("", message, count=1)
+    return any(pattern.fullmatch(text) for _, pattern, _ in _patterns() for text in (message, without))
 
 
 def _filled(message: str) -> str | None:
-    for pattern, text in _patterns():
-        if match := pattern.fullmatch(message):
-            return str(gettext(text)) % {name: words(value) for name, value in match.groupdict().items()}
+    for longest, pattern, text in _patterns():
+        if longest in message and (match := pattern.fullmatch(message)):
+            return str(gettext(text)) % {name: _value(value) for name, value in match.groupdict().items()}
     return None
 
 
+def _value(written: str) -> str:
+    """Return a value of a message in the reader's language: words, or a number such as 1,234, 4.5 or 60%."""
+    if number := _NUMBER.fullmatch(written):
+        value = float(number[1].replace(",", ""))
+        return languages.percent(value / 100) if number[2] else languages.number(value)
+    return words(written)
+
+
 @cache
-def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    """Return each message as a pattern, with its text; the one with the most text of its own first."""
+def _patterns() -> list[tuple[str, re.Pattern[str], str]]:
+    """Return each message as its longest part and a pattern, with its text; the one with the most own text first."""
     listed_here = (
         *_MESSAGES,
         *_FILES,
-        *_REASONS,
-        *messages.PICTURES,
-        *messages.FORMS,
-        *messages.TEMPLATES,
-        *landing_messages.MESSAGES,
+        *servers.MESSAGES,
+        *resources.PICTURES,
+        *resources.FORMS,
+        *resources.TEMPLATES,
+        *landing.MESSAGES,
+        *sources.MESSAGES,
+        *checks.MESSAGES,
     )
-    instead = _INSTEAD | messages.INSTEAD | landing_messages.INSTEAD
+    instead = _INSTEAD | resources.INSTEAD | landing.INSTEAD | checks.INSTEAD
     texts = {message: message for message in listed_here} | instead
-    return [(_pattern(message), texts[message]) for message in sorted(texts, key=_own_length, reverse=True)]
+    return [(*_pattern(message), texts[message]) for message in sorted(texts, key=_own_length, reverse=True)]
 
 
-def _pattern(message: str) -> re.Pattern[str]:
-    parts = re.split(r"%\((\w+)\)s", message)
-    return re.compile(
-        "".join(f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts)), re.DOTALL
-    )
+def _pattern(message: str) -> tuple[str, re.Pattern[str]]:
+    parts = [part.replace("%%", "%") for part in _NAME.split(message)]  # names stand at the odd places
+    pattern = "".join(f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts))
+    return max(parts[::2], key=len), re.compile(pattern, re.DOTALL)
 
 
 def _own_length(message: str) -> int:
-    return len(re.sub(r"%\(\w+\)s", "", message))
+    return len(_NAME.sub("", message))

@@ -49,10 +49,10 @@ def test_the_list_has_subject_variables_and_campaigns(client: FlaskClient) -> No
 
 def test_a_broken_template_is_shown_with_its_line_beside_the_others(hostile: FlaskClient) -> None:
     page = visitors.visit(hostile, "ana", "campaigns", path="/app/templates")
-    assert "body.html line 2" in page.text and "No se puede usar" in page.text
+    assert "body.html, línea 2" in page.text and "No se puede usar" in page.text
     assert "&lt;script&gt;alert(1)&lt;/script&gt; Ana" in page.text and "<script>alert" not in page.text
     shown = hostile.get("/app/templates/roto")
-    assert shown.status_code == 200 and "body.html line 2" in shown.text and "<iframe" not in shown.text
+    assert shown.status_code == 200 and "body.html, línea 2" in shown.text and "<iframe" not in shown.text
     assert hostile.get("/app/templates/roto/body").status_code == 422
 
 
@@ -95,7 +95,7 @@ def test_a_hostile_template_is_harmless_and_a_huge_one_bounded(hostile: FlaskCli
         "frame-ancestors 'self'; base-uri 'none'"
     )
     huge = hostile.get("/app/templates/enorme")
-    assert huge.status_code == 200 and "longer than 262144 bytes" in huge.text and len(huge.data) < 10_000
+    assert huge.status_code == 200 and "más de 262144 bytes" in huge.text and len(huge.data) < 10_000
     assert hostile.get("/app/templates/enorme/body").status_code == 422
 
 

@@ -56,7 +56,7 @@ FORMS = (
     gettext_noop("somebody has changed it meanwhile; load it again"),
     gettext_noop("line %(number)s"),
 )
-# Of templates; what Jinja says of its code stays in English.
+# Of templates in the database; `sources` has what is wrong with their code.
 TEMPLATES = (
     gettext_noop("%(value)s has no version %(number)s in the database"),
     gettext_noop("%(value)s: give 1 to 50 of a to z, 0 to 9 and _, and begin with none of _"),
