@@ -1,17 +1,21 @@
-"""The week of a marketer in a browser, with scripts and without: import, preview, launch, watch, pause, ask why."""
+"""Marketers in a browser, with one installation: from nothing to a conversion; a week with and without scripts."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
-from local import ports
 from local.mail.mailstore import Mailstore
+from local.valkey import Valkey
 from tests import browser, processes
-from tests.conftest import environment
-from tests.web.pages import visitors
+from tests.databases import Ledger
+from tests.journeys import installation
+from tests.journeys.installation import Installation
+from tests.journeys.marketer import Marketer
+from tests.journeys.signing_up import Author, Reader, message
+from tests.journeys.test_send import BROWSER
+
+pytestmark = pytest.mark.timeout(300)
 
 FILE = """Correo;Nombre;Sector;Baja
 {0}1@empresa.example;Ana;{0};
@@ -20,53 +24,22 @@ FILE = """Correo;Nombre;Sector;Baja
 """
 
 
-@pytest.fixture
-def url(broker: str, inbox: Mailstore, tmp_path: Path) -> Iterator[str]:
-    """A whole installation: web server, workers for every queue, beat."""
-    port = ports.free()
-    with environment(PUBLIC_URL=f"http://127.0.0.1:{port}"), processes.running(tmp_path / "processes.log") as started:
-        visitors.create("lucia", "admin")
-        for queues in ("transactional", "campaign", "events,imports,sequence"):
-            started.worker(queues)
-        started.beat()
-        started.web(port)
-        yield f"http://127.0.0.1:{port}"
+@pytest.fixture(scope="module")
+def installed(databases: Ledger, valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Run one installation, whose processes take ten seconds of CPU to start; before the browser, whose event loop
+    keeps that of the inbox from starting.
+    """
+    folder = tmp_path_factory.mktemp("installation")
+    with installation.running(folder, database=databases.fresh(), broker=valkey.url) as running:
+        yield running
 
 
-@dataclass
-class Marketer:
-    """A person at a browser."""
-
-    page: Page
-    url: str
-    has_script: bool
+class Worker(Marketer):
+    """A marketer with a file of contacts."""
 
     @property
     def name(self) -> str:
         return "tiendas" if self.has_script else "talleres"
-
-    def click(self, role: str, name: str) -> None:
-        self.page.get_by_role(role, name=name, exact=True).first.click()  # type: ignore[arg-type]  # one of its names
-
-    def sees(self, text: str) -> bool:
-        return text in self.page.locator("main").inner_text()
-
-    def waits(self, holds: Callable[[], bool], claim: str) -> None:
-        """Wait until the page shows it: by itself with scripts, after loading it again without."""
-
-        def shows() -> bool:
-            if not self.has_script:
-                self.page.reload()
-            return holds()
-
-        processes.until(shows, claim, every_s=0.2)
-
-    def sign_in(self) -> None:
-        self.page.goto(f"{self.url}/app/contacts")
-        self.page.get_by_label("Account").fill("lucia")
-        self.page.get_by_label("Password").fill(visitors.PASSWORD)
-        self.click("button", "Sign in")
-        assert self.page.url == f"{self.url}/app/contacts"
 
     def import_contacts(self) -> None:
         self.page.goto(f"{self.url}/app/contacts/import")
@@ -99,10 +72,7 @@ class Marketer:
         assert self.page.frame_locator("iframe").first.locator("body").inner_text()
         boss = "jefa@empresa.example"
         before = len([*inbox.latest(recipient=boss)])
-        field = self.page.locator("input[name=to]")
-        field.fill(boss)
-        field.press("Enter")  # a busy chromium loses a click beside frames, which other processes draw
-        self.page.wait_for_url("**test=**")
+        self.sends_a_test(boss)
         processes.until(lambda: len([*inbox.latest(recipient=boss)]) == before + 1, "the test arrives")
 
     def launch_and_watch(self) -> None:
@@ -140,21 +110,46 @@ class Marketer:
         assert not self.sees("Eva Baja")
 
 
-@pytest.mark.timeout(300)
-def test_a_marketer_works_for_a_week_with_scripts_and_without(url: str, inbox: Mailstore) -> None:
-    with browser.started() as chromium:  # after the inbox, whose event loop cannot start beside the browser's
-        for has_script in (True, False):
-            _work(chromium, url, inbox, has_script=has_script)
+def test_from_an_empty_installation_to_a_conversion(installed: Installation, chromium: Browser) -> None:
+    url, inbox = installed.url, installed.inbox
+    view = {"viewport": {"width": 360, "height": 740}, "user_agent": BROWSER}
+    with (
+        browser.tab(chromium, locale="en") as office,
+        browser.tab(chromium, locale="es", **view) as telephone,
+        browser.tab(chromium, locale="en", java_script_enabled=False, **view) as without_scripts,
+    ):
+        author = Author(office, url)
+        author.sign_in()
+        author.write_a_template(inbox)
+        author.draft_the_campaign()
+        author.write_the_form()
+        author.launch()
+        author.write_the_page()
+        ana = Reader(telephone, url, "ana@feria.example")
+        ana.signs_up()
+        ana.confirms(inbox, "Listo", "Tab")
+        author.wait_for_the_figures(Sent="1")
+        ana.converts(message(inbox, ana.address, 2))
+        author.look_at(ana.address)
+        eve = Reader(without_scripts, url, "eve@feria.example")
+        eve.signs_up_by_the_keyboard()
+        eve.confirms(inbox, "Done", "Tab", "Enter")
+        author.wait_for_the_figures(Sent="2", Converted="1")
 
 
-def _work(chromium: Browser, url: str, inbox: Mailstore, *, has_script: bool) -> None:
+def test_a_marketer_works_for_a_week_with_scripts_and_without(installed: Installation, chromium: Browser) -> None:
+    for has_script in (True, False):
+        _work(chromium, installed, has_script=has_script)
+
+
+def _work(chromium: Browser, installed: Installation, *, has_script: bool) -> None:
     expected = ["status of 422", "status of 401"]
     with browser.tab(chromium, expected=expected, java_script_enabled=has_script, locale="en") as page:
-        marketer = Marketer(page, url, has_script)
+        marketer = Worker(page, installed.url, has_script)
         marketer.sign_in()
         marketer.import_contacts()
         marketer.create()
-        marketer.preview_and_test(inbox)
+        marketer.preview_and_test(installed.inbox)
         marketer.launch_and_watch()
         marketer.pause()
         marketer.ask_why()
