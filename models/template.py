@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, LargeBinary, SmallInteger, String, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Id, Moment, Stamp, Word
+from models.base import Base, Id, Moment, Stamp
 
 
 class Template(Base):
@@ -21,7 +21,7 @@ class Template(Base):
     __tablename__ = "templates"
 
     id: Mapped[Id]
-    name: Mapped[Word] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column(String(50, collation="C"), unique=True)  # listed with the names of folders
     created_at: Mapped[Stamp]
     first_version: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"), default=1)
     newest_version: Mapped[int] = mapped_column(SmallInteger)

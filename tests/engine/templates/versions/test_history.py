@@ -3,6 +3,7 @@
 from time import monotonic
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.access import accounts
@@ -26,6 +27,11 @@ def test_templates_and_versions_are_listed_in_pages(session: Session, library: L
     assert history.versions(session, "b", before=1) == []
     first = history.versions(session, "a")[0]
     assert (first.author, first.author_id, first.note, first.created_at) == ("lucia", account.id, None, NOW)
+
+
+def test_names_are_ordered_as_those_of_the_folder_whatever_order_the_database_uses(session: Session) -> None:
+    columns = "FROM information_schema.columns WHERE table_name = 'templates' AND column_name = 'name'"
+    assert session.scalar(text(f"SELECT collation_name {columns}")) == "C"
 
 
 def test_what_does_not_exist_is_not_found(session: Session, library: Library) -> None:
