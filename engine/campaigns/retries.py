@@ -56,7 +56,6 @@ _PUT_BACK = text("""
     UPDATE enrollments SET state = 'waiting', next_step = v.step, next_at = NULL
       FROM unnest(CAST(:ids AS uuid[]), CAST(:steps AS smallint[])) AS v (id, step) WHERE enrollments.id = v.id
 """)
-RETRIED = ("refused", "expired")  # the reasons that `retry` accepts
 
 
 def retry(session: Session, campaign_id: UUID, reason: str, *, after: UUID = _BEFORE_ALL, now: datetime) -> Retried:

@@ -47,11 +47,6 @@ def next_open(moment: datetime, window: Window, zone: str) -> datetime:
     raise ValueError("window: it never opens; give at least one weekday and an end after the start")
 
 
-def is_open(moment: datetime, window: Window, zone: str) -> bool:
-    """Return True if a step with this window may go out at `moment`."""
-    return next_open(moment, window, zone) == moment
-
-
 def _includes(window: Window, moment: datetime, zone: ZoneInfo) -> bool:
     """Return True if clocks in `zone` show a time in the window at `moment`."""
     clock = moment.astimezone(zone)

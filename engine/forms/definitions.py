@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import errors
+from engine import origins
 from engine.audience import addresses
 from engine.audience.files.cells import ATTRIBUTE_CHARS
 from errors import Fault, InvalidInput
@@ -114,19 +114,9 @@ def restored(slug: str, stored: Mapping[str, Any], notify: Sequence[str]) -> Def
 
 
 def origin_of(address: str) -> str | None:
-    """Return scheme, host and port of a web address as a browser writes them; None if it has none or is ambiguous."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        return None
-    is_plain = (
-        address.isascii() and address.isprintable() and not {"\\", " "} & set(address) and "@" not in parts.netloc
-    )
-    if parts.scheme not in ("https", "http") or not parts.hostname or not is_plain:
-        return None
-    default_port = {"https": 443, "http": 80}[parts.scheme]
-    return f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port not in (None, default_port) else "")
+    """Return the origin of a web address; None if it is ambiguous or has characters that an address may not have."""
+    is_plain = address.isascii() and address.isprintable() and " " not in address
+    return origins.of(address) if is_plain else None
 
 
 def is_slug(text: str) -> bool:

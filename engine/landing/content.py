@@ -16,9 +16,9 @@ from engine.templates import brand
 from errors import Fault, InvalidInput
 
 DESIGNS = ("calm", "bold")
-SUBMIT, LOAD, NEVER = CONVERSIONS = ("submit", "load", "never")
+CONVERSIONS = ("submit", "load", "never")
 BLOCKS_MAX, BYTES_MAX, FAULTS_MAX = 40, 100_000, 50
-INK, DARK = "#52606d", "#1b232c"  # the palest text in the light theme; the lightest background in the dark one
+INK = "#52606d"  # the palest text
 CONTRAST_MIN = 4.5
 _LINK_CHARS = 2_000
 
@@ -46,7 +46,7 @@ class Content:
     background: str = "#ffffff"
     logo: str = ""
     noindex: bool = False
-    converted_on: str = SUBMIT
+    converted_on: str = CONVERSIONS[0]
     blocks: tuple[Mapping[str, Any], ...] = ()
 
     @property

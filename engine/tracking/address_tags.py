@@ -10,9 +10,6 @@ from collections.abc import Collection, Iterator, Sequence
 from hashlib import blake2b
 from uuid import UUID
 
-TAG_CHARS = 44
-LOCAL_CHARS_MAX = 64 - TAG_CHARS - 1  # of the address without its tag (RFC 5321, 4.5.3.1.1)
-
 _PROOF_BYTES = 6
 _TAGGED = re.compile(r"\+([0-9a-f]{32})([0-9a-f]{12})@", re.IGNORECASE)
 

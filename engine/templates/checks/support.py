@@ -24,7 +24,7 @@ def _rule(values: str, where: str, remedy: str) -> Rule:
 
 
 _ANY = r"\S"
-_GMAIL, _OUTLOOK, _BOTH = "Gmail", "Outlook for Windows", "Gmail and Outlook for Windows"
+_OUTLOOK, _BOTH = "Outlook for Windows", "Gmail and Outlook for Windows"
 _TABLE = "lay out with tables (role=presentation)"
 _PADDING = "use padding of a table cell"
 _LEAVE = "leave it out; nothing replaces it in e-mails"
@@ -73,9 +73,7 @@ _PSEUDO_RULE = _rule(_ANY, _BOTH, "put the text or the picture into the HTML")
 _SCRIPTED = "every mail program"
 _ELEMENTS: Mapping[str, tuple[Severity, str, str]] = {
     **dict.fromkeys(("script", "iframe", "object", "embed", "applet"), (Severity.ERROR, _SCRIPTED, "remove it")),
-    **dict.fromkeys(
-        ("form", "input", "select", "textarea"), (Severity.ERROR, f"{_BOTH}", "link to a page with the form")
-    ),
+    **dict.fromkeys(("form", "input", "select", "textarea"), (Severity.ERROR, _BOTH, "link to a page with the form")),
     "base": (Severity.ERROR, _BOTH, "write whole addresses"),
     "link": (Severity.WARNING, _BOTH, "put the CSS into <style>"),
     "svg": (Severity.WARNING, _BOTH, "use a PNG"),
