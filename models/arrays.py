@@ -65,9 +65,9 @@ class Moments(Column):
     element, oid = 1184, 1185
 
 
-def uuids(values: Iterable[UUID]) -> Uuids:
+def uuids(values: Iterable[UUID | None]) -> Uuids:
     """Return a parameter of type uuid[]."""
-    return _column(Uuids, [_OF_UUID + value.int.to_bytes(16) for value in values])
+    return _column(Uuids, [_NULL if value is None else _OF_UUID + value.int.to_bytes(16) for value in values])
 
 
 def words(values: Iterable[str | None]) -> Words:

@@ -15,24 +15,30 @@ from sqlalchemy.orm import Session
 
 from engine.audience import contacts, suppressions
 from engine.audience.contacts import SealedAddress
-from models import Contact, ids, vault
+from models import Contact, arrays, ids, vault
 
 _BINDING = ("hard_bounce", "complaint")
-# The update locks the row, so that it is not erased meanwhile.
+# The update locks the rows, in the order of their indexes, so that they are not erased meanwhile. A suppression has one
+# row for each index: what is deleted here has no own suppression that binds, and what is added has one.
 _ENSURE = text("""
+    WITH given AS MATERIALIZED (
+        SELECT * FROM unnest(CAST(:indexes AS bytea[]), CAST(:contact_ids AS uuid[]), CAST(:addresses AS text[]),
+                             CAST(:owns AS bytea[])) AS v (index, contact_id, address, own)
+    ), released AS (
+        DELETE FROM suppressions held USING given
+         WHERE held.email_index = given.index AND held.email_id IS NULL AND NOT EXISTS (
+               SELECT FROM suppressions own WHERE own.email_index = given.own AND own.reason = ANY(:binding))
+    ), inherited AS (
+        INSERT INTO suppressions (email_index, reason, since, is_unsubscribed)
+        SELECT given.index, reason, since, false FROM given JOIN suppressions own ON own.email_index = given.own
+         WHERE reason = ANY(:binding) ORDER BY given.index
+        ON CONFLICT (email_index) DO NOTHING
+    )
     INSERT INTO contacts (id, email, email_index, created_at, updated_at, is_recipient)
-    VALUES (:id, :address, :index, :now, :now, true)
+    SELECT contact_id, address, index, CAST(:now AS timestamptz), CAST(:now AS timestamptz), true
+      FROM given ORDER BY index
     ON CONFLICT (email_index) DO UPDATE SET updated_at = greatest(contacts.updated_at, excluded.updated_at)
-    RETURNING id
-""")
-_INHERIT = text("""
-    INSERT INTO suppressions (email_index, reason, since, is_unsubscribed)
-    SELECT :index, reason, since, false FROM suppressions WHERE email_index = :own AND reason = ANY(:binding)
-    ON CONFLICT (email_index) DO NOTHING
-""")
-_RELEASE = text("""
-    DELETE FROM suppressions WHERE email_index = :index AND email_id IS NULL
-       AND NOT EXISTS (SELECT FROM suppressions own WHERE own.email_index = :own AND own.reason = ANY(:binding))
+    RETURNING email_index, id
 """)
 _FORGET = text("DELETE FROM suppressions WHERE email_index = :index")
 _IDLE = text("""
@@ -52,18 +58,17 @@ def _index(address: str) -> bytes:
     return vault.current().blind_index(f"recipient {address}")  # no address has a space before its @-sign
 
 
-def ensure(session: Session, address: str, *, now: datetime) -> UUID:
-    """Return the recipient of a normalised address, locked; create it if it is missing.
+def ensure(session: Session, addresses: Sequence[str], *, now: datetime) -> list[UUID]:
+    """Return the recipients of normalised addresses, in their order, locked; create those that are missing.
 
-    It gets no mail while its address is dead or complained.
+    One gets no mail while its address is dead or complained.
     """
-    sealed = seal(address)
-    row = {"id": sealed.contact_id, "address": sealed.address, "index": sealed.key, "now": now}
-    recipient_id: UUID = session.execute(_ENSURE, row).scalar_one()
-    values = {"index": sealed.key, "own": vault.current().blind_index(address), "binding": list(_BINDING)}
-    session.execute(_RELEASE, values)
-    session.execute(_INHERIT, values)
-    return recipient_id
+    sealed = {(each := seal(address)).key: (each, vault.current().blind_index(address)) for address in addresses}
+    values = contacts.columns([each for each, _ in sealed.values()])
+    owns = arrays.blobs(own for _, own in sealed.values())
+    rows = session.execute(_ENSURE, {**values, "owns": owns, "binding": list(_BINDING), "now": now})
+    by_index: dict[bytes, UUID] = {row.email_index: row.id for row in rows}
+    return [by_index[_index(address)] for address in addresses]
 
 
 def idle(session: Session, *, before: datetime, after: UUID, limit: int) -> Sequence[UUID]:

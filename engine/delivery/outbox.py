@@ -67,11 +67,16 @@ def add(session: Session, requests: Sequence[SendRequest], *, now: datetime) -> 
     Commit, then ring the bell of the lane.
     """
     by_id = {ids.new(): request for request in requests}
-    missing = dict(by_id)
+    add_under(session, by_id, now=now)
+    return list(by_id)
+
+
+def add_under(session: Session, requests: Mapping[UUID, SendRequest], *, now: datetime) -> None:
+    """Queue e-mails under these ids as `add` does."""
+    missing = dict(requests)
     while missing:
         for email_id in insert(session, missing, now=now):
             del missing[email_id]
-    return list(by_id)
 
 
 def insert(session: Session, requests: Mapping[UUID, SendRequest], *, now: datetime) -> Sequence[UUID]:

@@ -53,27 +53,38 @@ class Waiting:
     until: datetime
 
 
-def ask(session: Session, waiting: Waiting, *, office: Office, now: datetime, is_reminder: bool = False) -> bool:
-    """Queue the e-mail that asks to confirm; return False if the address got enough of them lately."""
-    recipient_id = recipients.ensure(session, waiting.address, now=now)
-    values = {"recipient_id": recipient_id, "templates": list(ASKING), "since": now - DAY}
-    lately = session.execute(_LATELY, values).one()
-    if lately.number >= DAILY_MAX or (lately.latest is not None and lately.latest > now - PAUSE):
-        return False
+def may_ask(number: int, latest: datetime | None, *, now: datetime) -> bool:
+    """Return False if an address got enough requests to confirm: their number within a day, and the latest of them."""
+    return number < DAILY_MAX and (latest is None or latest <= now - PAUSE)
+
+
+def asking(waiting: Waiting, office: Office, *, is_reminder: bool = False) -> SendRequest:
+    """Return the e-mail that asks to confirm; raise NoTemplate if its template cannot be used."""
     variables = {
         "form_title": definitions.in_language(waiting.form.definition.title, waiting.language),
         "link_confirm": office.url(f"/f/confirm/{office.proofs.confirmation(waiting.id)}"),
         "until": dates.day(waiting.until.date(), waiting.language),
         "is_reminder": "yes" if is_reminder else "",  # text, so that the e-mail can be prerendered
     }
-    request = _request(office, waiting.address, f"confirmation_{waiting.language}", variables)
-    [email_id] = outbox.add(session, [request], now=now)
+    return _request(office, waiting.address, f"confirmation_{waiting.language}", variables)
+
+
+def remind(session: Session, waiting: Waiting, *, office: Office, now: datetime) -> bool:
+    """Queue the e-mail that reminds of the confirmation; return False if the address got enough of them lately."""
+    [recipient_id] = recipients.ensure(session, [waiting.address], now=now)
+    values = {"recipient_id": recipient_id, "templates": list(ASKING), "since": now - DAY}
+    lately = session.execute(_LATELY, values).one()
+    if not may_ask(lately.number, lately.latest, now=now):
+        return False
+    [email_id] = outbox.add(session, [asking(waiting, office, is_reminder=True)], now=now)
     session.execute(_NOTE, {"email_id": email_id, "id": waiting.id})
     return True
 
 
 def notify(session: Session, form: StoredForm, values: Mapping[str, str], *, office: Office, now: datetime) -> None:
     """Queue a notice of a confirmed submission, with its values, to everybody whom the form names."""
+    if not form.definition.notify:
+        return
     labels = {field.name: definitions.in_language(field.label, "es") for field in form.definition.fields}
     labels[definitions.EMAIL] = "Dirección"
     variables = {
@@ -86,8 +97,7 @@ def notify(session: Session, form: StoredForm, values: Mapping[str, str], *, off
     except NoTemplate as unusable:  # the sign-up counts nevertheless
         log.error("form_notice_failed form=%s error=%s", form.definition.slug, unusable)
         return
-    for request in requests:
-        recipients.ensure(session, request.to, now=now)
+    recipients.ensure(session, [request.to for request in requests], now=now)
     outbox.add(session, requests, now=now)
 
 

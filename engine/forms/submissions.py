@@ -1,29 +1,72 @@
-"""Submissions: check what a person typed, store it, and ask for the confirmation by e-mail."""
+"""Submissions: check what a person typed, store it, and ask for the confirmation by e-mail.
+
+Many are stored by as few statements as one.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 import errors
-from engine.audience import addresses
-from engine.forms import confirming, correspondence, definitions
-from engine.forms.confirming import Visit
+from engine.audience import addresses, recipients
+from engine.delivery import outbox
+from engine.delivery.outbox import SendRequest
+from engine.forms import correspondence, definitions
 from engine.forms.correspondence import Waiting
 from engine.forms.definitions import CONSENT, EMAIL, UTM, UTM_CHARS, VALID, Definition, FormField
 from engine.forms.forms import StoredForm
 from engine.forms.office import Office
-from errors import Fault, InvalidInput
-from models import ids, vault
+from errors import Fault, InvalidInput, Unavailable
+from models import arrays, ids, vault
 
 PAGE_CHARS = 500
 FAULTS_MAX = 50
 _AGREED = (True, "1", "on", "yes", "true")
+
+LOCK_MAX_MS = 2_000  # how long a group waits for an address that another transaction holds
+
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+_WAIT_AT_MOST = text(f"SET LOCAL lock_timeout = {LOCK_MAX_MS}")
+_LOCK_TIMEOUT = "55P03"
+_PENDING = text("""
+SELECT id FROM form_submissions WHERE email_index = :index AND form_id = :form_id AND state = 'pending'
+ ORDER BY submitted_at DESC LIMIT 1 FOR UPDATE
+""")
+# By submission: the pending one that it replaces, and the requests to confirm that its address got lately.
+_SITUATIONS = text("""
+SELECT replaced.id AS replaced_id, lately.number, lately.latest
+  FROM unnest(CAST(:indexes AS bytea[]), CAST(:form_ids AS uuid[]), CAST(:recipient_ids AS uuid[])) WITH ORDINALITY
+       AS given (index, form_id, recipient_id, place)
+  LEFT JOIN LATERAL (
+       SELECT id FROM form_submissions s
+        WHERE s.email_index = given.index AND s.form_id = given.form_id AND s.state = 'pending'
+        ORDER BY submitted_at DESC LIMIT 1 FOR UPDATE) AS replaced ON true
+  LEFT JOIN LATERAL (
+       SELECT count(*) AS number, max(accepted_at) AS latest FROM emails
+        WHERE contact_id = given.recipient_id AND template = ANY(:templates) AND accepted_at > :since) AS lately ON true
+ ORDER BY place
+""")
+_STORE = text("""
+INSERT INTO form_submissions AS held (id, form_id, email_index, address, fields, language, consent_text_id, page,
+                                      network, landing_page_id, source, email_id, submitted_at)
+SELECT *, CAST(:now AS timestamptz)
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:form_ids AS uuid[]), CAST(:indexes AS bytea[]), CAST(:addresses AS text[]),
+              CAST(:fields AS text[]), CAST(:languages AS text[]), CAST(:consent_text_ids AS uuid[]),
+              CAST(:pages AS text[]), CAST(:networks AS text[]), CAST(:landing_page_ids AS uuid[]),
+              CAST(:sources AS text[]), CAST(:email_ids AS uuid[])) AS v
+ON CONFLICT (id) DO UPDATE
+   SET fields = excluded.fields, language = excluded.language, consent_text_id = excluded.consent_text_id,
+       page = excluded.page, network = excluded.network, landing_page_id = excluded.landing_page_id,
+       source = excluded.source, email_id = coalesce(excluded.email_id, held.email_id),
+       submitted_at = excluded.submitted_at, reminded_at = NULL
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +81,38 @@ class Entry:
     landing: tuple[UUID, str] | None = None  # the landing page with the form, and the source that led there
 
 
-_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
-_PENDING = text("""
-SELECT id FROM form_submissions WHERE email_index = :index AND form_id = :form_id AND state = 'pending'
- ORDER BY submitted_at DESC LIMIT 1 FOR UPDATE
-""")
-_STORE = text("""
-INSERT INTO form_submissions (id, form_id, email_index, address, fields, language, consent_text_id, page, network,
-                              landing_page_id, source, submitted_at)
-VALUES (:id, :form_id, :index, :address, :fields, :language, :consent_text_id, :page, :network,
-        :landing_page_id, :source, :now)
-ON CONFLICT (id) DO UPDATE
-   SET fields = excluded.fields, language = excluded.language, consent_text_id = excluded.consent_text_id,
-       page = excluded.page, network = excluded.network, landing_page_id = excluded.landing_page_id,
-       source = excluded.source, submitted_at = excluded.submitted_at, reminded_at = NULL
-""")
+@dataclass(frozen=True, slots=True)
+class SignUp:
+    """A checked submission that can be stored: its id, the index of its address, and its sealed values.
+
+    `request` asks to confirm it; None for a form without double opt-in. `email_id` is that of the queued e-mail.
+    """
+
+    id: UUID
+    form: StoredForm
+    entry: Entry
+    index: bytes
+    address: str
+    fields: str
+    request: SendRequest | None = None
+    email_id: UUID | None = None
+
+    @property
+    def key(self) -> tuple[bytes, UUID]:
+        """The address and the form, of which one submission at most is pending."""
+        return self.index, self.form.id
+
+
+class AddressHeld(Unavailable):
+    """Another transaction holds an address of these sign-ups for too long."""
+
+
+class _Situation(NamedTuple):
+    """The ledger's state of an address: the pending submission of this form, and the latest requests to confirm."""
+
+    replaced_id: UUID | None
+    number: int
+    latest: datetime | None
 
 
 class RefusedValues(InvalidInput):
@@ -86,38 +146,101 @@ def check(definition: Definition, values: Mapping[str, object]) -> tuple[str, di
     return address, {name: value for name, value in cleaned.items() if value}
 
 
-def store(session: Session, form: StoredForm, entry: Entry, *, office: Office, now: datetime) -> None:
-    """Store a submission. With double opt-in ask for its confirmation by e-mail, else confirm it at once.
+def prepare(form: StoredForm, entry: Entry, *, office: Office, now: datetime) -> SignUp:
+    """Return the sign-up of a checked submission. Raises NoTemplate if its e-mail cannot be made."""
+    keys = vault.current()
+    sign_up = SignUp(
+        ids.at(now), form, entry, keys.blind_index(entry.address), keys.encrypt(entry.address),
+        keys.encrypt(json.dumps(dict(entry.values), ensure_ascii=False)),
+    )  # fmt: skip
+    return _as(sign_up, sign_up.id, office, now) if form.definition.double_opt_in else sign_up
+
+
+def store(session: Session, form: StoredForm, entry: Entry, *, office: Office, now: datetime) -> UUID:
+    """Store one submission and return its id. With double opt-in ask for its confirmation as `store_all` does.
+
+    Without it confirm the submission in the same transaction: see `confirming.confirm`.
+    """
+    sign_up = prepare(form, entry, office=office, now=now)
+    if sign_up.request is not None:
+        return store_all(session, [sign_up], office=office, now=now)[0]
+    session.execute(_LOCK, {"key": int.from_bytes(sign_up.index[:8], "big", signed=True)})
+    pending = session.scalar(_PENDING, {"index": sign_up.index, "form_id": form.id})
+    stored = replace(sign_up, id=pending) if pending else sign_up
+    session.execute(_STORE, {**_columns([stored]), "now": now})
+    return stored.id
+
+
+def store_all(session: Session, sign_ups: Sequence[SignUp], *, office: Office, now: datetime) -> list[UUID]:
+    """Store submissions to forms with double opt-in and ask for their confirmations; return the ids of the rows.
 
     Every address is treated alike, whether it is a contact's, suppressed or unknown. It gets one e-mail in ten minutes
-    and three a day at most, from all forms together. A repeated submission replaces the pending one. Commit, then ring
-    `transactional` and `sequence`.
+    and three a day at most, from all forms together: its recipient stays locked until the commit, so those of other
+    transactions are seen. A repeated submission replaces the pending one; of several here the last one counts. Five
+    statements for any number. Commit, then ring `transactional`. Raises AddressHeld.
     """
-    index = vault.current().blind_index(entry.address)
-    session.execute(_LOCK, {"key": int.from_bytes(index[:8], "big", signed=True)})
-    pending = session.scalar(_PENDING, {"index": index, "form_id": form.id})
-    submission_id: UUID = pending or ids.at(now)
-    session.execute(_STORE, {**_row(form, entry), "id": submission_id, "index": index, "now": now})
-    if form.definition.double_opt_in:
-        waiting = Waiting(submission_id, form, entry.address, entry.language, now + VALID)
-        correspondence.ask(session, waiting, office=office, now=now)
-    else:
-        confirming.confirm(session, submission_id, Visit("form", entry.network), office=office, now=now)
+    latest = list({each.key: each for each in sign_ups}.values())
+    session.execute(_WAIT_AT_MOST)
+    try:
+        recipient_ids = recipients.ensure(session, [each.entry.address for each in latest], now=now)
+        situations = _situations(session, latest, recipient_ids, now)
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == _LOCK_TIMEOUT:
+            raise AddressHeld("form: another transaction holds an address", public="form: try again") from None
+        raise
+    stored: list[SignUp] = []
+    requests: dict[UUID, SendRequest] = {}
+    asked: set[UUID] = set()
+    for sign_up, recipient_id, (replaced_id, number, newest) in zip(latest, recipient_ids, situations, strict=True):
+        row = _as(sign_up, replaced_id, office, now) if replaced_id else sign_up
+        if row.request and recipient_id not in asked and correspondence.may_ask(number, newest, now=now):
+            asked.add(recipient_id)
+            requests[email_id := ids.new()] = row.request
+            row = replace(row, email_id=email_id)
+        stored.append(row)
+    session.execute(_STORE, {**_columns(stored), "now": now})
+    outbox.add_under(session, requests, now=now)
+    return [each.id for each in stored]
 
 
-def _row(form: StoredForm, entry: Entry) -> dict[str, Any]:
-    keys = vault.current()
-    landing_page_id, source = entry.landing or (None, None)
+def _as(sign_up: SignUp, submission_id: UUID, office: Office, now: datetime) -> SignUp:
+    """Return the sign-up under this id, with the e-mail that asks to confirm it."""
+    entry = sign_up.entry
+    waiting = Waiting(submission_id, sign_up.form, entry.address, entry.language, now + VALID)
+    return replace(sign_up, id=submission_id, request=correspondence.asking(waiting, office))
+
+
+def _situations(
+    session: Session, sign_ups: Sequence[SignUp], recipient_ids: Sequence[UUID], now: datetime
+) -> list[_Situation]:
+    """Return the situations of sign-ups, in their order; locks the pending submissions."""
+    values: Mapping[str, Any] = {
+        "indexes": arrays.blobs(each.index for each in sign_ups),
+        "form_ids": arrays.uuids(each.form.id for each in sign_ups),
+        "recipient_ids": arrays.uuids(recipient_ids),
+        "templates": list(correspondence.ASKING),
+        "since": now - correspondence.DAY,
+    }
+    return [_Situation(*row) for row in session.execute(_SITUATIONS, values)]
+
+
+def _columns(sign_ups: Sequence[SignUp]) -> dict[str, arrays.Column]:
+    """Return the columns of sign-ups."""
+    entries = [each.entry for each in sign_ups]
+    landings = [each.landing or (None, None) for each in entries]
     return {
-        "landing_page_id": landing_page_id,
-        "source": source,
-        "form_id": form.id,
-        "address": keys.encrypt(entry.address),
-        "fields": keys.encrypt(json.dumps(dict(entry.values), ensure_ascii=False)),
-        "language": entry.language,
-        "consent_text_id": form.consent_text_id,
-        "page": entry.page[:PAGE_CHARS] or None,
-        "network": entry.network or None,
+        "ids": arrays.uuids(each.id for each in sign_ups),
+        "form_ids": arrays.uuids(each.form.id for each in sign_ups),
+        "indexes": arrays.blobs(each.index for each in sign_ups),
+        "addresses": arrays.words(each.address for each in sign_ups),
+        "fields": arrays.words(each.fields for each in sign_ups),
+        "languages": arrays.words(each.language for each in entries),
+        "consent_text_ids": arrays.uuids(each.form.consent_text_id for each in sign_ups),
+        "pages": arrays.words(each.page[:PAGE_CHARS] or None for each in entries),
+        "networks": arrays.words(each.network or None for each in entries),
+        "landing_page_ids": arrays.uuids(page_id for page_id, _ in landings),
+        "sources": arrays.words(source for _, source in landings),
+        "email_ids": arrays.uuids(each.email_id for each in sign_ups),
     }
 
 

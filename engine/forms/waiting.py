@@ -142,4 +142,4 @@ def _remind(session: Session, submission_id: UUID, office: Office, now: datetime
     if values is None or not form.is_active:  # no key opens the address, or nobody wants sign-ups any more
         return False
     asked = Waiting(row.id, form, values[EMAIL], row.language, row.submitted_at + VALID)
-    return correspondence.ask(session, asked, office=office, now=now, is_reminder=True)
+    return correspondence.remind(session, asked, office=office, now=now)

@@ -3,7 +3,8 @@
 from dataclasses import asdict
 
 from engine import bell, clock, figures
-from engine.forms import forms, submissions
+from engine.forms import confirming, forms, submissions
+from engine.forms.confirming import Visit
 from engine.forms.definitions import CONSENT, EMAIL
 from engine.forms.forms import StoredForm
 from engine.forms.office import Office
@@ -94,7 +95,9 @@ def submit(path: shapes.FormPath, body: shapes.Submission) -> Reply:
             raise NotFound("form: it takes no submissions any more")
         address, values = _checked(form, body)
         entry = Entry(address, values, body.language, body.page.partition("?")[0])
-        submissions.store(session, form, entry, office=office, now=now)
+        submission_id = submissions.store(session, form, entry, office=office, now=now)
+        if not form.definition.double_opt_in:
+            confirming.confirm(session, submission_id, Visit("form", ""), office=office, now=now)
         return form.definition.double_opt_in
 
     asks = retrying(work)

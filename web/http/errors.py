@@ -1,6 +1,7 @@
 """Error responses as application/problem+json (RFC 9457): views raise, this module maps the exceptions."""
 
 import logging
+from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -32,6 +33,17 @@ def install(app: Flask) -> None:
     app.register_error_handler(errors.CadenciaError, _cadencia_error)
     app.register_error_handler(HTTPException, http_problem)
     app.register_error_handler(Exception, _unexpected)
+
+
+def response_to(app: Flask, environ: dict[str, Any], error: Exception) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Return status, headers and content of the response that a view's error has; for a thread without a request."""
+    with app.request_context(environ):
+        try:
+            answer = app.handle_user_exception(error)
+        except Exception as unhandled:  # noqa: BLE001  # as Flask does
+            answer = app.handle_exception(unhandled)
+        response = app.finalize_request(answer, from_error_handler=True)
+        return response.status_code, list(response.headers), response.get_data()
 
 
 def problem(status: int, detail: str, *, faults: tuple[errors.Fault, ...] = ()) -> Response:

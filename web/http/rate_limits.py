@@ -6,7 +6,8 @@ Only limited routes call this module: Flask-Limiter's hooks on every request cos
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv6Address, ip_address
 from math import ceil
@@ -66,7 +67,26 @@ class Counters:
         cost = min(times, max(1, rate.amount - 1))
         key = self._named(name, caller)
         if cost and self._run(lambda storage: storage.incr(key, rate.get_expiry(), cost)) > rate.amount:
-            self._refuse(key)
+            raise self._too_often(key)
+
+    def count_each(self, name: str, callers: Sequence[str]) -> list[TooOften | None]:
+        """Count a call of each caller; return the errors of those that exceed the limit, in their order.
+
+        A caller who occurs several times is counted at once.
+        """
+        rate = self._rates[name]
+        keys = [self._named(name, caller) for caller in callers]
+        times = Counter(keys)
+
+        def add(storage: Storage) -> dict[str, int]:
+            return {key: storage.incr(key, rate.get_expiry(), number) - number for key, number in times.items()}
+
+        counts = self._run(add)
+        errors: list[TooOften | None] = []
+        for key in keys:
+            counts[key] += 1
+            errors.append(self._too_often(key) if counts[key] > rate.amount else None)
+        return errors
 
     @contextmanager
     def back_off(self, account: str, network: str) -> Iterator[None]:
@@ -101,14 +121,14 @@ class Counters:
         wait_s = min(2 ** min(count - FREE_FAILURES, 10), BACK_OFF_MAX_S)
         if self._run(lambda storage: storage.incr(gate, wait_s)) > 1:  # of attempts at once, one passes
             self._run(lambda storage: storage.incr(failures, _FAILURES_KEPT_S, -1))
-            self._refuse(gate)
+            raise self._too_often(gate)
 
     def _forgive(self, failures: str, gate: str) -> None:
         self._run(lambda storage: (storage.clear(gate), storage.incr(failures, _FAILURES_KEPT_S, -1)))
 
-    def _refuse(self, key: str) -> None:
+    def _too_often(self, key: str) -> TooOften:
         wait_s = self._run(lambda storage: storage.get_expiry(key)) - time()
-        raise TooOften("rate: too many requests; wait as long as Retry-After says", wait_s=max(1, ceil(wait_s)))
+        return TooOften("rate: too many requests; wait as long as Retry-After says", wait_s=max(1, ceil(wait_s)))
 
     def _named(self, *parts: str) -> str:
         digest = hmac.digest(self._key, "\n".join(parts).encode(), hashlib.sha256)
@@ -158,14 +178,32 @@ def form() -> None:
     _counters().count("form", network(request.remote_addr or ""))
 
 
+def forms(counters: Counters, submissions: Sequence[tuple[str, str]]) -> list[TooOften | None]:
+    """Count submissions, each from a network to a form, as `form` and `one_form` do; return the errors in their order.
+
+    What its network's limit refuses does not count for the form, so that no network can use up the form's limit.
+    """
+    refused = counters.count_each("form", [caller for caller, _ in submissions])
+    admitted = [index for index, error in enumerate(refused) if error is None]
+    errors = counters.count_each("one form", [submissions[index][1] for index in admitted])
+    for index, error in zip(admitted, errors, strict=True):
+        refused[index] = error
+    return refused
+
+
 def one_form(slug: str) -> None:
     """Count a submission to this form, from anywhere. Raise TooOften if over the limit."""
     _counters().count("one form", slug)
 
 
-def _counters() -> Counters:
-    counters: Counters = current_app.extensions[_NAME]
+def of(app: Flask) -> Counters:
+    """Return the counters of `app`."""
+    counters: Counters = app.extensions[_NAME]
     return counters
+
+
+def _counters() -> Counters:
+    return of(current_app)
 
 
 def network(address: str) -> str:

@@ -4,10 +4,8 @@ A reader never waits for the database: a thread drains the spool into it (rule R
 """
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
-from time import monotonic, sleep
+from time import monotonic
 from typing import TypeVar
 
 from flask import Flask, current_app
@@ -22,6 +20,7 @@ from models.session import Session, retrying
 from settings import Settings
 from web.ingest.deferred_response import DeferredResponse
 from web.ingest.email_limit import EmailLimit
+from web.ingest.gathering import Gathering
 from web.ingest.spool_drain import SpoolDrain
 
 log = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ class Ingest:
         self._reports = Spool(settings.spool_dir, settings.spool_limit_bytes, REPORTS_SUFFIX)
         self.unsaved = 0
         self.email_limit = EmailLimit()
-        self._group_commit = GroupCommit(self._store)
+        self._group_commit = Gathering(self._store, gather_s=GATHER_S)
         self._drain = SpoolDrain((self._consent, self._hits, self._reports), settings.spool_dir)
         self._next_look = 0.0
 
@@ -134,47 +133,3 @@ def of(app: Flask) -> Ingest:
 def current() -> Ingest:
     """Return the storing of events of the application that handles this request."""
     return of(current_app)
-
-
-class GroupCommit:
-    """A thread that stores all entries of the same moment by one call of `store`, and then calls back for each.
-
-    No request's thread waits for it: sixteen that are woken together compete for the interpreter lock, at 90 µs of CPU
-    each, and polling costs a third of that (measured; docs/decisions/0009). `store` must not raise.
-    """
-
-    def __init__(self, store: Callable[[list[Entry]], None]) -> None:
-        self._store = store
-        self._queue: SimpleQueue[tuple[Entry, Callable[[], None]]] = SimpleQueue()
-        self._guard = threading.Lock()
-        self._is_running = False
-
-    def add(self, entry: Entry, callback: Callable[[], None]) -> None:
-        """Queue the entry; `callback` is called when it is stored."""
-        self._queue.put((entry, callback))
-        if not self._is_running:
-            self._start()
-
-    def _start(self) -> None:
-        with self._guard:
-            if not self._is_running:
-                self._is_running = True
-                threading.Thread(target=self._run, name="group-commit", daemon=True).start()
-
-    def _run(self) -> None:
-        size = 1
-        try:
-            while True:
-                size = self._commit(size)
-        finally:
-            self._is_running = False  # the next `add` starts a new thread
-
-    def _commit(self, last_size: int) -> int:
-        group = [self._queue.get()]
-        if last_size > 1:
-            sleep(GATHER_S)
-        group += [self._queue.get() for _ in range(self._queue.qsize())]
-        self._store([entry for entry, _ in group])
-        for _, callback in group:
-            callback()
-        return len(group)

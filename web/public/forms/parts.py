@@ -1,13 +1,17 @@
-"""Parts of a form's submission, also by a landing page: admitting it, its faults, and the response at its end."""
+"""Parts of a form's submission, also by a landing page: its check, its faults, and the response at its end."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Response, redirect
+from werkzeug.exceptions import HTTPException
 
-from engine.forms import definitions
+from engine.forms import definitions, submissions
 from engine.forms.definitions import STAMP
 from engine.forms.forms import StoredForm
+from engine.forms.submissions import Entry
 from errors import Fault, InvalidInput
 from web.http import rate_limits
 from web.public.forms import markup, requests
@@ -19,11 +23,22 @@ _STAMP_FAULTS = {
 }
 
 
-def admit(form: StoredForm, submitted: requests.Submitted) -> None:
-    """Raise InvalidInput if the stamp is a robot's; count the submission of this form, or raise TooOften."""
+@contextmanager
+def refusals_counted() -> Iterator[None]:
+    """Count a submission that the block refuses, and raise TooOften; one that is stored is counted by `sign_ups`."""
+    try:
+        yield
+    except (InvalidInput, HTTPException):
+        rate_limits.form()
+        raise
+
+
+def checked(form: StoredForm, submitted: requests.Submitted) -> Entry:
+    """Return the submission as it is stored; raise InvalidInput with its faults, or with a stamp that is a robot's."""
+    address, values = submissions.check(form.definition, submitted.values)
     if fault := requests.stamp_fault(form, submitted.stamp):
         raise InvalidInput.of(STAMP, _STAMP_FAULTS[fault])
-    rate_limits.one_form(form.definition.slug)
+    return Entry(address, values, submitted.language, requests.page(), requests.network())
 
 
 def done(form: StoredForm, language: str) -> Response:

@@ -17,6 +17,7 @@ from web import process
 from web.http import bodies
 from web.http.errors import problem
 from web.public import hits, languages, pages
+from web.public.forms import kept
 
 _JSON, _PAGE = "application/json", "application/x-www-form-urlencoded"
 _PARTS_MAX = 100  # twenty fields and our own; a body with more is no form of ours
@@ -34,7 +35,7 @@ class Submitted:
 
 def office() -> Office:
     """Return what writing the e-mails of forms needs."""
-    return Office.configured(process.current().settings, process.current().library)
+    return kept.current().office
 
 
 def wants_json() -> bool:
@@ -83,8 +84,9 @@ def allowed_origin(form: StoredForm) -> str:
     A page without a referrer, as ours, has the origin `null`.
     """
     origin = request.headers.get("Origin", "")
-    own = {definitions.origin_of(process.current().settings.public_url), definitions.origin_of(request.host_url)}
-    if origin in ("", "null") or origin in own:
+    if origin in ("", "null"):
+        return ""
+    if origin in (office().origin, definitions.origin_of(request.host_url)):
         return ""
     if origin not in form.definition.origins:
         raise Forbidden("Origin: this site is not one of the `origins` of the form")

@@ -10,18 +10,15 @@ from typing import Any
 from flask import Response, request, send_from_directory
 
 import errors
-from engine import bell, clock
-from engine.forms import definitions, forms, submissions
+from engine.forms import definitions
 from engine.forms.definitions import CONSENT, EMAIL, STAMP, TRAP
 from engine.forms.forms import StoredForm
-from engine.forms.submissions import Entry
 from errors import InvalidInput
-from models.session import retrying, transaction
 from web.http import rate_limits
 from web.http.auth import public
 from web.http.errors import problem
 from web.http.headers import PREFLIGHT_S
-from web.public.forms import drawing, markup, parts, requests, views
+from web.public.forms import drawing, kept, markup, parts, requests, sign_ups, views
 from web.public.pages import blueprint
 
 _STATIC = Path(__file__).parents[1] / "static"
@@ -37,7 +34,7 @@ pages.register_error_handler(errors.TooOften, requests.too_often)
 @public("everybody may sign up by a form")
 def show(slug: str) -> Response:
     """Show the form, or describe it to a program that accepts JSON."""
-    form = _form(slug)
+    form = kept.current().active(slug)
     if not requests.wants_json():
         views.count(form)
         return _page(form, requests.language(), requests.utm())
@@ -52,7 +49,7 @@ def preflight(slug: str) -> Response:
     """Answer the CORS preflight of a site that may use the form."""
     response = Response(status=204)
     origin = request.headers.get("Origin", "")
-    response = _shared(response, origin if origin in _form(slug).definition.origins else "")
+    response = _shared(response, origin if origin in kept.current().active(slug).definition.origins else "")
     if "Access-Control-Allow-Origin" in response.headers:
         response.headers.update(_CORS)
     return response
@@ -62,17 +59,21 @@ def preflight(slug: str) -> Response:
 @public("everybody may sign up by a form")
 def submit(slug: str) -> Response:
     """Store a submission; the response is the same for every address. What a robot sends is answered, not stored."""
-    form = _form(slug)
+    form = kept.current().active(slug)
     origin = requests.allowed_origin(form)
-    rate_limits.form()
-    submitted = requests.read()
+    with parts.refusals_counted():
+        submitted = requests.read()
+    response = parts.done(form, submitted.language)
     if submitted.is_trapped:
-        return _shared(parts.done(form, submitted.language), origin)
+        rate_limits.form()
+        return _shared(response, origin)
     try:
-        _store(form, submitted)
+        with parts.refusals_counted():
+            entry = parts.checked(form, submitted)
     except InvalidInput as invalid:
         return _shared(_refused(form, submitted, invalid), origin)
-    return _shared(parts.done(form, submitted.language), origin)
+    sign_ups.store(form, entry)
+    return _shared(response, origin)
 
 
 @pages.get("/f/<slug>.js")
@@ -80,26 +81,6 @@ def submit(slug: str) -> Response:
 def script(slug: str) -> Response:  # noqa: ARG001  # the script reads it from its own address
     """Return the script that shows the form where it stands; browsers cache it for an hour."""
     return send_from_directory(_STATIC, "form.js", max_age=_CACHED_S)
-
-
-def _store(form: StoredForm, submitted: requests.Submitted) -> None:
-    """Store the submission and ring; raise InvalidInput with the faults, of which that of the stamp comes last."""
-    address, values = submissions.check(form.definition, submitted.values)
-    parts.admit(form, submitted)
-    entry = Entry(address, values, submitted.language, requests.page(), requests.network())
-    office, now = requests.office(), clock.now()
-    retrying(lambda session: submissions.store(session, form, entry, office=office, now=now))
-    bell.ring("transactional")
-    bell.ring("sequence")
-
-
-def _form(slug: str) -> StoredForm:
-    """Return a form that takes submissions; raise NotFound for any other."""
-    with transaction() as session:
-        form = forms.by_slug(session, slug)
-    if not form.is_active:
-        raise errors.NotFound("form: it takes no submissions any more")
-    return form
 
 
 def _refused(form: StoredForm, submitted: requests.Submitted, invalid: InvalidInput) -> Response:

@@ -1,21 +1,19 @@
 """Submissions of the form in a landing page, as those of the form's own page."""
 
+from dataclasses import replace
+
 from flask import Response, request
 
 import errors
-from engine import bell, clock
-from engine.forms import definitions, submissions
+from engine.forms import definitions
 from engine.forms.definitions import UTM
-from engine.forms.forms import StoredForm
-from engine.forms.submissions import Entry
 from engine.tracking import views
 from errors import InvalidInput
-from models.session import retrying
 from web.http import rate_limits
 from web.http.auth import public
 from web.http.errors import problem
 from web.ingest import group_commit
-from web.public.forms import parts, requests
+from web.public.forms import parts, requests, sign_ups
 from web.public.landing_pages import keeping, rendering, shelf
 from web.public.landing_pages.rendering import Subject
 from web.public.landing_pages.shelf import Held
@@ -34,25 +32,20 @@ def submit(slug: str) -> Response:
     if form is None:
         raise errors.NotFound("form: the page has none")
     requests.allowed_origin(form)
-    rate_limits.form()
-    submitted = requests.read()
-    if not submitted.is_trapped:
-        try:
-            _store(held, form, submitted)
-        except InvalidInput as invalid:
-            return _refused(held, submitted, invalid)
-    return parts.done(form, submitted.language)
-
-
-def _store(held: Held, form: StoredForm, submitted: requests.Submitted) -> None:
-    address, values = submissions.check(form.definition, submitted.values)
-    parts.admit(form, submitted)
-    landing = (held.page.current.page_id, views.source_of(values.get(UTM[0], "")))
-    entry = Entry(address, values, submitted.language, requests.page(), requests.network(), landing)
-    office, now = requests.office(), clock.now()
-    retrying(lambda session: submissions.store(session, form, entry, office=office, now=now))
-    bell.ring("transactional")
-    bell.ring("sequence")
+    with parts.refusals_counted():
+        submitted = requests.read()
+    response = parts.done(form, submitted.language)
+    if submitted.is_trapped:
+        rate_limits.form()
+        return response
+    try:
+        with parts.refusals_counted():
+            entry = parts.checked(form, submitted)
+    except InvalidInput as invalid:
+        return _refused(held, submitted, invalid)
+    source = views.source_of(entry.values.get(UTM[0], ""))
+    sign_ups.store(form, replace(entry, landing=(held.page.current.page_id, source)))
+    return response
 
 
 def _refused(held: Held, submitted: requests.Submitted, invalid: InvalidInput) -> Response:
