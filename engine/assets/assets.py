@@ -1,6 +1,6 @@
 """Assets: add, list, find and remove pictures; the places that use one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -88,6 +88,14 @@ def page(session: Session, *, before: UUID | None = None, limit: int = LIMIT) ->
     query = _LISTED.order_by(Asset.id.desc()).limit(limit)
     rows = session.execute(query if before is None else query.where(Asset.id < before))
     return [StoredAsset(**row._mapping) for row in rows]
+
+
+def offered(session: Session, paths: Iterable[str]) -> list[StoredAsset]:
+    """Return the newest pictures to choose from, and before them older ones that have one of these paths."""
+    newest = page(session)
+    wanted = {path.rpartition("/")[2].partition(".")[0] for path in paths} - {each.digest for each in newest}
+    rows = session.execute(_LISTED.where(Asset.digest.in_(sorted(map(_plain, wanted))))) if wanted else ()
+    return [*(StoredAsset(**row._mapping) for row in rows), *newest]
 
 
 def of_digest(session: Session, digest: str) -> StoredAsset:

@@ -44,7 +44,6 @@ _HELP = {
         "blockquote."
     ),
     blocks.LINK: lazy_gettext("A web address, the path of a page of ours, or #form for the form of this page."),
-    blocks.PICTURE: lazy_gettext("The address of a picture, as the page Pictures shows it: /a/0123456789abcdef.png."),
 }
 _ITEMS_ADDED = 2  # empty ones, below those that are filled in
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -97,7 +96,8 @@ def typed(fields: Mapping[str, Field], form: Mapping[str, str], under: str = "")
                 language: text for language in LANGUAGES if (text := form.get(f"{under}{name}.{language}", "").strip())
             }
         else:
-            values[name] = form.get(f"{under}{name}", "").strip()
+            written = form.get(f"{under}{name}.address", "")  # of a picture that is not among those to choose from
+            values[name] = written.strip() or form.get(f"{under}{name}", "").strip()
     return values
 
 

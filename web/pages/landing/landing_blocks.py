@@ -7,6 +7,7 @@ from flask import Response, request
 from flask_babel import gettext
 
 from engine import clock, edits
+from engine.assets import assets
 from engine.forms import forms
 from engine.landing import blocks, content, store
 from engine.landing.blocks import KIND, KINDS
@@ -98,7 +99,9 @@ def _saved(
     *,
     under: str = "",
 ) -> Response:
-    """Save and return to the page; `again` shows the form with its faults."""
+    """Save and return to the page; `again` shows the form with its faults, or with newer pictures, unsaved."""
+    if "refresh" in request.form:
+        return again({}, 200)
     change = Change(sessions.account().name, edits.note_of(note), request.form.get("expected", ""))
     try:
         with transaction() as session:
@@ -142,6 +145,10 @@ def _form(
 ) -> Response:  # fmt: skip
     errors, status = refused
     expected = request.form.get("expected") or page.digest
+    chosen = [each.value for each in shown["inputs"] if each.type == blocks.PICTURE]
+    if chosen:
+        with transaction() as session:
+            shown["pictures"] = assets.offered(session, filter(None, chosen))
     return layout.page(
         f"landing/{template}", status, page=page, values=values, errors=errors or {}, expected=expected, **shown
     )

@@ -7,9 +7,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from engine import clock
+from engine.assets import assets
 from engine.landing import published, store, visits
 from engine.tracking import views
 from models.session import transaction
+from tests.engine.assets import samples
 from tests.engine.forms import signups
 from tests.engine.landing import drafts
 from tests.web.pages import visitors
@@ -75,7 +77,7 @@ def test_faults_stand_at_their_fields_and_what_was_typed_stays(writer: FlaskClie
     values = {"title.es": "Guía", "color": "#f2c14e", "background": "#ffffff", "design": "calm", "converted_on": "load"}
     refused = writer.post("/app/pages/guia/settings", data={**hidden, **values}, headers=english)
     assert (
-        refused.status_code == 422 and "tiene un contraste de 1.6" in refused.text and 'value="#f2c14e"' in refused.text
+        refused.status_code == 422 and "tiene un contraste de 1,6" in refused.text and 'value="#f2c14e"' in refused.text
     )
     taken = send(writer, "/app/pages/new", slug="guia", **{"title.es": "Guía"})
     assert taken.status_code == 409 and "guia" in taken.text
@@ -116,3 +118,28 @@ def test_readers_see_figures_and_no_controls(client: FlaskClient) -> None:
     assert "/publish" not in shown and "/remove" not in shown and "settings" not in shown
     assert ">41<" in client.get("/app/pages").text
     assert client.get("/app/pages/guia/settings").status_code == 403
+
+
+def test_a_picture_is_chosen_from_those_that_are_uploaded(writer: FlaskClient) -> None:
+    with transaction() as session:
+        store.create(
+            session, "guia", {"title": {"es": "Guía"}, "blocks": []}, change=store.Change("lucia"), now=clock.now()
+        )
+        first = assets.add(session, samples.GIF, "<feria>.gif", account_id=None, now=clock.now())
+    ask, save = "/app/pages/guia/blocks/new?kind=picture", "/app/pages/guia/blocks/0"
+    page = writer.get(ask)
+    assert f'<img src="{first.path}" width="4" height="2" alt=""' in page.text and "&lt;feria&gt;.gif" in page.text
+    with transaction() as session:
+        second = assets.add(session, samples.png(), "stand.png", account_id=None, now=clock.now())
+    typed = {"kind": "picture", "alt.es": "La feria"}
+    again = send(writer, save, ask, **typed, picture=first.path, refresh="1")
+    assert again.status_code == 200 and second.path in again.text and 'value="La feria"' in again.text
+    assert f'value="{first.path}" checked' in again.text and kinds() == []
+    none = send(writer, save, ask, **typed)
+    assert none.status_code == 422 and "invalid-feedback" in none.text
+    wrong = send(writer, save, ask, **typed, picture=first.path, **{"picture.address": "/a/x.svg"})
+    assert wrong.status_code == 422 and 'name="picture.address" value="/a/x.svg"' in wrong.text
+    assert send(writer, save, ask, **typed, picture=first.path).status_code == 303
+    assert f'value="{first.path}" checked' in writer.get(save).text and kinds() == ["picture"]
+    settings = writer.get("/app/pages/guia/settings").text
+    assert 'name="logo" value="" checked' in settings and f'name="logo" value="{second.path}"' in settings
