@@ -1,5 +1,6 @@
 """Actions on a campaign, each after a page that says what will happen."""
 
+from typing import Any
 from uuid import UUID
 
 from flask import Response, request
@@ -200,7 +201,7 @@ def _ask_cancel(campaign_id: UUID, form: forms.Form, status: int = 200) -> Respo
     )
     if slugs:
         note += " " + gettext("Those who sign up by the form %(slugs)s then enter no campaign.", slugs=", ".join(slugs))
-    return _ask(view, gettext("Cancel the campaign"), note, form=form, status=status)
+    return _ask(view, gettext("Cancel the campaign"), note, status, form=form, is_final=True)
 
 
 def _ask_retry(campaign_id: UUID, form: forms.Form, status: int = 200) -> Response:
@@ -210,19 +211,17 @@ def _ask_retry(campaign_id: UUID, form: forms.Form, status: int = 200) -> Respon
         "These e-mails are sent again, and later steps count from that moment. E-mails to contacts who stopped or got "
         "a later step stay failed."
     )
-    return _ask(view, gettext("Retry failed e-mails"), note, form=form, status=status)
+    return _ask(view, gettext("Retry failed e-mails"), note, status, form=form)
 
 
 def _ask_pause(campaign_id: UUID, form: PauseForm, status: int = 200) -> Response:
     with transaction() as session:
         view = campaigns.view(session, campaign_id)
     note = gettext("Nothing more is sent until it is resumed. The few e-mails on their way still arrive.")
-    return _ask(view, gettext("Pause"), note, form=form, status=status)
+    return _ask(view, gettext("Pause"), note, status, form=form)
 
 
-def _ask(
-    view: campaigns.View, action: str, note: str, *, form: forms.Form | None = None, status: int = 200
-) -> Response:
+def _ask(view: campaigns.View, action: str, note: str, status: int = 200, **content: Any) -> Response:
     return layout.page(
-        "campaigns/confirm", status, campaign=view, action=action, note=note, form=form, path=request.path
+        "campaigns/confirm", status, campaign=view, action=action, note=note, path=request.path, **content
     )

@@ -106,7 +106,7 @@ def ask_delete(campaign_id: UUID) -> Response:
     with transaction() as session:
         view = campaigns.view(session, campaign_id)
     note = gettext("The draft is gone then. Nothing was sent.")
-    content = {"action": gettext("Delete"), "note": note, "form": None, "path": request.path}
+    content = {"action": gettext("Delete"), "note": note, "form": None, "path": request.path, "is_final": True}
     return layout.page("campaigns/confirm", campaign=view, **content)
 
 

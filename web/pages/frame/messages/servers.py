@@ -15,6 +15,8 @@ MESSAGES = (
     gettext_noop("its certificate was not accepted"),
     gettext_noop("it refused the credentials"),
     gettext_noop("credentials may not be sent in clear"),
+    gettext_noop("its sender died and left no recorder"),
+    gettext_noop("its sender died before the server's reply"),
     gettext_noop("it does not speak SMTP"),
     gettext_noop("it refuses our mail"),
     gettext_noop("it takes no mail from us for now"),
