@@ -1,1 +1,1 @@
-"""Signed tokens and the events they bring in."""
+"""Signed tokens and the events they bring in; views of public pages."""

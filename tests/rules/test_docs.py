@@ -1,9 +1,11 @@
 """The documents speak of what is there: links, paths, settings, rules, tests."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+import models
 import settings
 from tests.rules import repository
 
@@ -46,8 +48,9 @@ def test_every_rule_that_the_code_refers_to_is_documented() -> None:
         assert {f"R{number}" for number in re.findall(r"\bR(\d+)[a-g]?\b", text)} <= RULES, name
 
 
-def test_every_test_that_the_rules_name_exists() -> None:
-    for path, function in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGES["docs/reliability.md"]):
+@pytest.mark.parametrize("page", PAGES)
+def test_every_test_that_is_named_exists(page: str) -> None:
+    for path, function in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGES[page]):
         text = (ROOT / path).read_text(encoding="utf-8")
         assert f"def {function}(" in text if function else True, (path, function)
 
@@ -59,6 +62,13 @@ def test_every_function_that_the_architecture_names_exists() -> None:
         text = (ROOT / path).read_text(encoding="utf-8")
         for part in name.split("."):
             assert re.search(rf"^ *(?:def|class) {part}\b", text, re.MULTILINE), (path, name)
+
+
+def test_the_architecture_maps_every_package_and_every_table() -> None:
+    page = PAGES["docs/architecture.md"]
+    packages = {Path(name).parent for name in repository.product() if name.count("/") > 1}
+    assert [str(each) for each in packages if f"{each.name}/" not in page] == []
+    assert [table for table in models.Base.metadata.tables if f"`{table}`" not in page] == []
 
 
 def test_both_readmes_have_the_same_parts_and_the_same_commands() -> None:
