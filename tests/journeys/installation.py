@@ -16,7 +16,7 @@ from tests.web.pages import visitors
 
 @dataclass(frozen=True)
 class Installation:
-    """Its address, and the mails that it sent."""
+    """Its address, and the e-mails that it sent."""
 
     url: str
     inbox: Mailstore
