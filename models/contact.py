@@ -43,10 +43,12 @@ class Contact(Base):
 
     __tablename__ = "contacts"
     __table_args__ = (
-        Index("ix_contacts_erased", "id", postgresql_where=text("erased_at IS NOT NULL")),
+        Index("ix_contacts_erased", "erased_at", postgresql_where=text("erased_at IS NOT NULL")),
         Index("ix_contacts_full_name", text(FULL_NAME), "id", postgresql_where=text(HAS_NAME)),
         Index("ix_contacts_last_name", text(LAST_NAME), "id", postgresql_where=text("last_name IS NOT NULL")),
-        Index("ix_contacts_recipients", "id", postgresql_where=text("is_recipient AND erased_at IS NULL")),
+        Index(
+            "ix_contacts_recipients", "updated_at", "id", postgresql_where=text("is_recipient AND erased_at IS NULL")
+        ),
         Index("ix_contacts_company", text(COMPANY), "id", postgresql_where=text("company IS NOT NULL")),
         Index("ix_contacts_industry_id", "industry", "id", postgresql_where=text("industry IS NOT NULL")),
         Index("ix_contacts_role_id", "role", "id", postgresql_where=text("role IS NOT NULL")),

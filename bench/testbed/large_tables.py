@@ -12,7 +12,7 @@ from sqlalchemy import Connection, event
 
 from models.session import engine
 
-_LARGE = ("enrollments", "emails", "contacts", "events")
+_LARGE = ("enrollments", "emails", "contacts", "events", "form_submissions", "page_visits")
 
 # Ids ascend: random ones take ten times as long to insert. The last two bits of an enrollment's id are zero.
 _FILL = """
@@ -39,6 +39,31 @@ SELECT CAST(lpad(to_hex(n * 8 + 8 + 1), 32, '0') AS uuid), CAST(lpad(to_hex(n), 
   FROM generate_series(1, {count} / 2) AS n;
 SET session_replication_role = origin;
 """
+# Half of the submissions of 200 days are confirmed. A quarter of the contacts are recipients, half of them erased.
+_FILL_FORMS = """
+SET session_replication_role = replica;
+INSERT INTO forms (id, slug, definition, notify)
+SELECT CAST(lpad(n::text, 32, '0') AS uuid), 'large-' || n, '{{}}', '' FROM generate_series(1, 4) AS n;
+INSERT INTO form_submissions (id, form_id, state, email_index, language, submitted_at, reminded_at, confirmed_at,
+                              confirmed_by, contact_id, landing_page_id, source)
+SELECT CAST(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || lpad(to_hex(n), 20, '0') AS uuid),
+       CAST(lpad((1 + n % 4)::text, 32, '0') AS uuid), CASE WHEN n % 2 = 0 THEN 'confirmed' ELSE state END,
+       CASE state WHEN 'pending' THEN int8send(n) END, 'es', at, CASE WHEN n % 50 > 0 THEN at END,
+       CASE WHEN n % 2 = 0 THEN at END, 'press', CASE WHEN n % 2 = 0 THEN CAST(lpad(to_hex(n), 32, '0') AS uuid) END,
+       CASE WHEN n % 3 = 0 THEN CAST(lpad((1 + n / 3 % 50)::text, 32, '0') AS uuid) END, ''
+  FROM generate_series(1, {count} / 2) AS n,
+       LATERAL (SELECT now() - n * interval '200 days' / ({count} / 2) AS at) AS moment,
+       LATERAL (SELECT CASE WHEN at > now() - interval '7 days' THEN 'pending' ELSE 'expired' END AS state) AS it;
+UPDATE contacts SET is_recipient = true, updated_at = now() - n * interval '200 days' / ({count} / 2),
+                    erased_at = CASE WHEN n % 8 = 0 THEN now() - n * interval '200 days' / ({count} / 2) END
+  FROM generate_series(4, {count} / 2, 4) AS n WHERE id = CAST(lpad(to_hex(n), 32, '0') AS uuid);
+INSERT INTO pages (id, slug, version)
+SELECT CAST(lpad(n::text, 32, '0') AS uuid), 'large-' || n, 1 FROM generate_series(1, 50) AS n;
+INSERT INTO page_visits (page_id, hour, source, views)
+SELECT id, date_trunc('hour', now()) - hour * interval '1 hour', '', 1
+  FROM pages, generate_series(1, {count} / 100) AS hour;
+SET session_replication_role = origin;
+"""
 _INDEXES = """
 SELECT tablename, indexname, indexdef, conname, pg_get_constraintdef(c.oid)
   FROM pg_indexes LEFT JOIN pg_constraint c ON conname = indexname AND contype IN ('p', 'u')
@@ -54,6 +79,14 @@ def fill(url: str, count: int) -> None:
             for statement in _FILL.format(count=count).split(";\n"):
                 connection.execute(statement)
         connection.execute("VACUUM (ANALYZE) enrollments, emails, contacts")
+
+
+def fill_forms(url: str, count: int) -> None:
+    """Generate half as many submissions of forms, and visits of landing pages, after `fill`."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in _FILL_FORMS.format(count=count).split(";\n"):
+            connection.execute(statement)
+        connection.execute("VACUUM (ANALYZE) contacts, form_submissions, page_visits, page_versions, template_versions")
 
 
 @contextmanager

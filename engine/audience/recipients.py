@@ -7,7 +7,7 @@ bounces and complaints of that address. Its personal data is erased when nothing
 
 import os
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -20,6 +20,7 @@ from models import Contact, arrays, ids, vault
 _BINDING = ("hard_bounce", "complaint")
 # The update locks the rows, in the order of their indexes, so that they are not erased meanwhile. A suppression has one
 # row for each index: what is deleted here has no own suppression that binds, and what is added has one.
+# `updated_at` changes to whole hours, as it is in an index.
 _ENSURE = text("""
     WITH given AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:indexes AS bytea[]), CAST(:contact_ids AS uuid[]), CAST(:addresses AS text[]),
@@ -37,14 +38,15 @@ _ENSURE = text("""
     INSERT INTO contacts (id, email, email_index, created_at, updated_at, is_recipient)
     SELECT contact_id, address, index, CAST(:now AS timestamptz), CAST(:now AS timestamptz), true
       FROM given ORDER BY index
-    ON CONFLICT (email_index) DO UPDATE SET updated_at = greatest(contacts.updated_at, excluded.updated_at)
+    ON CONFLICT (email_index) DO UPDATE
+       SET updated_at = greatest(contacts.updated_at, date_trunc('hour', excluded.updated_at, 'UTC'))
     RETURNING email_index, id
 """)
 _FORGET = text("DELETE FROM suppressions WHERE email_index = :index")
 _IDLE = text("""
-    SELECT c.id FROM contacts c
-     WHERE c.is_recipient AND c.erased_at IS NULL AND c.updated_at < :before AND c.id > :after
-     ORDER BY c.id LIMIT :limit
+    SELECT updated_at, id FROM contacts
+     WHERE is_recipient AND erased_at IS NULL AND updated_at < :before AND (updated_at, id) > (:after, :after_id)
+     ORDER BY updated_at, id LIMIT :limit
 """)
 
 
@@ -71,9 +73,12 @@ def ensure(session: Session, addresses: Sequence[str], *, now: datetime) -> list
     return [by_index[_index(address)] for address in addresses]
 
 
-def idle(session: Session, *, before: datetime, after: UUID, limit: int) -> Sequence[UUID]:
-    """Return the next recipients after this one, by id, that nobody has written to since `before`."""
-    return session.scalars(_IDLE, {"before": before, "after": after, "limit": limit}).all()
+def idle(
+    session: Session, *, before: datetime, after: tuple[datetime, UUID], limit: int
+) -> Sequence[tuple[datetime, UUID]]:
+    """Return the next recipients that nobody has written to since `before`, by the hour of the last e-mail and id."""
+    values = {"before": before - timedelta(hours=1), "after": after[0], "after_id": after[1], "limit": limit}
+    return [(row.updated_at, row.id) for row in session.execute(_IDLE, values)]
 
 
 def erase(session: Session, recipient_id: UUID, *, now: datetime) -> None:

@@ -16,7 +16,7 @@ from engine.campaigns.stops import Cause
 from engine.delivery import emails
 from engine.delivery.emails import Email
 from engine.engagement import attribution
-from engine.tracking import hit_history, pending
+from engine.tracking import hit_history, pending, retention
 from engine.tracking.bots.classifier import NEIGHBOURS_MAX
 from engine.tracking.pending import PendingEvent
 from models.email import TEST
@@ -69,6 +69,9 @@ def apply_locked(
     pending.hold(session, premature)
     done = batch.classified.union(batch.unfinished, premature)
     pending.finish(session, [event.id for event in events if event.id not in done], now=now)
+    # The contact of an event that is not relevant is not read before.
+    if len(relevant) < len(events) or retention.any_erased(session, {email.contact_id for email in batch.emails}):
+        retention.erase_applied(session, [event.id for event in events])
     return len(events)
 
 

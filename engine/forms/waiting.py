@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import takewhile
 from time import monotonic
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 REMIND_AFTER = timedelta(days=1)
 KEPT_FOR = timedelta(days=90)  # an expired submission; afterwards its form only counts it
 PAGE = 100
-_NONE, _ALL = UUID(int=0), UUID(int=2**128 - 1)  # before and after every id
+_LAST = UUID(int=2**128 - 1)  # after every id
 
 T = TypeVar("T")
 Run: TypeAlias = Callable[[Callable[[Session], Any]], Any]
@@ -38,16 +38,17 @@ UPDATE form_submissions
    SET email_index = NULL, address = NULL, fields = NULL,
        state = CASE state WHEN 'pending' THEN 'expired' ELSE state END,
        network = CASE state WHEN 'pending' THEN NULL ELSE network END
- WHERE id IN (SELECT id FROM form_submissions WHERE email_index IS NOT NULL AND submitted_at <= :before
-               ORDER BY submitted_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+ WHERE id = ANY(ARRAY(SELECT id FROM form_submissions WHERE email_index IS NOT NULL AND submitted_at <= :before
+                       ORDER BY submitted_at LIMIT :limit FOR UPDATE SKIP LOCKED))
 """)
 _DELETE = text("""
-WITH old AS MATERIALIZED (
-    SELECT s.id FROM forms f CROSS JOIN LATERAL (
-           SELECT id FROM form_submissions WHERE form_id = f.id AND state = 'expired' AND id < :first
-            ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED) AS s
-     LIMIT :limit
-), deleted AS (DELETE FROM form_submissions s USING old WHERE s.id = old.id RETURNING s.form_id)
+WITH deleted AS (
+    DELETE FROM form_submissions WHERE id = ANY(ARRAY(
+           SELECT s.id FROM forms f CROSS JOIN LATERAL (
+                  SELECT id FROM form_submissions WHERE form_id = f.id AND state = 'expired' AND id < :first
+                   ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED) AS s
+            LIMIT :limit)) RETURNING form_id
+)
 UPDATE forms SET expired_deleted = expired_deleted + number
   FROM (SELECT form_id, count(*) AS number FROM deleted GROUP BY form_id) AS counted WHERE forms.id = form_id
 RETURNING number
@@ -79,7 +80,7 @@ def proceed(run: Run, *, office: Office, now: datetime, ends_at: float = math.in
 
 def _due(run: Run, now: datetime) -> Iterator[UUID]:
     """Yield the submissions to remind of, oldest first, a page at a time."""
-    after: dict[str, Any] = {"after_at": now - VALID, "after_id": _ALL}
+    after: dict[str, Any] = {"after_at": now - VALID, "after_id": _LAST}
     values = {"before": now - REMIND_AFTER, "limit": PAGE}
     while rows := run(partial(_rows, values={**values, **after})):
         yield from (row.id for row in rows)
@@ -88,9 +89,9 @@ def _due(run: Run, now: datetime) -> Iterator[UUID]:
 
 def _idle(run: Run, now: datetime) -> Iterator[UUID]:
     """Yield the recipients to erase, a page at a time."""
-    after = _NONE
+    after = datetime.min.replace(tzinfo=UTC), UUID(int=0)
     while page := run(partial(recipients.idle, before=now - VALID, after=after, limit=PAGE)):
-        yield from page
+        yield from (recipient_id for _, recipient_id in page)
         after = page[-1]
 
 

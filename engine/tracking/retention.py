@@ -1,13 +1,14 @@
 """Retention of raw events, and erasure of their data. Counts, flags and scores derived from them are kept."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.tracking import hit_history
-from models import ids
+from models import arrays, ids
 
 # No event of an e-mail accepted since the horizon is missing, as none can have been received before.
 _SET = text("""
@@ -51,12 +52,15 @@ _ERASE_OF = text("""
 UPDATE events SET event_data = '{}'
   FROM emails WHERE emails.contact_id = :contact_id AND events.email_id = emails.id AND event_data <> '{}'
 """)
-_ERASE_LATE = text("""
+_OF_ERASED = """
 UPDATE events SET event_data = '{}'
   FROM emails JOIN contacts ON contacts.id = emails.contact_id
- WHERE contacts.erased_at IS NOT NULL AND events.email_id = emails.id AND event_data <> '{}'
-   AND events.applied_at IS NOT NULL
-""")
+ WHERE events.email_id = emails.id AND event_data <> '{}'
+"""
+_ERASE_LATE = text(f"{_OF_ERASED} AND contacts.erased_at > :since AND events.applied_at IS NOT NULL")
+_ERASE_APPLIED = text(f"{_OF_ERASED} AND contacts.erased_at IS NOT NULL AND events.id = ANY(CAST(:ids AS uuid[]))")
+_IS_ERASED = text("SELECT bool_or(erased_at IS NOT NULL) FROM contacts WHERE id = ANY(CAST(:ids AS uuid[]))")
+_OVERLAP = timedelta(hours=1)
 
 
 def erase(session: Session, contact_id: UUID) -> None:
@@ -64,6 +68,16 @@ def erase(session: Session, contact_id: UUID) -> None:
     session.execute(_ERASE_OF, {"contact_id": contact_id})
 
 
-def erase_late(session: Session) -> int:
-    """Erase the data of events that erased contacts caused since; return their number."""
-    return int(session.execute(_ERASE_LATE).rowcount)  # type: ignore[attr-defined]
+def any_erased(session: Session, contact_ids: Iterable[UUID]) -> bool:
+    """Return True if one of these contacts was erased."""
+    return bool(session.scalar(_IS_ERASED, {"ids": arrays.uuids(contact_ids)}))
+
+
+def erase_applied(session: Session, event_ids: Iterable[UUID]) -> None:
+    """Erase the data of those of these events whose contact was erased. The transaction holds their locks."""
+    session.execute(_ERASE_APPLIED, {"ids": arrays.uuids(event_ids)})
+
+
+def erase_late(session: Session, *, now: datetime) -> int:
+    """Erase the data of events that were applied while their contact was being erased; return their number."""
+    return int(session.execute(_ERASE_LATE, {"since": now - _OVERLAP}).rowcount)  # type: ignore[attr-defined]

@@ -34,7 +34,7 @@ def tidy() -> None:
     """Delete rows past their retention; remind of sign-ups. Twice at once: each row is deleted or reminded of once."""
     with transaction() as session:
         upkeep.tidy(session)
-        retention.erase_late(session)
+        retention.erase_late(session, now=clock.now())
     spools.remove_unfinished_mail()
     _prune_events()
     _proceed_with_forms()

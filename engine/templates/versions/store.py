@@ -60,7 +60,8 @@ SELECT EXISTS (SELECT FROM emails WHERE status = 'queued' AND lane IN ('transact
 _DELETE = text("UPDATE templates SET deleted_at = now(), published_version = NULL WHERE id = :id")
 _PURGE = text("""
 DELETE FROM template_versions v USING templates t
- WHERE v.template_id = t.id
+ WHERE v.template_id = ANY(ARRAY(SELECT id FROM templates WHERE deleted_at < now() - :kept_for OR first_version > 1))
+   AND t.id = v.template_id
    AND (t.deleted_at < now() - :kept_for OR v.version < t.first_version AND t.created_at < now() - :kept_for)
 """)
 

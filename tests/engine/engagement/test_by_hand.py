@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from engine.audience import contacts, suppressions
 from engine.campaigns import campaigns, explain
 from engine.delivery import audit, outbox
-from engine.engagement import by_hand, consent
+from engine.engagement import by_hand, consent, reactions
 from engine.tracking import events, retention
 from engine.tracking.events import IncomingEvent
 from errors import Conflict, NotFound
@@ -146,13 +146,32 @@ def test_a_contact_is_not_erased_while_an_email_to_it_is_being_sent(session: Ses
     by_hand.erase(session, contact_id, now=NOW)
 
 
-def test_events_after_the_erasure_lose_their_data_in_the_upkeep(session: Session, contact: UUID) -> None:
-    sent = session.scalar(text("SELECT id FROM emails"))
+@pytest.mark.parametrize(("kind", "source"), [("opened", "unknown"), ("converted", "machine")])
+def test_events_after_the_erasure_lose_their_data_when_they_are_applied(
+    session: Session, contact: UUID, kind: str, source: str
+) -> None:
     by_hand.erase(session, contact, now=NOW)
-    hit = events.prepare(IncomingEvent(sent, "opened", NOW, {"method": "GET", "agent": "curl"}, "human"), now=NOW)
-    events.insert(session, {hit.dedupe_key: hit})
+    _insert_event(session, kind, source)
+    assert reactions.apply(session, now=NOW) == 1
+    [data] = session.scalars(text("SELECT event_data FROM events WHERE event_type = :kind"), {"kind": kind})
+    assert data == {}
+
+
+def test_events_that_are_applied_during_the_erasure_lose_their_data_in_the_upkeep(
+    session: Session, contact: UUID
+) -> None:
+    by_hand.erase(session, contact, now=NOW)
+    _insert_event(session, "opened", "human")
     session.execute(text("UPDATE events SET applied_at = :now"), {"now": NOW})
-    assert [retention.erase_late(session) for _ in range(2)] == [1, 0]
+    assert retention.erase_late(session, now=NOW + timedelta(hours=2)) == 0
+    assert [retention.erase_late(session, now=NOW) for _ in range(2)] == [1, 0]
+
+
+def _insert_event(session: Session, kind: str, source: str) -> None:
+    """Insert an event of the only e-mail, made by a program."""
+    sent = session.scalar(text("SELECT id FROM emails"))
+    event = events.prepare(IncomingEvent(sent, kind, NOW, {"method": "GET", "agent": "curl"}, source), now=NOW)
+    events.insert(session, {event.dedupe_key: event})
 
 
 def test_unknown_contacts_are_not_found(session: Session) -> None:

@@ -66,9 +66,9 @@ def submission_id() -> UUID:
     return UUID(str(found))
 
 
-def confirm(at: datetime = CONFIRMED_AT) -> tuple[Situation, bool]:
-    """Confirm the only submission."""
-    wanted = submission_id()
+def confirm(at: datetime = CONFIRMED_AT, wanted: UUID | None = None) -> tuple[Situation, bool]:
+    """Confirm a submission, by default the only one."""
+    wanted = wanted or submission_id()
     return retrying(lambda session: confirming.confirm(session, wanted, Visit("press", ""), office=office(), now=at))
 
 
