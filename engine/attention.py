@@ -1,6 +1,5 @@
 """Things that need attention: paused campaigns, e-mails in doubt, late lanes, faults of hosts. Quick to read."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +15,11 @@ _PAUSED_MAX = 50
 # In one statement, because the overview is asked for it every three seconds.
 _OTHERS = text("""
 SELECT kind, subject, detail, number, id FROM (
-    SELECT 1 AS place, 'template' AS kind, template AS subject, host || ': ' || reason AS detail, 0 AS number, '' AS id
+    SELECT 0 AS place, 'sweep_late' AS kind, '' AS subject, '' AS detail, 0 AS number, '' AS id
+     WHERE NOT EXISTS (SELECT FROM heartbeats
+                        WHERE name = 'sweep' AND beaten_at >= clock_timestamp() - make_interval(secs => :late_s))
+    UNION ALL
+    SELECT 1, 'template', template, host || ': ' || reason, 0, ''
       FROM template_faults WHERE retry_at > now() - CAST(:faults_for AS interval)
     UNION ALL
     (SELECT 2, 'paused', name, coalesce(reason, ''), 0, id::text FROM campaigns WHERE state = 'paused'
@@ -47,15 +50,13 @@ class Item:
 
 def items(session: Session, *, now: datetime, clock_rate: float) -> list[Item]:
     """Return everything that needs attention, the most urgent first."""
-    return list(_items(session, now, clock_rate))
-
-
-def _items(session: Session, now: datetime, clock_rate: float) -> Iterator[Item]:
-    if heartbeats.is_late(heartbeats.ages(session).get("sweep")):
-        yield Item("sweep_late")
-    for lane in lanes.read(session, now=now, clock_rate=clock_rate):
-        if lane.is_late:
-            yield Item("lane_late", lane.name, number=lane.due)
-    values = {"faults_for": host_faults.CURRENT_FOR, "paused": _PAUSED_MAX, "most": _COUNTED_MAX}
-    for row in session.execute(_OTHERS, values):
-        yield Item(*row)
+    values = {
+        "faults_for": host_faults.CURRENT_FOR,
+        "paused": _PAUSED_MAX,
+        "most": _COUNTED_MAX,
+        "late_s": heartbeats.LATE_S,
+    }
+    others = [Item(*row) for row in session.execute(_OTHERS, values)]
+    late = [lane for lane in lanes.read(session, now=now, clock_rate=clock_rate) if lane.is_late]
+    first = [item for item in others if item.kind == "sweep_late"]
+    return [*first, *(Item("lane_late", lane.name, number=lane.due) for lane in late), *others[len(first) :]]

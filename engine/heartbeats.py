@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -10,7 +10,7 @@ from models import Heartbeat
 
 LATE_S = 60.0  # rule R5
 
-_AGES = select(Heartbeat.name, Heartbeat.beaten_at, func.clock_timestamp())
+_AGES = text("SELECT name, beaten_at, clock_timestamp() FROM heartbeats")
 
 
 def ages(session: Session) -> dict[str, float]:

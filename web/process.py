@@ -15,9 +15,11 @@ from engine.tracking.bots.observer import Observer
 from models.session import statement
 from settings import Settings
 from web.http.token_cache import TokenCache
+from web.recent import Recent
 
 _NAME = "cadencia"
 _COLLECT_AFTER = 10_000  # new objects
+_FINDINGS_KEPT_S = 600.0
 FILES = 16_384  # granian's backpressure (connections), and as many again
 
 
@@ -31,6 +33,8 @@ class Process:
     signer: tokens.Signer
     observer: Observer
     token_cache: TokenCache
+    recent: Recent
+    findings: Recent  # of sources of templates, by their digest
     wait_slots: threading.BoundedSemaphore
     own_pages: str  # the address at which our landing pages begin
 
@@ -45,6 +49,8 @@ def install(app: Flask, settings: Settings) -> None:
         signer=tokens.Signer(settings.tracking_ring),
         observer=Observer(settings.index_key.get_secret_value().encode(), settings.event_addresses),
         token_cache=TokenCache(),
+        recent=Recent(),
+        findings=Recent(_FINDINGS_KEPT_S),
         # At most a third of the threads may wait for a mail server, so that the others stay free for requests.
         wait_slots=threading.BoundedSemaphore(max(1, settings.web_threads // 3)),
         own_pages=f"{settings.public_url.rstrip('/')}/p/",

@@ -30,7 +30,7 @@ def show() -> Response:
 @pages.needs("reports", "campaigns")
 def part() -> Response:
     """Return the part that is fetched again while the page is open."""
-    return layout.followed("overview_figures", _content())
+    return layout.followed("overview_figures", _content)
 
 
 def _content() -> dict[str, Any]:

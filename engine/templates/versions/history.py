@@ -84,8 +84,9 @@ def published(session: Session) -> dict[str, int]:
 def versions(session: Session, name: str, *, before: int | None = None, limit: int = LIMIT) -> list[Version]:
     """Return the versions of a template, newest first, those before `before` only. Raises NotFound."""
     values = {"name": name, "before": NUMBER_MAX if before is None else before, "limit": limit}
-    version(session, name)
-    rows = session.execute(_VERSIONS, values)
+    rows = session.execute(_VERSIONS, values).all()
+    if not rows:
+        version(session, name)
     return [_version(row) for row in rows]
 
 

@@ -12,7 +12,7 @@ from engine import bell, clock, figures
 from engine.campaigns import campaigns, enrollments, retries
 from engine.campaigns.drafting import drafts
 from errors import Conflict
-from models.session import retrying, transaction
+from models.session import retrying, statement, transaction
 from web import pages, process
 from web.pages.frame import forms, layout
 
@@ -56,7 +56,7 @@ class LaunchForm(forms.Form):
 @pages.needs("campaigns")
 def ask_launch(campaign_id: UUID) -> Response:
     """Say what a launch will do, and ask for it."""
-    with transaction() as session:
+    with statement() as session:
         view = campaigns.view(session, campaign_id)
         if view.state != "draft":
             return _launched_already(view)
@@ -111,7 +111,7 @@ def pause(campaign_id: UUID) -> Response:
 @pages.needs("campaigns")
 def ask_resume(campaign_id: UUID) -> Response:
     """Say what a resumption will do, and ask for it."""
-    with transaction() as session:
+    with statement() as session:
         view = campaigns.view(session, campaign_id)
     return _ask(view, gettext("Resume"), gettext("What became due during the pause goes out now, within its windows."))
 
@@ -151,7 +151,7 @@ def cancel(campaign_id: UUID) -> Response:
 @pages.needs("campaigns")
 def ask_start_now(campaign_id: UUID) -> Response:
     """Say what starting now will do, and ask for it."""
-    with transaction() as session:
+    with statement() as session:
         view = campaigns.view(session, campaign_id)
     note = gettext("Step 1 goes out now, at any hour and without its delay, for a day. Later steps keep their windows.")
     return _ask(view, gettext("Start now"), note)
@@ -193,7 +193,7 @@ def _launched_already(view: campaigns.View) -> Response:
 
 
 def _ask_cancel(campaign_id: UUID, form: forms.Form, status: int = 200) -> Response:
-    with transaction() as session:
+    with statement() as session:
         view, slugs = campaigns.view(session, campaign_id), enrollments.forms(session, campaign_id)
     note = gettext(
         "Nothing more is sent, for good: a cancelled campaign cannot be resumed. The few e-mails on their way still "
@@ -205,7 +205,7 @@ def _ask_cancel(campaign_id: UUID, form: forms.Form, status: int = 200) -> Respo
 
 
 def _ask_retry(campaign_id: UUID, form: forms.Form, status: int = 200) -> Response:
-    with transaction() as session:
+    with statement() as session:
         view = campaigns.view(session, campaign_id)
     note = gettext(
         "These e-mails are sent again, and later steps count from that moment. E-mails to contacts who stopped or got "
@@ -215,7 +215,7 @@ def _ask_retry(campaign_id: UUID, form: forms.Form, status: int = 200) -> Respon
 
 
 def _ask_pause(campaign_id: UUID, form: PauseForm, status: int = 200) -> Response:
-    with transaction() as session:
+    with statement() as session:
         view = campaigns.view(session, campaign_id)
     note = gettext("Nothing more is sent until it is resumed. The few e-mails on their way still arrive.")
     return _ask(view, gettext("Pause"), note, status, form=form)

@@ -103,7 +103,7 @@ def ask_estimate() -> Response:
 @pages.needs("campaigns")
 def ask_delete(campaign_id: UUID) -> Response:
     """Ask whether to delete a draft."""
-    with transaction() as session:
+    with statement() as session:
         view = campaigns.view(session, campaign_id)
     note = gettext("The draft is gone then. Nothing was sent.")
     content = {"action": gettext("Delete"), "note": note, "form": None, "path": request.path, "is_final": True}

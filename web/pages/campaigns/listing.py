@@ -40,9 +40,12 @@ def show(campaign_id: UUID) -> Response:
 @pages.needs("campaigns", "reports")
 def progress(campaign_id: UUID) -> Response:
     """Return the part that is fetched again while the page is open."""
+    return layout.followed("campaigns/progress", _progress_now, campaign_id)
+
+
+def _progress_now(campaign_id: UUID) -> dict[str, Any]:
     with statement() as session:
-        content = _progress(session, campaign_id)
-    return layout.followed("campaigns/progress", content)
+        return _progress(session, campaign_id)
 
 
 def _progress(session: Session, campaign_id: UUID) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from engine import bell, clock
 from engine.audience import contacts, suppressions
 from engine.engagement import by_hand
 from errors import Conflict, NotFound
-from models.session import retrying, transaction
+from models.session import retrying, statement
 from web import pages
 from web.pages.contacts import words
 from web.pages.frame import forms, layout
@@ -99,7 +99,7 @@ def pause(contact_id: UUID) -> Response:
     form, now = Pause(), clock.now()
     if not form.validate():
         return _ask(contact_id, "pause", form, status=422)
-    with transaction() as session:
+    with statement() as session:
         zone = ZoneInfo(contacts.view(session, contact_id).timezone or "UTC")
     until = datetime.combine(form.until.data, time(), zone).astimezone(UTC)
     if not now < until <= now + _PAUSE_MAX:
@@ -150,7 +150,7 @@ def erase(contact_id: UUID) -> Response:
 
 
 def _reason(contact_id: UUID) -> str | None:
-    with transaction() as session:
+    with statement() as session:
         return suppressions.suppressed(session, [contact_id]).get(contact_id)
 
 
@@ -162,7 +162,7 @@ def _ask_release(contact_id: UUID, form: Release, status: int = 200) -> Response
 def _ask(
     contact_id: UUID, change: str, form: forms.Form | None = None, *, status: int = 200, reason: str | None = None
 ) -> Response:
-    with transaction() as session:
+    with statement() as session:
         view = contacts.view(session, contact_id)
     if view.erased_at is not None:
         raise NotFound("contact: its data was erased")

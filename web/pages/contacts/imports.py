@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTim
 from engine import clock
 from engine.engagement.uploads import lifecycle
 from errors import InvalidInput, TooOften
-from models.session import transaction
+from models.session import statement, transaction
 from web import pages, process
 from web.http import auth, bodies
 from web.pages.frame import languages, layout, uploads
@@ -80,7 +80,7 @@ def _page(status: int = 200, fault: str = "") -> Response:
         before = UUID(request.args["before"]) if "before" in request.args else None
     except ValueError:
         before = None
-    with transaction() as session:
+    with statement() as session:
         imports = lifecycle.latest(session, before=before)
     return layout.page(
         "contacts/imports",

@@ -15,7 +15,7 @@ from engine.templates import checks
 from engine.templates.compiling import UnusableTemplate
 from engine.templates.templates import CannotRender, Template
 from errors import InvalidInput, NotFound
-from models.session import Session, transaction
+from models.session import Session, statement
 from web import process
 from web.http import auth
 from web.pages.email_templates import fields, framing
@@ -38,13 +38,13 @@ def tried(name: str, form: SourceForm, *, stored: int | None = None) -> dict[str
 
     `stored` is the number of the version that the form shows unchanged, which the library may have compiled.
     """
-    template = _stored(name, stored) if stored else None
+    template = publishable(name, stored) if stored else None
     placed: list[PlacedFault] = []
     if template is None:
         template, placed = _template(name, form)
     if template is None or placed:
         return {"faults": placed}
-    with transaction() as session:
+    with statement() as session:
         chosen, is_unknown = _values(session, form, template)
     try:
         e_mail = preview.of(template, chosen.variables, framing.sender())
@@ -65,7 +65,7 @@ def document(name: str, form: SourceForm) -> tuple[bytes, list[PlacedFault]]:
     template, placed = _template(name, form)
     if template is None or placed:
         return b"", placed
-    with transaction() as session:
+    with statement() as session:
         chosen, _ = _values(session, form, template)
     try:
         return preview.html(template, chosen.variables), []
@@ -75,7 +75,8 @@ def document(name: str, form: SourceForm) -> tuple[bytes, list[PlacedFault]]:
 
 def _findings(name: str, form: SourceForm) -> dict[str, Any]:
     """Return the first findings of the checks of the form's sources, and the number of the others."""
-    findings = checks.of(name, fields.content_of(form).parts(), process.current().brand)
+    content, sender = fields.content_of(form), process.current().brand
+    findings = process.current().findings.of((name, content.digest), lambda: checks.of(name, content.parts(), sender))
     shown = [
         {
             **asdict(each),
@@ -88,8 +89,8 @@ def _findings(name: str, form: SourceForm) -> dict[str, Any]:
     return {"findings": shown, "more": len(findings) - len(shown)}
 
 
-def _stored(name: str, version: int) -> Template | None:
-    """Return the template of a version that can be published; None if it has faults."""
+def publishable(name: str, version: int) -> Template | None:
+    """Return the template of a stored version, which the library keeps compiled; None if it has faults."""
     try:
         template = process.current().library.get(name, version)
     except UnusableTemplate:

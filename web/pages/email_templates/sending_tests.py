@@ -11,7 +11,7 @@ import errors
 from engine import bell, clock
 from engine.previews import sends
 from engine.templates.templates import Template
-from models.session import Session, transaction
+from models.session import Session, statement, transaction
 from web import pages
 from web.http import auth, idempotency, rate_limits
 from web.http.idempotency import Done
@@ -48,7 +48,7 @@ def test(name: str) -> Response:
 @pages.needs(*shown.READERS)
 def states(name: str) -> Response:
     """Return the states of tests, which are fetched again while the page is open."""
-    with transaction() as session:
+    with statement() as session:
         return layout.fragment("templates/tests", tests=shown.tests(session, name))
 
 

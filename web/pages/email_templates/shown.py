@@ -15,7 +15,7 @@ from engine.templates.templates import CannotRender, Template
 from engine.templates.versions import history
 from engine.templates.versions.history import Version
 from models import ids
-from models.session import Session, transaction
+from models.session import Session, statement
 from web import process
 from web.http import auth
 from web.pages.email_templates import fields, framing
@@ -30,7 +30,7 @@ _TEXT_CHARS = 10_000
 
 def of(name: str) -> dict[str, Any]:
     """Return what the page shows of a template, with the values that its address asks for."""
-    with transaction() as session:
+    with statement() as session:
         stored = newest(session, name)
     version = version_of(stored)
     content: dict[str, Any] = {
@@ -48,7 +48,7 @@ def of(name: str) -> dict[str, Any]:
         template, fault = process.current().library.existing(name, version), ""
     except UnusableTemplate as unusable:
         template, fault = None, unusable.faults[0].message
-    with transaction() as session:
+    with statement() as session:
         content |= {"uses": usage.of(session, [name]).get(name, []), "tests": tests(session, name)}
         content |= {"searched": _searched(), "people": _people(session)}
         chosen = chosen_values(session, template) if template else None
@@ -68,7 +68,7 @@ def asked() -> dict[str, str]:
 
 def template(name: str) -> Template:
     """Return the template in the version that the address asks for; raise NotFound, or UnusableTemplate."""
-    with transaction() as session:
+    with statement() as session:
         version = version_of(newest(session, name))
     return process.current().library.existing(name, version)
 

@@ -5,7 +5,7 @@ from flask_babel import lazy_gettext
 
 from engine import figures
 from engine.forms import forms
-from models.session import transaction
+from models.session import statement
 from web import pages
 from web.pages.frame import layout
 
@@ -18,7 +18,7 @@ ENTRY = layout.Entry("forms_pages.listing", lazy_gettext("Forms"))
 def listing() -> Response:
     """List the forms by slug, with their figures."""
     after = request.args.get("after", "")
-    with transaction() as session:
+    with statement() as session:
         rows = forms.page(session, after=after)
         counted = figures.of_forms(session, [form.id for form in rows])
     following = rows[-1].definition.slug if len(rows) == forms.LIMIT else None

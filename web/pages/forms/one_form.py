@@ -12,7 +12,7 @@ from engine import clock, figures
 from engine.campaigns import campaigns
 from engine.forms import consents, counts, definitions, forms
 from errors import NotFound
-from models.session import Session, transaction
+from models.session import Session, statement, transaction
 from web import pages, process
 from web.pages.frame import languages, layout
 from web.public.forms import drawing
@@ -26,7 +26,7 @@ _COUNTED = ("shown", "machines", "submitted", "confirmed")
 @pages.needs(*_READERS)
 def show(slug: str) -> Response:
     """Show one form."""
-    with transaction() as session:
+    with statement() as session:
         content = _figures(session, slug)
         definition = content["form"].definition
         content["consents"] = consents.versions(session, content["form"].id)
@@ -41,16 +41,14 @@ def show(slug: str) -> Response:
 @pages.needs(*_READERS)
 def part(slug: str) -> Response:
     """Return the part that is fetched again while the page is open."""
-    with transaction() as session:
-        content = _figures(session, slug)
-    return layout.followed("forms/figures", content)
+    return layout.followed("forms/figures", _figures_now, slug)
 
 
 @views.get("/forms/<slug>/preview")
 @pages.needs(*_READERS)
 def preview(slug: str) -> Response:
     """Return the form as people see it, for a frame; nothing can be sent from there."""
-    with transaction() as session:
+    with statement() as session:
         form = forms.by_slug(session, slug)
     wanted = request.args.get("lang", "")
     return drawing.preview(form, wanted if wanted in definitions.LANGUAGES else languages.current())
@@ -73,6 +71,11 @@ def _campaign(session: Session, campaign_id: UUID | None) -> campaigns.View | No
         return campaigns.view(session, campaign_id) if campaign_id else None
     except NotFound:
         return None
+
+
+def _figures_now(slug: str) -> dict[str, Any]:
+    with statement() as session:
+        return _figures(session, slug)
 
 
 def _figures(session: Session, slug: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from flask import Response, request
 from flask_babel import lazy_gettext
 
 from engine.forms import definitions, forms, people
-from models.session import transaction
+from models.session import statement
 from web import pages
 from web.pages.frame import languages, layout
 
@@ -22,7 +22,7 @@ def listing(slug: str) -> Response:
     state = request.args.get("state", "pending")
     chosen = state if state in _STATES else "pending"
     before = request.args.get("before", default=None, type=UUID)
-    with transaction() as session:
+    with statement() as session:
         form = forms.by_slug(session, slug)
         rows = people.page(session, form.id, chosen, before=before)
     own = languages.current()

@@ -1,7 +1,7 @@
 """Layout of the pages: their blueprint, rendering, and errors as pages in the reader's language."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 import errors
 from engine.access import accounts
 from models.session import transaction
+from web import process
 from web.http import auth
 from web.http import errors as problems
 from web.pages.frame import assets, charts, faults, languages, sessions
@@ -69,16 +70,19 @@ def fragment(template: str, **values: Any) -> Response:
     return response
 
 
-def followed(template: str, content: Mapping[str, Any]) -> Response:
+def followed(template: str, content: Callable[..., Mapping[str, Any]], *subject: Hashable) -> Response:
     """Render a part that an open page fetches every few seconds; 304 without rendering if its content is the same.
 
-    All that the part shows must be in `content`, as values whose `repr` says all of them, or in the session.
+    `content(*subject)` returns all that the part shows, as values whose `repr` says all of them. It may depend on the
+    language, and on nothing else of the session: many open pages share it for a second.
     """
-    tag = _digest(template, content)
+    key = template, languages.current(), *subject
+    values, digest = process.current().recent.of(key, lambda: _digested(content(*subject)))
+    tag = _tag(template, digest)
     if request.if_none_match.contains_weak(tag):
         response = Response(status=304, headers=_FRAGMENT_HEADERS)
     else:
-        response = _fragment(template, content)
+        response = _fragment(template, values)
     response.set_etag(tag)
     return response
 
@@ -88,14 +92,18 @@ def _fragment(template: str, values: Mapping[str, Any]) -> Response:
     return Response(html, headers=_FRAGMENT_HEADERS, content_type="text/html; charset=utf-8")
 
 
-def _digest(template: str, content: Mapping[str, Any]) -> str:
-    """Return a digest of all that a part depends on: this version of the pages, the session and its account, `content`.
+def _digested(content: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    return content, hashlib.sha256(repr(content).encode()).hexdigest()
+
+
+def _tag(template: str, digest: str) -> str:
+    """Return a digest of all that a part depends on: this version of the pages, the session and its account, `digest`.
 
     The account is that of the session, and its preferences may change.
     """
     account, caller = sessions.account(), auth.caller()
     session = account.language, account.timezone, languages.current(), sorted(caller.scopes), caller.claims.csrf
-    return hashlib.sha256(repr((assets.VERSION, template, session, content)).encode()).hexdigest()[:32]
+    return hashlib.sha256(repr((assets.VERSION, template, session, digest)).encode()).hexdigest()[:32]
 
 
 def may(*scopes: str) -> bool:

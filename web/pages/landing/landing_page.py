@@ -13,7 +13,7 @@ from engine.landing.blocks import KINDS
 from engine.landing.store import Change, StoredPage
 from engine.landing.visits import Counts
 from errors import NotFound
-from models.session import transaction
+from models.session import statement, transaction
 from web import pages, process
 from web.pages.frame import layout, sessions
 from web.pages.landing import fields
@@ -39,7 +39,7 @@ def show(slug: str) -> Response:
     """Show a page with its blocks, its looks in two widths, its visits and its versions."""
     now = clock.now()
     since = (now - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    with transaction() as session:
+    with statement() as session:
         page = store.by_slug(session, slug)
         saves = store.saves(session, page.id, limit=_VERSIONS)
         by_day = visits.by_moment(session, page.id, since=since)
@@ -64,7 +64,7 @@ def show(slug: str) -> Response:
 def preview(slug: str) -> Response:
     """Return a version as visitors would see it, for the frames of its page; nothing of it runs or is counted."""
     version = request.args.get("version", type=int)
-    with transaction() as session:
+    with statement() as session:
         page = store.by_slug(session, slug, version)
         form = published.form_of(session, page.content)
     wanted = request.args.get("lang", "")
@@ -121,7 +121,7 @@ def arrange(slug: str, index: int, action: str) -> Response:
 @pages.needs("campaigns")
 def ask_delete(slug: str) -> Response:
     """Ask whether to delete a page."""
-    with transaction() as session:
+    with statement() as session:
         return layout.page("landing/delete", page=store.by_slug(session, slug))
 
 

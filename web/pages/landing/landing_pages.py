@@ -10,7 +10,7 @@ from engine import clock
 from engine.landing import content, starters, store, visits
 from engine.landing.store import Change
 from errors import CadenciaError, InvalidInput
-from models.session import transaction
+from models.session import statement, transaction
 from web import pages
 from web.pages.frame import faults, layout, sessions
 from web.pages.landing import fields
@@ -26,7 +26,7 @@ DAYS = 30
 def listing() -> Response:
     """List the landing pages by slug, with their state and the visits of the last 30 days."""
     after = request.args.get("after", "")[:64]
-    with transaction() as session:
+    with statement() as session:
         rows = store.page(session, after=after)
         counted = visits.totals(session, [row.id for row in rows], since=clock.now() - timedelta(days=DAYS))
     following = rows[-1].slug if len(rows) == store.LIMIT else None

@@ -33,7 +33,7 @@ def show() -> Response:
 @pages.needs("reports")
 def part() -> Response:
     """Return the part that is fetched again while the page is open."""
-    return layout.fragment("operations/health_lines", **_content())
+    return layout.followed("operations/health_lines", _content)
 
 
 def _content() -> dict[str, Any]:

@@ -5,14 +5,14 @@ from time import monotonic
 
 import redis
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from engine import health
 from engine.delivery import senders
 from engine.delivery.relays import redis_store
 from engine.delivery.relays.breaker import RelayStatus
 from engine.delivery.relays.status import StatusBoard
-from models.session import transaction
+from models.session import engine, transaction
 from tests import sends
 from tests.conftest import environment
 from tests.web.pages import visitors
@@ -33,6 +33,26 @@ def test_a_sound_installation_says_so(client: FlaskClient, broker: str) -> None:
         assert words in page.text
     part = client.get(f"{PATH}/lines", headers={"X-Fragment": "1"})
     assert part.status_code == 200 and part.headers["Cache-Control"] == "private, no-cache"
+
+
+def test_open_pages_share_the_lines_for_a_second(client: FlaskClient, broker: str) -> None:
+    """Only the account is read for each of them."""
+    _well()
+    visitors.visit(client, "ana", "reports", path=PATH)
+    for _ in range(100):  # because a busy machine may take a second for two requests
+        part = client.get(f"{PATH}/lines")
+        asked: list[str] = []
+
+        def note(_: object, __: object, statement: str, *___: object) -> None:
+            asked.append(statement)  # noqa: B023  # removed before the next round
+
+        event.listen(engine(), "before_cursor_execute", note)
+        again = client.get(f"{PATH}/lines", headers={"If-None-Match": part.headers["ETag"]})
+        event.remove(engine(), "before_cursor_execute", note)
+        if again.status_code == 304:
+            break
+    assert again.status_code == 304
+    assert len(asked) == 1 and "FROM accounts" in asked[0]
 
 
 def test_each_bad_part_is_told_with_advice(client: FlaskClient, broker: str) -> None:
