@@ -139,7 +139,10 @@ def _state() -> dict[str, str]:
 
 def test_reading_a_page_changes_nothing(site: Site) -> None:
     client, before = site.client(), _state()
-    answers = {path: client.get(path).status_code for path in site.paths}
+    pages = {path: client.get(path) for path in site.paths}
+    answers = {path: page.status_code for path, page in pages.items()}
+    # A word in a template that is called as a method of `dict` is, such as `copy`.
+    assert [path for path, page in pages.items() if "&lt;built-in method" in page.text] == []
     settled()
     assert _state() == before
     assert {path: status for path, status in answers.items() if status not in REFUSALS | {200, 303}} == {}
