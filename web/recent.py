@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Recent:
-    """Keeps each value for `kept_s`. Whoever asks must have been allowed to see it before."""
+    """Keeps each value for `kept_s`. It checks no permission: that is the caller's task."""
 
     def __init__(self, kept_s: float = KEPT_S, clock: Callable[[], float] = monotonic) -> None:
         self._kept_s, self._clock = kept_s, clock
