@@ -274,15 +274,14 @@ def erase(contact: str, yes: bool) -> None:
     Example:
       cadencia contacts erase ana@empresa.example --yes
     """
-    from engine import clock
-    from engine.engagement import by_hand
+    from engine import clock, erasure
     from models.session import retrying, transaction
 
     with transaction() as session:
         contact_id = contact_argument.read(session, contact)
     if not yes:
         click.confirm("Erase the personal data of this contact for good?", abort=True, err=True)
-    by_hand.suppress_and_erase(retrying, contact_id, now=clock.now())
+    erasure.suppress_and_erase(retrying, contact_id, now=clock.now())
     click.echo(f"{contact_id}: personal data erased")
 
 

@@ -73,6 +73,11 @@ def ensure(session: Session, addresses: Sequence[str], *, now: datetime) -> list
     return [by_index[_index(address)] for address in addresses]
 
 
+def find(session: Session, address: str) -> UUID | None:
+    """Return the recipient of a normalised address; None if there is none."""
+    return session.scalar(select(Contact.id).where(Contact.email_index == _index(address)))
+
+
 def idle(
     session: Session, *, before: datetime, after: tuple[datetime, UUID], limit: int
 ) -> Sequence[tuple[datetime, UUID]]:

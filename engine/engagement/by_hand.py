@@ -1,7 +1,6 @@
 """Suppress, release, pause and erase a contact by hand; an address can be suppressed and released without one."""
 
 import os
-from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -101,6 +100,7 @@ def erase(session: Session, contact_id: UUID, *, now: datetime) -> None:
 
     Its e-mails and events remain, for the counts, without anything that names the person. The address stays suppressed
     by its blind index, also if it is imported later. Sequences are stopped, queued e-mails of every kind cancelled.
+    `engine.erasure` also erases what forms keep.
 
     Safe to repeat. Raises NotFound; Conflict while an e-mail to the contact is being sent: `suppress` it, commit, and
     repeat this in a minute.
@@ -118,17 +118,6 @@ def erase(session: Session, contact_id: UUID, *, now: datetime) -> None:
     replacement = os.urandom(len(index))  # no address has it: who comes back is a new contact
     contacts.erase(session, contact_id, replacement, now=now)
     suppressions.add_indexes(session, [replacement], "erased", now=now)
-
-
-def suppress_and_erase(
-    run: Callable[[Callable[[Session], object]], object], contact_id: UUID, *, now: datetime
-) -> None:
-    """Suppress the contact, commit, and erase it, each in a transaction that `run` opens; raises what they raise.
-
-    So nothing more goes out to it, also if the erasure must be repeated.
-    """
-    run(lambda session: suppress(session, by_id(session, contact_id), now=now))
-    run(lambda session: erase(session, contact_id, now=now))
 
 
 def erase_recipient(session: Session, recipient_id: UUID, *, now: datetime) -> bool:

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from engine import clock
+from engine import clock, erasure
 from engine.audience import addresses, contacts, imports, segments, suppressions
 from engine.audience.directory import contact_pages
 from engine.audience.import_report import ImportReport, Page
@@ -165,14 +165,15 @@ def release(body: shapes.Release) -> Reply:
 def erase(body: shapes.Person) -> Reply:
     """Erase the personal data of a contact: address, details, variables, data of events. It cannot be undone.
 
-    The counts stay, and the address stays suppressed by its blind index. 409 while an e-mail to the contact is being
-    sent; nothing more goes out then, so repeat in a minute. Safe to repeat.
+    Sign-ups that wait are erased; of consents form, moments and text stay. The counts stay, and the address stays
+    suppressed by its blind index. 409 while an e-mail to the contact is being sent; nothing more goes out then, so
+    repeat in a minute. Safe to repeat.
     """
     with transaction() as session:
         person = _person(session, body)
     if person.contact_id is None:
         raise NotFound("contact: there is none with this address")
-    by_hand.suppress_and_erase(retrying, person.contact_id, now=clock.now())
+    erasure.suppress_and_erase(retrying, person.contact_id, now=clock.now())
     return shapes.Erased(contact_id=person.contact_id)
 
 

@@ -10,7 +10,7 @@ from flask_babel import gettext, lazy_gettext
 from wtforms import BooleanField, DateField, StringField, ValidationError
 from wtforms.validators import DataRequired
 
-from engine import bell, clock
+from engine import bell, clock, erasure
 from engine.audience import contacts, suppressions
 from engine.engagement import by_hand
 from errors import Conflict, NotFound
@@ -142,7 +142,7 @@ def erase(contact_id: UUID) -> Response:
     if not form.validate():
         return _ask(contact_id, "erase", form, status=422)
     try:
-        by_hand.suppress_and_erase(retrying, contact_id, now=clock.now())
+        erasure.suppress_and_erase(retrying, contact_id, now=clock.now())
     except Conflict:
         form.word.errors = [gettext("An e-mail to this contact is being sent. Repeat this in a minute.")]
         return _ask(contact_id, "erase", form, status=409)

@@ -1,0 +1,48 @@
+"""Erasing a person: the contact, its waiting sign-ups and its consents, of which the proof remains."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine import erasure
+from engine.audience import contacts
+from engine.forms import consents
+from models import vault
+from models.session import retrying, transaction
+from tests.engine.forms import signups
+from tests.engine.forms.signups import ADDRESS
+from tests.sends import NOW
+
+LATER = NOW + timedelta(hours=1)
+
+
+def test_nothing_personal_is_left_in_submissions_and_the_consent_can_be_proved(ledger: str) -> None:
+    with transaction() as session:
+        form, other = signups.create(session), signups.create(session, slug="otra")
+    signups.submit(form)
+    signups.confirm()
+    signups.submit(other, now=LATER)
+    with transaction() as session:
+        contact_id = contacts.find(session, ADDRESS)
+        session.execute(text("UPDATE form_submissions SET page = 'https://a.example/ana', network = 'other', "
+                             "confirmed_network = 'other'"))  # fmt: skip
+    assert contact_id is not None
+    for _ in range(2):
+        erasure.suppress_and_erase(retrying, contact_id, now=LATER)
+    with transaction() as session:
+        left = text("SELECT num_nonnulls(email_index, address, fields, page, network, confirmed_network) AS number, "
+                    "state FROM form_submissions ORDER BY id")  # fmt: skip
+        assert [tuple(row) for row in session.execute(left)] == [(0, "confirmed"), (0, "expired")]
+        sealed = session.scalars(text("SELECT email FROM contacts")).all()
+        assert [vault.current().decrypt(each) for each in sealed] == ["", ""]
+        assert session.scalar(text("SELECT count(variables) FROM emails")) == 0
+        [consent] = consents.of(session, contact_id)
+    assert (consent.form, consent.text, consent.page) == ("guia", "Acepto recibir correos.", None)
+    assert signups.confirm(LATER, _waiting())[0].state == "expired"
+
+
+def _waiting() -> UUID | None:
+    """Return the submission that was not confirmed."""
+    with transaction() as session:
+        return session.scalar(text("SELECT id FROM form_submissions WHERE state = 'expired'"))
