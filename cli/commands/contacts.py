@@ -8,7 +8,7 @@ from uuid import UUID
 
 import click
 
-from cli import contact_argument, groups, terminal
+from cli import arguments, groups, terminal
 from errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def find(text: str, limit: int) -> None:
 
     with transaction() as session:
         if "@" in text:
-            rows = contact_pages.listed(session, [contact_argument.read(session, text)])
+            rows = contact_pages.listed(session, [arguments.contact_id(session, text)])
         else:
             rows = tuple(contact_pages.first(session, contact_pages.Filter(text), limit))
     for contact in rows:
@@ -118,7 +118,7 @@ def pause(contact: str, until: datetime) -> None:
 
     if (end := until.replace(tzinfo=UTC)) <= (now := clock.now()):
         raise InvalidInput.of("--until", "give a day after today")
-    retrying(lambda session: by_hand.pause(session, contact_argument.read(session, contact), until=end, now=now))
+    retrying(lambda session: by_hand.pause(session, arguments.contact_id(session, contact), until=end, now=now))
     click.echo(f"marketing e-mails wait until {end:%Y-%m-%d %H:%M} UTC")
 
 
@@ -136,7 +136,7 @@ def resume(contact: str) -> None:
     from models.session import retrying
 
     now = clock.now()
-    retrying(lambda session: by_hand.pause(session, contact_argument.read(session, contact), until=now, now=now))
+    retrying(lambda session: by_hand.pause(session, arguments.contact_id(session, contact), until=now, now=now))
     bell.ring("transactional")
     bell.ring("campaign")
     click.echo("marketing e-mails go out again")
@@ -156,7 +156,7 @@ def show(contact: str) -> None:
     from models.session import transaction
 
     with transaction() as session:
-        view = contacts.view(session, contact_argument.read(session, contact))
+        view = contacts.view(session, arguments.contact_id(session, contact))
         reason = suppressions.suppressed(session, [view.id]).get(view.id)
     flags = ", ".join(name for name, is_set in view.flags.items() if is_set) or "none yet"
     terminal.row(view.id, view.followup_status, f"score {view.score}")
@@ -185,7 +185,7 @@ def explain(contact: str) -> None:
     from models.session import transaction
 
     with transaction() as session:
-        contact_id = contact_argument.read(session, contact)
+        contact_id = arguments.contact_id(session, contact)
         contacts.view(session, contact_id)
         journeys = explain.why(session, contact_id, now=clock.now())
     if not journeys:
@@ -278,7 +278,7 @@ def erase(contact: str, yes: bool) -> None:
     from models.session import retrying, transaction
 
     with transaction() as session:
-        contact_id = contact_argument.read(session, contact)
+        contact_id = arguments.contact_id(session, contact)
     if not yes:
         click.confirm("Erase the personal data of this contact for good?", abort=True, err=True)
     erasure.suppress_and_erase(retrying, contact_id, now=clock.now())

@@ -2,12 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from cli import groups, terminal
-from errors import InvalidInput
+from cli import arguments, groups, terminal
 
 if TYPE_CHECKING:
     from engine.forms.office import Office
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=groups.Group)
 def group() -> None:
-    """Create sign-up forms, and see what they bring.
+    """Create sign-up forms, and count their sign-ups.
 
     \b
     Examples:
@@ -100,7 +99,7 @@ def new(file: Path) -> None:
 
     office = _office()
     with transaction() as session:
-        form = forms.create(session, _read(file), office=office, now=clock.now())
+        form = forms.create(session, arguments.json_object(file), office=office, now=clock.now())
     click.echo(f"form created: {office.url('/f/')}{form.definition.slug}")
 
 
@@ -121,7 +120,7 @@ def change(slug: str, file: Path) -> None:
     office = _office()
     with transaction() as session:
         forms.named(session, slug)
-        forms.change(session, slug, _read(file), office=office, now=clock.now())
+        forms.change(session, slug, arguments.json_object(file), office=office, now=clock.now())
     click.echo(f"form {slug} changed")
 
 
@@ -158,17 +157,6 @@ def _set_active(slug: str, is_active: bool) -> None:
         forms.named(session, slug)
         form = forms.set_active(session, slug, is_active, now=clock.now())
     click.echo(f"form {slug} is {form.state}")
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """Return the JSON object of a file; raise InvalidInput with the place of the fault."""
-    try:
-        values = json.loads(file.read_text("utf-8"))
-    except (ValueError, OSError) as error:
-        raise InvalidInput.of(file.name, f"is not JSON in UTF-8: {error}") from None
-    if not isinstance(values, dict):
-        raise InvalidInput.of(file.name, "is not a JSON object")
-    return values
 
 
 def _office() -> "Office":

@@ -44,7 +44,7 @@ def list_all(campaign: str | None, contact: str | None, status: str | None, temp
       cadencia outbox list --campaign Otoño --template email_2_caso --limit 20
       cadencia outbox list --contact ana@empresa.example
     """
-    from cli import contact_argument
+    from cli import arguments
     from engine.campaigns import campaigns
     from engine.delivery import email_pages
     from models import ids
@@ -56,7 +56,7 @@ def list_all(campaign: str | None, contact: str | None, status: str | None, temp
     listed = 0
     with transaction() as session:
         wanted = email_pages.Filter(
-            contact_id=None if contact is None else contact_argument.read(session, contact),
+            contact_id=None if contact is None else arguments.contact_id(session, contact),
             campaign_id=None if campaign is None else campaigns.find(session, campaign),
             status=status,
             template=template,

@@ -33,5 +33,6 @@ def test_a_wrong_definition_names_every_fault(run: Run, tmp_path: Path) -> None:
     for part in ("slug:", "title:", "redirect:", "origins[0]:", "notify[0]:", "fields[0].name:", "fields[1].name:",
                  "fields[1].label.fr:", "campaign:", "did you mean campaign_id?"):  # fmt: skip
         assert part in error, part
-    file.write_text("{")
-    assert "is not JSON" in run("forms", "new", str(file), status=1).stderr
+    for broken in ("{", "[" * 100_000):
+        file.write_text(broken)
+        assert "is not JSON" in run("forms", "new", str(file), status=1).stderr

@@ -1,13 +1,10 @@
 """Create, save and publish landing pages."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import click
 
-from cli import groups
-from errors import InvalidInput
+from cli import arguments, groups
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 _slug = click.argument("slug")
@@ -27,7 +24,7 @@ def new(file: Path) -> None:
     from engine.landing.store import Change
     from models.session import transaction
 
-    values = _read(file)
+    values = arguments.json_object(file)
     with transaction() as session:
         page = store.create(session, values.pop("slug", ""), values, change=Change(), now=clock.now())
     click.echo(f"page {page.slug} created as a draft; `cadencia pages publish {page.slug}` shows it to everybody")
@@ -49,7 +46,7 @@ def push(slug: str, file: Path, expected: str | None) -> None:
     from engine.landing.store import Change
     from models.session import transaction
 
-    values = {name: value for name, value in _read(file).items() if name != "slug"}
+    values = {name: value for name, value in arguments.json_object(file).items() if name != "slug"}
     change = Change(note=edits.note_of(file.name), expected=expected)
     with transaction() as session:
         page = store.save(session, store.named(session, slug).slug, values, change=change, now=clock.now())
@@ -59,9 +56,9 @@ def push(slug: str, file: Path, expected: str | None) -> None:
 @click.command(cls=groups.Command)
 @_slug
 @click.option("--version", type=click.IntRange(min=1), help="Publish this version instead of the newest.")
-@click.option("--off", is_flag=True, help="Show the page to nobody any more.")
+@click.option("--off", is_flag=True, help="Take the page offline.")
 def publish(slug: str, version: int | None, off: bool) -> None:
-    """Show the landing page SLUG to everybody, or to nobody.
+    """Publish the landing page SLUG, or take it offline.
 
     \b
     Examples:
@@ -77,17 +74,6 @@ def publish(slug: str, version: int | None, off: bool) -> None:
         stored = store.named(session, slug).slug
         page = store.unpublish(session, stored) if off else store.publish(session, stored, version, now=clock.now())
     click.echo(f"page {page.slug} shows version {page.published}" if page.published else f"page {page.slug} is offline")
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """Return the JSON object of a file; raise InvalidInput with the place of the fault."""
-    try:
-        values = json.loads(file.read_text("utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
-        raise InvalidInput.of(file.name, f"is not JSON in UTF-8: {error}") from None
-    if not isinstance(values, dict):
-        raise InvalidInput.of(file.name, "is not a JSON object")
-    return values
 
 
 COMMANDS = (new, push, publish)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli import contact_argument, groups, terminal
+from cli import arguments, groups, terminal
 from cli.library import library
 from errors import InvalidInput, Unavailable
 
@@ -163,7 +163,7 @@ def _values(template: "Template", contact: str | None, campaign: str | None) -> 
     if contact is None and campaign is None:
         return values.sample(template)
     with transaction() as session:
-        contact_id = contact_argument.read(session, contact) if contact else None
+        contact_id = arguments.contact_id(session, contact) if contact else None
         campaign_id = campaigns.find(session, campaign) if campaign else None
         return values.of(session, template, contact_id=contact_id, campaign_id=campaign_id)
 
