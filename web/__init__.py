@@ -16,7 +16,7 @@ from web.pages import menu
 from web.pages.frame import sessions
 from web.public import clicks, front, home, pictures, pixels, static_files, unsubscribing
 from web.public.forms import confirming, kept, showing, sign_ups
-from web.public.landing_pages import shelf, submitting, visiting
+from web.public.landing_pages import page_cache, submitting, visiting
 from web.wsgi import public_bodies, unread
 from web.wsgi.remote_address import RemoteAddress
 
@@ -67,7 +67,7 @@ def configure(app: Flask, configured: Settings) -> None:
     process.install(app, configured)
     group_commit.install(app, configured)
     send_batcher.install(app)
-    shelf.install(app, process.of(app))
+    page_cache.install(app, process.of(app))
     kept.install(app)
     for warning in configured.warnings:
         log.warning("settings_warning %s", warning)
@@ -82,7 +82,7 @@ def _wrap(app: Flask, configured: Settings) -> None:
     """Put the WSGI middleware in front of `app`: addresses, then what `front` answers, then bodies of public routes."""
     deferred_response.install(paths=(*front.PATHS, *public_bodies.paths(app)), also=unread.is_large)
     bodies = public_bodies.PublicBodies(app.wsgi_app, app, configured)
-    wsgi = front.Front(bodies, process.of(app), group_commit.of(app), shelf.of(app))
+    wsgi = front.Front(bodies, process.of(app), group_commit.of(app), page_cache.of(app))
     if hops := configured.trusted_proxies:
         trusting = ProxyFix(RemoteAddress(wsgi), x_for=hops, x_proto=hops, x_host=hops)
         app.wsgi_app = trusting  # type: ignore[method-assign]

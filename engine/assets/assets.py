@@ -26,7 +26,7 @@ _TEXTS = (".html", ".txt", ".mjml", ".json")
 
 @dataclass(frozen=True, slots=True)
 class StoredAsset:
-    """A picture that was uploaded: its name then, its size, and by whom; `account` is None if that one is gone."""
+    """An uploaded picture; `name` is that of the file, `account` of who uploaded it, None by the command line."""
 
     id: UUID
     digest: str
@@ -49,8 +49,8 @@ _COLUMNS = (
     Account.name.label("account"), Asset.created_at,
 )  # fmt: skip
 _LISTED = select(*_COLUMNS).outerjoin(Account, Account.id == Asset.account_id)
-# What may name a picture, as text: the tables are small, and a removal is rare. Of landing pages the version that is
-# published and the newest count.
+# Searches texts for the digest, which is fast enough: the tables are small, and a removal is rare. Of a landing page
+# the published and the newest version count.
 _USES = text("""
 SELECT 'campaign' AS kind, name FROM campaigns WHERE strpos(variables::text, :digest) > 0
 UNION
@@ -64,7 +64,7 @@ SELECT 'template', t.name FROM templates t JOIN template_versions v ON v.templat
 
 
 def add(session: Session, octets: bytes, name: str, *, account_id: UUID | None, now: datetime) -> StoredAsset:
-    """Store a picture and return it; the same picture again is the one that is there. Raises InvalidInput."""
+    """Store a picture and return it; an equal one is stored once. Raises InvalidInput."""
     picture = pictures.read(octets)
     digest = sha256(picture.octets).hexdigest()[:DIGEST_CHARS]
     row = {
@@ -117,10 +117,7 @@ def content(session: Session, digest: str, extension: str) -> bytes:
 
 
 def uses(session: Session, digest: str, *, templates: Path) -> list[tuple[str, str]]:
-    """Return the kind and name of what uses a picture, some of it if much does.
-
-    Templates of the folder, campaigns and landing pages may use one.
-    """
+    """Return kind and name of what uses a picture, at most 20: templates, campaigns and landing pages."""
     in_folders = [("template", name) for name in _in_folder(templates, digest.encode())]
     rows = session.execute(_USES, {"digest": digest, "most": _USES_MAX})
     return [*in_folders, *((row.kind, row.name) for row in rows)][:_USES_MAX]

@@ -1,4 +1,4 @@
-"""Shared by the formats of pictures: sizes, faults, and reading of parts that must be there."""
+"""Sizes, faults, and the reading of required parts, as all formats of pictures use them."""
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
@@ -19,7 +19,7 @@ Check: TypeAlias = Callable[[Size], None]  # raises if pictures of this size are
 
 
 def part(octets: bytes, start: int, length: int) -> bytes:
-    """Return these bytes; raise Damaged if the file ends before."""
+    """Return these bytes; raise Damaged if the file is shorter."""
     cut = octets[start : start + length]
     if len(cut) < length:
         raise Damaged("it ends too early")

@@ -39,7 +39,7 @@ class Picture:
 
 
 def read(octets: bytes) -> Picture:
-    """Return the picture that these bytes are, without what does not draw it; raise InvalidInput for any others."""
+    """Return the picture in these bytes, reduced to the parts that draw it. Raises InvalidInput."""
     if not octets:
         raise InvalidInput.of(_FIELD, "is empty; choose a picture")
     if len(octets) > BYTES_MAX:
@@ -55,7 +55,7 @@ def read(octets: bytes) -> Picture:
 
 
 def _check(size: Size) -> None:
-    """Refuse a picture whose pixels would fill the memory of its readers."""
+    """Refuse a picture that would need too much memory where it is shown."""
     if size.width < 1 or size.height < 1:
         raise Damaged("its width or height is 0")
     if max(size) > SIDE_MAX or size.width * size.height > PIXELS_MAX:

@@ -51,7 +51,7 @@ def situation(session: Session, submission_id: UUID, *, now: datetime) -> Situat
 
 
 class Visit(NamedTuple):
-    """The confirming act, a `press`, the `page` itself or the `form`, and its network."""
+    """The act that confirms, by a `press`, the `page` itself or the `form` (no double opt-in), and its network."""
 
     by: str
     network: str

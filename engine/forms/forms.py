@@ -98,7 +98,7 @@ def check_unchanged(session: Session, slug: str, updated_at: str) -> None:
 
 
 def set_active(session: Session, slug: str, is_active: bool, *, now: datetime) -> StoredForm:
-    """Let a form take submissions, or none any more; links in e-mails work on. Safe to repeat. Raises NotFound."""
+    """Enable or disable a form; links in sent e-mails keep working. Safe to repeat. Raises NotFound."""
     session.execute(_SET_STATE, {"slug": slug, "state": ACTIVE if is_active else DISABLED, "now": now})
     return by_slug(session, slug)
 
@@ -112,12 +112,12 @@ def by_slug(session: Session, slug: str) -> StoredForm:
 
 
 def by_id(session: Session, form_id: UUID) -> StoredForm:
-    """Return a form that exists."""
+    """Return the form with this id, which must exist."""
     return _form(session.execute(_BY_ID, {"id": form_id}).one())
 
 
 def named(session: Session, slug: str) -> StoredForm:
-    """Return a form for somebody who typed its slug; NotFound names the nearest one."""
+    """Return the form with this slug; raises NotFound, which names the nearest slug."""
     try:
         return by_slug(session, slug)
     except NotFound:

@@ -11,7 +11,7 @@ from settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """Everything that writing an e-mail of a form needs; made once for each process."""
+    """Templates, signer and address of our pages, as e-mails of forms need them; made once for each process."""
 
     library: Library
     proofs: Proofs

@@ -25,7 +25,7 @@ SELECT s.id, s.submitted_at, s.reminded_at, s.confirmed_at, s.confirmed_by, s.la
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One submission. A pending one has an address and values; a confirmed one is a contact; an expired one nobody.
+    """One submission. A pending one has an address and values, a confirmed one a contact, an expired one neither.
 
     `version` is that of the consent text. `address` is None, too, if no key decrypts it.
     """

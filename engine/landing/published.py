@@ -29,7 +29,7 @@ SELECT c.first_name FROM emails e JOIN contacts c ON c.id = e.contact_id
 
 
 class Current(NamedTuple):
-    """Identifies all that a page shows: if one of these differs, it is another page."""
+    """The identity of what a published page shows; a rendering is valid until one of these values changes."""
 
     page_id: UUID
     version: int
@@ -41,7 +41,7 @@ class Current(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PublishedPage:
-    """A published page with its form; None if it has none, or if that takes no submissions."""
+    """A published page; `form` is None if it has none or a disabled one."""
 
     slug: str
     current: Current
@@ -50,7 +50,7 @@ class PublishedPage:
 
 
 def current(session: Session, slug: str) -> Current | None:
-    """Return the identity of a published page; None if there is none with this slug."""
+    """Return the identity of a published page; None if none has this slug."""
     row = session.execute(_CURRENT, {"slug": slug[:51].replace("\0", "")}).first()
     return None if row is None else Current(*row)
 
@@ -65,7 +65,7 @@ def load(session: Session, slug: str, current: Current) -> PublishedPage | None:
 
 
 def form_of(session: Session, content: Content) -> StoredForm | None:
-    """Return the form of a draft; None if it has none, or if that takes no submissions."""
+    """Return the form of a draft; None if it has none or a disabled one."""
     form = forms.by_slug(session, content.form) if content.form else None
     return form if form and form.is_active else None
 

@@ -134,7 +134,7 @@ def revert(session: Session, slug: str, version: int, *, change: Change, now: da
 
 
 def publish(session: Session, slug: str, version: int | None, *, now: datetime) -> StoredPage:
-    """Show this version to everybody, None: the newest. Safe to repeat. Raises NotFound, InvalidInput."""
+    """Publish this version, by default the newest. Safe to repeat. Raises NotFound, InvalidInput."""
     page = _locked(session, slug)
     shown = by_slug(session, slug, version)
     _read(session, shown.content.stored())
@@ -144,7 +144,7 @@ def publish(session: Session, slug: str, version: int | None, *, now: datetime) 
 
 
 def unpublish(session: Session, slug: str) -> StoredPage:
-    """Show the page to nobody any more. Safe to repeat. Raises NotFound."""
+    """Take the page offline. Safe to repeat. Raises NotFound."""
     page = _locked(session, slug)
     session.execute(_PUBLISH, {"page_id": page.id, "version": None, "now": None})
     return by_slug(session, slug)
@@ -159,7 +159,7 @@ def delete(session: Session, slug: str) -> None:
 
 
 def by_slug(session: Session, slug: str, version: int | None = None) -> StoredPage:
-    """Return a page with this version, None: the newest; raises NotFound."""
+    """Return a page with this version, by default the newest; raises NotFound."""
     wanted = None if version is None else min(max(version, 0), VERSION_MAX)
     row = session.execute(_BY_SLUG, {"slug": slug[:51].replace("\0", ""), "version": wanted}).first()
     if row is None:
@@ -168,7 +168,7 @@ def by_slug(session: Session, slug: str, version: int | None = None) -> StoredPa
 
 
 def named(session: Session, slug: str) -> StoredPage:
-    """Return a page for somebody who typed its slug; NotFound names the nearest one."""
+    """Return the page with this slug; raises NotFound, which names the nearest slug."""
     try:
         return by_slug(session, slug)
     except NotFound:

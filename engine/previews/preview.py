@@ -143,7 +143,7 @@ def _words(document: parser.HtmlElement) -> Iterator[str]:
 
 
 def _octets(template: Template, variables: Mapping[str, object], sender: compose.From) -> int | None:
-    """Return the size of the message, composed for nobody and signed with a key that verifies nothing."""
+    """Return the size of the message, composed for an example address and signed with a key of its own."""
     composer = compose.Composer(_One(template), _SIGNER, sender)
     fields = ("0@preview.invalid", "nobody@preview.invalid", None, template.name, variables, MARKETING)
     nobody = compose.Email(_NOBODY, *fields)

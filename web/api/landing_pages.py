@@ -83,7 +83,7 @@ def publish(path: shapes.PagePath, body: shapes.PageVersion) -> Reply:
 @api.post("/<page>/unpublish", responses={200: shapes.Page})
 @needs("campaigns")
 def unpublish(path: shapes.PagePath) -> Reply:
-    """Show the page to nobody any more. Safe to repeat."""
+    """Take the page offline. Safe to repeat."""
     with transaction() as session:
         page = store.unpublish(session, path.page)
     return shapes.Page(**_fields(page))

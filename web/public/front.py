@@ -15,8 +15,8 @@ from web.ingest import deferred_response
 from web.ingest.group_commit import Ingest
 from web.process import Process
 from web.public import hits
-from web.public.landing_pages import shelf
-from web.public.landing_pages.shelf import Shelf
+from web.public.landing_pages import page_cache
+from web.public.landing_pages.page_cache import PageCache
 
 Start: TypeAlias = Callable[..., Any]
 Wsgi: TypeAlias = Callable[[dict[str, Any], Start], Iterable[bytes]]
@@ -27,7 +27,7 @@ _METHODS = ("GET", "HEAD")
 class Front:
     """A WSGI middleware."""
 
-    def __init__(self, behind: Wsgi, process: Process, ingest: Ingest, pages: Shelf) -> None:
+    def __init__(self, behind: Wsgi, process: Process, ingest: Ingest, pages: PageCache) -> None:
         self._behind = behind
         self._pages = pages
         self._process = process
@@ -47,7 +47,7 @@ class Front:
                 return self._opened(environ, start, path[3:-4])
             if method in _METHODS and path.startswith(_CLICKS):
                 return self._clicked(environ, start, path[3:])
-            if path.startswith(shelf.PATH) and method in _METHODS and (shown := self._pages.answer(environ)):
+            if path.startswith(page_cache.PATH) and method in _METHODS and (shown := self._pages.answer(environ)):
                 return self._shown(environ, start, *shown)
         except NotFound:
             pass
@@ -64,6 +64,6 @@ class Front:
         start("302 FOUND", [("Location", target), ("Content-Length", "0"), *self._click])
         return [b""]
 
-    def _shown(self, environ: dict[str, Any], start: Start, fields: shelf.Fields, html: bytes) -> Iterable[bytes]:
+    def _shown(self, environ: dict[str, Any], start: Start, fields: page_cache.Fields, html: bytes) -> Iterable[bytes]:
         start("200 OK", [*fields, ("Content-Length", str(len(html))), *self._other])
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else html]

@@ -8,7 +8,7 @@ from cli.commands.pages import reading, writing
 
 @click.group(cls=groups.Group)
 def group() -> None:
-    """Write landing pages in files, publish them, and see what they bring.
+    """Write landing pages in files, publish them, and count their visits.
 
     \b
     Examples:

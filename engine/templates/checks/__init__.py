@@ -22,7 +22,7 @@ _PLACE = re.compile(r"([\w.]+) line (\d+): (.*)", re.DOTALL)
 
 
 def of(name: str, template: Parts, sender: Brand = brand.NONE) -> list[Finding]:
-    """Return what is wrong with a template, by part and line; empty if nothing is. No value of a contact is used.
+    """Return the findings of a template, ordered by part and line. Values of contacts are not used.
 
     A template of which no e-mail can be made has a finding `broken`.
     """
@@ -71,7 +71,7 @@ def _of_result(body: Body, template: Template) -> Iterable[Iterator[Finding]]:
 
 
 def _complete(sender: Brand) -> Brand:
-    """Return the brand with an example in place of each text that is empty, so that all branches are looked at."""
+    """Return the brand with an example in place of each text that is empty, so that the checks see every branch."""
     return replace(
         sender,
         name=sender.name or "Empresa",

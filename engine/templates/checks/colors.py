@@ -38,7 +38,7 @@ _NAMED = dict(pair.split(":") for pair in _NAMES.split())
 def read(value: str) -> str | None:
     """Return the opaque colour in a value such as `#fff`, `rgb(…)` or `none red`, as `#rrggbb`; None if there is none.
 
-    A colour that lets through what lies behind it is none, for it depends on that.
+    A translucent colour counts as none, because it depends on what is behind it.
     """
     value = value.lower()
     if match := _HEX.search(value):

@@ -12,7 +12,7 @@ _PARTS = ("subject.txt", "body.txt")
 
 
 def unknown(body: Body, template: Template) -> Iterator[Finding]:
-    """Yield the variables that are in no sample, no contact and no brand."""
+    """Yield the variables that neither the sample nor contacts nor the brand provide."""
     provided = {*template.sample, *variables.OF_CONTACT, *brand.NONE.variables(), links.UNSUBSCRIBE, links.PIXEL}
     for name in sorted((template.required | template.optional) - provided):
         if name.startswith("_"):

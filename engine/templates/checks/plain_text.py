@@ -16,7 +16,7 @@ _LINKED = frozenset({"a", "area", "mj-button", "mj-navbar-link"})
 
 
 def unlike(body: Body, html: str) -> Iterator[Finding]:
-    """Yield a finding if body.txt lacks links or most words of the HTML; `html` is the masked, compiled one."""
+    """Yield a finding if body.txt lacks links or most words of the HTML, given masked and compiled in `html`."""
     if not body.template.has(PART):
         return
     mask = Mask()

@@ -99,5 +99,5 @@ def of_selector(selector: str) -> Rule | None:
 
 
 def of_element(name: str) -> tuple[Severity, str, str] | None:
-    """Return how bad it is that an element is dropped, where, and what to use instead; None if it works."""
+    """Return severity, mail programs and remedy for an element that is dropped; None if it works."""
     return _ELEMENTS.get(name)

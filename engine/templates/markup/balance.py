@@ -45,7 +45,7 @@ class Misfit(NamedTuple):
     remedy: str
 
 
-class TooMuch(Exception):  # it says what is wrong with the source
+class TooMuch(Exception):
     """The document cannot be handed to a parser; `at` is the offset of the tag that exceeds a bound."""
 
     def __init__(self, at: int, message: str) -> None:

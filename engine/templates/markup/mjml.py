@@ -1,4 +1,4 @@
-"""MJML to HTML, with the code that is masked in it."""
+"""Compile masked MJML to masked HTML by the library mrml."""
 
 import re
 from hashlib import sha256

@@ -10,7 +10,7 @@ def of_folder(parts: FolderParts) -> Content:
 
     Variables of the brand stay variables. Raise compiling.BrokenTemplate if a file is missing or invalid.
     """
-    compiling.compile_parts(parts.folder.name, parts)  # raises for what a join of its segments might hide
+    compiling.compile_parts(parts.folder.name, parts)  # joined segments can compile although one of them does not
     names = [name for name in FIELDS if parts.has(name)]
     written = {name: parts.read(name) for name in names}
     filled = {

@@ -72,7 +72,7 @@ class Version:
 
 
 def templates(session: Session, *, after: str = "", limit: int = LIMIT) -> list[Version]:
-    """Return the newest version of each template, by name, from the name after `after` on."""
+    """Return the newest version of each template by name, a page of them that follows the name `after`."""
     return [_version(row) for row in session.execute(_LIST, {"after": after, "limit": limit})]
 
 
@@ -100,7 +100,7 @@ def version(session: Session, name: str, number: int | None = None) -> tuple[Ver
 
 
 def find(session: Session, name: str, number: int) -> Content | None:
-    """Return the content of a version, for e-mails that name it also of a deleted template; None if there is none."""
+    """Return the content of a version, also of a deleted template; None if it does not exist."""
     row = session.execute(_CONTENT, {"name": name, "version": number}).first()
     return None if row is None else content_of(row)
 

@@ -34,7 +34,7 @@ from tests.engine.landing import drafts
 from tests.engine.landing.drafts import both
 from tests.web.serving import application
 from web import process
-from web.public.landing_pages import shelf
+from web.public.landing_pages import page_cache
 
 PAGE_BYTES_MAX = 40_000
 EVERY = [*product(("es", "en"), ("light", "dark"), (1280, 360))]
@@ -63,7 +63,7 @@ def site(databases: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Iterato
                 store.create(session, design, content, change=store.Change(), now=clock.now())
                 store.publish(session, design, None, now=clock.now())
         yield app, url
-        shelf.of(app).visits.flush()
+        page_cache.of(app).visits.flush()
         settled()
 
 

@@ -77,7 +77,7 @@ def preview(slug: str) -> Response:
 @views.post("/pages/<slug>/publish")
 @pages.changes("campaigns")
 def publish(slug: str) -> Response:
-    """Show the version of the form to everybody."""
+    """Publish the version that the form names."""
     version = request.form.get("version", type=int)
     return _done(slug, lambda session: store.publish(session, slug, version, now=clock.now()))
 
@@ -85,7 +85,7 @@ def publish(slug: str) -> Response:
 @views.post("/pages/<slug>/unpublish")
 @pages.changes("campaigns")
 def unpublish(slug: str) -> Response:
-    """Show the page to nobody any more."""
+    """Take the page offline."""
     return _done(slug, lambda session: store.unpublish(session, slug))
 
 
@@ -101,7 +101,7 @@ def revert(slug: str) -> Response:
 @views.post("/pages/<slug>/blocks/<int:index>/<action>")
 @pages.changes("campaigns")
 def arrange(slug: str, index: int, action: str) -> Response:
-    """Move a block up or down, or remove it; a version of its own."""
+    """Move a block up or down, or remove it, as a new version."""
 
     def work(session: Any) -> StoredPage:
         page = store.by_slug(session, slug)

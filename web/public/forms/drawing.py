@@ -1,4 +1,4 @@
-"""The page of a form, for people and, in a frame, for those who edit it."""
+"""Rendering of the page of a form, also for the preview in a frame of our pages."""
 
 from flask import Response
 

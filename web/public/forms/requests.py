@@ -34,7 +34,7 @@ class Submitted:
 
 
 def office() -> Office:
-    """Return what writing the e-mails of forms needs."""
+    """Return the templates and the signer that e-mails of forms need."""
     return kept.current().office
 
 
@@ -135,7 +135,7 @@ def _pairs(data: bytes) -> dict[str, Any]:
 
 
 def too_often(error: TooOften) -> Response:
-    """Return the answer to somebody who sends too often: a page for people."""
+    """Return the response to too many submissions: a page for browsers, a problem for programs."""
     response = problem(429, str(error))
     if not wants_json():
         response = pages.page("form_done", language(), 429, title="", state="later", thanks="")

@@ -1,1 +1,1 @@
-"""Landing pages for everybody, /p/<slug>: rendered once for each version and language, and kept in memory."""
+"""Landing pages for everybody, /p/<slug>: rendered once for each version and language, and cached."""

@@ -1,6 +1,7 @@
-"""Published pages in memory, checked once a second, and their responses: without Flask and without the database.
+"""Cache of published pages, and the responses to their visits, made without Flask and without the database.
 
-`front` answers nearly all visits by `Shelf.answer`; the view answers the others, and renews what is here.
+A page is checked against the database once a second (see `renewal`). `front` answers nearly all visits by
+`PageCache.answer`; the view answers the others.
 """
 
 import threading
@@ -42,7 +43,7 @@ Fields: TypeAlias = list[tuple[str, str]]
 
 
 @dataclass(slots=True)
-class Held:
+class CachedPage:
     """A published page and its renderings by language."""
 
     page: PublishedPage
@@ -66,66 +67,66 @@ class Query(NamedTuple):
 _NOTHING = Query("", {}, "")
 
 
-class Shelf:
+class PageCache:
     """The published pages of one process; shared by its threads."""
 
     def __init__(self, process: Process) -> None:
         self.visits = ViewCounter(visits.add)
-        self.first = threading.Lock()  # held while a page is loaded for the first time
+        self.first = threading.Lock()  # locked while a page is loaded for the first time
         self._process = process
         self._proofs = Proofs(process.settings.tracking_ring)
-        self._held: OrderedDict[str, Held] = OrderedDict()
+        self._pages: OrderedDict[str, CachedPage] = OrderedDict()
         self._guard = threading.Lock()
 
-    def fresh(self, slug: str) -> Held | None:
+    def fresh(self, slug: str) -> CachedPage | None:
         """Return a page that was checked within the last second."""
-        held = self._held.get(slug)
-        return None if held is None or monotonic() - held.checked_at > CHECKED_EVERY_S else held
+        cached = self._pages.get(slug)
+        return None if cached is None or monotonic() - cached.checked_at > CHECKED_EVERY_S else cached
 
-    def to_check(self, slug: str) -> tuple[Held | None, bool]:
-        """Return a page, and True if the caller has to check it; of those who ask at once, one has to."""
+    def to_check(self, slug: str) -> tuple[CachedPage | None, bool]:
+        """Return a cached page, and True if the caller must check it; of concurrent callers only one must."""
         with self._guard:
-            held = self._held.get(slug)
-            must_check = held is None or monotonic() - held.checked_at > CHECKED_EVERY_S
-            if held is not None and must_check:
-                held.checked_at = monotonic()
-        return held, must_check
+            cached = self._pages.get(slug)
+            must_check = cached is None or monotonic() - cached.checked_at > CHECKED_EVERY_S
+            if cached is not None and must_check:
+                cached.checked_at = monotonic()
+        return cached, must_check
 
-    def put(self, held: Held) -> None:
+    def put(self, cached: CachedPage) -> None:
         """Keep a page, at most `PAGES_MAX` of them."""
         with self._guard:
-            self._held[held.page.slug] = held
-            self._held.move_to_end(held.page.slug)
-            while len(self._held) > PAGES_MAX:
-                self._held.popitem(last=False)
+            self._pages[cached.page.slug] = cached
+            self._pages.move_to_end(cached.page.slug)
+            while len(self._pages) > PAGES_MAX:
+                self._pages.popitem(last=False)
 
     def remove(self, slug: str) -> None:
-        """Forget a page that is not published any more."""
+        """Remove a page that is not published any more."""
         with self._guard:
-            self._held.pop(slug, None)
+            self._pages.pop(slug, None)
 
     def answer(self, environ: Mapping[str, Any]) -> tuple[Fields, bytes] | None:
-        """Return headers and content of a visit; None for a page that has to be checked, and for a greeting."""
-        held = self.fresh(environ["PATH_INFO"][len(PATH) :])
-        if held is None:
+        """Return headers and content of a visit; None if the page must be checked or may greet the reader."""
+        cached = self.fresh(environ["PATH_INFO"][len(PATH) :])
+        if cached is None:
             return None
         query = read(environ)
-        return None if query.email_id else self.response(held, query, environ)
+        return None if query.email_id else self.response(cached, query, environ)
 
     def response(
-        self, held: Held, query: Query, environ: Mapping[str, Any], first_name: str = ""
+        self, cached: CachedPage, query: Query, environ: Mapping[str, Any], first_name: str = ""
     ) -> tuple[Fields, bytes]:
-        """Return headers and content of a visit, and count it. With a name nobody may store the response."""
-        self.visits.count(held.page.current.page_id, query.source, hits.observed(self._process, environ))
-        rendered = held.renderings[self.language(held, query, environ)]
-        content = rendered.filled(self.gaps(held, query, rendered.language, first_name))
+        """Count a visit, and return headers and content. A response with a first name may not be stored by caches."""
+        self.visits.count(cached.page.current.page_id, query.source, hits.observed(self._process, environ))
+        rendered = cached.renderings[self.language(cached, query, environ)]
+        content = rendered.filled(self.gaps(cached, query, rendered.language, first_name))
         return self.fields(rendered, is_personal=bool(first_name)), content
 
-    def gaps(self, held: Held, query: Query, language: str, first_name: str = "") -> dict[str, bytes]:
+    def gaps(self, cached: CachedPage, query: Query, language: str, first_name: str = "") -> dict[str, bytes]:
         """Return the values of a page's gaps."""
         gaps = {}
-        if held.page.form:
-            gaps[rendering.STAMP] = self._proofs.stamp(held.page.form.id, datetime.now(UTC)).encode()
+        if cached.page.form:
+            gaps[rendering.STAMP] = self._proofs.stamp(cached.page.form.id, datetime.now(UTC)).encode()
         if query.utm:
             gaps[rendering.UTM] = markup.utm_inputs(query.utm).encode()
             gaps[rendering.QUERY] = f"&amp;{escape(urlencode(query.utm))}".encode()
@@ -135,9 +136,9 @@ class Shelf:
         return gaps
 
     @staticmethod
-    def language(held: Held, query: Query, environ: Mapping[str, Any]) -> str:
+    def language(cached: CachedPage, query: Query, environ: Mapping[str, Any]) -> str:
         """Return the language of the address, else the browser's, else the first one of the page."""
-        available = tuple(held.renderings)
+        available = tuple(cached.renderings)
         if query.language in available:
             return query.language
         return _preferred(str(environ.get("HTTP_ACCEPT_LANGUAGE", ""))[:200], available)
@@ -155,7 +156,7 @@ class Shelf:
 
 
 def read(environ: Mapping[str, Any]) -> Query:
-    """Return the parameters that a page reads of the address of a request; anything odd counts as absent."""
+    """Return the parameters of a request that a page uses; invalid ones count as absent."""
     text = environ.get("QUERY_STRING", "")
     if not text or len(text) > _QUERY_CHARS:
         return _NOTHING
@@ -175,15 +176,15 @@ def _preferred(header: str, available: tuple[str, ...]) -> str:
 
 def install(app: Flask, process: Process) -> None:
     """Attach the published pages to `app`."""
-    app.extensions[_NAME] = Shelf(process)
+    app.extensions[_NAME] = PageCache(process)
 
 
-def of(app: Flask) -> Shelf:
+def of(app: Flask) -> PageCache:
     """Return the published pages of `app`."""
-    held: Shelf = app.extensions[_NAME]
-    return held
+    cache: PageCache = app.extensions[_NAME]
+    return cache
 
 
-def current() -> Shelf:
+def current() -> PageCache:
     """Return the published pages of the application that handles this request."""
     return of(current_app)

@@ -53,7 +53,7 @@ class Subject:
 
 
 def render(subject: Subject, language: str, *, is_preview: bool = False) -> Rendered:
-    """Return the page in one of its languages. A preview reports nothing and may stand in a frame of ours."""
+    """Return the page in one of its languages. A preview reports no conversion and may be in a frame of our pages."""
     content, form = subject.content, subject.form
     html = render_template(
         "landing/page.html",

@@ -1,4 +1,4 @@
-"""Renewal of the published pages in memory: load, render, keep."""
+"""Renewal of cached pages: compare with the database, load, render."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -8,31 +8,31 @@ from engine.landing import published
 from engine.landing.published import PublishedPage
 from errors import Unavailable
 from models.session import Session
-from web.public.landing_pages import rendering, shelf
+from web.public.landing_pages import page_cache, rendering
+from web.public.landing_pages.page_cache import CachedPage
 from web.public.landing_pages.rendering import Subject
-from web.public.landing_pages.shelf import Held
 
 Run: TypeAlias = Callable[[Callable[[Session], PublishedPage | None]], PublishedPage | None]
 
 
-def held(slug: str, run: Run) -> Held:
+def page(slug: str, run: Run) -> CachedPage:
     """Return a published page, checked within the last second; raise NotFound.
 
-    `run` runs work in a transaction. While the database is unavailable, pages are shown as they were before.
+    `run` runs work in a transaction. While the database is unavailable, cached pages are returned unchecked.
     """
-    shelved = shelf.current()
-    before, must_check = shelved.to_check(slug)
+    cache = page_cache.current()
+    before, must_check = cache.to_check(slug)
     if before is not None and not must_check:
         return before
     if before is not None:
         return _renewed(slug, before, run)
-    with shelved.first:  # of many first visitors at once, one loads and renders the page
-        loaded, _ = shelved.to_check(slug)
+    with cache.first:  # of many first visitors at once, one loads and renders the page
+        loaded, _ = cache.to_check(slug)
         return loaded or _renewed(slug, None, run)
 
 
-def _renewed(slug: str, before: Held | None, run: Run) -> Held:
-    shelved = shelf.current()
+def _renewed(slug: str, before: CachedPage | None, run: Run) -> CachedPage:
+    cache = page_cache.current()
     try:
         loaded = run(lambda session: _loaded(session, slug, before))
     except Unavailable:
@@ -40,17 +40,17 @@ def _renewed(slug: str, before: Held | None, run: Run) -> Held:
             raise
         return before
     if loaded is None:
-        shelved.remove(slug)
+        cache.remove(slug)
         raise errors.NotFound("page: there is none with this slug")
     if before is not None and loaded is before.page:
         return before
     subject = Subject(slug, loaded.content, loaded.form)
-    made = Held(loaded, {each: rendering.render(subject, each) for each in loaded.content.languages})
-    shelved.put(made)
+    made = CachedPage(loaded, {each: rendering.render(subject, each) for each in loaded.content.languages})
+    cache.put(made)
     return made
 
 
-def _loaded(session: Session, slug: str, before: Held | None) -> PublishedPage | None:
+def _loaded(session: Session, slug: str, before: CachedPage | None) -> PublishedPage | None:
     current = published.current(session, slug)
     if current is None:
         return None

@@ -14,9 +14,9 @@ from web.http.auth import public
 from web.http.errors import problem
 from web.ingest import group_commit
 from web.public.forms import parts, requests, sign_ups
-from web.public.landing_pages import keeping, rendering, shelf
+from web.public.landing_pages import page_cache, rendering, renewal
+from web.public.landing_pages.page_cache import CachedPage
 from web.public.landing_pages.rendering import Subject
-from web.public.landing_pages.shelf import Held
 from web.public.pages import blueprint
 
 pages = blueprint("landing_submissions")
@@ -27,8 +27,8 @@ pages.register_error_handler(errors.TooOften, requests.too_often)
 @public("everybody may sign up by the form of a published page")
 def submit(slug: str) -> Response:
     """Store a submission of the page's form, as that of the form's own page; faults are shown in this page."""
-    held = keeping.held(slug, group_commit.current().run)
-    form = held.page.form
+    cached = renewal.page(slug, group_commit.current().run)
+    form = cached.page.form
     if form is None:
         raise errors.NotFound("form: the page has none")
     requests.allowed_origin(form)
@@ -42,21 +42,21 @@ def submit(slug: str) -> Response:
         with parts.refusals_counted():
             entry = parts.checked(form, submitted)
     except InvalidInput as invalid:
-        return _refused(held, submitted, invalid)
+        return _refused(cached, submitted, invalid)
     source = views.source_of(entry.values.get(UTM[0], ""))
-    sign_ups.store(form, replace(entry, landing=(held.page.current.page_id, source)))
+    sign_ups.store(form, replace(entry, landing=(cached.page.current.page_id, source)))
     return response
 
 
-def _refused(held: Held, submitted: requests.Submitted, invalid: InvalidInput) -> Response:
-    form = held.page.form
+def _refused(cached: CachedPage, submitted: requests.Submitted, invalid: InvalidInput) -> Response:
+    form = cached.page.form
     assert form is not None  # noqa: S101  # the caller has it
     if requests.wants_json():
         return problem(422, str(invalid), faults=invalid.faults)
     typed, codes, stamp = parts.shown_again(form, submitted, invalid)
-    shelved, query = shelf.current(), shelf.read(request.environ)
+    cache, query = page_cache.current(), page_cache.read(request.environ)
     query = query._replace(utm={name: typed[name] for name in definitions.UTM if typed.get(name)})
-    language = submitted.language if submitted.language in held.renderings else next(iter(held.renderings))
-    rendered = rendering.render(Subject(held.page.slug, held.page.content, form, typed, codes), language)
-    gaps = shelved.gaps(held, query, language) | ({rendering.STAMP: stamp.encode()} if stamp else {})
-    return Response(rendered.filled(gaps), 422, shelved.fields(rendered, is_personal=True))
+    language = submitted.language if submitted.language in cached.renderings else next(iter(cached.renderings))
+    rendered = rendering.render(Subject(cached.page.slug, cached.page.content, form, typed, codes), language)
+    gaps = cache.gaps(cached, query, language) | ({rendering.STAMP: stamp.encode()} if stamp else {})
+    return Response(rendered.filled(gaps), 422, cache.fields(rendered, is_personal=True))

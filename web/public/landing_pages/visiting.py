@@ -1,4 +1,4 @@
-"""The views of landing pages: the page and its style sheet. `front` answers most visits before them."""
+"""The views of landing pages: the page and its style sheet. `front` answers most visits of pages before them."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from errors import Unavailable
 from models import ids
 from web.http.auth import public
 from web.ingest import group_commit
-from web.public.landing_pages import keeping, shelf
+from web.public.landing_pages import page_cache, renewal
 from web.public.pages import blueprint
 
 _CSS = (Path(__file__).parents[1] / "static" / "landing.css").read_text("utf-8")
@@ -27,10 +27,10 @@ pages = blueprint("landing")
 @public("a published page is for everybody")
 def show(slug: str) -> Response:
     """Show a published page; a reader who followed a link of an e-mail lately is greeted by the first name."""
-    shelved, held = shelf.current(), keeping.held(slug, group_commit.current().run)
-    query = shelf.read(request.environ)
+    cache, cached = page_cache.current(), renewal.page(slug, group_commit.current().run)
+    query = page_cache.read(request.environ)
     first_name = _first_name(query.email_id) if query.email_id else ""
-    fields, html = shelved.response(held, query, request.environ, first_name)
+    fields, html = cache.response(cached, query, request.environ, first_name)
     return Response(html, headers=fields)
 
 
@@ -50,7 +50,7 @@ def style(name: str) -> Response:
 
 
 def _first_name(email_id: str) -> str:
-    """Return the name to greet by; empty if the id is of no e-mail or an old one, and while nobody can tell."""
+    """Return the first name for the greeting; empty without a recent e-mail, and while the database is unavailable."""
     parsed = ids.parse(email_id)
     if parsed is None:
         return ""

@@ -25,8 +25,8 @@ from tests.engine.landing.drafts import both
 from tests.sends import NOW
 from web import process
 from web.ingest import group_commit
-from web.public.landing_pages import keeping, shelf
-from web.public.landing_pages.shelf import Held
+from web.public.landing_pages import page_cache, renewal
+from web.public.landing_pages.page_cache import CachedPage
 
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 FORM = {"kind": "form", "form": "guia", "title": both("Pídala", "Ask for it")}
@@ -37,7 +37,7 @@ SHOP = "https://www.empresa.example"
 def counted(app: Flask) -> Iterator[None]:
     """Count the visits of a test in its own database."""
     yield
-    shelf.of(app).visits.flush()
+    page_cache.of(app).visits.flush()
 
 
 @pytest.fixture
@@ -50,9 +50,9 @@ def page(app: Flask) -> store.StoredPage:
 
 def a_second_later(app: Flask) -> None:
     """Let the page in memory be a second old."""
-    held = shelf.of(app).fresh("guia")
-    assert held is not None
-    held.checked_at -= 1.5
+    cached = page_cache.of(app).fresh("guia")
+    assert cached is not None
+    cached.checked_at -= 1.5
 
 
 @pytest.mark.parametrize(
@@ -112,12 +112,12 @@ def test_a_change_is_seen_once_it_is_published_and_a_second_old(
 
 
 def test_of_many_first_visitors_one_renders_the_page(app: Flask, page: store.StoredPage) -> None:
-    def ask(_: int) -> Held:
+    def ask(_: int) -> CachedPage:
         with app.test_request_context():
-            return keeping.held("guia", group_commit.of(app).run)
+            return renewal.page("guia", group_commit.of(app).run)
 
     with ThreadPoolExecutor(8) as pool:
-        assert len({id(held) for held in pool.map(ask, range(8))}) == 1
+        assert len({id(cached) for cached in pool.map(ask, range(8))}) == 1
 
 
 def test_drafts_and_odd_addresses_show_nothing(client: FlaskClient) -> None:
@@ -194,7 +194,7 @@ def test_its_form_is_submitted_confirmed_and_counted(app: Flask, client: FlaskCl
     answer = client.post("/p/guia", data=filled(app))
     assert answer.status_code == 200 and "Confirma tu dirección" in answer.text
     signups.confirm(clock.now())
-    shelf.of(app).visits.flush()
+    page_cache.of(app).visits.flush()
     with transaction() as session:
         counted = visits.by_source(session, page.id, since=clock.now() - timedelta(days=1))
     assert counted == {"blog": Counts(1, 1, 1, 1)}
@@ -231,7 +231,7 @@ def test_the_style_sheet_has_the_colours_and_is_cached(client: FlaskClient, page
 
 
 def test_distinct_sources_of_an_hour_are_bounded(app: Flask, page: store.StoredPage) -> None:
-    counter, seen = shelf.of(app).visits, {"method": "GET", "agent": BROWSER["User-Agent"], "network": "other"}
+    counter, seen = page_cache.of(app).visits, {"method": "GET", "agent": BROWSER["User-Agent"], "network": "other"}
     for number in range(300):
         counter.count(page.id, f"s{number}", seen)
     counter.flush()
