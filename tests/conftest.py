@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import scratch
+from tests import order, scratch
 from tests.environment import TEST_ENVIRONMENT, environment, forget_settings, settled
 
 if TYPE_CHECKING:
@@ -43,6 +43,14 @@ def pytest_configure(config: pytest.Config) -> None:
         run = ExitStack()
         run.enter_context(scratch.folder())
         config.add_cleanup(run.close)
+
+
+@pytest.hookimpl(trylast=True)  # after pytest has put those together that share parameters
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the tests of several test processes in the order that suits those."""
+    if hasattr(config, "workerinput"):
+        positions = order.spread([item.nodeid for item in items], config.workerinput["workercount"])
+        items[:] = [items[position] for position in positions]
 
 
 @pytest.fixture(scope="session")
