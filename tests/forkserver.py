@@ -4,6 +4,7 @@ A worker or a web server imports for two seconds of CPU, and the tests start a h
 `python -m MODULE …` would be: it runs the module as `__main__`, in a session, environment and folder of its own.
 """
 
+import atexit
 import gc
 import json
 import os
@@ -42,6 +43,7 @@ PRELOADED = (
     "engine.delivery.relays.balancer",
     "engine.messages.compose",
     "psutil",
+    "cli.main",
 )
 _NEVER = ("celery_config", "worker", "tests.faults")
 _MESSAGE_BYTES_MAX = 1_000_000
@@ -90,12 +92,33 @@ def start(module: str, *arguments: str, output: Path, cwd: Path, env: Mapping[st
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     request = {"argv": [module, *arguments], "cwd": str(cwd), "env": dict(env)}
     with theirs, output.open("ab") as log:
-        socket.send_fds(_server(), [json.dumps(request).encode()], [theirs.fileno(), log.fileno()])
+        socket.send_fds(connection(), [json.dumps(request).encode()], [theirs.fileno(), log.fileno()])
     return Child(int(ours.recv(100)), ours)
 
 
+# A program that is `python -m MODULE …` for a shell: its folder, environment, standard streams and exit status.
+# It gets the connection to the server as an inherited descriptor, and starts without the site's packages.
+_PROGRAM = """#!{python} -IS
+import json, os, socket, sys
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+request = {{"argv": [{module!r}, *sys.argv[1:]], "cwd": os.getcwd(), "env": dict(os.environ)}}
+with theirs, socket.socket(fileno={descriptor}) as server:
+    socket.send_fds(server, [json.dumps(request).encode()], [theirs.fileno(), 1, 2, 0])
+ours.recv(100)
+sys.exit(int(ours.recv(100)))
+"""
+
+
+def write_program(path: Path, module: str) -> int:
+    """Write a program that runs `module`; return the descriptor that it must inherit."""
+    descriptor = connection().fileno()
+    path.write_text(_PROGRAM.format(python=sys.executable, module=module, descriptor=descriptor))
+    path.chmod(0o755)
+    return descriptor
+
+
 @lru_cache(maxsize=1)
-def _server() -> socket.socket:
+def connection() -> socket.socket:
     """Start the server of this test process and return the connection to it; when that closes, it ends."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
@@ -128,28 +151,36 @@ class Server:
             select.select([self._requests.fileno(), self._ended], [], [])
             self._report_exits()
             if select.select([self._requests], [], [], 0)[0]:
-                message, descriptors, _, _ = socket.recv_fds(self._requests, _MESSAGE_BYTES_MAX, 2)
+                message, descriptors, _, _ = socket.recv_fds(self._requests, _MESSAGE_BYTES_MAX, 4)
                 if not message:
                     return None
                 if self._fork(*descriptors) == 0:
                     request: dict[str, Any] = json.loads(message)
                     return request
 
-    def _fork(self, connection: int, output: int) -> int:
-        """Fork; return 0 in the child, which has let go of everything of the server."""
+    def _fork(self, connection: int, output: int, *errors_and_input: int) -> int:
+        """Fork; return 0 in the child, which has let go of everything of the server.
+
+        Without a descriptor for standard error that is `output`, too.
+        """
         pid = os.fork()
         if pid:
             self._children[pid] = socket.socket(fileno=connection)
             self._children[pid].send(str(pid).encode())
-            os.close(output)
+            for descriptor in (output, *errors_and_input):
+                os.close(descriptor)
             return pid
         os.setsid()
         signal.set_wakeup_fd(-1)
         for inherited in (self._requests, *self._children.values()):
             inherited.detach()  # else its finalizer would close a descriptor that the module has opened since
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
+        for target, descriptor in zip((1, 2, 0), (output, *(errors_and_input or (output,))), strict=False):
+            os.dup2(descriptor, target)
+        # Those of the server know whether its own descriptors could seek.
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115  # open until the process ends
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
         os.closerange(3, 1_000)
         end_with_parent = parentage.end_with_parent(signal.SIGTERM)
         if end_with_parent is not None:
@@ -165,8 +196,24 @@ class Server:
                     connection.send(str(os.waitstatus_to_exitcode(exited[1])).encode())
 
 
+class _Exit:
+    """The end of a forked child: without the destruction of all objects, which would copy each page of the server."""
+
+    status: int | None = None
+
+    def leave(self) -> None:
+        """Exit with the status, if there is one. To be registered first, so that it is called last."""
+        if self.status is not None:
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(self.status)
+
+
 def main() -> None:
     """Serve; in a forked child, become what was asked for."""
+    ending = _Exit()
+    atexit.register(ending.leave)
     for name in PRELOADED:
         import_module(name)
     assert not [name for name in sys.modules if name.startswith(_NEVER)]
@@ -185,7 +232,12 @@ def main() -> None:
             import faulthandler
 
             faulthandler.enable()
-        run_module(module, run_name="__main__", alter_sys=True)
+        try:
+            run_module(module, run_name="__main__", alter_sys=True)
+            ending.status = 0
+        except SystemExit as ended:
+            ending.status = 0 if ended.code is None else ended.code if isinstance(ended.code, int) else 1
+            raise
 
 
 if __name__ == "__main__":

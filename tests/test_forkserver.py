@@ -56,3 +56,23 @@ def test_an_unknown_module_ends_with_a_message(tmp_path: Path) -> None:
     child = forkserver.start("no_such_module", output=log, cwd=tmp_path, env=os.environ)
     processes.until(lambda: child.poll() is not None, "it has ended")
     assert (child.returncode, "No module named no_such_module" in log.read_text()) == (1, True)
+
+
+def test_a_program_has_what_a_shell_gives_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "subject.py").write_text(
+        "import os, sys\n"
+        "sys.stdout.reconfigure(errors='replace')\n"
+        "print(sys.argv[1:], os.getcwd(), os.environ['SUBJECT'], sys.stdin.read())\n"
+        "print('a fault', file=sys.stderr)\n"
+        "sys.exit(7)\n"
+    )
+    descriptor = forkserver.write_program(tmp_path / "program", "subject")
+    script = 'echo "$(echo read | ./program a "b c")" 1>&2; ./program </dev/null >/dev/null 2>&1'
+    env = {**os.environ, "SUBJECT": "é"}
+    ran = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, env=env, pass_fds=[descriptor], capture_output=True, text=True, timeout=30
+    )
+    assert (ran.returncode, ran.stdout) == (7, "")
+    assert sorted(ran.stderr.splitlines()) == [f"['a', 'b c'] {tmp_path} é read", "a fault"]
