@@ -274,14 +274,15 @@ def erase(contact: str, yes: bool) -> None:
     Example:
       cadencia contacts erase ana@empresa.example --yes
     """
-    from engine import clock, erasure
+    from engine import clock
+    from engine.forms import people
     from models.session import retrying, transaction
 
     with transaction() as session:
         contact_id = arguments.contact_id(session, contact)
     if not yes:
         click.confirm("Erase the personal data of this contact for good?", abort=True, err=True)
-    erasure.suppress_and_erase(retrying, contact_id, now=clock.now())
+    people.suppress_and_erase(retrying, contact_id, now=clock.now())
     click.echo(f"{contact_id}: personal data erased")
 
 

@@ -100,7 +100,7 @@ def erase(session: Session, contact_id: UUID, *, now: datetime) -> None:
 
     Its e-mails and events remain, for the counts, without anything that names the person. The address stays suppressed
     by its blind index, also if it is imported later. Sequences are stopped, queued e-mails of every kind cancelled.
-    `engine.erasure` also erases what forms keep.
+    `forms.people.erase` also erases what forms keep.
 
     Safe to repeat. Raises NotFound; Conflict while an e-mail to the contact is being sent: `suppress` it, commit, and
     repeat this in a minute.

@@ -38,16 +38,6 @@ SELECT f.slug, f.definition -> 'title' AS title, s.submitted_at, s.confirmed_at,
 """)
 
 
-# The form, the moments and the text remain, as a proof of the consent.
-_ERASE = text("""
-UPDATE form_submissions
-   SET email_index = NULL, address = NULL, fields = NULL, page = NULL, network = NULL, confirmed_network = NULL,
-       state = CASE state WHEN 'pending' THEN 'expired' ELSE state END
- WHERE id = ANY(ARRAY(SELECT id FROM form_submissions WHERE contact_id = :contact_id
-                      UNION ALL SELECT id FROM form_submissions WHERE email_index = :index))
-""")
-
-
 @dataclass(frozen=True, slots=True)
 class Version:
     """A consent text of a form, by language, and the moment since which the form showed it."""
@@ -89,8 +79,3 @@ def of(session: Session, contact_id: UUID) -> list[Consent]:
         )
         for row in session.execute(_OF, {"contact_id": contact_id, "limit": LIMIT})
     ]
-
-
-def erase(session: Session, contact_id: UUID, index: bytes) -> None:
-    """Erase the personal data in submissions of a contact and of the address with this blind index."""
-    session.execute(_ERASE, {"contact_id": contact_id, "index": index})

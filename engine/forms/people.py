@@ -1,6 +1,6 @@
-"""The people who submitted a form, by the state of their submissions."""
+"""The people who submitted a form, by the state of their submissions; the erasure of a person."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,8 +9,11 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from engine.audience import contacts, recipients
+from engine.engagement import by_hand
 from engine.forms import correspondence
 from engine.forms.definitions import EMAIL
+from errors import Conflict
 
 LIMIT = 50
 _LAST = UUID(int=2**128 - 1)
@@ -20,6 +23,14 @@ SELECT s.id, s.submitted_at, s.reminded_at, s.confirmed_at, s.confirmed_by, s.la
   FROM form_submissions s LEFT JOIN contacts c ON c.id = s.contact_id LEFT JOIN consent_texts t
        ON t.id = s.consent_text_id
  WHERE s.form_id = :form_id AND s.state = :state AND s.id < :before ORDER BY s.id DESC LIMIT :limit
+""")
+# The form, the moments and the text remain, as a proof of the consent.
+_ERASE = text("""
+UPDATE form_submissions
+   SET email_index = NULL, address = NULL, fields = NULL, page = NULL, network = NULL, confirmed_network = NULL,
+       state = CASE state WHEN 'pending' THEN 'expired' ELSE state END
+ WHERE id = ANY(ARRAY(SELECT id FROM form_submissions WHERE contact_id = :contact_id
+                      UNION ALL SELECT id FROM form_submissions WHERE email_index = :index))
 """)
 
 
@@ -50,6 +61,32 @@ def page(
     """Return the newest submissions of a form in this state, or those older than `before`."""
     values = {"form_id": form_id, "state": state, "before": before or _LAST, "limit": limit}
     return [_person(row) for row in session.execute(_PAGE, values)]
+
+
+def suppress_and_erase(
+    run: Callable[[Callable[[Session], object]], object], contact_id: UUID, *, now: datetime
+) -> None:
+    """Suppress the contact, commit, and erase it, each in a transaction that `run` opens; raises what they raise.
+
+    So nothing more goes out to it, also if the erasure must be repeated.
+    """
+    run(lambda session: by_hand.suppress(session, by_hand.by_id(session, contact_id), now=now))
+    run(lambda session: erase(session, contact_id, now=now))
+
+
+def erase(session: Session, contact_id: UUID, *, now: datetime) -> None:
+    """Erase a contact as `by_hand.erase` does, its sign-ups that wait, and all of its consents but their proof.
+
+    The proof is the form, the moments and the version of the text. Safe to repeat. Raises NotFound; Conflict while an
+    e-mail to the address is being sent.
+    """
+    index = contacts.index_of(session, contact_id)
+    address = contacts.view(session, contact_id).email
+    by_hand.erase(session, contact_id, now=now)
+    session.execute(_ERASE, {"contact_id": contact_id, "index": index})
+    recipient_id = recipients.find(session, address) if address else None
+    if recipient_id is not None and not by_hand.erase_recipient(session, recipient_id, now=now):
+        raise Conflict("contact: an e-mail to it is being sent; repeat in a minute")
 
 
 def _person(row: Row[Any]) -> Person:

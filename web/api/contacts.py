@@ -8,13 +8,13 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from engine import clock, erasure
+from engine import clock
 from engine.audience import addresses, contacts, imports, segments, suppressions
 from engine.audience.directory import contact_pages
 from engine.audience.import_report import ImportReport, Page
 from engine.campaigns import explain
 from engine.engagement import by_hand, file_imports
-from engine.forms import consents
+from engine.forms import consents, people
 from errors import Fault, InvalidInput, NotFound
 from models import ids
 from models.session import Session, retrying, transaction
@@ -173,7 +173,7 @@ def erase(body: shapes.Person) -> Reply:
         person = _person(session, body)
     if person.contact_id is None:
         raise NotFound("contact: there is none with this address")
-    erasure.suppress_and_erase(retrying, person.contact_id, now=clock.now())
+    people.suppress_and_erase(retrying, person.contact_id, now=clock.now())
     return shapes.Erased(contact_id=person.contact_id)
 
 

@@ -10,9 +10,10 @@ from flask_babel import gettext, lazy_gettext
 from wtforms import BooleanField, DateField, StringField, ValidationError
 from wtforms.validators import DataRequired
 
-from engine import bell, clock, erasure
+from engine import bell, clock
 from engine.audience import contacts, suppressions
 from engine.engagement import by_hand
+from engine.forms import people
 from errors import Conflict, NotFound
 from models.session import retrying, statement
 from web import pages
@@ -142,7 +143,7 @@ def erase(contact_id: UUID) -> Response:
     if not form.validate():
         return _ask(contact_id, "erase", form, status=422)
     try:
-        erasure.suppress_and_erase(retrying, contact_id, now=clock.now())
+        people.suppress_and_erase(retrying, contact_id, now=clock.now())
     except Conflict:
         form.word.errors = [gettext("An e-mail to this contact is being sent. Repeat this in a minute.")]
         return _ask(contact_id, "erase", form, status=409)

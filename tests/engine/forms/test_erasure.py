@@ -5,9 +5,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine import erasure
 from engine.audience import contacts
-from engine.forms import consents
+from engine.forms import consents, people
 from models import vault
 from models.session import retrying, transaction
 from tests.engine.forms import signups
@@ -29,7 +28,7 @@ def test_nothing_personal_is_left_in_submissions_and_the_consent_can_be_proved(l
                              "confirmed_network = 'other'"))  # fmt: skip
     assert contact_id is not None
     for _ in range(2):
-        erasure.suppress_and_erase(retrying, contact_id, now=LATER)
+        people.suppress_and_erase(retrying, contact_id, now=LATER)
     with transaction() as session:
         left = text("SELECT num_nonnulls(email_index, address, fields, page, network, confirmed_network) AS number, "
                     "state FROM form_submissions ORDER BY id")  # fmt: skip
