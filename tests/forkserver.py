@@ -179,8 +179,8 @@ class Server:
             os.dup2(descriptor, target)
         # Those of the server know whether its own descriptors could seek.
         sys.stdin = open(0, closefd=False)  # noqa: SIM115  # open until the process ends
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-        sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115  # as above
+        sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115  # as above
         os.closerange(3, 1_000)
         end_with_parent = parentage.end_with_parent(signal.SIGTERM)
         if end_with_parent is not None:
