@@ -20,13 +20,15 @@ from engine.campaigns.campaigns import View
 from engine.campaigns.drafting import estimate
 from engine.campaigns.reports import calendar, funnel, preflight
 from engine.forms import counts
+from engine.landing import visits
 from errors import NotFound
 
 OUTLOOK, CONTACTS, WORDS = "outlook", "contacts", "words"
 _CALENDAR, _LAUNCH, _FORM = "calendar ", "launch ", "form "
+_VISITS = "visits "
 _DRAFTS_COUNTED = 20  # the newest
 DAYS_BACK, DAYS_AHEAD = 30, 7
-_LONG_S = 0.1
+_LONG_S = 0.05
 
 # A finished campaign changes when a late event arrives, which a page shows while it is watched.
 _COUNTED = text("""
@@ -36,6 +38,7 @@ SELECT 'campaign ' || c.id FROM campaigns c LEFT JOIN snapshots s ON s.name = 'c
 """)
 # The forms of which the list of forms shows figures: a few, or the ones that were changed last.
 _FORMS = text("SELECT 'form ' || id FROM forms ORDER BY updated_at DESC LIMIT 100")
+_PAGES = text("SELECT 'visits ' || id FROM pages WHERE published IS NOT NULL ORDER BY published_at DESC LIMIT 100")
 _DRAFTS = text("SELECT id, version FROM campaigns WHERE state = 'draft' ORDER BY created_at DESC LIMIT :most")
 
 
@@ -101,6 +104,30 @@ def submissions(session: Session, form_ids: Sequence[UUID]) -> dict[UUID, Mappin
     return long | {form_id: counts.states(session, form_id) for form_id in form_ids if form_id not in long}
 
 
+def visits_of(session: Session, page_id: UUID, *, now: datetime) -> tuple[Mapping[str, Any], datetime | None]:
+    """Return the visits of a landing page as `visits.count` does: as they are now, or, if counting takes long, stored.
+
+    Stored ones come with their moment.
+    """
+    name = f"{_VISITS}{page_id}"
+    stored = snapshots.read(session, name).get(name)
+    if stored is None or stored.took_s <= _LONG_S:
+        return visits.count(session, page_id, now=now), None
+    if not stored.is_noted:
+        snapshots.want(session, name)
+    return stored.value, stored.taken_at
+
+
+def totals_of_visits(session: Session, page_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, visits.Counts]:
+    """Return the visits of landing pages in the last 30 days; stored ones of a page for which counting takes long."""
+    names = {f"{_VISITS}{page_id}": page_id for page_id in page_ids}
+    read = snapshots.read(session, *names)
+    long = {names[name]: counted.value["days"] for name, counted in read.items() if counted.took_s > _LONG_S}
+    others = [page_id for page_id in page_ids if page_id not in long]
+    sums = {page_id: visits.Counts(*map(sum, zip(*days.values(), strict=True))) for page_id, days in long.items()}
+    return sums | visits.totals(session, others, since=now - timedelta(days=visits.DAYS))
+
+
 def launch_report(session: Session, draft: View, *, now: datetime) -> preflight.Preflight | None:
     """Return the effect of launching a draft now; None while workers count the contacts of a large table.
 
@@ -125,7 +152,8 @@ def overdue(session: Session, *, now: datetime) -> list[str]:
     drafts = []
     if estimate.is_sampled(session):
         drafts = [_name_of_launch(*row) for row in session.execute(_DRAFTS, {"most": _DRAFTS_COUNTED})]
-    changing = [*session.scalars(_COUNTED), *session.scalars(_FORMS), *snapshots.watched(session)]
+    changing = [name for query in (_COUNTED, _FORMS, _PAGES) for name in session.scalars(query)]
+    changing += snapshots.watched(session)
     return snapshots.overdue(session, sorted({OUTLOOK, CONTACTS, *months, *drafts, *changing}))
 
 
@@ -143,6 +171,8 @@ def refresh(session: Session, name: str, *, now: datetime) -> None:
         value = _launch(session, UUID(name.split()[1]), now)
     elif name.startswith(_FORM):
         value = counts.count(session, UUID(name.removeprefix(_FORM)), now=now)
+    elif name.startswith(_VISITS):
+        value = visits.count(session, UUID(name.removeprefix(_VISITS)), now=now)
     elif name.startswith(_CALENDAR):
         month = date.fromisoformat(f"{name.removeprefix(_CALENDAR)}-01")
         value = calendar.count(session, month, now=now)

@@ -1,7 +1,7 @@
 """Visits of landing pages by hour and UTM source: views, those of machines apart, submissions and confirmations."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from engine.tracking.views import Key
 
 HOUR, DAY = "hour", "day"
+DAYS, _SOURCES = 30, 20
 
 _ADD = text("""
 INSERT INTO page_visits (page_id, hour, source, views, machine_views)
@@ -69,6 +70,17 @@ def add(session: Session, counted: Mapping[Key, tuple[int, int]]) -> None:
     values: dict[str, list[Any]] = {name: [getattr(each, name) for each in keys] for name in Key._fields}
     values |= {"views": [counted[each][0] for each in keys], "machine_views": [counted[each][1] for each in keys]}
     session.execute(_ADD, values)
+
+
+def count(session: Session, page_id: UUID, *, now: datetime) -> dict[str, Any]:
+    """Return the counts of a page in the last 30 days by day in UTC and by the most viewed sources, as JSON."""
+    since = (now.astimezone(UTC) - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = by_moment(session, page_id, since=since)
+    sources = by_source(session, page_id, since=since, limit=_SOURCES)
+    return {
+        "days": {str(moment.date()): list(counts) for moment, counts in days.items()},
+        "sources": [[source, *counts] for source, counts in sources.items()],
+    }
 
 
 def by_moment(session: Session, page_id: UUID, *, since: datetime, unit: str = DAY) -> dict[datetime, Counts]:

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
+from engine import figures
 from engine.landing import published, visits
 from engine.landing.visits import DAY, HOUR, Counts
 from engine.tracking import views
@@ -61,3 +62,19 @@ def test_only_a_recent_email_tells_the_first_name(session: Session) -> None:
     assert published.first_name(session, uuid4(), now=NOW) == ""
     session.execute(text("UPDATE contacts SET erased_at = :now"), {"now": NOW})
     assert published.first_name(session, email_id, now=NOW) == ""
+
+
+def test_visits_that_take_long_to_count_are_stored(session: Session) -> None:
+    page = drafts.create(session)
+    visits.add(session, {views.key(page.id, "blog", NOW): (4, 1)})
+    name = f"visits {page.id}"
+    session.execute(text("UPDATE pages SET published = 1, published_at = :now"), {"now": NOW})
+    assert name in figures.overdue(session, now=NOW)
+    figures.refresh(session, name, now=NOW)
+    visits.add(session, {views.key(page.id, "blog", NOW): (2, 1)})
+    for took_s, expected in ((0, [6, 2, 0, 0]), (1, [4, 1, 0, 0])):
+        session.execute(text("UPDATE snapshots SET took_s = :took_s"), {"took_s": took_s})
+        value, counted_at = figures.visits_of(session, page.id, now=NOW)
+        assert value == {"days": {str(NOW.date()): expected}, "sources": [["blog", *expected]]}
+        assert (counted_at is None) == (took_s == 0)
+        assert figures.totals_of_visits(session, [page.id], now=NOW) == {page.id: Counts(*expected)}

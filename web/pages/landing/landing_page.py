@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request
 from flask_babel import format_date, gettext, lazy_gettext
 
-from engine import clock
+from engine import clock, figures
 from engine.landing import published, store, visits
 from engine.landing.blocks import KINDS
 from engine.landing.store import Change, StoredPage
@@ -22,8 +22,6 @@ from web.public.landing_pages.rendering import Subject
 
 views = layout.blueprint("landing_page")
 
-DAYS = 30
-_SOURCES = 20
 _VERSIONS = 10
 _READERS = ("campaigns", "reports")
 _ACTIONS = {
@@ -38,13 +36,12 @@ _ACTIONS = {
 def show(slug: str) -> Response:
     """Show a page with its blocks, its looks in two widths, its visits and its versions."""
     now = clock.now()
-    since = (now - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
     with statement() as session:
         page = store.by_slug(session, slug)
         saves = store.saves(session, page.id, limit=_VERSIONS)
-        by_day = visits.by_moment(session, page.id, since=since)
-        by_source = visits.by_source(session, page.id, since=since, limit=_SOURCES)
-    days = [since.date() + timedelta(days=ahead) for ahead in range(DAYS)]
+        counted, counted_at = figures.visits_of(session, page.id, now=now)
+    by_day = {date.fromisoformat(day): Counts(*counts) for day, counts in counted["days"].items()}
+    days = [now.date() - timedelta(days=ago) for ago in range(visits.DAYS - 1, -1, -1)]
     return layout.page(
         "landing/one",
         page=page,
@@ -53,9 +50,10 @@ def show(slug: str) -> Response:
         kinds=fields.KIND_NAMES,
         addable=[kind for kind in KINDS if kind != "form" or page.content.form is None],
         words_of=fields.words_of,
-        chart=_chart({moment.date(): counts for moment, counts in by_day.items()}, days),
-        by_source=by_source,
-        days=DAYS,
+        chart=_chart(by_day, days),
+        by_source={source: Counts(*counts) for source, *counts in counted["sources"]},
+        counted_at=counted_at,
+        days=visits.DAYS,
     )
 
 

@@ -1,12 +1,11 @@
 """The list of landing pages, and the form of a new one."""
 
-from datetime import timedelta
 from typing import Any
 
 from flask import Response, request
 from flask_babel import lazy_gettext
 
-from engine import clock
+from engine import clock, figures
 from engine.landing import content, starters, store, visits
 from engine.landing.store import Change
 from errors import CadenciaError, InvalidInput
@@ -18,8 +17,6 @@ from web.pages.landing import fields
 views = layout.blueprint("landing")
 ENTRY = layout.Entry("landing_pages.listing", lazy_gettext("Pages"))
 
-DAYS = 30
-
 
 @views.get("/pages")
 @pages.needs("campaigns", "reports")
@@ -28,9 +25,9 @@ def listing() -> Response:
     after = request.args.get("after", "")[:64]
     with statement() as session:
         rows = store.page(session, after=after)
-        counted = visits.totals(session, [row.id for row in rows], since=clock.now() - timedelta(days=DAYS))
+        counted = figures.totals_of_visits(session, [row.id for row in rows], now=clock.now())
     following = rows[-1].slug if len(rows) == store.LIMIT else None
-    return layout.page("landing/list", rows=rows, counted=counted, following=following, days=DAYS)
+    return layout.page("landing/list", rows=rows, counted=counted, following=following, days=visits.DAYS)
 
 
 @views.get("/pages/new")
