@@ -4,6 +4,7 @@ Stored by the product's own functions, for tests of the pages and for the pictur
 still: `ENVIRONMENT`.
 """
 
+import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from engine.delivery.settle import OpenGroup
 from engine.engagement import by_hand, reactions
 from engine.tracking.events import IncomingEvent
 from local.stack import BRAND
+from models import vault
 from models.session import transaction
 from tests import company_landing, contact_rows, sequence
 from tests.engine.forms import signups
@@ -34,6 +36,7 @@ NOW = datetime(2026, 11, 19, 10, 20, tzinfo=UTC)  # a Thursday
 ENVIRONMENT = {**BRAND, "CLOCK_EPOCH": NOW.isoformat(), "CLOCK_RATE": "1e-9"}
 _CONTACTS = Path(__file__).parents[1] / "local" / "contacts.csv"
 _DAY = timedelta(days=1)
+_NAMES = ("Inés", "Tomás", "Lucía", "Andrés", "Begoña", "Óscar", "Marta", "Iván", "Noelia", "Raúl")
 _NONE, _HOUR = UUID(int=0), timedelta(hours=1)
 _OFFICE = {"timezone": "Europe/Madrid", "window_start_min": 9 * 60, "window_end_min": 18 * 60}
 _WEEK = [1, 2, 3, 4, 5]
@@ -51,8 +54,10 @@ _SHOWN = "Energía: cierre de año"
 _DRAFT = ("Formación 2027", ("Educación", "Software"))
 
 _SIGN_UP = text("""
-INSERT INTO form_submissions (form_id, state, language, submitted_at, consent_text_id, confirmed_at, confirmed_by, page)
-VALUES (:form_id, :state, 'es', :at, :text_id, :confirmed_at, :confirmed_by, 'https://www.tienda.example/guia')
+INSERT INTO form_submissions (form_id, state, language, submitted_at, consent_text_id, confirmed_at, confirmed_by,
+                              address, fields, contact_id, page)
+VALUES (:form_id, :state, 'es', :at, :text_id, :confirmed_at, :confirmed_by, :address, :fields, :contact_id,
+        'https://www.tienda.example/guia')
 """)
 
 ODD = (
@@ -156,14 +161,38 @@ def _finish(session: Session, company: Company, people: "_People") -> None:
 def _sign_up(session: Session) -> None:
     """Store a form and the sign-ups of a month, most of which were confirmed."""
     form, chance = signups.create(session, origins=["https://www.tienda.example"]), random.Random(5)
+    shared = {"form_id": form.id, "text_id": form.consent_text_id}
+    confirmed = session.scalars(text("SELECT id FROM contacts WHERE NOT is_recipient ORDER BY id")).all()
     for ago in range(29, -1, -1):
-        for _ in range(chance.randint(2, 9)):
-            at = NOW - ago * _DAY - chance.randint(0, 600) * timedelta(minutes=1)
+        for minutes in sorted((chance.randint(0, 600) for _ in range(chance.randint(2, 9))), reverse=True):
+            at = NOW - ago * _DAY - minutes * timedelta(minutes=1)
             waits = "pending" if ago < 7 else "expired"
             state = "confirmed" if chance.random() < 0.7 else waits
-            done = (at + timedelta(minutes=9), "page") if state == "confirmed" else (None, None)
-            row = {"form_id": form.id, "state": state, "at": at, "text_id": form.consent_text_id}
-            session.execute(_SIGN_UP, row | dict(zip(("confirmed_at", "confirmed_by"), done, strict=True)))
+            person: dict[str, Any] = {
+                "address": None,
+                "fields": None,
+                "contact_id": None,
+                "confirmed_at": None,
+                "confirmed_by": None,
+            }
+            if state == "confirmed":
+                person |= {"contact_id": chance.choice(confirmed), "confirmed_at": at + timedelta(minutes=9)}
+                person |= {"confirmed_by": chance.choice(("page", "page", "press"))}
+            elif state == "pending":
+                person |= _unconfirmed(chance)
+            session.execute(_SIGN_UP, {**shared, "state": state, "at": at, **person})
+
+
+def _unconfirmed(chance: random.Random) -> dict[str, str]:
+    """Return the encrypted address and answers of somebody who did not confirm yet."""
+    name, company = chance.choice(_NAMES), chance.choice(("cumbre", "moncayo", "duero", "alameda", "sanabria"))
+    answers = {"first_name": name, "size": chance.choice(("1-10", "11-50"))}
+    plain = name.lower().translate(str.maketrans("áéíóúñ", "aeioun"))
+    keys = vault.current()
+    return {
+        "address": keys.encrypt(f"{plain}@talleres-{company}.example"),
+        "fields": keys.encrypt(json.dumps(answers, ensure_ascii=False)),
+    }
 
 
 class _People:
@@ -183,7 +212,7 @@ class _People:
             return Rejected(Phase.ANSWER, 554, "5.7.1", "554 5.7.1 message refused", dead_address=False)
         if number > 0.994 or (not self.doubts and number > 0.9):
             self.doubts.append(email.email_id)
-            return InDoubt("connection lost after the whole message")
+            return InDoubt("its sender died before the server's reply")
         return Sent("250 2.0.0 queued")
 
     def get(self, emails: Sequence[ClaimedEmail], now: datetime) -> None:

@@ -13,11 +13,15 @@ from playwright.sync_api import Browser, Page
 from sqlalchemy import text
 
 from engine.access import accounts, bearer_tokens
+from engine.templates.sources import FolderParts
+from engine.templates.versions import copying
+from engine.templates.versions.content import Content
 from models.session import transaction
 from tests import browser, company, services
 from tests.company import Company
 from tests.environment import TEST_ENVIRONMENT, environment
 from tests.web.pages import visitors
+from tests.web.pages.email_templates import stored
 from tests.web.serving import application
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +45,8 @@ def _launch(it: Company) -> str:
     return f"/app/campaigns/{it.draft}/launch"
 
 
+_TEMPLATE = "oferta_otono"  # in the database
+_OWN = f"/app/templates/{_TEMPLATE}"
 SHOTS = (
     Shot("overview", "Overview", "overview_pages.show", lambda _: "/app/"),
     Shot("campaigns", "Campaigns", "campaigns_pages.listing", lambda _: "/app/campaigns"),
@@ -60,11 +66,20 @@ SHOTS = (
     Shot("suppressions", "Suppressions", "suppressions_pages.listing", lambda _: "/app/contacts/suppressions"),
     Shot("templates", "Templates", "templates_pages.listing", lambda _: "/app/templates"),
     Shot("template", "One template", "template_pages.show", lambda _: "/app/templates/email_1_roi"),
+    Shot("template-editor", "Editor of a template", "template_editor_pages.ask_edit", lambda _: f"{_OWN}/edit"),
+    Shot(
+        "template-versions", "Versions of a template", "template_versions_pages.listing", lambda _: f"{_OWN}/versions"
+    ),
+    Shot("pictures", "Pictures", "pictures_pages.listing", lambda _: "/app/pictures"),
     Shot("forms", "Forms", "forms_pages.listing", lambda _: "/app/forms"),
     Shot("form", "One form", "form_pages.show", lambda _: "/app/forms/guia"),
+    Shot("form-people", "People of a form", "form_people_pages.listing", lambda _: "/app/forms/guia/people"),
     Shot("new-form", "A new form", "form_editing_pages.ask_create", lambda _: "/app/forms/new"),
     Shot("landing-pages", "Landing pages", "landing_pages.listing", lambda _: "/app/pages"),
     Shot("landing-page", "One landing page", "landing_page_pages.show", lambda _: "/app/pages/guia"),
+    Shot(
+        "landing-block", "A block with a picture", "landing_edit_pages.ask_edit", lambda _: "/app/pages/guia/blocks/2"
+    ),
     Shot("in-doubt", "E-mails in doubt", "in_doubt_pages.listing", lambda _: "/app/in-doubt"),
     Shot("health", "Health", "health_pages.show", lambda _: "/app/health"),
     Shot("users", "Users", "users_pages.listing", lambda _: "/app/users"),
@@ -96,6 +111,10 @@ def filled(document: str) -> str:
     return f"{before}{begin}\n{section()}\n{end}{after}"
 
 
+def _content() -> Content:
+    return copying.of_folder(FolderParts(ROOT / "email_templates" / "carta_es"))
+
+
 @contextmanager
 def site(*, odd: bool = False) -> Iterator[tuple[str, str, Company]]:
     """Serve the pages with a company's data; yield the address, a session of an administrator, and the company."""
@@ -103,15 +122,17 @@ def site(*, odd: bool = False) -> Iterator[tuple[str, str, Company]]:
         own = {"DATABASE_URL": server.url(services.TEMPLATE), "LOG_FILE": f"{folder}/log"}
         own |= {"SPOOL_DIR": f"{folder}/spool", "RECORDER_DIR": f"{folder}/recorders"}
         with environment(**TEST_ENVIRONMENT, **company.ENVIRONMENT, **own), application() as (app, url):
-            stored = company.fill(odd=odd)
+            filled = company.fill(odd=odd)
+            stored.create(_TEMPLATE, publish=True, content=_content())
+            stored.save(_TEMPLATE, subject="{{ nombre }}, una oferta hasta el 30", note="Un asunto más corto")
             with transaction() as session:
                 lucia = accounts.create(session, "lucia", "una frase muy larga", scopes=["admin"])
                 session.execute(text("UPDATE snapshots SET taken_at = :now"), {"now": company.NOW})
             token = bearer_tokens.issue_session(lucia, now=datetime.now(UTC))
             client = app.test_client()
             client.set_cookie("cadencia", token)
-            stored.imported = visitors.upload(client)
-            yield url, token, stored
+            filled.imported = visitors.upload(client)
+            yield url, token, filled
 
 
 def main(names: Sequence[str]) -> None:
@@ -121,13 +142,13 @@ def main(names: Sequence[str]) -> None:
     for outdated in FOLDER.iterdir():
         if outdated.name not in wanted:
             outdated.unlink()
-    with site() as (url, session, stored), browser.started() as chromium:
+    with site() as (url, session, it), browser.started() as chromium:
         for number, shot in enumerate(SHOTS):
             if names and shot.name not in names:
                 continue
             screen, telephone = ("es", "en") if number % 2 == 0 else ("en", "es")
             for suffix, view in (("", (1280, "light", screen)), ("-360", (360, "dark", telephone))):
-                picture = taken(chromium, url + shot.path(stored), session, view)
+                picture = taken(chromium, url + shot.path(it), session, view)
                 (FOLDER / f"{shot.name}{suffix}.webp").write_bytes(picture)
     DOCUMENT.write_text(filled(DOCUMENT.read_text("utf-8")), "utf-8")
     size = sum(path.stat().st_size for path in FOLDER.iterdir())
