@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 import errors
-from engine import origins
 from engine.audience import addresses
 from engine.audience.files.cells import ATTRIBUTE_CHARS
+from engine.tracking import origins
 from errors import Fault, InvalidInput
 
 LANGUAGES = ("es", "en")
@@ -26,8 +26,17 @@ VALID = timedelta(days=7)  # of a submission that waits for its confirmation
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # and halves of surrogate pairs
 Texts = Mapping[str, str]
+
+# What JSON may have in place of these; null stands for a value that is left out.
+_TYPES: Mapping[str, tuple[Any, str]] = {
+    "fields": (list | tuple, "give a list of objects"),
+    "attributes": (Mapping, "give an object of attribute names and their values"),
+    "origins": (list | tuple, "give a list of texts"),
+    "notify": (list | tuple, "give a list of texts"),
+    "double_opt_in": (bool, "give true or false"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,9 @@ def read(values: Mapping[str, Any], *, own_origin: str) -> Definition:
 
     `own_origin` is where our own pages are; a redirect may lead there or to one of `origins`.
     """
-    faults: list[Fault] = []
+    faults = _wrong_types(values)
+    wrong = {fault.field.partition("[")[0] for fault in faults}
+    values = {name: value for name, value in values.items() if value is not None and name not in wrong}
     names = Definition.__dataclass_fields__
     faults += [
         Fault(name[:50], f"is not a field; {errors.unknown(name, names)}") for name in values if name not in names
@@ -127,6 +138,30 @@ def is_slug(text: str) -> bool:
 def has_control(text: str) -> bool:
     """Return True if the text has a line break or another control character."""
     return _CONTROL.search(text) is not None
+
+
+def _wrong_types(values: Mapping[str, Any]) -> list[Fault]:
+    faults = [
+        Fault(name, advice)
+        for name, (kind, advice) in _TYPES.items()
+        if values.get(name) is not None and not isinstance(values[name], kind)
+    ]
+    fields = values.get("fields")
+    for index, each in enumerate(fields if isinstance(fields, list | tuple) else ()):
+        at = f"fields[{index}]"
+        if not isinstance(each, Mapping):
+            faults.append(Fault(at, "give a list of objects"))
+            continue
+        names = FormField.__dataclass_fields__
+        unknown = [name for name in each if name not in names]
+        faults += [
+            Fault(f"{at}.{name[:50]}", errors.unknown(name, names, fault="is not a field here")) for name in unknown
+        ]
+        if not isinstance(each.get("required") or False, bool):
+            faults.append(Fault(f"{at}.required", "give true or false"))
+        if not isinstance(each.get("options") or [], list | tuple):
+            faults.append(Fault(f"{at}.options", "give a list of texts"))
+    return faults
 
 
 def _text_fault(text: object, chars: int) -> str | None:

@@ -26,7 +26,7 @@ _COLOR = re.compile(r"#[0-9a-f]{6}")
 PICTURE = re.compile(r"/a/[0-9a-f]{16,64}\.(?:png|jpg|jpeg|gif|webp)")
 _PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*|#[\w-]*")  # of a page of ours, or a place in this page
 _DIRECT = re.compile(r"(?:mailto|tel):[\x21-\x7e]+", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # and halves of surrogate pairs
 
 FIELDS: Mapping[str, Field] = {
     "title": Field(blocks.LINE, 150, is_required=True),

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from engine import origins
+from engine.tracking import origins
 from models import ids
 
 PARAMETER = "cadencia"

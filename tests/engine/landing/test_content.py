@@ -136,3 +136,8 @@ def test_plain_text_gets_its_paragraphs_and_is_escaped() -> None:
 def test_right_to_left_text_and_emoji_are_taken() -> None:
     made = content.read(drafts.content(title={"es": "مرحبا 🎉" * 10}))
     assert made.title == {"es": "مرحبا 🎉" * 10}
+
+
+def test_half_a_surrogate_pair_is_no_text() -> None:
+    assert "title.es" in faults(title={"es": "a\ud800"})
+    assert "blocks[0].text.es" in faults(blocks=[{"kind": "text", "text": both("<b>\ud800</b>")}])

@@ -38,6 +38,7 @@ FORMS = (
     gettext_noop("give 1 to 50 characters of a to z, 0 to 9 and -, such as guia-roi"),
     gettext_noop("%(name)s is reserved or there already; choose another"),
     gettext_noop("give a text"),
+    gettext_noop("give a list of texts"),
     gettext_noop("has %(number)s characters; at most %(most)s are taken"),
     gettext_noop("remove the line breaks and invisible characters"),
     gettext_noop("has %(number)s fields; at most %(most)s are taken"),
