@@ -101,6 +101,7 @@ def test_every_command_of_a_page_runs(page: str, up: Up, checkout: Checkout) -> 
     # Each page has a campaign of its own with the name that all of them use.
     name = re.sub(r"\W", "", page)
     script = script.replace("./cadencia", "cadencia").replace("Otoño", f"Otoño_{name}")
+    script = script.replace("/tmp/", f"{up.log.parent}/")  # which the run removes
     ran = subprocess.run(
         ["bash", "-c", STRICT + script.replace(ADDRESS, up.environment["PUBLIC_URL"])],
         env=os.environ | {"TOKEN": up.environment["TOKEN"], "PATH": f"{checkout.folder / 'bin'}:{os.environ['PATH']}"},
