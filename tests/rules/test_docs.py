@@ -71,10 +71,12 @@ def test_the_architecture_maps_every_package_and_every_table() -> None:
     assert [table for table in models.Base.metadata.tables if f"`{table}`" not in page] == []
 
 
-def test_both_readmes_have_the_same_parts_and_the_same_commands() -> None:
+def test_both_readmes_have_the_same_parts_links_and_commands() -> None:
     english, spanish = PAGES["README.md"], PAGES["README.es.md"]
     parts = [re.findall(r"^(#+) ", page, re.MULTILINE) for page in (english, spanish)]
     assert parts[0] == parts[1]
+    links = [set(re.findall(r"\]\(([^)]+)\)", page)) for page in (english, spanish)]
+    assert links[0] == links[1]
     blocks = [
         re.findall(r"^```(?:sh)?\n((?:curl|make|\./cadencia|EMAIL_ID|TOKEN).*?)^```$", page, re.M | re.S)
         for page in (english, spanish)
