@@ -1,5 +1,6 @@
 """A signed-in visitor: fetches pages over a persistent connection, and keeps many pages open."""
 
+import heapq
 import http.client
 import threading
 import time
@@ -7,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-FETCHED_EVERY_S = 3.0  # as web/pages/frame/static/app.js does
+# As web/pages/frame/static/app.js does: every three seconds, and more slowly while nothing changes.
+FETCHED_EVERY_S, SLOWER, FETCHED_AT_LEAST_EVERY_S = 3.0, 1.5, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Visitor:
 
 @contextmanager
 def watching(visitor: Visitor, path: str, pages: int) -> Iterator[list[float]]:
-    """Keep this many pages open, each of which fetches `path` every three seconds; yield the milliseconds it took."""
+    """Keep this many pages open, which fetch `path` as browsers do; yield the milliseconds that each fetch took."""
     ended, took = threading.Event(), list[float]()
     thread = threading.Thread(target=_watch, args=([visitor.another() for _ in range(pages)], path, ended, took))
     thread.start()
@@ -70,12 +72,15 @@ def watching(visitor: Visitor, path: str, pages: int) -> Iterator[list[float]]:
 
 
 def _watch(visitors: list[Visitor], path: str, ended: threading.Event, took: list[float]) -> None:
-    tags = [""] * len(visitors)
-    while not ended.is_set():
-        for number, visitor in enumerate(visitors):
-            began = time.monotonic()
-            answer, tag = visitor.fetch(path, tags[number])
-            took.append(answer.ms)
-            tags[number] = tag or tags[number]
-            if ended.wait(max(0.0, FETCHED_EVERY_S / len(visitors) - (time.monotonic() - began))):
-                return
+    """Fetch the path as each visitor's turn comes; the turns begin within three seconds."""
+    tags, waits = [""] * len(visitors), [FETCHED_EVERY_S] * len(visitors)
+    began = time.monotonic()
+    turns = [(began + FETCHED_EVERY_S * number / len(visitors), number) for number in range(len(visitors))]
+    while not ended.wait(max(0.0, turns[0][0] - time.monotonic())):
+        _, number = turns[0]
+        answer, tag = visitors[number].fetch(path, tags[number])
+        took.append(answer.ms)
+        tags[number] = tag or tags[number]
+        is_new = answer.status == 200
+        waits[number] = FETCHED_EVERY_S if is_new else min(waits[number] * SLOWER, FETCHED_AT_LEAST_EVERY_S)
+        heapq.heapreplace(turns, (time.monotonic() + waits[number], number))
