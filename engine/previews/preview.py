@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -57,6 +58,12 @@ class Preview:
     link_count: int
     remote_pictures: int
     faults: tuple[Fault, ...]
+
+
+@lru_cache(maxsize=256)
+def sample_subject(template: Template) -> str:
+    """Return the subject with the sample values. Raises CannotRender."""
+    return template.subject(template.sample)
 
 
 def of(template: Template, variables: Mapping[str, object], sender: compose.From) -> Preview:

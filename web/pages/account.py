@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import Response
-from flask_babel import gettext, lazy_gettext
 from wtforms import PasswordField, SelectField, StringField
 from wtforms.validators import DataRequired, Length
 
@@ -14,6 +13,7 @@ from models.session import transaction
 from web import pages
 from web.http import auth
 from web.pages.frame import forms, layout, sessions
+from web.pages.frame.languages import gettext, lazy_gettext
 
 views = layout.blueprint("account")
 ENTRY = layout.Entry("account_pages.show", lazy_gettext("Account"))

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, request
-from flask_babel import format_date, lazy_gettext
+from flask_babel import format_date
 
 from engine import clock, figures
 from engine.campaigns import campaigns
@@ -14,6 +14,7 @@ from engine.campaigns.reports import calendar
 from models.session import statement
 from web import pages
 from web.pages.frame import charts, layout
+from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("calendar")
 ENTRY = layout.Entry("calendar_pages.show", lazy_gettext("Calendar"))

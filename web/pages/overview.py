@@ -5,13 +5,13 @@ from datetime import date, timedelta
 from typing import Any
 
 from flask import Response
-from flask_babel import lazy_gettext
 
 from engine import attention, clock, figures
 from engine.campaigns import campaigns
 from models.session import statement
 from web import pages, process
 from web.pages.frame import languages, layout
+from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("overview")
 ENTRY = layout.Entry("overview_pages.show", lazy_gettext("Overview"))

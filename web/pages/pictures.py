@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from flask import Response, request
-from flask_babel import gettext
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTimeout
 
@@ -14,6 +13,7 @@ from models.session import statement, transaction
 from web import pages, process
 from web.http import auth, bodies
 from web.pages.frame import faults, layout, uploads
+from web.pages.frame.languages import gettext
 
 views = layout.blueprint("pictures")
 

@@ -1,7 +1,6 @@
 """Sign in and sign out."""
 
 from flask import Response, request
-from flask_babel import gettext, lazy_gettext
 from wtforms import PasswordField, StringField
 from wtforms.validators import DataRequired, Length
 
@@ -12,6 +11,7 @@ from web.http import auth
 from web.http.auth import public
 from web.pages.frame import layout, sessions
 from web.pages.frame.forms import Form
+from web.pages.frame.languages import gettext, lazy_gettext
 
 views = layout.blueprint("sign_in")
 

@@ -57,6 +57,11 @@ class ListedContact:
     listed_at: datetime | None
     erased_at: datetime | None
 
+    @property
+    def name(self) -> str:
+        """The first and the last name, as far as they are present."""
+        return f"{self.first_name or ''} {self.last_name or ''}".strip()
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, request
-from flask_babel import gettext, lazy_gettext
 from wtforms import BooleanField, SelectField, StringField
 from wtforms.validators import DataRequired, Length
 
@@ -15,6 +14,7 @@ from errors import Conflict
 from models.session import retrying, statement, transaction
 from web import pages, process
 from web.pages.frame import forms, layout
+from web.pages.frame.languages import gettext, lazy_gettext
 
 views = layout.blueprint("campaign_actions")
 

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, request
-from flask_babel import gettext
 
 from engine import clock, figures
 from engine.audience import segments, zones
@@ -13,6 +12,7 @@ from engine.campaigns import campaigns, steps
 from engine.campaigns.drafting import drafts, estimate
 from engine.campaigns.drafting.drafts import CampaignDraft
 from engine.forms import correspondence
+from engine.previews import preview
 from engine.templates.compiling import UnusableTemplate
 from engine.templates.templates import CannotRender
 from errors import Conflict, InvalidInput
@@ -20,6 +20,7 @@ from models.session import Session, statement, transaction
 from web import pages, process
 from web.pages.campaigns import fields
 from web.pages.frame import forms, layout
+from web.pages.frame.languages import gettext
 
 views = layout.blueprint("campaign_drafts")
 
@@ -39,8 +40,9 @@ def ask_create() -> Response:
     """Show an empty form, in the time zone of the newest campaign."""
     with statement() as session:
         newest = campaigns.latest(session, limit=1)
-    zone = newest[0].timezone if newest else "Europe/Madrid"
-    return _page(fields.empty(zone), CampaignDraft("", [], zone))
+        draft = CampaignDraft("", [], newest[0].timezone if newest else "Europe/Madrid")
+        sized = _sized(session, draft)
+    return _page(fields.empty(draft.timezone), draft, **sized)
 
 
 @views.post("/campaigns/new")
@@ -66,9 +68,10 @@ def ask_edit(campaign_id: UUID) -> Response:
     with statement() as session:
         view = campaigns.view(session, campaign_id)
         draft = drafts.of(session, campaign_id)
+        sized = _sized(session, draft)
     if view.state != "draft":
         raise Conflict(gettext("Only a draft can be edited. Clone the campaign to run it with changes."))
-    return _page(fields.of(draft, view.version), draft, campaign=view)
+    return _page(fields.of(draft, view.version), draft, campaign=view, **sized)
 
 
 @views.post("/campaigns/<uuid:campaign_id>/edit")
@@ -106,7 +109,13 @@ def ask_delete(campaign_id: UUID) -> Response:
     with statement() as session:
         view = campaigns.view(session, campaign_id)
     note = gettext("The draft is gone then. Nothing was sent.")
-    content = {"action": gettext("Delete"), "note": note, "form": None, "path": request.path, "is_final": True}
+    content: dict[str, Any] = {
+        "action": gettext("Delete"),
+        "note": note,
+        "form": None,
+        "path": request.path,
+        "is_final": True,
+    }
     return layout.page("campaigns/confirm", campaign=view, **content)
 
 
@@ -170,17 +179,22 @@ def _page(form: fields.DraftForm, draft: CampaignDraft, status: int = 200, **sho
     shown.setdefault("campaign", None)
     shown.setdefault("of_variables", {})
     shown.setdefault("others", [])
-    with statement() as session:
-        shown["estimate"] = _estimate(session, draft)
-        words = figures.of(session, figures.WORDS, now=clock.now()).value
-    of_attributes = {key.partition(".")[2]: each for key, each in words.items() if key.startswith("attributes.")}
-    shown["words"] = {
-        **words,
-        "attributes": of_attributes,
-        "values": sorted({word for each in of_attributes.values() for word in each})[:_VALUES_SHOWN],
-    }
+    if "estimate" not in shown:
+        with statement() as session:
+            shown |= _sized(session, draft)
     shown["variables"] = _variables(draft, templates, campaign.variables if campaign else {})
     return layout.page("campaigns/form", status, form=form, zones=ZONES, **shown)
+
+
+def _sized(session: Session, draft: CampaignDraft) -> dict[str, Any]:
+    """Return what the page shows of the contacts: the estimate, and the words that the fields suggest."""
+    words = figures.of(session, figures.WORDS, now=clock.now()).value
+    of_attributes = {key.partition(".")[2]: each for key, each in words.items() if key.startswith("attributes.")}
+    values = sorted({word for each in of_attributes.values() for word in each})[:_VALUES_SHOWN]
+    return {
+        "estimate": _estimate(session, draft),
+        "words": {**words, "attributes": of_attributes, "values": values},
+    }
 
 
 def _templates(draft: CampaignDraft) -> list[tuple[str, str, frozenset[str]]]:
@@ -195,7 +209,7 @@ def _templates(draft: CampaignDraft) -> list[tuple[str, str, frozenset[str]]]:
         try:
             template = library.get(name)
             own = (template.required | template.optional) - set(steps.CONTACT_VARIABLES)
-            described.append((name, f"{name} · {template.subject(template.sample)}", own))
+            described.append((name, f"{name} · {preview.sample_subject(template)}", own))
         except (UnusableTemplate, CannotRender):
             described.append((name, gettext("%(name)s (cannot be used)", name=name), frozenset()))
     return described

@@ -6,7 +6,6 @@ from datetime import time
 from typing import Any
 
 from flask import request
-from flask_babel import gettext, lazy_gettext
 from wtforms import (
     FieldList,
     FormField,
@@ -25,6 +24,7 @@ from engine.campaigns.windows import MINUTES_A_DAY
 from errors import Fault, InvalidInput
 from web.pages.contacts.words import STATUSES
 from web.pages.frame import faults, forms, languages
+from web.pages.frame.languages import gettext, lazy_gettext
 
 WORDS = ("industry", "role", "company", "locale")
 _UNITS_S = (86_400, 3_600, 60, 1)

@@ -4,13 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response
-from flask_babel import lazy_gettext
 
 from engine import clock, figures
 from engine.campaigns import campaigns, steps
 from models.session import Session, statement
 from web import pages
 from web.pages.frame import layout
+from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("campaigns")
 ENTRY = layout.Entry("campaigns_pages.listing", lazy_gettext("Campaigns"))

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, request
-from flask_babel import lazy_gettext
 
 from engine.campaigns import campaigns
 from engine.campaigns.reports import people
@@ -13,6 +12,7 @@ from models.session import statement
 from web import pages
 from web.pages.contacts.words import STOPPED
 from web.pages.frame import layout
+from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("campaign_people")
 

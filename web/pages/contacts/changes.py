@@ -6,7 +6,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from flask import Response
-from flask_babel import gettext, lazy_gettext
 from wtforms import BooleanField, DateField, StringField, ValidationError
 from wtforms.validators import DataRequired
 
@@ -19,6 +18,7 @@ from models.session import retrying, statement
 from web import pages
 from web.pages.contacts import words
 from web.pages.frame import forms, layout
+from web.pages.frame.languages import gettext, lazy_gettext
 
 views = layout.blueprint("contact_changes")
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response, request
-from flask_babel import gettext, lazy_gettext
 from wtforms import IntegerField, SelectField, StringField
 from wtforms.validators import Length, NumberRange, Optional
 
@@ -17,6 +16,7 @@ from models.session import statement
 from web import pages
 from web.pages.contacts import words
 from web.pages.frame import forms, layout
+from web.pages.frame.languages import gettext, lazy_gettext
 
 views = layout.blueprint("contacts")
 ENTRY = layout.Entry("contacts_pages.listing", lazy_gettext("Contacts"))

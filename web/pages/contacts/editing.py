@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response
-from flask_babel import gettext, lazy_gettext
 from wtforms import BooleanField, FieldList, FormField, StringField, TextAreaField, ValidationError
 from wtforms.validators import DataRequired, Length, Regexp
 
@@ -15,6 +14,7 @@ from errors import InvalidInput, NotFound
 from models.session import statement, transaction
 from web import pages
 from web.pages.frame import forms, layout
+from web.pages.frame.languages import gettext, lazy_gettext
 from web.schemas.contacts import PRINTABLE
 
 views = layout.blueprint("contact_editing")

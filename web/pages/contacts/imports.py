@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from flask import Response, request
-from flask_babel import gettext
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTimeout
 
 from engine import clock
@@ -13,6 +12,7 @@ from models.session import statement, transaction
 from web import pages, process
 from web.http import auth, bodies
 from web.pages.frame import languages, layout, uploads
+from web.pages.frame.languages import gettext
 
 views = layout.blueprint("imports")
 

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, request
-from flask_babel import gettext
 
 from engine import bell, clock
 from engine.engagement.uploads import lifecycle
@@ -16,6 +15,7 @@ from errors import InvalidInput
 from models.session import statement, transaction
 from web import pages
 from web.pages.frame import faults, layout
+from web.pages.frame.languages import gettext
 
 views = layout.blueprint("import")
 views.add_app_template_filter(faults.words, "in_words")

@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import Response, request
-from flask_babel import gettext, lazy_gettext
 from wtforms import BooleanField, HiddenField, StringField
 from wtforms.validators import DataRequired, Length
 
@@ -16,6 +15,7 @@ from models.session import retrying, statement, transaction
 from web import pages
 from web.pages.contacts import words
 from web.pages.frame import forms, layout
+from web.pages.frame.languages import gettext, lazy_gettext
 
 views = layout.blueprint("suppressions")
 

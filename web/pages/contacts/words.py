@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask_babel import lazy_gettext
+from web.pages.frame.languages import lazy_gettext
 
 STATUSES: dict[str, Any] = {
     "new": lazy_gettext("not written to yet"),

@@ -1,7 +1,6 @@
 """A new template: empty, or a copy of one in a folder or in the database."""
 
 from flask import Response, request
-from flask_babel import gettext, lazy_gettext
 from wtforms import SelectField, StringField
 from wtforms.validators import DataRequired, Length
 
@@ -13,6 +12,7 @@ from errors import Conflict, InvalidInput
 from models.session import Session, statement, transaction
 from web import pages, process
 from web.pages.frame import forms, layout, sessions
+from web.pages.frame.languages import gettext, lazy_gettext
 
 views = layout.blueprint("template_creation")
 

@@ -5,7 +5,6 @@ import re
 import uuid
 from typing import Any
 
-from flask_babel import gettext, lazy_gettext
 from wtforms import HiddenField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length
 
@@ -14,6 +13,7 @@ from engine.previews.extremes import Extreme
 from engine.templates.versions.content import Content
 from errors import InvalidInput
 from web.pages.frame import forms
+from web.pages.frame.languages import gettext, lazy_gettext
 
 EXTREMES = {
     "longest": lazy_gettext("The longest values a contact can have"),

@@ -4,8 +4,6 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from flask_babel import gettext
-
 from engine.audience import addresses, contacts
 from engine.audience.directory import contact_pages
 from engine.previews import preview, trial, usage, values
@@ -21,6 +19,7 @@ from web.http import auth
 from web.pages.email_templates import fields, framing
 from web.pages.email_templates.fields import SourceForm
 from web.pages.frame import faults
+from web.pages.frame.languages import gettext
 
 LIMIT = "batch_limit_bytes"  # of the form, so that a source over its own limit is refused at its field
 _FIND_CHARS = 320

@@ -5,7 +5,6 @@ from time import sleep
 from typing import Any
 
 from flask import Response
-from flask_babel import gettext
 
 import errors
 from engine import bell, clock
@@ -18,6 +17,7 @@ from web.http.idempotency import Done
 from web.pages.email_templates import shown
 from web.pages.email_templates.fields import AddressForm
 from web.pages.frame import faults, layout
+from web.pages.frame.languages import gettext
 from web.schemas.templates.listing import TestAccepted
 
 views = layout.blueprint("template_tests")

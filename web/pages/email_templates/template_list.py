@@ -4,9 +4,8 @@ from itertools import islice
 from typing import Any
 
 from flask import Response, request
-from flask_babel import lazy_gettext
 
-from engine.previews import usage
+from engine.previews import preview, usage
 from engine.templates.compiling import UnusableTemplate
 from engine.templates.templates import CannotRender
 from engine.templates.versions import history
@@ -15,6 +14,7 @@ from models.session import statement
 from web import pages, process
 from web.pages.email_templates import shown
 from web.pages.frame import layout
+from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("templates")
 ENTRY = layout.Entry("templates_pages.listing", lazy_gettext("Templates"))
@@ -46,7 +46,7 @@ def _row(name: str, stored: Version | None) -> dict[str, Any]:
     except UnusableTemplate as unusable:
         return {**row, "fault": unusable.faults[0].message}
     try:
-        subject = template.subject(template.sample)
+        subject = preview.sample_subject(template)
     except CannotRender:
         subject = template.subject_source
     return {**row, "subject": subject, "language": template.language, "required": sorted(template.required)}

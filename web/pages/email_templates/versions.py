@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import Response, request, url_for
-from flask_babel import gettext
 
 from engine import clock
 from engine.previews import trial, usage
@@ -14,6 +13,7 @@ from models.session import statement, transaction
 from web import pages, process
 from web.pages.email_templates import differing, live, shown
 from web.pages.frame import faults, forms, layout, sessions
+from web.pages.frame.languages import gettext
 
 views = layout.blueprint("template_versions")
 

@@ -1,13 +1,13 @@
 """The list of sign-up forms."""
 
 from flask import Response, request
-from flask_babel import lazy_gettext
 
 from engine import figures
 from engine.forms import forms
 from models.session import statement
 from web import pages
 from web.pages.frame import layout
+from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("forms")
 ENTRY = layout.Entry("forms_pages.listing", lazy_gettext("Forms"))

@@ -4,12 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flask_babel import gettext, lazy_gettext
 from wtforms import BooleanField, FieldList, FormField, HiddenField, SelectField, StringField, TextAreaField
 
 from engine.forms import definitions
 from engine.forms.definitions import FIELDS_MAX, LANGUAGES, Definition
 from web.pages.frame import forms
+from web.pages.frame.languages import gettext, lazy_gettext
 
 # Names that the engine's faults use, and ours.
 PLACES = {"fields": "rows", "title": "title_es", "consent": "consent_es", "thanks": "thanks_es", "label": "label_es"}

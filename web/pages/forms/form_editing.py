@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, request
-from flask_babel import gettext
 
 from engine import clock
 from engine.campaigns import campaigns
@@ -16,6 +15,7 @@ from models.session import Session, statement, transaction
 from web import pages, process
 from web.pages.forms import fields
 from web.pages.frame import forms, layout
+from web.pages.frame.languages import gettext
 
 views = layout.blueprint("form_editing")
 _CAMPAIGNS = 100  # the newest, to choose from

@@ -3,12 +3,12 @@
 from uuid import UUID
 
 from flask import Response, request
-from flask_babel import lazy_gettext
 
 from engine.forms import definitions, forms, people
 from models.session import statement
 from web import pages
 from web.pages.frame import languages, layout
+from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("form_people")
 _STATES = {"pending": lazy_gettext("to confirm"), "confirmed": lazy_gettext("confirmed"),

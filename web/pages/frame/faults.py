@@ -8,10 +8,9 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from flask_babel import gettext
-
 from errors import CadenciaError, InvalidInput
 from web.pages.frame import languages
+from web.pages.frame.languages import gettext
 from web.pages.frame.messages import checks, landing, resources, servers, sources
 
 _PLACE = re.compile(r"[\w-]+(?:[.\[][\w\]-]+)*: ")  # `steps[0].delay_s: `, before a message

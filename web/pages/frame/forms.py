@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import request
-from flask_babel import gettext
 from flask_wtf import FlaskForm
 from markupsafe import Markup
 from werkzeug.datastructures import ImmutableMultiDict
@@ -15,6 +14,7 @@ from wtforms.widgets.core import clean_key
 
 from errors import CadenciaError, InvalidInput
 from web.pages.frame import controls, faults
+from web.pages.frame.languages import gettext
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types

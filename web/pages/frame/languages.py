@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, numbers
 from babel.support import Translations
-from flask import Flask, g, request
-from flask_babel import Babel, Domain, gettext
+from flask import Flask, g, has_request_context, request
+from flask_babel import Babel, Domain
 from markupsafe import Markup
 
 from engine.access.accounts import LANGUAGES
@@ -28,11 +28,20 @@ class _Texts(Domain):  # type: ignore[misc]  # Flask-Babel has no types
     def get_translations(self) -> NullTranslations:
         return _translations(current())
 
+    def gettext(self, string: str, **variables: object) -> str:
+        """Return a text in the language of this request, with these values; outside a request in English."""
+        text = _plain(string, current()) if has_request_context() else string
+        return text % variables if variables else text
+
+
+_TEXTS = _Texts()
+gettext, lazy_gettext = _TEXTS.gettext, _TEXTS.lazy_gettext
+
 
 def install(app: Flask) -> None:
     """Configure the languages of the pages, and the filters `moment` and `number` of their templates."""
     babel = Babel(app, default_translation_directories=str(FOLDER), locale_selector=current)
-    babel.domain_instance = _Texts()
+    babel.domain_instance = _TEXTS
     app.extensions[_NAME] = babel
     app.jinja_env.filters.update(moment=moment, number=number, percent=percent)
     app.jinja_env.globals.update(_=_text, gettext=_text, ngettext=_plural)
@@ -51,8 +60,13 @@ def _text(message: str, /, **values: object) -> Markup:
 
 
 @lru_cache(maxsize=4_096)
+def _plain(message: str, language: str) -> str:
+    return _translations(language).gettext(message)
+
+
+@lru_cache(maxsize=4_096)
 def _constant(message: str, language: str) -> Markup:
-    return _safe(_translations(language).gettext(message)) % {}
+    return _safe(_plain(message, language)) % {}
 
 
 def _plural(one: str, many: str, count: int, /, **values: object) -> Markup:

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
-from flask_babel import gettext, lazy_gettext
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
@@ -20,6 +19,7 @@ from web import process
 from web.http import auth
 from web.http import errors as problems
 from web.pages.frame import assets, charts, faults, languages, sessions
+from web.pages.frame.languages import gettext, lazy_gettext
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

@@ -5,14 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask_babel import gettext, lazy_gettext
-
 from engine.forms import definitions
 from engine.forms.definitions import LANGUAGES
 from engine.landing import blocks
 from engine.landing.blocks import KINDS, Field
 from errors import InvalidInput
 from web.pages.frame import faults, languages
+from web.pages.frame.languages import gettext, lazy_gettext
 
 KIND_NAMES = {
     "hero": lazy_gettext("Opening"),

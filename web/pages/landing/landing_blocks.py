@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Response, request
-from flask_babel import gettext
 
 from engine import clock, edits
 from engine.assets import assets
@@ -16,6 +15,7 @@ from errors import Conflict, InvalidInput, NotFound
 from models.session import statement, transaction
 from web import pages
 from web.pages.frame import faults, layout, sessions
+from web.pages.frame.languages import gettext
 from web.pages.landing import fields
 
 views = layout.blueprint("landing_edit")

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from flask import Response, request
-from flask_babel import format_date, gettext, lazy_gettext
+from flask_babel import format_date
 
 from engine import clock, figures
 from engine.landing import published, store, visits
@@ -16,6 +16,7 @@ from errors import NotFound
 from models.session import statement, transaction
 from web import pages, process
 from web.pages.frame import layout, sessions
+from web.pages.frame.languages import gettext, lazy_gettext
 from web.pages.landing import fields
 from web.public.landing_pages import rendering
 from web.public.landing_pages.rendering import Subject

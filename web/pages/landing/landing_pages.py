@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import Response, request
-from flask_babel import lazy_gettext
 
 from engine import clock, figures
 from engine.landing import content, starters, store, visits
@@ -12,6 +11,7 @@ from errors import CadenciaError, InvalidInput
 from models.session import statement, transaction
 from web import pages
 from web.pages.frame import faults, layout, sessions
+from web.pages.frame.languages import lazy_gettext
 from web.pages.landing import fields
 
 views = layout.blueprint("landing")

@@ -3,12 +3,12 @@
 from typing import Any
 
 from flask import Response
-from flask_babel import lazy_gettext
 
 from engine import clock, health
 from models.session import statement
 from web import pages, process
 from web.pages.frame import layout
+from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("health")
 ENTRY = layout.Entry("health_pages.show", lazy_gettext("Health"))

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, request
-from flask_babel import gettext, lazy_gettext, ngettext
+from flask_babel import ngettext
 
 from engine import bell, clock
 from engine.audience import contacts
@@ -15,6 +15,7 @@ from errors import InvalidInput, NotFound
 from models.session import Session, retrying, statement
 from web import pages
 from web.pages.frame import layout
+from web.pages.frame.languages import gettext, lazy_gettext
 
 views = layout.blueprint("in_doubt")
 

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, request
-from flask_babel import lazy_gettext
 from wtforms import PasswordField, SelectMultipleField, StringField
 from wtforms.validators import DataRequired, Length
 
@@ -15,6 +14,7 @@ from models.session import Session, statement, transaction
 from web import pages
 from web.http import auth
 from web.pages.frame import forms, layout
+from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("users")
 ENTRY = layout.Entry("users_pages.listing", lazy_gettext("Users"))
