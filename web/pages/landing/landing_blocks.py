@@ -81,7 +81,7 @@ def save_block(slug: str, index: int) -> Response:
         made.insert(index, block)
     else:
         made[index : index + 1] = [block]
-    note = f"{fields.KIND_NAMES[kind]}: {fields.words_of(block)}"
+    note = ": ".join(filter(None, (str(fields.KIND_NAMES[kind]), fields.words_of(block))))
     return _saved(
         page,
         page.content.stored() | {"blocks": made},

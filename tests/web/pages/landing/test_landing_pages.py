@@ -49,6 +49,7 @@ def test_a_page_is_written_by_forms_and_published(writer: FlaskClient) -> None:
     send(writer, "/app/pages/guia/blocks/2/up", "/app/pages/guia")
     send(writer, "/app/pages/guia/blocks/0/remove", "/app/pages/guia")
     assert kinds() == ["form", "benefits", "legal"]
+    assert "Formulario</td>" in writer.get("/app/pages/guia", headers={"Accept-Language": "es"}).text  # the note
     shown = writer.get("/app/pages/guia").text
     assert shown.count("<iframe") == 2 and "sandbox" in shown and len(shown) < 40_000
     assert send(writer, "/app/pages/guia/publish", "/app/pages/guia", version="4").location == "/app/pages/guia"
