@@ -185,6 +185,14 @@ def test_after_signing_out_the_back_button_leads_to_sign_in(site: Site, chromium
             assert "/app/sign-in" in page.url and "lucia" not in page.inner_text("body")
 
 
+def test_the_cursor_stands_at_the_first_fault_of_a_form(site: Site, chromium: Browser) -> None:
+    with browser.tab(chromium, expected=["status of 422"]) as page:
+        page.context.add_cookies([{"name": "cadencia", "value": site.session, "url": site.url}])
+        page.goto(f"{site.url}/app/campaigns/new")
+        page.press("#name", "Enter")
+        browser.until(page, "document.activeElement.matches('#name.is-invalid')")
+
+
 def _pages(site: Site) -> Iterator[tuple[str, str]]:
     """Yield the paths of whole pages, not of their parts, of files and redirects; each with its template."""
     client, rendered = site.client(), [""]

@@ -107,4 +107,5 @@ addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("form[data-ask]").forEach(ask);
   document.querySelectorAll("form[data-keep]").forEach(keep);
   document.querySelectorAll("textarea[data-lines]").forEach(number);
+  document.querySelector(".is-invalid")?.focus();
 });
