@@ -148,12 +148,11 @@ def check(definition: Definition, values: Mapping[str, object]) -> tuple[str, di
 
 def prepare(form: StoredForm, entry: Entry, *, office: Office, now: datetime) -> SignUp:
     """Return the sign-up of a checked submission. Raises NoTemplate if its e-mail cannot be made."""
-    keys = vault.current()
-    sign_up = SignUp(
-        ids.at(now), form, entry, keys.blind_index(entry.address), keys.encrypt(entry.address),
-        keys.encrypt(json.dumps(dict(entry.values), ensure_ascii=False)),
-    )  # fmt: skip
-    return _as(sign_up, sign_up.id, office, now) if form.definition.double_opt_in else sign_up
+    keys, submission_id = vault.current(), ids.at(now)
+    fields = keys.encrypt(json.dumps(dict(entry.values), ensure_ascii=False))
+    request = _asking(form, entry, submission_id, office, now) if form.definition.double_opt_in else None
+    address = entry.address
+    return SignUp(submission_id, form, entry, keys.blind_index(address), keys.encrypt(address), fields, request)
 
 
 def store(session: Session, form: StoredForm, entry: Entry, *, office: Office, now: datetime) -> UUID:
@@ -192,7 +191,7 @@ def store_all(session: Session, sign_ups: Sequence[SignUp], *, office: Office, n
     requests: dict[UUID, SendRequest] = {}
     asked: set[UUID] = set()
     for sign_up, recipient_id, (replaced_id, number, newest) in zip(latest, recipient_ids, situations, strict=True):
-        row = _as(sign_up, replaced_id, office, now) if replaced_id else sign_up
+        row = _instead_of(replaced_id, sign_up, office, now) if replaced_id else sign_up
         if row.request and recipient_id not in asked and correspondence.may_ask(number, newest, now=now):
             asked.add(recipient_id)
             requests[email_id := ids.new()] = row.request
@@ -203,11 +202,15 @@ def store_all(session: Session, sign_ups: Sequence[SignUp], *, office: Office, n
     return [each.id for each in stored]
 
 
-def _as(sign_up: SignUp, submission_id: UUID, office: Office, now: datetime) -> SignUp:
-    """Return the sign-up under this id, with the e-mail that asks to confirm it."""
-    entry = sign_up.entry
-    waiting = Waiting(submission_id, sign_up.form, entry.address, entry.language, now + VALID)
-    return replace(sign_up, id=submission_id, request=correspondence.asking(waiting, office))
+def _asking(form: StoredForm, entry: Entry, submission_id: UUID, office: Office, now: datetime) -> SendRequest:
+    """Return the e-mail that asks to confirm a submission."""
+    return correspondence.asking(Waiting(submission_id, form, entry.address, entry.language, now + VALID), office)
+
+
+def _instead_of(replaced_id: UUID, sign_up: SignUp, office: Office, now: datetime) -> SignUp:
+    """Return the sign-up under the id of the pending submission that it replaces."""
+    request = _asking(sign_up.form, sign_up.entry, replaced_id, office, now)
+    return replace(sign_up, id=replaced_id, request=request)
 
 
 def _situations(

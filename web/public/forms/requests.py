@@ -95,9 +95,11 @@ def allowed_origin(form: StoredForm) -> str:
 
 def page() -> str:
     """Return the address of the page with the form, without its query, which may hold personal data."""
-    source = request.headers.get("Referer") or request.headers.get("Origin") or request.base_url
+    source = request.headers.get("Referer") or request.headers.get("Origin") or "null"
+    if source == "null":  # the page is our own; `base_url` costs as much as the check of a submission
+        source = f"{request.scheme}://{request.host}{request.path}"
     try:
-        parts = urlsplit(source if source != "null" else request.base_url)
+        parts = urlsplit(source)
     except ValueError:
         return ""
     path = "" if "@" in parts.path else parts.path
