@@ -177,10 +177,10 @@ class Server:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for target, descriptor in zip((1, 2, 0), (output, *(errors_and_input or (output,))), strict=False):
             os.dup2(descriptor, target)
-        # Those of the server know whether its own descriptors could seek.
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115  # open until the process ends
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115  # as above
-        sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115  # as above
+        if errors_and_input:  # a shell's, whose pipes cannot seek as the descriptors of the server could
+            sys.stdin = open(0, closefd=False)  # noqa: SIM115  # open until the process ends
+            sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115  # as above
+            sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115  # as above
         os.closerange(3, 1_000)
         end_with_parent = parentage.end_with_parent(signal.SIGTERM)
         if end_with_parent is not None:
