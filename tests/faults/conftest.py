@@ -14,8 +14,10 @@ from local import ports
 from tests import processes
 from tests.conftest import environment
 from tests.faults import comparison, scenarios
-from tests.faults.extent import TIMEOUT_S
+from tests.faults.extent import IS_LONG, TIMEOUT_S
 from tests.faults.scenarios import Scenario, Servers
+
+collect_ignore = [] if IS_LONG else ["test_forms.py"]  # takes two minutes
 
 _numbers = count(1)
 

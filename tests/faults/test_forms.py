@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
-import pytest
 from sqlalchemy import text
 
 import settings
@@ -22,7 +21,7 @@ from tests import sequence
 from tests.conftest import environment
 from tests.engine.forms import signups
 from tests.faults.comparison import Report
-from tests.faults.extent import IS_LONG, SEED
+from tests.faults.extent import SEED
 from tests.faults.scenarios import Scenario
 from tests.faults.test_hits import kill_web
 from tests.forkserver import Child
@@ -31,7 +30,6 @@ PEOPLE, KILLS, WITHIN_S = 300, 6, 120.0
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-@pytest.mark.skipif(not IS_LONG, reason="one of the long form: make faults")
 def test_sign_ups_while_web_servers_and_workers_die(scenario: Scenario, audited: Callable[[], Report]) -> None:
     chance, now = random.Random(SEED), clock.now()
     scenario.relay()

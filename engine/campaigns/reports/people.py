@@ -198,7 +198,8 @@ def _enrolled(session: Session, campaign_id: UUID, after: str | None) -> Page:
 
 
 def _stopped(session: Session, campaign_id: UUID, reason: str | None, after: str | None) -> Page:
-    last_reason, _, last = (after or "").partition(".")
+    last_reason, _, last = (after or "").replace("\0", "").partition(".")
+    reason = reason and reason.replace("\0", "")
     values = {"campaign_id": campaign_id, "only": reason, "reason": last_reason or reason or "", "limit": LIMIT + 1}
     rows = session.execute(_STOPPED, {**values, "after": _position(last)}).all()
     listed = [_Row(row.contact_id, row.at, row.reason, None, f"{row.reason}.{row.id.hex}") for row in rows]

@@ -73,7 +73,7 @@ class Version:
 
 def templates(session: Session, *, after: str = "", limit: int = LIMIT) -> list[Version]:
     """Return the newest version of each template by name, a page of them that follows the name `after`."""
-    return [_version(row) for row in session.execute(_LIST, {"after": after, "limit": limit})]
+    return [_version(row) for row in session.execute(_LIST, {"after": after.replace("\0", ""), "limit": limit})]
 
 
 def published(session: Session) -> dict[str, int]:
@@ -84,7 +84,7 @@ def published(session: Session) -> dict[str, int]:
 def versions(session: Session, name: str, *, before: int | None = None, limit: int = LIMIT) -> list[Version]:
     """Return the versions of a template, newest first, those before `before` only. Raises NotFound."""
     values = {"name": name, "before": NUMBER_MAX if before is None else before, "limit": limit}
-    rows = session.execute(_VERSIONS, values).all()
+    rows = session.execute(_VERSIONS, values).all() if NAME.fullmatch(name) else []
     if not rows:
         version(session, name)
     return [_version(row) for row in rows]

@@ -5,11 +5,14 @@ second, checks every other template in light and the others in dark.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import product
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
@@ -20,6 +23,7 @@ from playwright.sync_api import Browser, Page
 from sqlalchemy import text
 from werkzeug.routing import Rule
 
+import web.pages
 from engine.access import accounts, bearer_tokens
 from engine.assets import assets as pictures
 from engine.forms import forms
@@ -148,6 +152,22 @@ def test_reading_a_page_changes_nothing(site: Site) -> None:
     assert {path: status for path, status in answers.items() if status not in REFUSALS | {200, 303}} == {}
     shown = {path for path, status in answers.items() if status == 200}
     assert len(shown) > 10
+
+
+@pytest.mark.parametrize("value", ["\0", "\ud800", "9" * 40, "-1", "x" * 5_000])
+def test_no_parameter_of_an_address_breaks_a_page(site: Site, value: str) -> None:
+    names = re.findall(r"request\.args(?:\.get|\.getlist)?[(\[]\"([a-z_]+)\"", "".join(_sources()))
+    assert {"after", "before", "version", "reason", "lang"} <= set(names)
+    query = urlencode([(name, value) for name in sorted(set(names))], errors="surrogatepass")
+    client, whole = site.client(), [path for path in site.paths if not path.endswith("sign-out")]
+    answers = {path: client.get(f"{path}?{query}").status_code for path in whole}
+    assert {path: status for path, status in answers.items() if status >= 500} == {}
+    settled()
+
+
+def _sources() -> Iterator[str]:
+    for path in Path(web.pages.__file__).parent.rglob("*.py"):
+        yield path.read_text("utf-8")
 
 
 @pytest.mark.timeout(600)
