@@ -47,7 +47,7 @@ class Contact(Base):
         Index("ix_contacts_full_name", text(FULL_NAME), "id", postgresql_where=text(HAS_NAME)),
         Index("ix_contacts_last_name", text(LAST_NAME), "id", postgresql_where=text("last_name IS NOT NULL")),
         Index(
-            "ix_contacts_recipients", "updated_at", "id", postgresql_where=text("is_recipient AND erased_at IS NULL")
+            "ix_contacts_recipients", "created_at", "id", postgresql_where=text("is_recipient AND erased_at IS NULL")
         ),
         Index("ix_contacts_company", text(COMPANY), "id", postgresql_where=text("company IS NOT NULL")),
         Index("ix_contacts_industry_id", "industry", "id", postgresql_where=text("industry IS NOT NULL")),

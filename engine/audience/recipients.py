@@ -7,7 +7,7 @@ bounces and complaints of that address. Its personal data is erased when nothing
 
 import os
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -20,7 +20,6 @@ from models import Contact, arrays, ids, vault
 _BINDING = ("hard_bounce", "complaint")
 # The update locks the rows, in the order of their indexes, so that they are not erased meanwhile. A suppression has one
 # row for each index: what is deleted here has no own suppression that binds, and what is added has one.
-# `updated_at` changes to whole hours, as it is in an index.
 _ENSURE = text("""
     WITH given AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:indexes AS bytea[]), CAST(:contact_ids AS uuid[]), CAST(:addresses AS text[]),
@@ -38,15 +37,16 @@ _ENSURE = text("""
     INSERT INTO contacts (id, email, email_index, created_at, updated_at, is_recipient)
     SELECT contact_id, address, index, CAST(:now AS timestamptz), CAST(:now AS timestamptz), true
       FROM given ORDER BY index
-    ON CONFLICT (email_index) DO UPDATE
-       SET updated_at = greatest(contacts.updated_at, date_trunc('hour', excluded.updated_at, 'UTC'))
+    ON CONFLICT (email_index) DO UPDATE SET updated_at = greatest(contacts.updated_at, excluded.updated_at)
     RETURNING email_index, id
 """)
 _FORGET = text("DELETE FROM suppressions WHERE email_index = :index")
+# No index has `updated_at`: each e-mail of a campaign would write to it. Few recipients are old and not idle.
 _IDLE = text("""
-    SELECT updated_at, id FROM contacts
-     WHERE is_recipient AND erased_at IS NULL AND updated_at < :before AND (updated_at, id) > (:after, :after_id)
-     ORDER BY updated_at, id LIMIT :limit
+    SELECT created_at, id FROM contacts
+     WHERE is_recipient AND erased_at IS NULL AND created_at < :before AND updated_at < :before
+       AND (created_at, id) > (:after, :after_id)
+     ORDER BY created_at, id LIMIT :limit
 """)
 
 
@@ -81,9 +81,9 @@ def find(session: Session, address: str) -> UUID | None:
 def idle(
     session: Session, *, before: datetime, after: tuple[datetime, UUID], limit: int
 ) -> Sequence[tuple[datetime, UUID]]:
-    """Return the next recipients that nobody has written to since `before`, by the hour of the last e-mail and id."""
-    values = {"before": before - timedelta(hours=1), "after": after[0], "after_id": after[1], "limit": limit}
-    return [(row.updated_at, row.id) for row in session.execute(_IDLE, values)]
+    """Return the next recipients that nobody has written to since `before`, by creation."""
+    values = {"before": before, "after": after[0], "after_id": after[1], "limit": limit}
+    return [(row.created_at, row.id) for row in session.execute(_IDLE, values)]
 
 
 def erase(session: Session, recipient_id: UUID, *, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Indexes of the upkeep of contacts: erased ones by their erasure, recipients by their last e-mail."""
+"""Indexes of the upkeep of contacts: erased ones by their erasure, recipients by their creation."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +9,7 @@ down_revision = "0034"
 
 def upgrade() -> None:
     """Upgrade."""
-    _create(["erased_at"], ["updated_at", "id"])
+    _create(["erased_at"], ["created_at", "id"])
 
 
 def downgrade() -> None:
