@@ -9,6 +9,9 @@ RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 
+# Else each process compiles all that it imports, which takes seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo inbox picture up test check coverage bench faults fuzz pictures gallery system-packages translations clean
 
 help: ## list these commands
@@ -91,8 +94,7 @@ $(RUNTIME): requirements.txt | $(RUN)
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-# Not compiled, which takes a quarter of the CPU of installing: tests and checks import a part, which Python then compiles.
 $(DEVELOPMENT): requirements-dev.txt requirements.txt | $(RUN)
 	@echo "installing what tests and checks need …"
-	@$(PIP) --no-compile -r requirements-dev.txt
+	@$(PIP) -r requirements-dev.txt
 	@touch $@ $(RUNTIME)
