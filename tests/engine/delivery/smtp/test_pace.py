@@ -71,7 +71,7 @@ def test_the_pace_is_called_once_for_each_message_when_it_delays_none(features: 
         outcomes, _ = send(server, 200, pace)
     assert Counter(map(type, outcomes.values())) == {Sent: 200}
     assert pace.calls == 200
-    assert len(server.connected_at) == 4
+    assert len(server.connected_at) <= 4  # fewer if the first ones are done before the others connect
 
 
 def test_the_pace_is_called_again_for_a_message_whose_connection_broke() -> None:
