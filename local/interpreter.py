@@ -51,8 +51,8 @@ def choose(candidates: Iterable[Candidate]) -> list[Candidate]:
 
     The fastest is best; of those about as fast, the newest. One newer than the packages are tested with comes last.
     """
-    known = list(candidates)
-    usable = [one for one in known if one.has_ensurepip or any(other.has_pip for other in known)]
+    installed = list(candidates)
+    usable = [one for one in installed if one.has_ensurepip or any(other.has_pip for other in installed)]
     fastest = min((one.ms for one in usable if one.version[:2] <= NEWEST), default=0.0)
 
     def rank(one: Candidate) -> tuple[object, ...]:
@@ -85,8 +85,8 @@ def make(folder: str, chosen: Candidate, candidates: Iterable[Candidate]) -> Non
 def installed() -> list[Candidate]:
     """Return every suitable Python on PATH and in /usr/bin, each once, timed."""
     places = {which(name, path=path) for name in _NAMES for path in _folders()}
-    known = {described.path: described for place in sorted(filter(None, places)) for described in _described(place)}
-    return timed(known.values(), _turn_ms)
+    by_path = {described.path: described for place in sorted(filter(None, places)) for described in _described(place)}
+    return timed(by_path.values(), _turn_ms)
 
 
 def timed(candidates: Iterable[Candidate], measure: Callable[[str], float | None]) -> list[Candidate]:
@@ -94,11 +94,11 @@ def timed(candidates: Iterable[Candidate], measure: Callable[[str], float | None
 
     One that is the only one is not measured; one that cannot be measured (None) is left out.
     """
-    known = list(candidates)
-    for _ in range(_TURNS if len(known) > 1 else 0):
-        measured = [(one, measure(one.path)) for one in known]
-        known = [one._replace(ms=min(one.ms, ms)) for one, ms in measured if ms is not None]
-    return known
+    fastest = list(candidates)
+    for _ in range(_TURNS if len(fastest) > 1 else 0):
+        measured = [(one, measure(one.path)) for one in fastest]
+        fastest = [one._replace(ms=min(one.ms, ms)) for one, ms in measured if ms is not None]
+    return fastest
 
 
 def _folders() -> list[str]:

@@ -76,8 +76,8 @@ def after_fork() -> None:
 def libpq_variables() -> dict[str, str]:
     """Return the environment with which programs of PostgreSQL, such as psql, reach the database of the settings."""
     url = settings.current().database_url.get_secret_value()
-    given = psycopg.pq.Conninfo.parse(url.encode())
-    return {option.envvar.decode(): option.val.decode() for option in given if option.envvar and option.val}
+    options = psycopg.pq.Conninfo.parse(url.encode())
+    return {option.envvar.decode(): option.val.decode() for option in options if option.envvar and option.val}
 
 
 @contextmanager

@@ -17,7 +17,9 @@ from models import arrays
 STATUSES = ("new", "email_1_sent", "email_2_sent", "email_3_sent",
             "replied", "unsubscribed", "bounced", "converted", "complained")  # fmt: skip
 
-_LOCK = text("SELECT id FROM contacts WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE")
+_LOCK = text("""
+SELECT erased_at IS NOT NULL FROM contacts WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE
+""")
 # One statement for each step: a statement that sets all three flags costs more.
 _MARK_SENT = {
     step: text(f"""
@@ -94,12 +96,12 @@ class Changes:
     status: str | None = None
 
 
-def lock(session: Session, contact_ids: Iterable[UUID]) -> None:
-    """Lock the rows of these contacts, by id, so that no two callers deadlock.
+def lock(session: Session, contact_ids: Iterable[UUID]) -> bool:
+    """Lock the rows of these contacts, by id, so that no two callers deadlock; return True if one of them was erased.
 
     Take this lock before changing several contacts, their enrollments or their queued e-mails.
     """
-    session.execute(_LOCK, {"ids": arrays.uuids(contact_ids)}).all()
+    return any(session.scalars(_LOCK, {"ids": arrays.uuids(contact_ids)}).all())
 
 
 def mark_sent(session: Session, step: int, contact_ids: Iterable[UUID], *, now: datetime) -> None:

@@ -107,11 +107,13 @@ class Email(NamedTuple):
     moments: Mapping[str, datetime]
 
 
-def lock(session: Session, email_ids: Iterable[UUID]) -> list[Email]:
-    """Lock these e-mails and their contacts until the transaction ends; return the e-mails."""
+def lock(session: Session, email_ids: Iterable[UUID]) -> tuple[list[Email], bool]:
+    """Lock these e-mails and their contacts until the transaction ends.
+
+    Return the e-mails, and True if one of the contacts was erased.
+    """
     locked = [_email(row) for row in session.execute(_LOCK, {"ids": arrays.uuids(email_ids)}).all()]
-    contact_flags.lock(session, {email.contact_id for email in locked})
-    return locked
+    return locked, contact_flags.lock(session, {email.contact_id for email in locked})
 
 
 def lock_free(session: Session, email_ids: Iterable[UUID]) -> list[Email]:

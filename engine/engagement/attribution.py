@@ -30,7 +30,8 @@ class Batch:
     """Locked e-mails and their events, to be processed together.
 
     `own` maps the locked events to their e-mails. Of these, `unfinished` must be processed once more, and `classified`
-    have been written. The first `neighbours` hits of an e-mail are compared with each other.
+    have been written. The first `neighbours` hits of an e-mail are compared with each other. `of_erased` is True if a
+    contact of the events was erased.
     """
 
     emails: list[Email]
@@ -40,6 +41,7 @@ class Batch:
     unfinished: frozenset[UUID] = frozenset()
     classified: frozenset[UUID] = frozenset()
     changes: list[Change] = field(default_factory=list)
+    of_erased: bool = False
 
 
 def lock(
@@ -52,11 +54,11 @@ def lock(
     """
     if not events:
         return Batch([], Bursts(), {})
-    locked = emails.lock(session, {event.email_id for event in events})
+    locked, of_erased = emails.lock(session, {event.email_id for event in events})
     places = {event.id: place for event in events if (place := _place(event))}
     counted = bursts.count(session, places.values())
     own = {event.id: event.email_id for event in events if event.event_type in ("opened", "clicked")}
-    batch = Batch(locked, counted, own, neighbours)
+    batch = Batch(locked, counted, own, neighbours, of_erased=of_erased)
     if widen and counted.unclassified:
         _widen(session, batch, places)
     return batch

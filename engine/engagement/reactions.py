@@ -69,8 +69,7 @@ def apply_locked(
     pending.hold(session, premature)
     done = batch.classified.union(batch.unfinished, premature)
     pending.finish(session, [event.id for event in events if event.id not in done], now=now)
-    # The contact of an event that is not relevant is not read before.
-    if len(relevant) < len(events) or retention.any_erased(session, {email.contact_id for email in batch.emails}):
+    if batch.of_erased or len(relevant) < len(events):  # the contacts of the other events were not read
         retention.erase_applied(session, [event.id for event in events])
     return len(events)
 

@@ -86,11 +86,11 @@ def _take_in(session: Session, situation: Situation, values: Mapping[str, str], 
     """Create or complete the contact, record that it agreed, and enroll it; return its id."""
     definition = situation.form.definition
     address = values[EMAIL]
-    given = {**{name: value for name, value in values.items() if name != EMAIL}, "locale": situation.language}
+    submitted = {**{name: value for name, value in values.items() if name != EMAIL}, "locale": situation.language}
     if not definition.double_opt_in:
-        given = _missing(session, address, given)
-    details = {name: value for name, value in given.items() if name in _DETAILS}
-    attributes = {name: value for name, value in given.items() if name not in _DETAILS}
+        submitted = _missing(session, address, submitted)
+    details = {name: value for name, value in submitted.items() if name in _DETAILS}
+    attributes = {name: value for name, value in submitted.items() if name not in _DETAILS}
     draft = contacts.Draft(address, **details, attributes={**attributes, **definition.attributes})
     contacts.upsert(session, [draft], now=now)
     contact_id = contacts.find(session, address)

@@ -59,18 +59,12 @@ UPDATE events SET event_data = '{}'
 """
 _ERASE_LATE = text(f"{_OF_ERASED} AND contacts.erased_at > :since AND events.applied_at IS NOT NULL")
 _ERASE_APPLIED = text(f"{_OF_ERASED} AND contacts.erased_at IS NOT NULL AND events.id = ANY(CAST(:ids AS uuid[]))")
-_IS_ERASED = text("SELECT bool_or(erased_at IS NOT NULL) FROM contacts WHERE id = ANY(CAST(:ids AS uuid[]))")
 _OVERLAP = timedelta(hours=1)
 
 
 def erase(session: Session, contact_id: UUID) -> None:
     """Erase the data of all events of a contact, such as network and user agent. A classification stays."""
     session.execute(_ERASE_OF, {"contact_id": contact_id})
-
-
-def any_erased(session: Session, contact_ids: Iterable[UUID]) -> bool:
-    """Return True if one of these contacts was erased."""
-    return bool(session.scalar(_IS_ERASED, {"ids": arrays.uuids(contact_ids)}))
 
 
 def erase_applied(session: Session, event_ids: Iterable[UUID]) -> None:

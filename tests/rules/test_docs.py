@@ -30,16 +30,16 @@ def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_path_that_is_named_exists(page: str) -> None:
     for path in re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`", PAGES[page]):
-        found = ROOT / path
-        assert found.exists() or found.with_name(f"{found.name}.py").exists(), path
+        target = ROOT / path
+        assert target.exists() or target.with_name(f"{target.name}.py").exists(), path
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_setting_that_is_named_exists(page: str) -> None:
-    known = {name.upper() for name in settings.Settings.model_fields}
+    names = {name.upper() for name in settings.Settings.model_fields}
     of_others = {"SECRETS_DIR", "WEB_ADDRESS", "FLOWER_BASIC_AUTH"}
     named = re.findall(r"`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`", PAGES[page])
-    assert [name for name in named if not {name, name.removesuffix("_FILE")} & (known | of_others)] == []
+    assert [name for name in named if not {name, name.removesuffix("_FILE")} & (names | of_others)] == []
 
 
 def test_every_rule_that_the_code_refers_to_is_documented() -> None:

@@ -48,7 +48,7 @@ def test_the_number_of_statements_does_not_grow_with_the_events(session: Session
         with statements(session) as sent:
             assert reactions.apply(session, now=NOW) == mails * len(kinds)
         counts.append(len(sent))
-    assert counts[0] == counts[1] <= 16
+    assert counts[0] == counts[1] <= 15
 
 
 @contextmanager

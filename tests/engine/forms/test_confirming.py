@@ -108,8 +108,8 @@ def test_a_form_without_double_opt_in_makes_the_contact_at_once_and_lifts_nothin
 def test_a_form_without_double_opt_in_changes_nothing_that_a_contact_has(ledger: str) -> None:
     with transaction() as session:
         form = signups.create(session, double_opt_in=False)
-        known = contacts.Draft(ADDRESS, first_name="Berta", locale="en", attributes={"size": "11-50"})
-        contacts.upsert(session, [known], now=NOW)
+        contact = contacts.Draft(ADDRESS, first_name="Berta", locale="en", attributes={"size": "11-50"})
+        contacts.upsert(session, [contact], now=NOW)
     signups.submit(form, size="1-10", utm_source="blog")
     view = the_contact()
     assert (view.first_name, view.locale) == ("Berta", "en")
