@@ -12,6 +12,7 @@ from engine.forms import forms
 from engine.forms.forms import StoredForm
 from engine.landing import content as contents
 from engine.landing.content import Content
+from models import ids
 
 GREETED = timedelta(days=30)  # after the sending
 
@@ -22,9 +23,19 @@ SELECT p.id, p.published, p.published_at, v.form_id, f.state AS form_state, f.up
  WHERE p.slug = :slug
 """)
 _CONTENT = text("SELECT content FROM page_versions WHERE page_id = :page_id AND version = :version")
+# A reader may follow a link before the e-mail is settled: until then its row says "sending", or there is none, and the
+# open group that names its enrollment is the claim.
 _GREETED = text("""
 SELECT c.first_name FROM emails e JOIN contacts c ON c.id = e.contact_id
- WHERE e.id = :email_id AND e.sent_at > :since AND e.sent_at <= :now AND e.kind <> 'test' AND c.erased_at IS NULL
+ WHERE e.id = :email_id AND e.kind <> 'test' AND c.erased_at IS NULL
+   AND (e.sent_at > :since AND e.sent_at <= :now OR e.status = 'sending' AND e.due_at > :since)
+UNION ALL
+SELECT c.first_name FROM enrollments n JOIN contacts c ON c.id = n.contact_id
+ WHERE n.id = :enrollment_id AND c.erased_at IS NULL AND EXISTS (
+       SELECT FROM send_groups g
+        WHERE g.state = 'open' AND g.campaign_id = n.campaign_id AND g.step = :step AND n.id = ANY(g.members))
+   AND NOT EXISTS (SELECT FROM emails WHERE id = :email_id)
+LIMIT 1
 """)
 
 
@@ -72,5 +83,6 @@ def form_of(session: Session, content: Content) -> StoredForm | None:
 
 def first_name(session: Session, email_id: UUID, *, now: datetime) -> str:
     """Return the first name of the contact who got this e-mail in the last 30 days; empty for any other."""
-    values = {"email_id": email_id, "since": now - GREETED, "now": now}
+    values: dict[str, Any] = {"email_id": email_id, "since": now - GREETED, "now": now}
+    values |= {"enrollment_id": ids.enrollment_of(email_id), "step": ids.step_of(email_id)}
     return session.scalar(_GREETED, values) or ""
