@@ -45,7 +45,14 @@ def emails() -> Iterator[tuple[str, str]]:
 FORM: dict[str, Any] = {
     "title": "La guía del retorno",
     "fields": [
-        {"name": "first_name", "label": "Nombre", "required": True, "max": 100, "options": []},
+        {
+            "name": "first_name",
+            "label": "Nombre",
+            "required": True,
+            "max": 100,
+            "options": [],
+            "autocomplete": "given-name",
+        },
         {"name": "sector", "label": "Sector de la empresa", "required": False, "max": 50, "options": ["Banca", "Otro"]},
     ],
     "consent": "Acepto recibir correos de la empresa y puedo darme de baja en cualquier momento.",

@@ -42,7 +42,10 @@ def ask(token: str) -> Response:
 @pages.post("/f/confirm/<token>")
 @public("the signed token names the submission")
 def confirm(token: str) -> Response:
-    """Confirm the submission; safe to repeat. What the page itself sends counts only if a person seems to be there."""
+    """Confirm the submission; safe to repeat. What the page itself sends counts only if a person seems to be there.
+
+    A press that comes second, such as that of a double click, is answered like the first: a browser shows the last one.
+    """
     submission_id = requests.office().proofs.read_confirmation(token)
     rate_limits.form()
     is_by_page = bodies.raw("application/x-www-form-urlencoded", limit="body_limit_bytes") == _BY_PAGE
@@ -53,10 +56,11 @@ def confirm(token: str) -> Response:
     situation, is_new = retrying(
         lambda session: confirming.confirm(session, submission_id, visit, office=office, now=now)
     )
-    if not is_new:
+    if is_new:
+        bell.ring("transactional")
+        bell.ring("sequence")
+    elif situation.state != "confirmed":
         return _page(situation, token, is_machine=True)
-    bell.ring("transactional")
-    bell.ring("sequence")
     definition, language = situation.form.definition, situation.language
     if definition.redirect:
         return redirect(definition.redirect, 303)  # type: ignore[return-value]  # Flask's is Werkzeug's
@@ -86,7 +90,8 @@ def _page(situation: Situation, token: str, *, is_machine: bool) -> Response:
     if situation.state != "pending":
         again = url_for("signup_forms.show", slug=definition.slug) if situation.form.is_active else None
         state = "already" if situation.state == "confirmed" else "expired"
-        return page("form_done", language, title=_title(situation), state=state, thanks="", again=again)
+        on = definition.redirect if state == "already" else None
+        return page("form_done", language, title=_title(situation), state=state, thanks="", again=again, on=on)
     response = page(
         "form_confirm",
         language,

@@ -1,6 +1,6 @@
 // Shows a sign-up form where this script stands; docs/forms.md tells how it is used.
 (function (script) {
-  var url = script.src.replace(/\.js(\?.*)?$/, ""), form = document.createElement("form"), fields = {}, known;
+  var url = script.src.replace(/\.js(\?.*)?$/, ""), form = document.createElement("form"), fields = {}, known, again;
   var words = {
     es: { email: "Correo electrónico", send: "Enviar", ok: "Te hemos escrito. Abre el correo y confirma tu dirección.", done: "Gracias.", wrong: "Revisa los campos marcados.", failed: "No se ha podido enviar. Inténtalo de nuevo." },
     en: { email: "E-mail", send: "Send", ok: "We have written to you. Open the e-mail and confirm your address.", done: "Thank you.", wrong: "Please check the marked fields.", failed: "It could not be sent. Please try again." }
@@ -27,7 +27,7 @@
     it.fields.forEach(function (each) {
       var input = make(each.options.length ? "select" : "input", { required: each.required });
       if (each.options.length) [""].concat(each.options).forEach(function (option) { input.append(new Option(option)); });
-      else input.maxLength = each.max;
+      else input.maxLength = each.max, input.autocomplete = each.autocomplete;
       add(each.label, input, each.name);
     });
     if (it.consent.text) add(it.consent.text, make("input", { type: "checkbox", value: "1", required: true }), it.consent.name);
@@ -37,8 +37,13 @@
     form.addEventListener("submit", send);
   }
 
+  function describe(then) {
+    fetch(url + "?lang=" + (document.documentElement.lang.slice(0, 2) || ""), { headers: { Accept: "application/json" }, credentials: "omit" })
+      .then(function (answer) { if (answer.ok) return answer.json().then(then); });
+  }
+
   function send(event) {
-    event.preventDefault();
+    if (event) event.preventDefault();
     var values = Object.assign({}, known.hidden, { lang: known.language });
     new FormData(form).forEach(function (value, name) { values[name] = value; });
     new URLSearchParams(location.search).forEach(function (value, name) {
@@ -52,7 +57,10 @@
   function shown(status, it) {
     Object.keys(fields).forEach(function (name) { fields[name].removeAttribute("aria-invalid"); });
     (it.errors || []).forEach(function (fault) { if (fields[fault.field]) fields[fault.field].setAttribute("aria-invalid", "true"); });
-    if (status == 422) says.textContent = say.wrong;
+    if (status == 422 && it.errors.length == 1 && it.errors[0].field == "stamp" && !again) {
+      again = true; // shown yesterday, or sent at once: a new stamp, old enough
+      describe(function (fresh) { known.hidden = fresh.hidden; setTimeout(send, 2100); });
+    } else if (status == 422) says.textContent = say.wrong;
     else if (status != 200) says.textContent = say.failed;
     else if (it.redirect) location.assign(it.redirect);
     else {
@@ -61,6 +69,5 @@
     }
   }
 
-  fetch(url + "?lang=" + (document.documentElement.lang.slice(0, 2) || ""), { headers: { Accept: "application/json" }, credentials: "omit" })
-    .then(function (answer) { if (answer.ok) return answer.json().then(build); });
+  describe(build);
 })(document.currentScript);

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from engine import clock
+from engine.forms import forms
 from engine.forms.proofs import Proofs
 from models.session import transaction
 from tests.engine.forms import signups
@@ -74,11 +75,23 @@ def test_no_labelled_machine_confirms_by_what_it_requests(client: FlaskClient, u
 def test_a_press_confirms_and_a_used_link_says_so(client: FlaskClient, url: str) -> None:
     done = client.post(url, data={"by": "press"}, headers=BROWSER)
     assert "Listo" in done.text and state() == "confirmed"
-    for used in (client.get(url), client.post(url, data={"by": "press"})):
-        assert used.status_code == 200 and "Ya estaba confirmado" in used.text
+    again = client.post(url, data={"by": "press"}, headers=BROWSER)  # the second press of a double click
+    assert (again.status_code, again.text) == (done.status_code, done.text)
+    used = client.get(url)
+    assert used.status_code == 200 and "Ya estaba confirmado" in used.text and "Continuar" not in used.text
     with transaction() as session:
         row = session.execute(text("SELECT confirmed_by, confirmed_network FROM form_submissions")).one()
     assert row.confirmed_by == "press" and row.confirmed_network
+
+
+def test_a_used_link_still_leads_to_the_target_of_the_form(client: FlaskClient, url: str) -> None:
+    target = "https://www.empresa.example/guia.pdf"
+    with transaction() as session:
+        changed = signups.definition(redirect=target, origins=["https://www.empresa.example"])
+        forms.change(session, "guia", changed, office=signups.office(), now=NOW)
+    for _ in range(2):
+        assert client.post(url, data={"by": "press"}, headers=BROWSER).headers["Location"] == target
+    assert f'<a href="{target}">Continuar</a>' in client.get(url).text
 
 
 def test_an_expired_link_offers_the_form_again(client: FlaskClient, url: str) -> None:

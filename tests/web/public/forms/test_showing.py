@@ -132,6 +132,7 @@ def test_only_the_sites_of_the_form_may_use_it(client: FlaskClient, form: Stored
     described = client.get("/f/guia", headers={"Accept": "application/json", "Origin": SHOP})
     assert described.headers["Access-Control-Allow-Origin"] == SHOP
     assert [field["label"] for field in described.json["fields"]] == ["Nombre", "Tamaño"]
+    assert [field["autocomplete"] for field in described.json["fields"]] == ["given-name", "on"]
     answer = client.post("/f/guia", json=filled(stamp), headers={"Origin": SHOP})
     assert (answer.status_code, answer.json["status"]) == (200, "confirm")
     assert answer.headers["Access-Control-Allow-Origin"] == SHOP
