@@ -39,6 +39,13 @@ def _is_anyone_waiting() -> bool:
         return bool(session.scalar(text(query)))
 
 
+def _scans(session: Session) -> int:
+    """Return the number of scans of the index of running enrollments by this transaction."""
+    return int(
+        session.scalar(text("SELECT pg_stat_get_xact_numscans(CAST('ix_enrollments_running' AS regclass))")) or 0
+    )
+
+
 def _reasons(session: Session) -> list[tuple[str, str | None]]:
     return [(row.state, row.stop_reason) for row in session.execute(text("SELECT * FROM enrollments ORDER BY id"))]
 
@@ -73,6 +80,18 @@ def test_its_contacts_stop_in_pages_and_its_queued_emails_are_cancelled(session:
     assert outbox.due_lanes(session, now=LATER) == []
     assert funnel.of(session, campaign_id).stop_reasons == {"cancelled": 4}
     assert audit.read(session).findings == ()
+
+
+def test_a_page_reads_no_index_that_holds_the_whole_campaign(session: Session) -> None:
+    campaign_id = _launched(session)
+    campaigns.cancel(session, campaign_id)
+    # A plan for any values, as the database makes for statements that are repeated; tables of few rows are scanned.
+    session.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    before = _scans(session)
+    stops.stop_campaign(session, campaign_id, UUID(int=0), now=NOW, limit=10)
+    assert _scans(session) == before
+    assert _reasons(session) == [("stopped", "cancelled")] * 4
 
 
 def test_an_email_in_flight_goes_out_and_its_sequence_ends(session: Session) -> None:
