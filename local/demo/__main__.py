@@ -23,6 +23,7 @@ import errors
 from engine import clock
 from engine.campaigns import explain
 from engine.campaigns.reports import funnel as counting
+from engine.forms import definitions
 from engine.ingest import spool
 from local.demo import picture, reconcile, replies, signups
 from local.demo.recipients import Recipients
@@ -60,7 +61,7 @@ examples:
 
 _OPEN = text("""
     SELECT count(*) AS enrolled, count(*) FILTER (WHERE state IN ('active', 'waiting')) AS unfinished,
-           (SELECT count(*) FROM form_submissions WHERE state = 'pending') AS unconfirmed
+           (SELECT count(*) FROM form_submissions WHERE state = 'pending' AND submitted_at > :valid_from) AS unconfirmed
       FROM enrollments
 """)
 _STOPPED = text("""
@@ -186,7 +187,7 @@ class _Demonstration:
     def _run_to_the_end(self, supervisor: Supervisor) -> None:
         """Let the people read and react until every sequence has ended and every event is applied."""
         with transaction() as session:
-            enrolled = session.execute(_OPEN).one().enrolled
+            enrolled = session.execute(_OPEN, _valid_from()).one().enrolled
         deadline = time.monotonic() + _WITHIN_S
         with self._progress.bars(enrolled) as bars:
             while True:
@@ -194,7 +195,7 @@ class _Demonstration:
                 read = self._recipients.read()
                 is_spooled = self._is_anything_spooled()  # before the query: a spooled hit becomes an event
                 with transaction() as session:
-                    enrolled, unfinished, unconfirmed = session.execute(_OPEN).one()
+                    enrolled, unfinished, unconfirmed = session.execute(_OPEN, _valid_from()).one()
                     pending = session.scalar(_PENDING)
                 emails, actions = self._recipients.emails, self._recipients.counts
                 bars.show(ended=enrolled - unfinished, total=enrolled, emails=emails, actions=actions)
@@ -203,7 +204,8 @@ class _Demonstration:
                     return
                 if time.monotonic() > deadline:
                     raise errors.Unavailable(
-                        f"after {_WITHIN_S:.0f} s {unfinished} sequences and {pending} events are still open; "
+                        f"after {_WITHIN_S:.0f} s {unfinished} sequences, {pending} events and {unconfirmed} sign-ups "
+                        f"are still open, and {self._store.last - emails} e-mails unread; "
                         f"read {self._stack.state / 'processes.log'}"
                     )
                 supervisor.restart_ended()
@@ -229,6 +231,11 @@ class _Demonstration:
             show_funnel(self._progress, counting.of(session, self.campaign_id), _examples(session))
         with transaction() as session:
             findings = reconcile.findings(session, self._store, self._recipients.actions)
+            late = reconcile.late_signups(session)
+        if late:
+            self._progress.say(
+                f"{late} people confirmed after their week, so they count as expired: this machine is slow"
+            )
         show_findings(self._progress, findings, emails=self._store.last, state=self._stack.state)
         return 1 if findings else 0
 
@@ -241,6 +248,11 @@ class _Demonstration:
         except urllib.error.HTTPError as refusal:
             problem = json.load(refusal)
             raise errors.Unavailable(f"{path}: {problem.get('detail')} {problem.get('errors') or ''}") from None
+
+
+def _valid_from() -> dict[str, datetime]:
+    """Return since when a submission must have been sent to wait for its confirmation still."""
+    return {"valid_from": clock.now() - definitions.VALID}
 
 
 def _examples(session: Any) -> dict[str, list[str]]:

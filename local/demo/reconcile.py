@@ -10,6 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from engine.delivery import audit
+from engine.forms import definitions
 from local.mail.mailstore import Mailstore
 from models import vault
 
@@ -25,7 +26,11 @@ _UNFINISHED = text("""
      WHERE NOT c.is_recipient AND (n.id IS NULL OR n.state NOT IN ('finished', 'stopped')
                                    OR (n.state = 'stopped' AND n.stop_reason IS NULL))
 """)
-_UNCONFIRMED = text("SELECT id FROM form_submissions WHERE state <> 'confirmed'")
+# With a day per second a slow machine may read the e-mail more than a week after the form was sent.
+_UNCONFIRMED = text("""
+    SELECT s.id, coalesce(e.clicked_at > s.submitted_at + :valid, FALSE) AS was_late
+      FROM form_submissions s LEFT JOIN emails e ON e.id = s.email_id WHERE s.state <> 'confirmed' ORDER BY s.id
+""")
 _UNAPPLIED = text("SELECT id FROM events WHERE applied_at IS NULL")
 # An e-mail that is claimed when a stop is committed cannot be recalled, and with a day per second that moment is an
 # hour of product time. But no sender may start a claim after the commit and still claim the e-mail. The stop is the
@@ -57,9 +62,18 @@ def findings(session: Session, store: Mailstore, actions: Mapping[str, set[str]]
         *_actions(rows, actions),
         *(f"e-mail {email_id}: claimed after its sequence was stopped" for email_id in session.scalars(_CLAIMED_LATE)),
         *(f"contact {contact_id}: its campaign has no recorded end" for contact_id in session.scalars(_UNFINISHED)),
-        *(f"submission {each}: was not confirmed" for each in session.scalars(_UNCONFIRMED)),
+        *(f"submission {each.id}: was not confirmed" for each in _unconfirmed(session) if not each.was_late),
         *(f"event {event_id}: never applied" for event_id in session.scalars(_UNAPPLIED)),
     ]
+
+
+def late_signups(session: Session) -> int:
+    """Return how many people pressed the button of their sign-up after it had expired."""
+    return sum(each.was_late for each in _unconfirmed(session))
+
+
+def _unconfirmed(session: Session) -> Sequence[Row[Any]]:
+    return session.execute(_UNCONFIRMED, {"valid": definitions.VALID}).all()
 
 
 def _deliveries(rows: Sequence[Row[Any]], store: Mailstore) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -16,6 +17,7 @@ from local.mail.mailstore import Mailstore
 from models import ids
 from models.session import transaction
 from tests import sequence
+from tests.engine.forms import signups
 from tests.sequence import NOW
 from worker import drain
 
@@ -137,3 +139,16 @@ def test_findings_when_emails_were_claimed_after_the_stop(delivered: Mailstore) 
     inconsistencies = findings(delivered)
     assert len(inconsistencies) == PEOPLE
     assert all(each.endswith("claimed after its sequence was stopped") for each in inconsistencies)
+
+
+def test_a_sign_up_that_was_confirmed_too_late_is_counted_and_no_finding(ledger: str, tmp_path: Path) -> None:
+    with transaction() as session:
+        form = signups.create(session)
+    signups.submit(form)
+    lateness = text("UPDATE emails SET clicked_at = accepted_at + interval '7 days' + make_interval(secs => :late_s)")
+    for late_s, late, expected in ((-1, 0, True), (1, 1, False)):
+        with transaction() as session:
+            session.execute(lateness, {"late_s": late_s})
+            assert reconcile.late_signups(session) == late
+        is_finding = any("was not confirmed" in each for each in findings(Mailstore(tmp_path / "inbox")))
+        assert is_finding is expected
