@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from engine import clock
 from engine.assets import assets
 from engine.landing import published, store, visits
 from engine.tracking import views
+from models import ids
 from models.session import transaction
 from tests.engine.assets import samples
 from tests.engine.forms import signups
@@ -113,9 +115,16 @@ def test_readers_see_figures_and_no_controls(client: FlaskClient) -> None:
     with transaction() as session:
         page = drafts.published(session)
         visits.add(session, {views.key(page.id, "blog", clock.now()): (41, 7)})
+        form_id = signups.create(session).id
+        signed_up = text("""INSERT INTO form_submissions (id, form_id, landing_page_id, language, submitted_at, state)
+                            VALUES (:id, :form_id, :page_id, 'es', :now, 'pending')""")
+        session.execute(signed_up, {"id": ids.new(), "form_id": form_id, "page_id": page.id, "now": clock.now()})
     visitors.visit(client, "ana", "reports")
     shown = client.get("/app/pages/guia").text
     assert ">41<" in shown and ">7<" in shown and "blog" in shown
+    drawn = re.findall(r'<svg class="chart [^"]*" viewBox.*?</svg>', shown, re.DOTALL)
+    bars = [set(re.findall(r'<rect class="(\w+)"', each)) for each in drawn]
+    assert bars == [{"first"}] * 3 + [{"second"}] * 3  # one sign-up is no part of 41 views, nor on top of them
     assert "/publish" not in shown and "/remove" not in shown and "settings" not in shown
     assert ">41<" in client.get("/app/pages").text
     assert client.get("/app/pages/guia/settings").status_code == 403
