@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, false, func, select
 from sqlalchemy.orm import Session
 
 import errors
@@ -21,17 +21,22 @@ WORDS = {
 }
 _NUMBERS = ("min_score", "max_score")
 _LISTED_MAX = 1_000
-CONDITIONS = (*WORDS, *_NUMBERS, "attributes")
+ONLY_SIGN_UPS = "only_sign_ups"
+CONDITIONS = (*WORDS, *_NUMBERS, "attributes", ONLY_SIGN_UPS)
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Contacts that meet every condition; a condition on words is met by any of them."""
+    """Contacts that meet every condition; a condition on words is met by any of them.
+
+    With `only_sign_ups` there are none: a campaign enrolls only those who confirm a form.
+    """
 
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
     min_score: int | None = None
     max_score: int | None = None
+    only_sign_ups: bool = False
 
 
 EVERYBODY = Segment()
@@ -40,9 +45,12 @@ EVERYBODY = Segment()
 def read(audience: Mapping[str, Any]) -> Segment:
     """Return the segment written as `{"industry": ["Marketing"], "min_score": 20, "attributes": {"origen": "feria"}}`.
 
-    An empty mapping means everybody. Raises InvalidInput with a fault for every unknown key or wrong type.
+    An empty mapping means everybody, `{"only_sign_ups": true}` nobody. Raises InvalidInput with a fault for every
+    unknown key or wrong type.
     """
     faults = [fault for key, value in audience.items() if (fault := _fault(key, value))]
+    if ONLY_SIGN_UPS in audience and len(audience) > 1:
+        faults.append(Fault(f"audience.{ONLY_SIGN_UPS}", "stands alone; leave out the other conditions, or this one"))
     if faults:
         raise InvalidInput(faults)
     return Segment(
@@ -50,6 +58,7 @@ def read(audience: Mapping[str, Any]) -> Segment:
         attributes=dict(audience.get("attributes", {})),
         min_score=audience.get("min_score"),
         max_score=audience.get("max_score"),
+        only_sign_ups=ONLY_SIGN_UPS in audience,
     )
 
 
@@ -60,6 +69,8 @@ def _fault(key: str, value: object) -> Fault | None:
     if key in _NUMBERS:
         is_valid = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100
         return None if is_valid else Fault(f"audience.{key}", "give a whole number from 0 to 100")
+    if key == ONLY_SIGN_UPS:
+        return None if value is True else Fault(f"audience.{key}", "give true, or leave it out")
     if key == "attributes":
         is_valid = isinstance(value, Mapping) and all(isinstance(word, str) for word in value.values())
         return None if is_valid else Fault("audience.attributes", "give an object of attribute names and their values")
@@ -87,6 +98,8 @@ def conditions(segment: Segment, person: type[Contact] = Contact) -> list[Column
 
     Everybody means every listed contact.
     """
+    if segment.only_sign_ups:
+        return [false()]
     return [person.listed_at.is_not(None), *matching(segment, person)]
 
 

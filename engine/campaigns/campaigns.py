@@ -108,8 +108,11 @@ def launch(
     enrolled = enrollments.enroll(session, campaign_id, now=now)
     if not enrolled.total and enrolled.is_complete and not enrollments.forms(session, campaign_id):
         audience = session.scalar(select(Campaign.audience).where(Campaign.id == campaign_id)) or {}
+        segment = segments.read(audience)
+        if segment.only_sign_ups:
+            raise Conflict("audience: only those who sign up, and no open form enrolls them; choose it in a form first")
         empty = "audience: it has no contact; import contacts or widen the conditions, then launch again"
-        raise Conflict("; ".join([empty, *segments.unmatched(session, segments.read(audience))]))
+        raise Conflict("; ".join([empty, *segments.unmatched(session, segment)]))
     return enrolled
 
 

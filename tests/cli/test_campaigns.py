@@ -57,6 +57,9 @@ def test_a_draft_is_edited_cloned_deleted_and_cancelled(run: Run, leads: str) ->
     run("campaigns", "edit", "Otoño", "--rename", "Otoño_2", "--window", "09:00-18:00", "--weekdays", "12345")
     shown = run("campaigns", "show", "Otoño_2").output
     assert "step 2: email_2_caso, 3 days after step 1, 09:00-18:00 Mon-Fri" in shown
+    run("campaigns", "edit", "Otoño_2", "--only-sign-ups")
+    assert "audience: only those who sign up by a form" in run("campaigns", "show", "Otoño_2").output
+    run("campaigns", "edit", "Otoño_2", "--everybody", "--industry", "Banca")
     run("campaigns", "edit", "Otoño_2", "--step", "email_2_caso:1d")
     assert "step 1: email_2_caso" in run("campaigns", "show", "Otoño_2").output
     assert "Otoño_2 (copy) created as a draft" in run("campaigns", "clone", "Otoño_2").output

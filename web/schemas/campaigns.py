@@ -60,7 +60,8 @@ class CampaignWanted(Input):
     audience: dict[str, JsonValue] = Field(
         default_factory=dict,
         description="Conditions on contacts: lists under `industry`, `role`, `company`, `locale`, `followup_status`; "
-        "`min_score`, `max_score`; `attributes`. Empty: everybody.",
+        '`min_score`, `max_score`; `attributes`. Empty: everybody. `{"only_sign_ups": true}`: nobody but those who '
+        "confirm a form that enrolls in this campaign.",
     )
     variables: dict[str, JsonValue] = Field(default_factory=dict, description="Variables that all its e-mails share.")
 

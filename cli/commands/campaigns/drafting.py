@@ -26,6 +26,7 @@ def create(name: str, **given: Any) -> None:
       cadencia campaigns create Otoño --step email_1_roi --var link_calendly=https://calendly.example/ventas
       cadencia campaigns create Bancos --industry Banca --timezone Europe/Madrid --window 09:00-18:00 \\
           --weekdays 12345 --step email_1_roi --step email_2_caso:3d --step email_3_ultima_llamada:4d
+      cadencia campaigns create Guía --only-sign-ups --step email_1_roi --var link_calendly=https://calendly.example/v
     """
     from engine import clock
     from engine.campaigns.drafting import drafts
@@ -130,6 +131,7 @@ def show(name: str) -> None:
     Example:
       cadencia campaigns show Otoño
     """
+    from engine.audience import segments
     from engine.campaigns import campaigns, steps
     from engine.templates import host_faults
     from models.session import transaction
@@ -139,6 +141,8 @@ def show(name: str) -> None:
         plan = steps.of(session, view.id)
         unusable = host_faults.current(session, [step.label for step in plan])
     click.echo(f"{view.name}: {view.state}{f' ({view.reason})' if view.reason else ''}, zone {view.timezone}")
+    if segments.ONLY_SIGN_UPS in view.audience:
+        click.echo("audience: only those who sign up by a form")
     for step in plan:
         after = "the launch" if step.step == 1 else f"step {step.step - 1}"
         delay = f"{terminal.duration(step.delay_s)} after {after}" if step.delay_s else f"at once after {after}"
@@ -152,6 +156,7 @@ COMMANDS = (create, edit, clone, delete, list_newest, show)
 
 def _changed(draft: "CampaignDraft", given: Mapping[str, Any]) -> "CampaignDraft":
     """Return the draft with the options that were given instead of its own content."""
+    from engine.audience import segments
     from engine.campaigns.steps import StepDraft
 
     steps = [StepDraft(*options.step(step)) for step in given["steps"]] or draft.steps
@@ -160,12 +165,15 @@ def _changed(draft: "CampaignDraft", given: Mapping[str, Any]) -> "CampaignDraft
         steps = [replace(step, window_start_min=start, window_end_min=end) for step in steps]
     if given["weekdays"]:
         steps = [replace(step, weekdays=options.weekdays(given["weekdays"])) for step in steps]
-    conditions = {key: list(given[key]) for key in ("industry", "role") if given[key]}
+    conditions: dict[str, Any] = {key: list(given[key]) for key in ("industry", "role") if given[key]}
+    kept = {} if given["only_sign_ups"] is not None else draft.audience
+    if given["only_sign_ups"]:
+        conditions[segments.ONLY_SIGN_UPS] = True
     variables = dict(options.variable(variable) for variable in given["variables"])
     return replace(
         draft,
         steps=steps,
         timezone=given["timezone"] or draft.timezone,
-        audience={**draft.audience, **conditions},
+        audience={**kept, **conditions},
         variables={**draft.variables, **variables},
     )

@@ -21,6 +21,11 @@ _CONTENT = (
     click.option("--weekdays", help="The days on which they may; 1 is Monday.  [default: 1234567]"),
     click.option("--timezone", help="The zone of the window, such as Europe/Madrid.  [default: UTC]"),
     click.option("--industry", multiple=True, help="Only contacts of this industry; may be repeated."),
+    click.option(
+        "--only-sign-ups/--everybody",
+        default=None,
+        help="Only those who sign up by a form enroll; or all listed contacts again.",
+    ),
     click.option("--role", multiple=True, help="Only contacts with this role; may be repeated."),
     click.option(
         "--var",

@@ -74,6 +74,18 @@ def edit(
     steps.add(session, campaign_id, draft.steps, library)
 
 
+def keep_to_sign_ups(session: Session, campaign_id: UUID) -> None:
+    """Let a draft enroll only those who sign up by a form, instead of its audience; enrolled contacts stay.
+
+    Safe to repeat. Raises NotFound; Conflict if it is no draft any more.
+    """
+    campaigns.lock(session, campaign_id, "draft", to="edited")
+    only = {segments.ONLY_SIGN_UPS: True}
+    session.execute(
+        update(Campaign).where(Campaign.id == campaign_id).values(audience=only, version=Campaign.version + 1)
+    )
+
+
 def clone(
     session: Session, campaign_id: UUID, *, library: templates.Library, word: str = "copy", now: datetime
 ) -> UUID:

@@ -63,6 +63,8 @@ def is_sampled(session: Session, *, pages: int = PAGES_COUNTED) -> bool:
 
 def size(session: Session, segment: segments.Segment, *, pages: int = PAGES_COUNTED) -> Size:
     """Return the number of contacts of a segment, exact up to some thousand contacts."""
+    if segment.only_sign_ups:
+        return Size(0, is_exact=True)
     percent = float(session.scalar(_PERCENT, {"pages": pages}) or 100)
     person = aliased(Contact, tablesample(Contact.__table__, func.system(percent), seed=text("1")))
     query = select(func.count()).select_from(person).where(*segments.conditions(segment, person))

@@ -3,11 +3,12 @@
 import pytest
 from sqlalchemy import text
 
-from engine.campaigns import campaigns
+from engine.audience import segments
+from engine.campaigns import campaigns, enrollments
 from engine.campaigns.drafting import drafts
 from engine.campaigns.reports import preflight
 from engine.forms import forms
-from errors import Conflict
+from errors import Conflict, InvalidInput
 from models.session import transaction
 from tests import sequence
 from tests.engine.forms import signups
@@ -36,6 +37,37 @@ def test_a_campaign_is_launched_for_those_who_will_sign_up_and_stays_open(ledger
         session.execute(text("UPDATE enrollments SET state = 'stopped', stop_reason = 'converted', next_at = NULL"))
     with transaction() as session:
         assert campaigns.finish(session, now=NOW) == [campaign_id]
+
+
+def test_a_campaign_only_for_sign_ups_reaches_nobody_of_the_list(ledger: str) -> None:
+    with transaction() as session:
+        sequence.people(session, 3)
+        campaign_id = sequence.create(session, audience={"only_sign_ups": True})
+        assert enrollments.enroll(session, campaign_id, now=NOW).total == 0
+    with pytest.raises(Conflict, match="only those who sign up, and no open form"), transaction() as session:
+        campaigns.launch(session, campaign_id, now=NOW)
+    with transaction() as session:
+        signups.create(session, campaign_id=str(campaign_id))
+        assert preflight.of(session, campaign_id, now=NOW).enrolled == 0
+        assert campaigns.launch(session, campaign_id, now=NOW).total == 0
+
+
+def test_a_draft_is_kept_to_sign_ups_before_its_launch(ledger: str) -> None:
+    with transaction() as session:
+        sequence.people(session, 3)
+        campaign_id = sequence.create(session)
+        signups.create(session, campaign_id=str(campaign_id))
+        assert preflight.of(session, campaign_id, now=NOW).enrolled == 3
+        drafts.keep_to_sign_ups(session, campaign_id)
+        assert campaigns.launch(session, campaign_id, now=NOW).total == 0
+    with pytest.raises(Conflict, match="only a draft one"), transaction() as session:
+        drafts.keep_to_sign_ups(session, campaign_id)
+
+
+@pytest.mark.parametrize("audience", [{"only_sign_ups": False}, {"only_sign_ups": True, "industry": ["Banca"]}])
+def test_only_sign_ups_stands_alone(audience: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput, match=r"audience\.only_sign_ups: (give true|stands alone)"):
+        segments.read(audience)
 
 
 def test_a_confirmation_counts_although_its_campaign_was_deleted(ledger: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -49,6 +49,7 @@ class LaunchForm(forms.Form):
     """Options of a launch."""
 
     starts_now = BooleanField(lazy_gettext("Start now, at any hour; later steps keep their windows"))
+    only_sign_ups = BooleanField(lazy_gettext("Only people who sign up by a form; nobody of its audience"))
     skips_received = BooleanField(lazy_gettext("Leave out contacts who received one of its templates before"))
 
 
@@ -77,6 +78,8 @@ def launch(campaign_id: UUID) -> Response:
     try:
         with transaction() as session:
             drafts.recheck(session, campaign_id, process.current().library)
+            if form.only_sign_ups.data:
+                drafts.keep_to_sign_ups(session, campaign_id)
             campaigns.launch(session, campaign_id, now=clock.now(), **options)
     except Conflict:
         with transaction() as session:

@@ -242,4 +242,5 @@ def _estimate(session: Session, draft: CampaignDraft) -> dict[str, Any]:
         size = None
     is_planned = zones.exists(draft.timezone) and not list(steps.faults(draft.steps))
     dates = estimate.dates(draft.steps, draft.timezone, now=clock.now()) if is_planned else []
-    return {"size": size, "dates": dates, "timezone": draft.timezone}
+    only_sign_ups = segments.ONLY_SIGN_UPS in draft.audience
+    return {"size": size, "dates": dates, "timezone": draft.timezone, "only_sign_ups": only_sign_ups}

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import request
 from wtforms import (
+    BooleanField,
     FieldList,
     FormField,
     HiddenField,
@@ -18,6 +19,7 @@ from wtforms import (
 )
 from wtforms.validators import NumberRange, Optional
 
+from engine.audience.segments import ONLY_SIGN_UPS
 from engine.campaigns.drafting.drafts import CampaignDraft
 from engine.campaigns.steps import MAX_STEPS, StepDraft
 from engine.campaigns.windows import MINUTES_A_DAY
@@ -78,6 +80,7 @@ class DraftForm(forms.Form):
     step_1 = FormField(StepForm)
     step_2 = FormField(StepForm)
     step_3 = FormField(StepForm)
+    only_sign_ups = BooleanField(lazy_gettext("Only people who sign up by a form; no other contact gets an e-mail"))
     industry = _listed(lazy_gettext("Industry"))
     role = _listed(lazy_gettext("Role"))
     company = _listed(lazy_gettext("Company"))
@@ -111,6 +114,7 @@ def of(draft: CampaignDraft, version: int) -> DraftForm:
         name=draft.name,
         timezone=draft.timezone,
         **{f"step_{number}": step for number, step in enumerate(steps, start=1)},
+        only_sign_ups=audience.get(ONLY_SIGN_UPS),
         **{key: [*audience.get(key, ()), ""] for key in WORDS},
         followup_status=audience.get("followup_status"),
         min_score=audience.get("min_score"),
@@ -172,6 +176,9 @@ def _step(step: Any) -> StepDraft:
 
 
 def _audience(form: DraftForm) -> Iterator[tuple[str, Any]]:
+    if form.only_sign_ups.data:
+        yield ONLY_SIGN_UPS, True
+        return
     for key in WORDS:
         words = dict.fromkeys(word.strip() for word in form[key].data if word and word.strip())
         if words:

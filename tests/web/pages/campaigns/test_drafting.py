@@ -6,10 +6,11 @@ from uuid import UUID
 
 from flask.testing import FlaskClient
 
-from engine.campaigns import campaigns, steps
+from engine.campaigns import campaigns, enrollments, steps
 from engine.campaigns.drafting import drafts
 from models.session import transaction
 from tests import sequence
+from tests.engine.forms import signups
 from tests.web.pages import visitors
 
 NEW = "/app/campaigns/new"
@@ -101,6 +102,30 @@ def test_faults_stand_at_their_fields_and_what_was_typed_stays(client: FlaskClie
     assert _error(missing, "step_1-template") == "Elija una plantilla."
     with transaction() as session:
         assert campaigns.latest(session) == []
+
+
+def test_only_those_who_sign_up_is_a_choice_of_the_form_and_of_the_launch(client: FlaskClient) -> None:
+    page = visitors.visit(client, "ana", "campaigns", path=NEW)
+    with transaction() as session:
+        sequence.people(session, 3)
+    estimate = client.post("/app/campaigns/estimate", data=_form(page, only_sign_ups="y"))
+    assert "Solo quienes se registren" in estimate.text and "contactos" not in estimate.text
+    stored = client.post(NEW, data=_form(page, only_sign_ups="y"))
+    campaign_id = UUID(stored.location.rpartition("/")[2])
+    with transaction() as session:
+        assert drafts.of(session, campaign_id).audience == {"only_sign_ups": True}
+        everybody = sequence.create(session, "Todos")
+        signups.create(session, campaign_id=str(everybody))
+    edited = client.get(f"/app/campaigns/{campaign_id}/edit").text
+    assert re.search(r'<input checked [^>]*id="only_sign_ups"', edited)
+    assert "ningún formulario abierto" in client.get(f"/app/campaigns/{campaign_id}/launch").text
+    launch = f"/app/campaigns/{everybody}/launch"
+    asked = client.get(launch)
+    assert "3 contactos reciben correos" in asked.text and "only_sign_ups" in asked.text
+    done = client.post(launch, data={"csrf_token": visitors.token(asked), "only_sign_ups": "y"})
+    assert done.status_code == 303
+    with transaction() as session:
+        assert not enrollments.any_of(session, everybody)
 
 
 def test_a_check_stores_nothing_and_shows_audience_dates_and_missing_variables(client: FlaskClient) -> None:
