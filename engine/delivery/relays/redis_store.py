@@ -53,15 +53,14 @@ class Store:
         self._note_success()
         return result
 
-    def find(self, pattern: str) -> dict[str, str]:
-        """Return the values of all keys that match, by key. For reports only: it scans. Raises Unavailable."""
+    def listed(self, key: str) -> list[str]:
+        """Return the values of the keys in the sorted set `key`, without those that expired. Raises Unavailable."""
         try:
-            keys = sorted(self._redis.scan_iter(PREFIX + pattern, count=1_000))
+            keys: Any = self._redis.zrange(PREFIX + key, 0, -1)
             values: Any = self._redis.mget(keys) if keys else []
         except (RedisError, OSError) as error:
             raise Unavailable(f"redis: does not answer ({type(error).__name__})") from None
-        pairs = zip(keys, values, strict=True)
-        return {key.removeprefix(PREFIX): value for key, value in pairs if value is not None}
+        return [value for value in values if value is not None]
 
     def lengths(self, queues: Sequence[str]) -> dict[str, int]:
         """Return the number of messages in each queue of the broker, a list of its name. Raises Unavailable."""

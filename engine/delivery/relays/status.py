@@ -24,7 +24,16 @@ _PUBLISH_EVERY_S = 10.0
 _EXPIRE_S = 90
 _CHECK_TIMEOUT_S = 10.0
 _WORST_FIRST = ("open", "half-open", "closed")
-_WRITE = "return redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])"
+# Keys of statuses that did not expire yet, in a sorted set: a search of all keys would read those of the broker, too.
+_KEYS = "board"
+_WRITE = """
+local now = tonumber(redis.call('TIME')[1])
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+redis.call('ZADD', KEYS[2], now + ARGV[2], KEYS[1])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+return 1
+"""
 _SENT = text(
     "SELECT relay, count(*) AS emails FROM emails WHERE sent_at >= :since AND relay IS NOT NULL GROUP BY relay"
 )
@@ -59,14 +68,15 @@ class StatusBoard:
             return False
         self._published[status.name] = status.state, now
         value = {**asdict(status), "why": replies.redact(status.why)}
-        self._store.run(_WRITE, [f"board:{status.name}:{self._sender_name}"], [json.dumps(value), _EXPIRE_S])
+        keys = [f"board:{status.name}:{self._sender_name}", _KEYS]
+        self._store.run(_WRITE, keys, [json.dumps(value), _EXPIRE_S])
         return before != status.state
 
 
 def read(store: Store) -> dict[str, list[RelayStatus]]:
     """Return the published statuses of the last 90 s by relay, one for each process. Raises Unavailable."""
     statuses: dict[str, list[RelayStatus]] = {}
-    for value in store.find("board:*").values():
+    for value in store.listed(_KEYS):
         status = RelayStatus(**json.loads(value))
         statuses.setdefault(status.name, []).append(status)
     return statuses

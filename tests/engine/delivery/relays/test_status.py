@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from redis import Redis
 
 from engine.delivery.relays import status
 from engine.delivery.relays.redis_store import Store
@@ -19,7 +20,10 @@ def test_each_sender_publishes_the_status_of_its_relays(
         send(relays)
         time.sleep(0.06)
     refusing_name, working_name = (url.removeprefix("smtp://") for url in (refusing.url, works.url))
+    server = Redis.from_url(broker)
+    server.config_resetstat()
     statuses = status.read(Store(broker))
+    assert "cmdstat_scan" not in server.info("commandstats")  # which visits all keys of the broker
     assert [(each.state, each.why) for each in statuses[working_name]] == [("closed", "")]
     (refused,) = statuses[refusing_name]
     assert refused.state == "open" and "it refused the connection" in refused.why
