@@ -125,7 +125,7 @@ def totals_of_visits(session: Session, page_ids: Sequence[UUID], *, now: datetim
     long = {names[name]: counted.value["days"] for name, counted in read.items() if counted.took_s > _LONG_S}
     others = [page_id for page_id in page_ids if page_id not in long]
     sums = {page_id: visits.Counts(*map(sum, zip(*days.values(), strict=True))) for page_id, days in long.items()}
-    return sums | visits.totals(session, others, since=now - timedelta(days=visits.DAYS))
+    return sums | visits.totals(session, others, since=visits.day_before(now, visits.DAYS - 1))
 
 
 def launch_report(session: Session, draft: View, *, now: datetime) -> preflight.Preflight | None:

@@ -10,7 +10,7 @@ from models.enrollment import Enrollment
 from models.event import Event, Horizon
 from models.file_import import FileImport, FileImportChunk, FileImportFault
 from models.form import ConsentText, Form, FormSubmission, FormViews
-from models.landing_page import Page, PageVersion, PageVisits
+from models.landing_page import Page, PageVersion, PageVisitDays, PageVisits
 from models.quarantine import Quarantine
 from models.snapshot import Snapshot
 from models.stats import EmailStats, Heartbeat
@@ -41,6 +41,7 @@ __all__ = [
     "IdempotencyKey",
     "Page",
     "PageVersion",
+    "PageVisitDays",
     "PageVisits",
     "Quarantine",
     "RevokedToken",

@@ -1,5 +1,6 @@
-"""Tables of landing pages: the pages, their versions, and visits by hour and source."""
+"""Tables of landing pages: the pages, their versions, and visits by hour, by day and source."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -46,6 +47,18 @@ class PageVisits(Base):
 
     page_id: Mapped[UUID] = mapped_column(ForeignKey("pages.id", ondelete="CASCADE"), primary_key=True)
     hour: Mapped[Moment] = mapped_column(primary_key=True)
+    source: Mapped[Word] = mapped_column(primary_key=True)
+    views: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
+    machine_views: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
+
+
+class PageVisitDays(Base):
+    """The sums of `page_visits` by day in UTC: a page's figures of a year have a 24th of the rows."""
+
+    __tablename__ = "page_visit_days"
+
+    page_id: Mapped[UUID] = mapped_column(ForeignKey("pages.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
     source: Mapped[Word] = mapped_column(primary_key=True)
     views: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
     machine_views: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)

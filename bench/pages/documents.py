@@ -65,6 +65,10 @@ INSERT INTO page_visits (page_id, hour, source, views, machine_views)
 SELECT p.id, date_trunc('hour', now()) - n * interval '1 hour', 'fuente ' || s, 7, 2
   FROM pages p, generate_series(0, 719) AS n, generate_series(1, 40) AS s WHERE p.slug = :slug""",
     """
+INSERT INTO page_visit_days (page_id, day, source, views, machine_views)
+SELECT page_id, CAST(hour AT TIME ZONE 'UTC' AS date) AS day, source, sum(views), sum(machine_views)
+  FROM page_visits GROUP BY page_id, day, source""",
+    """
 INSERT INTO page_versions (page_id, version, content, digest, author, note, created_at)
 SELECT page_id, n, content, digest, author, 'Título', now() - interval '1 day'
   FROM page_versions v JOIN pages p ON p.id = v.page_id, generate_series(2, :versions) AS n

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, event
 
 from models.session import engine
 
-_LARGE = ("enrollments", "emails", "contacts", "events", "form_submissions", "page_visits")
+_LARGE = ("enrollments", "emails", "contacts", "events", "form_submissions", "page_visits", "page_visit_days")
 
 # Ids ascend: random ones take ten times as long to insert. The last two bits of an enrollment's id are zero.
 _FILL = """
@@ -62,6 +62,8 @@ SELECT CAST(lpad(n::text, 32, '0') AS uuid), 'large-' || n, 1 FROM generate_seri
 INSERT INTO page_visits (page_id, hour, source, views)
 SELECT id, date_trunc('hour', now()) - hour * interval '1 hour', '', 1
   FROM pages, generate_series(1, {count} / 100) AS hour;
+INSERT INTO page_visit_days (page_id, day, source, views)
+SELECT id, current_date - day, '', 1 FROM pages, generate_series(1, {count} / 100) AS day;
 SET session_replication_role = origin;
 """
 _INDEXES = """
@@ -86,7 +88,8 @@ def fill_forms(url: str, count: int) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in _FILL_FORMS.format(count=count).split(";\n"):
             connection.execute(statement)
-        connection.execute("VACUUM (ANALYZE) contacts, form_submissions, page_visits, page_versions, template_versions")
+        connection.execute("VACUUM (ANALYZE) contacts, form_submissions, page_visits, page_visit_days")
+        connection.execute("VACUUM (ANALYZE) page_versions, template_versions")
 
 
 @contextmanager

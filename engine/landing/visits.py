@@ -1,11 +1,11 @@
-"""Visits of landing pages by hour and UTM source: views, those of machines apart, submissions and confirmations."""
+"""Visits of landing pages by hour, day and UTM source: views, machines' apart, submissions and confirmations."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from engine.tracking.views import Key
@@ -13,21 +13,38 @@ from engine.tracking.views import Key
 HOUR, DAY = "hour", "day"
 DAYS, _SOURCES = 30, 20
 
+# Both tables are locked in the order of their keys.
 _ADD = text("""
-INSERT INTO page_visits (page_id, hour, source, views, machine_views)
-SELECT page_id, hour, source, views, machine_views
-  FROM unnest(CAST(:page_id AS uuid[]), CAST(:hour AS timestamptz[]), CAST(:source AS text[]),
-              CAST(:views AS int[]), CAST(:machine_views AS int[]))
-       AS counted (page_id, hour, source, views, machine_views)
- WHERE EXISTS (SELECT 1 FROM pages p WHERE p.id = counted.page_id)
-ON CONFLICT (page_id, hour, source) DO UPDATE
-   SET views = page_visits.views + excluded.views, machine_views = page_visits.machine_views + excluded.machine_views
+WITH counted AS MATERIALIZED (
+    SELECT page_id, hour, source, views, machine_views
+      FROM unnest(CAST(:page_id AS uuid[]), CAST(:hour AS timestamptz[]), CAST(:source AS text[]),
+                  CAST(:views AS int[]), CAST(:machine_views AS int[]))
+           AS it (page_id, hour, source, views, machine_views)
+     WHERE EXISTS (SELECT 1 FROM pages p WHERE p.id = it.page_id)
+), by_hour AS (
+    INSERT INTO page_visits (page_id, hour, source, views, machine_views)
+    SELECT page_id, hour, source, views, machine_views FROM counted ORDER BY page_id, hour, source
+    ON CONFLICT (page_id, hour, source) DO UPDATE
+       SET views = page_visits.views + excluded.views,
+           machine_views = page_visits.machine_views + excluded.machine_views
+)
+INSERT INTO page_visit_days (page_id, day, source, views, machine_views)
+SELECT page_id, CAST(hour AT TIME ZONE 'UTC' AS date) AS day, source, sum(views), sum(machine_views)
+  FROM counted GROUP BY page_id, day, source ORDER BY page_id, day, source
+ON CONFLICT (page_id, day, source) DO UPDATE
+   SET views = page_visit_days.views + excluded.views,
+       machine_views = page_visit_days.machine_views + excluded.machine_views
 """)
+_FIRST_DAY = "CAST(CAST(:since AS timestamptz) AT TIME ZONE 'UTC' AS date)"
+_BY_HOUR = (
+    "SELECT hour AS moment, source, views, machine_views FROM page_visits WHERE page_id = :page_id AND hour >= :since"
+)
+_BY_DAY = f"""
+SELECT CAST(day AS timestamp) AT TIME ZONE 'UTC' AS moment, source, views, machine_views FROM page_visit_days
+ WHERE page_id = :page_id AND day >= {_FIRST_DAY}
+"""  # noqa: S608  # constants only
 # A submission is valid for seven days, so a confirmation of the span was submitted at most that long before it.
-_OF_PAGE = """
-SELECT date_trunc(:unit, hour, 'UTC') AS moment, source, views, machine_views, 0 AS submissions, 0 AS confirmations
-  FROM page_visits WHERE page_id = :page_id AND hour >= :since
-UNION ALL
+_SUBMITTED = """
 SELECT date_trunc(:unit, submitted_at, 'UTC'), coalesce(source, ''), 0, 0, 1, 0
   FROM form_submissions WHERE landing_page_id = :page_id AND submitted_at >= :since
 UNION ALL
@@ -37,11 +54,16 @@ SELECT date_trunc(:unit, confirmed_at, 'UTC'), coalesce(source, ''), 0, 0, 0, 1
    AND confirmed_at >= :since
 """
 _SUMS = "sum(views), sum(machine_views), sum(submissions), sum(confirmations)"
-_BY_MOMENT = text(f"SELECT moment, {_SUMS} FROM ({_OF_PAGE}) AS it GROUP BY moment ORDER BY moment")  # noqa: S608  # constants only
-_BY_SOURCE = text(f"""
-SELECT source, {_SUMS} FROM ({_OF_PAGE}) AS it GROUP BY source ORDER BY sum(views) DESC, source LIMIT :limit
-""")  # noqa: S608  # constants only
-_TOTALS = text("""
+
+
+def _summed(key: str, viewed: str, end: str) -> TextClause:
+    counted = f"SELECT *, 0 AS submissions, 0 AS confirmations FROM ({viewed}) AS v UNION ALL {_SUBMITTED}"  # noqa: S608  # constants
+    return text(f"SELECT {key}, {_SUMS} FROM ({counted}) AS it GROUP BY {key} ORDER BY {end}")  # noqa: S608  # constants
+
+
+_BY_MOMENT = {HOUR: _summed("moment", _BY_HOUR, "moment"), DAY: _summed("moment", _BY_DAY, "moment")}
+_BY_SOURCE = _summed("source", _BY_DAY, "sum(views) DESC, source LIMIT :limit")
+_TOTALS = text(f"""
 SELECT page_id, sum(views) AS views, sum(machine_views) AS machine_views,
        (SELECT count(*) FROM form_submissions s
          WHERE s.landing_page_id = wanted.page_id AND s.submitted_at >= :since) AS submissions,
@@ -49,10 +71,10 @@ SELECT page_id, sum(views) AS views, sum(machine_views) AS machine_views,
          WHERE s.landing_page_id = wanted.page_id AND s.submitted_at >= CAST(:since AS timestamptz) - interval '7 days'
            AND s.confirmed_at >= :since) AS confirmations
   FROM unnest(CAST(:page_ids AS uuid[])) AS wanted (page_id)
-  LEFT JOIN LATERAL (SELECT views, machine_views FROM page_visits v
-                      WHERE v.page_id = wanted.page_id AND v.hour >= :since) AS of_page ON true
+  LEFT JOIN LATERAL (SELECT views, machine_views FROM page_visit_days v
+                      WHERE v.page_id = wanted.page_id AND v.day >= {_FIRST_DAY}) AS of_page ON true
  GROUP BY page_id
-""")
+""")  # noqa: S608  # constants only
 
 
 class Counts(NamedTuple):
@@ -72,9 +94,14 @@ def add(session: Session, counted: Mapping[Key, tuple[int, int]]) -> None:
     session.execute(_ADD, values)
 
 
+def day_before(now: datetime, days: int) -> datetime:
+    """Return the beginning of the day in UTC that many days ago."""
+    return (now.astimezone(UTC) - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def count(session: Session, page_id: UUID, *, now: datetime) -> dict[str, Any]:
     """Return the counts of a page in the last 30 days by day in UTC and by the most viewed sources, as JSON."""
-    since = (now.astimezone(UTC) - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    since = day_before(now, DAYS - 1)
     days = by_moment(session, page_id, since=since)
     sources = by_source(session, page_id, since=since, limit=_SOURCES)
     return {
@@ -84,18 +111,21 @@ def count(session: Session, page_id: UUID, *, now: datetime) -> dict[str, Any]:
 
 
 def by_moment(session: Session, page_id: UUID, *, since: datetime, unit: str = DAY) -> dict[datetime, Counts]:
-    """Return the counts of a page by `HOUR` or `DAY` in UTC."""
-    rows = session.execute(_BY_MOMENT, {"page_id": page_id, "since": since, "unit": unit})
+    """Return the counts of a page by `HOUR` or `DAY` in UTC; of days, `since` is the beginning of one."""
+    rows = session.execute(_BY_MOMENT[unit], {"page_id": page_id, "since": since, "unit": unit})
     return {moment: Counts(*map(int, sums)) for moment, *sums in rows}
 
 
 def by_source(session: Session, page_id: UUID, *, since: datetime, limit: int = 50) -> dict[str, Counts]:
-    """Return the counts of a page by UTM source, the most viewed first; "" is a visit without one."""
+    """Return the counts of a page by UTM source, the most viewed first; "" is a visit without one.
+
+    `since` is the beginning of a day in UTC.
+    """
     rows = session.execute(_BY_SOURCE, {"page_id": page_id, "since": since, "unit": DAY, "limit": limit})
     return {source: Counts(*map(int, sums)) for source, *sums in rows}
 
 
 def totals(session: Session, page_ids: Sequence[UUID], *, since: datetime) -> dict[UUID, Counts]:
-    """Return the counts of these pages since that moment."""
+    """Return the counts of these pages since the beginning of that day in UTC."""
     rows = session.execute(_TOTALS, {"page_ids": list(page_ids), "since": since})
     return {page_id: Counts(*(int(number or 0) for number in numbers)) for page_id, *numbers in rows}

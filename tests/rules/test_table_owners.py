@@ -32,6 +32,7 @@ OWNERS = {
     "pages": "engine/landing/",
     "page_versions": "engine/landing/",
     "page_visits": "engine/landing/",
+    "page_visit_days": "engine/landing/",
     "heartbeats": "engine/heartbeats.py",
     "template_faults": "engine/templates/",
     "templates": "engine/templates/versions/",

@@ -7,7 +7,7 @@ from engine import clock
 from engine.access import accounts
 from engine.landing import store, visits
 from engine.landing.store import Change, StoredPage
-from engine.landing.visits import DAY, HOUR, Counts
+from engine.landing.visits import HOUR, Counts
 from models.session import Session, transaction
 from web import process
 from web.http.auth import caller, needs
@@ -128,14 +128,15 @@ def versions(path: shapes.PagePath, query: shapes.PageSavesQuery) -> Reply:
 @needs("campaigns", "reports")
 def visited(path: shapes.PagePath, query: shapes.VisitsQuery) -> Reply:
     """Return views, submissions and confirmations by hour, day or UTC source; machines apart."""
-    since = clock.now() - timedelta(days=query.days)
+    now = clock.now()
+    since = now - timedelta(days=query.days) if query.by == HOUR else visits.day_before(now, query.days)
     with transaction() as session:
         page = store.by_slug(session, path.page)
         if query.by == "source":
             by_source = visits.by_source(session, page.id, since=since)
             counted = [_counts(counts, source=source) for source, counts in by_source.items()]
         else:
-            by_moment = visits.by_moment(session, page.id, since=since, unit=HOUR if query.by == "hour" else DAY)
+            by_moment = visits.by_moment(session, page.id, since=since, unit=query.by)
             counted = [_counts(counts, at=moment) for moment, counts in by_moment.items()]
     return shapes.PageVisits(visits=counted)
 

@@ -19,12 +19,13 @@ def test_views_add_up_by_hour_day_and_source(session: Session) -> None:
     later = NOW + timedelta(hours=1)
     for _ in range(2):
         visits.add(session, {views.key(page.id, "blog", NOW): (2, 1), views.key(page.id, "", later): (3, 0)})
-    since = NOW - timedelta(days=1)
+    since = visits.day_before(NOW, 1)
     by_hour = visits.by_moment(session, page.id, since=since, unit=HOUR)
     assert list(by_hour.values()) == [Counts(4, 2), Counts(6, 0)]
     assert sum(each.views for each in visits.by_moment(session, page.id, since=since, unit=DAY).values()) == 10
     assert visits.by_source(session, page.id, since=since) == {"": Counts(6, 0), "blog": Counts(4, 2)}
-    assert visits.by_source(session, page.id, since=later + timedelta(hours=1)) == {}
+    assert visits.by_source(session, page.id, since=visits.day_before(NOW, -1)) == {}
+    assert session.scalar(text("SELECT sum(views) FROM page_visit_days")) == 10
 
 
 def test_views_of_a_deleted_page_are_dropped(session: Session) -> None:
@@ -42,8 +43,8 @@ def test_submissions_and_confirmations_count_by_their_own_moments(session: Sessi
         """),
         {"page_id": page.id, "now": NOW},
     )
-    assert visits.by_source(session, page.id, since=NOW - timedelta(days=1)) == {"blog": Counts(0, 0, 0, 1)}
-    assert visits.by_source(session, page.id, since=NOW - timedelta(days=3)) == {"blog": Counts(0, 0, 1, 1)}
+    assert visits.by_source(session, page.id, since=visits.day_before(NOW, 1)) == {"blog": Counts(0, 0, 0, 1)}
+    assert visits.by_source(session, page.id, since=visits.day_before(NOW, 3)) == {"blog": Counts(0, 0, 1, 1)}
 
 
 def test_only_a_recent_email_tells_the_first_name(session: Session) -> None:
