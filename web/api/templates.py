@@ -23,7 +23,6 @@ from web.schemas.templates import versions
 
 api = Api("templates", "/api/v1/templates", about="The templates of e-mails: folders on the servers, and versions.")
 _READERS = ("send", "campaigns", "reports", "templates")
-_LISTED_MAX = 1_000  # of the database
 _NEWER = "version: somebody has saved version 3 meanwhile, with the digest '…', not '…': load it again"
 _TAKEN = refusals({409: "name: there is a template oferta already; choose another name, or save a version of it"})
 _USED = refusals({409: "template: these campaigns use oferta: Otoño; delete or cancel them, or let them finish"})
@@ -32,12 +31,14 @@ _SAVED = refusals({409: _NEWER, 428: "If-Match: give the ETag of the newest vers
 
 @api.get("", responses={200: shapes.Templates})
 @needs(*_READERS)
-def listing() -> Reply:
-    """List the templates with their languages, subjects and variables; a broken one has a `fault`."""
+def listing(query: shapes.TemplatesQuery) -> Reply:
+    """List the templates by name, with their languages, subjects and variables; a broken one has a `fault`."""
     with transaction() as session:
-        stored = {each.name: each for each in history.templates(session, limit=_LISTED_MAX)}
-    names = {*process.current().library.folder_names(), *stored}
-    return shapes.Templates(templates=[_template(name, stored.get(name)) for name in sorted(names)])
+        stored = {each.name: each for each in history.templates(session, after=query.after)}
+    of_folder = (name for name in process.current().library.folder_names() if name > query.after)
+    names = sorted({*of_folder, *stored})[: history.LIMIT]
+    following = names[-1] if len(names) == history.LIMIT else None
+    return shapes.Templates(templates=[_template(name, stored.get(name)) for name in names], next=following)
 
 
 @api.post("", responses={201: versions.Version, **_TAKEN})

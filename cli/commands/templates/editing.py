@@ -126,7 +126,7 @@ def check(names: tuple[str, ...]) -> None:
     from models.session import transaction
 
     with transaction() as session:
-        stored = [each.name for each in history.templates(session, limit=1_000)]
+        stored = [each.name for each in history.every(session)]
     faulty = 0
     for name in names or sorted({*library().folder_names(), *stored}):
         findings = _findings(name, is_stored=name in stored)

@@ -137,7 +137,7 @@ def _stored(templates: "Library") -> "dict[str, Version]":
 
     try:
         with transaction() as session:
-            stored = {each.name: each for each in history.templates(session, limit=1_000)}
+            stored = {each.name: each for each in history.every(session)}
     except Unavailable as down:
         click.echo(f"{down}; these are the templates of the folder", err=True)
         return {}

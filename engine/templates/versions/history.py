@@ -1,6 +1,6 @@
 """Read templates in the database: their list, their versions, and the difference of two."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import unified_diff
@@ -74,6 +74,14 @@ class Version:
 def templates(session: Session, *, after: str = "", limit: int = LIMIT) -> list[Version]:
     """Return the newest version of each template by name, a page of them that follows the name `after`."""
     return [_version(row) for row in session.execute(_LIST, {"after": after.replace("\0", ""), "limit": limit})]
+
+
+def every(session: Session) -> Iterator[Version]:
+    """Yield the newest version of each template by name, however many there are; reads a page at a time."""
+    after = ""
+    while page := templates(session, after=after):
+        yield from page
+        after = page[-1].name
 
 
 def published(session: Session) -> dict[str, int]:

@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
+from engine.templates.versions import history
 from models.session import transaction
 from tests.web.conftest import Call
 from tests.web.examples import send
@@ -152,3 +153,26 @@ def test_changes_need_their_scope(api: Api, client: FlaskClient, bearer: Call) -
         ("POST", "/oferta/publish"), ("POST", "/oferta/revert"), ("POST", "/oferta/clone"),
     ):  # fmt: skip
         assert reader(method, path).status_code == 403, path
+
+
+def test_templates_are_listed_in_pages_among_those_of_the_folder(api: Api) -> None:
+    api.create(name="oferta_000")
+    with transaction() as session:
+        session.execute(
+            text("""
+            WITH copies AS (
+                INSERT INTO templates (id, name, created_at, newest_version)
+                SELECT gen_random_uuid(), 'oferta_' || lpad(n::text, 3, '0'), now(), 1 FROM generate_series(1, 120) AS n
+                RETURNING id
+            )
+            INSERT INTO template_versions (template_id, version, subject, preheader, html, sample, digest, created_at)
+            SELECT copies.id, 1, v.subject, v.preheader, v.html, v.sample, v.digest, now()
+              FROM copies CROSS JOIN template_versions v""")
+        )
+        stored = [each.name for each in history.every(session)]
+    first = api("GET").json
+    second = api("GET", f"?after={first['next']}").json
+    names = [each["name"] for page in (first, second) for each in page["templates"]]
+    assert (len(first["templates"]), first["next"], second["next"]) == (100, first["templates"][-1]["name"], None)
+    assert names == sorted(set(names)) and {"carta_es", "signup_notice"} < set(names)
+    assert [name for name in names if name.startswith("oferta")] == stored == [f"oferta_{n:03}" for n in range(121)]

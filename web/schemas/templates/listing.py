@@ -100,7 +100,14 @@ class Template(Output):
     hides_folder: bool = Field(description="True if there is a folder of this name, too, which is not used.")
 
 
+class TemplatesQuery(Input):
+    """The page of the list."""
+
+    after: Annotated[str, Field(max_length=50)] = Field("", description="The `next` of the page before.")
+
+
 class Templates(Output):
-    """All templates, by name."""
+    """A page of the templates, by name."""
 
     templates: list[Template]
+    next: str | None = Field(description="Pass it as `after` for the next page; null after the last.")
