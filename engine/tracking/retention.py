@@ -59,7 +59,13 @@ UPDATE events SET event_data = '{}'
 """
 _ERASE_LATE = text(f"{_OF_ERASED} AND contacts.erased_at > :since AND events.applied_at IS NOT NULL")
 _ERASE_APPLIED = text(f"{_OF_ERASED} AND contacts.erased_at IS NOT NULL AND events.id = ANY(CAST(:ids AS uuid[]))")
-_OVERLAP = timedelta(hours=1)
+_OVERLAP = timedelta(hours=1)  # longer than a transaction lasts that began before an erasure
+# The moment up to which late events were erased. A clock that was set back sets it back.
+_ERASURES = "erasures"
+_LATE_SINCE = text("SELECT since FROM horizons WHERE name = :name")
+_NOTE_LATE = text("""
+INSERT INTO horizons (name, since) VALUES (:name, :now) ON CONFLICT (name) DO UPDATE SET since = excluded.since
+""")
 
 
 def erase(session: Session, contact_id: UUID) -> None:
@@ -73,5 +79,12 @@ def erase_applied(session: Session, event_ids: Iterable[UUID]) -> None:
 
 
 def erase_late(session: Session, *, now: datetime) -> int:
-    """Erase the data of events that were applied while their contact was being erased; return their number."""
-    return int(session.execute(_ERASE_LATE, {"since": now - _OVERLAP}).rowcount)  # type: ignore[attr-defined]
+    """Erase the data of events that were applied while their contact was being erased; return their number.
+
+    Looks at the contacts that were erased since the last run, or ever before the first one. Safe to run twice at once.
+    """
+    last: datetime | None = session.scalar(_LATE_SINCE, {"name": _ERASURES})
+    since = ids.EPOCH if last is None else min(last, now) - _OVERLAP
+    number = int(session.execute(_ERASE_LATE, {"since": since}).rowcount)  # type: ignore[attr-defined]
+    session.execute(_NOTE_LATE, {"name": _ERASURES, "now": now})
+    return number

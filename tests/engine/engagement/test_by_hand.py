@@ -160,11 +160,20 @@ def test_events_after_the_erasure_lose_their_data_when_they_are_applied(
 def test_events_that_are_applied_during_the_erasure_lose_their_data_in_the_upkeep(
     session: Session, contact: UUID
 ) -> None:
+    assert retention.erase_late(session, now=NOW - timedelta(minutes=1)) == 0
     by_hand.erase(session, contact, now=NOW)
     _insert_event(session, "opened", "human")
     session.execute(text("UPDATE events SET applied_at = :now"), {"now": NOW})
-    assert retention.erase_late(session, now=NOW + timedelta(hours=2)) == 0
-    assert [retention.erase_late(session, now=NOW) for _ in range(2)] == [1, 0]
+    late = NOW + timedelta(days=3)  # no worker ran meanwhile
+    assert [retention.erase_late(session, now=late) for _ in range(2)] == [1, 0]
+
+
+def test_a_clock_that_was_set_back_hides_no_erasure_from_the_upkeep(session: Session, contact: UUID) -> None:
+    retention.erase_late(session, now=NOW + timedelta(days=40))
+    by_hand.erase(session, contact, now=NOW)
+    _insert_event(session, "opened", "human")
+    session.execute(text("UPDATE events SET applied_at = :now"), {"now": NOW})
+    assert retention.erase_late(session, now=NOW + timedelta(minutes=10)) == 1
 
 
 def _insert_event(session: Session, kind: str, source: str) -> None:
