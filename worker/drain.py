@@ -61,7 +61,6 @@ class Drain:
         self._time = time
         self._settings = settings.current()
         self._group_sender = GroupSender(sender, time)
-        self._has_replanned = False
         self._agenda: Agenda | None = None
 
     def run(self) -> bool:
@@ -121,8 +120,6 @@ class Drain:
 
         def work(session: Session) -> tuple[list[Settled], Group | None]:
             senders.hold(session, self._sender.sender_id)
-            if not self._has_replanned:
-                senders.replan(session)
             settled = self._settle(session, sent, results, now) if sent is not None and sent.emails else []
             group = self._claim(session, now, limit) if limit else None
             self._record_templates(session)
@@ -130,7 +127,6 @@ class Drain:
             return settled, group
 
         settled, group = retrying(work)
-        self._has_replanned = True
         self._sender.recorder.lease(asked_at + self._settings.lease_s)
         if sent is not None and len(settled) > 1:
             _log_group(sent, settled, self._lane, self._group_sender.relay)

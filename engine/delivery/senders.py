@@ -40,15 +40,6 @@ def hold(session: Session, sender_id: UUID) -> None:
         raise Fenced(f"sender {sender_id} was fenced: others have taken over its groups")
 
 
-def replan(session: Session) -> None:
-    """Discard the connection's prepared plans, so that the next ones suit the current sizes of the tables.
-
-    A plan made while a table has a few rows scans all of it for each row of another table, and it stays in use when the
-    table grows (measured: a claim of 150 e-mails took 15 s). Call it at the start of each drain.
-    """
-    session.execute(text("DISCARD PLANS"))
-
-
 def fence(session: Session, sender_id: UUID) -> None:
     """End a sender's right to write. Commit before reading its groups. Safe to repeat."""
     update = text("UPDATE senders SET fenced_at = coalesce(fenced_at, now()) WHERE id = :id")
