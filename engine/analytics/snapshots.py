@@ -82,7 +82,7 @@ def overdue(session: Session, names: Sequence[str]) -> list[str]:
 
 
 def store(session: Session, name: str, value: Mapping[str, Any], *, took_s: float) -> None:
-    """Store figures. Safe to run twice at once: the later ones stay."""
+    """Store figures; new ones are not watched until `want`. Safe to run twice at once: the later ones stay."""
     row = {"value": value, "took_s": took_s, "taken_at": func.clock_timestamp()}
-    adding = insert(Snapshot).values(name=name, **row)
+    adding = insert(Snapshot).values(name=name, wanted_at=func.to_timestamp(0), **row)
     session.execute(adding.on_conflict_do_update(index_elements=["name"], set_=row))
