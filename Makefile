@@ -7,12 +7,14 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
-PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+# Python compiles what it installs on every core; pip would on one.
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-compile
+COMPILE := $(RUN) -m compileall -qq -j 0 $(VENV)/lib || true
 
 # Else each process compiles all that it imports, which takes seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo inbox picture up test check coverage bench faults fuzz pictures gallery system-packages translations clean
+.PHONY: help demo inbox picture up development test check coverage bench faults fuzz pictures gallery system-packages translations clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/  make \1\t/' | expand -t 26
@@ -28,6 +30,8 @@ picture: $(RUNTIME) ## docs/picture.svg for the README, drawn from a real run of
 
 up: $(RUNTIME) ## everything running on http://127.0.0.1:8000 until Ctrl-C
 	@exec $(RUN) -m local.up
+
+development: $(DEVELOPMENT) ## install what tests and checks need
 
 test: $(DEVELOPMENT) ## run all tests, on every core
 	@$(RUN) -m pytest -n auto --dist worksteal -q
@@ -92,9 +96,11 @@ endif
 $(RUNTIME): requirements.txt | $(RUN)
 	@echo "installing what Cadencia runs on …"
 	@$(PIP) -r requirements.txt
+	@$(COMPILE)
 	@touch $@
 
 $(DEVELOPMENT): requirements-dev.txt requirements.txt | $(RUN)
 	@echo "installing what tests and checks need …"
 	@$(PIP) -r requirements-dev.txt
+	@$(COMPILE)
 	@touch $@ $(RUNTIME)

@@ -3,9 +3,10 @@
 They import what they need when they are first used, so that a test of pure code starts at once.
 """
 
+import gc
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,17 @@ def pytest_configure(config: pytest.Config) -> None:
         run = ExitStack()
         run.enter_context(scratch.folder())
         config.add_cleanup(run.close)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without the garbage collector: modules and tests are not garbage, and it never looks at them again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)  # after pytest has put those together that share parameters
