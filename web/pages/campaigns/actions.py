@@ -1,5 +1,6 @@
 """Actions on a campaign, each after a page that says what will happen."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,8 @@ from web.pages.frame import forms, layout
 from web.pages.frame.languages import gettext, lazy_gettext
 
 views = layout.blueprint("campaign_actions")
+
+_ALIVE, _LAUNCHED = ("draft", "running", "paused"), ("running", "paused", "finished")
 
 
 class PauseForm(forms.Form):
@@ -116,7 +119,8 @@ def ask_resume(campaign_id: UUID) -> Response:
     """Say what a resumption will do, and ask for it."""
     with statement() as session:
         view = campaigns.view(session, campaign_id)
-    return _ask(view, gettext("Resume"), gettext("What became due during the pause goes out now, within its windows."))
+    note = gettext("What became due during the pause goes out now, within its windows.")
+    return _ask(view, ("paused",), gettext("Resume"), note)
 
 
 @views.post("/campaigns/<uuid:campaign_id>/resume")
@@ -157,7 +161,7 @@ def ask_start_now(campaign_id: UUID) -> Response:
     with statement() as session:
         view = campaigns.view(session, campaign_id)
     note = gettext("Step 1 goes out now, at any hour and without its delay, for a day. Later steps keep their windows.")
-    return _ask(view, gettext("Start now"), note)
+    return _ask(view, ("running",), gettext("Start now"), note)
 
 
 @views.post("/campaigns/<uuid:campaign_id>/start-now")
@@ -204,7 +208,7 @@ def _ask_cancel(campaign_id: UUID, form: forms.Form, status: int = 200) -> Respo
     )
     if slugs:
         note += " " + gettext("Those who sign up by the form %(slugs)s then enter no campaign.", slugs=", ".join(slugs))
-    return _ask(view, gettext("Cancel the campaign"), note, status, form=form, is_final=True)
+    return _ask(view, _ALIVE, gettext("Cancel the campaign"), note, status, form=form, is_final=True)
 
 
 def _ask_retry(campaign_id: UUID, form: forms.Form, status: int = 200) -> Response:
@@ -214,17 +218,22 @@ def _ask_retry(campaign_id: UUID, form: forms.Form, status: int = 200) -> Respon
         "These e-mails are sent again, and later steps count from that moment. E-mails to contacts who stopped or got "
         "a later step stay failed."
     )
-    return _ask(view, gettext("Retry failed e-mails"), note, status, form=form)
+    return _ask(view, _LAUNCHED, gettext("Retry failed e-mails"), note, status, form=form)
 
 
 def _ask_pause(campaign_id: UUID, form: PauseForm, status: int = 200) -> Response:
     with statement() as session:
         view = campaigns.view(session, campaign_id)
     note = gettext("Nothing more is sent until it is resumed. The few e-mails on their way still arrive.")
-    return _ask(view, gettext("Pause"), note, status, form=form)
+    return _ask(view, ("running",), gettext("Pause"), note, status, form=form)
 
 
-def _ask(view: campaigns.View, action: str, note: str, status: int = 200, **content: Any) -> Response:
+def _ask(
+    view: campaigns.View, states: Collection[str], action: str, note: str, status: int = 200, **content: Any
+) -> Response:  # fmt: skip
+    """Return the page before an action; in other states, after an old link, the campaign with what it now offers."""
+    if view.state not in states:
+        return layout.redirect_to("campaigns_pages.show", campaign_id=view.id)
     return layout.page(
         "campaigns/confirm", status, campaign=view, action=action, note=note, path=request.path, **content
     )

@@ -26,6 +26,7 @@ views = layout.blueprint("campaign_drafts")
 
 _VARIABLES_OF_ALL = 12  # if all templates together have no more, the form has a field for each
 _VALUES_SHOWN = 100
+_SAMPLE_CHARS = 100
 ZONES = (
     "Europe/Madrid", "Atlantic/Canary", "Europe/Lisbon", "Europe/London", "Europe/Paris", "Europe/Berlin",
     "Europe/Rome", "America/Mexico_City", "America/Bogota", "America/Lima", "America/Caracas", "America/La_Paz",
@@ -108,6 +109,8 @@ def ask_delete(campaign_id: UUID) -> Response:
     """Ask whether to delete a draft."""
     with statement() as session:
         view = campaigns.view(session, campaign_id)
+    if view.state != "draft":
+        return layout.redirect_to("campaigns_pages.show", campaign_id=campaign_id)
     note = gettext("The draft is gone then. Nothing was sent.")
     content: dict[str, Any] = {
         "action": gettext("Delete"),
@@ -197,8 +200,8 @@ def _sized(session: Session, draft: CampaignDraft) -> dict[str, Any]:
     }
 
 
-def _templates(draft: CampaignDraft) -> list[tuple[str, str, frozenset[str]]]:
-    """Return name, name with subject, and own variables of each template, also of those chosen that are gone.
+def _templates(draft: CampaignDraft) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return name, name with subject, and samples of the own variables of each template, also of gone ones.
 
     The templates of forms are left out, unless they are chosen.
     """
@@ -209,26 +212,36 @@ def _templates(draft: CampaignDraft) -> list[tuple[str, str, frozenset[str]]]:
         try:
             template = library.get(name)
             own = (template.required | template.optional) - set(steps.CONTACT_VARIABLES)
-            described.append((name, f"{name} · {preview.sample_subject(template)}", own))
+            samples = {variable: template.sample.get(variable, "") for variable in own}
+            described.append((name, f"{name} · {preview.sample_subject(template)}", samples))
         except (UnusableTemplate, CannotRender):
-            described.append((name, gettext("%(name)s (cannot be used)", name=name), frozenset()))
+            described.append((name, gettext("%(name)s (cannot be used)", name=name), {}))
     return described
 
 
 def _variables(
-    draft: CampaignDraft, templates: list[tuple[str, str, frozenset[str]]], stored: Mapping[str, Any]
-) -> list[tuple[str, str, list[str]]]:
-    """Return name, value and templates of each variable that has a field."""
+    draft: CampaignDraft, templates: list[tuple[str, str, dict[str, Any]]], stored: Mapping[str, Any]
+) -> list[tuple[str, str, str, list[str]]]:
+    """Return name, value, sample and templates of each variable that has a field.
+
+    The samples are those of the chosen templates, if one of them uses the variable.
+    """
     chosen = {step.template for step in draft.steps}
-    everything = frozenset().union(*(own for _, _, own in templates))
+    in_order = sorted(templates, key=lambda template: template[0] not in chosen)
+    samples = {name: sample for _, _, own in reversed(in_order) for name, sample in own.items()}
     shown = {name for template, _, own in templates if template in chosen for name in own}
-    if len(everything) <= _VARIABLES_OF_ALL:
-        shown |= everything
+    if len(samples) <= _VARIABLES_OF_ALL:
+        shown |= set(samples)
     values = {**stored, **draft.variables}
     shown |= {name for name, value in values.items() if isinstance(value, str)}
     typed = fields.variables()
     return [
-        (name, typed.get(name, str(values.get(name, ""))), [template for template, _, own in templates if name in own])
+        (
+            name,
+            typed.get(name, str(values.get(name, ""))),
+            str(samples.get(name, ""))[:_SAMPLE_CHARS],
+            [template for template, _, own in templates if name in own],
+        )
         for name in sorted(shown)
         if isinstance(values.get(name, ""), str)
     ]

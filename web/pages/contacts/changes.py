@@ -66,8 +66,9 @@ def suppress(contact_id: UUID) -> Response:
 @views.get("/contacts/<uuid:contact_id>/release")
 @pages.needs("contacts")
 def ask_release(contact_id: UUID) -> Response:
-    """Say why the contact is suppressed, and ask for the release."""
-    return _ask_release(contact_id, Release())
+    """Say why the contact is suppressed, and ask for the release; go back to a contact that is not."""
+    reason = _reason(contact_id)
+    return _ask_release(contact_id, Release(), reason) if reason else _back(contact_id)
 
 
 @views.post("/contacts/<uuid:contact_id>/release")
@@ -78,7 +79,7 @@ def release(contact_id: UUID) -> Response:
     reason = _reason(contact_id)
     if reason not in ("manual", None) and not form.nevertheless.data:
         form.nevertheless.errors = [gettext("Confirm this to release it.")]
-        return _ask_release(contact_id, form, 422)
+        return _ask_release(contact_id, form, reason, 422)
     if reason is not None:
         retrying(
             lambda session: by_hand.release(session, by_hand.by_id(session, contact_id), even=reason, now=clock.now())
@@ -155,8 +156,7 @@ def _reason(contact_id: UUID) -> str | None:
         return suppressions.suppressed(session, [contact_id]).get(contact_id)
 
 
-def _ask_release(contact_id: UUID, form: Release, status: int = 200) -> Response:
-    reason = _reason(contact_id)
+def _ask_release(contact_id: UUID, form: Release, reason: str, status: int = 200) -> Response:
     return _ask(contact_id, "release", None if reason == "manual" else form, status=status, reason=reason)
 
 

@@ -135,7 +135,7 @@ _NO_PAGE = gettext_noop("there is no such page of the list; begin with the first
 _INSTEAD = {
     "has no column for the address: its columns are %(names)s, and none holds addresses; call the right one email or "
     "correo, or map it, such as 'NAME=email'": gettext_noop(
-        "has no column for the address: its columns are %(names)s, and none holds addresses; name or choose one"
+        "has no column for the address: its columns are %(names)s, and none holds addresses; export it again with them"
     ),
     "is %(format)s and not CSV: open it in its program and save it as CSV (in Excel: File, Save As, “CSV UTF-8”; in "
     "LibreOffice: File, Save As, “Text CSV”), or run `soffice --headless --convert-to csv FILE`": gettext_noop(

@@ -21,7 +21,7 @@ def _campaign(contacts: int = 3) -> UUID:
 def test_an_empty_installation_leads_to_the_first_campaign(client: FlaskClient) -> None:
     page = visitors.visit(client, "ana", "admin")
     assert "Todavía no hay ninguna campaña" in page.text and "/app/campaigns/new" in page.text
-    assert "Los procesos no funcionan" in page.text  # nothing swept here yet
+    assert 'href="/app/health">Los procesos no funcionan' in page.text  # nothing swept here yet
 
 
 def test_a_campaign_is_launched_paused_and_resumed_by_its_pages(client: FlaskClient) -> None:
@@ -29,6 +29,8 @@ def test_a_campaign_is_launched_paused_and_resumed_by_its_pages(client: FlaskCli
     page = visitors.visit(client, "ana", "campaigns", path=f"/app/campaigns/{campaign_id}")
     path = f"/app/campaigns/{campaign_id}"
     assert "borrador" in page.text and f"{path}/launch" in page.text and "3 días después" in page.text
+    # Each step leads to its e-mail and a test; nothing was sent, so there are no figures.
+    assert f"/app/templates/email_1_roi?campaign={campaign_id}" in page.text and "Embudo" not in page.text
     asked = client.get(f"{path}/launch")
     assert "3 contactos reciben correos" in asked.text
     form = {"csrf_token": visitors.token(asked)}
@@ -36,6 +38,8 @@ def test_a_campaign_is_launched_paused_and_resumed_by_its_pages(client: FlaskCli
     late = client.post(f"{path}/launch", data=form)  # by a second person
     assert late.status_code == 409 and "Ya está lanzada" in late.text
     assert client.get(f"{path}/launch").status_code == 409
+    for action in ("delete", "resume"):  # an old link leads to what is possible now
+        assert client.get(f"{path}/{action}").location == path
     assert client.post(f"{path}/pause", data=form).status_code == 422  # without a reason
     client.post(f"{path}/pause", data=form | {"reason": "la oferta cambió <b>"})
     assert "la oferta cambió &lt;b&gt;" in client.get(path).text
@@ -69,7 +73,8 @@ def test_progress_shows_the_counted_figures_and_304_while_they_stay(client: Flas
     with transaction() as session:
         campaigns.launch(session, campaign_id, now=sequence.NOW)
     path = f"/app/campaigns/{campaign_id}/progress"
-    visitors.visit(client, "ana", "reports", path=path)
+    visitors.visit(client, "ana", "campaigns", path=path)
+    assert "/start-now" in client.get(path).text
     with transaction() as session:
         sequence.record(session, sequence.take(session, now=sequence.NOW), now=sequence.NOW)
     stale = client.get(path)
@@ -77,7 +82,8 @@ def test_progress_shows_the_counted_figures_and_304_while_they_stay(client: Flas
         figures.refresh(session, figures.name_of(campaign_id), now=sequence.NOW)
     while (fresh := client.get(path)).text == stale.text:  # for a second, all open pages share what they show
         sleep(0.05)
-    assert fresh.text != stale.text and fresh.headers["Cache-Control"] == "private, no-cache"
+    assert "/start-now" not in fresh.text  # step 1 is sent to all
+    assert fresh.headers["Cache-Control"] == "private, no-cache"
     again = client.get(path, headers={"If-None-Match": fresh.headers["ETag"]})
     assert (again.status_code, again.text, again.headers["ETag"]) == (304, "", fresh.headers["ETag"])
     english = client.get(path, headers={"If-None-Match": fresh.headers["ETag"], "Accept-Language": "en"})

@@ -46,7 +46,8 @@ def _form(page: Any, **changes: Any) -> dict[str, Any]:
 def _error(page: Any, field: str) -> str:
     """Return the error below the field with this id."""
     found = re.search(
-        rf'id="{field}-help">\s*(?:<div class="form-text">[^<]*</div>)?\s*<div class="invalid[^>]*>([^<]*)', page.text
+        rf'id="{field}-help">\s*(?:<div class="form-text[^>]*>[^<]*</div>\s*)*<div class="invalid[^>]*>([^<]*)',
+        page.text,
     )
     return found[1] if found else ""
 
@@ -55,6 +56,7 @@ def test_a_draft_is_created_by_the_form_and_shown_in_it_again(client: FlaskClien
     page = visitors.visit(client, "ana", "campaigns", path=NEW)
     assert "Juan Pérez, lo que cuesta no hacer seguimiento" in page.text  # the subject with sample values
     assert "link_calendly" in page.text and "confirmation_es" not in page.text and "link_confirm" not in page.text
+    assert "Por ejemplo: https://" in page.text  # the template's own sample of link_calendly
     stored = client.post(NEW, data=_form(page))
     assert stored.status_code == 303, stored.text
     campaign_id = UUID(stored.location.rpartition("/")[2])

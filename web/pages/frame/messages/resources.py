@@ -60,6 +60,7 @@ FORMS = (
 # Of templates in the database; `sources` has what is wrong with their code.
 TEMPLATES = (
     gettext_noop("%(value)s has no version %(number)s in the database"),
+    gettext_noop("there is no %(value)s in the database; a folder's can be copied under another name"),
     gettext_noop("%(value)s: give 1 to 50 of a to z, 0 to 9 and _, and begin with none of _"),
     gettext_noop("%(value)s is no part of a template; there are %(names)s"),
     gettext_noop("a template of the folder is called %(name)s; copy it under another name"),
