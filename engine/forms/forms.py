@@ -99,13 +99,14 @@ def check_unchanged(session: Session, slug: str, updated_at: str) -> None:
 
 def set_active(session: Session, slug: str, is_active: bool, *, now: datetime) -> StoredForm:
     """Enable or disable a form; links in sent e-mails keep working. Safe to repeat. Raises NotFound."""
+    slug = by_slug(session, slug).definition.slug
     session.execute(_SET_STATE, {"slug": slug, "state": ACTIVE if is_active else DISABLED, "now": now})
     return by_slug(session, slug)
 
 
 def by_slug(session: Session, slug: str) -> StoredForm:
     """Return a form; raises NotFound."""
-    row = session.execute(_BY_SLUG, {"slug": slug[:51].replace("\0", "")}).first()
+    row = None if "\0" in slug else session.execute(_BY_SLUG, {"slug": slug[:51]}).first()  # a NUL cannot be compared
     if row is None:
         raise NotFound("form: there is none with this slug")
     return _form(row)

@@ -43,3 +43,11 @@ def test_a_server_submits_and_the_person_confirms(client: FlaskClient, bearer: A
         contact_id = contacts.find(session, ADDRESS)
     [consent] = client.get(f"/api/v1/contacts/{contact_id}", headers=headers).json["consents"]
     assert (consent["form"], consent["version"], consent["text"]) == ("guia", 1, "Acepto recibir correos.")
+
+
+def test_a_slug_with_a_nul_names_no_form(client: FlaskClient, bearer: Any) -> None:
+    headers = bearer("campaigns")
+    assert client.post(FORMS, json=signups.definition(slug="ab"), headers=headers).status_code == 201
+    for action in ("", "/enable", "/disable"):
+        call = client.post if action else client.get
+        assert call(f"{FORMS}/a%00b{action}", headers=headers).status_code == 404
