@@ -26,7 +26,7 @@ from tests.faults.scenarios import Scenario
 from tests.faults.test_hits import kill_web
 from tests.forkserver import Child
 
-PEOPLE, KILLS, WITHIN_S = 300, 6, 120.0
+PEOPLE, KILLS, WITHIN_S = 300, 6, 280.0
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 

@@ -25,7 +25,7 @@ def test_death_at_each_point_of_a_send(scenario: Scenario, audited: Callable[[],
     scenario.points(plan, lane)
     scenario.keeper()
     scenario.queue(lane, EMAILS_PER_DEATH * (due.total() + 4))
-    processes.until(lambda: dead(scenario) >= due, "senders died at all points", within_s=30 + 2 * due.total())
+    processes.until(lambda: dead(scenario) >= due, "senders died at all points", within_s=extent(60, 500))
     scenario.until_settled(within_s=extent(60, 300))
     scenario.kills = dead(scenario)
     audited()
