@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, SmallInteger, String, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, String, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Id, Moment, Stamp
@@ -33,6 +33,7 @@ class TemplateVersion(Base):
     """One saved state of a template; it never changes. It has `html` or `mjml`."""
 
     __tablename__ = "template_versions"
+    __table_args__ = (Index("ix_template_versions_pictures", "pictures", postgresql_using="gin"),)
 
     template_id: Mapped[UUID] = mapped_column(ForeignKey("templates.id"), primary_key=True)
     version: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
@@ -46,3 +47,5 @@ class TemplateVersion(Base):
     author: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
     note: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[Stamp]
+    # Digests in its texts, of uploaded pictures: a picture is deleted only if no version has its digest.
+    pictures: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}", default=list)

@@ -49,16 +49,17 @@ _COLUMNS = (
     Account.name.label("account"), Asset.created_at,
 )  # fmt: skip
 _LISTED = select(*_COLUMNS).outerjoin(Account, Account.id == Asset.account_id)
-# Searches texts for the digest, which is fast enough: the tables are small, and a removal is rare. Of a landing page
-# the published and the newest version count.
+# Of campaigns and landing pages it searches the texts: the tables are small, and of a page only the published and the
+# newest version count. A template's versions, each of which may be sent again, are found by an index.
 _USES = text("""
 SELECT 'campaign' AS kind, name FROM campaigns WHERE strpos(variables::text, :digest) > 0
 UNION
-SELECT 'page', p.slug FROM pages p JOIN page_versions v ON v.page_id = p.id AND v.version IN (p.version, p.published)
- WHERE strpos(v.content::text, :digest) > 0
+SELECT 'page', p.slug FROM pages p
+ WHERE strpos((SELECT string_agg(v.content::text, ' ') FROM page_versions v
+                WHERE v.page_id = p.id AND v.version IN (p.version, p.published)), :digest) > 0
 UNION
 SELECT 'template', t.name FROM templates t JOIN template_versions v ON v.template_id = t.id
- WHERE t.deleted_at IS NULL AND strpos(concat_ws(' ', v.html, v.mjml, v.text, v.sample::text), :digest) > 0
+ WHERE t.deleted_at IS NULL AND v.pictures @> ARRAY[CAST(:digest AS text)]
  LIMIT :most
 """)
 

@@ -38,10 +38,13 @@ WHERE templates.deleted_at IS NOT NULL
 RETURNING id, newest_version
 """)
 _ADVANCE = text("UPDATE templates SET newest_version = :version WHERE id = :id")
-_ADD = text("""
+_ADD = text(r"""
 INSERT INTO template_versions (template_id, version, subject, preheader, html, mjml, text, sample, digest, author, note,
-                               created_at)
-VALUES (:id, :version, :subject, :preheader, :html, :mjml, :text, :sample, :digest, :author, :note, :now)
+                               created_at, pictures)
+VALUES (:id, :version, :subject, :preheader, :html, :mjml, :text, :sample, :digest, :author, :note, :now,
+        ARRAY(SELECT DISTINCT digests[1]
+                FROM regexp_matches(concat_ws(' ', CAST(:html AS text), CAST(:mjml AS text), CAST(:text AS text),
+                                              CAST(:sample AS text)), '\m[0-9a-f]{40}\M', 'g') AS digests))
 """).bindparams(bindparam("sample", type_=JSONB))
 _PUBLISH = text("UPDATE templates SET published_version = :version WHERE id = :id")
 _USERS = text("""

@@ -1,5 +1,6 @@
 """Templates in the database: each save is a version, publishing checks, and what is in use stays."""
 
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -7,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from engine.assets import assets
 from engine.campaigns import campaigns
 from engine.campaigns.drafting import drafts
 from engine.campaigns.drafting.drafts import CampaignDraft
@@ -38,6 +40,15 @@ def test_a_save_makes_a_version_that_is_a_draft_until_it_is_published(session: S
     assert history.published(session) == {"oferta": 1}
     assert store.publish(session, "oferta", 2, library=library).is_published
     assert history.version(session, "oferta", 1)[1] == content()
+
+
+def test_each_version_keeps_a_picture_in_use(session: Session, library: Library, tmp_path: Path) -> None:
+    one, other, third = (f"{number:040x}" for number in (10, 11, 12))
+    image = f'<img src="https://correo.example/a/{one}.png" alt="una"><img src="/a/{{{{ foto }}}}.png" alt="otra">'
+    first = create(session, library, html=f"<p>{image}</p>", sample={"foto": other})
+    store.save(session, "oferta", content(), expected=first.digest, change=CHANGE)
+    for digest, users in ((one, [("template", "oferta")]), (other, [("template", "oferta")]), (third, [])):
+        assert assets.uses(session, digest, templates=tmp_path) == users
 
 
 def test_of_two_saves_at_once_the_second_is_refused_with_both_digests(session: Session, library: Library) -> None:
