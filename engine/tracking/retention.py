@@ -57,7 +57,16 @@ UPDATE events SET event_data = '{}'
   FROM emails JOIN contacts ON contacts.id = emails.contact_id
  WHERE events.email_id = emails.id AND event_data <> '{}'
 """
-_ERASE_LATE = text(f"{_OF_ERASED} AND contacts.erased_at > :since AND events.applied_at IS NOT NULL")
+_ERASED_SINCE = text("SELECT id FROM contacts WHERE erased_at > :since")
+# OFFSET makes the planner look up the events of each e-mail, where it might read the whole table for many.
+_LATE = text("""
+SELECT late.id FROM unnest(CAST(:contact_ids AS uuid[])) AS erased (contact_id)
+ CROSS JOIN LATERAL (SELECT id FROM emails WHERE contact_id = erased.contact_id OFFSET 0) AS their
+ CROSS JOIN LATERAL (SELECT id FROM events WHERE email_id = their.id AND event_data <> '{}' AND applied_at IS NOT NULL
+                     OFFSET 0) AS late
+""")
+_ERASE_LATE = text("UPDATE events SET event_data = '{}' WHERE id = ANY(CAST(:ids AS uuid[]))")
+_PAGE = 1_000  # contacts
 _ERASE_APPLIED = text(f"{_OF_ERASED} AND contacts.erased_at IS NOT NULL AND events.id = ANY(CAST(:ids AS uuid[]))")
 _OVERLAP = timedelta(hours=1)  # longer than a transaction lasts that began before an erasure
 # The moment up to which late events were erased. A clock that was set back sets it back.
@@ -85,6 +94,11 @@ def erase_late(session: Session, *, now: datetime) -> int:
     """
     last: datetime | None = session.scalar(_LATE_SINCE, {"name": _ERASURES})
     since = ids.EPOCH if last is None else min(last, now) - _OVERLAP
-    number = int(session.execute(_ERASE_LATE, {"since": since}).rowcount)  # type: ignore[attr-defined]
+    erased = session.scalars(_ERASED_SINCE, {"since": since}).all()
+    late: list[UUID] = []
+    for start in range(0, len(erased), _PAGE):
+        late += session.scalars(_LATE, {"contact_ids": arrays.uuids(erased[start : start + _PAGE])})
+    if late:
+        session.execute(_ERASE_LATE, {"ids": arrays.uuids(late)})
     session.execute(_NOTE_LATE, {"name": _ERASURES, "now": now})
-    return number
+    return len(late)
