@@ -4,8 +4,8 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, ForeignKey, Index, Integer, LargeBinary, SmallInteger, Text, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Date, ForeignKey, Index, Integer, LargeBinary, SmallInteger, Text, UniqueConstraint, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Id, Moment, Stamp, Word, one_of
@@ -83,6 +83,7 @@ class FormSubmission(Base):
         ),
         Index("ix_form_submissions_to_forget", "submitted_at", postgresql_where=text("email_index IS NOT NULL")),
         Index("ix_form_submissions_address", "email_index", postgresql_where=text("email_index IS NOT NULL")),
+        Index("ix_form_submissions_notices", "confirmed_at", postgresql_where=text("notice_ids IS NOT NULL")),
         Index("ix_form_submissions_contact", "contact_id", postgresql_where=text("contact_id IS NOT NULL")),
         Index(
             "ix_form_submissions_landing",
@@ -111,3 +112,4 @@ class FormSubmission(Base):
     landing_page_id: Mapped[UUID | None]  # the landing page with the form; outlives it
     source: Mapped[Word | None]  # the UTM source of that page, for its counts
     email_id: Mapped[UUID | None]  # the latest e-mail that asks for the confirmation
+    notice_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))  # e-mails to colleagues that have its values

@@ -190,13 +190,17 @@ def _email(row: Sequence[Any]) -> Email:
     return Email(email_id, contact_id, campaign_id, step, variant, kind, status, sent_at, accepted_at, first_moments)
 
 
-_ERASE = text("""
-WITH theirs AS MATERIALIZED (SELECT id FROM emails WHERE contact_id = :contact_id ORDER BY id FOR UPDATE)
+_ERASING = """
 UPDATE emails SET variables = NULL, subject = CASE WHEN campaign_id IS NULL THEN '' ELSE subject END,
        status = CASE WHEN status = 'queued' THEN 'cancelled' ELSE status END,
        reason = CASE WHEN status = 'queued' THEN :reason ELSE reason END
-  FROM theirs WHERE emails.id = theirs.id
-""")
+"""
+_ERASE = text(f"""
+WITH theirs AS MATERIALIZED (SELECT id FROM emails WHERE contact_id = :contact_id ORDER BY id FOR UPDATE)
+{_ERASING} FROM theirs WHERE emails.id = theirs.id
+""")  # noqa: S608  # constants only
+_LOCK_SOME = text("SELECT status FROM emails WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE")
+_ERASE_SOME = text(f"{_ERASING} WHERE id = ANY(CAST(:ids AS uuid[]))")
 _IS_IN_FLIGHT = text("""
 SELECT EXISTS (SELECT FROM emails WHERE contact_id = :contact_id AND status IN ('claimed', 'sending'))
     OR EXISTS (SELECT FROM enrollments n JOIN send_groups g
@@ -208,6 +212,15 @@ SELECT EXISTS (SELECT FROM emails WHERE contact_id = :contact_id AND status IN (
 def erase(session: Session, contact_id: UUID, *, reason: str) -> None:
     """Erase the variables and own subjects of the contact's e-mails, and cancel those of every kind that are queued."""
     session.execute(_ERASE, {"contact_id": contact_id, "reason": reason})
+
+
+def erase_some(session: Session, email_ids: Sequence[UUID], *, reason: str) -> bool:
+    """Do the same to these e-mails; return False, having changed nothing, while one of them is being sent."""
+    states = session.scalars(_LOCK_SOME, {"ids": arrays.uuids(email_ids)}).all()
+    if any(state in ("claimed", "sending") for state in states):
+        return False
+    session.execute(_ERASE_SOME, {"ids": arrays.uuids(email_ids), "reason": reason})
+    return True
 
 
 def is_in_flight(session: Session, contact_id: UUID) -> bool:

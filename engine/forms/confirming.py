@@ -27,7 +27,7 @@ _DETAILS = (*DETAILS, "locale")
 _CONFIRM = text("""
 UPDATE form_submissions
    SET state = 'confirmed', confirmed_at = :now, confirmed_by = :by, confirmed_network = :network,
-       contact_id = :contact_id, address = NULL, fields = NULL
+       contact_id = :contact_id, address = NULL, fields = NULL, notice_ids = CAST(:notice_ids AS uuid[])
  WHERE id = :id AND state = 'pending'
 """)
 
@@ -76,8 +76,8 @@ def confirm(
         return before, False
     contact_id = _take_in(session, before, values, now)
     confirmed = {"id": submission_id, "now": now, "by": visit.by, "network": visit.network or None}
-    session.execute(_CONFIRM, {**confirmed, "contact_id": contact_id})
-    correspondence.notify(session, before.form, values, office=office, now=now)
+    notices = correspondence.notify(session, before.form, values, office=office, now=now)
+    session.execute(_CONFIRM, {**confirmed, "contact_id": contact_id, "notice_ids": notices or None})
     log.info("form_confirmed form=%s submission=%s", before.form.definition.slug, submission_id)
     return Situation("confirmed", before.form, before.language, before.email_id), True
 

@@ -81,10 +81,12 @@ def remind(session: Session, waiting: Waiting, *, office: Office, now: datetime)
     return True
 
 
-def notify(session: Session, form: StoredForm, values: Mapping[str, str], *, office: Office, now: datetime) -> None:
-    """Queue a notice of a confirmed submission, with its values, to everybody whom the form names."""
+def notify(
+    session: Session, form: StoredForm, values: Mapping[str, str], *, office: Office, now: datetime
+) -> list[UUID]:
+    """Queue a notice of a confirmed submission, with its values, to everybody whom the form names; return their ids."""
     if not form.definition.notify:
-        return
+        return []
     labels = {field.name: definitions.in_language(field.label, "es") for field in form.definition.fields}
     labels[definitions.EMAIL] = "Dirección"
     variables = {
@@ -96,9 +98,9 @@ def notify(session: Session, form: StoredForm, values: Mapping[str, str], *, off
         requests = [_request(office, colleague, NOTICE, variables) for colleague in form.definition.notify]
     except NoTemplate as unusable:  # the sign-up counts nevertheless
         log.error("form_notice_failed form=%s error=%s", form.definition.slug, unusable)
-        return
+        return []
     recipients.ensure(session, [request.to for request in requests], now=now)
-    outbox.add(session, requests, now=now)
+    return outbox.add(session, requests, now=now)
 
 
 def values_of(address: str | None, fields: str | None) -> dict[str, str] | None:

@@ -10,6 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from engine.audience import contacts, recipients
+from engine.delivery import emails
 from engine.engagement import by_hand
 from engine.forms import correspondence
 from engine.forms.definitions import EMAIL
@@ -24,14 +25,18 @@ SELECT s.id, s.submitted_at, s.reminded_at, s.confirmed_at, s.confirmed_by, s.la
        ON t.id = s.consent_text_id
  WHERE s.form_id = :form_id AND s.state = :state AND s.id < :before ORDER BY s.id DESC LIMIT :limit
 """)
-# The form, the moments and the text remain, as a proof of the consent.
-_ERASE = text("""
-UPDATE form_submissions
-   SET email_index = NULL, address = NULL, fields = NULL, page = NULL, network = NULL, confirmed_network = NULL,
-       state = CASE state WHEN 'pending' THEN 'expired' ELSE state END
+_THEIRS = """
  WHERE id = ANY(ARRAY(SELECT id FROM form_submissions WHERE contact_id = :contact_id
                       UNION ALL SELECT id FROM form_submissions WHERE email_index = :index))
-""")
+"""
+_NOTICES = text(f"SELECT unnest(notice_ids) FROM form_submissions {_THEIRS}")  # noqa: S608  # constants only
+# The form, the moments and the text remain, as a proof of the consent.
+_ERASE = text(f"""
+UPDATE form_submissions
+   SET email_index = NULL, address = NULL, fields = NULL, page = NULL, network = NULL, confirmed_network = NULL,
+       notice_ids = NULL, state = CASE state WHEN 'pending' THEN 'expired' ELSE state END
+{_THEIRS}
+""")  # noqa: S608  # constants only
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +82,17 @@ def suppress_and_erase(
 def erase(session: Session, contact_id: UUID, *, now: datetime) -> None:
     """Erase a contact as `by_hand.erase` does, its sign-ups that wait, and all of its consents but their proof.
 
-    The proof is the form, the moments and the version of the text. Safe to repeat. Raises NotFound; Conflict while an
-    e-mail to the address is being sent.
+    The proof is the form, the moments and the version of the text. Notices to colleagues lose the values. Safe to
+    repeat. Raises NotFound; Conflict while an e-mail to the address, or a notice of it, is being sent.
     """
     index = contacts.index_of(session, contact_id)
     address = contacts.view(session, contact_id).email
     by_hand.erase(session, contact_id, now=now)
-    session.execute(_ERASE, {"contact_id": contact_id, "index": index})
+    theirs = {"contact_id": contact_id, "index": index}
+    notice_ids = session.scalars(_NOTICES, theirs).all()
+    if notice_ids and not emails.erase_some(session, notice_ids, reason="erased"):
+        raise Conflict("contact: a notice of it is being sent; repeat in a minute")
+    session.execute(_ERASE, theirs)
     recipient_id = recipients.find(session, address) if address else None
     if recipient_id is not None and not by_hand.erase_recipient(session, recipient_id, now=now):
         raise Conflict("contact: an e-mail to it is being sent; repeat in a minute")

@@ -14,13 +14,14 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from engine.audience import recipients
+from engine.delivery import emails
 from engine.engagement import by_hand
 from engine.forms import correspondence, forms
 from engine.forms.correspondence import NoTemplate, Waiting
 from engine.forms.definitions import EMAIL, VALID
 from engine.forms.office import Office
 from errors import Unavailable
-from models import FormSubmission, ids
+from models import FormSubmission, arrays, ids
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,11 @@ UPDATE forms SET expired_deleted = expired_deleted + number
   FROM (SELECT form_id, count(*) AS number FROM deleted GROUP BY form_id) AS counted WHERE forms.id = form_id
 RETURNING number
 """)
+_NOTICES = text("""
+SELECT id, notice_ids FROM form_submissions WHERE notice_ids IS NOT NULL AND confirmed_at <= :before
+ ORDER BY confirmed_at LIMIT :limit FOR UPDATE SKIP LOCKED
+""")
+_FORGET_NOTICES = text("UPDATE form_submissions SET notice_ids = NULL WHERE id = ANY(CAST(:ids AS uuid[]))")
 _DUE = text("""
 SELECT id, submitted_at FROM form_submissions
  WHERE state = 'pending' AND reminded_at IS NULL AND submitted_at <= :before
@@ -69,6 +75,7 @@ def proceed(run: Run, *, office: Office, now: datetime, ends_at: float = math.in
     logged and waits for the next run, the others go on. Safe to run twice at once and after a crash.
     """
     _repeat(run, partial(_expire, before=now - VALID), ends_at)
+    _repeat(run, partial(_forget_notices, before=now - VALID), ends_at)
     reminders = (partial(_remind, submission_id=each, office=office, now=now) for each in _due(run, now))
     reminded = sum(_isolated("form_reminder_failed", run, each) for each in _until(ends_at, reminders))
     erasures = (partial(by_hand.erase_recipient, recipient_id=each, now=now) for each in _idle(run, now))
@@ -121,6 +128,14 @@ def _repeat(run: Run, work: Callable[[Session], int], ends_at: float) -> None:
 def _expire(session: Session, before: datetime) -> int:
     count: int = session.execute(_EXPIRE, {"before": before, "limit": PAGE}).rowcount  # type: ignore[attr-defined]
     return count
+
+
+def _forget_notices(session: Session, before: datetime) -> int:
+    """Erase the values in the notices of submissions; return the number of those whose notices are not being sent."""
+    rows = session.execute(_NOTICES, {"before": before, "limit": PAGE}).all()
+    erased = [row.id for row in rows if emails.erase_some(session, row.notice_ids, reason="erased")]
+    session.execute(_FORGET_NOTICES, {"ids": arrays.uuids(erased)})
+    return len(erased)
 
 
 def _delete(session: Session, first: UUID) -> int:

@@ -3,10 +3,13 @@
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 from sqlalchemy import text
 
 from engine.audience import contacts
-from engine.forms import consents, people
+from engine.forms import consents, people, waiting
+from engine.forms.definitions import VALID
+from errors import Conflict
 from models import vault
 from models.session import retrying, transaction
 from tests.engine.forms import signups
@@ -39,6 +42,51 @@ def test_nothing_personal_is_left_in_submissions_and_the_consent_can_be_proved(l
         [consent] = consents.of(session, contact_id)
     assert (consent.form, consent.text, consent.page) == ("guia", "Acepto recibir correos.", None)
     assert signups.confirm(LATER, _waiting())[0].state == "expired"
+
+
+def _notified() -> UUID:
+    """Confirm a sign-up of which a colleague gets a notice; return the contact."""
+    with transaction() as session:
+        form = signups.create(session, notify=["jefa@ronda.example"])
+    signups.submit(form)
+    signups.confirm()
+    with transaction() as session:
+        contact_id = contacts.find(session, ADDRESS)
+    assert contact_id is not None and ADDRESS in str(signups.variables()[-1])
+    return contact_id
+
+
+def _notice(changes: str = "status = status") -> tuple[str, bool]:
+    """Change the notice; return its status, and True if it has values."""
+    query = text(f"UPDATE emails SET {changes} WHERE template = 'signup_notice' RETURNING status, variables")
+    with transaction() as session:
+        status, variables = session.execute(query).one()
+    return status, variables is not None
+
+
+def test_notices_of_an_erased_person_lose_the_values(ledger: str) -> None:
+    contact_id = _notified()
+    _notice("status = 'sending'")
+    with pytest.raises(Conflict, match="a notice of it is being sent"):
+        people.suppress_and_erase(retrying, contact_id, now=LATER)
+    assert _notice("status = 'sent'") == ("sent", True)
+    people.suppress_and_erase(retrying, contact_id, now=LATER)
+    assert _notice() == ("sent", False)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("sent", ("sent", False)), ("queued", ("cancelled", False)), ("sending", ("sending", True))]
+)
+def test_a_notice_loses_the_values_a_week_after_the_confirmation(
+    ledger: str, before: str, after: tuple[str, bool]
+) -> None:
+    _notified()
+    _notice(f"status = '{before}'")
+    waiting.proceed(retrying, office=signups.office(), now=signups.CONFIRMED_AT + VALID - timedelta(seconds=1))
+    assert _notice() == (before, True)
+    for _ in range(2):
+        waiting.proceed(retrying, office=signups.office(), now=signups.CONFIRMED_AT + VALID)
+        assert _notice() == after
 
 
 def _waiting() -> UUID | None:

@@ -82,6 +82,7 @@ _MESSAGES = (
     gettext_noop("cannot be rendered: %(reason)s"),
     gettext_noop("cannot be rendered by this template (%(error)s)"),
     gettext_noop("an e-mail to it is being sent; repeat in a minute"),
+    gettext_noop("a notice of it is being sent; repeat in a minute"),
     gettext_noop("this address has none"),
     gettext_noop("the person unsubscribed"),
     gettext_noop("the person complained"),
