@@ -89,8 +89,8 @@ def audience(session: Session, segment: Segment, *, now: datetime) -> estimate.S
 def of_forms(session: Session, form_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
     """Return the submissions of forms that were counted, and those that were confirmed."""
     names = {name_of_form(form_id): form_id for form_id in form_ids}
-    read = snapshots.read(session, *names)
-    states = {names[name]: counted.value["states"] for name, counted in read.items()}
+    read = snapshots.read(session, *names, part="states")
+    states = {names[name]: counted.value for name, counted in read.items()}
     return {
         form_id: {"submitted": sum(each.values()), "confirmed": each["confirmed"]} for form_id, each in states.items()
     }
@@ -99,8 +99,8 @@ def of_forms(session: Session, form_ids: Sequence[UUID]) -> dict[UUID, dict[str,
 def submissions(session: Session, form_ids: Sequence[UUID]) -> dict[UUID, Mapping[str, int]]:
     """Return the number of submissions of each form by state: as it is now, or as stored if counting takes long."""
     names = {name_of_form(form_id): form_id for form_id in form_ids}
-    read = snapshots.read(session, *names)
-    long = {names[name]: counted.value["states"] for name, counted in read.items() if counted.took_s > _LONG_S}
+    read = snapshots.read(session, *names, part="states")
+    long = {names[name]: counted.value for name, counted in read.items() if counted.took_s > _LONG_S}
     return long | {form_id: counts.states(session, form_id) for form_id in form_ids if form_id not in long}
 
 
@@ -121,8 +121,8 @@ def visits_of(session: Session, page_id: UUID, *, now: datetime) -> tuple[Mappin
 def totals_of_visits(session: Session, page_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, visits.Counts]:
     """Return the visits of landing pages in the last 30 days; stored ones of a page for which counting takes long."""
     names = {f"{_VISITS}{page_id}": page_id for page_id in page_ids}
-    read = snapshots.read(session, *names)
-    long = {names[name]: counted.value["days"] for name, counted in read.items() if counted.took_s > _LONG_S}
+    read = snapshots.read(session, *names, part="days")
+    long = {names[name]: counted.value for name, counted in read.items() if counted.took_s > _LONG_S}
     others = [page_id for page_id in page_ids if page_id not in long]
     sums = {page_id: visits.Counts(*map(sum, zip(*days.values(), strict=True))) for page_id, days in long.items()}
     return sums | visits.totals(session, others, since=visits.day_before(now, visits.DAYS - 1))

@@ -1,7 +1,7 @@
 """Forms: create, change, disable, list and find them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -109,12 +109,12 @@ def by_slug(session: Session, slug: str) -> StoredForm:
     row = None if "\0" in slug else session.execute(_BY_SLUG, {"slug": slug[:51]}).first()  # a NUL cannot be compared
     if row is None:
         raise NotFound("form: there is none with this slug")
-    return _form(row)
+    return _forms([row])[0]
 
 
 def by_id(session: Session, form_id: UUID) -> StoredForm:
     """Return the form with this id, which must exist."""
-    return _form(session.execute(_BY_ID, {"id": form_id}).one())
+    return _forms([session.execute(_BY_ID, {"id": form_id}).one()])[0]
 
 
 def named(session: Session, slug: str) -> StoredForm:
@@ -128,7 +128,7 @@ def named(session: Session, slug: str) -> StoredForm:
 
 def page(session: Session, *, after: str = "", limit: int = LIMIT) -> list[StoredForm]:
     """Return the next forms in the order of their slugs."""
-    return [_form(row) for row in session.execute(_PAGE, {"after": after.replace("\0", ""), "limit": limit})]
+    return _forms(session.execute(_PAGE, {"after": after.replace("\0", ""), "limit": limit}).all())
 
 
 def _read(session: Session, values: Mapping[str, Any], office: Office) -> Definition:
@@ -157,7 +157,11 @@ def _add_consent(session: Session, form_id: UUID, texts: Texts, now: datetime) -
         session.execute(_ADD_CONSENT, row)
 
 
-def _form(row: Row[Any]) -> StoredForm:
-    notify = vault.current().decrypt_all([row.notify])[0] or "[]"
-    definition = definitions.restored(row.slug, row.definition, json.loads(notify))
+def _forms(rows: Sequence[Row[Any]]) -> list[StoredForm]:
+    notified = vault.current().decrypt_all([row.notify for row in rows])
+    return [_form(row, json.loads(addresses or "[]")) for row, addresses in zip(rows, notified, strict=True)]
+
+
+def _form(row: Row[Any], notify: Sequence[str]) -> StoredForm:
+    definition = definitions.restored(row.slug, row.definition, notify)
     return StoredForm(row.id, definition, row.state, row.created_at, row.updated_at, row.consent_text_id)

@@ -177,7 +177,7 @@ def named(session: Session, slug: str) -> StoredPage:
 
 def page(session: Session, *, after: str = "", limit: int = LIMIT) -> list[StoredPage]:
     """Return the next pages in the order of their slugs."""
-    return [_page(row) for row in session.execute(_PAGE, {"after": after.replace("\0", ""), "limit": limit})]
+    return list(map(_page, session.execute(_PAGE, {"after": after.replace("\0", ""), "limit": limit}).all()))
 
 
 def saves(session: Session, page_id: UUID, *, before: int = VERSION_MAX, limit: int = LIMIT) -> list[Saved]:

@@ -151,7 +151,7 @@ def first(session: Session, filter_: Filter, limit: int) -> Iterator[ListedConta
 
 def listed(session: Session, ids: Sequence[UUID]) -> tuple[ListedContact, ...]:
     """Return these contacts as a page lists them, in this order."""
-    rows = {row.id: row for row in session.execute(_ROWS, {"ids": arrays.uuids(ids)})} if ids else {}
+    rows = {row.id: row for row in session.execute(_ROWS, {"ids": arrays.uuids(ids)}).all()} if ids else {}
     addresses = dict(zip(rows, vault.current().decrypt_all([row.email for row in rows.values()]), strict=True))
     return tuple(
         ListedContact(**{**rows[contact_id]._mapping, "email": addresses[contact_id] or None})

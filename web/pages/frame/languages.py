@@ -17,6 +17,7 @@ from flask_babel import Babel, Domain
 from markupsafe import Markup
 
 from engine.access.accounts import LANGUAGES
+from web.pages.frame import rendering
 
 FOLDER = Path(__file__).parents[1] / "translations"
 _NAME = "pages-babel"
@@ -40,6 +41,7 @@ gettext, lazy_gettext = _TEXTS.gettext, _TEXTS.lazy_gettext
 
 def install(app: Flask) -> None:
     """Configure the languages of the pages, and the filters `moment` and `number` of their templates."""
+    app.jinja_environment = rendering.Environment
     babel = Babel(app, default_translation_directories=str(FOLDER), locale_selector=current)
     babel.domain_instance = _TEXTS
     app.extensions[_NAME] = babel
