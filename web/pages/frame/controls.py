@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from wtforms import Field, widgets
+
+from web.pages.frame.rendering import escaped
 
 _FLAGS = ("required", "disabled")
 
@@ -39,13 +41,13 @@ def _option(choice: Any) -> str:
     value = str(choice.value) if isinstance(choice.value, bool) else choice.value
     marks = {"selected": True} if choice.selected else {}
     attributes = _attributes(**{"value": value, **(choice.render_kw or {}), **marks})
-    return f"<option {attributes}>{escape(choice.label or choice.value)}</option>"
+    return f"<option {attributes}>{escaped(choice.label or choice.value)}</option>"
 
 
 def _attributes(**values: Any) -> Markup:
     """Return HTML attributes, ordered by name; those that are False are left out."""
     written = [
-        name if value is True else f'{name}="{str(escape(value)).replace(chr(34), "&quot;")}"'
+        name if value is True else f'{name}="{escaped(value).replace(chr(34), "&quot;")}"'
         for name, value in sorted(values.items())
         if value is not False
     ]
