@@ -10,14 +10,14 @@ from engine.templates.versions import copying
 from tests.engine.templates.conftest import PlainLinks
 
 FOLDER = Path(__file__).parents[4] / "email_templates"
-LETTER = "Son dos minutos de lectura y se responde con un sí o un no."
+LINE = "Son dos minutos de lectura y se responde con un sí o un no."
 
 
 @pytest.mark.parametrize("name", ["carta_es", "email_1_roi_en", "confirmation_es"])
 def test_a_copy_has_its_preheader_in_the_field(name: str) -> None:
     copied = copying.of_folder(FolderParts(FOLDER / name))
     source = copied.mjml or copied.html or ""
-    assert copied.preheader and (name != "carta_es" or copied.preheader == LETTER)
+    assert copied.preheader and (name != "carta_es" or copied.preheader == LINE)
     assert copied.preheader not in source and "mj-preview" not in source and "></div>" not in source
     copy = Library(FOLDER).compile(name, copied.parts())
     assert copy.encode(copy.sample, PlainLinks())[1].decode().count(copied.preheader) == 1
