@@ -49,6 +49,21 @@ _IDLE = text("""
      ORDER BY created_at, id LIMIT :limit
 """)
 
+_TO_REMOVE = text("""
+    SELECT id, email_index FROM contacts
+     WHERE erased_at < :before AND is_recipient AND email_index <> :nobody
+       AND (SELECT count(*) FROM enrollments WHERE contact_id = contacts.id) = 0  -- of each row, not of the table
+     ORDER BY erased_at LIMIT :limit FOR UPDATE SKIP LOCKED
+""")
+_REMOVE = text("""
+    WITH removed AS (DELETE FROM contacts WHERE id = ANY(CAST(:ids AS uuid[])) RETURNING email_index)
+    DELETE FROM suppressions USING removed WHERE suppressions.email_index = removed.email_index
+""")
+_ADD_NOBODY = text("""
+    INSERT INTO contacts (id, email, email_index, created_at, updated_at, is_recipient, erased_at)
+    VALUES (:id, :email, :index, :now, :now, true, :now) ON CONFLICT (email_index) DO NOTHING
+""")
+
 
 def seal(address: str) -> SealedAddress:
     """Return the encrypted form of a normalised address as that of a recipient."""
@@ -101,3 +116,23 @@ def erase(session: Session, recipient_id: UUID, *, now: datetime) -> None:
     replacement = os.urandom(len(row.email_index))
     contacts.erase(session, recipient_id, replacement, now=now)
     suppressions.add_indexes(session, [replacement], "erased", now=now)
+
+
+def to_remove(session: Session, *, before: datetime, limit: int) -> list[UUID]:
+    """Return recipients that were erased before `before`, locked, the first erased first."""
+    values = {"before": before, "nobody": _index(""), "limit": limit}
+    return [row.id for row in session.execute(_TO_REMOVE, values)]
+
+
+def nobody(session: Session, *, now: datetime) -> UUID:
+    """Return the erased recipient that stands for all those whose rows were removed."""
+    index = _index("")
+    sealed = vault.current().encrypt("")
+    session.execute(_ADD_NOBODY, {"id": ids.new(), "email": sealed, "index": index, "now": now})
+    suppressions.add_indexes(session, [index], "erased", now=now)
+    return session.scalars(select(Contact.id).where(Contact.email_index == index)).one()
+
+
+def remove(session: Session, recipient_ids: Sequence[UUID]) -> None:
+    """Delete the rows of erased recipients. None of them may have an e-mail any more."""
+    session.execute(_REMOVE, {"ids": arrays.uuids(recipient_ids)})

@@ -199,6 +199,7 @@ _ERASE = text(f"""
 WITH theirs AS MATERIALIZED (SELECT id FROM emails WHERE contact_id = :contact_id ORDER BY id FOR UPDATE)
 {_ERASING} FROM theirs WHERE emails.id = theirs.id
 """)  # noqa: S608  # constants only
+_REASSIGN = text("UPDATE emails SET contact_id = :contact_id WHERE contact_id = ANY(CAST(:contact_ids AS uuid[]))")
 _LOCK_SOME = text("SELECT status FROM emails WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE")
 _ERASE_SOME = text(f"{_ERASING} WHERE id = ANY(CAST(:ids AS uuid[]))")
 _IS_IN_FLIGHT = text("""
@@ -221,6 +222,11 @@ def erase_some(session: Session, email_ids: Sequence[UUID], *, reason: str) -> b
         return False
     session.execute(_ERASE_SOME, {"ids": arrays.uuids(email_ids), "reason": reason})
     return True
+
+
+def reassign(session: Session, contact_ids: Sequence[UUID], contact_id: UUID) -> None:
+    """Make the e-mails of these erased contacts those of another erased one."""
+    session.execute(_REASSIGN, {"contact_ids": arrays.uuids(contact_ids), "contact_id": contact_id})
 
 
 def is_in_flight(session: Session, contact_id: UUID) -> bool:

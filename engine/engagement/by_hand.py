@@ -128,3 +128,15 @@ def erase_recipient(session: Session, recipient_id: UUID, *, now: datetime) -> b
     retention.erase(session, recipient_id)
     recipients.erase(session, recipient_id, now=now)
     return True
+
+
+def remove_recipients(session: Session, *, before: datetime, limit: int, now: datetime) -> int:
+    """Delete recipients that were erased before `before`, a page of them; return their number.
+
+    Their e-mails stay in the ledger, as those of one erased recipient that stands for all. Safe to run twice at once.
+    """
+    removed = recipients.to_remove(session, before=before, limit=limit)
+    if removed:
+        emails.reassign(session, removed, recipients.nobody(session, now=now))
+        recipients.remove(session, removed)
+    return len(removed)

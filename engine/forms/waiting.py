@@ -26,7 +26,7 @@ from models import FormSubmission, arrays, ids
 log = logging.getLogger(__name__)
 
 REMIND_AFTER = timedelta(days=1)
-KEPT_FOR = timedelta(days=90)  # an expired submission; afterwards its form only counts it
+KEPT_FOR = timedelta(days=90)  # an expired submission, which its form then only counts, and an erased recipient
 PAGE = 100
 _LAST = UUID(int=2**128 - 1)  # after every id
 
@@ -81,6 +81,7 @@ def proceed(run: Run, *, office: Office, now: datetime, ends_at: float = math.in
     erasures = (partial(by_hand.erase_recipient, recipient_id=each, now=now) for each in _idle(run, now))
     for erasure in _until(ends_at, erasures):
         _isolated("recipient_erasure_failed", run, erasure)
+    _repeat(run, partial(by_hand.remove_recipients, before=now - KEPT_FOR, limit=PAGE, now=now), ends_at)
     _repeat(run, partial(_delete, first=ids.first_at(now - KEPT_FOR)), ends_at)
     return reminded
 

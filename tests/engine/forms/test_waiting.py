@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from engine.audience import suppressions
+from engine.delivery import audit
 from engine.forms import counts, forms, waiting
 from models import vault
 from models.session import retrying, transaction
@@ -52,6 +53,23 @@ def test_after_seven_days_nothing_personal_is_left_of_an_unconfirmed_submission(
     assert status == "cancelled"
     assert variables is None or "link_confirm" not in vault.current().decrypt(variables)
     proceed(NOW + 9 * DAY)  # safe to repeat
+
+
+def test_of_recipients_that_were_erased_long_ago_only_the_emails_stay() -> None:
+    with transaction() as session:
+        signups.submit(forms.by_slug(session, "guia"), "eva@empresa.example")
+        session.execute(text("UPDATE emails SET status = 'sent', sent_at = :now"), {"now": NOW})
+    proceed(NOW + 8 * DAY)
+    with transaction() as session:
+        findings = audit.read(session).findings  # the counts, as no sender sent
+    for after in (waiting.KEPT_FOR, 2 * waiting.KEPT_FOR):
+        proceed(NOW + 9 * DAY + after)
+        with transaction() as session:
+            [nobody] = session.execute(text("SELECT id, is_recipient, erased_at FROM contacts")).all()
+            assert nobody.is_recipient and nobody.erased_at
+            assert session.scalars(text("SELECT contact_id FROM emails")).all() == [nobody.id] * 2
+            assert session.scalars(text("SELECT reason FROM suppressions")).all() == ["erased"]
+            assert audit.read(session).findings == findings
 
 
 def test_a_submission_that_expired_long_ago_is_only_counted() -> None:
