@@ -34,7 +34,7 @@ from web.schemas.templates.versions import NewVersion
 
 IS_LONG = os.environ.get("FUZZ") == "long"
 SEED = int(os.environ.get("FUZZ_SEED", "11"))
-CALLS = 2_000 if IS_LONG else 20
+CALLS = 2_000 if IS_LONG else 12
 PAST_THE_END = 99  # of the names of a body: it stays as the description shows it
 CALLS_REFUSED = 2_000 if IS_LONG else 4  # without a token, which is looked at before all else
 RESOURCES = ("tokens", "campaigns", "contacts", "emails", "events", "forms", "templates", "pages", "assets")
