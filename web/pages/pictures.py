@@ -4,21 +4,22 @@ from uuid import UUID
 
 from flask import Response, request
 from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTimeout
 
 from engine import clock
 from engine.assets import assets
-from errors import Conflict, InvalidInput, TooOften
+from errors import Conflict, InvalidInput
 from models.session import statement, transaction
 from web import pages, process
 from web.http import auth, bodies
 from web.pages.frame import faults, layout, uploads
+from web.pages.frame.faults import gettext_noop
 from web.pages.frame.languages import gettext
 
 views = layout.blueprint("pictures")
 
 # Added by nginx.conf to the address to which it sends a browser whose file it refused.
 _TOO_LARGE = "size"
+_LATE = gettext_noop("The picture did not arrive in time. Make it smaller.")
 
 
 @views.get("/pictures")
@@ -67,23 +68,6 @@ def remove(digest: str) -> Response:
     return layout.redirect_to("pictures_pages.listing")
 
 
-@views.errorhandler(RequestEntityTooLarge)
-@views.errorhandler(RequestTimeout)
-def refuse(error: HTTPException) -> Response:
-    """Say why the file was not received to its end."""
-    if isinstance(error, RequestTimeout):
-        return _page(408, gettext("The picture did not arrive in time. Make it smaller."))
-    return _page(413, _too_large())
-
-
-@views.errorhandler(TooOften)
-def ask_to_wait(error: TooOften) -> Response:
-    """Say that too many files are being received."""
-    response = _page(429, gettext("Several files are being received already. Try again in a minute."))
-    response.headers["Retry-After"] = str(error.wait_s)
-    return response
-
-
 def _content(file: FileStorage) -> bytes:
     """Return the bytes of a file; its size is bounded by the limit of the body."""
     reader = uploads.spool(file).reader()
@@ -112,3 +96,6 @@ def _show(digest: str, status: int = 200, fault: str = "") -> Response:
         uses = assets.uses(session, picture.digest, templates=settings.templates_dir)
     url = f"{settings.public_url.rstrip('/')}{picture.path}"
     return layout.page("pictures/one", status, picture=picture, uses=uses, url=url, fault=fault)
+
+
+uploads.explain_refusals(views, _page, late=_LATE, too_large=_too_large)

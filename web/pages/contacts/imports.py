@@ -3,21 +3,22 @@
 from uuid import UUID
 
 from flask import Response, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTimeout
 
 from engine import clock
 from engine.engagement.uploads import lifecycle
-from errors import InvalidInput, TooOften
+from errors import InvalidInput
 from models.session import statement, transaction
 from web import pages, process
 from web.http import auth, bodies
 from web.pages.frame import languages, layout, uploads
+from web.pages.frame.faults import gettext_noop
 from web.pages.frame.languages import gettext
 
 views = layout.blueprint("imports")
 
 # Added by nginx.conf to the address to which it sends a browser whose file it refused.
 _TOO_LARGE = "size"
+_LATE = gettext_noop("The file did not arrive in time. Send it over a faster connection, or split it.")
 
 
 @views.get("/contacts/import")
@@ -47,23 +48,6 @@ def upload() -> Response:
     return layout.redirect_to("import_pages.show", import_id=import_id)
 
 
-@views.errorhandler(RequestEntityTooLarge)
-@views.errorhandler(RequestTimeout)
-def refuse(error: HTTPException) -> Response:
-    """Say why the file was not received to its end."""
-    if isinstance(error, RequestTimeout):
-        return _page(408, gettext("The file did not arrive in time. Send it over a faster connection, or split it."))
-    return _page(413, _too_large())
-
-
-@views.errorhandler(TooOften)
-def ask_to_wait(error: TooOften) -> Response:
-    """Say that too many files are being received."""
-    response = _page(429, gettext("Several files are being received already. Try again in a minute."))
-    response.headers["Retry-After"] = str(error.wait_s)
-    return response
-
-
 def _too_large() -> str:
     limit = languages.number(process.current().settings.import_limit_bytes / 1_000_000)
     return str(
@@ -91,3 +75,6 @@ def _page(status: int = 200, fault: str = "") -> Response:
         may_follow=len(imports) == lifecycle.LISTED,
         limit_bytes=process.current().settings.import_limit_bytes,
     )
+
+
+uploads.explain_refusals(views, _page, late=_LATE, too_large=_too_large)

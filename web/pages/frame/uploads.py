@@ -1,17 +1,19 @@
 """Files that forms send: received under a limit and a deadline, few at once, and encrypted before they reach a disk."""
 
 import threading
+from collections.abc import Callable
 from time import monotonic
 from typing import IO, Any, cast
 
-from flask import Flask, Request, current_app
+from flask import Blueprint, Flask, Request, Response, current_app
 from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import RequestTimeout
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTimeout
 
 from engine.engagement.uploads.content import Spool
 from errors import TooOften
 from web import process
 from web.http import bodies
+from web.pages.frame.languages import gettext
 
 DEADLINE_S = 600.0
 AT_ONCE_MAX = 3  # files that a process receives at once; each occupies a thread
@@ -51,6 +53,27 @@ def install(app: Flask) -> None:
     """Let `app` receive files."""
     app.request_class = PageRequest
     app.extensions[_SLOTS] = threading.BoundedSemaphore(AT_ONCE_MAX)
+
+
+def explain_refusals(
+    views: Blueprint, page: Callable[[int, str], Response], *, late: str, too_large: Callable[[], str]
+) -> None:
+    """Answer with `page`, given a status and a reason, if a file of these views is not received to its end.
+
+    `late` is a text to translate, `too_large` returns a translated one.
+    """
+
+    def refuse(error: HTTPException) -> Response:
+        return page(408, gettext(late)) if isinstance(error, RequestTimeout) else page(413, too_large())
+
+    def ask_to_wait(error: TooOften) -> Response:
+        response = page(429, gettext("Several files are being received already. Try again in a minute."))
+        response.headers["Retry-After"] = str(error.wait_s)
+        return response
+
+    views.register_error_handler(RequestEntityTooLarge, refuse)
+    views.register_error_handler(RequestTimeout, refuse)
+    views.register_error_handler(TooOften, ask_to_wait)
 
 
 def spool(file: FileStorage) -> Spool:
