@@ -1,6 +1,6 @@
 """The application on a fresh ledger, and callers with the scopes a test gives them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -13,15 +13,21 @@ from engine.access import accounts, bearer_tokens
 from models import Account
 from models.session import transaction
 from tests.web import applications
+from web.ingest.view_counter import ViewCounter
 
 _numbers = count(1)
 Call = Callable[..., Any]
 
 
 @pytest.fixture
-def app(ledger: str) -> Flask:
+def app(ledger: str) -> Iterator[Flask]:
     """The application, pointed at a fresh ledger."""
-    return applications.create()
+    made = applications.create()
+    yield made
+    for extension in made.extensions.values():  # else the thread that stores views finds another test's environment
+        counter = getattr(extension, "visits", extension)
+        if isinstance(counter, ViewCounter):
+            counter.flush()
 
 
 @pytest.fixture

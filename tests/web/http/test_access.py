@@ -12,7 +12,7 @@ PLACES = {"email_id": "0" * 32, "token": "x", "path:name": "css/swagger-ui.css",
 
 def routes(app: Flask) -> list[tuple[str, str, auth.Access]]:
     """Method, path and statement of every route, with something in its places."""
-    found = []
+    declared = []
     for rule in app.url_map.iter_rules():
         access = auth.access_of(app.view_functions[rule.endpoint])
         assert access is not None, rule
@@ -21,8 +21,8 @@ def routes(app: Flask) -> list[tuple[str, str, auth.Access]]:
             for converter in ("path:", "uuid:", "int:", ""):
                 name = f"{converter}{argument}"
                 path = path.replace(f"<{name}>", PLACES.get(name, str(UUID(int=0))))
-        found += [(method, path, access) for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"})]
-    return found
+        declared += [(method, path, access) for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"})]
+    return declared
 
 
 def test_every_route_states_its_access_and_public_ones_say_why(app: Flask) -> None:

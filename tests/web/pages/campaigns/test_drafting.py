@@ -45,11 +45,11 @@ def _form(page: Any, **changes: Any) -> dict[str, Any]:
 
 def _error(page: Any, field: str) -> str:
     """Return the error below the field with this id."""
-    found = re.search(
+    match = re.search(
         rf'id="{field}-help">\s*(?:<div class="form-text[^>]*>[^<]*</div>\s*)*<div class="invalid[^>]*>([^<]*)',
         page.text,
     )
-    return found[1] if found else ""
+    return match[1] if match else ""
 
 
 def test_a_draft_is_created_by_the_form_and_shown_in_it_again(client: FlaskClient) -> None:
