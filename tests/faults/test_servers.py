@@ -56,7 +56,7 @@ def test_a_broker_that_dies_and_forgets(scenario: Scenario, audited: Callable[[]
         assert scenario.is_busy()
         failure(scenario, chance)
         time.sleep(chance.uniform(0.1, 0.5))
-    scenario.until_settled(within_s=extent(90, 300))
+    scenario.until_settled(within_s=extent(90, 600))
     assert audited().statuses == {"sent": scenario.emails}  # the broker can affect nothing else
 
 
@@ -98,5 +98,5 @@ def test_a_database_that_dies(scenario: Scenario, audited: Callable[[], Report],
         failures[name](scenario)
         database.engine().dispose()
         scenario.kills[name] += 1
-    scenario.until_settled(within_s=extent(90, 300))
+    scenario.until_settled(within_s=extent(90, 600))
     audited()
