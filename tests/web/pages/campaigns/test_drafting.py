@@ -120,7 +120,8 @@ def test_only_those_who_sign_up_is_a_choice_of_the_form_and_of_the_launch(client
         signups.create(session, campaign_id=str(everybody))
     edited = client.get(f"/app/campaigns/{campaign_id}/edit").text
     assert re.search(r'<input checked [^>]*id="only_sign_ups"', edited)
-    assert "ningún formulario abierto" in client.get(f"/app/campaigns/{campaign_id}/launch").text
+    refused = client.get(f"/app/campaigns/{campaign_id}/launch").text
+    assert "ningún formulario abierto" in refused and 'class="btn btn-primary" href="/app/forms"' in refused
     launch = f"/app/campaigns/{everybody}/launch"
     asked = client.get(launch)
     assert "3 contactos reciben correos" in asked.text and "only_sign_ups" in asked.text
