@@ -9,10 +9,24 @@ import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from functools import cache
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, literal_column, or_, select, text, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+)
 from sqlalchemy.orm import Session
 
 from engine.audience import segments
@@ -99,6 +113,7 @@ class _Order(NamedTuple):
 
 
 _Query: TypeAlias = Select[UUID, str, bool]
+_Window: TypeAlias = Select[Any]
 _ORDERS = (
     _Order(FULL_NAME, HAS_NAME),
     _Order(LAST_NAME, "last_name IS NOT NULL", (FULL_NAME,)),
@@ -130,8 +145,10 @@ def page(
         matching, last = _search(session, _Range(low, at, (window, limit + 1)), conditions)
     else:
         at = _Position(0, "", _NEWEST) if after is None else _read(after, 1)
-        query = _newest(at, filter_.segment)
-        matching, last = _look(session, 0, query, (_ADJACENT * window, limit + 1))
+        size = (_ADJACENT * window, limit + 1)
+        everybody = filter_.segment == segments.EVERYBODY
+        statement = _newest_of_all(size) if everybody else _windowed(_newest(filter_.segment), size)
+        matching, last = _look(session, 0, statement, size[0], before=at.id)
     if len(matching) > limit:
         matching, last = matching[:limit], matching[limit - 1]
     return Page(listed(session, [each.id for each in matching]), None if last is None else _written(last))
@@ -169,7 +186,7 @@ def _search(
     for number in range(at.order, len(_ORDERS)):
         after = at if number == at.order else _Position(number, "", _NOBODY)
         query = _in_order(_ORDERS[number], low, after, conditions)
-        more, last = _look(session, number, query, (window, wanted - len(matching)))
+        more, last = _look(session, number, _windowed(query, (window, wanted - len(matching))), window)
         matching += more
         if len(matching) == wanted or last is not None:
             return matching, last
@@ -190,24 +207,34 @@ def _begins(term: ColumnElement[str], low: str) -> ColumnElement[bool]:
     return and_(term >= low, term < low + _HIGHEST)
 
 
-def _newest(before: _Position, segment: Segment) -> _Query:
-    """Return the query of all contacts, the newest first; those of an industry or role have an index."""
+@cache  # to build a statement takes as long as to execute it
+def _newest_of_all(size: tuple[int, int]) -> _Window:
+    return _windowed(_newest(segments.EVERYBODY), size)
+
+
+def _newest(segment: Segment) -> _Query:
+    """Return the query of all contacts before `before`, the newest first; an industry or role has an index."""
     indexed = {name: segment.words[name] for name in ("industry", "role") if name in segment.words}
     others = {name: words for name, words in segment.words.items() if name not in indexed}
     matches = and_(~Contact.is_recipient, *segments.matching(replace(segment, words=others)))
-    query = select(Contact.id, literal("").label("term"), matches.label("matches")).where(Contact.id < before.id)
+    query = select(Contact.id, literal("").label("term"), matches.label("matches"))
+    query = query.where(Contact.id < bindparam("before", type_=Contact.id.type))
     return query.where(*segments.matching(Segment(words=indexed))).order_by(Contact.id.desc())
 
 
-def _look(
-    session: Session, order: int, query: _Query, size: tuple[int, int]
-) -> tuple[list[_Position], _Position | None]:
-    """Return up to so many matching contacts of a window of so many rows, and its last; None if fewer are left."""
+def _windowed(query: _Query, size: tuple[int, int]) -> _Window:
+    """Return the statement of the matching rows, at most `size[1]`, of a window of `size[0]`, and of its last row."""
     rows_max, wanted = size
     window = query.limit(rows_max).subquery().c  # the planner then reads the index in its order, and stops early
     numbered = select(window.id, window.term, window.matches, func.row_number().over().label("number")).subquery().c
-    chosen = or_(numbered.matches, numbered.number == rows_max)
-    rows = session.execute(select(*numbered).where(chosen).limit(wanted)).all()
+    return select(*numbered).where(or_(numbered.matches, numbered.number == rows_max)).limit(wanted)
+
+
+def _look(
+    session: Session, order: int, statement: _Window, rows_max: int, **values: UUID
+) -> tuple[list[_Position], _Position | None]:
+    """Return the matching contacts of a window of `rows_max` rows, and its last; None if fewer are left."""
+    rows = session.execute(statement, values).all()
     positions = [_Position(order, row.term, row.id) for row in rows]
     matching = [at for at, row in zip(positions, rows, strict=True) if row.matches]
     return matching, positions[-1] if rows and rows[-1].number == rows_max else None
