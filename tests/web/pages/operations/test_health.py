@@ -3,6 +3,7 @@
 import socket
 from time import monotonic
 
+import pytest
 import redis
 from flask.testing import FlaskClient
 from sqlalchemy import event, text
@@ -12,12 +13,19 @@ from engine.delivery import senders
 from engine.delivery.relays import redis_store
 from engine.delivery.relays.breaker import RelayStatus
 from engine.delivery.relays.status import StatusBoard
+from local.valkey import Valkey
 from models.session import engine, transaction
 from tests import sends
 from tests.conftest import environment
 from tests.web.pages import visitors
 
 PATH = "/app/health"
+
+
+@pytest.fixture(autouse=True)
+def no_relays(valkey: Valkey) -> None:
+    """Forget the relays of other tests, whose statuses last 90 s."""
+    redis.Redis.from_url(valkey.url).delete(redis_store.PREFIX + "board")
 
 
 def _well() -> None:
