@@ -44,9 +44,16 @@ class DeferredResponse:
         if not self._is_deferred:
             self._granian.response_bytes(*response)
 
-    def response_iter(self, *response: Any) -> None:
-        """Pass on granian's streamed response, which is never deferred."""
-        self._granian.response_iter(*response)
+    def response_iter(self, status: int, fields: list[tuple[str, str]], content: Any) -> None:
+        """Take granian's streamed response, such as each of Flask's; if it is deferred, with its whole content."""
+        if not self._is_deferred:
+            self._granian.response_iter(status, fields, content)
+            return
+        try:
+            whole = b"".join(content.inner)
+        finally:
+            content.close()
+        self.response_bytes(status, fields, whole)
 
 
 def install(*, paths: tuple[str, ...], also: Callable[[dict[str, Any]], bool]) -> None:

@@ -6,20 +6,24 @@ import socket
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import text
 
 import settings
 from engine import clock
+from engine.forms.proofs import Proofs
 from engine.ingest import drain
 from engine.tracking import tokens
 from local import ports
-from models.session import retrying, transaction
+from models.session import Session, retrying, transaction
 from tests import mails, processes
 from tests.conftest import environment
+from tests.engine.forms import signups
 from tests.forkserver import Child
 
 TARGET = "https://agenda.example/cadencia"
@@ -41,6 +45,13 @@ class Server:
         asked = socket.create_connection(("127.0.0.1", self.port), timeout=10)
         asked.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nUser-Agent: {agent}\r\n\r\n".encode())
         return asked
+
+    def post(self, path: str, values: dict[str, str]) -> socket.socket:
+        """A connection on which this form was sent."""
+        posted, body = socket.create_connection(("127.0.0.1", self.port), timeout=10), urlencode(values)
+        lines = f"Host: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}"
+        posted.sendall(f"POST {path} HTTP/1.1\r\n{lines}\r\n\r\n{body}".encode())
+        return posted
 
 
 @pytest.fixture
@@ -70,6 +81,10 @@ def statuses(asked: list[socket.socket]) -> list[str]:
     return [each.recv(4096).split(b"\r\n")[0].decode() for each in asked]
 
 
+def waits_for_lock(session: Session) -> bool:
+    return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
 def stored() -> int:
     with transaction() as session:
         return int(session.scalar(text("SELECT count(*) FROM events")) or 0)
@@ -85,6 +100,26 @@ def test_no_hit_is_answered_before_it_is_synced_and_none_occupies_a_thread(
     fcntl.flock(server.gate, fcntl.LOCK_UN)
     assert statuses(asked) == ["HTTP/1.1 200 OK", "HTTP/1.1 302 Found"] * (READERS // 2)
     processes.until(lambda: stored() == READERS, "all are in the ledger", within_s=10)
+
+
+def test_no_sign_up_is_answered_before_it_is_committed(server: Server) -> None:
+    """Flask streams the page that thanks for it, where pixels and redirects are lists of bytes."""
+    with transaction() as session:
+        form = signups.create(session)
+    shown_at = datetime.now(UTC) - timedelta(minutes=1)
+    values = {
+        "first_name": "Ana",
+        "consent": "1",
+        "stamp": Proofs(settings.current().tracking_ring).stamp(form.id, shown_at),
+    }
+    with transaction() as holding:
+        holding.execute(text("LOCK TABLE form_submissions IN SHARE MODE"))  # an insert waits
+        posted = [server.post("/f/guia", values | {"email": f"p{number}@empresa.example"}) for number in range(3)]
+        processes.until(lambda: waits_for_lock(holding), "a sign-up waits for the lock")
+        assert select.select(posted, [], [], 0.2)[0] == []
+    assert statuses(posted) == ["HTTP/1.1 200 OK"] * 3
+    with transaction() as session:
+        assert session.scalar(text("SELECT count(*) FROM form_submissions")) == 3
 
 
 def test_a_stopping_server_sends_its_deferred_responses(server: Server, asked: list[socket.socket]) -> None:
