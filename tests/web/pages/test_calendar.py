@@ -20,7 +20,7 @@ def test_a_day_leads_to_its_campaigns_and_months_to_their_neighbours(client: Fla
         campaigns.launch(session, campaign_id, now=now)
         sequence.send_due(session, now=now)
     page = visitors.visit(client, "ana", "reports", path="/app/calendar")
-    assert "3 enviados, 0 pendientes" in page.text and 'aria-current="page">Calendario' in page.text
+    assert "3 enviados, 0 previstos" in page.text and 'aria-current="page">Calendario' in page.text
     day = client.get(f"/app/calendar?month={now:%Y-%m}&day={now:%Y-%m-%d}").text
     assert f'/app/campaigns/{campaign_id}">Oto&lt;ño&gt;' in day and 'data-label="Enviados">3<' in day
     before, after = re.findall(r"calendar\?month=(\d{4}-\d{2})\"", page.text)
