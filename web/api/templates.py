@@ -112,8 +112,8 @@ def validate(path: shapes.TemplatePath, body: versions.Unsaved) -> Reply:
         newest = history.version(session, path.name)[1]
     checked = newest if body == versions.Unsaved() else body.content()
     template = store.validate(process.current().library, path.name, checked)
-    found = checks.of(path.name, checked.parts(), process.current().brand)
-    findings = [versions.Finding(**asdict(each)) for each in found]
+    spoiling = checks.of(path.name, checked.parts(), process.current().brand)
+    findings = [versions.Finding(**asdict(each)) for each in spoiling]
     return versions.Valid(status="valid", required=sorted(template.required), findings=findings)
 
 

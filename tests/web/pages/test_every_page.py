@@ -184,8 +184,8 @@ def test_every_page_is_accessible_small_and_within_its_policy(site: Site, chromi
             for path in pages if width == 360 else of_templates:
                 answer = page.goto(site.url + path)
                 assert answer is not None
-                found = [*_faults(page, len(answer.body())), *(_violations(page) if path in for_axe else ())]
-                faults += [f"{language} {theme} {width} {path}: {fault}" for fault in found]
+                seen = [*_faults(page, len(answer.body())), *(_violations(page) if path in for_axe else ())]
+                faults += [f"{language} {theme} {width} {path}: {fault}" for fault in seen]
     assert faults == [], "\n".join(faults)
 
 
