@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import psycopg
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.event import listen
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session as Session  # for web and worker, which may not import sqlalchemy
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -75,14 +75,17 @@ def _discard_old_plans(connection: psycopg.Connection, record: ConnectionPoolEnt
 
     PostgreSQL keeps a generic plan until the next ANALYZE of its tables. One made while a table has a few rows scans
     all of it, also when it has grown (measured: a claim of 150 e-mails took 15 s, and a tick during the first campaign
-    after such an ANALYZE 0.2 s instead of 1 ms).
+    after such an ANALYZE 0.2 s instead of 1 ms). Raises DisconnectionError, so that the pool opens another connection.
     """
     now = monotonic()
     if now - record.info.setdefault("planned_at", now) > PLANS_LAST_S:
         record.info["planned_at"] = now
-        connection.autocommit = True
-        connection.execute("DISCARD PLANS")
-        connection.autocommit = False
+        try:
+            connection.autocommit = True
+            connection.execute("DISCARD PLANS")
+            connection.autocommit = False
+        except psycopg.OperationalError as broken:  # since the pool looked at it
+            raise DisconnectionError(str(broken)) from None
 
 
 def after_fork() -> None:

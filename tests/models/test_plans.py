@@ -1,7 +1,8 @@
 """Prepared statements get new plans when the tables have grown."""
 
+import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from models import session as database
 from models.session import transaction
@@ -36,3 +37,24 @@ def test_a_plan_made_for_an_empty_table_does_not_scan_the_grown_one() -> None:
         session.execute(text(ROW), {"contact": mails.contact(session)})
         session.connection().info["planned_at"] -= database.PLANS_LAST_S + 1
     assert "Index" in plan()
+
+
+def test_a_connection_that_breaks_before_its_plans_are_discarded_is_replaced(ledger: str) -> None:
+    """It works when the pool asks, and is ended by the server just after that."""
+    ended: list[int] = []
+
+    def end(connection: psycopg.Connection, _record: object, _proxy: object) -> None:
+        if not ended:
+            ended.append(connection.info.backend_pid)
+            with psycopg.connect(ledger) as other:
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", ended)
+
+    with transaction() as session:
+        session.connection().info["planned_at"] -= database.PLANS_LAST_S + 1
+    event.listen(database.engine(), "checkout", end, insert=True)
+    try:
+        with transaction() as session:
+            assert session.scalar(text("SELECT pg_backend_pid()")) not in ended
+    finally:
+        event.remove(database.engine(), "checkout", end)
+    assert len(ended) == 1
