@@ -17,7 +17,7 @@ from bench.testbed.load import Load
 from bench.testbed.served import Served, caller
 from bench.testbed.views import CONNECTIONS, View
 from engine.forms import forms
-from engine.forms.office import Office
+from engine.forms.services import FormServices
 from models.session import transaction
 from web.wsgi import public_bodies
 
@@ -66,10 +66,10 @@ def views_to_measure(installation: Installation, server: Served) -> list[View]:
 
 def _sign_up(installation: Installation) -> Path:
     """Create a form; return the file with a submission of it, each time of another person."""
-    office, now = Office.configured(settings.current()), datetime.now(UTC)
+    services, now = FormServices.configured(settings.current()), datetime.now(UTC)
     with transaction() as session:
-        form = forms.create(session, _FORM, office=office, now=now)
-    stamp = office.proofs.stamp(form.id, now - timedelta(minutes=1))
+        form = forms.create(session, _FORM, services=services, now=now)
+    stamp = services.signer.stamp(form.id, now - timedelta(minutes=1))
     values = {"email": "persona@@@empresa.example", "first_name": "Ana", "consent": "1", "stamp": stamp}
     file = installation.folder / "form.json"
     file.write_text(json.dumps(values))

@@ -18,7 +18,7 @@ from bench.testbed.load import Load
 from bench.testbed.served import Served
 from bench.testbed.views import CONNECTIONS, View
 from engine.forms import forms
-from engine.forms.office import Office
+from engine.forms.services import FormServices
 from engine.landing import published, store
 from engine.landing.store import Change
 from engine.tracking import tokens
@@ -66,13 +66,13 @@ def views_to_measure(installation: Installation, server: Served) -> list[View]:
 
 def landing_page() -> str:
     """Publish a landing page with a form, and return its path with a source."""
-    now, office = datetime.now(UTC), Office.configured(settings.current())
+    now, services = datetime.now(UTC), FormServices.configured(settings.current())
     form = {"slug": "bench", "title": {"es": "Guía"}, "double_opt_in": False, "consent": {"es": "De acuerdo."}}
     text = {"kind": "text", "title": {"es": "Por qué"}, "text": {"es": "Doce páginas que se leen. " * 40}}
     blocks = [{"kind": "hero", "title": {"es": "Guía"}}, text, text, {"kind": "form", "form": "bench"}]
     with transaction() as session:
         if published.current(session, "bench") is None:  # of a run before, on the same database
-            forms.create(session, form, office=office, now=now)
+            forms.create(session, form, services=services, now=now)
             store.create(session, "bench", {"title": {"es": "Guía"}, "blocks": blocks}, change=Change(), now=now)
             store.publish(session, "bench", None, now=now)
     return "/p/bench?utm_source=bench"

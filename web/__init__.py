@@ -15,7 +15,7 @@ from web.ingest import deferred_response, group_commit, send_batcher
 from web.pages import menu
 from web.pages.frame import sessions
 from web.public import clicks, front, home, pictures, pixels, static_files, unsubscribing
-from web.public.forms import confirming, kept, showing, sign_ups
+from web.public.forms import confirming, form_cache, showing, sign_ups
 from web.public.landing_pages import page_cache, submitting, visiting
 from web.wsgi import public_bodies, unread
 from web.wsgi.remote_address import RemoteAddress
@@ -68,7 +68,7 @@ def configure(app: Flask, configured: Settings) -> None:
     group_commit.install(app, configured)
     send_batcher.install(app)
     page_cache.install(app, process.of(app))
-    kept.install(app)
+    form_cache.install(app)
     for warning in configured.warnings:
         log.warning("settings_warning %s", warning)
     auth.configure(app, configured)

@@ -18,7 +18,7 @@ from engine.access import accounts
 from engine.engagement.uploads import content as uploaded
 from engine.engagement.uploads import lifecycle
 from engine.forms import forms
-from engine.forms.office import Office
+from engine.forms.services import FormServices
 from engine.landing import starters
 from engine.landing import store as landing
 from engine.templates.templates import Library
@@ -112,12 +112,12 @@ def fill() -> None:
 def _make(session: Session, now: datetime) -> None:
     """Store forms, landing pages, templates, accounts and an import by the functions of the product."""
     library = Library.configured(settings.current())
-    office = Office.configured(settings.current(), library)
+    services = FormServices.configured(settings.current(), library)
     starter = {"title": _TITLE, **starters.of(_TITLE)}
     for number in range(MANY):
         name = f"{number:02}"
         slug, template = (SLUG, TEMPLATE) if number == 0 else (f"{SLUG}-{name}", f"{TEMPLATE}_{name}")
-        forms.create(session, {**_FORM, "slug": slug}, office=office, now=now)
+        forms.create(session, {**_FORM, "slug": slug}, services=services, now=now)
         landing.create(session, slug, starter, change=landing.Change("lucia"), now=now)
         written = Content("Para {{ nombre }}", html=_HTML, sample={"nombre": "Ana"})
         templates.create(session, template, written, library=library, change=templates.Change(None, now))

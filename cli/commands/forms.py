@@ -9,7 +9,7 @@ import click
 from cli import arguments, groups, terminal
 
 if TYPE_CHECKING:
-    from engine.forms.office import Office
+    from engine.forms.services import FormServices
 
 
 @click.group(cls=groups.Group)
@@ -97,10 +97,10 @@ def new(file: Path) -> None:
     from engine.forms import forms
     from models.session import transaction
 
-    office = _office()
+    services = _services()
     with transaction() as session:
-        form = forms.create(session, arguments.json_object(file), office=office, now=clock.now())
-    click.echo(f"form created: {office.url('/f/')}{form.definition.slug}")
+        form = forms.create(session, arguments.json_object(file), services=services, now=clock.now())
+    click.echo(f"form created: {services.url('/f/')}{form.definition.slug}")
 
 
 @group.command()
@@ -117,10 +117,10 @@ def change(slug: str, file: Path) -> None:
     from engine.forms import forms
     from models.session import transaction
 
-    office = _office()
+    services = _services()
     with transaction() as session:
         forms.named(session, slug)
-        forms.change(session, slug, arguments.json_object(file), office=office, now=clock.now())
+        forms.change(session, slug, arguments.json_object(file), services=services, now=clock.now())
     click.echo(f"form {slug} changed")
 
 
@@ -159,8 +159,8 @@ def _set_active(slug: str, is_active: bool) -> None:
     click.echo(f"form {slug} is {form.state}")
 
 
-def _office() -> "Office":
+def _services() -> "FormServices":
     import settings
-    from engine.forms.office import Office
+    from engine.forms.services import FormServices
 
-    return Office.configured(settings.current())
+    return FormServices.configured(settings.current())

@@ -16,7 +16,7 @@ from engine.engagement import consent
 from engine.forms import correspondence, definitions, forms
 from engine.forms.definitions import DETAILS, EMAIL, VALID
 from engine.forms.forms import StoredForm
-from engine.forms.office import Office
+from engine.forms.services import FormServices
 from errors import Conflict, NotFound
 from models import FormSubmission
 
@@ -58,7 +58,7 @@ class Visit(NamedTuple):
 
 
 def confirm(
-    session: Session, submission_id: UUID, visit: Visit, *, office: Office, now: datetime
+    session: Session, submission_id: UUID, visit: Visit, *, services: FormServices, now: datetime
 ) -> tuple[Situation, bool]:
     """Confirm a submission; return its state, and True if this call confirmed it.
 
@@ -74,15 +74,15 @@ def confirm(
     values = correspondence.values_of(row.address, row.fields)
     if before.state != "pending" or values is None:
         return before, False
-    contact_id = _take_in(session, before, values, now)
+    contact_id = _add_contact(session, before, values, now)
     confirmed = {"id": submission_id, "now": now, "by": visit.by, "network": visit.network or None}
-    notices = correspondence.notify(session, before.form, values, office=office, now=now)
+    notices = correspondence.notify(session, before.form, values, services=services, now=now)
     session.execute(_CONFIRM, {**confirmed, "contact_id": contact_id, "notice_ids": notices or None})
     log.info("form_confirmed form=%s submission=%s", before.form.definition.slug, submission_id)
     return Situation("confirmed", before.form, before.language, before.email_id), True
 
 
-def _take_in(session: Session, situation: Situation, values: Mapping[str, str], now: datetime) -> UUID:
+def _add_contact(session: Session, situation: Situation, values: Mapping[str, str], now: datetime) -> UUID:
     """Create or complete the contact, record that it agreed, and enroll it; return its id."""
     definition = situation.form.definition
     address = values[EMAIL]

@@ -16,7 +16,7 @@ from engine.delivery import outbox
 from engine.delivery.outbox import SendRequest
 from engine.forms import definitions
 from engine.forms.forms import StoredForm
-from engine.forms.office import Office
+from engine.forms.services import FormServices
 from engine.messages import dates
 from engine.templates.compiling import UnusableTemplate
 from engine.templates.templates import CannotRender
@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 PAUSE = timedelta(minutes=10)
 DAY, DAILY_MAX = timedelta(days=1), 3
-ASKING = tuple(f"confirmation_{language}" for language in definitions.LANGUAGES)
+CONFIRMATION_TEMPLATES = tuple(f"confirmation_{language}" for language in definitions.LANGUAGES)
 NOTICE = "signup_notice"
-TEMPLATES = {*ASKING, NOTICE}  # those of forms, whose variables no campaign has
+TEMPLATES = {*CONFIRMATION_TEMPLATES, NOTICE}  # those of forms, whose variables no campaign has
 _LATELY = text("""
 SELECT count(*) AS number, max(accepted_at) AS latest FROM emails
  WHERE contact_id = :recipient_id AND template = ANY(:templates) AND accepted_at > :since
@@ -43,7 +43,7 @@ class NoTemplate(Unavailable):
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingSubmission:
     """A submission that waits for its confirmation, until that moment."""
 
     id: UUID
@@ -58,31 +58,33 @@ def may_ask(number: int, latest: datetime | None, *, now: datetime) -> bool:
     return number < DAILY_MAX and (latest is None or latest <= now - PAUSE)
 
 
-def asking(waiting: Waiting, office: Office, *, is_reminder: bool = False) -> SendRequest:
+def confirmation_request(
+    pending: PendingSubmission, services: FormServices, *, is_reminder: bool = False
+) -> SendRequest:
     """Return the e-mail that asks to confirm; raise NoTemplate if its template cannot be used."""
     variables = {
-        "form_title": definitions.in_language(waiting.form.definition.title, waiting.language),
-        "link_confirm": office.url(f"/f/confirm/{office.proofs.confirmation(waiting.id)}"),
-        "until": dates.day(waiting.until.date(), waiting.language),
+        "form_title": definitions.in_language(pending.form.definition.title, pending.language),
+        "link_confirm": services.url(f"/f/confirm/{services.signer.confirmation(pending.id)}"),
+        "until": dates.day(pending.until.date(), pending.language),
         "is_reminder": "yes" if is_reminder else "",  # text, so that the e-mail can be prerendered
     }
-    return _request(office, waiting.address, f"confirmation_{waiting.language}", variables)
+    return _request(services, pending.address, f"confirmation_{pending.language}", variables)
 
 
-def remind(session: Session, waiting: Waiting, *, office: Office, now: datetime) -> bool:
+def remind(session: Session, pending: PendingSubmission, *, services: FormServices, now: datetime) -> bool:
     """Queue the e-mail that reminds of the confirmation; return False if the address got enough of them lately."""
-    [recipient_id] = recipients.ensure(session, [waiting.address], now=now)
-    values = {"recipient_id": recipient_id, "templates": list(ASKING), "since": now - DAY}
+    [recipient_id] = recipients.ensure(session, [pending.address], now=now)
+    values = {"recipient_id": recipient_id, "templates": list(CONFIRMATION_TEMPLATES), "since": now - DAY}
     lately = session.execute(_LATELY, values).one()
     if not may_ask(lately.number, lately.latest, now=now):
         return False
-    [email_id] = outbox.add(session, [asking(waiting, office, is_reminder=True)], now=now)
-    session.execute(_NOTE, {"email_id": email_id, "id": waiting.id})
+    [email_id] = outbox.add(session, [confirmation_request(pending, services, is_reminder=True)], now=now)
+    session.execute(_NOTE, {"email_id": email_id, "id": pending.id})
     return True
 
 
 def notify(
-    session: Session, form: StoredForm, values: Mapping[str, str], *, office: Office, now: datetime
+    session: Session, form: StoredForm, values: Mapping[str, str], *, services: FormServices, now: datetime
 ) -> list[UUID]:
     """Queue a notice of a confirmed submission, with its values, to everybody whom the form names; return their ids."""
     if not form.definition.notify:
@@ -95,7 +97,7 @@ def notify(
         "rows": [{"label": labels.get(name, name), "value": value} for name, value in values.items()],
     }
     try:
-        requests = [_request(office, colleague, NOTICE, variables) for colleague in form.definition.notify]
+        requests = [_request(services, colleague, NOTICE, variables) for colleague in form.definition.notify]
     except NoTemplate as unusable:  # the sign-up counts nevertheless
         log.error("form_notice_failed form=%s error=%s", form.definition.slug, unusable)
         return []
@@ -111,10 +113,10 @@ def values_of(address: str | None, fields: str | None) -> dict[str, str] | None:
     return {definitions.EMAIL: plain, **json.loads(opened)}
 
 
-def _request(office: Office, address: str, name: str, variables: Mapping[str, Any]) -> SendRequest:
+def _request(services: FormServices, address: str, name: str, variables: Mapping[str, Any]) -> SendRequest:
     """Return the request to send a recipient an e-mail of this template; raise NoTemplate if it cannot be used."""
     try:
-        template = office.library.get(name)
+        template = services.library.get(name)
         subject = template.subject(variables)
     except (UnusableTemplate, CannotRender) as fault:
         message = f"template: {name} of a form cannot be used: {fault}"

@@ -14,7 +14,7 @@ import errors
 from engine import edits
 from engine.forms import definitions
 from engine.forms.definitions import Definition, Texts
-from engine.forms.office import Office
+from engine.forms.services import FormServices
 from engine.templates.compiling import UnusableTemplate
 from errors import Conflict, InvalidInput, NotFound
 from models import Campaign, Form, ids, vault
@@ -67,9 +67,9 @@ ON CONFLICT (form_id, digest) DO NOTHING
 """)
 
 
-def create(session: Session, values: Mapping[str, Any], *, office: Office, now: datetime) -> StoredForm:
+def create(session: Session, values: Mapping[str, Any], *, services: FormServices, now: datetime) -> StoredForm:
     """Store a form that these values describe (see `Definition`). Raises InvalidInput, Conflict."""
-    definition = _read(session, values, office)
+    definition = _read(session, values, services)
     form_id = ids.new()
     row = {"id": form_id, **_row(definition), "now": now}
     if not session.execute(_CREATE, row).rowcount:  # type: ignore[attr-defined]
@@ -78,13 +78,15 @@ def create(session: Session, values: Mapping[str, Any], *, office: Office, now: 
     return by_slug(session, definition.slug)
 
 
-def change(session: Session, slug: str, values: Mapping[str, Any], *, office: Office, now: datetime) -> StoredForm:
+def change(
+    session: Session, slug: str, values: Mapping[str, Any], *, services: FormServices, now: datetime
+) -> StoredForm:
     """Replace the definition of a form; the slug stays. Pending submissions keep the consent text that they saw.
 
     Raises NotFound, InvalidInput.
     """
     by_slug(session, slug)
-    definition = _read(session, {**values, "slug": slug}, office)
+    definition = _read(session, {**values, "slug": slug}, services)
     form_id = session.execute(_CHANGE, {**_row(definition), "now": now}).scalar_one()
     _add_consent(session, form_id, definition.consent, now)
     return by_slug(session, slug)
@@ -131,14 +133,14 @@ def page(session: Session, *, after: str = "", limit: int = LIMIT) -> list[Store
     return _forms(session.execute(_PAGE, {"after": after.replace("\0", ""), "limit": limit}).all())
 
 
-def _read(session: Session, values: Mapping[str, Any], office: Office) -> Definition:
-    definition = definitions.read(values, own_origin=office.origin)
+def _read(session: Session, values: Mapping[str, Any], services: FormServices) -> Definition:
+    definition = definitions.read(values, own_origin=services.origin)
     if definition.campaign_id and session.get(Campaign, definition.campaign_id) is None:
         raise InvalidInput.of("campaign_id", "there is no campaign with this id")
     needed = [f"confirmation_{language}" for language in definitions.LANGUAGES] if definition.double_opt_in else []
     for name in [*needed, *(["signup_notice"] if definition.notify else [])]:
         try:
-            office.library.get(name)
+            services.library.get(name)
         except UnusableTemplate as unusable:
             field = "double_opt_in" if name in needed else "notify"
             raise InvalidInput.of(field, f"needs the template {name!r}: {unusable.faults[0].message}") from None

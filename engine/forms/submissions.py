@@ -19,10 +19,10 @@ from engine.audience import addresses, recipients
 from engine.delivery import outbox
 from engine.delivery.outbox import SendRequest
 from engine.forms import correspondence, definitions
-from engine.forms.correspondence import Waiting
+from engine.forms.correspondence import PendingSubmission
 from engine.forms.definitions import CONSENT, EMAIL, UTM, UTM_CHARS, VALID, Definition, FormField
 from engine.forms.forms import StoredForm
-from engine.forms.office import Office
+from engine.forms.services import FormServices
 from errors import Fault, InvalidInput, Unavailable
 from models import arrays, ids, vault
 
@@ -146,23 +146,24 @@ def check(definition: Definition, values: Mapping[str, object]) -> tuple[str, di
     return address, {name: value for name, value in cleaned.items() if value}
 
 
-def prepare(form: StoredForm, entry: Entry, *, office: Office, now: datetime) -> SignUp:
+def prepare(form: StoredForm, entry: Entry, *, services: FormServices, now: datetime) -> SignUp:
     """Return the sign-up of a checked submission. Raises NoTemplate if its e-mail cannot be made."""
     keys, submission_id = vault.current(), ids.at(now)
     fields = keys.encrypt(json.dumps(dict(entry.values), ensure_ascii=False))
-    request = _asking(form, entry, submission_id, office, now) if form.definition.double_opt_in else None
+    is_asked = form.definition.double_opt_in
+    request = _confirmation_request(form, entry, submission_id, services, now) if is_asked else None
     address = entry.address
     return SignUp(submission_id, form, entry, keys.blind_index(address), keys.encrypt(address), fields, request)
 
 
-def store(session: Session, form: StoredForm, entry: Entry, *, office: Office, now: datetime) -> UUID:
+def store(session: Session, form: StoredForm, entry: Entry, *, services: FormServices, now: datetime) -> UUID:
     """Store one submission and return its id. With double opt-in ask for its confirmation as `store_all` does.
 
     Without it confirm the submission in the same transaction: see `confirming.confirm`.
     """
-    sign_up = prepare(form, entry, office=office, now=now)
+    sign_up = prepare(form, entry, services=services, now=now)
     if sign_up.request is not None:
-        return store_all(session, [sign_up], office=office, now=now)[0]
+        return store_all(session, [sign_up], services=services, now=now)[0]
     session.execute(_LOCK, {"key": int.from_bytes(sign_up.index[:8], "big", signed=True)})
     pending = session.scalar(_PENDING, {"index": sign_up.index, "form_id": form.id})
     stored = replace(sign_up, id=pending) if pending else sign_up
@@ -170,7 +171,7 @@ def store(session: Session, form: StoredForm, entry: Entry, *, office: Office, n
     return stored.id
 
 
-def store_all(session: Session, sign_ups: Sequence[SignUp], *, office: Office, now: datetime) -> list[UUID]:
+def store_all(session: Session, sign_ups: Sequence[SignUp], *, services: FormServices, now: datetime) -> list[UUID]:
     """Store submissions to forms with double opt-in and ask for their confirmations; return the ids of the rows.
 
     Every address is treated alike, whether it is a contact's, suppressed or unknown. It gets one e-mail in ten minutes
@@ -191,7 +192,7 @@ def store_all(session: Session, sign_ups: Sequence[SignUp], *, office: Office, n
     requests: dict[UUID, SendRequest] = {}
     asked: set[UUID] = set()
     for sign_up, recipient_id, (replaced_id, number, newest) in zip(latest, recipient_ids, situations, strict=True):
-        row = _instead_of(replaced_id, sign_up, office, now) if replaced_id else sign_up
+        row = _instead_of(replaced_id, sign_up, services, now) if replaced_id else sign_up
         if row.request and recipient_id not in asked and correspondence.may_ask(number, newest, now=now):
             asked.add(recipient_id)
             requests[email_id := ids.new()] = row.request
@@ -202,14 +203,17 @@ def store_all(session: Session, sign_ups: Sequence[SignUp], *, office: Office, n
     return [each.id for each in stored]
 
 
-def _asking(form: StoredForm, entry: Entry, submission_id: UUID, office: Office, now: datetime) -> SendRequest:
+def _confirmation_request(
+    form: StoredForm, entry: Entry, submission_id: UUID, services: FormServices, now: datetime
+) -> SendRequest:
     """Return the e-mail that asks to confirm a submission."""
-    return correspondence.asking(Waiting(submission_id, form, entry.address, entry.language, now + VALID), office)
+    pending = PendingSubmission(submission_id, form, entry.address, entry.language, now + VALID)
+    return correspondence.confirmation_request(pending, services)
 
 
-def _instead_of(replaced_id: UUID, sign_up: SignUp, office: Office, now: datetime) -> SignUp:
+def _instead_of(replaced_id: UUID, sign_up: SignUp, services: FormServices, now: datetime) -> SignUp:
     """Return the sign-up under the id of the pending submission that it replaces."""
-    request = _asking(sign_up.form, sign_up.entry, replaced_id, office, now)
+    request = _confirmation_request(sign_up.form, sign_up.entry, replaced_id, services, now)
     return replace(sign_up, id=replaced_id, request=request)
 
 
@@ -221,7 +225,7 @@ def _situations(
         "indexes": arrays.blobs(each.index for each in sign_ups),
         "form_ids": arrays.uuids(each.form.id for each in sign_ups),
         "recipient_ids": arrays.uuids(recipient_ids),
-        "templates": list(correspondence.ASKING),
+        "templates": list(correspondence.CONFIRMATION_TEMPLATES),
         "since": now - correspondence.DAY,
     }
     return [_Situation(*row) for row in session.execute(_SITUATIONS, values)]

@@ -127,9 +127,9 @@ class EmailTokens:
     def __init__(self, key: "_Key", email_id: UUID) -> None:
         self._start = start = key.prefix + email_id.bytes
         self._clicks = key.clicks
-        proofs = _digest(key.proofs, start)
+        tags = _digest(key.tags, start)
         # 33 bytes are exactly 44 characters, so tokens encoded together equal tokens encoded one by one.
-        self._encoded = _encoded(start + proofs[:_TAG] + start + proofs[_TAG:])
+        self._encoded = _encoded(start + tags[:_TAG] + start + tags[_TAG:])
 
     def opened(self) -> bytes:
         """Return the token of the pixel; 44 characters."""
@@ -168,14 +168,14 @@ class _Key:
         self.id = derived[0]
         self.prefix = derived[:1]
         self.clicks = blake2b(key=derived[1:], digest_size=_TAG, person=b"cadencia clicked")
-        self.proofs = blake2b(key=derived[1:], digest_size=3 * _TAG, person=b"cadencia mail")
+        self.tags = blake2b(key=derived[1:], digest_size=3 * _TAG, person=b"cadencia mail")
 
     def tag(self, kind: int, body: bytes) -> bytes:
         """Return the tag of `body` as a token of this kind."""
         if kind == _CLICKED:
             return _digest(self.clicks, body)
-        proofs = _digest(self.proofs, body)
-        return proofs[:_TAG] if kind == _OPENED else proofs[_TAG : 2 * _TAG]
+        tags = _digest(self.tags, body)
+        return tags[:_TAG] if kind == _OPENED else tags[_TAG : 2 * _TAG]
 
 
 def _digest(keyed: blake2b, body: bytes) -> bytes:

@@ -16,7 +16,7 @@ import settings
 from engine import clock
 from engine.campaigns import campaigns
 from engine.campaigns.drafting import drafts
-from engine.forms.proofs import Proofs
+from engine.forms.signer import Signer
 from local import ports
 from models.session import transaction
 from tests import processes, sequence
@@ -39,12 +39,12 @@ def test_sign_ups_while_web_servers_and_workers_die(scenario: Scenario, audited:
     scenario.keeper()
     with environment(FORM_RATE="1000000 per hour"):
         webs = {port: scenario.processes.web(port) for port in (ports.free(), ports.free())}
-        proofs = Proofs(settings.current().tracking_ring)
+        signer = Signer(settings.current().tracking_ring)
         with transaction() as session:
             campaign = drafts.create(session, sequence.draft(days=(0,)), library=sequence.library(), now=now)
             form = signups.create(session, campaign_id=str(campaign))
             campaigns.launch(session, campaign, now=now)
-        stamp = proofs.stamp(form.id, datetime.now(UTC) - timedelta(minutes=1))
+        stamp = signer.stamp(form.id, datetime.now(UTC) - timedelta(minutes=1))
         filled = {"first_name": "Ana", "consent": "1", "stamp": stamp}
         scenario.emails = PEOPLE
         bodies = [("/f/guia", filled | {"email": f"p{number}@empresa.example"}) for number in range(PEOPLE)]
@@ -54,7 +54,7 @@ def test_sign_ups_while_web_servers_and_workers_die(scenario: Scenario, audited:
             submissions = session.scalars(text("SELECT id FROM form_submissions")).all()
         assert len(submissions) == PEOPLE
         scenario.emails += PEOPLE
-        links = [(f"/f/confirm/{proofs.confirmation(each)}", {"by": "press"}) for each in submissions]
+        links = [(f"/f/confirm/{signer.confirmation(each)}", {"by": "press"}) for each in submissions]
         _post_twice(scenario, webs, workers, links, chance)
     scenario.until_settled(within_s=WITHIN_S)
     with transaction() as session:

@@ -114,11 +114,11 @@ def test_from_an_empty_installation_to_a_conversion(installed: Installation, chr
     url, inbox = installed.url, installed.inbox
     view = {"viewport": {"width": 360, "height": 740}, "user_agent": BROWSER}
     with (
-        browser.tab(chromium, locale="en") as office,
+        browser.tab(chromium, locale="en") as author_tab,
         browser.tab(chromium, locale="es", **view) as telephone,
         browser.tab(chromium, locale="en", java_script_enabled=False, **view) as without_scripts,
     ):
-        author = Author(office, url)
+        author = Author(author_tab, url)
         author.sign_in()
         author.write_a_template(inbox)
         author.draft_the_campaign()

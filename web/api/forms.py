@@ -7,7 +7,7 @@ from engine.forms import confirming, forms, submissions
 from engine.forms.confirming import Visit
 from engine.forms.definitions import CONSENT, EMAIL
 from engine.forms.forms import StoredForm
-from engine.forms.office import Office
+from engine.forms.services import FormServices
 from engine.forms.submissions import Entry
 from errors import Fault, InvalidInput, NotFound
 from models.session import Session, retrying, transaction
@@ -25,9 +25,9 @@ _TAKEN = refusals({409: "slug: there is a form 'guia-roi' already; choose anothe
 def create(body: shapes.FormWanted) -> Reply:
     """Create a form. Its page takes submissions at once."""
     values = body.model_dump(mode="json")
-    office, now = _office(), clock.now()
+    services, now = _services(), clock.now()
     with transaction() as session:
-        form = forms.create(session, values, office=office, now=now)
+        form = forms.create(session, values, services=services, now=now)
     return shapes.Form(**_fields(form)), 201
 
 
@@ -56,9 +56,9 @@ def show(path: shapes.FormPath) -> Reply:
 def change(path: shapes.FormPath, body: shapes.FormChange) -> Reply:
     """Replace the definition of a form. A changed consent text is a new version; given consents keep the old one."""
     values = body.model_dump(mode="json")
-    office, now = _office(), clock.now()
+    services, now = _services(), clock.now()
     with transaction() as session:
-        form = forms.change(session, path.slug, values, office=office, now=now)
+        form = forms.change(session, path.slug, values, services=services, now=now)
     return shapes.Form(**_fields(form))
 
 
@@ -87,7 +87,7 @@ def submit(path: shapes.FormPath, body: shapes.Submission) -> Reply:
 
     The response is the same for known, unknown and suppressed addresses.
     """
-    office, now = _office(), clock.now()
+    services, now = _services(), clock.now()
 
     def work(session: Session) -> bool:
         form = forms.by_slug(session, path.slug)
@@ -95,9 +95,9 @@ def submit(path: shapes.FormPath, body: shapes.Submission) -> Reply:
             raise NotFound("form: it takes no submissions any more")
         address, values = _checked(form, body)
         entry = Entry(address, values, body.language, body.page.partition("?")[0])
-        submission_id = submissions.store(session, form, entry, office=office, now=now)
+        submission_id = submissions.store(session, form, entry, services=services, now=now)
         if not form.definition.double_opt_in:
-            confirming.confirm(session, submission_id, Visit("form", ""), office=office, now=now)
+            confirming.confirm(session, submission_id, Visit("form", ""), services=services, now=now)
         return form.definition.double_opt_in
 
     asks = retrying(work)
@@ -118,14 +118,14 @@ def _checked(form: StoredForm, body: shapes.Submission) -> tuple[str, dict[str, 
         raise InvalidInput(faults) from None
 
 
-def _office() -> Office:
-    return Office.configured(process.current().settings, process.current().library)
+def _services() -> FormServices:
+    return FormServices.configured(process.current().settings, process.current().library)
 
 
 def _fields(form: StoredForm) -> dict[str, object]:
     definition = form.definition
     values = asdict(definition) | {"notified": len(definition.notify)}
     del values["notify"]
-    url = _office().url(f"/f/{definition.slug}")
+    url = _services().url(f"/f/{definition.slug}")
     moments = {"created_at": form.created_at, "updated_at": form.updated_at}
     return {"id": form.id, "state": form.state, "url": url, **values, **moments}

@@ -5,8 +5,8 @@ from time import monotonic
 
 import settings
 from engine import bell, clock, heartbeats, upkeep
-from engine.forms import waiting
-from engine.forms.office import Office
+from engine.forms import pending
+from engine.forms.services import FormServices
 from engine.tracking import retention
 from models.session import retrying, transaction
 from worker import process, rescue, spools
@@ -43,13 +43,13 @@ def tidy() -> None:
 def _proceed_with_forms() -> None:
     """Remind of sign-ups that wait for their confirmation, expire old ones, and erase what nothing needs any more."""
     ends_at = monotonic() + settings.current().drain_slice_s
-    if waiting.proceed(retrying, office=_office(), now=clock.now(), ends_at=ends_at):
+    if pending.proceed(retrying, services=_services(), now=clock.now(), ends_at=ends_at):
         bell.ring("transactional")
 
 
 @lru_cache(maxsize=1)
-def _office() -> Office:
-    return Office.configured(settings.current())
+def _services() -> FormServices:
+    return FormServices.configured(settings.current())
 
 
 def _prune_events() -> None:

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from engine.forms import confirming, forms, submissions
 from engine.forms.confirming import Situation, Visit
 from engine.forms.forms import StoredForm
-from engine.forms.office import Office
-from engine.forms.proofs import Proofs
+from engine.forms.services import FormServices
+from engine.forms.signer import Signer
 from engine.forms.submissions import Entry
 from engine.messages.links import PlainLinks
 from engine.templates.templates import Library
@@ -28,8 +28,8 @@ OWN = "https://correo.example"
 
 
 @lru_cache(maxsize=1)
-def office() -> Office:
-    return Office(Library(Path(__file__).parents[3] / "email_templates"), Proofs([b"k" * 32]), OWN)
+def services() -> FormServices:
+    return FormServices(Library(Path(__file__).parents[3] / "email_templates"), Signer([b"k" * 32]), OWN)
 
 
 def definition(**changes: Any) -> dict[str, Any]:
@@ -48,15 +48,15 @@ def definition(**changes: Any) -> dict[str, Any]:
 
 
 def create(session: Session, **changes: Any) -> StoredForm:
-    return forms.create(session, definition(**changes), office=office(), now=NOW)
+    return forms.create(session, definition(**changes), services=services(), now=NOW)
 
 
 def submit(form: StoredForm, address: str = ADDRESS, *, now: datetime = NOW, **values: str) -> None:
     filled = {"first_name": "Ana", **values}
     with transaction() as session:
-        stored = submissions.store(session, form, Entry(address, filled, "es"), office=office(), now=now)
+        stored = submissions.store(session, form, Entry(address, filled, "es"), services=services(), now=now)
         if not form.definition.double_opt_in:
-            confirming.confirm(session, stored, Visit("form", ""), office=office(), now=now)
+            confirming.confirm(session, stored, Visit("form", ""), services=services(), now=now)
 
 
 def submission_id() -> UUID:
@@ -69,7 +69,9 @@ def submission_id() -> UUID:
 def confirm(at: datetime = CONFIRMED_AT, wanted: UUID | None = None) -> tuple[Situation, bool]:
     """Confirm a submission, by default the only one."""
     wanted = wanted or submission_id()
-    return retrying(lambda session: confirming.confirm(session, wanted, Visit("press", ""), office=office(), now=at))
+    return retrying(
+        lambda session: confirming.confirm(session, wanted, Visit("press", ""), services=services(), now=at)
+    )
 
 
 def emails() -> list[Mapping[str, Any]]:
@@ -91,4 +93,4 @@ def variables() -> list[dict[str, Any]]:
 def render(index: int = -1) -> str:
     """The HTML of an e-mail."""
     mail = emails()[index]
-    return office().library.get(mail["template"]).render(variables()[index], PlainLinks("")).html
+    return services().library.get(mail["template"]).render(variables()[index], PlainLinks("")).html

@@ -44,7 +44,7 @@ def test_the_consent_says_when_where_and_to_which_text(ledger: str) -> None:
     signups.submit(form)
     with transaction() as session:  # the person agreed to the text before
         changed = signups.definition(consent={"es": "Otro texto.", "en": "Another text."})
-        forms.change(session, "guia", changed, office=signups.office(), now=NOW)
+        forms.change(session, "guia", changed, services=signups.services(), now=NOW)
     signups.confirm()
     with transaction() as session:
         [consent] = consents.of(session, the_contact().id)

@@ -1,4 +1,4 @@
-"""Erasing a person: the contact, its waiting sign-ups and its consents, of which the proof remains."""
+"""Erasing a person: the contact, its pending sign-ups and its consents, of which the proof remains."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from engine.audience import contacts
-from engine.forms import consents, people, waiting
+from engine.forms import consents, pending, people
 from engine.forms.definitions import VALID
 from errors import Conflict
 from models import vault
@@ -82,10 +82,10 @@ def test_a_notice_loses_the_values_a_week_after_the_confirmation(
 ) -> None:
     _notified()
     _notice(f"status = '{before}'")
-    waiting.proceed(retrying, office=signups.office(), now=signups.CONFIRMED_AT + VALID - timedelta(seconds=1))
+    pending.proceed(retrying, services=signups.services(), now=signups.CONFIRMED_AT + VALID - timedelta(seconds=1))
     assert _notice() == (before, True)
     for _ in range(2):
-        waiting.proceed(retrying, office=signups.office(), now=signups.CONFIRMED_AT + VALID)
+        pending.proceed(retrying, services=signups.services(), now=signups.CONFIRMED_AT + VALID)
         assert _notice() == after
 
 

@@ -18,12 +18,12 @@ from tests.sends import NOW
 
 
 def sign_up(form: StoredForm, address: str, name: str = "Ana") -> SignUp:
-    return submissions.prepare(form, Entry(address, {"first_name": name}, "es"), office=signups.office(), now=NOW)
+    return submissions.prepare(form, Entry(address, {"first_name": name}, "es"), services=signups.services(), now=NOW)
 
 
 def store(*sign_ups: SignUp, minutes: int = 0) -> None:
     now = NOW + timedelta(minutes=minutes)
-    retrying(lambda session: submissions.store_all(session, sign_ups, office=signups.office(), now=now))
+    retrying(lambda session: submissions.store_all(session, sign_ups, services=signups.services(), now=now))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 import settings
 from engine import clock
-from engine.forms.proofs import Proofs
+from engine.forms.signer import Signer
 from engine.ingest import drain
 from engine.tracking import tokens
 from local import ports
@@ -110,7 +110,7 @@ def test_no_sign_up_is_answered_before_it_is_committed(server: Server) -> None:
     values = {
         "first_name": "Ana",
         "consent": "1",
-        "stamp": Proofs(settings.current().tracking_ring).stamp(form.id, shown_at),
+        "stamp": Signer(settings.current().tracking_ring).stamp(form.id, shown_at),
     }
     with transaction() as holding:
         holding.execute(text("LOCK TABLE form_submissions IN SHARE MODE"))  # an insert waits

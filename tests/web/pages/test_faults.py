@@ -19,7 +19,7 @@ from web.pages.frame import faults, forms
 # Modules whose errors no page shows: they serve commands, programs and mail servers alone.
 OF_NO_PAGE = (
     "engine/access/idempotency", "engine/delivery/early_events", "engine/delivery/relays", "engine/delivery/smtp",
-    "engine/engagement/consent", "engine/forms/proofs", "engine/forms/submissions",
+    "engine/engagement/consent", "engine/forms/signer", "engine/forms/submissions",
     "engine/inbound/", "engine/ingest/", "engine/tracking/",
 )  # fmt: skip
 # Messages that are put together of parts; the test about files sees them whole.

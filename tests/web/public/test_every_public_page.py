@@ -22,7 +22,7 @@ from sqlalchemy import text
 from engine import clock
 from engine.assets import assets
 from engine.forms import forms
-from engine.forms.proofs import Proofs
+from engine.forms.signer import Signer
 from engine.landing import store
 from models.session import transaction
 from tests import browser, sends
@@ -70,7 +70,7 @@ def site(databases: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def _filled(app: Flask, language: str, **changes: str) -> dict[str, str]:
     with transaction() as session:
         form_id = forms.by_slug(session, "guia").id
-    stamp = Proofs(process.of(app).settings.tracking_ring).stamp(form_id, datetime.now(UTC) - timedelta(minutes=1))
+    stamp = Signer(process.of(app).settings.tracking_ring).stamp(form_id, datetime.now(UTC) - timedelta(minutes=1))
     values = {"email": f"{language}@empresa.example", "first_name": "Ana", "size": "", "consent": "1", "website": ""}
     return {**values, "lang": language, "stamp": stamp, **changes}
 
@@ -88,7 +88,7 @@ def _confirmation(app: Flask, language: str) -> str:
     with transaction() as session:
         pending = text("SELECT id FROM form_submissions WHERE language = :language")
         submission_id = session.execute(pending, {"language": language}).scalar_one()
-    return f"/f/confirm/{Proofs(process.of(app).settings.tracking_ring).confirmation(submission_id)}"
+    return f"/f/confirm/{Signer(process.of(app).settings.tracking_ring).confirmation(submission_id)}"
 
 
 def _responses(app: Flask, language: str) -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,7 @@ from engine import clock
 from engine.campaigns import campaigns
 from engine.forms import forms as engine_forms
 from engine.forms.forms import StoredForm
-from engine.forms.office import Office
+from engine.forms.services import FormServices
 from errors import Conflict, InvalidInput
 from models.session import Session, statement, transaction
 from web import pages, process
@@ -40,7 +40,7 @@ def create() -> Response:
     try:
         with transaction() as session:
             values, now = fields.read(form), clock.now()
-            created = engine_forms.create(session, values, office=_office(), now=now)
+            created = engine_forms.create(session, values, services=_services(), now=now)
     except (InvalidInput, Conflict) as error:
         return _refused(form, error)
     return layout.redirect_to("form_pages.show", slug=created.definition.slug)
@@ -70,14 +70,14 @@ def edit(slug: str) -> Response:
     try:
         with transaction() as session:
             engine_forms.check_unchanged(session, slug, form.version.data or "")
-            engine_forms.change(session, slug, values, office=_office(), now=clock.now())
+            engine_forms.change(session, slug, values, services=_services(), now=clock.now())
     except (InvalidInput, Conflict) as error:
         return _refused(form, error, stored)
     return layout.redirect_to("form_pages.show", slug=slug)
 
 
-def _office() -> Office:
-    return Office.configured(process.current().settings, process.current().library)
+def _services() -> FormServices:
+    return FormServices.configured(process.current().settings, process.current().library)
 
 
 def _refused(form: fields.Editor, error: InvalidInput | Conflict, stored: StoredForm | None = None) -> Response:

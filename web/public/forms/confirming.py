@@ -31,7 +31,7 @@ pages.register_error_handler(errors.TooOften, requests.too_often)
 @public("the signed token names the submission")
 def ask(token: str) -> Response:
     """Show the button that confirms, or that there is nothing to confirm any more; changes nothing."""
-    submission_id = requests.office().proofs.read_confirmation(token)
+    submission_id = requests.services().signer.read_confirmation(token)
     now = clock.now()
     with transaction() as session:
         situation = confirming.situation(session, submission_id, now=now)
@@ -46,15 +46,15 @@ def confirm(token: str) -> Response:
 
     A press that comes second, such as that of a double click, is answered like the first: a browser shows the last one.
     """
-    submission_id = requests.office().proofs.read_confirmation(token)
+    submission_id = requests.services().signer.read_confirmation(token)
     rate_limits.form()
     is_by_page = bodies.raw("application/x-www-form-urlencoded", limit="body_limit_bytes") == _BY_PAGE
     if is_by_page and (asked := _machine(submission_id)):
         return _page(asked, token, is_machine=True)
     visit = Visit("page" if is_by_page else "press", requests.network())
-    office, now = requests.office(), clock.now()
+    services, now = requests.services(), clock.now()
     situation, is_new = retrying(
-        lambda session: confirming.confirm(session, submission_id, visit, office=office, now=now)
+        lambda session: confirming.confirm(session, submission_id, visit, services=services, now=now)
     )
     if is_new:
         bell.ring("transactional")

@@ -8,16 +8,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 from flask import Response, request
 
-from engine.forms import definitions, proofs
+from engine.forms import definitions, signer
 from engine.forms.definitions import LANGUAGE, LANGUAGES, STAMP, TRAP
 from engine.forms.forms import StoredForm
-from engine.forms.office import Office
+from engine.forms.services import FormServices
 from errors import Forbidden, InvalidInput, TooOften
 from web import process
 from web.http import bodies
 from web.http.errors import problem
 from web.public import hits, languages, pages
-from web.public.forms import kept
+from web.public.forms import form_cache
 
 _JSON, _PAGE = "application/json", "application/x-www-form-urlencoded"
 _PARTS_MAX = 100  # twenty fields and our own; a body with more is no form of ours
@@ -33,9 +33,9 @@ class Submitted:
     language: str
 
 
-def office() -> Office:
-    """Return the templates and the signer that e-mails of forms need."""
-    return kept.current().office
+def services() -> FormServices:
+    """Return the services of forms in this process."""
+    return form_cache.current().services
 
 
 def wants_json() -> bool:
@@ -66,16 +66,16 @@ def utm() -> dict[str, str]:
 
 def stamp_fault(form: StoredForm, stamp: str) -> str | None:
     """Return `quick` for a form that was filled in too quickly, `old` for one shown too long ago, or not by us."""
-    shown_at = office().proofs.stamped_at(form.id, stamp)
+    shown_at = services().signer.stamped_at(form.id, stamp)
     age = None if shown_at is None else datetime.now(UTC) - shown_at
-    if age is None or age > proofs.TOO_OLD:
+    if age is None or age > signer.TOO_OLD:
         return "old"
-    return "quick" if age < proofs.TOO_QUICK else None
+    return "quick" if age < signer.TOO_QUICK else None
 
 
 def fresh_stamp(form: StoredForm) -> str:
     """Return a stamp of this moment."""
-    return office().proofs.stamp(form.id, datetime.now(UTC))
+    return services().signer.stamp(form.id, datetime.now(UTC))
 
 
 def allowed_origin(form: StoredForm) -> str:
@@ -86,7 +86,7 @@ def allowed_origin(form: StoredForm) -> str:
     origin = request.headers.get("Origin", "")
     if origin in ("", "null"):
         return ""
-    if origin in (office().origin, definitions.origin_of(request.host_url)):
+    if origin in (services().origin, definitions.origin_of(request.host_url)):
         return ""
     if origin not in form.definition.origins:
         raise Forbidden("Origin: this site is not one of the `origins` of the form")

@@ -18,7 +18,7 @@ from web.http import rate_limits
 from web.http.auth import public
 from web.http.errors import problem
 from web.http.headers import PREFLIGHT_S
-from web.public.forms import drawing, kept, markup, parts, requests, sign_ups, views
+from web.public.forms import drawing, form_cache, markup, parts, requests, sign_ups, views
 from web.public.pages import blueprint
 
 _STATIC = Path(__file__).parents[1] / "static"
@@ -34,7 +34,7 @@ pages.register_error_handler(errors.TooOften, requests.too_often)
 @public("everybody may sign up by a form")
 def show(slug: str) -> Response:
     """Show the form, or describe it to a program that accepts JSON."""
-    form = kept.current().active(slug)
+    form = form_cache.current().active(slug)
     if not requests.wants_json():
         views.count(form)
         return _page(form, requests.language(), requests.utm())
@@ -49,7 +49,7 @@ def preflight(slug: str) -> Response:
     """Answer the CORS preflight of a site that may use the form."""
     response = Response(status=204)
     origin = request.headers.get("Origin", "")
-    response = _shared(response, origin if origin in kept.current().active(slug).definition.origins else "")
+    response = _shared(response, origin if origin in form_cache.current().active(slug).definition.origins else "")
     if "Access-Control-Allow-Origin" in response.headers:
         response.headers.update(_CORS)
     return response
@@ -59,7 +59,7 @@ def preflight(slug: str) -> Response:
 @public("everybody may sign up by a form")
 def submit(slug: str) -> Response:
     """Store a submission; the response is the same for every address. What a robot sends is answered, not stored."""
-    form = kept.current().active(slug)
+    form = form_cache.current().active(slug)
     origin = requests.allowed_origin(form)
     with parts.refusals_counted():
         submitted = requests.read()

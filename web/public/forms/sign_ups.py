@@ -16,7 +16,7 @@ from engine import bell, clock
 from engine.forms import confirming, submissions
 from engine.forms.confirming import Visit
 from engine.forms.forms import StoredForm
-from engine.forms.office import Office
+from engine.forms.services import FormServices
 from engine.forms.submissions import Entry, SignUp
 from errors import Unavailable
 from models.session import Session, retrying
@@ -24,7 +24,7 @@ from web.http import errors, rate_limits
 from web.http.rate_limits import Counters
 from web.ingest import deferred_response
 from web.ingest.gathering import Gathering
-from web.public.forms import kept
+from web.public.forms import form_cache
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,8 @@ class Call:
 class SignUps:
     """Storing of the sign-ups of one process; shared by its threads."""
 
-    def __init__(self, counters: Counters, office: Office) -> None:
-        self.office = office
+    def __init__(self, counters: Counters, services: FormServices) -> None:
+        self.services = services
         self.gathering = Gathering(self.store, gather_s=GATHER_S)
         self._counters = counters
 
@@ -72,7 +72,7 @@ class SignUps:
         now = clock.now()
         sign_ups = [call.sign_up for call in calls]
         try:
-            retrying(lambda session: submissions.store_all(session, sign_ups, office=self.office, now=now))
+            retrying(lambda session: submissions.store_all(session, sign_ups, services=self.services, now=now))
         except Exception as error:  # noqa: BLE001  # is the answer to a call, or each is stored alone
             if len(calls) == 1 or type(error) is Unavailable:  # a subclass concerns one of them
                 for call in calls:
@@ -91,12 +91,12 @@ def store(form: StoredForm, entry: Entry) -> None:
     With double opt-in, and under a server with deferred responses, this returns before: the response of the view is
     then sent after the commit, or that of the error instead of it.
     """
-    office, now = kept.current().office, clock.now()
+    services, now = form_cache.current().services, clock.now()
     if not form.definition.double_opt_in:
-        return _confirmed(form, entry, office)
+        return _confirmed(form, entry, services)
     sign_ups: SignUps = current_app.extensions[_NAME]
     call = Call(
-        submissions.prepare(form, entry, office=office, now=now), rate_limits.network(request.remote_addr or "")
+        submissions.prepare(form, entry, services=services, now=now), rate_limits.network(request.remote_addr or "")
     )
     response = request.environ.get(deferred_response.KEY)
     if response is None:
@@ -110,15 +110,15 @@ def store(form: StoredForm, entry: Entry) -> None:
     return None
 
 
-def _confirmed(form: StoredForm, entry: Entry, office: Office) -> None:
+def _confirmed(form: StoredForm, entry: Entry, services: FormServices) -> None:
     """Store a submission that needs no confirmation."""
     now = clock.now()
     rate_limits.form()
     rate_limits.one_form(form.definition.slug)
 
     def work(session: Session) -> None:
-        submission_id = submissions.store(session, form, entry, office=office, now=now)
-        confirming.confirm(session, submission_id, Visit("form", entry.network), office=office, now=now)
+        submission_id = submissions.store(session, form, entry, services=services, now=now)
+        confirming.confirm(session, submission_id, Visit("form", entry.network), services=services, now=now)
 
     retrying(work)
     bell.ring("transactional")
@@ -139,4 +139,4 @@ def _answer(app: Flask, environ: dict[str, Any], response: deferred_response.Def
 
 def install(app: Flask) -> None:
     """Attach the storing of sign-ups to `app`."""
-    app.extensions[_NAME] = SignUps(rate_limits.of(app), kept.of(app).office)
+    app.extensions[_NAME] = SignUps(rate_limits.of(app), form_cache.of(app).services)

@@ -20,7 +20,7 @@ from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from engine.forms import definitions
-from engine.forms.proofs import Proofs
+from engine.forms.signer import Signer
 from engine.landing import visits
 from engine.landing.published import PublishedPage
 from engine.tracking import views
@@ -74,7 +74,7 @@ class PageCache:
         self.visits = ViewCounter(visits.add)
         self.first = threading.Lock()  # locked while a page is loaded for the first time
         self._process = process
-        self._proofs = Proofs(process.settings.tracking_ring)
+        self._signer = Signer(process.settings.tracking_ring)
         self._pages: OrderedDict[str, CachedPage] = OrderedDict()
         self._guard = threading.Lock()
 
@@ -126,7 +126,7 @@ class PageCache:
         """Return the values of a page's gaps."""
         gaps = {}
         if cached.page.form:
-            gaps[rendering.STAMP] = self._proofs.stamp(cached.page.form.id, datetime.now(UTC)).encode()
+            gaps[rendering.STAMP] = self._signer.stamp(cached.page.form.id, datetime.now(UTC)).encode()
         if query.utm:
             gaps[rendering.UTM] = markup.utm_inputs(query.utm).encode()
             gaps[rendering.QUERY] = f"&amp;{escape(urlencode(query.utm))}".encode()

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from engine import clock
 from engine.forms import forms
-from engine.forms.proofs import Proofs
+from engine.forms.signer import Signer
 from models.session import transaction
 from tests.engine.forms import signups
 from tests.engine.forms.signups import ADDRESS
@@ -32,7 +32,7 @@ def url(app: Flask) -> str:
         session.execute(
             text("UPDATE emails SET status = 'sent', sent_at = :at"), {"at": clock.now() - timedelta(hours=1)}
         )
-    return f"/f/confirm/{Proofs(process.of(app).settings.tracking_ring).confirmation(signups.submission_id())}"
+    return f"/f/confirm/{Signer(process.of(app).settings.tracking_ring).confirmation(signups.submission_id())}"
 
 
 def state() -> str:
@@ -88,7 +88,7 @@ def test_a_used_link_still_leads_to_the_target_of_the_form(client: FlaskClient, 
     target = "https://www.empresa.example/guia.pdf"
     with transaction() as session:
         changed = signups.definition(redirect=target, origins=["https://www.empresa.example"])
-        forms.change(session, "guia", changed, office=signups.office(), now=NOW)
+        forms.change(session, "guia", changed, services=signups.services(), now=NOW)
     for _ in range(2):
         assert client.post(url, data={"by": "press"}, headers=BROWSER).headers["Location"] == target
     assert f'<a href="{target}">Continuar</a>' in client.get(url).text

@@ -13,7 +13,7 @@ from engine import clock
 from engine.audience import contacts, suppressions
 from engine.forms import counts, forms
 from engine.forms.forms import StoredForm
-from engine.forms.proofs import Proofs
+from engine.forms.signer import Signer
 from models.session import transaction
 from tests.conftest import environment
 from tests.engine.forms import signups
@@ -36,7 +36,7 @@ def form(app: Flask) -> StoredForm:
 @pytest.fixture
 def stamp(app: Flask, form: StoredForm) -> str:
     """A stamp of a minute ago."""
-    return Proofs(process.of(app).settings.tracking_ring).stamp(form.id, datetime.now(UTC) - timedelta(minutes=1))
+    return Signer(process.of(app).settings.tracking_ring).stamp(form.id, datetime.now(UTC) - timedelta(minutes=1))
 
 
 def filled(stamp: str, **changes: str) -> dict[str, str]:
@@ -88,12 +88,12 @@ def test_wrong_values_are_kept_and_marked_in_the_readers_language(
 
 
 def test_robots_store_nothing(app: Flask, client: FlaskClient, form: StoredForm, stamp: str) -> None:
-    proofs = Proofs(process.of(app).settings.tracking_ring)
-    quick = proofs.stamp(form.id, datetime.now(UTC))
-    old = proofs.stamp(form.id, datetime.now(UTC) - timedelta(hours=25))
+    signer = Signer(process.of(app).settings.tracking_ring)
+    quick = signer.stamp(form.id, datetime.now(UTC))
+    old = signer.stamp(form.id, datetime.now(UTC) - timedelta(hours=25))
     with transaction() as session:
         other = signups.create(session, slug="otra")
-    foreign = proofs.stamp(other.id, datetime.now(UTC) - timedelta(minutes=1))
+    foreign = signer.stamp(other.id, datetime.now(UTC) - timedelta(minutes=1))
     answers = [client.post("/f/guia", data=filled(each)) for each in (quick, old, foreign, "", "x" * 44)]
     assert {answer.status_code for answer in answers} == {422}
     assert all("una vez más" in answer.text for answer in answers)
@@ -105,8 +105,8 @@ def test_robots_store_nothing(app: Flask, client: FlaskClient, form: StoredForm,
 def test_a_form_filled_in_too_quickly_passes_when_it_is_sent_again(
     app: Flask, client: FlaskClient, form: StoredForm
 ) -> None:
-    proofs, now = Proofs(process.of(app).settings.tracking_ring), datetime.now(UTC)
-    quick = proofs.stamp(form.id, now)
+    signer, now = Signer(process.of(app).settings.tracking_ring), datetime.now(UTC)
+    quick = signer.stamp(form.id, now)
     again = client.post("/f/guia", data=filled(quick))
     assert f'name="stamp" value="{quick}"' in again.text
 
@@ -116,7 +116,7 @@ def test_a_network_may_send_so_many_submissions_only(ledger: str) -> None:
         app = applications.create()
         with transaction() as session:
             form = signups.create(session)
-        stamp = Proofs(process.of(app).settings.tracking_ring).stamp(form.id, datetime.now(UTC) - timedelta(minutes=1))
+        stamp = Signer(process.of(app).settings.tracking_ring).stamp(form.id, datetime.now(UTC) - timedelta(minutes=1))
 
         def post(address: str) -> int:
             data = filled(stamp, email="p@empresa.example")
@@ -204,7 +204,7 @@ def test_a_redirect_of_a_form_without_confirmation_may_leave_for_its_target_only
 ) -> None:
     with transaction() as session:
         form = signups.create(session, origins=[SHOP], redirect=f"{SHOP}/gracias", double_opt_in=False)
-    stamp = Proofs(process.of(app).settings.tracking_ring).stamp(form.id, datetime.now(UTC) - timedelta(minutes=1))
+    stamp = Signer(process.of(app).settings.tracking_ring).stamp(form.id, datetime.now(UTC) - timedelta(minutes=1))
     assert f"form-action 'self' {SHOP};" in client.get("/f/guia").headers["Content-Security-Policy"]
     answer = client.post("/f/guia", data=filled(stamp))
     assert (answer.status_code, answer.location) == (303, f"{SHOP}/gracias")

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError
 
 from engine.forms import forms, submissions
 from engine.forms.forms import StoredForm
-from engine.forms.proofs import Proofs
+from engine.forms.signer import Signer
 from engine.forms.submissions import Entry
 from errors import TooOften, Unavailable
 from models.session import transaction
@@ -50,11 +50,11 @@ def form(app: Flask) -> StoredForm:
 
 def call(form: StoredForm, number: int, *, network: str = "192.0.2.1", **changes: Any) -> Call:
     entry = Entry(f"p{number}@empresa.example", {"first_name": "Ana"}, "es", **changes)
-    return Call(submissions.prepare(form, entry, office=signups.office(), now=NOW), network)
+    return Call(submissions.prepare(form, entry, services=signups.services(), now=NOW), network)
 
 
 def grouped(app: Flask) -> SignUps:
-    return SignUps(rate_limits.of(app), signups.office())
+    return SignUps(rate_limits.of(app), signups.services())
 
 
 def addresses() -> set[str]:
@@ -63,7 +63,7 @@ def addresses() -> set[str]:
 
 def post(app: Flask, form: StoredForm, **changes: str) -> tuple[DeferredResponse, Server, Any]:
     """Post a submission as granian does; return the deferred response, its connection, and what the view returned."""
-    stamp = Proofs(process.of(app).settings.tracking_ring).stamp(form.id, datetime.now(UTC) - timedelta(minutes=1))
+    stamp = Signer(process.of(app).settings.tracking_ring).stamp(form.id, datetime.now(UTC) - timedelta(minutes=1))
     server = Server()
     deferred = DeferredResponse(server)
     values = {"email": ADDRESS, "first_name": "Ana", "consent": "1", "stamp": stamp, **changes}
@@ -76,7 +76,7 @@ def test_a_faulty_sign_up_affects_no_other(app: Flask, form: StoredForm) -> None
     calls = [call(form, 0), call(form, 1, network="192.0.2.2"), call(form, 2)]
     faulty = call(form, 3)
     entry = Entry("p3@empresa.example", {}, "es", network="x" * 60)
-    faulty.sign_up = submissions.prepare(form, entry, office=signups.office(), now=NOW)
+    faulty.sign_up = submissions.prepare(form, entry, services=signups.services(), now=NOW)
     grouped(app).store([*calls[:2], faulty, calls[2]])
     assert [each.error for each in calls] == [None] * 3 and isinstance(faulty.error, DataError)
     assert addresses() == {"p0@empresa.example", "p1@empresa.example", "p2@empresa.example"}

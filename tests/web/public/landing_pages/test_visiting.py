@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from engine import clock
-from engine.forms.proofs import Proofs
+from engine.forms.signer import Signer
 from engine.landing import store, visits
 from engine.landing.visits import Counts
 from models import ids
@@ -183,7 +183,7 @@ def test_a_click_to_our_own_page_carries_the_email_id(client: FlaskClient, app: 
 def filled(app: Flask, **changes: str) -> dict[str, str]:
     with transaction() as session:
         form_id = session.scalar(text("SELECT id FROM forms"))
-    stamp = Proofs(process.of(app).settings.tracking_ring).stamp(form_id, datetime.now(UTC) - timedelta(minutes=1))
+    stamp = Signer(process.of(app).settings.tracking_ring).stamp(form_id, datetime.now(UTC) - timedelta(minutes=1))
     return {"email": signups.ADDRESS, "first_name": "Ana", "size": "", "consent": "1", "website": "", "lang": "es",
             "utm_source": "Blog", "stamp": stamp, **changes}  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Waiting submissions: remind after a day, expire after seven, erase and delete what nothing needs any more."""
+"""Pending submissions: remind after a day, expire after seven, erase and delete what nothing needs any more."""
 
 import logging
 import math
@@ -17,9 +17,9 @@ from engine.audience import recipients
 from engine.delivery import emails
 from engine.engagement import by_hand
 from engine.forms import correspondence, forms
-from engine.forms.correspondence import NoTemplate, Waiting
+from engine.forms.correspondence import NoTemplate, PendingSubmission
 from engine.forms.definitions import EMAIL, VALID
-from engine.forms.office import Office
+from engine.forms.services import FormServices
 from errors import Unavailable
 from models import FormSubmission, arrays, ids
 
@@ -68,7 +68,7 @@ SELECT id, submitted_at FROM form_submissions
 _NOTE_REMINDED = text("UPDATE form_submissions SET reminded_at = :now WHERE id = :id AND reminded_at IS NULL")
 
 
-def proceed(run: Run, *, office: Office, now: datetime, ends_at: float = math.inf) -> int:
+def proceed(run: Run, *, services: FormServices, now: datetime, ends_at: float = math.inf) -> int:
     """Expire, remind, erase and delete, each in a transaction of its own by `run`; return the number of reminders.
 
     Goes on until nothing is due, or until `ends_at` (of `time.monotonic`); the next run continues. What fails is
@@ -76,7 +76,7 @@ def proceed(run: Run, *, office: Office, now: datetime, ends_at: float = math.in
     """
     _repeat(run, partial(_expire, before=now - VALID), ends_at)
     _repeat(run, partial(_forget_notices, before=now - VALID), ends_at)
-    reminders = (partial(_remind, submission_id=each, office=office, now=now) for each in _due(run, now))
+    reminders = (partial(_remind, submission_id=each, services=services, now=now) for each in _due(run, now))
     reminded = sum(_isolated("form_reminder_failed", run, each) for each in _until(ends_at, reminders))
     erasures = (partial(by_hand.erase_recipient, recipient_id=each, now=now) for each in _idle(run, now))
     for erasure in _until(ends_at, erasures):
@@ -147,7 +147,7 @@ def _rows(session: Session, values: dict[str, Any]) -> list[Any]:
     return list(session.execute(_DUE, values))
 
 
-def _remind(session: Session, submission_id: UUID, office: Office, now: datetime) -> bool:
+def _remind(session: Session, submission_id: UUID, services: FormServices, now: datetime) -> bool:
     """Remind of one submission, unless another process does or did so, or its form is disabled."""
     query = select(FormSubmission).where(FormSubmission.id == submission_id, FormSubmission.state == "pending")
     row = session.scalar(query.with_for_update(skip_locked=True))
@@ -158,5 +158,5 @@ def _remind(session: Session, submission_id: UUID, office: Office, now: datetime
     values = correspondence.values_of(row.address, row.fields)
     if values is None or not form.is_active:  # no key opens the address, or nobody wants sign-ups any more
         return False
-    asked = Waiting(row.id, form, values[EMAIL], row.language, row.submitted_at + VALID)
-    return correspondence.remind(session, asked, office=office, now=now)
+    submission = PendingSubmission(row.id, form, values[EMAIL], row.language, row.submitted_at + VALID)
+    return correspondence.remind(session, submission, services=services, now=now)

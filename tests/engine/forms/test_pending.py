@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from engine.audience import suppressions
 from engine.delivery import audit
-from engine.forms import counts, forms, waiting
+from engine.forms import counts, forms, pending
 from models import vault
 from models.session import retrying, transaction
 from tests.engine.forms import signups
@@ -25,7 +25,7 @@ def submitted(ledger: str) -> None:
 
 
 def proceed(now: datetime) -> int:
-    return waiting.proceed(retrying, office=signups.office(), now=now)
+    return pending.proceed(retrying, services=signups.services(), now=now)
 
 
 def test_a_pending_submission_gets_one_reminder_after_a_day() -> None:
@@ -62,7 +62,7 @@ def test_of_recipients_that_were_erased_long_ago_only_the_emails_stay() -> None:
     proceed(NOW + 8 * DAY)
     with transaction() as session:
         findings = audit.read(session).findings  # the counts, as no sender sent
-    for after in (waiting.KEPT_FOR, 2 * waiting.KEPT_FOR):
+    for after in (pending.KEPT_FOR, 2 * pending.KEPT_FOR):
         proceed(NOW + 9 * DAY + after)
         with transaction() as session:
             [nobody] = session.execute(text("SELECT id, is_recipient, erased_at FROM contacts")).all()
@@ -74,11 +74,11 @@ def test_of_recipients_that_were_erased_long_ago_only_the_emails_stay() -> None:
 
 def test_a_submission_that_expired_long_ago_is_only_counted() -> None:
     proceed(NOW + 8 * DAY)
-    proceed(NOW + waiting.KEPT_FOR)
+    proceed(NOW + pending.KEPT_FOR)
     number = text("SELECT count(*) FROM form_submissions")
     with transaction() as session:
         assert session.scalar(number) == 1
-    proceed(NOW + waiting.KEPT_FOR + DAY)
+    proceed(NOW + pending.KEPT_FOR + DAY)
     with transaction() as session:
         assert session.scalar(number) == 0
         form_id = forms.by_slug(session, "guia").id
@@ -121,7 +121,7 @@ def test_more_submissions_than_a_page_expire_in_one_run() -> None:
                 SELECT gen_random_uuid(), form_id, sha256(n::text::bytea), address, fields, language, submitted_at
                   FROM form_submissions, generate_series(1, :number) n"""
     with transaction() as session:
-        session.execute(text(copies), {"number": 2 * waiting.PAGE})
+        session.execute(text(copies), {"number": 2 * pending.PAGE})
     proceed(NOW + 8 * DAY)
     with transaction() as session:
         query = "SELECT DISTINCT state, email_index FROM form_submissions"

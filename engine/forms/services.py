@@ -1,26 +1,26 @@
-"""The templates, the signer of links and the address of our pages, as forms use them."""
+"""Services of forms: the templates, the signer of links, and the address of our pages."""
 
 from dataclasses import dataclass
 from typing import Self
 
 from engine.forms import definitions
-from engine.forms.proofs import Proofs
+from engine.forms.signer import Signer
 from engine.templates.templates import Library
 from settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
-    """Templates, signer and address of our pages, as e-mails of forms need them; made once for each process."""
+class FormServices:
+    """Everything that storing a form and writing its e-mails needs beside the database; made once for each process."""
 
     library: Library
-    proofs: Proofs
+    signer: Signer
     public_url: str
 
     @classmethod
     def configured(cls, settings: Settings, library: Library | None = None) -> Self:
-        """Return the office that the settings describe, with a library if there is one already."""
-        return cls(library or Library.configured(settings), Proofs(settings.tracking_ring), settings.public_url)
+        """Return the services that the settings describe; they use `library`, or read the templates themselves."""
+        return cls(library or Library.configured(settings), Signer(settings.tracking_ring), settings.public_url)
 
     @property
     def origin(self) -> str:

@@ -17,7 +17,7 @@ _TAG = 16
 _STAMP, _CONFIRM = b"cadencia stamp", b"cadencia confirm"
 
 
-class Proofs:
+class Signer:
     """Signs and verifies with the tracking keys: the first signs, all verify. Each use has tags of its own."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Forms in the memory of a web process: read again after a second, so that a change of one is visible then."""
+"""Cache of forms in a web process; each is read again after a second, so that a change shows by then."""
 
 import threading
 from time import monotonic
@@ -8,7 +8,7 @@ from flask import Flask, current_app
 import errors
 from engine.forms import forms
 from engine.forms.forms import StoredForm
-from engine.forms.office import Office
+from engine.forms.services import FormServices
 from models.session import statement
 from web import process
 
@@ -17,23 +17,23 @@ FORMS_MAX = 100
 _NAME = "cadencia-forms"
 
 
-class KeptForms:
-    """The forms of one process, and what writing their e-mails needs; shared by its threads."""
+class FormCache:
+    """The forms of one process and the services that their e-mails need; shared by its threads."""
 
-    def __init__(self, office: Office) -> None:
-        self.office = office
+    def __init__(self, services: FormServices) -> None:
+        self.services = services
         self._guard = threading.Lock()
         self._forms: dict[str, tuple[StoredForm, float]] = {}
 
     def active(self, slug: str) -> StoredForm:
         """Return a form that takes submissions, as it was at most a second ago; raise NotFound for any other."""
-        form = self._kept(slug) or self._read(slug)
+        form = self._cached(slug) or self._read(slug)
         if not form.is_active:
             raise errors.NotFound("form: it takes no submissions any more")
         return form
 
-    def _kept(self, slug: str) -> StoredForm | None:
-        """Return a form unless the caller has to read it; of those who ask at once, one has to."""
+    def _cached(self, slug: str) -> StoredForm | None:
+        """Return a cached form, or None if the caller has to read it; of concurrent callers only one has to."""
         with self._guard:
             form, read_at = self._forms.get(slug, (None, 0.0))
             if form is None or monotonic() - read_at <= KEPT_S:
@@ -55,15 +55,15 @@ class KeptForms:
 def install(app: Flask) -> None:
     """Attach the forms to `app`."""
     state = process.of(app)
-    app.extensions[_NAME] = KeptForms(Office.configured(state.settings, state.library))
+    app.extensions[_NAME] = FormCache(FormServices.configured(state.settings, state.library))
 
 
-def of(app: Flask) -> KeptForms:
+def of(app: Flask) -> FormCache:
     """Return the forms of `app`."""
-    kept: KeptForms = app.extensions[_NAME]
-    return kept
+    cache: FormCache = app.extensions[_NAME]
+    return cache
 
 
-def current() -> KeptForms:
+def current() -> FormCache:
     """Return the forms of the application that handles this request."""
     return of(current_app)
