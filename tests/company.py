@@ -38,7 +38,7 @@ _CONTACTS = Path(__file__).parents[1] / "local" / "contacts.csv"
 _DAY = timedelta(days=1)
 _NAMES = ("Inés", "Tomás", "Lucía", "Andrés", "Begoña", "Óscar", "Marta", "Iván", "Noelia", "Raúl")
 _NONE, _HOUR = UUID(int=0), timedelta(hours=1)
-_OFFICE = {"timezone": "Europe/Madrid", "window_start_min": 9 * 60, "window_end_min": 18 * 60}
+_OFFICE_HOURS = {"timezone": "Europe/Madrid", "window_start_min": 9 * 60, "window_end_min": 18 * 60}
 _WEEK = [1, 2, 3, 4, 5]
 
 # A name, the industries of its audience, the days since its launch, and the days between its steps.
@@ -115,7 +115,7 @@ def fill(*, odd: bool = False) -> Company:
 
 
 def _create(name: str, industries: list[str], days: Sequence[int]) -> UUID:
-    draft = sequence.draft(name, days=days, audience={"industry": industries}, weekdays=_WEEK, **_OFFICE)
+    draft = sequence.draft(name, days=days, audience={"industry": industries}, weekdays=_WEEK, **_OFFICE_HOURS)
     with transaction() as session:
         return drafts.create(session, draft, library=sequence.library(), now=NOW - 43 * _DAY)
 

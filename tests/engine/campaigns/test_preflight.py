@@ -15,7 +15,7 @@ from tests import sends, sequence
 from tests.sequence import NOW
 
 SUNDAY_NIGHT = NOW - timedelta(hours=11)  # Sunday 22:00 UTC
-OFFICE: dict[str, Any] = {
+OFFICE_HOURS: dict[str, Any] = {
     "window_start_min": 540,
     "window_end_min": 1080,
     "weekdays": (1, 2, 3, 4, 5),
@@ -27,7 +27,7 @@ def test_a_preview_counts_who_is_left_out_and_says_when_the_first_email_goes_out
     people = sequence.people(session, 6)
     suppressions.add(session, people[:2], "unsubscribed", now=NOW)
     session.execute(text("UPDATE contacts SET converted = true WHERE id = :id"), {"id": people[2]})
-    campaign_id = sequence.create(session, **OFFICE)
+    campaign_id = sequence.create(session, **OFFICE_HOURS)
     report = preflight.of(session, campaign_id, now=SUNDAY_NIGHT)
     assert (report.enrolled, report.mailed, report.left_out) == (6, 3, {"unsubscribed": 2, "converted": 1})
     assert preflight.sentences(report) == [
@@ -54,7 +54,7 @@ def test_a_preview_counts_those_enrolled_before_and_the_rest_of_an_audience(sess
 
 def test_a_campaign_that_starts_now_ignores_the_window_of_its_first_step_only(session: Session) -> None:
     sequence.people(session, 2)
-    campaign_id = sequence.create(session, **OFFICE)
+    campaign_id = sequence.create(session, **OFFICE_HOURS)
     assert preflight.of(session, campaign_id, now=SUNDAY_NIGHT, starts_now=True).first_email_at == SUNDAY_NIGHT
     campaigns.launch(session, campaign_id, now=SUNDAY_NIGHT, starts_now=True)
     assert len(sequence.send_due(session, now=SUNDAY_NIGHT)) == 2
@@ -64,7 +64,7 @@ def test_a_campaign_that_starts_now_ignores_the_window_of_its_first_step_only(se
 
 def test_a_running_campaign_is_started_now(session: Session) -> None:
     sequence.people(session, 2)
-    campaign_id = sequence.create(session, **OFFICE)
+    campaign_id = sequence.create(session, **OFFICE_HOURS)
     with pytest.raises(Conflict, match="only a running one can be started now"):
         campaigns.start_now(session, campaign_id, now=SUNDAY_NIGHT)
     campaigns.launch(session, campaign_id, now=SUNDAY_NIGHT)

@@ -9,7 +9,7 @@ from engine.campaigns import windows
 from engine.campaigns.windows import Window
 
 MADRID = "Europe/Madrid"
-OFFICE = Window(9 * 60, 18 * 60, frozenset({1, 2, 3, 4, 5}))
+OFFICE_HOURS = Window(9 * 60, 18 * 60, frozenset({1, 2, 3, 4, 5}))
 SUNDAY_NIGHT = Window(2 * 60, 3 * 60, frozenset({7}))
 
 
@@ -21,12 +21,12 @@ def _utc(text: str) -> datetime:
     ("moment", "opens", "asked", "zone"),
     [
         # November: Madrid is UTC+1, so nine o'clock there is 08:00 UTC. 2026-11-02 is a Monday.
-        ("2026-11-02 07:59", "2026-11-02 08:00", OFFICE, MADRID),
-        ("2026-11-02 08:00", "2026-11-02 08:00", OFFICE, MADRID),
-        ("2026-11-02 16:59:59", "2026-11-02 16:59:59", OFFICE, MADRID),
-        ("2026-11-02 17:00", "2026-11-03 08:00", OFFICE, MADRID),
-        ("2026-11-06 17:00", "2026-11-09 08:00", OFFICE, MADRID),  # Friday evening to Monday
-        ("2026-07-01 12:00", "2026-07-01 13:00", OFFICE, "America/New_York"),  # UTC-4: 09:00 is 13:00 UTC
+        ("2026-11-02 07:59", "2026-11-02 08:00", OFFICE_HOURS, MADRID),
+        ("2026-11-02 08:00", "2026-11-02 08:00", OFFICE_HOURS, MADRID),
+        ("2026-11-02 16:59:59", "2026-11-02 16:59:59", OFFICE_HOURS, MADRID),
+        ("2026-11-02 17:00", "2026-11-03 08:00", OFFICE_HOURS, MADRID),
+        ("2026-11-06 17:00", "2026-11-09 08:00", OFFICE_HOURS, MADRID),  # Friday evening to Monday
+        ("2026-07-01 12:00", "2026-07-01 13:00", OFFICE_HOURS, "America/New_York"),  # UTC-4: 09:00 is 13:00 UTC
         # Still Sunday the 1st in Mexico City (UTC-6) at 02:00 UTC on Monday.
         ("2026-11-02 02:00", "2026-11-02 02:00", Window(weekdays=frozenset({7})), "America/Mexico_City"),
         ("2026-11-02 02:00", "2026-11-02 06:00", Window(weekdays=frozenset({1})), "America/Mexico_City"),
@@ -63,9 +63,9 @@ def test_next_open_is_open_and_never_earlier_for_any_moment() -> None:
     start = _utc("2026-03-20 00:00")
     for step in range(500):
         moment = start + timedelta(minutes=37 * step)
-        opened = windows.next_open(moment, OFFICE, MADRID)
+        opened = windows.next_open(moment, OFFICE_HOURS, MADRID)
         assert opened >= moment
-        assert windows.next_open(opened, OFFICE, MADRID) == opened
+        assert windows.next_open(opened, OFFICE_HOURS, MADRID) == opened
 
 
 @pytest.mark.parametrize("zone", ["America/Santiago", "Australia/Lord_Howe"])
@@ -83,6 +83,6 @@ def test_a_window_is_open_exactly_while_clocks_show_a_time_in_it(zone: str) -> N
 
 def test_next_open_refuses_a_moment_without_zone_and_a_window_that_never_opens() -> None:
     with pytest.raises(ValueError, match="moment"):
-        windows.next_open(datetime(2026, 11, 2), OFFICE, MADRID)  # noqa: DTZ001  # the fault in question
+        windows.next_open(datetime(2026, 11, 2), OFFICE_HOURS, MADRID)  # noqa: DTZ001  # the fault in question
     with pytest.raises(ValueError, match="never opens"):
         windows.next_open(_utc("2026-11-02 09:00"), Window(weekdays=()), MADRID)
