@@ -89,7 +89,7 @@ def _watch(due: dict[UUID, float], within_s: float = 60.0) -> Lags:
     while due:
         now = time.time()
         if now > gives_up:
-            raise TimeoutError(f"{len(due)} hits are not told of after {within_s:.0f} s")
+            raise TimeoutError(f"{len(due)} hits are not counted after {within_s:.0f} s")
         with transaction() as session:
             asked = {"ids": arrays.uuids(mail for mail, moment in due.items() if moment <= now)}
             seen = list(session.scalars(_SEEN, asked))

@@ -31,7 +31,7 @@ class Form(Base):
     slug: Mapped[Word] = mapped_column(unique=True)
     state: Mapped[Word] = mapped_column(server_default=text("'active'"), default=ACTIVE)
     definition: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    # Encrypted JSON: the addresses of those who are told of confirmed submissions.
+    # Encrypted JSON: the addresses that are notified of confirmed submissions.
     notify: Mapped[str] = mapped_column(Text)
     # Submissions that expired and were deleted.
     expired_deleted: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)

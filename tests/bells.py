@@ -15,7 +15,7 @@ def listen(broker_url: str) -> Callable[[], list[str]]:
     """Empty the queues and return a function that removes and returns the bells rung since, except the last one."""
     client = redis.Redis.from_url(broker_url)
 
-    def heard() -> list[str]:
+    def rung() -> list[str]:
         bell.ring(_LAST)
         processes.until(lambda: client.llen(_LAST), "the last bell was published")
         names = [name for name in sorted(bell.BELLS) for _ in range(int(str(client.llen(name))))]
@@ -23,4 +23,4 @@ def listen(broker_url: str) -> Callable[[], list[str]]:
         return [name for name in names if name != _LAST]
 
     client.delete(*bell.BELLS)
-    return heard
+    return rung

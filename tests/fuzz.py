@@ -1,4 +1,4 @@
-"""The extent of tests that make up their input: the short form runs with the others, the long one by `make fuzz`."""
+"""The extent of tests that generate their input: the short form runs with the others, the long one by `make fuzz`."""
 
 import os
 

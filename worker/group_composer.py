@@ -1,4 +1,4 @@
-"""Compose the messages of one group, and tell faults of one e-mail from faults of its template."""
+"""Compose the messages of one group; distinguish faults of one e-mail from faults of its template."""
 
 import logging
 from dataclasses import dataclass

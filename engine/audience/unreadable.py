@@ -1,4 +1,4 @@
-"""Tell a damaged row from a missing key: no key of this process opens a token, and a token does not name its key."""
+"""Distinguish a damaged row from a missing key: in both cases no key of this process opens a token."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

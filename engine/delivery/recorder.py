@@ -41,7 +41,7 @@ class Mark(IntEnum):
     """The progress of an e-mail."""
 
     NOTHING = 0  # its body was not sent completely
-    COMPLETE = 2  # the server may have the whole body; only its reply tells
+    COMPLETE = 2  # the server may have the whole body; only its reply decides
     ANSWERED = 3  # the server's reply was read
 
 

@@ -1,4 +1,4 @@
-"""The spool of incoming mail: each message is on disk before its sender is told that it was accepted.
+"""The spool of incoming mail: each message is on disk before the reply that accepts it.
 
 A file holds one message, after the trace lines that a mail server adds at delivery (RFC 5321, 4.4). It is removed when
 the message is recorded. Recording twice is harmless, so no file is locked.

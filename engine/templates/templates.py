@@ -187,7 +187,7 @@ class Library:
         self._states: dict[str, frozenset[tuple[str, int, int]]] = {}
         self._compiled: dict[str, Template] = {}
         self._versions: dict[tuple[str, int], Template] = {}
-        self._broken: dict[tuple[str, int | None], _KeptFault] = {}
+        self._broken: dict[tuple[str, int | None], _CachedFault] = {}
 
     @classmethod
     def configured(cls, settings: Settings, stored: Stored | None = None) -> Self:
@@ -281,7 +281,7 @@ class Library:
         try:
             return self.compile(name, parts, version)
         except compiling.BrokenTemplate as broken:
-            self._broken[name, version] = _KeptFault(broken, files, monotonic() + _KEEP_FAULT_S)
+            self._broken[name, version] = _CachedFault(broken, files, monotonic() + _KEEP_FAULT_S)
             raise
 
     def _version(self, name: str, version: int) -> Parts:
@@ -291,7 +291,7 @@ class Library:
         return parts
 
 
-class _KeptFault(NamedTuple):
+class _CachedFault(NamedTuple):
     """The fault of a broken template, kept so that each use of it need not compile it again."""
 
     fault: compiling.BrokenTemplate

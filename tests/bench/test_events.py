@@ -47,6 +47,6 @@ def test_readers_ask_for_all_each_at_its_moment(tmp_path: Path) -> None:
     (tmp_path / "paths").write_text("\n".join(f"/o/{number}.gif" for number in range(100)))
     with server(200) as (port, bodies):
         begins = time.time() + 1
-        heard = readers.result(readers.start(port, tmp_path / "paths", rate=200, at=begins))
+        measured = readers.result(readers.start(port, tmp_path / "paths", rate=200, at=begins))
         assert time.time() - begins >= 99 / 200
-    assert (heard.answers, heard.refused, len(bodies)) == (100, 0, 100)
+    assert (measured.answers, measured.refused, len(bodies)) == (100, 0, 100)

@@ -1,4 +1,4 @@
-"""The load of bench.api and bench.latency: whole requests, every answer heard, no number used twice."""
+"""The load of bench.api and bench.latency: whole requests, every response read, no number used twice."""
 
 import json
 import threading
@@ -39,9 +39,9 @@ def server(status: int) -> Iterator[tuple[int, list[bytes]]]:
 
 def test_every_request_is_answered_and_counted() -> None:
     with server(200) as (port, bodies):
-        heard = load.run(port, Load("/"), seconds=0.3, connections=4)
-    assert (heard.answers, heard.refused) == (len(bodies), 0)
-    assert heard.answers >= 4 and heard.took_s >= 0.3 and 0 < heard.p50_ms <= heard.p99_ms
+        measured = load.run(port, Load("/"), seconds=0.3, connections=4)
+    assert (measured.answers, measured.refused) == (len(bodies), 0)
+    assert measured.answers >= 4 and measured.took_s >= 0.3 and 0 < measured.p50_ms <= measured.p99_ms
 
 
 def test_a_body_has_numbers_of_its_own_and_its_length(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_body_has_numbers_of_its_own_and_its_length(tmp_path: Path) -> None:
     assert all(name.endswith("@a.example") for name in named)
 
 
-def test_refusals_are_told_from_answers() -> None:
+def test_refusals_are_counted_apart_from_answers() -> None:
     with server(503) as (port, _):
-        heard = load.run(port, Load("/"), seconds=0.1, connections=2)
-    assert heard.refused == heard.answers > 0
+        measured = load.run(port, Load("/"), seconds=0.1, connections=2)
+    assert measured.refused == measured.answers > 0

@@ -28,7 +28,7 @@ CONTACTS = 200
 
 
 class VirtualClock:
-    """A clock that moves when it is told to."""
+    """A clock that only the test moves."""
 
     def __init__(self) -> None:
         self.moment = START

@@ -21,7 +21,7 @@ from models.session import transaction
 from tests import processes
 from tests.conftest import environment
 
-BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"  # less tells of a program
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"  # a shorter one is a program's
 BODY = {
     "to": "prospecto@empresa.example",
     "template": "email_1_roi",

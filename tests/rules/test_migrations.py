@@ -98,7 +98,7 @@ def test_alembic_finds_no_difference_between_tables_and_models(migrated: Connect
 
 
 def test_the_models_make_the_same_columns_indexes_and_constraints(migrated: Connection, postgres: Any) -> None:
-    """Alembic sees no predicate or expression of an index, no CHECK, no fillfactor; PostgreSQL tells all."""
+    """Alembic sees no predicate or expression of an index, no CHECK, no fillfactor; PostgreSQL's catalog has all."""
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as admin:
         admin.execute("CREATE DATABASE from_models")
         try:

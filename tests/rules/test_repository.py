@@ -1,4 +1,4 @@
-"""The house style, where a machine can tell: size, docstrings, names, and what may not be in the repository."""
+"""The house style as far as a program can check it: size, docstrings, names, and content that is not allowed."""
 
 import ast
 import re

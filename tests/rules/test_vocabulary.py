@@ -22,12 +22,14 @@ RETIRED_WORDS = {
     r"seats?": "connection quota",
     r"whoever|whose fault": "a plain subject",
     r"skeletons?": "prerendered message",
+    r"told|heard": "notified, recognised, measured",
+    r"spoils?": "a fault of",
     r"(?:the|an|of) offices?(?= (?:that|of forms|of a form))": "services of forms",
 }
 # As names of classes, functions, variables and modules.
 RETIRED_NAMES = re.compile(
     r"^_?(?:letters?|verdicts?|fates?|wish(?:es)?|crowds?|deeds?|skeletons?|standings?|hand|told|"
-    r"rejudg\w*|judg\w*|way|ways|fleet|seats?|doors?|desk|offices?|proofs)$",
+    r"rejudg\w*|judg\w*|way|ways|fleet|seats?|doors?|desk|heard|offices?|proofs)$",
     re.IGNORECASE,
 )
 # A docstring states what its function does, beginning with the verb.

@@ -24,7 +24,7 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 class Clock:
-    """A clock that only moves when told."""
+    """A clock that only the test moves."""
 
     def __init__(self) -> None:
         self.moment = NOW

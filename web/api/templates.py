@@ -105,7 +105,7 @@ def delete(path: shapes.TemplatePath) -> Reply:
 def validate(path: shapes.TemplatePath, body: versions.Unsaved) -> Reply:
     """Check that e-mails can be made of a content, or without a body of the newest version.
 
-    422 with the faults in fields like `html`, with the `line` where it is known. `findings` is what would spoil such
+    422 with the faults in fields like `html`, with the `line` where it is known. `findings` are faults of such
     e-mails for readers. Nothing is saved.
     """
     with _named(path.name) as session:

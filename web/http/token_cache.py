@@ -12,7 +12,7 @@ _TOKENS_MAX = 10_000
 
 
 class TokenCache:
-    """Cache of `token_status.standing` for `cache_s` seconds; refusals are not cached."""
+    """Cache of `token_status.get` for `cache_s` seconds; refusals are not cached."""
 
     def __init__(self, cache_s: float = CACHE_S) -> None:
         self.cache_s = cache_s

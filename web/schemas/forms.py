@@ -51,7 +51,9 @@ class FormChange(Input):
     attributes: dict[str, str] = Field(default_factory=dict, description="Set on each confirmed contact.")
     campaign_id: UUID | None = Field(None, description="Enroll each confirmed contact in this campaign.")
     origins: list[str] = Field(default_factory=list, max_length=50, description="Sites that may show and post it.")
-    notify: list[str] = Field(default_factory=list, max_length=50, description="Addresses told of each confirmation.")
+    notify: list[str] = Field(
+        default_factory=list, max_length=50, description="Addresses notified of each confirmation."
+    )
 
 
 class FormWanted(FormChange):
@@ -87,7 +89,7 @@ class Form(Output):
     attributes: dict[str, str]
     campaign_id: UUID | None
     origins: list[str]
-    notified: int = Field(description="Number of addresses told of each confirmation.")
+    notified: int = Field(description="Number of addresses notified of each confirmation.")
     created_at: Moment
     updated_at: Moment
 

@@ -111,8 +111,8 @@ def push(folder: Path, name: str | None, publishes: bool, force: bool, note: str
 @click.command(cls=groups.Command)
 @click.argument("names", nargs=-1)
 def check(names: tuple[str, ...]) -> None:
-    """Check the templates NAMES, by default all: that they compile, that their samples cover their variables, and what
-    spoils the e-mail for readers, with part, line and remedy.
+    """Check the templates NAMES, by default all: that they compile, that their samples cover their variables, and that
+    the e-mail is right for readers. Each fault has its part, line and remedy.
 
     A name with a / is that of a folder anywhere. Exits with status 1 if a template has an error; warnings are none.
 

@@ -1,4 +1,4 @@
-"""Columns of a file of contacts: the meaning of each by its name, in English and Spanish, or by the caller's word."""
+"""Columns of a file of contacts: the meaning of each by its name in English or Spanish, or by the caller's mapping."""
 
 import re
 import unicodedata
@@ -132,7 +132,7 @@ def named(name: str) -> Named | None:
 
 
 def target(text: str) -> str:
-    """Return the meaning or attribute that a caller's word means; empty for a column to leave out."""
+    """Return the meaning or attribute that a caller's mapping names; empty for a column to leave out."""
     name = plain(text)
     if name in MEANINGS or name in (STATUS, ATTRIBUTE):
         return name
@@ -162,7 +162,7 @@ def mapped(header: Sequence[str], mapping: Sequence[str]) -> dict[int, str]:
 
 
 def by_name(mapping: Sequence[str]) -> list[str]:
-    """Return the entries that name their column, and so tell which record is the header."""
+    """Return the entries that name their column, by which the header is recognised."""
     return [entry for entry in mapping if not _NUMBERED.fullmatch(entry.rpartition("=")[0].strip())]
 
 

@@ -142,7 +142,7 @@ def _codec(name: str) -> str:
 
 
 def _utf16(first: bytes) -> str | None:
-    """Return the encoding of a UTF-16 file, with a byte order mark or told by the NUL bytes of its ASCII text."""
+    """Return the encoding of a UTF-16 file, recognised by a byte order mark or by the NUL bytes of its ASCII text."""
     if first[:2] in _UTF16:
         return _UTF16[first[:2]]
     head = first[:2_000]

@@ -15,7 +15,7 @@ from engine.delivery.relays.shared_rate import Sender, SharedRate
 from engine.delivery.smtp import Log
 
 _WAIT_S = 0.05  # how long a group waits for permits or leases once all its other messages have left
-_BURST_S = 0.25  # what a rate makes up for: about the time for which a group of other messages occupies a sender
+_BURST_S = 0.25  # the burst of a rate: about the time for which a group of other messages occupies a sender
 _LATE_S = 0.25  # a message may be due so long after its turn: the database has it later, and others precede it
 _URGENT_AHEAD_S = 5.0
 _URGENT_RETRY_S = 1.0
@@ -24,7 +24,7 @@ _LONGEST_GUESS_S = 60.0  # the longest wait in the queue of a limit without a ra
 
 
 class DomainLimiter:
-    """One limit as one process applies it: asked before each message, and told when one is no longer in flight."""
+    """One limit as one process applies it: called before each message, and again when one is no longer in flight."""
 
     def __init__(self, limit: DomainLimit, store: Store, sender: Sender) -> None:
         name = f"domain:{limit.names[0]}"

@@ -1,8 +1,8 @@
 """Rate limiting by the generic cell rate algorithm (GCRA, ITU-T I.371), in the memory of one process.
 
 A rate is a sequence of evenly spaced permits, each good for one message. `head` is the time of the first unused permit.
-It never lags behind the clock by more than the burst, so a quiet period is not made up for beyond that. `tail` is the
-end of the queue of messages for which there was no permit.
+It never lags behind the clock by more than the burst, so a quiet period permits no more than that afterwards. `tail` is
+the end of the queue of messages for which there was no permit.
 """
 
 import random

@@ -9,7 +9,7 @@ from typing import Protocol
 Address = tuple[socket.AddressFamily, tuple[object, ...]]
 
 _CHUNK = 4_096  # replies are short, and each read allocates this size first
-# A TLS record holds 16 KB. Writing one at a time tells exactly which bytes have left.
+# A TLS record holds 16 KB. Records are written one at a time, so that the number of bytes that left is exact.
 _RECORD = 16_384
 
 

@@ -1,4 +1,4 @@
-"""Checks of templates: what spoils an e-mail although it can be sent, with line and remedy."""
+"""Checks of templates: faults of e-mails that can be sent nevertheless, each with its line and a remedy."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -17,7 +17,7 @@ from engine.templates.sources import Parts, Segment
 
 
 class Severity(StrEnum):
-    """An error spoils the e-mail for readers; a warning spoils it in some programs or for some readers."""
+    """An error makes the e-mail wrong for readers; a warning does so in some programs or for some readers."""
 
     ERROR = "error"
     WARNING = "warning"

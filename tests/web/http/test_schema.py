@@ -1,7 +1,7 @@
-"""The API held against its own description, by calls that schemathesis makes up from it.
+"""Compare the API with its own description, by calls that schemathesis generates from it.
 
-Sound ones and unsound ones, with a token and without: no call ends in a 5xx, and every answer is one that the
-description tells of. `make fuzz` makes many more.
+Valid and invalid calls, with a token and without: none ends in a 5xx, and each response is one of the described ones.
+`make fuzz` makes many more.
 """
 
 import os
@@ -38,7 +38,7 @@ CALLS = 2_000 if IS_LONG else 12
 PAST_THE_END = 99  # of the names of a body: it stays as the description shows it
 CALLS_REFUSED = 2_000 if IS_LONG else 4  # without a token, which is looked at before all else
 RESOURCES = ("tokens", "campaigns", "contacts", "emails", "events", "forms", "templates", "pages", "assets")
-# That a sound call may be refused (an unknown template) and a bad item of a list be told by itself is as specified,
+# That a valid call may be refused (an unknown template) and an invalid item be reported alone is as specified,
 # so schemathesis' checks of acceptance and refusal are not among these.
 HELD = [
     checks.not_a_server_error,
@@ -124,7 +124,7 @@ def document(app: Flask) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def operations(app: Flask) -> list[APIOperation[Any, Any, Any, Any]]:
-    """All that the description tells of; those that cancel last, as the others need what there is."""
+    """Return all described operations; those that cancel come last, because the others need their objects."""
     described = [found.ok() for found in schemathesis.openapi.from_wsgi("/openapi.json", app).get_all_operations()]
     return sorted(described, key=lambda each: each.path.endswith("/cancel"))
 
@@ -177,7 +177,7 @@ def example(document: Mapping[str, Any], operation: APIOperation[Any, Any, Any, 
 
 
 def nearly(case: Case[Any], shown: Mapping[str, Any], choice: int) -> None:
-    """Change the call to what at most one thing is wrong with: a body made up from nothing is refused at the door."""
+    """Change the call so that at most one thing is wrong with it: a random body would fail its first check."""
     if isinstance(case.body, dict) and shown:
         names = sorted(case.body, key=str)[choice:][:1]  # none of them when `choice` is past the end
         case.body = {**shown, **{name: case.body[name] for name in names}}

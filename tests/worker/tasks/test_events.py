@@ -51,7 +51,7 @@ def test_apply_shares_the_work_when_it_runs_twice_at_once(ledger: str) -> None:
 def test_apply_stops_and_rings_again_when_its_time_is_over(ledger: str, broker: str) -> None:
     for _ in range(35):
         report(1)
-    heard = bells.listen(broker)
+    rung = bells.listen(broker)
     with environment(DRAIN_SLICE_S="0.000001"):
         tasks.apply_batches(10)
-    assert (waiting(), heard()) == (25, ["events"])
+    assert (waiting(), rung()) == (25, ["events"])

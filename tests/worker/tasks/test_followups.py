@@ -14,7 +14,7 @@ from worker.tasks import followups
 
 
 @pytest.fixture
-def heard(ledger: str, broker: str) -> Callable[[], list[str]]:
+def rung(ledger: str, broker: str) -> Callable[[], list[str]]:
     """A function that returns the bells rung since its last call."""
     return bells.listen(broker)
 
@@ -30,24 +30,24 @@ def _settle() -> None:
         sequence.send_due(session, now=clock.now())
 
 
-def test_call_due_rings_only_while_something_is_due(heard: Callable[[], list[str]]) -> None:
+def test_call_due_rings_only_while_something_is_due(rung: Callable[[], list[str]]) -> None:
     followups.call_due()
-    assert heard() == []
+    assert rung() == []
     _launched(2)
     followups.call_due()
-    assert heard() == ["campaign"]
+    assert rung() == ["campaign"]
     _settle()
     followups.call_due()
-    assert heard() == []
+    assert rung() == []
 
 
-def test_call_due_postpones_all_steps_outside_their_window(heard: Callable[[], list[str]]) -> None:
+def test_call_due_postpones_all_steps_outside_their_window(rung: Callable[[], list[str]]) -> None:
     today = clock.now().isoweekday()
     _launched(7, weekdays=(today % 7 + 1,))
     with transaction() as session:
         session.execute(text("UPDATE enrollments SET next_at = :now"), {"now": clock.now()})
     followups.call_due()
-    assert heard() == []
+    assert rung() == []
     with transaction() as session:
         moments = set(session.scalars(text("SELECT next_at FROM enrollments")))
     assert len(moments) == 1

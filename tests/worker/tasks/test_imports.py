@@ -146,13 +146,13 @@ def test_a_bad_file_fails_loudly_and_the_next_one_is_stored(ledger: str, broker:
     broken = uploaded(table(3))
     with transaction() as session:  # content that no key decrypts
         session.execute(text("UPDATE file_import_chunks SET content = 'x' WHERE import_id = :id"), {"id": broken})
-    heard = bells.listen(broker)
+    rung = bells.listen(broker)
     for _ in range(running.ATTEMPTS_MAX + 3):
         tasks.store()
         lease_over()
     assert (view(bad).state, view(good).state, view(broken).state) == ("failed", "done", "failed")
     assert "CSV" in (view(bad).error or "") and "import_interrupted" in caplog.text and "Ana" not in caplog.text
-    assert "imports" in heard()
+    assert "imports" in rung()
 
 
 def test_another_file_gets_its_turn_and_a_shutdown_stops_after_a_page(ledger: str) -> None:

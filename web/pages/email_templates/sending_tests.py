@@ -62,13 +62,13 @@ def _queue(form: AddressForm, template: Template, variables: Mapping[str, Any]) 
         rate_limits.test(auth.caller().account_id, len(email_ids))
         return TestAccepted.of(email_ids)
 
-    done = _patiently(lambda: idempotency.do(key, queue, status=202))
+    done = _repeated(lambda: idempotency.do(key, queue, status=202))
     bell.ring(sends.LANE)
     email_ids: Sequence[str] = done.response.get_json()["email_ids"]
     return email_ids
 
 
-def _patiently(work: Callable[[], Done[TestAccepted]]) -> Done[TestAccepted]:
+def _repeated(work: Callable[[], Done[TestAccepted]]) -> Done[TestAccepted]:
     """Return the result of `work`, and wait while the first of two equal forms is stored."""
     for _ in range(_TRIES):
         try:

@@ -204,7 +204,7 @@ def _refused(error: errors.CadenciaError) -> Response:
     if isinstance(error, sessions.Forged):
         return error_page(403, gettext("This form is too old or came from another site. Load the page again."))
     if isinstance(error, errors.Forbidden):
-        return error_page(403, _who_grants())
+        return error_page(403, _permission_holders())
     if isinstance(error, errors.TooOften):
         wait = gettext("Try again in %(seconds)s seconds.", seconds=error.wait_s)
         response = error_page(429, wait)
@@ -216,7 +216,7 @@ def _refused(error: errors.CadenciaError) -> Response:
     return error_page(status, faults.sentences(error)) if status else _unexpected(error)
 
 
-def _who_grants() -> str:
+def _permission_holders() -> str:
     """Return the permissions that this page asks for, and the people who can grant them."""
     access = auth.access_of(current_app.view_functions[request.endpoint or ""])
     asked = gettext("It needs one of these permissions: %(scopes)s.", scopes=", ".join(access.scopes if access else ()))

@@ -219,7 +219,7 @@ class Valid(Output):
 
     status: Literal["valid"]
     required: list[str] = Field(description="The variables that a send must give.")
-    findings: list[Finding] = Field(description="What would spoil the e-mails for readers.")
+    findings: list[Finding] = Field(description="Faults of the e-mails for readers; they prevent no publication.")
 
 
 class Diff(Output):

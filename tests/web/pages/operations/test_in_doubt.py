@@ -1,4 +1,4 @@
-"""E-mails in doubt: people see the evidence and decide; of two who decide at once, the second is told."""
+"""E-mails in doubt: people see the evidence and decide; of two decisions at once the second reports it."""
 
 from typing import Any
 from uuid import UUID

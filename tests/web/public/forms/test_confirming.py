@@ -68,7 +68,7 @@ def test_no_labelled_machine_confirms_by_what_it_requests(client: FlaskClient, u
                 if "data-press" in page.text:
                     pressed.add(sequence.name)
     assert clicks > 30 and state() == "pending"
-    # Without the moment of the sending and the other hits of its e-mail only the agent tells; see test_visits.
+    # Without the moment of the sending and the other hits of its e-mail only the agent is evidence; see test_visits.
     assert len(pressed) < clicks / 2
 
 

@@ -19,7 +19,7 @@ NUMBER = 10_000 if fuzz.IS_LONG else 60
 
 
 def bodies(signer: Signer) -> Iterator[dict[str, str]]:
-    """Yield the submissions of robots: what they fill in, how fast they are, what they copy, what they make up."""
+    """Yield the submissions of robots: wrong traps, stamps and values, copied and random ones."""
     now = datetime.now(UTC)
     with transaction() as session:
         form, other = signups.create(session), signups.create(session, slug="otra")
