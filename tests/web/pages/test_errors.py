@@ -1,5 +1,6 @@
 """Errors as pages: each is in the reader's language and says what to do next."""
 
+import re
 from uuid import UUID
 
 from flask.testing import FlaskClient
@@ -66,6 +67,8 @@ def test_an_address_without_a_page_is_a_page(client: FlaskClient) -> None:
     for path in ("/app/nowhere", "/app/account/password", "/app/campaigns/x/y"):
         answer = client.get(path)
         assert answer.status_code == 404 and "Esta página no existe" in answer.text, path
+    buttons = re.findall(r'class="btn btn-(\S+)" href="([^"]+)"', answer.text)
+    assert buttons == [("primary", "/app/"), ("outline-secondary", "/app/campaigns")]  # the first page, and the section
 
 
 def test_a_form_that_met_an_outage_is_not_sent_again_by_itself(client: FlaskClient) -> None:

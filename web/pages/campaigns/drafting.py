@@ -240,11 +240,17 @@ def _variables(
             name,
             typed.get(name, str(values.get(name, ""))),
             str(samples.get(name, ""))[:_SAMPLE_CHARS],
-            [template for template, _, own in templates if name in own],
+            _users(name, templates, chosen),
         )
         for name in sorted(shown)
         if isinstance(values.get(name, ""), str)
     ]
+
+
+def _users(name: str, templates: list[tuple[str, str, dict[str, Any]]], chosen: set[str]) -> list[str]:
+    """Return the chosen templates that use this variable; if there is none, all others that do."""
+    users = [template for template, _, own in templates if name in own]
+    return [template for template in users if template in chosen] or users
 
 
 def _estimate(session: Session, draft: CampaignDraft) -> dict[str, Any]:

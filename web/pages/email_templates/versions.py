@@ -77,7 +77,7 @@ def ask_revert(name: str, version: int) -> Response:
         next=newest.newest + 1,
         number=version,
     )
-    return _ask(name, gettext("Take up version %(number)s again", number=version), note)
+    return _ask(name, gettext("Restore version %(number)s", number=version), note)
 
 
 @views.post("/templates/<name>/versions/<int:version>/revert")

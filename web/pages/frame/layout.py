@@ -178,7 +178,7 @@ def _page_before() -> str:
 
 _NOT_FOUND = (
     lazy_gettext("There is no such page"),
-    lazy_gettext("It may have been deleted. Start from the overview."),
+    lazy_gettext("It may have been deleted. Go on from here:"),
 )
 _BY_ITSELF = lazy_gettext("This page tries again by itself.")
 _WORDS: dict[int, tuple[Any, Any]] = {
