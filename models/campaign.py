@@ -19,7 +19,8 @@ class Campaign(Base):
     no longer count for the automatic pause.
 
     Until `opened_until` step 1 may go out outside its window. If `skips_received`, contacts who got one of its
-    templates before are enrolled as stopped.
+    templates before are enrolled as stopped. A draft is `enrolled_by_hand` once somebody, not a form, has enrolled
+    contacts: its launch does not add the audience.
 
     Long work proceeds in pages. While the audience is being enrolled, `enroll_from` is the moment from which the delay
     of step 1 counts, and `enroll_after` the last contact enrolled. After a resumption `unpark_after` is the last parked
@@ -49,6 +50,7 @@ class Campaign(Base):
     version: Mapped[int] = mapped_column(Integer, server_default=text("1"), default=1)
     opened_until: Mapped[Moment | None]
     skips_received: Mapped[Flag]
+    enrolled_by_hand: Mapped[Flag]
 
 
 class CampaignStep(Base):

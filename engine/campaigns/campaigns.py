@@ -80,11 +80,11 @@ def latest(session: Session, *, limit: int = 100) -> list[View]:
 def launch(
     session: Session, campaign_id: UUID, *, now: datetime, starts_now: bool = False, skips_received: bool = False
 ) -> Enrolled:
-    """Launch a draft: enroll its audience unless contacts are enrolled already, and make step 1 due.
+    """Launch a draft: enroll its audience unless its contacts were chosen by hand, and make step 1 due.
 
-    Its steps use the versions of their templates that are published now, whatever is published later. If it
-    `starts_now`, step 1 waits for neither its delay nor its window, for a day. If it `skips_received`, contacts who got
-    one of its templates before are stopped.
+    Contacts who signed up by a form before stay enrolled. Its steps use the versions of their templates that are
+    published now, whatever is published later. If it `starts_now`, step 1 waits for neither its delay nor its window,
+    for a day. If it `skips_received`, contacts who got one of its templates before are stopped.
 
     Works on the first page of contacts; `enrollments.proceed` does the others. Raises NotFound; Conflict if the
     campaign is not a draft, or if its audience is empty and no open form enrolls people in it. Of two launches at once,
@@ -103,10 +103,11 @@ def launch(
             opened_until=now + OPENED_FOR if starts_now else None,
         )
     )
-    if enrollments.any_of(session, campaign_id):
+    if enrollments.are_chosen(session, campaign_id):
         return enrollments.schedule(session, campaign_id, now=now)
     enrolled = enrollments.enroll(session, campaign_id, now=now)
-    if not enrolled.total and enrolled.is_complete and not enrollments.forms(session, campaign_id):
+    is_empty = enrolled.is_complete and not enrollments.any_of(session, campaign_id)
+    if is_empty and not enrollments.forms(session, campaign_id):
         audience = session.scalar(select(Campaign.audience).where(Campaign.id == campaign_id)) or {}
         segment = segments.read(audience)
         if segment.only_sign_ups:
@@ -125,7 +126,7 @@ def start_now(session: Session, campaign_id: UUID, *, now: datetime) -> None:
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(opened_until=now + OPENED_FOR))
 
 
-def pause(session: Session, campaign_id: UUID, reason: str, *, now: datetime) -> None:  # noqa: ARG001  # as its kin
+def pause(session: Session, campaign_id: UUID, reason: str | None, *, now: datetime) -> None:  # noqa: ARG001  # as its kin
     """Pause a running campaign: nothing of it is claimed any more; what a sender has claimed still goes out.
 
     Raises NotFound; Conflict if it is not running.

@@ -33,14 +33,20 @@ class Enrolled:
 
 
 def enroll(
-    session: Session, campaign_id: UUID, *, contact_ids: Sequence[UUID] | None = None, now: datetime
+    session: Session,
+    campaign_id: UUID,
+    *,
+    contact_ids: Sequence[UUID] | None = None,
+    by_form: bool = False,
+    now: datetime,
 ) -> Enrolled:
     """Enroll these contacts, by default the campaign's audience; enrolled contacts stay as they are.
 
     Converted and suppressed contacts are enrolled as stopped, which explains why they get nothing. If the campaign was
     launched, the delay of step 1 counts from `now`; if it is finished, it runs again. Of an audience this enrolls the
-    first page; `proceed` does the others. Safe to repeat. Raises NotFound; Conflict if the campaign is cancelled;
-    InvalidInput if some of the contacts do not exist.
+    first page; `proceed` does the others. Contacts enrolled in a draft are chosen by hand, so a launch adds nobody,
+    unless they came `by_form`. Safe to repeat. Raises NotFound; Conflict if the campaign is cancelled; InvalidInput if
+    some of the contacts do not exist.
     """
     query = select(Campaign.state, Campaign.launched_at).where(Campaign.id == campaign_id)
     campaign = session.execute(query.with_for_update(key_share=True)).one_or_none()
@@ -48,6 +54,8 @@ def enroll(
         raise NotFound("campaign: there is none with this id")
     if campaign.state == "cancelled":
         raise Conflict("state: the campaign is cancelled and never runs again; clone it and enroll contacts there")
+    if campaign.state == "draft" and not by_form:
+        session.execute(update(Campaign).where(Campaign.id == campaign_id).values(enrolled_by_hand=True))
     if campaign.state == "finished":
         session.execute(update(Campaign).where(Campaign.id == campaign_id).values(state="running", finished_at=None))
     if contact_ids is None:
@@ -200,6 +208,12 @@ def _add(
 def any_of(session: Session, campaign_id: UUID) -> bool:
     """Return True if the campaign has an enrollment."""
     return bool(session.scalar(select(select(Enrollment.id).where(Enrollment.campaign_id == campaign_id).exists())))
+
+
+def are_chosen(session: Session, campaign_id: UUID) -> bool:
+    """Return True if somebody has chosen the contacts of this campaign by hand, so that a launch adds nobody."""
+    by_hand = select(Campaign.enrolled_by_hand).where(Campaign.id == campaign_id)
+    return bool(session.scalar(by_hand)) and any_of(session, campaign_id)
 
 
 # As the index ix_forms_campaign has them.

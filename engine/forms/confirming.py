@@ -118,7 +118,7 @@ def _missing(session: Session, address: str, values: Mapping[str, str]) -> dict[
 def _enroll(session: Session, slug: str, campaign_id: UUID, contact_id: UUID, now: datetime) -> None:
     """Enroll a person; report a campaign that was cancelled or deleted: the sign-up counts nevertheless."""
     try:
-        enrollments.enroll(session, campaign_id, contact_ids=[contact_id], now=now)
+        enrollments.enroll(session, campaign_id, contact_ids=[contact_id], by_form=True, now=now)
     except (Conflict, NotFound) as refused:
         log.error("form_enrolls_in_no_campaign form=%s campaign=%s: %s", slug, campaign_id, refused)
 

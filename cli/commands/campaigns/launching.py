@@ -42,7 +42,7 @@ def enroll(name: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what the launch would do.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before sending a template to somebody again.")
 def launch(name: str, starts_now: bool, skip_received: bool, dry_run: bool, yes: bool) -> None:
-    """Start the campaign NAME (or its id). Its audience is enrolled first if nobody is enrolled yet.
+    """Start the campaign NAME (or its id). Its audience is enrolled first, unless contacts were enrolled by hand.
 
     It reports how many contacts get e-mails, who is left out and why, and when the first e-mail goes out. If contacts
     received one of its templates before, it warns, and asks on a terminal.

@@ -63,7 +63,7 @@ def edit(
         number = f"it is {stored.version} now, not {version}"
         raise Conflict(f"version: somebody has edited it meanwhile; {number}: load it again")
     _check(session, draft, library)
-    if draft.audience != stored.audience and enrollments.any_of(session, campaign_id):
+    if draft.audience != stored.audience and enrollments.are_chosen(session, campaign_id):
         raise Conflict("audience: its contacts are enrolled already; clone the campaign to choose others")
     if session.scalar(select(Campaign.id).where(Campaign.name == draft.name, Campaign.id != campaign_id)):
         raise Conflict(_NAMED_ALIKE)

@@ -102,7 +102,7 @@ def _people(session: Session, campaign_id: UUID, view: campaigns.View, skipped: 
         reason = func.coalesce(Enrollment.stop_reason, obstacle).label("obstacle")
         query: _People = select(Contact.id, reason).join(Enrollment, Enrollment.contact_id == Contact.id)
         yield query.outerjoin(Suppression, joined).where(is_enrolled)
-    if view.enrolling or not has_enrolled:
+    if view.enrolling or not enrollments.are_chosen(session, campaign_id):
         audience = segments.conditions(segments.read(view.audience))
         query = select(Contact.id, obstacle.label("obstacle")).outerjoin(Suppression, joined).where(*audience)
         if has_enrolled:

@@ -64,6 +64,38 @@ def test_a_draft_is_kept_to_sign_ups_before_its_launch(ledger: str) -> None:
         drafts.keep_to_sign_ups(session, campaign_id)
 
 
+def test_a_launch_enrolls_the_audience_beside_those_who_signed_up_for_the_draft(ledger: str) -> None:
+    with transaction() as session:
+        listed = sequence.people(session, 3)
+        campaign_id = sequence.create(session)
+        form = signups.create(session, campaign_id=str(campaign_id))
+    signups.submit(form)
+    signups.confirm()
+    with transaction() as session:
+        forms.set_active(session, "guia", False, now=NOW)
+        assert preflight.of(session, campaign_id, now=signups.CONFIRMED_AT).mailed == 4
+        campaigns.launch(session, campaign_id, now=signups.CONFIRMED_AT)
+        assert len(sequence.send_due(session, now=signups.CONFIRMED_AT)) == 4
+        chosen = sequence.create(session, "Elegidos")
+        enrollments.enroll(session, chosen, contact_ids=listed[:1], now=NOW)
+        assert preflight.of(session, chosen, now=NOW).enrolled == 1
+        campaigns.launch(session, chosen, now=NOW)
+        assert [each.contact_id for each in sequence.send_due(session, now=NOW)] == listed[:1]
+
+
+def test_those_who_signed_up_for_a_draft_without_an_audience_are_enough_to_launch_it(ledger: str) -> None:
+    with transaction() as session:
+        campaign_id = sequence.create(session, audience={"only_sign_ups": True})
+        form = signups.create(session, campaign_id=str(campaign_id))
+    signups.submit(form)
+    signups.confirm()
+    with transaction() as session:
+        forms.set_active(session, "guia", False, now=NOW)
+        assert preflight.of(session, campaign_id, now=signups.CONFIRMED_AT).mailed == 1
+        campaigns.launch(session, campaign_id, now=signups.CONFIRMED_AT)
+        assert len(sequence.send_due(session, now=signups.CONFIRMED_AT)) == 1
+
+
 @pytest.mark.parametrize("audience", [{"only_sign_ups": False}, {"only_sign_ups": True, "industry": ["Banca"]}])
 def test_only_sign_ups_stands_alone(audience: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match=r"audience\.only_sign_ups: (give true|stands alone)"):
