@@ -103,7 +103,6 @@ def test_import_lists_refused_rows_and_ends_with_status_1(run: Run, tmp_path: Pa
         (("campaigns", "create", "X", "--step", "email_1_roi", "--window", "9-18"), 2, "09:00-18:00"),
         (("campaigns", "create", "X", "--step", "email_1_roi", "--weekdays", "lunes"), 2, "12345"),
         (("campaigns", "create", "X", "--step", "email_1_roi", "--var", "x"), 2, "NAME=VALUE"),
-        (("campaigns", "pause", "X"), 2, "--reason"),
         (("contacts", "show", "nadie@a.example"), 1, "contact: there is none"),
         (("contacts", "show", "0199f3a0-5b7c-7d12-8e4f-1a2b3c4d5e6f"), 1, "contact: there is none"),
         (("contacts", "explain", "nadie"), 1, "CONTACT: "),

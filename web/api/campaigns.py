@@ -12,7 +12,7 @@ from engine.campaigns.reports import funnel, preflight
 from engine.templates.templates import Library
 from models.session import Session, retrying, transaction
 from web import process
-from web.http import bodies, idempotency
+from web.http import idempotency
 from web.http.auth import needs
 from web.http.routes import Api, Reply, refusals
 from web.schemas import campaigns as shapes
@@ -107,9 +107,8 @@ def enroll(path: shapes.CampaignPath, body: shapes.Enroll) -> Reply:
 
 @api.post("/<campaign_id>/launch", responses={200: shapes.Launched, **_NO_DRAFT})
 @needs("campaigns")
-@bodies.optional
 def launch(path: shapes.CampaignPath, body: shapes.Launch) -> Reply:
-    """Launch a draft, enrolling its audience if nobody is enrolled yet. 409 if it was launched before.
+    """Launch a draft, enrolling its audience unless contacts were enrolled by hand. 409 if it was launched before.
 
     `report` says who gets e-mails, who is left out and why, and when the first e-mail goes out. With `dry_run` nothing
     else happens. Of a large audience the first 5,000 contacts are enrolled at once, and the others soon after: see
@@ -167,7 +166,6 @@ def resume(path: shapes.CampaignPath) -> Reply:
 
 @api.post("/<campaign_id>/cancel", responses={200: shapes.Campaign, **_ENDED})
 @needs("campaigns")
-@bodies.optional
 def cancel(path: shapes.CampaignPath, body: shapes.Cancel) -> Reply:
     """Cancel a draft, running or paused campaign for good; the few e-mails in flight are still sent.
 

@@ -15,7 +15,7 @@ from engine.templates.versions import copying, history, store
 from errors import Forbidden, MissingPrecondition, NotFound
 from models.session import Session, transaction
 from web import process
-from web.http import auth, bodies, idempotency, rate_limits
+from web.http import auth, idempotency, rate_limits
 from web.http.auth import needs
 from web.http.routes import Api, Reply, refusals
 from web.schemas.templates import listing as shapes
@@ -101,7 +101,6 @@ def delete(path: shapes.TemplatePath) -> Reply:
 
 @api.post("/<name>/validate", responses={200: versions.Valid})
 @needs("templates")
-@bodies.optional
 def validate(path: shapes.TemplatePath, body: versions.Unsaved) -> Reply:
     """Check that e-mails can be made of a content, or without a body of the newest version.
 

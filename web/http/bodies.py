@@ -22,7 +22,6 @@ from web.schemas.problems import faults
 DEPTH_MAX = 32
 _LIMIT = "__limit__"
 _TYPES = "__types__"
-_OPTIONAL = "__optional__"
 _JSON = ("application/json",)
 _CONTAINERS = frozenset({dict, list})
 # The JSON parser refuses a raw NUL and the UTF-8 decoder a lone surrogate, so only an escape can produce either.
@@ -52,16 +51,15 @@ def takes(*types: str) -> Callable[[View], View]:
     return declare
 
 
-def optional(view: View) -> View:
-    """Let callers leave out the view's JSON body: every field then has its default."""
-    setattr(view, _OPTIONAL, True)
-    return view
-
-
-def is_left_out(view: Callable[..., Any]) -> bool:
-    """Return True if the view's body is optional and this request has none."""
+def is_left_out(model: type[BaseModel]) -> bool:
+    """Return True if this request has no body and needs none: each field of the model has a default."""
     has_body = request.content_length or request.headers.get("Transfer-Encoding")
-    return getattr(view, _OPTIONAL, False) and not has_body
+    return not has_body and _needs_none(model)
+
+
+@lru_cache(maxsize=64)
+def _needs_none(model: type[BaseModel]) -> bool:
+    return not any(field.is_required() for field in model.model_fields.values())
 
 
 def types_of(view: Callable[..., Any]) -> tuple[str, ...]:

@@ -111,8 +111,8 @@ def _with_models(
         if query is not None:
             arguments["query"] = bodies.query(query)
         if body is not None:
-            left_out = bodies.is_left_out(view)
-            arguments["body"] = body() if left_out else bodies.read(body, limit=limit, types=types)
+            left_out = bodies.is_left_out(body)
+            arguments["body"] = bodies.validated(body, {}) if left_out else bodies.read(body, limit=limit, types=types)
         return answer(view(**arguments))
 
     return call

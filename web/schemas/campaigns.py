@@ -106,11 +106,11 @@ class Enroll(Input):
 
 
 class Pause(Input):
-    """Reason for pausing."""
+    """Reason for pausing; a request without a body has none."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the offer changed"}]})
 
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
 
 
 class Campaign(Output):

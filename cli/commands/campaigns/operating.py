@@ -8,8 +8,8 @@ from cli.commands.campaigns import named
 
 @named.command()
 @named.name
-@click.option("--reason", required=True, help="The reason, which is shown with the campaign.")
-def pause(name: str, reason: str) -> None:
+@click.option("--reason", help="The reason, which is shown with the campaign.")
+def pause(name: str, reason: str | None) -> None:
     """Stop sending e-mails of the campaign NAME (or its id) until it is resumed.
 
     \b

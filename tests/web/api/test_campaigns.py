@@ -69,11 +69,13 @@ def test_enroll_counts_those_who_may_not_be_mailed(client: FlaskClient, marketer
     assert (unknown.status_code, fields(unknown)) == (422, {"contact_ids"})
 
 
-def test_pause_needs_a_reason_and_resume_goes_on(client: FlaskClient, marketer: dict[str, str]) -> None:
+def test_a_pause_may_have_a_reason_and_resume_goes_on(client: FlaskClient, marketer: dict[str, str]) -> None:
     people(1)
     campaign_id = created(client, marketer)
     client.post(f"{URL}/{campaign_id}/launch", headers=marketer)
-    assert client.post(f"{URL}/{campaign_id}/pause", json={}, headers=marketer).status_code == 422
+    at_once = client.post(f"{URL}/{campaign_id}/pause", headers=marketer)
+    assert (at_once.status_code, at_once.json["state"], at_once.json["reason"]) == (200, "paused", None)
+    assert client.post(f"{URL}/{campaign_id}/resume", headers=marketer).status_code == 200
     paused = client.post(f"{URL}/{campaign_id}/pause", json={"reason": "precio"}, headers=marketer)
     assert (paused.json["state"], paused.json["reason"]) == ("paused", "precio")
     assert client.post(f"{URL}/{campaign_id}/launch", headers=marketer).status_code == 409

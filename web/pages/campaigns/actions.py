@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Response, request
 from wtforms import BooleanField, SelectField, StringField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import Length
 
 from engine import bell, clock, figures
 from engine.campaigns import campaigns, enrollments, retries
@@ -23,9 +23,9 @@ _ALIVE, _LAUNCHED = ("draft", "running", "paused"), ("running", "paused", "finis
 
 
 class PauseForm(forms.Form):
-    """The reason of a pause, which everybody sees."""
+    """The reason of a pause, which everybody sees; it may be empty."""
 
-    reason = StringField(lazy_gettext("Reason"), [DataRequired(), Length(max=200)])
+    reason = StringField(lazy_gettext("Reason (optional)"), [Length(max=200)])
 
 
 class CancelForm(forms.Form):
@@ -109,7 +109,7 @@ def pause(campaign_id: UUID) -> Response:
     if not form.validate():
         return _ask_pause(campaign_id, form, 422)
     with transaction() as session:
-        campaigns.pause(session, campaign_id, form.reason.data, now=clock.now())
+        campaigns.pause(session, campaign_id, form.reason.data or None, now=clock.now())
     return layout.redirect_to("campaigns_pages.show", campaign_id=campaign_id)
 
 
