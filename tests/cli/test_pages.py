@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from engine.landing import starters
 from tests.cli.conftest import Run
 from tests.engine.landing import drafts
 from tests.engine.landing.drafts import both
@@ -25,6 +26,9 @@ def test_a_page_from_its_file_to_everybody(run: Run, tmp_path: Path) -> None:
     assert "Otra" in run("pages", "list").stdout
     assert "shows version 1; this is version 2 of 2" in run("pages", "show", "guia").stderr
     assert "is offline" in run("pages", "publish", "guia", "--off").stdout
+    file.write_text(json.dumps(changed | starters.of(both("Otra"))))
+    run("pages", "push", "guia", str(file))
+    assert "warning: blocks[0].text.es is still the sample's" in run("pages", "publish", "guia").stderr
     assert "did you mean guia?" in run("pages", "publish", "gia", status=1).stderr
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from engine import clock
 from engine.access import accounts
-from engine.landing import store, visits
+from engine.landing import starters, store, visits
 from engine.landing.store import Change, StoredPage
 from engine.landing.visits import HOUR, Counts
 from models.session import Session, transaction
@@ -71,13 +71,14 @@ def save(path: shapes.PagePath, body: shapes.PageChange) -> Reply:
     return shapes.Page(**_fields(page))
 
 
-@api.post("/<page>/publish", responses={200: shapes.Page})
+@api.post("/<page>/publish", responses={200: shapes.PublishedPage})
 @needs("campaigns")
 def publish(path: shapes.PagePath, body: shapes.PageVersion) -> Reply:
     """Show this version to everybody, within a second. Safe to repeat."""
     with transaction() as session:
         page = store.publish(session, path.page, body.version, now=clock.now())
-    return shapes.Page(**_fields(page))
+        shown = store.by_slug(session, path.page, body.version).content
+    return shapes.PublishedPage(**_fields(page), warnings=starters.warnings(shown.blocks))
 
 
 @api.post("/<page>/unpublish", responses={200: shapes.Page})

@@ -92,6 +92,12 @@ class Page(Output):
     blocks: list[dict[str, JsonValue]]
 
 
+class PublishedPage(Page):
+    """The page, and warnings about what everybody sees now."""
+
+    warnings: list[str] = Field(description="Texts of the sample that nobody has replaced.")
+
+
 class PageLine(Output):
     """A page in a list."""
 

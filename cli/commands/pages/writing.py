@@ -58,7 +58,7 @@ def push(slug: str, file: Path, expected: str | None) -> None:
 @click.option("--version", type=click.IntRange(min=1), help="Publish this version instead of the newest.")
 @click.option("--off", is_flag=True, help="Take the page offline.")
 def publish(slug: str, version: int | None, off: bool) -> None:
-    """Publish the landing page SLUG, or take it offline.
+    """Publish the landing page SLUG, or take it offline. It warns of texts of the sample that nobody has replaced.
 
     \b
     Examples:
@@ -67,12 +67,15 @@ def publish(slug: str, version: int | None, off: bool) -> None:
       cadencia pages publish guia-roi --off
     """
     from engine import clock
-    from engine.landing import store
+    from engine.landing import starters, store
     from models.session import transaction
 
     with transaction() as session:
         stored = store.named(session, slug).slug
         page = store.unpublish(session, stored) if off else store.publish(session, stored, version, now=clock.now())
+        shown = store.by_slug(session, stored, page.published).content
+    for warning in starters.warnings(shown.blocks) if page.published else []:
+        click.echo(f"warning: {warning}", err=True)
     click.echo(f"page {page.slug} shows version {page.published}" if page.published else f"page {page.slug} is offline")
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
+from engine.landing import starters
 from tests.engine.landing import drafts
 from tests.engine.landing.drafts import both
 from tests.web.examples import fields
@@ -22,7 +23,8 @@ def test_a_page_from_its_creation_to_its_end(client: FlaskClient, bearer: Any) -
     assert (saved.json["version"], saved.json["title"]) == (2, {"es": "Otra"})
     late = client.put(f"{PAGES}/guia", json={**change, "title": both("Tercera")}, headers=headers)
     assert late.status_code == 409 and saved.json["digest"] in late.json["detail"]
-    assert client.post(f"{PAGES}/guia/publish", json={"version": 1}, headers=headers).json["published"] == 1
+    shown = client.post(f"{PAGES}/guia/publish", json={"version": 1}, headers=headers).json
+    assert (shown["published"], shown["warnings"]) == (1, [])
     assert client.post(f"{PAGES}/guia/revert", json={"version": 1}, headers=headers).json["version"] == 3
     versions = client.get(f"{PAGES}/guia/versions", headers=headers).json["versions"]
     assert [each["version"] for each in versions] == [3, 2, 1] and versions[0]["author"].startswith("caller")
@@ -50,3 +52,11 @@ def test_only_those_who_may_write_campaigns_change_pages(client: FlaskClient, be
     body = {"slug": "guia", **drafts.content()}
     assert client.post(PAGES, json=body, headers=bearer("reports")).status_code == 403
     assert client.get(PAGES, headers=bearer("reports")).status_code == 200
+
+
+def test_publishing_warns_of_texts_of_the_sample(client: FlaskClient, bearer: Any) -> None:
+    headers, title = bearer("campaigns"), both("Guía", "Guide")
+    client.post(PAGES, json={"slug": "guia", "title": title, **starters.of(title)}, headers=headers)
+    warnings = client.post(f"{PAGES}/guia/publish", json={"version": 1}, headers=headers).json["warnings"]
+    assert len(warnings) == 2 * 8 and not any("Ventajas" in each for each in warnings)  # six of benefits, two others
+    assert "blocks[1].items[0].title.es is still the sample's: 'Primera ventaja'" in warnings

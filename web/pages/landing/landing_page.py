@@ -8,7 +8,7 @@ from flask import Response, request
 from flask_babel import format_date
 
 from engine import clock, figures
-from engine.landing import published, store, visits
+from engine.landing import published, starters, store, visits
 from engine.landing.blocks import KINDS
 from engine.landing.store import Change, StoredPage
 from engine.landing.visits import Counts
@@ -76,8 +76,13 @@ def preview(slug: str) -> Response:
 @views.post("/pages/<slug>/publish")
 @pages.changes("campaigns")
 def publish(slug: str) -> Response:
-    """Publish the version that the form names."""
+    """Publish the version that the form names; ask before if texts of the sample are left."""
     version = request.form.get("version", type=int)
+    with statement() as session:
+        page = store.by_slug(session, slug, version)
+    left = starters.unchanged(page.content.blocks)
+    if left and not request.form.get("anyway"):
+        return layout.page("landing/publish", 409, page=page, left=left, kinds=fields.KIND_NAMES)
     return _done(slug, lambda session: store.publish(session, slug, version, now=clock.now()))
 
 

@@ -54,7 +54,12 @@ def test_a_page_is_written_by_forms_and_published(writer: FlaskClient) -> None:
     assert "Formulario</td>" in writer.get("/app/pages/guia", headers={"Accept-Language": "es"}).text  # the note
     shown = writer.get("/app/pages/guia").text
     assert shown.count("<iframe") == 2 and "sandbox" in shown and len(shown) < 40_000
-    assert send(writer, "/app/pages/guia/publish", "/app/pages/guia", version="4").location == "/app/pages/guia"
+    asked = send(writer, "/app/pages/guia/publish", "/app/pages/guia", version="4")
+    assert asked.status_code == 409 and "Primera ventaja" in asked.text and "/blocks/2" in asked.text
+    with transaction() as session:
+        assert published.current(session, "guia") is None
+    anyway = send(writer, "/app/pages/guia/publish", "/app/pages/guia", version="4", anyway="1")
+    assert anyway.location == "/app/pages/guia"
     with transaction() as session:
         assert published.current(session, "guia") is not None
     send(writer, "/app/pages/guia/revert", "/app/pages/guia", version="1")
