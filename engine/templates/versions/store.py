@@ -9,8 +9,9 @@ from sqlalchemy import Row, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
+import errors
 from engine import edits
-from engine.templates import compiling
+from engine.templates import brand, compiling, variables
 from engine.templates.sources import NAME
 from engine.templates.templates import Library, Template
 from engine.templates.versions import content as contents
@@ -155,10 +156,7 @@ def validate(library: Library, name: str, content: Content) -> Template:
         template = library.compile(name, content.parts())
     except compiling.BrokenTemplate as broken:
         raise InvalidInput([_fault(broken)]) from None
-    faults = [
-        Fault("sample", f"lacks {each!r}, which the template requires: give it a value, or guard it by `default`")
-        for each in sorted(template.lacking)
-    ]
+    faults = [Fault("sample", _lacks(each, template)) for each in sorted(template.lacking)]
     if not faults:
         faults = [_of_sample(template, fault) for fault in template.check(template.sample)]
     if faults:
@@ -229,6 +227,13 @@ def _fault(broken: compiling.BrokenTemplate) -> Fault:
     field = contents.FIELDS.get(broken.part, "html")
     place = f"line {broken.line}: " if broken.line and broken.part in contents.FIELDS else ""
     return Fault(field, f"{place}{broken.problem}", broken.line if place else None)
+
+
+def _lacks(name: str, template: Template) -> str:
+    """Return the fault of a variable that the sample has no value of, with the one that was perhaps meant."""
+    close = errors.nearest(name, sorted({*template.sample, *variables.OF_CONTACT, *brand.NONE.variables()}))
+    question = f"; did you mean {close}?" if close else ""
+    return f"lacks {name!r}, which the template requires: give it a value, or guard it by `default`{question}"
 
 
 def _of_sample(template: Template, fault: Fault) -> Fault:

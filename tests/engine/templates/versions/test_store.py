@@ -112,6 +112,7 @@ def test_a_name_is_given_once_and_never_one_of_the_folder(session: Session, libr
         ({"html": "{% for i in range(10**9) %}x{% endfor %}"}, "html", None, "range"),
         ({"text": "{% for i in range(10**9) %}x{% endfor %}"}, "text", None, "range"),
         ({"html": "{{ empresa }} {{ cargo }}"}, "sample", None, "lacks 'cargo'"),
+        ({"html": "{{ empressa }}"}, "sample", None, "did you mean empresa?"),
         ({"html": "<a href='{{ nombre }}'>x</a>"}, "sample.nombre", None, "target of a link"),
         ({"subject": "{{ nombre }}", "sample": {"nombre": "a\nb"}}, "sample.nombre", None, "line break"),
     ],

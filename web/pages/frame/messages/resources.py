@@ -70,6 +70,10 @@ TEMPLATES = (
     gettext_noop("queued e-mails use %(template)s; delete it when they are sent"),
     gettext_noop("give at most %(most)s printable characters"),
     gettext_noop("lacks %(name)s, which the template requires: give it a value, or guard it by `default`"),
+    gettext_noop(
+        "lacks %(name)s, which the template requires: give it a value, or guard it by `default`; "
+        "did you mean %(nearest)s?"
+    ),
     gettext_noop('must be an object, such as {"nombre": "Ana"}'),
     gettext_noop("is nested too deeply"),
     gettext_noop("contains a NUL or half a surrogate pair; write valid text"),
