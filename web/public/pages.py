@@ -1,5 +1,7 @@
 """Shared parts of the public pages: the blueprint, its error pages, and rendering."""
 
+from functools import partial
+
 from flask import Blueprint, Response, render_template
 
 import errors
@@ -8,10 +10,13 @@ from web.http.headers import PAGE
 from web.public import languages
 
 
-def blueprint(name: str) -> Blueprint:
-    """Return a blueprint whose errors are pages in the reader's language, not problem+json."""
+def blueprint(name: str, *, unknown: str = "unknown") -> Blueprint:
+    """Return a blueprint whose errors are pages in the reader's language, not problem+json.
+
+    Its page `unknown` says that nothing is at an address: by default, that a link from an e-mail is not valid.
+    """
     pages = Blueprint(name, __name__, template_folder="templates")
-    pages.register_error_handler(errors.NotFound, _unknown)
+    pages.register_error_handler(errors.NotFound, partial(_unknown, unknown))
     pages.register_error_handler(errors.Unavailable, _unavailable)
     return pages
 
@@ -24,8 +29,8 @@ def page(template: str, language: str, status: int = 200, **values: object) -> R
     return Response(html, status, {"Content-Security-Policy": policy}, content_type="text/html; charset=utf-8")
 
 
-def _unknown(_: errors.NotFound) -> Response:
-    return page("unknown", languages.of_browser(), 404)
+def _unknown(template: str, _: errors.NotFound) -> Response:
+    return page(template, languages.of_browser(), 404)
 
 
 def _unavailable(_: errors.Unavailable) -> Response:

@@ -111,7 +111,9 @@ def _responses(app: Flask, language: str) -> Iterator[tuple[str, Any]]:
     yield "confirm", asked(confirmation)
     own = f"/u/{process.of(app).signer.unsubscribe(_email(language == 'en', language))}"
     yield "unsubscribe", asked(own)
-    yield "unknown", asked("/f/otro")
+    yield "unknown", asked("/f/confirm/otro")
+    yield "no form", asked("/f/otro")
+    yield "no page", asked("/p/otra")
     yield "confirmed", asked(confirmation, {"by": "press"})
     yield "confirmed before", asked(confirmation)
     for name, path in (("unsubscribed", own), ("undone", f"{own}/undo"), ("paused", f"{own}/pause")):

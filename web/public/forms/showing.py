@@ -26,7 +26,7 @@ _CACHED_S = 3_600
 _CORS = {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Allow-Headers": "Content-Type",
          "Access-Control-Max-Age": str(PREFLIGHT_S)}  # fmt: skip
 
-pages = blueprint("signup_forms")
+pages = blueprint("signup_forms", unknown="no_form")
 pages.register_error_handler(errors.TooOften, requests.too_often)
 
 

@@ -19,7 +19,7 @@ from web.public.landing_pages.page_cache import CachedPage
 from web.public.landing_pages.rendering import Subject
 from web.public.pages import blueprint
 
-pages = blueprint("landing_submissions")
+pages = blueprint("landing_submissions", unknown="no_page")
 pages.register_error_handler(errors.TooOften, requests.too_often)
 
 

@@ -20,7 +20,7 @@ _CSS = (Path(__file__).parents[1] / "static" / "landing.css").read_text("utf-8")
 _CACHED_S = 3_600
 _STYLE = re.compile(r"([0-9a-f]{6})-([0-9a-f]{6})")
 
-pages = blueprint("landing")
+pages = blueprint("landing", unknown="no_page")
 
 
 @pages.get("/p/<slug>")

@@ -197,6 +197,8 @@ def test_a_disabled_form_is_not_there(client: FlaskClient, form: StoredForm) -> 
     with transaction() as session:
         forms.set_active(session, "guia", False, now=NOW)
     assert {client.get(path).status_code for path in ("/f/guia", "/f/none", "/f/" + "x" * 300)} == {404}
+    for path, says in (("/f/guia", "no form here"), ("/p/none", "no page here"), ("/f/confirm/x", "from the e-mail")):
+        assert says in client.get(path, headers={"Accept-Language": "en"}).text
 
 
 def test_a_redirect_of_a_form_without_confirmation_may_leave_for_its_target_only(
