@@ -196,6 +196,10 @@ class Library:
         library._watches = settings.templates_watch
         return library
 
+    def share(self, compiled: dict[str, Template]) -> None:
+        """Use these templates of the folder, and add others there: libraries of the same folder, link and brand may."""
+        self._compiled = compiled
+
     def names(self) -> list[str]:
         """Return the names of all templates that can be sent, sorted."""
         return sorted({*self.folder_names(), *self.published()})
@@ -224,12 +228,10 @@ class Library:
     def pinned(self, name: str, version: int | None) -> Template:
         """Return the template of an e-mail: a version in the database, or that of the folder if there is no version."""
         if version is None:
-            template = self._compiled.get(name)
-            if template is None:
+            if (template := self._compiled.get(name)) is None:
                 template = self._compiled[name] = self._compile(name, None)
             return template
-        template = self._versions.get((name, version))
-        if template is None:
+        if (template := self._versions.get((name, version))) is None:
             template = self._versions[name, version] = self._compile(name, version)
             while len(self._versions) > VERSIONS_KEPT:
                 self._versions.pop(next(iter(self._versions.copy())), None)
@@ -285,8 +287,7 @@ class Library:
             raise
 
     def _version(self, name: str, version: int) -> Parts:
-        parts = self._stored.parts(name, version) if self._stored else None
-        if parts is None:
+        if not self._stored or (parts := self._stored.parts(name, version)) is None:
             raise UnknownTemplate.of("template", f"{errors.shown(name)} has no version {version} in the database")
         return parts
 

@@ -23,7 +23,7 @@ def create() -> Flask:
     app.config, app.extensions = copy.copy(app.config), dict(app.extensions)
     web.configure(app, configured)
     if configured.templates_dir == ROOT / "email_templates" and not configured.templates_watch:
-        process.of(app).library._compiled = _compiled(configured.hidden_link, process.of(app).brand)
+        process.of(app).library.share(_compiled(configured.hidden_link, process.of(app).brand))
     return app
 
 
