@@ -20,6 +20,7 @@ from itertools import count, cycle, repeat
 from pathlib import Path
 
 MARK = b"@@"
+_NETWORK = "198.18.0."  # of benchmarks (RFC 2544)
 _DIGITS = 10  # digits of a number that replaces @@, so that bodies keep their length
 
 
@@ -31,6 +32,7 @@ class Load:
     body: Path | None = None
     token: str = ""
     paths: Path | None = None  # a file of paths, requested in turn instead of the one path
+    clients: int = 0  # addresses that a proxy names in turn, for a server with TRUSTED_PROXIES=1
 
     def requests(self) -> Iterator[bytes]:
         """Yield the requests; their numbers start at the current microsecond, so that no two runs share one."""
@@ -44,12 +46,14 @@ class Load:
         size = len(body) + body.count(MARK) * (_DIGITS - len(MARK))
         head = (
             f"POST {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self.token}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {size}\r\n"
         )
-        first, *others = (head.encode() + body).split(MARK)
+        first, *others = (b"\r\n" + body).split(MARK)
         numbers = count(time.time_ns() // 1_000 % 10**_DIGITS)
-        while True:
-            yield first + b"".join([b"%010d%b" % (next(numbers) % 10**_DIGITS, part) for part in others])
+        for client in cycle(range(1, self.clients + 1) if self.clients else [0]):
+            proxied = f"X-Forwarded-For: {_NETWORK}{client}\r\n" if client else ""
+            parts = b"".join([b"%010d%b" % (next(numbers) % 10**_DIGITS, part) for part in others])
+            yield f"{head}{proxied}".encode() + first + parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ def run(port: int, load: Load, *, seconds: float, connections: int = 32) -> Resp
     command += ["--seconds", str(seconds), "--connections", str(connections)]
     command += ["--paths", str(load.paths)] if load.paths else []
     command += ["--body", str(load.body), "--token", load.token] if load.body else []
+    command += ["--clients", str(load.clients)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return Responses(**json.loads(output))
 
@@ -153,8 +158,9 @@ def main() -> None:
     parser.add_argument("--body", type=Path, help="file that holds the JSON to post; without one it is a GET")
     parser.add_argument("--token", default="", help="bearer token")
     parser.add_argument("--paths", type=Path, help="file of paths to ask for in turn")
+    parser.add_argument("--clients", type=int, default=0, help="addresses that a proxy would name in turn")
     options = parser.parse_args()
-    load = Load(options.path, options.body, options.token, options.paths)
+    load = Load(options.path, options.body, options.token, options.paths, options.clients)
     responses = _Drive(load.requests()).run(options.port, seconds=options.seconds, connections=options.connections)
     print(json.dumps(asdict(responses)))
 

@@ -14,12 +14,13 @@ class Gathering(Generic[T]):
 
     No request's thread waits for it: sixteen that are woken together compete for the interpreter lock, at 90 µs of CPU
     each, and polling costs a third of that (measured; docs/decisions/0009). `store` must not raise. After a group of
-    more than one the thread waits `gather_s` for more entries.
+    more than one the thread waits `gather_s` for more entries, up to `pauses` times, as long as each pause brings some.
     """
 
-    def __init__(self, store: Callable[[list[T]], None], *, gather_s: float) -> None:
+    def __init__(self, store: Callable[[list[T]], None], *, gather_s: float, pauses: int = 1) -> None:
         self._store = store
         self._gather_s = gather_s
+        self._pauses = pauses
         self._queue: SimpleQueue[tuple[T, Callable[[], None]]] = SimpleQueue()
         self._guard = threading.Lock()
         self._is_running = False
@@ -47,9 +48,16 @@ class Gathering(Generic[T]):
     def _commit(self, last_size: int) -> int:
         group = [self._queue.get()]
         if last_size > 1:
-            sleep(self._gather_s)
+            self._wait_for_more()
         group += [self._queue.get() for _ in range(self._queue.qsize())]
         self._store([entry for entry, _ in group])
         for _, callback in group:
             callback()
         return len(group)
+
+    def _wait_for_more(self) -> None:
+        for _ in range(self._pauses):
+            size = self._queue.qsize()
+            sleep(self._gather_s)
+            if self._queue.qsize() == size:
+                return

@@ -22,7 +22,9 @@ class StoredTemplates:
 
     def published(self) -> Mapping[str, int]:
         """Return the published version of each template that has one, by name, as it was at most a second ago."""
-        if monotonic() >= self._until:
+        if (now := monotonic()) >= self._until:
+            if self._until:  # of those who ask at once, one reads
+                self._until = now + PUBLISHED_FOR_S
             with self._opened() as session:
                 self._published = history.published(session)
             self._until = monotonic() + PUBLISHED_FOR_S
