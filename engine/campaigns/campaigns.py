@@ -251,21 +251,24 @@ def lock(session: Session, campaign_id: UUID, *states: str, to: str) -> None:
         raise Conflict(f"state: the campaign is {current}; only a {' or '.join(states)} one can be {to}")
 
 
+# Of the table only: a session needs half as long for its columns as for mapped attributes.
+_TABLE = Campaign.__table__.c
+
+
 def _views() -> Any:
-    table = Campaign.__table__.c  # of its columns, a session needs half as long as of mapped attributes
-    work = {"enrolling": table.enroll_from.is_not(None), "stopping": table.stop_after.is_not(None)}
-    columns = [table[name] for name in View.__dataclass_fields__ if name not in work]
+    work = {"enrolling": _TABLE.enroll_from.is_not(None), "stopping": _TABLE.stop_after.is_not(None)}
+    columns = [_TABLE[name] for name in View.__dataclass_fields__ if name not in work]
     return select(*columns, *(is_incomplete.label(name) for name, is_incomplete in work.items()))
 
 
 @cache  # to build a statement takes as long as to execute it
 def _one() -> Any:
-    return _views().where(Campaign.id == bindparam("id"))
+    return _views().where(_TABLE.id == bindparam("id"))
 
 
 @cache
 def _newest() -> Any:
-    return _views().order_by(Campaign.created_at.desc()).limit(bindparam("limit"))
+    return _views().order_by(_TABLE.created_at.desc()).limit(bindparam("limit"))
 
 
 def _view(row: Row[Any]) -> View:

@@ -56,13 +56,22 @@ SELECT date_trunc(:unit, confirmed_at, 'UTC'), coalesce(source, ''), 0, 0, 0, 1
 _SUMS = "sum(views), sum(machine_views), sum(submissions), sum(confirmations)"
 
 
+def _counted(viewed: str) -> str:
+    return f"SELECT *, 0 AS submissions, 0 AS confirmations FROM ({viewed}) AS v UNION ALL {_SUBMITTED}"  # noqa: S608  # constants
+
+
 def _summed(key: str, viewed: str, end: str) -> TextClause:
-    counted = f"SELECT *, 0 AS submissions, 0 AS confirmations FROM ({viewed}) AS v UNION ALL {_SUBMITTED}"  # noqa: S608  # constants
-    return text(f"SELECT {key}, {_SUMS} FROM ({counted}) AS it GROUP BY {key} ORDER BY {end}")  # noqa: S608  # constants
+    return text(f"SELECT {key}, {_SUMS} FROM ({_counted(viewed)}) AS it GROUP BY {key} ORDER BY {end}")  # noqa: S608  # constants
 
 
 _BY_MOMENT = {HOUR: _summed("moment", _BY_HOUR, "moment"), DAY: _summed("moment", _BY_DAY, "moment")}
 _BY_SOURCE = _summed("source", _BY_DAY, "sum(views) DESC, source LIMIT :limit")
+_DAYS_AND_SOURCES = text(f"""
+WITH it AS MATERIALIZED ({_counted(_BY_DAY)})
+SELECT CAST(moment AT TIME ZONE 'UTC' AS date) AS day, NULL AS source, {_SUMS} FROM it GROUP BY day
+UNION ALL
+(SELECT NULL, source, {_SUMS} FROM it GROUP BY source ORDER BY sum(views) DESC, source LIMIT :limit)
+""")  # noqa: S608  # constants only
 _TOTALS = text(f"""
 SELECT page_id, sum(views) AS views, sum(machine_views) AS machine_views,
        (SELECT count(*) FROM form_submissions s
@@ -102,11 +111,11 @@ def day_before(now: datetime, days: int) -> datetime:
 def count(session: Session, page_id: UUID, *, now: datetime) -> dict[str, Any]:
     """Return the counts of a page in the last 30 days by day in UTC and by the most viewed sources, as JSON."""
     since = day_before(now, DAYS - 1)
-    days = by_moment(session, page_id, since=since)
-    sources = by_source(session, page_id, since=since, limit=_SOURCES)
+    values = {"page_id": page_id, "since": since, "unit": DAY, "limit": _SOURCES}
+    rows = session.execute(_DAYS_AND_SOURCES, values).all()
     return {
-        "days": {str(moment.date()): list(counts) for moment, counts in days.items()},
-        "sources": [[source, *counts] for source, counts in sources.items()],
+        "days": {str(day): list(map(int, sums)) for day, _, *sums in rows if day},
+        "sources": [[source, *map(int, sums)] for day, source, *sums in rows if not day],
     }
 
 

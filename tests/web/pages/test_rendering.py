@@ -3,6 +3,7 @@
 import pytest
 from flask import Flask
 from flask.templating import Environment as FlaskEnvironment
+from jinja2 import pass_context, pass_eval_context
 from markupsafe import Markup
 
 import web
@@ -14,6 +15,10 @@ VALUES = {
     "plain": "Núñez 🙂",
     "safe": Markup("<b>fett</b>"),
     "numbers": [0, -3, 12.5, True, None],
+    "mark": lambda *names, **values: f"{names}{values}<",
+    "in_context": pass_context(lambda context, name: context[name]),
+    "escapes": pass_eval_context(lambda evaluation, name: f"{evaluation.autoescape}{name}"),
+    "kind": str,
     "row": {"name": "<Ana>", "items": "a key that is a method's name", "none": None},
 }
 
@@ -32,6 +37,14 @@ def app() -> Flask:
         "{{ row.missing or 'nothing' }}{% if row.missing is defined %}defined{% endif %}{{ text.upper() }}",
         "{% macro show(it) %}<i>{{ it }}</i>{% endmacro %}{{ show(text) }}{{ show(safe) ~ text }}",
         "{% set kept %}{{ text }}{{ safe }}{% endset %}{{ kept }}{{ kept | upper }}{{ (kept ~ text) | length }}",
+        "{{ mark(text, row, it=3) }}{{ kind(text) }}{{ in_context('text') }}{{ escapes('x') }}{{ text.strip() }}",
+        "{% for each in [1, 2] %}{% set it = each %}{{ in_context('it') }}{{ mark(it) }}"
+        "{{ loop.cycle('a', 'b') }}{% endfor %}",
+        "{% macro around(it) %}<i>{{ it }}{{ caller(it) }}</i>{% endmacro %}"
+        "{% call(x) around(text) %}{{ x }}{% endcall %}",
+        "{% macro more(it, other='<') %}{{ it }}{{ other }}{{ varargs }}{{ kwargs }}{% endmacro %}"
+        "{{ more(1, 2, 3, a=text) }}",
+        "{% for each in [[1, [2]]] recursive %}{{ loop(each) if each is iterable else each }}{% endfor %}",
         "{{ text | safe }}{{ text | e }}{{ [text, safe] | join(' ') }}{{ '%s' | format(text) }}{{ text | urlencode }}",
     ],
 )

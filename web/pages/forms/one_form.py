@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, request
-from flask_babel import format_date
 
 from engine import clock, figures
 from engine.campaigns import campaigns
@@ -96,7 +95,7 @@ def _chart(days: Mapping[str, Mapping[str, int]], today: date) -> dict[str, list
     shown = [today - timedelta(days=ago) for ago in range(counts.DAYS - 1, -1, -1)]
     of_days = [days.get(str(day), {}) for day in shown]
     return {
-        "labels": [format_date(day, "d MMM") for day in shown],
+        "labels": [languages.day(day) for day in shown],
         "confirmed": [day.get("confirmed", 0) for day in of_days],
         "waiting": [day.get("submitted", 0) - day.get("confirmed", 0) for day in of_days],
     }

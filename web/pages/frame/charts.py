@@ -8,18 +8,7 @@ from math import ceil, log10
 # Drawn for each kind of screen, so that labels have their size; Bootstrap's classes show one of them.
 WIDTHS = {"d-md-none": 340, "d-none d-md-block d-lg-none": 700, "d-none d-lg-block": 1_100}
 _HEIGHT, _LEFT, _BOTTOM, _TOP = 180, 44, 24, 10
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A bar with its place, in units of the drawing."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    kind: str
-    label: str
+_ROUND = {"first": 0.0, "second": 4.0}  # corners of bars: never colour alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +22,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Stacked bars with their axes."""
+    """Stacked bars with their axes; the bars of each kind are one path, and "" if there are none."""
 
     width: int
     height: int
     left: int
     base: float
-    bars: tuple[Bar, ...]
+    first: str
+    second: str
     columns: tuple[Mark, ...]
     levels: tuple[Mark, ...]
 
@@ -50,14 +40,14 @@ def stack(labels: Sequence[str], first: Sequence[int], second: Sequence[int], *,
     base = _HEIGHT - _BOTTOM
     per_unit = (base - _TOP) / top
     step = (width - _LEFT) / max(1, len(labels))
-    bars: list[Bar] = []
-    for number, (label, lower, upper) in enumerate(zip(labels, first, second, strict=True)):
-        x, y = _LEFT + step * number + step * 0.15, float(base)
-        for kind, value in (("first", lower), ("second", upper)):
+    paths: dict[str, list[str]] = {"first": [], "second": []}
+    for number, values in enumerate(zip(first, second, strict=True)):
+        x, y = _LEFT + step * (number + 0.15), float(base)
+        for kind, value in zip(paths, values, strict=True):
             height = value * per_unit
             y -= height
             if value:
-                bars.append(Bar(round(x, 1), round(y, 1), round(step * 0.7, 1), round(height, 1), kind, label))
+                paths[kind].append(_bar(x, y, step * 0.7, height, round_by=_ROUND[kind]))
     shown = ceil(len(labels) * 44 / (width - _LEFT))  # every so many, so that labels do not touch
     columns = tuple(
         Mark(round(_LEFT + step * (number + 0.5), 1), _HEIGHT - 6, label)
@@ -65,7 +55,20 @@ def stack(labels: Sequence[str], first: Sequence[int], second: Sequence[int], *,
         if number % max(1, shown) == 0
     )
     levels = tuple(Mark(_LEFT - 6, round(base - part * top * per_unit, 1), short(part * top)) for part in (0, 0.5, 1))
-    return Stack(width, _HEIGHT, _LEFT, base, tuple(bars), columns, levels)
+    return Stack(width, _HEIGHT, _LEFT, base, "".join(paths["first"]), "".join(paths["second"]), columns, levels)
+
+
+def _bar(x: float, y: float, width: float, height: float, *, round_by: float) -> str:
+    """Return a bar as a part of a path, from its upper left corner, with corners that are rounded by so much."""
+    r = min(round_by, width / 2, height / 2)
+    if not r:
+        return f"M{x:.1f} {y:.1f}h{width:.1f}v{height:.1f}h-{width:.1f}z"
+    across, down = width - 2 * r, height - 2 * r
+    corner = f"a{r:.1f} {r:.1f} 0 0 1 "
+    return (
+        f"M{x + r:.1f} {y:.1f}h{across:.1f}{corner}{r:.1f} {r:.1f}v{down:.1f}{corner}-{r:.1f} {r:.1f}"
+        f"h-{across:.1f}{corner}-{r:.1f} -{r:.1f}v-{down:.1f}{corner}{r:.1f} -{r:.1f}z"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,22 @@ def drawn(field: Field, attributes: Mapping[str, Any]) -> Markup:
     return Markup(widget(field, **attributes))  # noqa: S704  # widgets escape what they draw
 
 
+class _Input(widgets.Input):  # type: ignore[misc]  # WTForms has no types
+    """Draws what its subclass has prepared; it looks at the flags that a field has, not at all that there could be."""
+
+    def __call__(self, field: Field, **attributes: Any) -> Markup:
+        """Return the HTML of the field."""
+        own = {"id": field.id, "type": self.input_type, "name": field.name}
+        flags = {name: value for name, value in vars(field.flags).items() if name in self.validation_attrs}
+        value = {} if "value" in attributes else {"value": field._value()}
+        return Markup(f"<input {_attributes(**{**own, **flags, **value, **attributes})}>")  # noqa: S704  # escaped
+
+
 @cache
 def _quick(widget: widgets.Input) -> widgets.Input:
-    """Return a copy of a widget that writes its attributes by `_attributes`."""
+    """Return a copy of a widget that draws by `_Input`, after what its class prepares."""
     copied = copy.copy(widget)
-    copied.html_params = _attributes
+    copied.__class__ = type(type(widget).__name__, (type(widget), _Input), {})
     return copied
 
 

@@ -108,17 +108,18 @@ def _tag(template: str, digest: str) -> str:
 
 def may(*scopes: str) -> bool:
     """Return True if the signed-in account has one of these scopes."""
-    caller: auth.Caller | None = g.get("caller")
+    caller: auth.Caller | None = g._get_current_object().get("caller")
     return caller is not None and (not scopes or any(caller.may(scope) for scope in scopes))
 
 
 def _common() -> dict[str, Any]:
+    token = _token()
     return {
         "account": g.get("account"),
         "assets": assets.PATHS,
         "chart_widths": charts.WIDTHS,
         "day_names": languages.day_names(),
-        "token": _token,
+        "token": lambda: token,
         "language": languages.current(),
         "may": may,
         "stack_chart": charts.stack,

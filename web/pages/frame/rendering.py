@@ -1,17 +1,21 @@
-"""The Jinja environment of the pages: as Flask's, with cheaper output of values and attributes of dictionaries.
+"""The Jinja environment of the pages: as Flask's, with cheaper output of values, attributes of dictionaries and calls.
 
-A list has 1,000 values and 1,500 attributes. MarkupSafe escapes each value to an object of its own, which Jinja joins.
+A list has 1,000 values, 1,500 attributes and 300 calls. MarkupSafe escapes each value to an object of its own, which
+Jinja joins. Jinja asks four times at each call which argument the function wants first.
 """
 
 import re
+from types import FunctionType, MethodType
 from typing import Any
 
 from flask.templating import Environment as FlaskEnvironment
 from jinja2 import Template
+from jinja2.runtime import Context, Macro
 from markupsafe import Markup, escape
 
 _is_special = re.compile("[&<>'\"]").search
 _OF_DICTIONARIES = frozenset(dir(dict))
+_PLAIN = (FunctionType, MethodType)
 
 
 def escaped(value: Any) -> str:
@@ -34,10 +38,24 @@ class QuickTemplate(Template):
         return super()._from_namespace(environment, namespace, globals)
 
 
+class QuickContext(Context):
+    """Calls macros and functions, which are nearly all that templates call, without looking at them first."""
+
+    def call(self, called: Any, /, *args: Any, **named: Any) -> Any:
+        """Call what a template calls, with the first argument that it wants of Jinja, if any."""
+        kind = type(called)
+        if kind is not Macro and (kind not in _PLAIN or hasattr(called, "jinja_pass_arg")):
+            return super().call(called, *args, **named)
+        named.pop("_block_vars", None)
+        named.pop("_loop_vars", None)
+        return called(self.eval_ctx, *args, **named) if kind is Macro else called(*args, **named)
+
+
 class Environment(FlaskEnvironment):
     """Reads an item of a dictionary without an attribute error first."""
 
     template_class = QuickTemplate
+    context_class = QuickContext
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Return an attribute, or else an item; undefined without either."""

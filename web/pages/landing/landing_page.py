@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from typing import Any
 
 from flask import Response, request
-from flask_babel import format_date
 
 from engine import clock, figures
 from engine.landing import published, starters, store, visits
@@ -15,7 +14,7 @@ from engine.landing.visits import Counts
 from errors import NotFound
 from models.session import statement, transaction
 from web import pages, process
-from web.pages.frame import layout, sessions
+from web.pages.frame import languages, layout, sessions
 from web.pages.frame.languages import gettext, lazy_gettext
 from web.pages.landing import fields
 from web.public.landing_pages import rendering
@@ -147,7 +146,7 @@ def _done(slug: str, work: Callable[[Any], StoredPage], anchor: str | None = Non
 def _chart(by_day: Mapping[date, Counts], days: list[date]) -> dict[str, list[Any]]:
     counted = [by_day.get(day, Counts()) for day in days]
     return {
-        "labels": [format_date(day, "d MMM") for day in days],
+        "labels": [languages.day(day) for day in days],
         "views": [each.views for each in counted],
         "submissions": [each.submissions for each in counted],
         "counts": counted,

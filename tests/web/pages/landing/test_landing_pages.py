@@ -128,7 +128,7 @@ def test_readers_see_figures_and_no_controls(client: FlaskClient) -> None:
     shown = client.get("/app/pages/guia").text
     assert ">41<" in shown and ">7<" in shown and "blog" in shown
     drawn = re.findall(r'<svg class="chart [^"]*" viewBox.*?</svg>', shown, re.DOTALL)
-    bars = [set(re.findall(r'<rect class="(\w+)"', each)) for each in drawn]
+    bars = [set(re.findall(r'<path class="(\w+)"', each)) for each in drawn]
     assert bars == [{"first"}] * 3 + [{"second"}] * 3  # one sign-up is no part of 41 views, nor on top of them
     assert "/publish" not in shown and "/remove" not in shown and "settings" not in shown
     assert ">41<" in client.get("/app/pages").text
