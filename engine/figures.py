@@ -31,14 +31,14 @@ DAYS_BACK, DAYS_AHEAD = 30, 7
 _LONG_S = 0.05
 
 # A finished campaign changes when a late event arrives, which a page shows while it is watched.
-_COUNTED = text("""
+# Of forms and landing pages, those of which a list shows figures: a few, or the ones that were changed last.
+_CHANGING = text("""
 SELECT 'campaign ' || c.id FROM campaigns c LEFT JOIN snapshots s ON s.name = 'campaign ' || c.id
  WHERE c.state IN ('running', 'paused') OR c.stop_after IS NOT NULL
     OR (c.state IN ('finished', 'cancelled') AND (s.name IS NULL OR s.taken_at < c.finished_at))
+UNION ALL (SELECT 'form ' || id FROM forms ORDER BY updated_at DESC LIMIT 100)
+UNION ALL (SELECT 'visits ' || id FROM pages WHERE published IS NOT NULL ORDER BY published_at DESC LIMIT 100)
 """)
-# The forms of which the list of forms shows figures: a few, or the ones that were changed last.
-_FORMS = text("SELECT 'form ' || id FROM forms ORDER BY updated_at DESC LIMIT 100")
-_PAGES = text("SELECT 'visits ' || id FROM pages WHERE published IS NOT NULL ORDER BY published_at DESC LIMIT 100")
 _DRAFTS = text("SELECT id, version FROM campaigns WHERE state = 'draft' ORDER BY created_at DESC LIMIT :most")
 
 
@@ -152,8 +152,7 @@ def overdue(session: Session, *, now: datetime) -> list[str]:
     drafts = []
     if estimate.is_sampled(session):
         drafts = [_name_of_launch(*row) for row in session.execute(_DRAFTS, {"most": _DRAFTS_COUNTED})]
-    changing = [name for query in (_COUNTED, _FORMS, _PAGES) for name in session.scalars(query)]
-    changing += snapshots.watched(session)
+    changing = session.scalars(_CHANGING)
     return snapshots.overdue(session, sorted({OUTLOOK, CONTACTS, *months, *drafts, *changing}))
 
 

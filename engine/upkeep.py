@@ -15,25 +15,25 @@ from engine.templates.versions import store
 
 KEEP_GROUPS = timedelta(days=7)
 
-_UNAPPLIED = text("SELECT EXISTS (SELECT 1 FROM events WHERE applied_at IS NULL AND NOT held)")
+_BELLS = text(f"""
+{outbox.DUE_LANES}
+UNION ALL SELECT 'events' WHERE EXISTS (SELECT 1 FROM events WHERE applied_at IS NULL AND NOT held)
+UNION ALL SELECT 'imports' WHERE EXISTS ({running.IS_WAITING})
+""")  # noqa: S608  # constants
 
 
 def bells(session: Session, *, now: datetime) -> list[str]:
     """Return the bells to ring for work that waits, whatever its age, in case a ring was lost (R4)."""
-    waiting = outbox.due_lanes(session, now=now)
-    waiting += ["events"] if session.scalar(_UNAPPLIED) else []
-    return [*waiting, "imports"] if running.is_waiting(session) else waiting
+    return list(session.scalars(_BELLS, {"now": now}))
 
 
 def settle_doubts(session: Session, *, now: datetime) -> int:
     """Queue again e-mails in doubt for too long, in lanes whose setting is `resend`; return their number (R11)."""
     configured = settings.current()
     policies = {"campaign": configured.in_doubt_campaign, "transactional": configured.in_doubt_transactional}
-    again = 0
-    for lane in (lane for lane, policy in policies.items() if policy == "resend"):
-        overdue = in_doubt.overdue(session, lane, after_s=configured.in_doubt_after_s)
-        again += in_doubt.resend(session, overdue, now=now) if overdue else 0
-    return again
+    lanes = [lane for lane, policy in policies.items() if policy == "resend"]
+    overdue = in_doubt.overdue(session, lanes, after_s=configured.in_doubt_after_s) if lanes else []
+    return in_doubt.resend(session, overdue, now=now) if overdue else 0
 
 
 def tidy(session: Session) -> None:

@@ -42,12 +42,13 @@ def orphans(mine: Path | None = None) -> int:
     return recovered
 
 
-def lost() -> int:
-    """Recover senders without a usable recorder here, after lease and grace, and return their number."""
+def lost(session: Session) -> int:
+    """Recover senders without a usable recorder here, after lease and grace, and return their number.
+
+    `session` only reads; each recovery has transactions of its own.
+    """
     folder, recovered = settings.current().recorder_dir, 0
-    with transaction() as session:
-        overdue = senders.overdue(session, grace_s=GRACE_S)
-    for sender_id in overdue:
+    for sender_id in senders.overdue(session, grace_s=GRACE_S):
         path = recorder.path_of(folder, sender_id)
         if path.exists() and os.access(path, os.R_OK | os.W_OK, effective_ids=True):
             continue  # `orphans` recovers it, as soon as its owner is dead

@@ -31,16 +31,15 @@ UPDATE snapshots SET wanted_at = clock_timestamp()
 """)
 _OVERDUE = text("""
 SELECT wanted.name
-  FROM unnest(CAST(:names AS text[])) AS wanted (name) LEFT JOIN snapshots s USING (name)
+  FROM (SELECT unnest(CAST(:names AS text[]))
+         UNION SELECT name FROM snapshots WHERE wanted_at > clock_timestamp() - make_interval(secs => :forgotten_s)
+       ) AS wanted (name) LEFT JOIN snapshots s USING (name)
  CROSS JOIN LATERAL (SELECT s.wanted_at > clock_timestamp() - make_interval(secs => :forgotten_s) AS it) AS watched
  WHERE s.name IS NULL
     OR clock_timestamp() - s.taken_at > make_interval(secs => CASE
            WHEN watched.it THEN greatest(:watched_s, s.took_s / :share_watched)
            ELSE greatest(:unwatched_s, s.took_s / :share_unwatched) END)
  ORDER BY watched.it DESC, s.taken_at NULLS FIRST
-""")
-_WATCHED = text("""
-SELECT name FROM snapshots WHERE wanted_at > clock_timestamp() - make_interval(secs => :forgotten_s)
 """)
 
 
@@ -65,13 +64,11 @@ def want(session: Session, name: str) -> None:
     session.execute(_WANT, {"name": name, "noted_s": _NOTED_S})
 
 
-def watched(session: Session) -> list[str]:
-    """Return the names that somebody watches."""
-    return list(session.scalars(_WATCHED, {"forgotten_s": _FORGOTTEN_S}))
-
-
 def overdue(session: Session, names: Sequence[str]) -> list[str]:
-    """Return those of `names` whose figures are missing or too old, watched ones first, then the oldest."""
+    """Return those of `names`, and of the watched ones, whose figures are missing or too old.
+
+    Watched ones come first, then the oldest.
+    """
     limits = {
         "forgotten_s": _FORGOTTEN_S,
         "watched_s": WATCHED_S,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, bindparam, select, text, update
@@ -223,11 +223,31 @@ _MAY_BE_FINISHED = """
        AND NOT EXISTS (SELECT FROM forms
                         WHERE definition ->> 'campaign_id' = CAST(campaigns.id AS text) AND state = 'active')
 """
+_WORK = text(f"""
+    SELECT coalesce(bool_or(enroll_from IS NOT NULL OR stop_after IS NOT NULL
+                            OR (unpark_after IS NOT NULL AND state = 'running')), false) AS has_pages,
+           coalesce(bool_or(state = 'running'), false) AS is_running,
+           EXISTS (SELECT FROM campaigns {_MAY_BE_FINISHED}) AS may_finish
+      FROM campaigns WHERE state = 'running' OR enroll_from IS NOT NULL OR stop_after IS NOT NULL
+""")  # noqa: S608  # constants
 _LOCK_DONE = text(f"SELECT id FROM campaigns {_MAY_BE_FINISHED} ORDER BY id FOR NO KEY UPDATE SKIP LOCKED")  # noqa: S608  # constants
 _FINISH = text(f"""
     UPDATE campaigns SET state = 'finished', finished_at = :now {_MAY_BE_FINISHED} AND id = ANY(CAST(:ids AS uuid[]))
     RETURNING id
 """)  # noqa: S608  # constants
+
+
+class Work(NamedTuple):
+    """The work of a tick: long work that goes page by page, a running campaign, one that may be finished."""
+
+    has_pages: bool
+    is_running: bool
+    may_finish: bool
+
+
+def work(session: Session) -> Work:
+    """Return the work that there is now, by one statement, so that a tick without work costs no other."""
+    return Work(*session.execute(_WORK).one())
 
 
 def finish(session: Session, *, now: datetime) -> list[UUID]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, text
@@ -141,10 +141,22 @@ def due_steps(session: Session, *, now: datetime) -> list[tuple[datetime, DueSte
     return [(row.next_at, DueStep(plan[row.campaign_id, row.number], variables_of[row.campaign_id])) for row in rows]
 
 
-def is_waiting(session: Session, *, now: datetime) -> bool:
-    """Return True if a step is due and open now, even if a sender has claimed it."""
-    plan = _open_steps(session, now)
-    return bool(plan) and session.execute(_OLDEST, {**_keys(plan), "now": now}).first() is not None
+class Waiting(NamedTuple):
+    """True for each kind of due step that there is: open now, and closed now by its window."""
+
+    is_open: bool
+    is_closed: bool
+
+
+def waiting(session: Session, *, now: datetime) -> Waiting:
+    """Return the kinds of steps that are due, even if a sender has claimed them."""
+    of_running = steps.running(session)
+    if not of_running:
+        return Waiting(is_open=False, is_closed=False)
+    open_now = {(step.campaign_id, step.step) for step in of_running if decide(Facts(), step, now) is SEND}
+    rows = session.execute(_OLDEST, {**_keys(of_running), "now": now}).all()
+    are_open = {(row.campaign_id, row.number) in open_now for row in rows}
+    return Waiting(is_open=True in are_open, is_closed=False in are_open)
 
 
 def postpone(session: Session, *, now: datetime, limit: int = 5_000) -> int:

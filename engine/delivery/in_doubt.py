@@ -142,14 +142,14 @@ def resend(session: Session, email_ids: Sequence[UUID], *, now: datetime) -> int
     return done.rowcount  # type: ignore[attr-defined,no-any-return]  # as of every UPDATE
 
 
-def overdue(session: Session, lane: str, *, after_s: float, limit: int = 1000) -> list[UUID]:
-    """Return e-mails of `lane` that are in doubt for more than `after_s` seconds and may be sent again."""
+def overdue(session: Session, lanes: Sequence[str], *, after_s: float, limit: int = 1000) -> list[UUID]:
+    """Return e-mails of `lanes` that are in doubt for more than `after_s` seconds and may be sent again."""
     query = text(
         "SELECT e.id FROM emails e JOIN send_groups g ON g.id = e.claim "
-        "WHERE e.status = 'in_doubt' AND e.lane = :lane AND e.attempts <= :most "
+        "WHERE e.status = 'in_doubt' AND e.lane = ANY(:lanes) AND e.attempts <= :most "
         "AND g.ended_at < now() - make_interval(secs => :after) ORDER BY e.id LIMIT :limit"
     )
-    values = {"lane": lane, "most": MAX_RESENDS, "after": after_s, "limit": limit}
+    values = {"lanes": list(lanes), "most": MAX_RESENDS, "after": after_s, "limit": limit}
     return list(session.scalars(query, values))
 
 

@@ -226,15 +226,11 @@ def status(session: Session, email_id: UUID) -> EmailStatus:
     return EmailStatus(row.status, row.sent_at, row.reason)
 
 
-def due_lanes(session: Session, *, now: datetime) -> list[str]:
-    """Return the lanes in which e-mails are due, for the sweep: a lost ring then costs one tick."""
-    query = text(
-        "SELECT lane FROM (VALUES ('transactional'), ('campaign')) AS lanes(lane) WHERE EXISTS "
-        "(SELECT 1 FROM emails e WHERE e.status = 'queued' AND e.lane = lanes.lane AND e.due_at <= :now)"
-    )
-    return list(session.scalars(query, {"now": now}))
-
-
+# The lanes in which e-mails are due, for the sweep: a lost ring then costs one tick.
+DUE_LANES = """
+    SELECT lane FROM (VALUES ('transactional'), ('campaign')) AS lanes(lane)
+     WHERE EXISTS (SELECT 1 FROM emails e WHERE e.status = 'queued' AND e.lane = lanes.lane AND e.due_at <= :now)
+"""
 _READER = text("""
     SELECT contacts.locale, emails.template, emails.template_version,
            suppressions.reason = 'unsubscribed', contacts.paused_until

@@ -5,7 +5,7 @@ from time import monotonic
 
 import settings
 from engine import clock, figures
-from models.session import retrying
+from models.session import retrying, statement
 
 
 def refresh() -> None:
@@ -14,7 +14,9 @@ def refresh() -> None:
     Twice at once: the same figures are counted twice, and the later ones stay.
     """
     ends_at = monotonic() + settings.current().drain_slice_s
-    for name in retrying(partial(figures.overdue, now=clock.now())):
+    with statement() as session:
+        overdue = figures.overdue(session, now=clock.now())
+    for name in overdue:
         retrying(partial(figures.refresh, name=name, now=clock.now()))
         if monotonic() > ends_at:
             return

@@ -8,7 +8,7 @@ from engine import bell, clock, heartbeats, upkeep
 from engine.forms import pending
 from engine.forms.services import FormServices
 from engine.tracking import retention
-from models.session import retrying, transaction
+from models.session import retrying, statement, transaction
 from worker import process, rescue, spools
 
 
@@ -18,10 +18,10 @@ def sweep() -> None:
     Twice at once: the second finds nothing to do.
     """
     rescue.orphans(process.own_recorder())
-    rescue.lost()
     spools.drain_orphans()
     spools.drain_mail()
-    with transaction() as session:
+    with statement() as session:  # each of these statements stands for itself
+        rescue.lost(session)
         upkeep.settle_doubts(session, now=clock.now())
         waiting = upkeep.bells(session, now=clock.now())
         rescue.record_quarantine(session)

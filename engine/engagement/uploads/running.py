@@ -24,7 +24,7 @@ LEASE_S = 30.0  # a page takes less than a second, one of the widest files some 
 ATTEMPTS_MAX = 10  # claims without a page between them: the file ends the workers, or is beyond them
 
 # Only one import is claimed at a time, so that a worker is free for other work; that with the least left is the first.
-_IS_WAITING = """
+IS_WAITING = """
     SELECT id FROM file_imports
      WHERE state = 'running' AND NOT EXISTS (
         SELECT 1 FROM file_imports WHERE state = 'running' AND leased_until > clock_timestamp())
@@ -32,10 +32,10 @@ _IS_WAITING = """
 _CLAIM = text(f"""
 UPDATE file_imports
    SET claim = :claim, leased_until = clock_timestamp() + make_interval(secs => :lease_s), attempts = attempts + 1
- WHERE id = ({_IS_WAITING} ORDER BY size_bytes - read_bytes, id LIMIT 1 FOR UPDATE SKIP LOCKED) AND state = 'running'
+ WHERE id = ({IS_WAITING} ORDER BY size_bytes - read_bytes, id LIMIT 1 FOR UPDATE SKIP LOCKED) AND state = 'running'
 RETURNING id, claim, mapping, encoding, pages, counts, reported, attempts
 """)  # noqa: S608  # constants only
-_WAITING = text(f"SELECT EXISTS ({_IS_WAITING})")
+_WAITING = text(f"SELECT EXISTS ({IS_WAITING})")
 _OTHERS = text("SELECT EXISTS (SELECT 1 FROM file_imports WHERE state = 'running' AND id <> :id)")
 
 

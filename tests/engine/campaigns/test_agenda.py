@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from engine import upkeep
 from engine.audience import suppressions
 from engine.campaigns import agenda, campaigns, due, enrollments
 from engine.campaigns.agenda import Agenda
@@ -42,7 +43,7 @@ def test_an_email_deferred_before_its_window_closes_is_tried_when_it_opens(sessi
     sequence.send_due(session, sequence.DEFERRED, now=closes - 2 * MINUTE)
     for late in (5 * MINUTE, 80 * MINUTE, 6 * HOUR):
         assert sequence.take(session, now=closes + late) == []
-        assert outbox.due_lanes(session, now=closes + late) == []  # nothing rings for it
+        assert upkeep.bells(session, now=closes + late) == []  # nothing rings for it
     assert session.execute(text("SELECT due_at, reason FROM emails")).one() == (NOW + DAY, "window")
     (again,) = sequence.send_due(session, now=NOW + DAY)
     assert (again.status, again.reason) == ("sent", None)

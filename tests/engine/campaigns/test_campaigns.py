@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from engine import upkeep
 from engine.campaigns import campaigns, enrollments
-from engine.delivery import emails, outbox
+from engine.delivery import emails
 from errors import Conflict, NotFound
 from models.session import transaction
 from tests import sequence
@@ -76,10 +77,10 @@ def test_a_claim_parks_emails_of_a_paused_campaign_and_resume_makes_them_due(ses
     sequence.record(session, deferred, sequence.DEFERRED, now=NOW)
     campaigns.pause(session, campaign_id, "a look first", now=NOW)
     later = NOW + timedelta(days=5)
-    assert outbox.due_lanes(session, now=later) == ["campaign"]
+    assert upkeep.bells(session, now=later) == ["campaign"]
     assert sequence.take(session, now=later) == []
     assert set(session.scalars(text("SELECT due_at FROM emails"))) == {emails.PARKED}
-    assert outbox.due_lanes(session, now=later) == []
+    assert upkeep.bells(session, now=later) == []
     campaigns.resume(session, campaign_id, now=later)
     assert set(session.scalars(text("SELECT due_at FROM emails"))) == {later}
     assert len(sequence.send_due(session, now=later)) == 1  # the other three are in the first sender's hand

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine import figures
+from engine import figures, upkeep
 from engine.campaigns import campaigns, decisions, enrollments, explain, retries, stops
 from engine.campaigns.reports import funnel
-from engine.delivery import audit, outbox
+from engine.delivery import audit
 from errors import Conflict
 from models.session import transaction
 from tests import sequence
@@ -77,7 +77,7 @@ def test_its_contacts_stop_in_pages_and_its_queued_emails_are_cancelled(session:
     assert set(session.execute(text("SELECT status, reason FROM emails")).all()) == {("cancelled", "cancelled")}
     view = campaigns.view(session, campaign_id)
     assert (view.stopping, view.finished_at) == (False, NOW)
-    assert outbox.due_lanes(session, now=LATER) == []
+    assert upkeep.bells(session, now=LATER) == []
     assert funnel.of(session, campaign_id).stop_reasons == {"cancelled": 4}
     assert audit.read(session).findings == ()
 

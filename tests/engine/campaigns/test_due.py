@@ -127,11 +127,11 @@ def test_a_closed_window_postpones_due_steps_to_its_next_opening(session: Sessio
     _launched(session, window_start_min=9 * 60, window_end_min=11 * 60)
     closed = NOW + timedelta(hours=2)  # 11:00
     assert sequence.take(session, now=closed) == []
-    assert not due.is_waiting(session, now=closed)
+    assert due.waiting(session, now=closed) == (False, True)
     assert [due.postpone(session, now=closed, limit=2) for _ in range(3)] == [2, 1, 0]
     assert set(session.scalars(text("SELECT next_at FROM enrollments"))) == {NOW + DAY}
-    assert not due.is_waiting(session, now=NOW + DAY - timedelta(seconds=1))
-    assert due.is_waiting(session, now=NOW + DAY)
+    assert not due.waiting(session, now=NOW + DAY - timedelta(seconds=1)).is_open
+    assert due.waiting(session, now=NOW + DAY) == (True, False)
     assert len(sequence.send_due(session, now=NOW + DAY)) == 3
 
 
@@ -163,7 +163,7 @@ def test_nothing_is_due_in_campaigns_that_are_not_running(session: Session, stat
     _launched(session)
     session.execute(text("UPDATE campaigns SET state = :state"), {"state": state})
     assert sequence.take(session, now=NOW) == []
-    assert not due.is_waiting(session, now=NOW)
+    assert not due.waiting(session, now=NOW).is_open
 
 
 def test_a_pause_in_the_middle_of_a_drain_ends_the_claims(session: Session) -> None:

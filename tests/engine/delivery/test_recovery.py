@@ -180,4 +180,4 @@ def test_doubt_is_overdue_after_its_time(after_s: float, count: int) -> None:
         sender, _ = left_behind(session, 1)
         recover(session, sender, None)
     with transaction() as session:  # the database's clock moves on between transactions only
-        assert len(in_doubt.overdue(session, "transactional", after_s=after_s)) == count
+        assert len(in_doubt.overdue(session, ["transactional"], after_s=after_s)) == count
