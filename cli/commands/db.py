@@ -88,7 +88,9 @@ def dump(file: Path) -> None:
     try:
         file.touch(mode=0o600, exist_ok=False)
     except OSError as error:
-        raise click.BadParameter(f"{file}: {error.strerror}; name a new file in a folder that exists") from None
+        raise click.BadParameter(
+            f"{file}: {error.strerror}; name a new file in a folder that exists", param_hint="FILE"
+        ) from None
     environ = environment.for_program(session.libpq_variables())
     with file.open("wb") as output:
         completed = subprocess.run(command, stdout=output, env=environ, check=False)  # noqa: S603  # a program of ours

@@ -15,6 +15,8 @@ CREATE = (
     *("--var", "link_calendly=https://calendly.example/v", "--step", "email_1_roi", "--step", "email_2_caso:3d"),
 )
 
+STEP = ("campaigns", "create", "X", "--step", "email_1_roi")
+
 
 @pytest.fixture
 def leads(tmp_path: Path) -> str:
@@ -100,8 +102,11 @@ def test_import_lists_refused_rows_and_ends_with_status_1(run: Run, tmp_path: Pa
         (("campaigns", "launch", "Nada"), 1, "campaign: 'Nada' is not known; there are none"),
         (("campaigns", "create", "X", "--step", "email_1_roi"), 1, "variables.link_calendly"),
         (("campaigns", "create", "X", "--step", "email_1_roi:soon"), 2, "email_2_caso:3d"),
-        (("campaigns", "create", "X", "--step", "email_1_roi", "--window", "9-18"), 2, "09:00-18:00"),
-        (("campaigns", "create", "X", "--step", "email_1_roi", "--weekdays", "lunes"), 2, "12345"),
+        ((*STEP, "--window", "9-18"), 2, "for --window: '9-18' is not a window; give one such as 09:00-18:00"),
+        ((*STEP, "--window", "18:00-09:00"), 2, "for --window: '18:00-09:00' does not end after its start"),
+        ((*STEP, "--weekdays", "lunes"), 2, "for --weekdays: 'lunes' are not weekdays; give digits such as 12345"),
+        ((*STEP, "--var", "link"), 2, "for --var: 'link' has no value"),
+        (("campaigns", "create", "X", "--step", "email 1"), 2, "for --step: 'email 1' is not TEMPLATE[:DELAY]"),
         (("campaigns", "create", "X", "--step", "email_1_roi", "--var", "x"), 2, "NAME=VALUE"),
         (("contacts", "show", "nadie@a.example"), 1, "contact: there is none"),
         (("contacts", "show", "0199f3a0-5b7c-7d12-8e4f-1a2b3c4d5e6f"), 1, "contact: there is none"),

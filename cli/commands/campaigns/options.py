@@ -13,6 +13,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _STEP = re.compile(r"([a-z0-9_]+)(?::(\d{1,9})([smhd]))?")
+_MINUTES_A_DAY, _MINUTE_MAX = 1_440, 59
 _HOURS = re.compile(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")
 
 
@@ -54,7 +55,7 @@ def step(text: str) -> tuple[str, int]:
     """Return the template and the delay in seconds of a step such as `email_2_caso:3d`."""
     match = _STEP.fullmatch(text)
     if match is None:
-        raise click.BadParameter(f"{text!r} is not TEMPLATE[:DELAY]; give one such as email_2_caso:3d (s, m, h, d)")
+        raise _invalid("--step", f"{text!r} is not TEMPLATE[:DELAY]; give one such as email_2_caso:3d (s, m, h, d)")
     template, count, unit = match.groups()
     return template, int(count) * _UNITS_S[unit] if count else 0
 
@@ -63,15 +64,20 @@ def window(text: str) -> tuple[int, int]:
     """Return both ends of a window such as `09:00-18:00` in minutes after midnight."""
     match = _HOURS.fullmatch(text)
     if match is None:
-        raise click.BadParameter(f"{text!r} is not a window; give one such as 09:00-18:00")
+        raise _invalid("--window", f"{text!r} is not a window; give one such as 09:00-18:00")
     opens_h, opens_m, closes_h, closes_m = map(int, match.groups())
-    return opens_h * 60 + opens_m, closes_h * 60 + closes_m
+    opens, closes = opens_h * 60 + opens_m, closes_h * 60 + closes_m
+    if not opens < closes <= _MINUTES_A_DAY or max(opens_m, closes_m) > _MINUTE_MAX:
+        raise _invalid(
+            "--window", f"{text!r} does not end after its start on the same day; give one such as 09:00-18:00"
+        )
+    return opens, closes
 
 
 def weekdays(text: str) -> tuple[int, ...]:
     """Return the ISO weekdays of digits such as `12345`."""
     if not re.fullmatch("[1-7]+", text):
-        raise click.BadParameter(f"{text!r} are not weekdays; give digits such as 12345 (1 is Monday)")
+        raise _invalid("--weekdays", f"{text!r} are not weekdays; give digits such as 12345 (1 is Monday)")
     return tuple(map(int, text))
 
 
@@ -79,8 +85,12 @@ def variable(text: str) -> tuple[str, str]:
     """Return the name and the value of a variable such as `link_calendly=https://…`."""
     name, equals, value = text.partition("=")
     if not equals:
-        raise click.BadParameter(f"{name!r} has no value; give NAME=VALUE")
+        raise _invalid("--var", f"{name!r} has no value; give NAME=VALUE")
     return name, value
+
+
+def _invalid(option: str, what: str) -> click.BadParameter:
+    return click.BadParameter(what, param_hint=option)
 
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
