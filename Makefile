@@ -55,7 +55,7 @@ faults: $(DEVELOPMENT) ## kill real processes, more than 300 of them, and audit 
 	@FAULTS=long $(RUN) -m pytest -q tests/faults
 
 fuzz: $(DEVELOPMENT) ## 60,000 calls, 10,000 templates and 10,000 robots that are made up, half an hour (FUZZ_SEED=7: other calls)
-	@FUZZ=long $(RUN) -m pytest -n auto --dist worksteal -q tests/web/http/test_schema.py tests/engine/templates \
+	@FUZZ=long $(RUN) -m pytest -n auto --dist worksteal -q tests/web/http/test_schema.py tests/web/http/test_bodies.py tests/web/http/test_texts.py tests/engine/templates \
 		tests/engine/messages tests/engine/tracking/test_tokens.py tests/models/test_arrays.py tests/web/public/forms/test_robots.py --timeout 7200
 
 pictures: $(DEVELOPMENT) ## pictures of all e-mails and readers' pages in var/pictures: three widths, light and dark

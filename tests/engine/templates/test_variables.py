@@ -1,10 +1,11 @@
 """A template knows its required variables, and values are checked before anything is stored."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.templates import variables
+from tests import fuzz
 from tests.engine.templates.conftest import PlainLinks, Write
 
 
@@ -89,6 +90,7 @@ def test_extra_variables_are_allowed(write: Write) -> None:
 
 
 @given(st.dictionaries(st.text(max_size=9), st.text(max_size=9), max_size=4), st.text(max_size=9))
+@settings(max_examples=fuzz.examples(30))
 def test_the_shortcut_for_short_texts_finds_the_same_faults(texts: dict[str, str], named: str) -> None:
     asked = {"required": [named], "in_subject": [*texts][:1]}
     checked = {**texts, named + "…": 1}  # a number disables the shortcut
