@@ -52,4 +52,5 @@ def _progress(session: Session, campaign_id: UUID) -> dict[str, Any]:
     view = campaigns.view(session, campaign_id)
     counted = figures.of(session, figures.name_of(campaign_id), now=clock.now())
     minute = counted.taken_at.replace(second=0, microsecond=0)  # as it is shown
-    return {"campaign": view, "funnel": counted.value, "taken_at": minute}
+    is_counted = view.launched_at is None or counted.taken_at >= view.launched_at
+    return {"campaign": view, "funnel": counted.value, "taken_at": minute, "is_counted": is_counted}

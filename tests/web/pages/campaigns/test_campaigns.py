@@ -21,6 +21,7 @@ def _campaign(contacts: int = 3) -> UUID:
 def test_an_empty_installation_leads_to_the_first_campaign(client: FlaskClient) -> None:
     page = visitors.visit(client, "ana", "admin")
     assert "Todavía no hay ninguna campaña" in page.text and "/app/campaigns/new" in page.text
+    assert page.text.index("Todavía no hay ninguna campaña") < page.text.index("Enviados hoy")  # above empty figures
     assert 'href="/app/health">Los procesos no funcionan' in page.text  # nothing swept here yet
 
 
@@ -35,6 +36,7 @@ def test_a_campaign_is_launched_paused_and_resumed_by_its_pages(client: FlaskCli
     assert "3 contactos reciben correos" in asked.text
     form = {"csrf_token": visitors.token(asked)}
     assert client.post(f"{path}/launch", data=form).location == path
+    assert "Estas cifras son de antes del lanzamiento" in client.get(path).text  # not three zeros without a word
     late = client.post(f"{path}/launch", data=form)  # by a second person
     assert late.status_code == 409 and "Ya está lanzada" in late.text
     assert client.get(f"{path}/launch").status_code == 409
