@@ -37,8 +37,9 @@ def test_marking_the_dot_after_writing_it_sends_emails_twice(scenario: Scenario)
     scenario.wrapped_worker("transactional", "--mark-late")
     scenario.keeper()
     scenario.queue("transactional", EMAILS_PER_DEATH * (AFTER_THE_DOT + 2))
-    processes.until(lambda: scenario.log.count("killed") == AFTER_THE_DOT, "the senders died")
-    scenario.until_settled()
+    deaths = extent(60, 500)
+    processes.until(lambda: scenario.log.count("killed") == AFTER_THE_DOT, "the senders died", within_s=deaths)
+    scenario.until_settled(within_s=extent(60, 300))
     assert scenario.compare("control").twice >= 1
 
 
