@@ -13,14 +13,15 @@ from bench.testbed.load import Load
 
 @contextmanager
 def server(status: int) -> Iterator[tuple[int, list[bytes]]]:
-    """A server that answers everything with `status`; its port, and the bodies it got."""
+    """A server that answers everything with `status`; its port, and the bodies it got, or the clients instead."""
     bodies: list[bytes] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
-            bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            bodies.append(self.headers.get("X-Forwarded-For", "").encode() or body)
             self.send_response(status)
             self.send_header("Content-Length", "2")
             self.end_headers()
@@ -52,6 +53,14 @@ def test_a_body_has_numbers_of_its_own_and_its_length(tmp_path: Path) -> None:
     named = [name for each in bodies for name in json.loads(each)["emails"]]
     assert len(named) == 2 * len(bodies) == len(set(named))
     assert all(name.endswith("@a.example") for name in named)
+
+
+def test_clients_are_named_in_turn(tmp_path: Path) -> None:
+    body = tmp_path / "body.json"
+    body.write_text("{}")
+    with server(202) as (port, named):
+        load.run(port, Load("/", body, clients=2), seconds=0.3, connections=1)
+    assert len(named) > 1 and named == [b"198.18.0.%d" % (1 + number % 2) for number in range(len(named))]
 
 
 def test_refusals_are_counted_apart_from_answers() -> None:

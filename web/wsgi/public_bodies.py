@@ -22,13 +22,13 @@ from settings import Settings
 from web.http import auth, errors, headers, rate_limits
 from web.ingest import deferred_response
 from web.ingest.deferred_response import DeferredResponse
-from web.wsgi import unread
+from web.wsgi import connections, unread
 
 DEADLINE_S = 10.0
 READERS_MAX = 48  # bodies received at once by this process; granian's --blocking-threads is WEB_THREADS and this
 PER_ADDRESS_MAX = 16
-PART_MIN = 64  # bytes; each read gives up the interpreter lock, and under load waits for it: 40 took half of a sign-up
 _CHECK_EVERY_S = 0.25
+_END_AFTER_S = 1.0  # from the 408 until the connection of a body that goes on, or falls silent, is closed for reading
 _Reply: TypeAlias = tuple[int, list[tuple[str, str]], bytes]  # status, headers and content
 _BODILESS = ("GET", "HEAD", "OPTIONS")
 
@@ -57,6 +57,7 @@ class _Body:
     deadline: float
     reply: _Reply | None = None  # at the deadline; None: 408
     is_late: bool = False
+    answered: float = 0.0  # when the 408 was sent, by the monotonic clock
 
 
 class PublicBodies:
@@ -159,16 +160,21 @@ class PublicBodies:
         return self._refusal(HTTPStatus.REQUEST_TIMEOUT, f"body: not complete within {DEADLINE_S:.0f} s")
 
     def _watch(self) -> None:
-        """Answer 408 to requests whose deadline has passed, while there are any."""
+        """Answer 408 to requests whose deadline has passed, and end their connections, while there are any."""
         while True:
             sleep(_CHECK_EVERY_S)
             with self._guard:
-                late = [each for each in self._open if not each.is_late and each.deadline < monotonic()]
+                late = [each for each in self._open if not each.answered and each.deadline < monotonic()]
                 for body in late:
                     body.is_late = True
-                goes_on = self._is_watching = any(not each.is_late for each in self._open)
+                waiting = {each.answered for each in self._open if each.answered}
+                goes_on = self._is_watching = bool(self._open)
+            for answered in waiting:
+                if (ago := monotonic() - answered) >= _END_AFTER_S:
+                    connections.end_reading(round(ago * 1_000))
             for body in late:
                 body.response.replace(*(body.reply or self._too_slow()))
+                body.answered = monotonic()
             if not goes_on:
                 return
 
@@ -180,14 +186,14 @@ def _body(environ: dict[str, Any], response: DeferredResponse, reply: _Reply | N
 def _read(body: _Body, environ: dict[str, Any], limit: int) -> bytes:
     """Return the bytes of the body, all of them unless it is late.
 
-    A read ends only with all its bytes. So each asks for `PART_MIN` bytes, or for an eighth of what came before: any
-    size takes some hundred reads, a submission of a form five, and a slow sender is noticed soon after the deadline.
+    A read ends only with all its bytes. So each asks for an eighth of what came before: any size takes some hundred
+    reads, and a sender of single bytes is noticed soon after the deadline.
     """
     source = environ["wsgi.input"]
     size = int(environ.get("CONTENT_LENGTH") or limit)
     content = bytearray()
     while len(content) < size and not body.is_late:
-        part = source.read(min(max(PART_MIN, len(content) // 8), size - len(content)))
+        part = source.read(min(max(1, len(content) // 8), size - len(content)))
         if not part:
             break
         content += part

@@ -11,7 +11,7 @@ import settings
 from bench.attacks import clients
 from engine.tracking import tokens
 from models.session import transaction
-from tests import mails
+from tests import mails, processes
 from web.wsgi import public_bodies
 
 
@@ -59,6 +59,21 @@ def test_a_body_that_is_not_complete_in_time_gets_408(port: int) -> None:
         assert answer.startswith(b"HTTP/1.1 408 ") and b"not complete within 10 s" in answer
         assert b"x-content-type-options: nosniff" in answer.lower()
         assert _closes(slow)
+
+
+def test_bodies_that_fall_silent_or_slow_free_their_places(port: int) -> None:
+    head = b"POST /api/v1/events/track HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n"
+    silent = [
+        socket.create_connection(("127.0.0.1", port), timeout=public_bodies.DEADLINE_S + 20)
+        for _ in range(public_bodies.PER_ADDRESS_MAX)
+    ]
+    for number, each in enumerate(silent):
+        each.sendall(head + b"a" * (1 if number % 2 else 50_000))
+    for each in silent:
+        assert each.recv(4096).startswith(b"HTTP/1.1 408 ")
+    for each in silent[::4]:
+        each.sendall(b"a")
+    processes.until(lambda: post(port, "/api/v1/auth/token", "{}")[0] == 422, "a place is free", within_s=10)
 
 
 def _closes(connection: socket.socket) -> bool:
