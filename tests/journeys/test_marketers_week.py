@@ -90,8 +90,7 @@ class Worker(Marketer):
 
     def pause(self) -> None:
         self.click("link", "Pause")
-        self.click("button", "Pause")  # without a reason
-        self.page.get_by_label("Reason").fill("la oferta cambia")
+        self.page.get_by_label("Reason (optional)").fill("la oferta cambia")
         self.click("button", "Pause")
         assert self.sees("paused") and self.sees("la oferta cambia")
 
