@@ -113,7 +113,7 @@ def test_from_an_empty_installation_to_a_conversion(installed: Installation, chr
     url, inbox = installed.url, installed.inbox
     view = {"viewport": {"width": 360, "height": 740}, "user_agent": BROWSER}
     with (
-        browser.tab(chromium, locale="en") as author_tab,
+        browser.tab(chromium, expected=["status of 409"], locale="en") as author_tab,
         browser.tab(chromium, locale="es", **view) as telephone,
         browser.tab(chromium, locale="en", java_script_enabled=False, **view) as without_scripts,
     ):
