@@ -140,9 +140,12 @@ class PublicBodies:
             return True
 
     def _is_received(self, body: _Body, environ: dict[str, Any]) -> bool:
-        """Put the whole body into `environ`; return False if it was late, and answered."""
+        """Put the whole body into `environ`; return False if it was late, and answered.
+
+        One read, because each gives up the interpreter lock and waits for it again. The watch ends one that takes long.
+        """
         try:
-            content = _read(body, environ, self._limit)
+            content = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or self._limit))
         finally:
             with self._guard:
                 self._open.discard(body)
@@ -181,20 +184,3 @@ class PublicBodies:
 
 def _body(environ: dict[str, Any], response: DeferredResponse, reply: _Reply | None = None) -> _Body:
     return _Body(response, rate_limits.network(environ["REMOTE_ADDR"]), monotonic() + DEADLINE_S, reply)
-
-
-def _read(body: _Body, environ: dict[str, Any], limit: int) -> bytes:
-    """Return the bytes of the body, all of them unless it is late.
-
-    A read ends only with all its bytes. So each asks for an eighth of what came before: any size takes some hundred
-    reads, and a sender of single bytes is noticed soon after the deadline.
-    """
-    source = environ["wsgi.input"]
-    size = int(environ.get("CONTENT_LENGTH") or limit)
-    content = bytearray()
-    while len(content) < size and not body.is_late:
-        part = source.read(min(max(1, len(content) // 8), size - len(content)))
-        if not part:
-            break
-        content += part
-    return bytes(content)
