@@ -1,14 +1,15 @@
 """Readiness reports what waits and what cannot be used, and `cadencia status` exits with 1 then."""
 
-from datetime import UTC, datetime, timedelta
+import os
+import time
 from urllib.parse import urlsplit
 
 from flask import Flask
 from flask.testing import FlaskClient
 
 import settings
-from engine import heartbeats, quarantine
-from models import ids
+from engine import heartbeats
+from engine.ingest import spool
 from models.session import transaction
 from tests.cli.conftest import Run
 from tests.cli.conftest import cadencia as cadencia
@@ -18,10 +19,9 @@ from worker import rescue
 
 
 def test_health_tells_of_the_backlog_and_of_files_in_quarantine(app: Flask, client: FlaskClient, cadencia: Run) -> None:
-    spool_dir = process.of(app).settings.spool_dir
-    spool_dir.mkdir()
-    waiting = spool_dir / f"{ids.at(datetime.now(UTC) - timedelta(minutes=2)).hex}.spool"
-    waiting.mkdir()  # no process can drain it, until one moves it away
+    waiting = spool.File.create(process.of(app).settings.spool_dir)  # nobody drains it while its process has it open
+    two_minutes_ago = time.time() - 120
+    os.utime(waiting.path, (two_minutes_ago, two_minutes_ago))
     recorders = settings.current().recorder_dir
     recorders.mkdir()
     (recorders / "a.rec.bad").touch()
@@ -32,7 +32,7 @@ def test_health_tells_of_the_backlog_and_of_files_in_quarantine(app: Flask, clie
     ready = client.get("/readyz").json
     assert (ready["spool"], 120 <= ready["spool_age_s"] < 130) == ("late", True)
     assert (ready["spool_quarantined"], ready["recorders_quarantined"]) == (0, 1)
-    quarantine.move(waiting, "no regular file")
+    waiting.set_aside("a test")
     (recorders / "a.rec.bad").unlink()
     with transaction() as session:
         rescue.record_quarantine(session)
