@@ -27,8 +27,12 @@ def crossing(first: Work, second: Work) -> None:
         with transaction() as session:
             first(session)
             other = pool.submit(run)
-            while not other.done():
-                with transaction() as watching:
-                    if watching.scalar(_WAITS):
-                        break
+            while not (other.done() or anyone_waits()):
+                pass
         other.result(30)
+
+
+def anyone_waits() -> bool:
+    """Return True if a transaction waits for a lock of another one."""
+    with transaction() as watching:
+        return bool(watching.scalar(_WAITS))

@@ -69,13 +69,19 @@ def test_states_change_only_along_the_diagram(session: Session) -> None:
     )
 
 
-def test_a_claim_parks_emails_of_a_paused_campaign_and_resume_makes_them_due(session: Session) -> None:
+@pytest.mark.parametrize("is_paused_first", [True, False])
+def test_a_claim_parks_emails_of_a_paused_campaign_and_resume_makes_them_due(
+    session: Session, *, is_paused_first: bool
+) -> None:
     sequence.people(session, 4)
     campaign_id = sequence.create(session)
     campaigns.launch(session, campaign_id, now=NOW)
     deferred = sequence.take(session, now=NOW, limit=1)[:1]
+    if is_paused_first:
+        campaigns.pause(session, campaign_id, "a look first", now=NOW)
     sequence.record(session, deferred, sequence.DEFERRED, now=NOW)
-    campaigns.pause(session, campaign_id, "a look first", now=NOW)
+    if not is_paused_first:
+        campaigns.pause(session, campaign_id, "a look first", now=NOW)
     later = NOW + timedelta(days=5)
     assert upkeep.bells(session, now=later) == ["campaign"]
     assert sequence.take(session, now=later) == []

@@ -16,6 +16,7 @@ from engine.delivery import audit
 from errors import Conflict
 from models.session import transaction
 from tests import sequence
+from tests.crossing import anyone_waits
 from tests.sequence import NOW
 
 LATER = NOW + timedelta(days=4)
@@ -31,12 +32,6 @@ def _launched(session: Session, count: int = 4) -> UUID:
 def _stop_all(session: Session) -> None:
     while campaigns.proceed_cancelling(session, now=NOW):
         pass
-
-
-def _is_anyone_waiting() -> bool:
-    query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    with transaction() as session:
-        return bool(session.scalar(text(query)))
 
 
 def _scans(session: Session) -> int:
@@ -156,7 +151,7 @@ def test_contacts_who_are_enrolled_while_it_is_cancelled_stop_as_well(ledger: st
         with transaction() as holding:
             holding.execute(text("SELECT id FROM contacts FOR UPDATE"))
             page = pool.submit(enroll)
-            while not _is_anyone_waiting():
+            while not anyone_waits():
                 assert not page.done()
             with transaction() as cancelling:
                 campaigns.cancel(cancelling, campaign_id)
