@@ -18,6 +18,8 @@ _PLAIN = re.compile(
 )
 _TEXT_MAX = 320  # characters; longer text is refused unread, as the validator takes milliseconds for it
 _LOCAL_OCTETS_MAX, _ADDRESS_OCTETS_MAX = 64, 254  # RFC 5321, 4.5.3.1.1 and 4.5.3.1.3
+# Labels outside ASCII: with its dot, the shortest one has seven octets in IDNA. Each takes the validator 20 µs.
+_LABELS_MAX = _ADDRESS_OCTETS_MAX // 7
 
 
 def normalise(text: str, *, field: str = "to") -> str:
@@ -41,7 +43,9 @@ def _plain_fault(text: str) -> str | None:
         return "An email address must have an @-sign"
     if not local or not domain:
         return f"There must be something {'after' if local else 'before'} the @-sign"
-    return "The email address is too long" if len(text) > _TEXT_MAX else None
+    international = sum(not label.isascii() for label in domain.split("."))
+    is_long = len(text) > _TEXT_MAX or international > _LABELS_MAX
+    return "The email address is too long" if is_long else None
 
 
 def _validated(text: str, field: str) -> str:

@@ -1,6 +1,6 @@
 """Contacts over HTTP: imported with a report by row, and explained."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from time import monotonic
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from engine import clock
 from engine.audience import contacts, imports, suppressions
+from engine.audience.import_report import Page
 from engine.campaigns import campaigns
 from errors import InvalidInput
 from models.session import transaction
@@ -144,6 +145,19 @@ def test_an_import_that_would_occupy_a_thread_for_long_is_refused_as_a_whole(
     wrong = client.post(f"{URL}/import", data="email\n" + "x\n" * 500_000, headers=keeper | CSV)
     assert (wrong.status_code, wrong.json["errors"][0]["field"]) == (422, "file")
     assert "more than 20000 invalid rows" in wrong.text
+
+
+def test_a_file_that_is_slow_to_read_is_refused_with_the_other_way_to_import_it(ledger: str) -> None:
+    """1 MB of international domains would occupy a thread for 10 s."""
+    rows = "".join(f"a@ñandú{number}.example\n" for number in range(600))
+
+    def pages() -> Iterator[Page]:
+        return imports.pages(BytesIO(f"email\n{rows}".encode()), page_rows=100)
+
+    assert sum(page.rows for page in routes.read_within(pages(), 60.0)) == 600
+    with pytest.raises(InvalidInput, match="to be read; split it, or import it with `cadencia contacts import`"):
+        list(routes.read_within(pages(), 0.01))
+    assert routes.READ_S < 9
 
 
 def test_a_contact_whose_address_cannot_be_decrypted_is_shown_without_it(
