@@ -251,6 +251,7 @@ def test_a_group_gives_back_after_a_second_what_has_not_left(ledger: str, *, is_
         email_ids = queue(100)  # which take 5 s
         try:
             assert drain.drain(LANE) is not is_stopped
+            assert process.current().group_size == process.GROUP_FIRST // 2  # the loss of a host costs less next time
         finally:
             process.stop.clear()
         process.close()

@@ -17,6 +17,7 @@ from tests.engine.delivery.smtp.servers import Drop, Server, Visit
 from worker import drain, process
 
 DENIED = b"550 relay not permitted, authenticate first"
+TOO_MUCH = b"450 4.7.1 Error: too much mail from 192.0.2.9"
 
 
 class Moody:
@@ -59,7 +60,7 @@ def _closed() -> Iterator[None]:
     [
         ("RCPT", DENIED),
         ("RCPT", b"554 5.7.1 <x@y.example>: Relay access denied"),
-        ("MAIL", b"450 4.7.1 Error: too much mail from 192.0.2.9"),
+        ("MAIL", TOO_MUCH),
     ],
 )
 @pytest.mark.usefixtures("ledger")
@@ -103,6 +104,7 @@ def test_a_campaign_waits_for_a_relay_that_refuses_us(
     ("event", "reply", "reason"),
     [
         ("RCPT", DENIED, "it refuses our mail (550 relay not permitted, authenticate first)"),
+        ("MAIL", TOO_MUCH, f"it takes no mail from us for now ({TOO_MUCH.decode()})"),
         ("EHLO", b"550 5.7.1 we do not know you", "it refused EHLO"),
         ("BANNER", Drop(), "it closed the connection"),
     ],
@@ -120,7 +122,8 @@ def test_an_email_returned_to_the_queue_shows_the_reason(
     with transaction() as session:
         details = [outbox.details(session, email_id) for email_id in email_ids]
     assert {(each.status, each.attempts, each.reason) for each in details} == {("queued", 0, "untried")}
-    responses = {each.response or "" for each in details} - {DENIED.decode()}  # the reply itself, if it was tried
+    replies = {each.decode() for each in (DENIED, TOO_MUCH)}  # of those that were tried
+    responses = {each.response or "" for each in details} - replies
     assert [f"mail relay {name} unavailable: {reason}" in response for response in responses] == [True]
     [line] = untried_lines(caplog)
     assert line.startswith("emails_untried count=60 lane=transactional relay=") and name in line

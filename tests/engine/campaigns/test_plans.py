@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from bench.testbed import large_tables
 from engine import clock
@@ -63,3 +64,6 @@ def test_no_statement_of_a_tick_or_a_drain_reads_a_whole_table(plans: large_tabl
     upkeep.sweep()
     assert len(idle) > 5 and len(plans) > len(idle)
     assert plans.scans == []
+    with transaction() as session:  # as a control
+        session.execute(text("SELECT 1 FROM emails WHERE subject = :none"), {"none": ""})
+    assert [scan.partition(":")[0] for scan in plans.scans] == ["emails"]
