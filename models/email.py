@@ -50,6 +50,7 @@ class Email(Base):
         one_of("kind", KINDS),
         CheckConstraint(_ID_OF_STEP, name="id_is_that_of_its_step"),
         Index("ix_emails_due", "lane", "due_at", "id", postgresql_where=text("status = 'queued'")),
+        Index("ix_emails_contact_id_id", "contact_id", "id"),
         Index("ix_emails_claim", "claim", postgresql_where=text("status IN ('claimed', 'sending')")),
         Index("ix_emails_status_id", "status", "id", postgresql_where=text(f"status IN {EXCEPTIONAL}")),
         Index("ix_emails_converted", "campaign_id", "step", "id", postgresql_where=text("converted_at IS NOT NULL")),
@@ -58,7 +59,7 @@ class Email(Base):
     )
 
     id: Mapped[Id]
-    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"), index=True)
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
     template: Mapped[Word]
     template_version: Mapped[int | None] = mapped_column(SmallInteger)
     subject: Mapped[str] = mapped_column(Text)

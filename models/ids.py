@@ -23,6 +23,7 @@ NEW_SQL = f"encode({_NEW_BYTES}, 'hex')::uuid"
 NEW_ENROLLMENT_SQL = f"encode(set_bit(set_bit({_NEW_BYTES}, 120, 0), 121, 0), 'hex')::uuid"
 _STEP_BITS = 0b11
 _HOUR_MS = 3_600_000
+_LATEST_MS = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // _MILLISECOND - 1
 
 
 def new() -> UUID:
@@ -38,6 +39,11 @@ def at(moment: datetime) -> UUID:
 def first_at(moment: datetime) -> UUID:
     """Return the lower bound of the ids from this moment on."""
     return UUID(int=_milliseconds(moment) << 80)
+
+
+def moment_of(row_id: UUID) -> datetime:
+    """Return the millisecond in an id; the end of the year 9998 if the id has a later one."""
+    return EPOCH + min(row_id.int >> 80, _LATEST_MS) * _MILLISECOND
 
 
 def before(row_id: UUID) -> UUID:
@@ -74,6 +80,11 @@ def new_enrollment() -> UUID:
 def of_step(enrollment_id: UUID, step: int) -> UUID:
     """Return the id of the e-mail of step 1, 2 or 3 of an enrollment."""
     return UUID(int=enrollment_id.int | step)
+
+
+def last_step_sql(enrollment_id: str) -> str:
+    """Return the SQL of the highest id of an enrollment's e-mails, so that an index finds them by a range."""
+    return f"encode(set_bit(set_bit(uuid_send({enrollment_id}), 120, 1), 121, 1), 'hex')::uuid"
 
 
 def enrollment_of(email_id: UUID) -> UUID:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from engine.delivery import emails, transitions
 from engine.templates import host_faults
+from models import ids
 
 _ENDS = {
     "converted": "the contact converted",
@@ -79,7 +80,7 @@ class Journey:
     steps: tuple[StepTaken, ...]
 
 
-_WHY = text("""
+_WHY = text(f"""
     SELECT enrollments.id, enrollments.campaign_id, campaigns.name, campaigns.state AS campaign_state,
            campaigns.reason AS campaign_reason, enrollments.state, enrollments.stop_reason, enrollments.stopped_at,
            enrollments.next_step, enrollments.next_at, emails.id AS email_id, emails.step, emails.template,
@@ -101,9 +102,10 @@ _WHY = text("""
       FROM enrollments JOIN campaigns ON campaigns.id = enrollments.campaign_id
       JOIN contacts ON contacts.id = enrollments.contact_id
       LEFT JOIN emails ON emails.contact_id = enrollments.contact_id AND emails.enrollment_id = enrollments.id
+                      AND emails.id BETWEEN enrollments.id AND {ids.last_step_sql("enrollments.id")}
      WHERE enrollments.contact_id = :contact_id
      ORDER BY enrollments.created_at, enrollments.id, emails.step
-""")
+""")  # noqa: S608  # constants only
 
 
 def why(session: Session, contact_id: UUID, *, now: datetime) -> list[Journey]:

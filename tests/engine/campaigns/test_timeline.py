@@ -11,10 +11,15 @@ from engine.campaigns import campaigns
 from engine.campaigns.reports import timeline
 from engine.engagement import by_hand
 from errors import InvalidInput
+from models import ids
 from tests import sequence
 from tests.sequence import NOW
 
 HOUR = timedelta(hours=1)
+_EMAIL = """
+INSERT INTO emails (id, contact_id, template, subject, lane, kind, message_id, due_at, status, accepted_at, sent_at)
+VALUES (:id, :contact, 't', '', 'campaign', :kind, '', :at, 'sent', :at, :at)
+"""
 
 
 def test_a_timeline_has_everything_newest_first(session: Session) -> None:
@@ -60,9 +65,31 @@ def test_pages_of_any_size_are_the_whole(session: Session) -> None:
             page = timeline.page(session, ana, before=before, limit=limit)
             entries, before, pages = [*entries, *page.entries], page.before, pages + 1
         assert tuple(entries) == whole.entries and pages == -(-6 // limit)
-    for wrong in ("", "1", "x.y.z", f"{10**30}.{ana.hex}.sent"):
+    for wrong in ("", "1", "x.y.z", f"{ana.hex}.{10**30}.{ana.hex}.sent"):
         with pytest.raises(InvalidInput, match="before"):
             timeline.page(session, ana, before=wrong)
+
+
+def test_a_page_reads_a_window_of_emails_and_all_windows_are_the_whole(session: Session) -> None:
+    (ana,) = sequence.people(session, 1)
+    moments = [NOW + number * HOUR for number in range(40)]
+    rows = [
+        {"id": ids.at(at), "contact": ana, "at": at, "kind": "test" if at.hour % 2 else "marketing"} for at in moments
+    ]
+    session.execute(text(_EMAIL), rows)
+    session.execute(text("UPDATE emails SET opened_at = sent_at + interval '40 hours'"))
+    campaigns.launch(session, sequence.create(session), now=NOW)
+    whole = timeline.page(session, ana, limit=1000).entries
+    for window in (1, 7, 39, 40):
+        entries: list[timeline.Entry] = []
+        before, pages = None, 0
+        while pages == 0 or before is not None:
+            page = timeline.page(session, ana, before=before, limit=5, window=window)
+            assert page.entries
+            entries, before, pages = [*entries, *page.entries], page.before, pages + 1
+        assert len(entries) == len(whole) and set(entries) == set(whole)
+    assert tuple(entries) == whole
+    assert {entry.is_test for entry in whole if entry.kind == "opened"} == {True, False}
 
 
 def test_an_erased_contact_keeps_its_timeline(session: Session) -> None:
