@@ -265,6 +265,18 @@ def hasten_all(run: Callable[[Callable[[Session], int]], int], campaign_id: UUID
     return total
 
 
+_HELD = text("""
+    SELECT EXISTS (SELECT FROM enrollments n JOIN contacts c ON c.id = n.contact_id
+                    WHERE n.campaign_id = :campaign_id AND n.next_step = 1 AND n.state = 'active' AND n.next_at > :now
+                      AND c.paused_until IS DISTINCT FROM n.next_at)
+""")
+
+
+def are_held(session: Session, campaign_id: UUID, *, now: datetime) -> bool:
+    """Return True if step 1 waits for its delay or its window for some contact, so that `hasten` would help."""
+    return bool(session.scalar(_HELD, {"campaign_id": campaign_id, "now": now}))
+
+
 _END_PAUSE = text("""
     UPDATE enrollments SET next_at = :now
      WHERE contact_id = :contact_id AND state = 'active' AND next_at = :paused_until

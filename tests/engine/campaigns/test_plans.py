@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from bench.testbed import large_tables
 from engine import clock
-from engine.campaigns import campaigns, enrollments
+from engine.campaigns import campaigns, enrollments, explain
+from engine.campaigns.reports import timeline
 from engine.delivery import email_pages
 from local.mail.mailstore import Mailstore
 from models.session import transaction
@@ -43,6 +44,13 @@ def test_no_page_of_emails_reads_a_whole_table(plans: large_tables.Plans) -> Non
     for conditions in (rare, {"template": "email_2_caso"}, {**found, **rare}, {**found, "status": "queued"}):
         with transaction() as session:
             assert not email_pages.page(session, email_pages.Filter(**conditions), limit=50).emails, conditions
+    assert len(plans) == 4 and plans.scans == []
+
+
+def test_no_page_of_a_contact_reads_a_whole_table(plans: large_tables.Plans) -> None:
+    with transaction() as session:
+        assert timeline.page(session, UUID(int=7)).entries and explain.why(session, UUID(int=7), now=clock.now())
+        assert not enrollments.are_held(session, UUID(int=2), now=clock.now())
     assert len(plans) == 4 and plans.scans == []
 
 

@@ -202,10 +202,16 @@ def _launched_already(view: campaigns.View) -> Response:
 def _ask_cancel(campaign_id: UUID, form: forms.Form, status: int = 200) -> Response:
     with statement() as session:
         view, slugs = campaigns.view(session, campaign_id), enrollments.forms(session, campaign_id)
-    note = gettext(
-        "Nothing more is sent, for good: a cancelled campaign cannot be resumed. The few e-mails on their way still "
-        "arrive. To run it again, clone it."
-    )
+    if view.state == "draft":
+        note = gettext(
+            "Nothing of it was sent, and nothing will be: a cancelled campaign cannot be launched. To launch it after "
+            "all, clone it."
+        )
+    else:
+        note = gettext(
+            "Nothing more is sent, for good: a cancelled campaign cannot be resumed. The few e-mails on their way "
+            "still arrive. To run it again, clone it."
+        )
     if slugs:
         note += " " + gettext("Those who sign up by the form %(slugs)s then enter no campaign.", slugs=", ".join(slugs))
     return _ask(view, _ALIVE, gettext("Cancel the campaign"), note, status, form=form, is_final=True)

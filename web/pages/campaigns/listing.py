@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Response
 
 from engine import clock, figures
-from engine.campaigns import campaigns, steps
+from engine.campaigns import campaigns, enrollments, steps
 from models.session import Session, statement
 from web import pages
 from web.pages.frame import layout
@@ -50,7 +50,9 @@ def _progress_now(campaign_id: UUID) -> dict[str, Any]:
 
 def _progress(session: Session, campaign_id: UUID) -> dict[str, Any]:
     view = campaigns.view(session, campaign_id)
-    counted = figures.of(session, figures.name_of(campaign_id), now=clock.now())
+    now = clock.now()
+    counted = figures.of(session, figures.name_of(campaign_id), now=now)
     minute = counted.taken_at.replace(second=0, microsecond=0)  # as it is shown
     is_counted = view.launched_at is None or counted.taken_at >= view.launched_at
-    return {"campaign": view, "funnel": counted.value, "taken_at": minute, "is_counted": is_counted}
+    is_held = view.state == "running" and enrollments.are_held(session, campaign_id, now=now)
+    return {"campaign": view, "funnel": counted.value, "taken_at": minute, "is_counted": is_counted, "is_held": is_held}

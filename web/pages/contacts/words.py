@@ -6,7 +6,7 @@ from typing import Any
 from web.pages.frame.languages import lazy_gettext
 
 STATUSES: dict[str, Any] = {
-    "new": lazy_gettext("not written to yet"),
+    "new": lazy_gettext("no campaign e-mail yet"),
     "email_1_sent": lazy_gettext("step 1 sent"),
     "email_2_sent": lazy_gettext("step 2 sent"),
     "email_3_sent": lazy_gettext("step 3 sent"),

@@ -65,8 +65,8 @@ def preview(slug: str) -> Response:
     with statement() as session:
         page = store.by_slug(session, slug, version)
         form = published.form_of(session, page.content)
-    wanted = request.args.get("lang", "")
-    language = wanted if wanted in page.content.languages else page.content.languages[0]
+    wanted = (request.args.get("lang"), languages.current())
+    language = next((each for each in wanted if each in page.content.languages), page.content.languages[0])
     rendered = rendering.render(Subject(slug, page.content, form), language, is_preview=True)
     headers = {"Content-Security-Policy": f"{rendered.policy}; sandbox", "Content-Language": language}
     return Response(rendered.filled({}), headers=headers, content_type="text/html; charset=utf-8")

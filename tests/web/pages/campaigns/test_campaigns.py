@@ -4,6 +4,7 @@ from time import sleep
 from uuid import UUID
 
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from engine import figures
 from engine.campaigns import campaigns
@@ -69,13 +70,36 @@ def test_a_campaign_is_started_now_retried_and_cancelled_by_its_pages(client: Fl
     assert client.post(f"{path}/resume", data=form).status_code == 409
 
 
+def test_start_now_is_offered_only_while_hours_hold_somebody(client: FlaskClient) -> None:
+    campaign_id = _campaign()
+    with transaction() as session:
+        campaigns.launch(session, campaign_id, now=sequence.NOW)
+    path = f"/app/campaigns/{campaign_id}"
+    page = visitors.visit(client, "ana", "campaigns", path=path)
+    assert "/start-now" not in page.text  # all are due already
+    with transaction() as session:
+        session.execute(text("UPDATE enrollments SET next_at = now() + interval '1 hour'"))
+        session.execute(text("UPDATE contacts SET paused_until = now() + interval '1 hour'"))
+    assert "/start-now" not in client.get(path).text  # their pauses hold them
+    with transaction() as session:
+        session.execute(text("UPDATE contacts SET paused_until = NULL"))
+    assert "/start-now" in client.get(path).text
+    assert client.post(f"{path}/start-now", data={"csrf_token": visitors.token(page)}).location == path
+    assert "/start-now" not in client.get(path).text  # although step 1 is not sent to all
+
+
+def test_the_cancellation_of_a_draft_says_that_nothing_was_sent(client: FlaskClient) -> None:
+    path = f"/app/campaigns/{_campaign()}/cancel"
+    page = visitors.visit(client, "ana", "campaigns", path=path).text
+    assert "No se ha enviado nada" in page and "en camino" not in page
+
+
 def test_progress_shows_the_counted_figures_and_304_while_they_stay(client: FlaskClient) -> None:
     campaign_id = _campaign()
     with transaction() as session:
         campaigns.launch(session, campaign_id, now=sequence.NOW)
     path = f"/app/campaigns/{campaign_id}/progress"
     visitors.visit(client, "ana", "campaigns", path=path)
-    assert "/start-now" in client.get(path).text
     with transaction() as session:
         sequence.record(session, sequence.take(session, now=sequence.NOW), now=sequence.NOW)
     stale = client.get(path)
@@ -83,7 +107,6 @@ def test_progress_shows_the_counted_figures_and_304_while_they_stay(client: Flas
         figures.refresh(session, figures.name_of(campaign_id), now=sequence.NOW)
     while (fresh := client.get(path)).text == stale.text:  # for a second, all open pages share what they show
         sleep(0.05)
-    assert "/start-now" not in fresh.text  # step 1 is sent to all
     assert fresh.headers["Cache-Control"] == "private, no-cache"
     again = client.get(path, headers={"If-None-Match": fresh.headers["ETag"]})
     assert (again.status_code, again.text, again.headers["ETag"]) == (304, "", fresh.headers["ETag"])

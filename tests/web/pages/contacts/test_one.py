@@ -106,14 +106,15 @@ def test_the_timeline_goes_on_in_pages(client: FlaskClient) -> None:
     with transaction() as session:
         session.execute(
             text(
-                "INSERT INTO emails (contact_id, template, subject, lane, message_id, due_at, status, sent_at) "
-                "SELECT :id, 't' || n, '', 'campaign', '', :now, 'sent', :now + n * interval '1 minute' "
+                "INSERT INTO emails (contact_id, template, subject, lane, kind, message_id, due_at, status, sent_at) "
+                "SELECT :id, 't' || n, '', 'campaign', 'test', '', :now, 'sent', :now + n * interval '1 minute' "
                 "FROM generate_series(1, 70) n"
             ),
             {"id": contact_id, "now": NOW},
         )
     first = visitors.visit(client, "ana", "contacts", path=_path(contact_id)).text
     seen = re.findall(r"<code>(t\d+)</code>", first)
+    assert first.count(">prueba<") == 50 and "sin correos de campaña todavía" in first
     more = re.search(r'href="([^"]*before=[^"]*)#', first)
     assert more is not None
     second = client.get(more[1].replace("&amp;", "&"))

@@ -109,6 +109,7 @@ def test_a_preview_shows_the_draft_and_runs_nothing(writer: FlaskClient) -> None
         drafts.create(session)
     shown = writer.get("/app/pages/guia/preview?lang=en")
     assert "More replies" in shown.text and "<script" not in shown.text
+    assert "More replies" in writer.get("/app/pages/guia/preview", headers={"Accept-Language": "en"}).text
     policy = shown.headers["Content-Security-Policy"]
     assert policy.endswith("; sandbox") and "frame-ancestors 'self'" in policy
     assert writer.get("/app/pages/guia/preview?version=7").status_code == 404
