@@ -118,11 +118,10 @@ def page(
     low = session.scalar(_LOW, values)
     values |= {"low": low or _NOBODY, "since": _moment(low, "-infinity"), "until": _moment(position.top, "infinity")}
     rows = session.execute(_PAGE, values).all()
+    following = _Position(low) if low else None
     if len(rows) > limit:
         last = rows[limit - 1]
         following = _Position(position.top, last.at, last.id, last.kind)
-    else:
-        following = _Position(low) if low else None
     return Page(tuple(map(_entry, rows[:limit])), following and _written(following))
 
 
