@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from engine import clock
+from engine.campaigns import campaigns, enrollments
 from models.session import transaction
 from tests import sequence
 from tests.cli.conftest import Run
@@ -51,6 +53,19 @@ def test_a_campaign_runs_from_the_command_line(run: Run, leads: str) -> None:
     assert "step 1 email_1_roi: sent, sent " in explained
     assert "flags: email_1_sent" in run("contacts", "show", "ana@a.example").output
     assert run("contacts", "explain", "luz@a.example").output == "The contact is in no campaign.\n"
+
+
+def test_an_audience_of_several_pages_is_enrolled_whole(run: Run) -> None:
+    run(*CREATE)
+    with transaction() as session:
+        listed = """INSERT INTO contacts (id, email, email_index, industry, listed_at)
+                    SELECT gen_random_uuid(), 'sealed', int8send(n), 'Banca', now()
+                      FROM generate_series(1, :count) AS n"""
+        session.execute(text(listed), {"count": enrollments.PAGE + 2})
+    output = run("campaigns", "enroll", "Otoño").output
+    assert f"{enrollments.PAGE + 2} contacts enrolled, of them stopped: none" in output
+    with transaction() as session:
+        assert not campaigns.view(session, campaigns.find(session, "Otoño")).enrolling
 
 
 def test_a_draft_is_edited_cloned_deleted_and_cancelled(run: Run, leads: str) -> None:
