@@ -61,9 +61,13 @@ _UNSENT = """(CASE WHEN e.status IN ('failed', 'cancelled', 'in_doubt') THEN e.s
 _MOMENTS = {**{f"'{kind}'": f"e.{kind}_at" for kind in OF_EMAILS}, _UNSENT: "e.accepted_at"}
 _BEFORE = "(CAST(:at AS timestamptz), CAST(:id AS uuid), :kind)"
 # The e-mails of a window have ids above `low` and up to `top`; enrollments belong to it by their ids, all else by its
-# moment. `low` is the newest e-mail of the next window, so that each window has an e-mail.
+# moment. `low` is the newest e-mail of the next window, so that each window has an e-mail. With `contact_id = …` the
+# planner could read all e-mails by their ids until it has enough of the contact.
 _LOW = text("""
-SELECT id FROM emails WHERE contact_id = :contact_id AND id <= :top ORDER BY id DESC OFFSET :window LIMIT 1
+SELECT id FROM emails
+ WHERE (contact_id, id) <= (:contact_id, CAST(:top AS uuid))
+   AND (contact_id, id) >= (:contact_id, CAST(:nobody AS uuid))
+ ORDER BY contact_id DESC, id DESC OFFSET :window LIMIT 1
 """)
 _PAGE = text(f"""
 WITH happened AS (
