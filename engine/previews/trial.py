@@ -1,10 +1,11 @@
 """Try sources that are not stored: compile them, render their sample, and place each fault at its part and line."""
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from engine.templates.templates import Library, Template
-from engine.templates.versions import store
+from engine.templates.versions import failing, store
 from engine.templates.versions.content import FIELDS, Content
 from errors import Fault, InvalidInput
 
@@ -39,6 +40,12 @@ def placed(fault: Fault, content: Content | None = None) -> PlacedFault:
     lines = source.split("\n") if isinstance(source, str) else []
     quoted = lines[line - 1].strip()[:_QUOTED_CHARS] if line and 0 < line <= len(lines) else ""
     return PlacedFault(part_of(field), line, f"{name}: {message}" if name else message, quoted)
+
+
+def failed(content: Content, template: Template, values: Mapping[str, object], reason: str) -> PlacedFault:
+    """Return the fault of a content of which no e-mail can be made with these values, at its place."""
+    field, line = failing.place(content, template, values)
+    return placed(Fault(field, reason, line), content)
 
 
 def part_of(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from traceback import walk_tb
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, Undefined, nodes
@@ -114,3 +115,18 @@ def _rendered(template: Template, values: dict[str, Any], variables: printing.En
     if len(output) > OUTPUT_BYTES_MAX:
         raise SecurityError(f"the template makes more than {OUTPUT_BYTES_MAX} bytes")
     return output
+
+
+def failing_line(environment: Environment, source: str, values: dict[str, Any]) -> int | None:
+    """Return the line of a source that cannot be rendered with these values; None if all can be, or if it is unknown.
+
+    Raise TemplateSyntaxError if the source is invalid.
+    """
+    template = environment.from_string(source)
+    try:
+        render([template], values)
+    except FAILURES as failure:
+        # Jinja compiles a source to functions of a file of this name, and knows the line of each of their lines.
+        lines = [line for frame, line in walk_tb(failure.__traceback__) if frame.f_code.co_filename == "<template>"]
+        return template.get_corresponding_lineno(lines[-1]) if lines else None
+    return None

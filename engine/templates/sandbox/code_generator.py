@@ -102,6 +102,7 @@ class Generator(CodeGenerator):
             self.write(f"{text.encode()!r}, ")
 
     def _write_printed(self, node: Node, frame: Frame) -> None:
+        self.newline(node)  # a failure names the line of this code; the bytecode is the same
         if isinstance(node, Const) and isinstance(node.value, _Variable):
             self.write(f"variables[{node.value.name!r}], ")
         elif isinstance(node, FilterBlock):

@@ -15,7 +15,7 @@ from engine.templates import brand, compiling, variables
 from engine.templates.sources import NAME
 from engine.templates.templates import Library, Template
 from engine.templates.versions import content as contents
-from engine.templates.versions import copying, history
+from engine.templates.versions import copying, failing, history
 from engine.templates.versions.content import Content
 from engine.templates.versions.history import Version
 from errors import Conflict, Fault, InvalidInput, NotFound, shown
@@ -158,7 +158,7 @@ def validate(library: Library, name: str, content: Content) -> Template:
         raise InvalidInput([_fault(broken)]) from None
     faults = [Fault("sample", _lacks(each, template)) for each in sorted(template.lacking)]
     if not faults:
-        faults = [_of_sample(template, fault) for fault in template.check(template.sample)]
+        faults = [_of_sample(template, content, fault) for fault in template.check(template.sample)]
     if faults:
         raise InvalidInput(faults)
     return template
@@ -236,8 +236,9 @@ def _lacks(name: str, template: Template) -> str:
     return f"lacks {name!r}, which the template requires: give it a value, or guard it by `default`{question}"
 
 
-def _of_sample(template: Template, fault: Fault) -> Fault:
-    """Return a fault of the sample values in the field of the sample, or that of the part that cannot be rendered."""
-    if fault.field == "variables":
-        return Fault(template.failing_part(template.sample) or "sample", fault.message)
-    return Fault(f"sample.{fault.field.removeprefix('variables.')}", fault.message)
+def _of_sample(template: Template, content: Content, fault: Fault) -> Fault:
+    """Return a fault of the sample values in the field of the sample, or at the place that cannot be rendered."""
+    if fault.field != "variables":
+        return Fault(f"sample.{fault.field.removeprefix('variables.')}", fault.message)
+    field, line = failing.place(content, template, template.sample)
+    return Fault(field, f"line {line}: {fault.message}" if line else fault.message, line)

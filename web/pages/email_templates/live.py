@@ -48,7 +48,7 @@ def tried(name: str, form: SourceForm, *, stored: int | None = None) -> dict[str
     try:
         e_mail = preview.of(template, chosen.variables, framing.sender())
     except CannotRender as failure:
-        return {"faults": [PlacedFault("body", None, faults.sentence(str(failure)))]}
+        return {"faults": [_failed(form, template, chosen, failure)]}
     return {
         "faults": (),
         "brand": process.current().brand,
@@ -69,7 +69,7 @@ def document(name: str, form: SourceForm) -> tuple[bytes, list[PlacedFault]]:
     try:
         return preview.html(template, chosen.variables), []
     except CannotRender as failure:
-        return b"", [PlacedFault("body", None, faults.sentence(str(failure)))]
+        return b"", [_failed(form, template, chosen, failure)]
 
 
 def _findings(name: str, form: SourceForm) -> dict[str, Any]:
@@ -105,6 +105,10 @@ def _template(name: str, form: SourceForm) -> tuple[Template | None, list[Placed
         return None, [worded(trial.placed(fault)) for fault in error.faults]
     template, placed = trial.of(process.current().library, name, content)
     return template, list(map(worded, placed))
+
+
+def _failed(form: SourceForm, template: Template, chosen: Values, failure: CannotRender) -> PlacedFault:
+    return worded(trial.failed(fields.content_of(form), template, chosen.variables, str(failure)))
 
 
 def worded(fault: PlacedFault) -> PlacedFault:

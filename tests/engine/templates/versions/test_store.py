@@ -95,6 +95,9 @@ def test_a_name_is_given_once_and_never_one_of_the_folder(session: Session, libr
             create(session, library, name)
 
 
+MJML = "<mjml><mj-body><mj-section><mj-column><mj-text>?</mj-text></mj-column></mj-section></mj-body></mjml>"
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "line", "words"),
     [
@@ -109,8 +112,11 @@ def test_a_name_is_given_once_and_never_one_of_the_folder(session: Session, libr
         ({"subject": ""}, "subject", None, "0 characters"),
         ({"preheader": "{{ a|nofilter }}"}, "preheader", 1, "nofilter"),
         ({"text": "x\ny\n{% if %}"}, "text", 3, ""),
-        ({"html": "{% for i in range(10**9) %}x{% endfor %}"}, "html", None, "range"),
-        ({"text": "{% for i in range(10**9) %}x{% endfor %}"}, "text", None, "range"),
+        ({"html": "<p>\n{% for i in range(10**9) %}x{% endfor %}"}, "html", 2, "range"),
+        ({"html": None, "mjml": MJML.replace("?", "\n{{ nombre.edad.mes }}")}, "mjml", 2, "lack 'edad'"),
+        ({"html": "x\n{% for i in [0] %}\n{{ 1 // i }}{% endfor %}"}, "html", 3, "ZeroDivisionError"),
+        ({"preheader": "{{ 'x' + 1 }}"}, "preheader", 1, "TypeError"),
+        ({"text": "x\n\n{% for i in range(10**9) %}x{% endfor %}"}, "text", 3, "range"),
         ({"html": "{{ empresa }} {{ cargo }}"}, "sample", None, "lacks 'cargo'"),
         ({"html": "{{ empressa }}"}, "sample", None, "did you mean empresa?"),
         ({"html": "<a href='{{ nombre }}'>x</a>"}, "sample.nombre", None, "target of a link"),
