@@ -133,6 +133,12 @@ def test_plain_text_gets_its_paragraphs_and_is_escaped() -> None:
     assert rich_text.cleaned("Uno & 2 < 3") == "Uno & 2 < 3"
 
 
+def test_lists_of_blocks_have_the_words_of_rich_text_without_its_tags() -> None:
+    cleaned = rich_text.cleaned('<p>Uno <b>y</b>.</p><p>Dos &amp; <a href="https://b.example">tres</a></p>')
+    assert rich_text.plain(cleaned).split() == ["Uno", "y.", "Dos", "&", "tres"]
+    assert rich_text.plain("Uno & 2 < 3") == "Uno & 2 < 3"
+
+
 def test_right_to_left_text_and_emoji_are_taken() -> None:
     made = content.read(drafts.content(title={"es": "مرحبا 🎉" * 10}))
     assert made.title == {"es": "مرحبا 🎉" * 10}

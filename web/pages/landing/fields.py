@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.forms import definitions
 from engine.forms.definitions import LANGUAGES
-from engine.landing import blocks
+from engine.landing import blocks, rich_text
 from engine.landing.blocks import KINDS, Field
 from errors import InvalidInput
 from web.pages.frame import faults, languages
@@ -112,10 +112,11 @@ def messages(error: InvalidInput, under: str = "") -> dict[str, str]:
 
 def words_of(block: Mapping[str, Any]) -> str:
     """Return the first words of a block, for lists."""
-    for field in KINDS[block["kind"]]:
-        value = block.get(field)
+    for name, field in KINDS[block["kind"]].items():
+        value = block.get(name)
         if isinstance(value, Mapping) and value:
-            return definitions.in_language(value, languages.current())[:80]
+            words = definitions.in_language(value, languages.current())
+            return (rich_text.plain(words) if field.type == blocks.RICH else words)[:80]
     return ""
 
 
