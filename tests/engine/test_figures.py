@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine import attention, figures
+from engine import attention, clock, figures
 from engine.analytics import snapshots
 from engine.audience import segments
 from engine.campaigns import campaigns
@@ -57,12 +57,12 @@ def test_the_task_counts_running_campaigns_and_finished_ones_once_more(ledger: s
         session.execute(text("UPDATE campaigns SET finished_at = clock_timestamp() WHERE state = 'finished'"))
         for name in names:
             _age(session, name, 100, watched_s_ago=1_000)
-        assert set(figures.overdue(session, now=sequence.NOW)) == names
+        assert set(figures.overdue(session, now=clock.now())) == names
     task.refresh()
     with transaction() as session:
-        assert figures.overdue(session, now=sequence.NOW) == []
+        assert figures.overdue(session, now=clock.now()) == []
         _age(session, figures.name_of(finished), 5, watched_s_ago=1_000)
-        assert figures.overdue(session, now=sequence.NOW) == []
+        assert figures.overdue(session, now=clock.now()) == []
 
 
 def test_the_outlook_counts_days_in_the_zone_of_the_campaign(session: Session) -> None:
