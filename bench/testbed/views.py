@@ -21,12 +21,11 @@ class View:
     server: Served
     load: Load
     each: int = 1
-    connections: int = CONNECTIONS
 
     def measure(self, installation: Installation, seconds: float) -> float:
         """Return the units per second; print a line with their cost."""
         web_s, postgres_s = self.server.cpu_s, installation.cpu_s()["postgres"]
-        responses = load.run(self.server.port, self.load, seconds=seconds, connections=self.connections)
+        responses = load.run(self.server.port, self.load, seconds=seconds, connections=CONNECTIONS)
         if responses.refused or not responses.answers:
             raise RuntimeError(f"{self.name}: {responses.refused} of {responses.answers} requests were refused")
         done = responses.answers * self.each

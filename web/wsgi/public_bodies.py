@@ -8,6 +8,7 @@ they read. The rest of a large body that a view refused is received in the same 
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from io import BytesIO
@@ -174,7 +175,8 @@ class PublicBodies:
                 goes_on = self._is_watching = bool(self._open)
             for answered in waiting:
                 if (ago := monotonic() - answered) >= _END_AFTER_S:
-                    connections.end_reading(round(ago * 1_000))
+                    with suppress(OSError):  # the watch must go on, and tries again
+                        connections.end_reading(round(ago * 1_000))
             for body in late:
                 body.response.replace(*(body.reply or self._too_slow()))
                 body.answered = monotonic()
