@@ -1,19 +1,22 @@
 """Things that need attention: paused campaigns, e-mails in doubt, late lanes, faults of hosts. Quick to read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine import heartbeats, lanes
+from engine.lanes import Lane
 from engine.templates import host_faults
+from models import together
+from models.together import Query
 
 _COUNTED_MAX = 1_000
 _PAUSED_MAX = 50
 
-# In one statement, because the overview is asked for it every three seconds.
-_OTHERS = text("""
+_OTHERS = """
 SELECT kind, subject, detail, number, id FROM (
     SELECT 0 AS place, 'sweep_late' AS kind, '' AS subject, '' AS detail, 0 AS number, '' AS id
      WHERE NOT EXISTS (SELECT FROM heartbeats
@@ -30,7 +33,8 @@ SELECT kind, subject, detail, number, id FROM (
     UNION ALL
     SELECT 4, 'quarantine', host, folder, files, '' FROM quarantines) AS item
  ORDER BY place, subject, detail
-""")
+"""
+_COLUMNS = ("kind", "subject", "detail", "number", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,26 @@ class Item:
 
 def items(session: Session, *, now: datetime, clock_rate: float) -> list[Item]:
     """Return everything that needs attention, the most urgent first."""
+    return in_order(*together.all_of(session, *queries(now=now, clock_rate=clock_rate)))
+
+
+def queries(*, now: datetime, clock_rate: float) -> tuple[Query[list[Item]], Query[list[Lane]]]:
+    """Return the queries whose results `in_order` joins."""
     values = {
         "faults_for": host_faults.CURRENT_FOR,
         "paused": _PAUSED_MAX,
         "most": _COUNTED_MAX,
         "late_s": heartbeats.LATE_S,
     }
-    others = [Item(*row) for row in session.execute(_OTHERS, values)]
-    late = [lane for lane in lanes.read(session, now=now, clock_rate=clock_rate) if lane.is_late]
+    return Query(_OTHERS, _COLUMNS, _items, values), lanes.query(now=now, clock_rate=clock_rate)
+
+
+def _items(rows: Sequence[Any]) -> list[Item]:
+    return [Item(*row) for row in rows]
+
+
+def in_order(others: Sequence[Item], read: Sequence[Lane]) -> list[Item]:
+    """Return everything that needs attention, with the late ones of these lanes, the most urgent first."""
+    late = [lane for lane in read if lane.is_late]
     first = [item for item in others if item.kind == "sweep_late"]
     return [*first, *(Item("lane_late", lane.name, number=lane.due) for lane in late), *others[len(first) :]]

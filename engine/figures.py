@@ -57,9 +57,13 @@ def name_of_form(form_id: UUID) -> str:
     return f"{_FORM}{form_id}"
 
 
-def of(session: Session, name: str, *, now: datetime) -> Figures:
-    """Return figures for a page, and note that they are watched; counts them at once if there are none yet."""
-    if not (stored := snapshots.read(session, name)):
+def of(session: Session, name: str, *, now: datetime, stored: Mapping[str, Figures] | None = None) -> Figures:
+    """Return figures for a page, and note that they are watched; counts them at once if there are none yet.
+
+    `stored` is the result of `snapshots.read` or of its query, if the caller has it.
+    """
+    stored = snapshots.read(session, name) if stored is None else stored
+    if name not in stored:
         refresh(session, name, now=now)
         stored = snapshots.read(session, name)
     if not stored[name].is_noted:

@@ -1,21 +1,32 @@
 """Heartbeats: the moments at which each periodic task last began and completed, by the database's clock."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from models import Heartbeat
+from models import Heartbeat, together
+from models.together import Query
 
 LATE_S = 60.0  # rule R5
 
-_AGES = text("SELECT name, beaten_at, clock_timestamp() FROM heartbeats")
+_AGES = "SELECT name, beaten_at, clock_timestamp() AS now FROM heartbeats"
 
 
 def ages(session: Session) -> dict[str, float]:
     """Return the seconds since each task last completed. One round trip; raises if the database is unavailable."""
-    rows = session.execute(_AGES)
+    return together.one(session, ages_query())
+
+
+def ages_query() -> Query[dict[str, float]]:
+    """Return the query of `ages`."""
+    return Query(_AGES, ("name", "beaten_at", "now"), _ages)
+
+
+def _ages(rows: Sequence[Any]) -> dict[str, float]:
     return {name: (now - beaten_at) / timedelta(seconds=1) for name, beaten_at, now in rows}
 
 

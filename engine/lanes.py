@@ -1,12 +1,16 @@
 """The state of each lane: how many e-mails are overdue, since when, and when a sender last worked on it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from models import together
 from models.email import LANES
+from models.together import Query
 
 COUNTED_MAX = 1_000
 LATE = timedelta(seconds=60)
@@ -15,7 +19,7 @@ LATE = timedelta(seconds=60)
 # `next_at`, so the condition on the state is that of the index. E-mails of a paused or cancelled campaign are due in no
 # lane; they are left out after the limit, so that not even a million of them takes longer. A group that is open and
 # leased is being worked on. The newest group of a lane is the first of its index.
-_LANES = text("""
+_LANES = """
 WITH due AS (
     SELECT 'campaign' AS lane, step.due_at
       FROM (SELECT c.id, s.step FROM campaigns c JOIN campaign_steps s ON s.campaign_id = c.id
@@ -45,7 +49,8 @@ SELECT lane.name, coalesce(overdue.number, 0) AS number, overdue.since,
   LEFT JOIN LATERAL (SELECT coalesce(g.ended_at, g.started_at) AS at FROM send_groups g
                       WHERE g.lane = lane.name ORDER BY g.started_at DESC LIMIT 1) AS newest ON true
  ORDER BY lane.place
-""")
+"""
+_COLUMNS = ("name", "number", "since", "worked_at", "now")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +70,18 @@ class Lane:
 
 def read(session: Session, *, now: datetime, clock_rate: float = 1.0, most: int = COUNTED_MAX) -> list[Lane]:
     """Return the state of every lane. Counts at most `most` e-mails of each step and each lane."""
+    return together.one(session, query(now=now, clock_rate=clock_rate, most=most))
+
+
+def query(*, now: datetime, clock_rate: float = 1.0, most: int = COUNTED_MAX) -> Query[list[Lane]]:
+    """Return the query of `read`."""
+    values = {"now": now, "lanes": list(LANES), "most": most}
+    return Query(_LANES, _COLUMNS, partial(_lanes, now, clock_rate), values)
+
+
+def _lanes(now: datetime, clock_rate: float, rows: Sequence[Any]) -> list[Lane]:
     lanes = []
-    for name, number, since, worked_at, database_now in session.execute(
-        _LANES, {"now": now, "lanes": list(LANES), "most": most}
-    ):
+    for name, number, since, worked_at, database_now in rows:
         idle = None if worked_at is None else database_now - worked_at
         is_overdue = since is not None and now - since > LATE * clock_rate
         is_late = is_overdue and (idle is None or idle > LATE)

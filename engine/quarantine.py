@@ -1,25 +1,25 @@
 """Quarantine: files that no program can use are renamed and reported, so that they block no other file."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from models import Quarantine
+from models import Quarantine, together
+from models.together import Query
 
 log = logging.getLogger(__name__)
 
 SUFFIX = ".bad"
 
-_RECORDED = select(Quarantine.host, Quarantine.folder, Quarantine.files, Quarantine.since).order_by(
-    Quarantine.host, Quarantine.folder
-)
+_RECORDED = "SELECT host, folder, files, since FROM quarantines ORDER BY host, folder"
 
 _reported: set[Path] = set()  # files that stay where they are; each is reported once by a process
 
@@ -74,7 +74,16 @@ def record(session: Session, host: str, folders: Mapping[str, Path]) -> None:
 
 def recorded(session: Session) -> list[Content]:
     """Return what hosts have in quarantine, as of their last sweep."""
-    return [Content(*row) for row in session.execute(_RECORDED)]
+    return together.one(session, query())
+
+
+def query() -> Query[list[Content]]:
+    """Return the query of `recorded`."""
+    return Query(_RECORDED, ("host", "folder", "files", "since"), _contents)
+
+
+def _contents(rows: Sequence[Any]) -> list[Content]:
+    return [Content(*row) for row in rows]
 
 
 def prune(session: Session, *, keep: timedelta) -> None:

@@ -120,8 +120,13 @@ def statement() -> Iterator[Session]:
     It is for a single statement, or for the reads of a page: each sees what is committed when it begins, as in a
     transaction of the level "read committed". Raises Unavailable as `transaction` does.
     """
-    with unavailable_raised(), Session(_autocommitting(engine())) as session:
+    with unavailable_raised(), autocommitting() as session:
         yield session
+
+
+def autocommitting() -> Session:
+    """Return a session in autocommit mode, to be closed and used within `unavailable_raised`: see `statement`."""
+    return Session(_autocommitting(engine()))
 
 
 @lru_cache(maxsize=1)

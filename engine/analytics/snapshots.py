@@ -13,18 +13,20 @@ from sqlalchemy import func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from models import Snapshot
+from models import Snapshot, together
+from models.together import Query
 
 WATCHED_S, UNWATCHED_S = 2.0, 60.0  # least seconds between two counts
 _SHARE_WATCHED, _SHARE_UNWATCHED = 1 / 20, 1 / 1_000
 _NOTED_S = 20.0  # a note that somebody watches is not repeated for so long
 _FORGOTTEN_S = 60.0  # a page that nobody has fetched for so long is not watched
 
-_READ = text("""
+_READ = """
 SELECT name, CASE WHEN CAST(:part AS text) IS NULL THEN value ELSE value -> CAST(:part AS text) END AS value,
        taken_at, took_s, wanted_at > clock_timestamp() - make_interval(secs => :noted_s) AS is_noted
   FROM snapshots WHERE name = ANY(CAST(:names AS text[]))
-""")
+"""
+_COLUMNS = ("name", "value", "taken_at", "took_s", "is_noted")
 _WANT = text("""
 UPDATE snapshots SET wanted_at = clock_timestamp()
  WHERE name = :name AND wanted_at < clock_timestamp() - make_interval(secs => :noted_s)
@@ -55,8 +57,16 @@ class Figures:
 
 def read(session: Session, *names: str, part: str | None = None) -> dict[str, Figures]:
     """Return the figures that are stored of these names, or one part of each: a list needs no more of 50."""
-    rows = session.execute(_READ, {"names": list(names), "noted_s": _NOTED_S, "part": part}).all()
-    return {row.name: Figures(row.value, row.taken_at, row.took_s, row.is_noted) for row in rows}
+    return together.one(session, query(*names, part=part))
+
+
+def query(*names: str, part: str | None = None) -> Query[dict[str, Figures]]:
+    """Return the query of `read`."""
+    return Query(_READ, _COLUMNS, _figures, {"names": list(names), "noted_s": _NOTED_S, "part": part})
+
+
+def _figures(rows: Sequence[Any]) -> dict[str, Figures]:
+    return {name: Figures(*figures) for name, *figures in rows}
 
 
 def want(session: Session, name: str) -> None:

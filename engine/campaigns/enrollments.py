@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, text, update
@@ -13,8 +14,9 @@ from sqlalchemy.orm import Session
 from engine.audience import segments
 from engine.campaigns import steps, stops
 from errors import Conflict, InvalidInput, NotFound
-from models import Campaign, Contact, Email, Enrollment, Suppression
+from models import Campaign, Contact, Email, Enrollment, Suppression, together
 from models.email import TEST
+from models.together import Query
 
 PAGE = 5_000  # contacts; such a page takes about 0.2 s
 _BEFORE_ALL, _AFTER_ALL = UUID(int=0), UUID(int=(1 << 128) - 1)
@@ -265,16 +267,26 @@ def hasten_all(run: Callable[[Callable[[Session], int]], int], campaign_id: UUID
     return total
 
 
-_HELD = text("""
+_HELD = """
     SELECT EXISTS (SELECT FROM enrollments n JOIN contacts c ON c.id = n.contact_id
                     WHERE n.campaign_id = :campaign_id AND n.next_step = 1 AND n.state = 'active' AND n.next_at > :now
-                      AND c.paused_until IS DISTINCT FROM n.next_at)
-""")
+                      AND c.paused_until IS DISTINCT FROM n.next_at) AS is_held
+"""
 
 
 def are_held(session: Session, campaign_id: UUID, *, now: datetime) -> bool:
     """Return True if step 1 waits for its delay or its window for some contact, so that `hasten` would help."""
-    return bool(session.scalar(_HELD, {"campaign_id": campaign_id, "now": now}))
+    return together.one(session, held_query(campaign_id, now=now))
+
+
+def held_query(campaign_id: UUID, *, now: datetime) -> Query[bool]:
+    """Return the query of `are_held`."""
+    return Query(_HELD, ("is_held",), _is_held, {"campaign_id": campaign_id, "now": now})
+
+
+def _is_held(rows: Sequence[Any]) -> bool:
+    [(is_held,)] = rows
+    return bool(is_held)
 
 
 _END_PAUSE = text("""

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from engine.delivery.transitions import Settled
-from models import arrays
+from models import arrays, together
+from models.together import Query
 
 MAX_RESENDS = 3
 DECIDED_MAX = 5_000  # e-mails in one transaction
@@ -58,12 +60,12 @@ SELECT listed.campaign_id, c.name AS campaign, count(*) AS number
   FROM (SELECT campaign_id FROM emails WHERE status = 'in_doubt' ORDER BY id LIMIT :most) AS listed
   LEFT JOIN campaigns c ON c.id = listed.campaign_id GROUP BY listed.campaign_id, c.name ORDER BY number DESC, c.name
 """)
-_SUMMARY = text("""
+_SUMMARY = """
 SELECT count(*) AS number, (
            SELECT g.ended_at FROM (SELECT claim FROM emails WHERE status = 'in_doubt' ORDER BY id LIMIT 1) AS oldest
              JOIN send_groups g ON g.id = oldest.claim) AS since
   FROM (SELECT 1 FROM emails WHERE status = 'in_doubt' LIMIT :most) AS listed
-""")
+"""
 _IDS = text("""
 SELECT id FROM emails
  WHERE status = 'in_doubt' AND (CAST(:campaign_id AS uuid) IS NULL OR campaign_id = CAST(:campaign_id AS uuid))
@@ -101,7 +103,16 @@ def shares(session: Session) -> list[Share]:
 
 def summary(session: Session) -> tuple[int, datetime | None]:
     """Return the number of e-mails in doubt, counted up to `COUNTED_MAX`, and since when the oldest is."""
-    number, since = session.execute(_SUMMARY, {"most": COUNTED_MAX}).one()
+    return together.one(session, summary_query())
+
+
+def summary_query() -> Query[tuple[int, datetime | None]]:
+    """Return the query of `summary`."""
+    return Query(_SUMMARY, ("number", "since"), _summary, {"most": COUNTED_MAX})
+
+
+def _summary(rows: Sequence[Any]) -> tuple[int, datetime | None]:
+    [(number, since)] = rows
     return number, since
 
 

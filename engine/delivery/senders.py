@@ -1,14 +1,17 @@
 """Senders: a row for each process that sends, and the fence that ends its right to write (R9b)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from errors import Fenced
-from models import ids
+from models import ids, together
+from models.together import Query
 
 
 def register(session: Session, host: str, pid: int) -> UUID:
@@ -68,7 +71,7 @@ class Host:
 
 # A sender that ends cleanly is fenced. One that was lost without a group in progress stays registered, so a host counts
 # as long as it registered a sender or sent something within a week, for which its groups are kept.
-_HOSTS = text("""
+_HOSTS = """
 SELECT s.host AS name, count(*) AS registered,
        count(*) FILTER (WHERE last.state = 'open' AND last.leased_until > now()) AS working,
        CAST(extract(epoch FROM now() - max(coalesce(last.ended_at, last.started_at))) AS float8) AS worked_s_ago
@@ -79,13 +82,23 @@ SELECT s.host AS name, count(*) AS registered,
  GROUP BY s.host
 HAVING max(greatest(s.started_at, last.started_at, last.leased_until)) > now() - CAST(:listed_for AS interval)
  ORDER BY s.host
-""")
+"""
+_COLUMNS = ("name", "registered", "working", "worked_s_ago")
 LISTED_FOR = timedelta(days=7)
 
 
 def hosts(session: Session) -> list[Host]:
     """Return the hosts that sent or registered a sender within the last `LISTED_FOR`. For reports only."""
-    return [Host(*row) for row in session.execute(_HOSTS, {"listed_for": LISTED_FOR})]
+    return together.one(session, hosts_query())
+
+
+def hosts_query() -> Query[list[Host]]:
+    """Return the query of `hosts`."""
+    return Query(_HOSTS, _COLUMNS, _hosts, {"listed_for": LISTED_FOR})
+
+
+def _hosts(rows: Sequence[Any]) -> list[Host]:
+    return [Host(*row) for row in rows]
 
 
 _PRUNE_GROUPS = text(

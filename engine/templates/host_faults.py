@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from models import together
+from models.together import Query
 
 # A fault is current until this long after its next try, which then had nothing to send, or whose host is gone.
 CURRENT_FOR = timedelta(minutes=2)
@@ -21,8 +24,10 @@ _CLEAR = text(
     "DELETE FROM template_faults WHERE host = (SELECT host FROM senders WHERE id = :sender) "
     "AND template = ANY(CAST(:templates AS text[]))"
 )
-_CURRENT = text(
-    "SELECT host, template, reason, since, retry_at FROM template_faults WHERE retry_at > now() - :current_for "
+_COLUMNS = ("host", "template", "reason", "since", "retry_at")
+_CURRENT = (
+    "SELECT host, template, reason, since, retry_at FROM template_faults "
+    "WHERE retry_at > now() - CAST(:current_for AS interval) "
     "AND (CAST(:templates AS text[]) IS NULL OR template = ANY(CAST(:templates AS text[]))) ORDER BY template, host"
 )
 _PRUNE = text("DELETE FROM template_faults WHERE retry_at < now() - :keep")
@@ -52,8 +57,13 @@ def clear(session: Session, sender_id: UUID, templates: Sequence[str]) -> None:
 
 def current(session: Session, templates: Sequence[str] | None = None) -> list[TemplateFault]:
     """Return the current faults, of all templates or of these."""
+    return together.one(session, query(templates))
+
+
+def query(templates: Sequence[str] | None = None) -> Query[list[TemplateFault]]:
+    """Return the query of `current`."""
     wanted = None if templates is None else list(templates)
-    return [_fault(row) for row in session.execute(_CURRENT, {"current_for": CURRENT_FOR, "templates": wanted})]
+    return Query(_CURRENT, _COLUMNS, _faults, {"current_for": CURRENT_FOR, "templates": wanted})
 
 
 def prune(session: Session, *, keep: timedelta) -> None:
@@ -61,5 +71,5 @@ def prune(session: Session, *, keep: timedelta) -> None:
     session.execute(_PRUNE, {"keep": keep})
 
 
-def _fault(row: Row[Any]) -> TemplateFault:
-    return TemplateFault(**row._mapping)
+def _faults(rows: Sequence[Any]) -> list[TemplateFault]:
+    return [TemplateFault(*row) for row in rows]

@@ -11,9 +11,8 @@ from flask_babel import format_date
 from engine import clock, figures
 from engine.campaigns import campaigns
 from engine.campaigns.reports import calendar
-from models.session import statement
 from web import pages
-from web.pages.frame import charts, layout
+from web.pages.frame import charts, layout, sessions
 from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("calendar")
@@ -31,7 +30,7 @@ def show() -> Response:
     first, last = _earlier(present, _MONTHS_BACK), calendar.following(present)
     month = min(max(_date(request.args.get("month", "") + "-01") or present, first), last)
     chosen = _date(request.args.get("day", ""))
-    with statement() as session:
+    with sessions.reading() as session:
         counted = figures.of(session, figures.name_of_month(month), now=now)
         days = counted.value["days"]
         of_day = days.get(str(chosen), {}).get("campaigns", {})

@@ -7,10 +7,11 @@ from typing import Any
 from flask import Response
 
 from engine import attention, clock, figures
+from engine.analytics import snapshots
 from engine.campaigns import campaigns
-from models.session import statement
+from models import together
 from web import pages, process
-from web.pages.frame import languages, layout
+from web.pages.frame import languages, layout, sessions
 from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("overview")
@@ -35,15 +36,19 @@ def part() -> Response:
 
 def _content() -> dict[str, Any]:
     now, rate = clock.now(), process.current().settings.clock_rate
-    with statement() as session:
-        outlook = figures.of(session, figures.OUTLOOK, now=now)
-        items = attention.items(session, now=now, clock_rate=rate)
-        newest = campaigns.latest(session, limit=_SHOWN)
+    with sessions.reading() as session:
+        stored, *of_attention, newest = together.all_of(
+            session,
+            snapshots.query(figures.OUTLOOK),
+            *attention.queries(now=now, clock_rate=rate),
+            campaigns.latest_query(limit=_SHOWN),
+        )
+        outlook = figures.of(session, figures.OUTLOOK, now=now, stored=stored)
     days = outlook.value["days"]
     today = now.date()
     return {
         "taken_at": outlook.taken_at.replace(second=0, microsecond=0),  # as it is shown
-        "items": items,
+        "items": attention.in_order(*of_attention),
         "campaigns": newest,
         "chart": _chart(days, today),
         "sent_today": days.get(str(today), {}).get("sent", 0),

@@ -8,10 +8,10 @@ from werkzeug.datastructures import FileStorage
 from engine import clock
 from engine.assets import assets
 from errors import Conflict, InvalidInput
-from models.session import statement, transaction
+from models.session import transaction
 from web import pages, process
 from web.http import auth, bodies
-from web.pages.frame import faults, layout, uploads
+from web.pages.frame import faults, layout, sessions, uploads
 from web.pages.frame.faults import gettext_noop
 from web.pages.frame.languages import gettext
 
@@ -83,7 +83,7 @@ def _page(status: int = 200, fault: str = "") -> Response:
         before = UUID(request.args["before"]) if "before" in request.args else None
     except ValueError:
         before = None
-    with statement() as session:
+    with sessions.reading() as session:
         shown = assets.page(session, before=before)
     following = shown[-1].id if len(shown) == assets.LIMIT else None
     return layout.page("pictures/list", status, pictures=shown, following=following, fault=fault, before=before)
@@ -91,7 +91,7 @@ def _page(status: int = 200, fault: str = "") -> Response:
 
 def _show(digest: str, status: int = 200, fault: str = "") -> Response:
     settings = process.current().settings
-    with statement() as session:
+    with sessions.reading() as session:
         picture = assets.of_digest(session, digest)
         uses = assets.uses(session, picture.digest, templates=settings.templates_dir)
     url = f"{settings.public_url.rstrip('/')}{picture.path}"

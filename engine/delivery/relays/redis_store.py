@@ -53,24 +53,21 @@ class Store:
         self._note_success()
         return result
 
-    def listed(self, key: str) -> list[str]:
-        """Return the values of the keys in the sorted set `key`, without those that expired. Raises Unavailable."""
+    def reported(self, key: str, queues: Sequence[str] = ()) -> tuple[list[str], dict[str, int]]:
+        """Return the values of the keys in the sorted set `key`, and the messages in each of the broker's queues.
+
+        A queue is a list of its name. Keys that expired have no value. Raises Unavailable.
+        """
         try:
-            keys: Any = self._redis.zrange(PREFIX + key, 0, -1)
+            with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.zrange(PREFIX + key, 0, -1)
+                for name in queues:
+                    pipeline.llen(name)
+                keys, *lengths = pipeline.execute()
             values: Any = self._redis.mget(keys) if keys else []
         except (RedisError, OSError) as error:
             raise Unavailable(f"redis: does not answer ({type(error).__name__})") from None
-        return [value for value in values if value is not None]
-
-    def lengths(self, queues: Sequence[str]) -> dict[str, int]:
-        """Return the number of messages in each queue of the broker, a list of its name. Raises Unavailable."""
-        try:
-            with self._redis.pipeline(transaction=False) as pipeline:
-                for name in queues:
-                    pipeline.llen(name)
-                return dict(zip(queues, pipeline.execute(), strict=True))
-        except (RedisError, OSError) as error:
-            raise Unavailable(f"redis: does not answer ({type(error).__name__})") from None
+        return [value for value in values if value is not None], dict(zip(queues, lengths, strict=True))
 
     def _note_failure(self, error: Exception) -> None:
         self._retry_at = time.monotonic() + _RETRY_AFTER_S

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
@@ -25,7 +25,7 @@ _EXPIRE_S = 90
 _CHECK_TIMEOUT_S = 10.0
 _WORST_FIRST = ("open", "half-open", "closed")
 # Keys of statuses that did not expire yet, in a sorted set: a search of all keys would read those of the broker, too.
-_KEYS = "board"
+KEYS = "board"
 _WRITE = """
 local now = tonumber(redis.call('TIME')[1])
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
@@ -68,15 +68,20 @@ class StatusBoard:
             return False
         self._published[status.name] = status.state, now
         value = {**asdict(status), "why": replies.redact(status.why)}
-        keys = [f"board:{status.name}:{self._sender_name}", _KEYS]
+        keys = [f"board:{status.name}:{self._sender_name}", KEYS]
         self._store.run(_WRITE, keys, [json.dumps(value), _EXPIRE_S])
         return before != status.state
 
 
 def read(store: Store) -> dict[str, list[RelayStatus]]:
     """Return the published statuses of the last 90 s by relay, one for each process. Raises Unavailable."""
+    return of(store.reported(KEYS)[0])
+
+
+def of(published: Iterable[str]) -> dict[str, list[RelayStatus]]:
+    """Return the statuses that are the values of the keys in `KEYS`, by relay."""
     statuses: dict[str, list[RelayStatus]] = {}
-    for value in store.listed(_KEYS):
+    for value in published:
         status = RelayStatus(**json.loads(value))
         statuses.setdefault(status.name, []).append(status)
     return statuses

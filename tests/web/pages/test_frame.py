@@ -5,8 +5,11 @@ from itertools import pairwise
 
 from flask import Flask, render_template_string
 from flask.testing import FlaskClient
+from sqlalchemy import event
+from sqlalchemy.pool import QueuePool
 
 from engine.campaigns import stops
+from models.session import engine
 from tests.conftest import environment
 from tests.web.pages import visitors
 from web.pages.frame import assets, charts
@@ -37,6 +40,23 @@ def test_without_a_database_a_page_says_so_and_tries_again(client: FlaskClient) 
     assert answer.status_code == 503 and answer.headers["Refresh"] == "5" == answer.headers["Retry-After"]
     assert "No disponible por un momento" in answer.text
     assert client.get("/app/campaigns").status_code == 200
+
+
+def test_a_page_reads_by_the_connection_that_read_its_account_and_returns_it(client: FlaskClient) -> None:
+    visitors.visit(client, "ana", "admin")
+    pool = engine().pool
+    taken: list[object] = []
+
+    def note(*given: object) -> None:
+        taken.append(given)
+
+    event.listen(pool, "checkout", note)
+    for path in ("/app/campaigns", "/app/account", "/app/campaigns/none", "/app/static/none/app.js"):
+        taken.clear()
+        client.get(path)
+        assert len(taken) == ("static" not in path), path
+        assert isinstance(pool, QueuePool) and pool.checkedout() == 0, path
+    event.remove(pool, "checkout", note)
 
 
 def test_every_stop_reason_has_words(app: Flask) -> None:

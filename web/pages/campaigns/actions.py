@@ -12,9 +12,9 @@ from engine import bell, clock, figures
 from engine.campaigns import campaigns, enrollments, retries
 from engine.campaigns.drafting import drafts
 from errors import Conflict
-from models.session import retrying, statement, transaction
+from models.session import retrying, transaction
 from web import pages, process
-from web.pages.frame import forms, layout
+from web.pages.frame import forms, layout, sessions
 from web.pages.frame.languages import gettext, lazy_gettext
 
 views = layout.blueprint("campaign_actions")
@@ -60,7 +60,7 @@ class LaunchForm(forms.Form):
 @pages.needs("campaigns")
 def ask_launch(campaign_id: UUID) -> Response:
     """Say what a launch will do, and ask for it."""
-    with statement() as session:
+    with sessions.reading() as session:
         view = campaigns.view(session, campaign_id)
         if view.state != "draft":
             return _launched_already(view)
@@ -117,7 +117,7 @@ def pause(campaign_id: UUID) -> Response:
 @pages.needs("campaigns")
 def ask_resume(campaign_id: UUID) -> Response:
     """Say what a resumption will do, and ask for it."""
-    with statement() as session:
+    with sessions.reading() as session:
         view = campaigns.view(session, campaign_id)
     note = gettext("What became due during the pause goes out now, within its windows.")
     return _ask(view, ("paused",), gettext("Resume"), note)
@@ -158,7 +158,7 @@ def cancel(campaign_id: UUID) -> Response:
 @pages.needs("campaigns")
 def ask_start_now(campaign_id: UUID) -> Response:
     """Say what starting now will do, and ask for it."""
-    with statement() as session:
+    with sessions.reading() as session:
         view = campaigns.view(session, campaign_id)
     note = gettext("Step 1 goes out now, at any hour and without its delay, for a day. Later steps keep their windows.")
     return _ask(view, ("running",), gettext("Start now"), note)
@@ -200,7 +200,7 @@ def _launched_already(view: campaigns.View) -> Response:
 
 
 def _ask_cancel(campaign_id: UUID, form: forms.Form, status: int = 200) -> Response:
-    with statement() as session:
+    with sessions.reading() as session:
         view, slugs = campaigns.view(session, campaign_id), enrollments.forms(session, campaign_id)
     if view.state == "draft":
         note = gettext(
@@ -218,7 +218,7 @@ def _ask_cancel(campaign_id: UUID, form: forms.Form, status: int = 200) -> Respo
 
 
 def _ask_retry(campaign_id: UUID, form: forms.Form, status: int = 200) -> Response:
-    with statement() as session:
+    with sessions.reading() as session:
         view = campaigns.view(session, campaign_id)
     note = gettext(
         "These e-mails are sent again, and later steps count from that moment. E-mails to contacts who stopped or got "
@@ -228,7 +228,7 @@ def _ask_retry(campaign_id: UUID, form: forms.Form, status: int = 200) -> Respon
 
 
 def _ask_pause(campaign_id: UUID, form: PauseForm, status: int = 200) -> Response:
-    with statement() as session:
+    with sessions.reading() as session:
         view = campaigns.view(session, campaign_id)
     note = gettext("Nothing more is sent until it is resumed. The few e-mails on their way still arrive.")
     return _ask(view, ("running",), gettext("Pause"), note, status, form=form)

@@ -16,10 +16,10 @@ from engine.previews import preview
 from engine.templates.compiling import UnusableTemplate
 from engine.templates.templates import CannotRender
 from errors import Conflict, InvalidInput
-from models.session import Session, statement, transaction
+from models.session import Session, transaction
 from web import pages, process
 from web.pages.campaigns import fields
-from web.pages.frame import forms, layout
+from web.pages.frame import forms, layout, sessions
 from web.pages.frame.languages import gettext
 
 views = layout.blueprint("campaign_drafts")
@@ -39,7 +39,7 @@ ZONES = (
 @pages.needs("campaigns")
 def ask_create() -> Response:
     """Show an empty form, in the time zone of the newest campaign."""
-    with statement() as session:
+    with sessions.reading() as session:
         newest = campaigns.latest(session, limit=1)
         draft = CampaignDraft("", [], newest[0].timezone if newest else "Europe/Madrid")
         sized = _sized(session, draft)
@@ -66,7 +66,7 @@ def create() -> Response:
 @pages.needs("campaigns")
 def ask_edit(campaign_id: UUID) -> Response:
     """Show the form of a draft."""
-    with statement() as session:
+    with sessions.reading() as session:
         view = campaigns.view(session, campaign_id)
         draft = drafts.of(session, campaign_id)
         sized = _sized(session, draft)
@@ -99,7 +99,7 @@ def edit(campaign_id: UUID) -> Response:
 def ask_estimate() -> Response:
     """Return the estimate of the form's content; stores nothing."""
     draft = fields.read(fields.DraftForm(), {})
-    with statement() as session:
+    with sessions.reading() as session:
         return layout.fragment("campaigns/estimate", estimate=_estimate(session, draft))
 
 
@@ -107,7 +107,7 @@ def ask_estimate() -> Response:
 @pages.needs("campaigns")
 def ask_delete(campaign_id: UUID) -> Response:
     """Ask whether to delete a draft."""
-    with statement() as session:
+    with sessions.reading() as session:
         view = campaigns.view(session, campaign_id)
     if view.state != "draft":
         return layout.redirect_to("campaigns_pages.show", campaign_id=campaign_id)
@@ -183,7 +183,7 @@ def _page(form: fields.DraftForm, draft: CampaignDraft, status: int = 200, **sho
     shown.setdefault("of_variables", {})
     shown.setdefault("others", [])
     if "estimate" not in shown:
-        with statement() as session:
+        with sessions.reading() as session:
             shown |= _sized(session, draft)
     shown["variables"] = _variables(draft, templates, campaign.variables if campaign else {})
     return layout.page("campaigns/form", status, form=form, zones=ZONES, **shown)

@@ -6,10 +6,12 @@ from uuid import UUID
 from flask import Response
 
 from engine import clock, figures
+from engine.analytics import snapshots
 from engine.campaigns import campaigns, enrollments, steps
-from models.session import Session, statement
+from models import together
+from models.session import Session
 from web import pages
-from web.pages.frame import layout
+from web.pages.frame import layout, sessions
 from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("campaigns")
@@ -20,7 +22,7 @@ ENTRY = layout.Entry("campaigns_pages.listing", lazy_gettext("Campaigns"))
 @pages.needs("campaigns", "reports")
 def listing() -> Response:
     """List the newest campaigns with their figures."""
-    with statement() as session:
+    with sessions.reading() as session:
         newest = campaigns.latest(session)
         counted = figures.stored(session, [view.id for view in newest])
     return layout.page("campaigns/list", campaigns=[(view, counted.get(view.id)) for view in newest])
@@ -30,7 +32,7 @@ def listing() -> Response:
 @pages.needs("campaigns", "reports")
 def show(campaign_id: UUID) -> Response:
     """Show one campaign."""
-    with statement() as session:
+    with sessions.reading() as session:
         content = _progress(session, campaign_id)
         content["steps"] = steps.of(session, campaign_id)
     return layout.page("campaigns/one", **content)
@@ -44,15 +46,20 @@ def progress(campaign_id: UUID) -> Response:
 
 
 def _progress_now(campaign_id: UUID) -> dict[str, Any]:
-    with statement() as session:
+    with sessions.reading() as session:
         return _progress(session, campaign_id)
 
 
 def _progress(session: Session, campaign_id: UUID) -> dict[str, Any]:
-    view = campaigns.view(session, campaign_id)
-    now = clock.now()
-    counted = figures.of(session, figures.name_of(campaign_id), now=now)
+    now, name = clock.now(), figures.name_of(campaign_id)
+    view, stored, are_held = together.all_of(
+        session,
+        campaigns.query(campaign_id),
+        snapshots.query(name),
+        enrollments.held_query(campaign_id, now=now),
+    )
+    counted = figures.of(session, name, now=now, stored=stored)
     minute = counted.taken_at.replace(second=0, microsecond=0)  # as it is shown
     is_counted = view.launched_at is None or counted.taken_at >= view.launched_at
-    is_held = view.state == "running" and enrollments.are_held(session, campaign_id, now=now)
+    is_held = view.state == "running" and are_held
     return {"campaign": view, "funnel": counted.value, "taken_at": minute, "is_counted": is_counted, "is_held": is_held}

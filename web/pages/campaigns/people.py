@@ -8,10 +8,9 @@ from flask import Response, request
 from engine.campaigns import campaigns
 from engine.campaigns.reports import people
 from errors import NotFound
-from models.session import statement
 from web import pages
 from web.pages.contacts.words import STOPPED
-from web.pages.frame import layout
+from web.pages.frame import layout, sessions
 from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("campaign_people")
@@ -38,7 +37,7 @@ def of_step(campaign_id: UUID, step: int, fact: str) -> Response:
     """List the contacts whose e-mail of this step has this fact."""
     if fact not in people.FACTS:
         raise NotFound("fact: there is none of this name")
-    with statement() as session:
+    with sessions.reading() as session:
         view = campaigns.view(session, campaign_id)
         page = people.of_step(session, campaign_id, people.StepFact(step, fact), after=request.args.get("after"))
     return _page(view, page, fact, step=step)
@@ -51,7 +50,7 @@ def in_state(campaign_id: UUID, state: str) -> Response:
     if state not in people.STATES:
         raise NotFound("state: there is none of this name")
     reason, after = request.args.get("reason") or None, request.args.get("after")
-    with statement() as session:
+    with sessions.reading() as session:
         view = campaigns.view(session, campaign_id)
         page = people.in_state(session, campaign_id, state, reason=reason, after=after)
     return _page(view, page, state, reason=reason)

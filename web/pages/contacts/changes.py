@@ -14,10 +14,10 @@ from engine.audience import contacts, suppressions
 from engine.engagement import by_hand
 from engine.forms import people
 from errors import Conflict, NotFound
-from models.session import retrying, statement
+from models.session import retrying
 from web import pages
 from web.pages.contacts import words
-from web.pages.frame import forms, layout
+from web.pages.frame import forms, layout, sessions
 from web.pages.frame.languages import gettext, lazy_gettext
 
 views = layout.blueprint("contact_changes")
@@ -101,7 +101,7 @@ def pause(contact_id: UUID) -> Response:
     form, now = Pause(), clock.now()
     if not form.validate():
         return _ask(contact_id, "pause", form, status=422)
-    with statement() as session:
+    with sessions.reading() as session:
         zone = ZoneInfo(contacts.view(session, contact_id).timezone or "UTC")
     until = datetime.combine(form.until.data, time(), zone).astimezone(UTC)
     if not now < until <= now + _PAUSE_MAX:
@@ -152,7 +152,7 @@ def erase(contact_id: UUID) -> Response:
 
 
 def _reason(contact_id: UUID) -> str | None:
-    with statement() as session:
+    with sessions.reading() as session:
         return suppressions.suppressed(session, [contact_id]).get(contact_id)
 
 
@@ -163,7 +163,7 @@ def _ask_release(contact_id: UUID, form: Release, reason: str, status: int = 200
 def _ask(
     contact_id: UUID, change: str, form: forms.Form | None = None, *, status: int = 200, reason: str | None = None
 ) -> Response:
-    with statement() as session:
+    with sessions.reading() as session:
         view = contacts.view(session, contact_id)
     if view.erased_at is not None:
         raise NotFound("contact: its data was erased")

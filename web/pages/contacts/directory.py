@@ -12,10 +12,9 @@ from engine import clock, figures
 from engine.audience import addresses, contacts, segments
 from engine.audience.directory import contact_pages
 from errors import InvalidInput
-from models.session import statement
 from web import pages
 from web.pages.contacts import words
-from web.pages.frame import forms, layout
+from web.pages.frame import forms, layout, sessions
 from web.pages.frame.languages import gettext, lazy_gettext
 
 views = layout.blueprint("contacts")
@@ -83,7 +82,7 @@ def find() -> Response:
     except InvalidInput:
         form.text.errors = [gettext("This is no address. Give one such as name@company.example.")]
         return _page(form, 422)
-    with statement() as session:
+    with sessions.reading() as session:
         contact_id = contacts.find(session, address)
     if contact_id is None:
         return layout.page("contacts/unknown", 404, address=address)
@@ -102,7 +101,7 @@ def _hides_addresses(form: Search, *fields: StringField) -> bool:
 def _page(form: Search, status: int = 200, after: str | None = None) -> Response:
     now = clock.now()
     page = contact_pages.Page((), None)
-    with statement() as session:
+    with sessions.reading() as session:
         totals = figures.of(session, figures.CONTACTS, now=now)
         if status == 200:
             wanted = contact_pages.Filter(form.text.data or "", form.segment())

@@ -11,9 +11,9 @@ from engine import clock
 from engine.audience import addresses, contacts, zones
 from engine.audience.files import cells
 from errors import InvalidInput, NotFound
-from models.session import statement, transaction
+from models.session import transaction
 from web import pages
-from web.pages.frame import forms, layout
+from web.pages.frame import forms, layout, sessions
 from web.pages.frame.languages import gettext, lazy_gettext
 from web.schemas.contacts import PRINTABLE
 
@@ -143,7 +143,7 @@ def edit(contact_id: UUID) -> Response:
 
 def _editable(contact_id: UUID) -> contacts.View:
     """Return a contact that is not erased; raises NotFound."""
-    with statement() as session:
+    with sessions.reading() as session:
         view = contacts.view(session, contact_id)
     if view.erased_at is not None:
         raise NotFound("contact: its data was erased")

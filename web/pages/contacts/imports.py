@@ -7,10 +7,10 @@ from flask import Response, request
 from engine import clock
 from engine.engagement.uploads import lifecycle
 from errors import InvalidInput
-from models.session import statement, transaction
+from models.session import transaction
 from web import pages, process
 from web.http import auth, bodies
-from web.pages.frame import languages, layout, uploads
+from web.pages.frame import languages, layout, sessions, uploads
 from web.pages.frame.faults import gettext_noop
 from web.pages.frame.languages import gettext
 
@@ -64,7 +64,7 @@ def _page(status: int = 200, fault: str = "") -> Response:
         before = UUID(request.args["before"]) if "before" in request.args else None
     except ValueError:
         before = None
-    with statement() as session:
+    with sessions.reading() as session:
         imports = lifecycle.latest(session, before=before)
     return layout.page(
         "contacts/imports",

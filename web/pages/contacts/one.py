@@ -10,10 +10,9 @@ from engine.campaigns import explain
 from engine.campaigns.reports import timeline
 from engine.forms import consents
 from engine.scoring import rules
-from models.session import statement
 from web import pages
 from web.pages.contacts import words
-from web.pages.frame import layout
+from web.pages.frame import layout, sessions
 
 views = layout.blueprint("contact")
 
@@ -23,7 +22,7 @@ views = layout.blueprint("contact")
 def show(contact_id: UUID) -> Response:
     """Show one contact; later pages show the timeline alone."""
     before, now = request.args.get("before"), clock.now()
-    with statement() as session:
+    with sessions.reading() as session:
         view = contacts.view(session, contact_id)
         suppressed = suppressions.suppressed(session, [contact_id]).get(contact_id)
         journeys = explain.why(session, contact_id, now=now) if before is None else []

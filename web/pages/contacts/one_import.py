@@ -12,9 +12,9 @@ from engine import bell, clock
 from engine.engagement.uploads import lifecycle
 from engine.engagement.uploads.preview import Preview
 from errors import InvalidInput
-from models.session import statement, transaction
+from models.session import transaction
 from web import pages
-from web.pages.frame import faults, layout
+from web.pages.frame import faults, layout, sessions
 from web.pages.frame.languages import gettext
 
 views = layout.blueprint("import")
@@ -29,7 +29,7 @@ _LEFT_OUT = "none"  # as a choice: an empty one would mean that none was made
 @pages.needs("contacts")
 def show(import_id: UUID) -> Response:
     """Show the preview of an import that is not started, else its progress."""
-    with statement() as session:
+    with sessions.reading() as session:
         view = lifecycle.view(session, import_id)
         preview = lifecycle.previewed(session, import_id) if view.state == "ready" else None
     return _review(view, preview) if preview else _progress_page(view)
@@ -39,7 +39,7 @@ def show(import_id: UUID) -> Response:
 @pages.needs("contacts")
 def progress(import_id: UUID) -> Response:
     """Return the part that is fetched again while the page is open."""
-    with statement() as session:
+    with sessions.reading() as session:
         view = lifecycle.view(session, import_id)
     return layout.fragment("contacts/import_progress", **_content(view))
 
@@ -79,7 +79,7 @@ def discard(import_id: UUID) -> Response:
 @pages.needs("contacts")
 def ask_cancel(import_id: UUID) -> Response:
     """Say what stopping an import means, and ask for it."""
-    with statement() as session:
+    with sessions.reading() as session:
         view = lifecycle.view(session, import_id)
     return layout.page("contacts/import_cancel", view=view)
 
@@ -146,6 +146,6 @@ def _progress_page(view: lifecycle.View) -> Response:
 
 
 def _content(view: lifecycle.View) -> dict[str, Any]:
-    with statement() as session:
+    with sessions.reading() as session:
         reported = list(lifecycle.faults(session, view.id, limit=_FAULTS_SHOWN)) if view.ended_at else []
     return {"view": view, "faults": reported}

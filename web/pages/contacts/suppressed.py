@@ -11,10 +11,10 @@ from engine.audience import addresses, suppressions
 from engine.audience.directory import suppression_pages
 from engine.engagement import by_hand
 from errors import InvalidInput, NotFound
-from models.session import retrying, statement, transaction
+from models.session import retrying, transaction
 from web import pages
 from web.pages.contacts import words
-from web.pages.frame import forms, layout
+from web.pages.frame import forms, layout, sessions
 from web.pages.frame.languages import gettext, lazy_gettext
 
 views = layout.blueprint("suppressions")
@@ -91,7 +91,7 @@ def release() -> Response:
 def _page(form: Address, status: int = 200) -> Response:
     reason, after = request.args.get("reason"), request.args.get("after")
     chosen: Any = reason if reason in suppression_pages.SHOWN else None
-    with statement() as session:
+    with sessions.reading() as session:
         totals = figures.of(session, figures.CONTACTS, now=clock.now())
         page = suppression_pages.page(session, chosen, after=after)
     return layout.page(

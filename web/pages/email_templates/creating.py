@@ -9,7 +9,7 @@ from engine.templates.versions import history, store
 from engine.templates.versions.content import BLANK
 from engine.templates.versions.store import Change
 from errors import Conflict, InvalidInput
-from models.session import Session, statement, transaction
+from models.session import Session, transaction
 from web import pages, process
 from web.pages.frame import forms, layout, sessions
 from web.pages.frame.languages import gettext, lazy_gettext
@@ -65,7 +65,7 @@ def _create(session: Session, name: str, source: str) -> None:
 
 
 def _page(form: NewTemplate, status: int = 200) -> Response:
-    with statement() as session:
+    with sessions.reading() as session:
         stored = [each.name for each in history.templates(session, limit=_OFFERED)]
     names = sorted({*process.current().library.folder_names(), *stored})
     form.source.choices = forms.options([("", gettext("an empty e-mail")), *((name, name) for name in names)])

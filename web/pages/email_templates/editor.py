@@ -8,7 +8,7 @@ from engine import clock
 from engine.templates.versions import history, store
 from engine.templates.versions.store import Change
 from errors import Conflict, InvalidInput
-from models.session import statement, transaction
+from models.session import transaction
 from web import pages
 from web.http import bodies
 from web.pages.email_templates import differing, fields, framing, live
@@ -22,7 +22,7 @@ views = layout.blueprint("template_editor")
 @pages.needs("templates")
 def ask_edit(name: str) -> Response:
     """Show the newest version of a stored template in the form."""
-    with statement() as session:
+    with sessions.reading() as session:
         newest, content = history.version(session, name)
     return _page(name, fields.of_content(content, newest.digest), stored=newest.version)
 
@@ -78,7 +78,7 @@ def _save(name: str, form: SourceForm) -> int:
 
 def _conflict(name: str, form: SourceForm, conflict: Conflict) -> Response:
     """Show the differences to the version that somebody saved meanwhile; the next save puts this content on top."""
-    with statement() as session:
+    with sessions.reading() as session:
         newest, content = history.version(session, name)
     if newest.digest == form.expected.data:  # another one: there are too many versions
         raise conflict
@@ -89,7 +89,7 @@ def _conflict(name: str, form: SourceForm, conflict: Conflict) -> Response:
 
 def _page(name: str, form: SourceForm, status: int = 200, *, stored: int | None = None, **conflict: Any) -> Response:
     """Show the form; unless it is that of a stored version unchanged, a script draws its preview at once."""
-    with statement() as session:
+    with sessions.reading() as session:
         row, _ = history.version(session, name)
         live.offer(session, name, form)
     tried = live.tried(name, form, stored=stored)

@@ -13,12 +13,12 @@ from engine.templates import checks
 from engine.templates.compiling import UnusableTemplate
 from engine.templates.templates import CannotRender, Template
 from errors import InvalidInput, NotFound
-from models.session import Session, statement
+from models.session import Session
 from web import process
 from web.http import auth
 from web.pages.email_templates import fields, framing
 from web.pages.email_templates.fields import SourceForm
-from web.pages.frame import faults
+from web.pages.frame import faults, sessions
 from web.pages.frame.languages import gettext
 
 LIMIT = "batch_limit_bytes"  # of the form, so that a source over its own limit is refused at its field
@@ -43,7 +43,7 @@ def tried(name: str, form: SourceForm, *, stored: int | None = None) -> dict[str
         template, placed = _template(name, form)
     if template is None or placed:
         return {"faults": placed}
-    with statement() as session:
+    with sessions.reading() as session:
         chosen, is_unknown = _values(session, form, template)
     try:
         e_mail = preview.of(template, chosen.variables, framing.sender())
@@ -64,7 +64,7 @@ def document(name: str, form: SourceForm) -> tuple[bytes, list[PlacedFault]]:
     template, placed = _template(name, form)
     if template is None or placed:
         return b"", placed
-    with statement() as session:
+    with sessions.reading() as session:
         chosen, _ = _values(session, form, template)
     try:
         return preview.html(template, chosen.variables), []

@@ -6,10 +6,10 @@ import errors
 from engine.audience import addresses, contacts
 from engine.previews import preview
 from engine.templates.templates import CannotRender
-from models.session import statement, transaction
+from models.session import transaction
 from web import pages
 from web.pages.email_templates import fields, framing, shown
-from web.pages.frame import layout
+from web.pages.frame import layout, sessions
 
 views = layout.blueprint("template")
 
@@ -26,7 +26,7 @@ def show(name: str) -> Response:
 def body(name: str) -> Response:
     """Return the HTML of the e-mail alone, for the frames of its page; a browser runs nothing of it."""
     template = shown.template(name)
-    with statement() as session:
+    with sessions.reading() as session:
         chosen = shown.chosen_values(session, template)
     try:
         html = preview.html(template, chosen.variables)

@@ -10,13 +10,13 @@ import errors
 from engine import bell, clock
 from engine.previews import sends
 from engine.templates.templates import Template
-from models.session import Session, statement, transaction
+from models.session import Session, transaction
 from web import pages
 from web.http import auth, idempotency, rate_limits
 from web.http.idempotency import Done
 from web.pages.email_templates import shown
 from web.pages.email_templates.fields import AddressForm
-from web.pages.frame import faults, layout
+from web.pages.frame import faults, layout, sessions
 from web.pages.frame.languages import gettext
 from web.schemas.templates.listing import TestAccepted
 
@@ -48,7 +48,7 @@ def test(name: str) -> Response:
 @pages.needs(*shown.READERS)
 def states(name: str) -> Response:
     """Return the states of tests, which are fetched again while the page is open."""
-    with statement() as session:
+    with sessions.reading() as session:
         return layout.fragment("templates/tests", tests=shown.tests(session, name))
 
 

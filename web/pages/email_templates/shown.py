@@ -15,10 +15,11 @@ from engine.templates.templates import CannotRender, Template
 from engine.templates.versions import history
 from engine.templates.versions.history import Version
 from models import ids
-from models.session import Session, statement
+from models.session import Session
 from web import process
 from web.http import auth
 from web.pages.email_templates import fields, framing
+from web.pages.frame import sessions
 
 READERS = ("campaigns", "reports", "send")
 TESTERS = ("campaigns", "send")
@@ -30,7 +31,7 @@ _TEXT_CHARS = 10_000
 
 def of(name: str) -> dict[str, Any]:
     """Return what the page shows of a template, with the values that its address asks for."""
-    with statement() as session:
+    with sessions.reading() as session:
         stored = newest(session, name)
     version = version_of(stored)
     content: dict[str, Any] = {
@@ -48,7 +49,7 @@ def of(name: str) -> dict[str, Any]:
         template, fault = process.current().library.existing(name, version), ""
     except UnusableTemplate as unusable:
         template, fault = None, unusable.faults[0].message
-    with statement() as session:
+    with sessions.reading() as session:
         content |= {"uses": usage.of(session, [name]).get(name, []), "tests": tests(session, name)}
         content |= {"searched": _searched(), "people": _people(session)}
         chosen = chosen_values(session, template) if template else None
@@ -68,7 +69,7 @@ def asked() -> dict[str, str]:
 
 def template(name: str) -> Template:
     """Return the template in the version that the address asks for; raise NotFound, or UnusableTemplate."""
-    with statement() as session:
+    with sessions.reading() as session:
         version = version_of(newest(session, name))
     return process.current().library.existing(name, version)
 

@@ -10,10 +10,9 @@ from engine.templates.compiling import UnusableTemplate
 from engine.templates.templates import CannotRender
 from engine.templates.versions import history
 from engine.templates.versions.history import Version
-from models.session import statement
 from web import pages, process
 from web.pages.email_templates import shown
-from web.pages.frame import layout
+from web.pages.frame import layout, sessions
 from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("templates")
@@ -27,12 +26,12 @@ _PAGE = 50  # templates
 def listing() -> Response:
     """List the templates by name."""
     after = request.args.get("after", "")
-    with statement() as session:
+    with sessions.reading() as session:
         stored = {each.name: each for each in history.templates(session, after=after, limit=_PAGE + 1)}
     of_folder = islice((name for name in process.current().library.folder_names() if name > after), _PAGE + 1)
     names = sorted({*of_folder, *stored})
     rows = [_row(name, stored.get(name)) for name in names[:_PAGE]]
-    with statement() as session:
+    with sessions.reading() as session:
         uses = usage.of(session, names[:_PAGE])
     following = names[_PAGE - 1] if len(names) > _PAGE else None
     return layout.page("templates/list", rows=rows, uses=uses, following=following, asked=shown.asked())

@@ -9,7 +9,7 @@ from engine.previews import trial, usage
 from engine.templates.versions import history, store
 from engine.templates.versions.store import Change
 from errors import Conflict, InvalidInput
-from models.session import statement, transaction
+from models.session import transaction
 from web import pages, process
 from web.pages.email_templates import differing, live, shown
 from web.pages.frame import faults, forms, layout, sessions
@@ -25,7 +25,7 @@ _SHOWN = 50
 def listing(name: str) -> Response:
     """List the versions, newest first."""
     before = request.args.get("before", type=int)
-    with statement() as session:
+    with sessions.reading() as session:
         newest, _ = history.version(session, name)
         rows = history.versions(session, name, before=before, limit=_SHOWN + 1)
     following = rows[_SHOWN - 1].version if len(rows) > _SHOWN else None
@@ -37,7 +37,7 @@ def listing(name: str) -> Response:
 def difference(name: str) -> Response:
     """Show the differences of two versions, without choice of the newest two."""
     first, second = request.args.get("from", type=int), request.args.get("to", type=int)
-    with statement() as session:
+    with sessions.reading() as session:
         second = second or history.version(session, name)[0].version
         first = first or max(1, second - 1)
         _, old = history.version(session, name, first)
@@ -69,7 +69,7 @@ def publish(name: str, version: int) -> Response:
 @pages.needs("templates")
 def ask_revert(name: str, version: int) -> Response:
     """Say what taking up an old version does, and ask for it."""
-    with statement() as session:
+    with sessions.reading() as session:
         newest, _ = history.version(session, name)
         history.version(session, name, version)
     note = gettext(
@@ -110,7 +110,7 @@ def delete(name: str) -> Response:
 
 
 def _ask_publish(name: str, number: int, status: int = 200) -> Response:
-    with statement() as session:
+    with sessions.reading() as session:
         version, content = history.version(session, name, number)
         uses = usage.of(session, [name]).get(name, [])
     library = process.current().library
@@ -125,7 +125,7 @@ def _ask_publish(name: str, number: int, status: int = 200) -> Response:
 
 
 def _ask_delete(name: str, refusal: str = "") -> Response:
-    with statement() as session:
+    with sessions.reading() as session:
         history.version(session, name)
         uses = usage.of(session, [name]).get(name, [])
     if refusal or uses:

@@ -4,9 +4,8 @@ from flask import Response, request
 
 from engine import figures
 from engine.forms import forms
-from models.session import statement
 from web import pages
-from web.pages.frame import layout
+from web.pages.frame import layout, sessions
 from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("forms")
@@ -18,7 +17,7 @@ ENTRY = layout.Entry("forms_pages.listing", lazy_gettext("Forms"))
 def listing() -> Response:
     """List the forms by slug, with their figures."""
     after = request.args.get("after", "")
-    with statement() as session:
+    with sessions.reading() as session:
         rows = forms.page(session, after=after)
         counted = figures.of_forms(session, [form.id for form in rows])
     following = rows[-1].definition.slug if len(rows) == forms.LIMIT else None

@@ -11,10 +11,10 @@ from engine.forms import forms as engine_forms
 from engine.forms.forms import StoredForm
 from engine.forms.services import FormServices
 from errors import Conflict, InvalidInput
-from models.session import Session, statement, transaction
+from models.session import Session, transaction
 from web import pages, process
 from web.pages.forms import fields
-from web.pages.frame import forms, layout
+from web.pages.frame import forms, layout, sessions
 from web.pages.frame.languages import gettext
 
 views = layout.blueprint("form_editing")
@@ -50,7 +50,7 @@ def create() -> Response:
 @pages.needs("campaigns")
 def ask_edit(slug: str) -> Response:
     """Show the editor of a form."""
-    with statement() as session:
+    with sessions.reading() as session:
         stored = engine_forms.by_slug(session, slug)
     return _page(fields.of(stored.definition, stored.updated_at.isoformat()), stored)
 
@@ -86,7 +86,7 @@ def _refused(form: fields.Editor, error: InvalidInput | Conflict, stored: Stored
 
 
 def _page(form: fields.Editor, stored: StoredForm | None = None, status: int = 200) -> Response:
-    with statement() as session:
+    with sessions.reading() as session:
         form.campaign_id.choices = forms.options(_campaigns(session, form.campaign_id.data or ""))
     shown: dict[str, Any] = {"details": fields.detail_names(), "stored": stored, "is_wrong": status != 200}
     return layout.page("forms/edit", status, form=form, **shown)

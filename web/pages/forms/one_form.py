@@ -11,9 +11,9 @@ from engine import clock, figures
 from engine.campaigns import campaigns
 from engine.forms import consents, counts, definitions, forms
 from errors import NotFound
-from models.session import Session, statement, transaction
+from models.session import Session, transaction
 from web import pages, process
-from web.pages.frame import languages, layout
+from web.pages.frame import languages, layout, sessions
 from web.public.forms import drawing
 
 views = layout.blueprint("form")
@@ -25,7 +25,7 @@ _COUNTED = ("shown", "machines", "submitted", "confirmed")
 @pages.needs(*_READERS)
 def show(slug: str) -> Response:
     """Show one form."""
-    with statement() as session:
+    with sessions.reading() as session:
         content = _figures(session, slug)
         definition = content["form"].definition
         content["consents"] = consents.versions(session, content["form"].id)
@@ -47,7 +47,7 @@ def part(slug: str) -> Response:
 @pages.needs(*_READERS)
 def preview(slug: str) -> Response:
     """Return the form as people see it, for a frame; nothing can be sent from there."""
-    with statement() as session:
+    with sessions.reading() as session:
         form = forms.by_slug(session, slug)
     wanted = request.args.get("lang", "")
     return drawing.preview(form, wanted if wanted in definitions.LANGUAGES else languages.current())
@@ -73,7 +73,7 @@ def _campaign(session: Session, campaign_id: UUID | None) -> campaigns.View | No
 
 
 def _figures_now(slug: str) -> dict[str, Any]:
-    with statement() as session:
+    with sessions.reading() as session:
         return _figures(session, slug)
 
 

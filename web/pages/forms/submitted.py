@@ -5,9 +5,8 @@ from uuid import UUID
 from flask import Response, request
 
 from engine.forms import definitions, forms, people
-from models.session import statement
 from web import pages
-from web.pages.frame import languages, layout
+from web.pages.frame import languages, layout, sessions
 from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("form_people")
@@ -22,7 +21,7 @@ def listing(slug: str) -> Response:
     state = request.args.get("state", "pending")
     chosen = state if state in _STATES else "pending"
     before = request.args.get("before", default=None, type=UUID)
-    with statement() as session:
+    with sessions.reading() as session:
         form = forms.by_slug(session, slug)
         rows = people.page(session, form.id, chosen, before=before)
     own = languages.current()

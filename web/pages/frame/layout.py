@@ -53,12 +53,13 @@ def blueprint(name: str) -> Blueprint:
     views.register_error_handler(HTTPException, _http_error)
     views.register_error_handler(Exception, _unexpected)
     views.after_request(sessions.renew)
+    views.teardown_request(lambda _: sessions.release())
     return views
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
     """Render a page of `templates/pages/`; browsers do not store it, so that none is left after signing out."""
-    html = render_template(f"pages/{template}.html", **_common(), **values)
+    html = _rendered(template, values)
     return Response(html, status, _HEADERS, content_type="text/html; charset=utf-8")
 
 
@@ -88,8 +89,13 @@ def followed(template: str, content: Callable[..., Mapping[str, Any]], *subject:
 
 
 def _fragment(template: str, values: Mapping[str, Any]) -> Response:
-    html = render_template(f"pages/{template}.html", **_common(), **values)
+    html = _rendered(template, values)
     return Response(html, headers=_FRAGMENT_HEADERS, content_type="text/html; charset=utf-8")
+
+
+def _rendered(template: str, values: Mapping[str, Any]) -> str:
+    sessions.release()
+    return render_template(f"pages/{template}.html", **_common(), **values)
 
 
 def _digested(content: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:

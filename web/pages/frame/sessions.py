@@ -5,7 +5,8 @@ The cookie holds the token of `bearer_tokens.issue_session`. A form that changes
 password or a closed account ends a session at once: pages read the account at every request, without a cache.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from flask_jwt_extended.exceptions import CSRFError
 
 from engine.access import accounts, bearer_tokens, sessions, token_status
 from errors import CadenciaError, Forbidden, Unauthenticated
-from models.session import statement, transaction
+from models.session import Session, autocommitting, transaction, unavailable_raised
 from settings import Settings
 from web import process
 from web.http import auth, tokens
@@ -55,6 +56,24 @@ def configure(app: Flask, settings: Settings) -> None:
         JWT_CSRF_CHECK_FORM=True,
         JWT_SESSION_COOKIE=False,
     )
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Open a session as `statement` does, for the reads of a page.
+
+    In a GET request it is the one in which the account was read: another costs a round trip, to test its connection.
+    """
+    session: Session = g.pop("reading", None) or autocommitting()
+    with unavailable_raised(), session:
+        yield session
+
+
+def release() -> None:
+    """Return the connection that `_identify` kept, if no view has read by it."""
+    session: Session | None = g.pop("reading", None)
+    if session is not None:
+        session.close()
 
 
 def sign_in(response: Response, account: accounts.Profile) -> Response:
@@ -121,8 +140,11 @@ def local_path(wanted: str) -> str:
 
 def _identify(_: Access) -> Caller:
     claims = _claims()
-    with statement() as session:
+    session = g.reading = autocommitting()
+    with unavailable_raised():
         profile = sessions.account(session, claims.account_id, (claims.token_id, claims.login.family_id))
+    if request.method != "GET":
+        release()
     if profile is None or profile.generation != claims.generation:
         raise SignInNeeded("session: ended")
     g.account = profile

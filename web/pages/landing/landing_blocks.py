@@ -12,7 +12,7 @@ from engine.landing import blocks, content, store
 from engine.landing.blocks import KIND, KINDS
 from engine.landing.store import Change, StoredPage
 from errors import Conflict, InvalidInput, NotFound
-from models.session import statement, transaction
+from models.session import transaction
 from web import pages
 from web.pages.frame import faults, layout, sessions
 from web.pages.frame.languages import gettext
@@ -132,7 +132,7 @@ def _block(
     described = KINDS[block[KIND]]
     offered = []
     if any(field.type == blocks.FORM for field in described.values()):
-        with statement() as session:
+        with sessions.reading() as session:
             offered = [form.definition for form in forms.page(session, limit=_FORMS_OFFERED) if form.is_active]
     inputs = list(fields.inputs(described, block))
     name = fields.KIND_NAMES[block[KIND]]
@@ -155,7 +155,7 @@ def _form(
 
 
 def _stored(slug: str) -> StoredPage:
-    with statement() as session:
+    with sessions.reading() as session:
         return store.by_slug(session, slug)
 
 

@@ -12,7 +12,7 @@ from engine.landing.blocks import KINDS
 from engine.landing.store import Change, StoredPage
 from engine.landing.visits import Counts
 from errors import NotFound
-from models.session import statement, transaction
+from models.session import transaction
 from web import pages, process
 from web.pages.frame import languages, layout, sessions
 from web.pages.frame.languages import gettext, lazy_gettext
@@ -36,7 +36,7 @@ _ACTIONS = {
 def show(slug: str) -> Response:
     """Show a page with its blocks, its looks in two widths, its visits and its versions."""
     now = clock.now()
-    with statement() as session:
+    with sessions.reading() as session:
         page = store.by_slug(session, slug)
         saves = store.saves(session, page.id, limit=_VERSIONS)
         counted, counted_at = figures.visits_of(session, page.id, now=now)
@@ -62,7 +62,7 @@ def show(slug: str) -> Response:
 def preview(slug: str) -> Response:
     """Return a version as visitors would see it, for the frames of its page; nothing of it runs or is counted."""
     version = request.args.get("version", type=int)
-    with statement() as session:
+    with sessions.reading() as session:
         page = store.by_slug(session, slug, version)
         form = published.form_of(session, page.content)
     wanted = (request.args.get("lang"), languages.current())
@@ -77,7 +77,7 @@ def preview(slug: str) -> Response:
 def publish(slug: str) -> Response:
     """Publish the version that the form names; ask before if texts of the sample are left."""
     version = request.form.get("version", type=int)
-    with statement() as session:
+    with sessions.reading() as session:
         page = store.by_slug(session, slug, version)
     left = starters.unchanged(page.content.blocks)
     if left and not request.form.get("anyway"):
@@ -124,7 +124,7 @@ def arrange(slug: str, index: int, action: str) -> Response:
 @pages.needs("campaigns")
 def ask_delete(slug: str) -> Response:
     """Ask whether to delete a page."""
-    with statement() as session:
+    with sessions.reading() as session:
         return layout.page("landing/delete", page=store.by_slug(session, slug))
 
 

@@ -8,7 +8,7 @@ from engine import clock, figures
 from engine.landing import content, starters, store, visits
 from engine.landing.store import Change
 from errors import CadenciaError, InvalidInput
-from models.session import statement, transaction
+from models.session import transaction
 from web import pages
 from web.pages.frame import faults, layout, sessions
 from web.pages.frame.languages import lazy_gettext
@@ -23,7 +23,7 @@ ENTRY = layout.Entry("landing_pages.listing", lazy_gettext("Pages"))
 def listing() -> Response:
     """List the landing pages by slug, with their state and the visits of the last 30 days."""
     after = request.args.get("after", "")[:64]
-    with statement() as session:
+    with sessions.reading() as session:
         rows = store.page(session, after=after)
         counted = figures.totals_of_visits(session, [row.id for row in rows], now=clock.now())
     following = rows[-1].slug if len(rows) == store.LIMIT else None

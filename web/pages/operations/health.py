@@ -5,9 +5,8 @@ from typing import Any
 from flask import Response
 
 from engine import clock, health
-from models.session import statement
 from web import pages, process
-from web.pages.frame import layout
+from web.pages.frame import layout, sessions
 from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("health")
@@ -38,7 +37,7 @@ def part() -> Response:
 
 def _content() -> dict[str, Any]:
     configured = process.current().settings
-    with statement() as session:
+    with sessions.reading() as session:
         lines = health.stored(session, now=clock.now(), clock_rate=configured.clock_rate)
     lines += health.around()
     return {

@@ -12,9 +12,9 @@ from engine.audience import contacts
 from engine.campaigns import advance, campaigns
 from engine.delivery import in_doubt
 from errors import InvalidInput, NotFound
-from models.session import Session, retrying, statement
+from models.session import Session, retrying
 from web import pages
-from web.pages.frame import layout
+from web.pages.frame import layout, sessions
 from web.pages.frame.languages import gettext, lazy_gettext
 
 views = layout.blueprint("in_doubt")
@@ -39,7 +39,7 @@ def ask() -> Response:
     chosen, campaign_id = _ids(request.args.getlist("email")), _campaign_id(request.args.get("campaign", ""))
     if not chosen and "all" not in request.args:
         return layout.redirect_to("in_doubt_pages.listing", campaign=campaign_id, selected="none")
-    with statement() as session:
+    with sessions.reading() as session:
         number = len(chosen or in_doubt.listed(session, campaign_id=campaign_id))
         campaign = campaigns.view(session, campaign_id) if campaign_id else None
     return layout.page(
@@ -79,7 +79,7 @@ def _decided(session: Session, decision: str, chosen: Sequence[UUID], campaign_i
 
 def _listing(**shown: Any) -> Response:
     campaign_id, after = _campaign_id(request.args.get("campaign", "")), _ids(request.args.getlist("after"))
-    with statement() as session:
+    with sessions.reading() as session:
         rows = in_doubt.pending(session, limit=_SHOWN + 1, after=after[0] if after else None, campaign_id=campaign_id)
         shares = in_doubt.shares(session)
         content: dict[str, Any] = {

@@ -10,10 +10,10 @@ from wtforms.validators import DataRequired, Length
 
 from engine.access import accounts, administration, scope_names
 from errors import Conflict, InvalidInput, NotFound
-from models.session import Session, statement, transaction
+from models.session import Session, transaction
 from web import pages
 from web.http import auth
-from web.pages.frame import forms, layout
+from web.pages.frame import forms, layout, sessions
 from web.pages.frame.languages import lazy_gettext
 
 views = layout.blueprint("users")
@@ -65,7 +65,7 @@ class NewUser(Scopes, Password):
 @pages.needs("admin")
 def listing() -> Response:
     """List the accounts by name."""
-    with statement() as session:
+    with sessions.reading() as session:
         after = request.args.get("after", default=None, type=UUID)
         before = accounts.of_id(session, after).name if after else ""
         rows = accounts.listing(session, after=before, limit=_SHOWN + 1)
@@ -172,7 +172,7 @@ def _ask_new(form: NewUser, status: int = 200) -> Response:
 
 
 def _show(account_id: UUID, status: int = 200, **shown: Any) -> Response:
-    with statement() as session:
+    with sessions.reading() as session:
         user = accounts.of_id(session, account_id)
     shown.setdefault("scopes", Scopes(formdata=None, scopes=sorted(user.scopes)))
     shown.setdefault("passwords", Password(formdata=None))
