@@ -13,11 +13,12 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from hmac import compare_digest
-from os import urandom
 from time import time
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
+
+from models import random_blocks
 
 _VERSION = b"\x80"
 _HEAD = 9  # version and seconds
@@ -82,7 +83,7 @@ class _Key(threading.local):
     """One key, with its own ciphers for each thread, because a cipher keeps its last block."""
 
     def __init__(self, key: bytes) -> None:
-        cipher = Cipher(algorithms.AES(key[16:]), modes.CBC(urandom(_BLOCK)))
+        cipher = Cipher(algorithms.AES(key[16:]), modes.CBC(random_blocks.block()))
         encryptor: CipherContext = cipher.encryptor()
         decryptor: CipherContext = cipher.decryptor()
         self._encipher, self._decipher = encryptor.update, decryptor.update
@@ -92,7 +93,7 @@ class _Key(threading.local):
 
     def seal(self, plain: bytes) -> bytes:
         """Return a token of `plain` with the present time."""
-        blocks = b"".join((urandom(_BLOCK), plain, _PADDING[_BLOCK - len(plain) % _BLOCK]))
+        blocks = b"".join((random_blocks.block(), plain, _PADDING[_BLOCK - len(plain) % _BLOCK]))
         body = b"".join((_VERSION, int(time()).to_bytes(8, "big"), self._encipher(blocks)))
         return b2a_base64(body + self.tag(body), newline=False).translate(_TO_URL)
 

@@ -1,9 +1,10 @@
 """Identifiers: UUIDv7 with all 74 random bits random, because an e-mail's id is a capability (RFC 9562, 5.7)."""
 
-import os
 import time
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
+
+from models import random_blocks
 
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
@@ -66,7 +67,7 @@ def _milliseconds(moment: datetime) -> int:
 
 
 def _made(milliseconds: int) -> UUID:
-    random = int.from_bytes(os.urandom(10))
+    random = int.from_bytes(random_blocks.block()[:10])
     high = (random >> 62) & 0xFFF
     low = random & ((1 << 62) - 1)
     return UUID(int=milliseconds << 80 | _VERSION_7 | high << 64 | _VARIANT | low)
