@@ -19,15 +19,16 @@ def test_threads_get_different_blocks() -> None:
 def test_a_child_process_gets_other_blocks_than_its_parent() -> None:
     random_blocks.block()  # so that some are in memory
     reading, writing = os.pipe()
+    size = 10 * random_blocks.SIZE
     if (child := os.fork()) == 0:
         os.write(writing, b"".join(_some(10)))
         os._exit(0)
-    os.close(writing)
-    with open(reading, "rb") as pipe:
-        of_child = pipe.read()
+    of_child = os.read(reading, size)
     os.waitpid(child, 0)
+    os.close(reading)
+    os.close(writing)
 
-    assert len(of_child) == 10 * random_blocks.SIZE
+    assert len(of_child) == size
     assert not set(_some(MANY)) & {of_child[at : at + 16] for at in range(0, len(of_child), 16)}
 
 
