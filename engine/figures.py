@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -22,6 +22,7 @@ from engine.campaigns.reports import calendar, funnel, preflight
 from engine.forms import counts
 from engine.landing import visits
 from errors import NotFound
+from models.together import Query
 
 OUTLOOK, CONTACTS, WORDS = "outlook", "contacts", "words"
 _CALENDAR, _LAUNCH, _FORM = "calendar ", "launch ", "form "
@@ -83,10 +84,29 @@ def stored(session: Session, campaign_ids: Sequence[UUID]) -> dict[UUID, dict[st
     return totals
 
 
-def audience(session: Session, segment: Segment, *, now: datetime) -> estimate.Size:
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Figures from which the form of a draft estimates: those stored, and True if the table of contacts is large."""
+
+    stored: Mapping[str, Figures]
+    is_sampled: bool
+
+
+def basis_queries() -> tuple[Query[dict[str, Figures]], Query[bool]]:
+    """Return the queries of the parts of a `Basis`."""
+    return snapshots.query(WORDS, CONTACTS), estimate.sampled_query()
+
+
+def words(session: Session, basis: Basis, *, now: datetime) -> Mapping[str, Any]:
+    """Return the words that the fields suggest, as `estimate.words` does."""
+    return of(session, WORDS, now=now, stored=basis.stored).value
+
+
+def audience(session: Session, segment: Segment, basis: Basis, *, now: datetime) -> estimate.Size:
     """Return the number of contacts of a segment; that of all contacts of a large table is the one counted last."""
-    if segment == segments.EVERYBODY and estimate.is_sampled(session):
-        return estimate.Size(of(session, CONTACTS, now=now).value["listed"], is_exact=True)
+    if segment == segments.EVERYBODY and basis.is_sampled:
+        counted = of(session, CONTACTS, now=now, stored=basis.stored)
+        return estimate.Size(counted.value["listed"], is_exact=True)
     return estimate.size(session, segment)
 
 

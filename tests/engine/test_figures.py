@@ -11,6 +11,8 @@ from engine import attention, clock, figures
 from engine.analytics import snapshots
 from engine.audience import segments
 from engine.campaigns import campaigns
+from engine.figures import Basis
+from models import together
 from models.session import transaction
 from tests import sequence
 from worker.tasks import figures as task
@@ -120,9 +122,10 @@ def test_workers_count_the_launch_of_a_draft_when_contacts_are_many(ledger: str)
         session.execute(text(f"{fill} FROM generate_series(1, 24000) AS n"))
         session.execute(text("DELETE FROM contacts WHERE email LIKE 'xxx%'"))
         assert figures.launch_report(session, draft, now=sequence.NOW) is None
-        everybody = figures.audience(session, segments.EVERYBODY, now=sequence.NOW)
+        basis = Basis(*together.all_of(session, *figures.basis_queries()))
+        everybody = figures.audience(session, segments.EVERYBODY, basis, now=sequence.NOW)
         assert (everybody.contacts, everybody.is_exact) == (3, True)
-        assert not figures.audience(session, segments.Segment(min_score=1), now=sequence.NOW).is_exact
+        assert not figures.audience(session, segments.Segment(min_score=1), basis, now=sequence.NOW).is_exact
     task.refresh()
     with transaction() as session:
         counted = figures.launch_report(session, draft, now=sequence.NOW + timedelta(hours=1))

@@ -6,23 +6,27 @@ A large table of contacts is sampled, so that the time is bounded however many t
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, tablesample, text
+from sqlalchemy import Float, bindparam, func, select, tablesample, text
 from sqlalchemy.orm import Session, aliased
 
 from engine.audience import segments
 from engine.campaigns import steps, windows
-from models import Contact
+from models import Contact, together
+from models.together import Query
 
 PAGES_COUNTED = 1_000  # of the table of contacts: some 8,000 of them, in 5 ms
 _PAGES_OF_WORDS = 5_000
 _WORDS_MAX, _NAMES_MAX = 30, 20
 _NOT_SEEN = 3  # of which none is in the sample: so many could be there with a probability of a twentieth
 
-_PERCENT = text("""
-SELECT least(100, 100.0 * :pages / greatest(1, pg_relation_size('contacts') / current_setting('block_size')::int))
-""")
+_PERCENT = """
+SELECT least(100, 100.0 * :pages / greatest(1, pg_relation_size('contacts')
+                                               / CAST(current_setting('block_size') AS int))) AS percent
+"""
 # An attribute or a company may be that of one person: a word must be that of two.
 _WORDS = text("""
 WITH sampled AS MATERIALIZED (
@@ -58,17 +62,38 @@ class Size:
 
 def is_sampled(session: Session, *, pages: int = PAGES_COUNTED) -> bool:
     """Return True if the table of contacts is so large that `size` reads a sample of it."""
-    return float(session.scalar(_PERCENT, {"pages": pages}) or 100) < 100
+    return together.one(session, sampled_query(pages=pages))
+
+
+def sampled_query(*, pages: int = PAGES_COUNTED) -> Query[bool]:
+    """Return the query of `is_sampled`."""
+    return Query(_PERCENT, ("percent",), lambda rows: _percent_of(rows) < 100, {"pages": pages})
+
+
+def _percent(session: Session, pages: int) -> float:
+    """Return the share of the table of contacts that this many of its blocks are."""
+    return together.one(session, Query(_PERCENT, ("percent",), _percent_of, {"pages": pages}))
+
+
+def _percent_of(rows: Sequence[Any]) -> float:
+    [(percent,)] = rows
+    return float(percent or 100)
+
+
+@cache  # to make it takes 2 ms
+def _sampled() -> Any:
+    """Return the contacts of a sample, as a class for conditions; the parameter `percent` is its share."""
+    percent = bindparam("percent", type_=Float)
+    return aliased(Contact, tablesample(Contact.__table__, func.system(percent), seed=text("1")))
 
 
 def size(session: Session, segment: segments.Segment, *, pages: int = PAGES_COUNTED) -> Size:
     """Return the number of contacts of a segment, exact up to some thousand contacts."""
     if segment.only_sign_ups:
         return Size(0, is_exact=True)
-    percent = float(session.scalar(_PERCENT, {"pages": pages}) or 100)
-    person = aliased(Contact, tablesample(Contact.__table__, func.system(percent), seed=text("1")))
+    percent, person = _percent(session, pages), _sampled()
     query = select(func.count()).select_from(person).where(*segments.conditions(segment, person))
-    counted = session.scalar(query) or 0
+    counted = session.scalar(query, {"percent": percent}) or 0
     if percent >= 100:
         return Size(counted, is_exact=True)
     return Size(_rounded(counted * 100 / percent), is_exact=False, fewer_than=_rounded(_NOT_SEEN * 100 / percent))
@@ -92,7 +117,7 @@ def words(session: Session, *, pages: int = _PAGES_OF_WORDS) -> dict[str, list[s
 
     The keys of attributes are like `attributes.origen`.
     """
-    percent = float(session.scalar(_PERCENT, {"pages": pages}) or 100)
+    percent = _percent(session, pages)
     words_of: dict[str, list[str]] = {}
     for key, word in session.execute(_WORDS, {"percent": percent, "most": _WORDS_MAX}):
         if key in words_of or len(words_of) < _NAMES_MAX or not key.startswith("attributes."):

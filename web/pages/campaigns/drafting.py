@@ -11,11 +11,13 @@ from engine.audience import segments, zones
 from engine.campaigns import campaigns, steps
 from engine.campaigns.drafting import drafts, estimate
 from engine.campaigns.drafting.drafts import CampaignDraft
+from engine.figures import Basis
 from engine.forms import correspondence
 from engine.previews import preview
 from engine.templates.compiling import UnusableTemplate
 from engine.templates.templates import CannotRender
 from errors import Conflict, InvalidInput
+from models import together
 from models.session import Session, transaction
 from web import pages, process
 from web.pages.campaigns import fields
@@ -40,9 +42,9 @@ ZONES = (
 def ask_create() -> Response:
     """Show an empty form, in the time zone of the newest campaign."""
     with sessions.reading() as session:
-        newest = campaigns.latest(session, limit=1)
+        newest, *basis = together.all_of(session, campaigns.latest_query(limit=1), *figures.basis_queries())
         draft = CampaignDraft("", [], newest[0].timezone if newest else "Europe/Madrid")
-        sized = _sized(session, draft)
+        sized = _sized(session, draft, Basis(*basis))
     return _page(fields.empty(draft.timezone), draft, **sized)
 
 
@@ -67,9 +69,9 @@ def create() -> Response:
 def ask_edit(campaign_id: UUID) -> Response:
     """Show the form of a draft."""
     with sessions.reading() as session:
-        view = campaigns.view(session, campaign_id)
+        view, *basis = together.all_of(session, campaigns.query(campaign_id), *figures.basis_queries())
         draft = drafts.of(session, campaign_id)
-        sized = _sized(session, draft)
+        sized = _sized(session, draft, Basis(*basis))
     if view.state != "draft":
         raise Conflict(gettext("Only a draft can be edited. Clone the campaign to run it with changes."))
     return _page(fields.of(draft, view.version), draft, campaign=view, **sized)
@@ -100,7 +102,7 @@ def ask_estimate() -> Response:
     """Return the estimate of the form's content; stores nothing."""
     draft = fields.read(fields.DraftForm(), {})
     with sessions.reading() as session:
-        return layout.fragment("campaigns/estimate", estimate=_estimate(session, draft))
+        return layout.fragment("campaigns/estimate", estimate=_estimate(session, draft, _basis(session)))
 
 
 @views.get("/campaigns/<uuid:campaign_id>/delete")
@@ -184,18 +186,22 @@ def _page(form: fields.DraftForm, draft: CampaignDraft, status: int = 200, **sho
     shown.setdefault("others", [])
     if "estimate" not in shown:
         with sessions.reading() as session:
-            shown |= _sized(session, draft)
+            shown |= _sized(session, draft, _basis(session))
     shown["variables"] = _variables(draft, templates, campaign.variables if campaign else {})
     return layout.page("campaigns/form", status, form=form, zones=ZONES, **shown)
 
 
-def _sized(session: Session, draft: CampaignDraft) -> dict[str, Any]:
+def _basis(session: Session) -> Basis:
+    return Basis(*together.all_of(session, *figures.basis_queries()))
+
+
+def _sized(session: Session, draft: CampaignDraft, basis: Basis) -> dict[str, Any]:
     """Return what the page shows of the contacts: the estimate, and the words that the fields suggest."""
-    words = figures.of(session, figures.WORDS, now=clock.now()).value
+    words = figures.words(session, basis, now=clock.now())
     of_attributes = {key.partition(".")[2]: each for key, each in words.items() if key.startswith("attributes.")}
     values = sorted({word for each in of_attributes.values() for word in each})[:_VALUES_SHOWN]
     return {
-        "estimate": _estimate(session, draft),
+        "estimate": _estimate(session, draft, basis),
         "words": {**words, "attributes": of_attributes, "values": values},
     }
 
@@ -253,10 +259,10 @@ def _users(name: str, templates: list[tuple[str, str, dict[str, Any]]], chosen: 
     return [template for template in users if template in chosen] or users
 
 
-def _estimate(session: Session, draft: CampaignDraft) -> dict[str, Any]:
+def _estimate(session: Session, draft: CampaignDraft, basis: Basis) -> dict[str, Any]:
     """Return the size of the audience and the dates of the first e-mails, each None while the form has faults there."""
     try:
-        size = figures.audience(session, segments.read(draft.audience), now=clock.now())
+        size = figures.audience(session, segments.read(draft.audience), basis, now=clock.now())
     except InvalidInput:
         size = None
     is_planned = zones.exists(draft.timezone) and not list(steps.faults(draft.steps))

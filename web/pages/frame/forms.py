@@ -2,19 +2,25 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from flask import request
 from flask_wtf import FlaskForm
 from markupsafe import Markup
 from werkzeug.datastructures import ImmutableMultiDict
-from wtforms import Field, FieldList, FormField
+from wtforms import Field, FieldList, FormField, i18n
 from wtforms.fields import SelectChoice
 from wtforms.widgets.core import clean_key
 
 from errors import CadenciaError, InvalidInput
-from web.pages.frame import controls, faults
+from web.pages.frame import controls, faults, languages
 from web.pages.frame.languages import gettext
+
+
+@cache
+def _translations(language: str) -> Any:
+    return i18n.get_translations([language])
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
@@ -28,6 +34,10 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         def wrap_formdata(self, form: FlaskForm, formdata: Any) -> Any:
             """Return the fields that were submitted. A JSON body has none: Flask-WTF would read it to any depth."""
             return ImmutableMultiDict() if request.is_json else FlaskForm.Meta.wrap_formdata(self, form, formdata)
+
+        def get_translations(self, form: FlaskForm) -> Any:  # noqa: ARG002  # as WTForms calls it
+            """Return the translations of WTForms' own texts. Flask-WTF reads their file at each request."""
+            return _translations(languages.current())
 
         def render_field(self, field: Field, render_kw: dict[str, Any]) -> Markup:
             """Return the HTML of a field."""
