@@ -48,7 +48,7 @@ coverage: $(DEVELOPMENT) ## run the tests (not those of speed) and report the br
 	@$(RUN) -m coverage combine -q
 	@$(RUN) -m coverage report
 
-bench: $(DEVELOPMENT) ## measure speed, cost and memory as a table and JSON lines (about 15 minutes; LONG=1: twice that)
+bench: $(DEVELOPMENT) ## measure speed, cost and memory as a table and JSON lines (half an hour; LONG=1: twice that)
 	@$(RUN) -m bench $(if $(LONG),--long)
 
 faults: $(DEVELOPMENT) ## kill real processes, more than 300 of them, and audit every message (FAULTS_SEED=7: another run)

@@ -21,11 +21,12 @@ class View:
     server: Served
     load: Load
     each: int = 1
+    connections: int = CONNECTIONS
 
     def measure(self, installation: Installation, seconds: float) -> float:
         """Return the units per second; print a line with their cost."""
         web_s, postgres_s = self.server.cpu_s, installation.cpu_s()["postgres"]
-        responses = load.run(self.server.port, self.load, seconds=seconds, connections=CONNECTIONS)
+        responses = load.run(self.server.port, self.load, seconds=seconds, connections=self.connections)
         if responses.refused or not responses.answers:
             raise RuntimeError(f"{self.name}: {responses.refused} of {responses.answers} requests were refused")
         done = responses.answers * self.each
@@ -33,7 +34,7 @@ class View:
         postgres_us = (installation.cpu_s()["postgres"] - postgres_s) / done * 1e6
         cost = f"CPU us each: web {web_us:5.0f}, postgres {postgres_us:5.0f}"
         latency = f"p50 {responses.p50_ms:7.1f} ms, p99 {responses.p99_ms:7.1f} ms"
-        print(f"{self.name:<7}{done / responses.took_s:9.0f}/s   {cost}   {latency}", flush=True)
+        print(f"{self.name:<8}{done / responses.took_s:9.0f}/s   {cost}   {latency}", flush=True)
         return done / responses.took_s
 
 
