@@ -132,7 +132,7 @@ def check_size(limit: str) -> None:
 def raw(*types: str, limit: str) -> bytes:
     """Return the body as bytes if it has one of the media types, is UTF-8, not compressed and not too large."""
     charset = request.mimetype_params.get("charset", "utf-8").lower()
-    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    encoding = request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower()
     if request.mimetype not in types or charset not in ("utf-8", "utf8") or encoding != "identity":
         raise UnsupportedMediaType(f"Content-Type: send {' or '.join(types)} in UTF-8, not compressed")
     size_max: int = getattr(process.current().settings, limit)

@@ -15,6 +15,12 @@ _CROSS_ORIGIN = "__cross_origin__"
 NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 PAGE = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 PREFLIGHT_S = 3_600
+_DEFAULTS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", NOTHING),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+)
 
 
 def cross_origin(view: View) -> View:
@@ -31,10 +37,10 @@ def install(app: Flask) -> None:
 
 def add_defaults(headers: Headers, settings: Settings) -> Headers:
     """Add the security headers that a response has not set itself, and return its headers."""
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Content-Security-Policy", NOTHING)
-    headers.setdefault("Referrer-Policy", "no-referrer")
-    headers.setdefault("Cache-Control", "no-store")
+    present = {name.lower() for name, _ in headers}
+    for name, value in _DEFAULTS:
+        if name.lower() not in present:
+            headers.add(name, value)
     if settings.public_url.startswith("https://"):
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     return headers

@@ -17,6 +17,8 @@ AVAILABLE = tuple(sorted(entry.name for entry in _FOLDER.iterdir() if entry.is_d
 
 def of_browser() -> str:
     """Return the available language that the browser prefers, else the default."""
+    if "HTTP_ACCEPT_LANGUAGE" not in request.environ:
+        return DEFAULT
     return request.accept_languages.best_match(AVAILABLE) or DEFAULT
 
 

@@ -6,9 +6,11 @@ address: with the port in it each connection would count as another caller.
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
+ADDRESSES_CACHED = 8_192
 _WITH_PORT = re.compile(r"\[([^\]]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+")
 _PROXY = "werkzeug.proxy_fix.orig"
 
@@ -26,6 +28,7 @@ class RemoteAddress:
         return self._behind(environ, start)
 
 
+@lru_cache(maxsize=ADDRESSES_CACHED)
 def bare(text: str) -> str:
     """Return the IP address without port, brackets, zone and IPv4 mapping; empty if there is none."""
     with_port = _WITH_PORT.fullmatch(text.strip())

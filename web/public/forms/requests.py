@@ -55,7 +55,7 @@ def read() -> Submitted:
 
 def language() -> str:
     """Return the language that the address asks for, else the browser's."""
-    wanted = request.args.get(LANGUAGE, "")
+    wanted: str = request.args.get(LANGUAGE, "") if request.query_string else ""
     return wanted if wanted in LANGUAGES else languages.of_browser()
 
 
@@ -83,7 +83,7 @@ def allowed_origin(form: StoredForm) -> str:
 
     A page without a referrer, as ours, has the origin `null`.
     """
-    origin = request.headers.get("Origin", "")
+    origin: str = request.environ.get("HTTP_ORIGIN", "")  # Werkzeug's mapping raises an exception for an absent header
     if origin in ("", "null"):
         return ""
     if origin in (services().origin, definitions.origin_of(request.host_url)):
@@ -95,7 +95,7 @@ def allowed_origin(form: StoredForm) -> str:
 
 def page() -> str:
     """Return the address of the page with the form, without its query, which may hold personal data."""
-    source = request.headers.get("Referer") or request.headers.get("Origin") or "null"
+    source = request.environ.get("HTTP_REFERER") or request.environ.get("HTTP_ORIGIN") or "null"
     if source == "null":  # the page is our own; `base_url` costs as much as the check of a submission
         source = f"{request.scheme}://{request.host}{request.path}"
     try:
