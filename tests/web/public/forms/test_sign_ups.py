@@ -1,5 +1,6 @@
 """Group commit of sign-ups: answered after the commit, a faulty one affects no other, limits as one by one."""
 
+import secrets
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from engine.forms.forms import StoredForm
 from engine.forms.signer import Signer
 from engine.forms.submissions import Entry
 from errors import TooOften, Unavailable
+from local.valkey import Valkey
 from models.session import transaction
 from tests.conftest import environment
 from tests.engine.forms import signups
@@ -92,9 +94,12 @@ def test_an_address_that_is_held_affects_no_other(app: Flask, form: StoredForm) 
     assert addresses() == {"p0@empresa.example", "p1@empresa.example"}
 
 
-@pytest.fixture
-def limited(ledger: str) -> Iterator[Flask]:
-    with environment(DATABASE_URL=ledger, FORM_RATE="2 per hour", ONE_FORM_RATE="5 per hour"):
+@pytest.fixture(params=["own", "shared", "away"])
+def limited(request: pytest.FixtureRequest, ledger: str, valkey: Valkey) -> Iterator[Flask]:
+    """An application with low limits, counted in its process, in a storage, and while that cannot be reached."""
+    storage = {"shared": valkey.url, "away": "redis://127.0.0.1:9/0"}.get(request.param, "")
+    limits = {"FORM_RATE": "2 per hour", "ONE_FORM_RATE": "5 per hour", "RATE_LIMIT_STORAGE_URL": storage}
+    with environment(DATABASE_URL=ledger, JWT_SECRET_KEY=secrets.token_hex(32), **limits):
         yield applications.create()
 
 
