@@ -8,6 +8,7 @@ bounces and complaints of that address. Its personal data is erased when nothing
 import os
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -65,27 +66,34 @@ _ADD_NOBODY = text("""
 """)
 
 
-def seal(address: str) -> SealedAddress:
-    """Return the encrypted form of a normalised address as that of a recipient."""
+class Recipient(NamedTuple):
+    """A recipient that may be new: its sealed address, and the blind index that a contact with the address has."""
+
+    sealed: SealedAddress
+    own: bytes
+
+
+def seal(address: str) -> Recipient:
+    """Return the recipient of a normalised address."""
     keys = vault.current()
-    return SealedAddress(_index(address), ids.new(), keys.encrypt(address))
+    return Recipient(SealedAddress(_index(address), ids.new(), keys.encrypt(address)), keys.blind_index(address))
 
 
 def _index(address: str) -> bytes:
     return vault.current().blind_index(f"recipient {address}")  # no address has a space before its @-sign
 
 
-def ensure(session: Session, addresses: Sequence[str], *, now: datetime) -> list[UUID]:
-    """Return the recipients of normalised addresses, in their order, locked; create those that are missing.
+def ensure(session: Session, recipients: Sequence[Recipient], *, now: datetime) -> list[UUID]:
+    """Return the ids of recipients, in their order, locked; create those that are missing.
 
     One gets no mail while its address is dead or complained.
     """
-    sealed = {(each := seal(address)).key: (each, vault.current().blind_index(address)) for address in addresses}
-    values = contacts.columns([each for each, _ in sealed.values()])
-    owns = arrays.blobs(own for _, own in sealed.values())
+    different = {each.sealed.key: each for each in recipients}.values()
+    values = contacts.columns([each.sealed for each in different])
+    owns = arrays.blobs(each.own for each in different)
     rows = session.execute(_ENSURE, {**values, "owns": owns, "binding": list(_BINDING), "now": now})
     by_index: dict[bytes, UUID] = {row.email_index: row.id for row in rows}
-    return [by_index[_index(address)] for address in addresses]
+    return [by_index[each.sealed.key] for each in recipients]
 
 
 def find(session: Session, address: str) -> UUID | None:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 import settings
-from engine.audience import contacts, recipients, suppressions
+from engine.audience import contacts, suppressions
 from engine.messages import subjects, variables
 from errors import NotFound
 from models import arrays, ids
@@ -25,7 +25,8 @@ _STEP = re.compile(r"^email_([123])(?:_|$)")
 class SendRequest:
     """One e-mail to be sent: `to` is normalised, `subject` is rendered.
 
-    It goes to the contact with that address, or to a recipient, which `recipients.ensure` made in this transaction.
+    It goes to the contact with that address, or to a recipient, which `recipients.ensure` made in this transaction:
+    `recipient` is its sealed address.
     """
 
     to: str
@@ -34,12 +35,12 @@ class SendRequest:
     variables: Mapping[str, Any]
     kind: str = MARKETING
     lane: str = "transactional"
-    is_to_recipient: bool = False
+    recipient: contacts.SealedAddress | None = None
     template_version: int | None = None  # in the database
 
     def sealed_address(self) -> contacts.SealedAddress:
         """Return the encrypted address, with the index of its contact or recipient."""
-        return recipients.seal(self.to) if self.is_to_recipient else contacts.seal(self.to)
+        return self.recipient or contacts.seal(self.to)
 
 
 _ADD = text(f"""

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.audience import recipients
+from engine.audience.recipients import Recipient
 from engine.delivery import outbox
 from engine.delivery.outbox import SendRequest
 from engine.forms import definitions
@@ -44,11 +45,12 @@ class NoTemplate(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class PendingSubmission:
-    """A submission that waits for its confirmation, until that moment."""
+    """A submission that waits for its confirmation, until that moment, and the recipient of its address."""
 
     id: UUID
     form: StoredForm
     address: str
+    recipient: Recipient
     language: str
     until: datetime
 
@@ -68,12 +70,12 @@ def confirmation_request(
         "until": dates.day(pending.until.date(), pending.language),
         "is_reminder": "yes" if is_reminder else "",  # text, so that the e-mail can be prerendered
     }
-    return _request(services, pending.address, f"confirmation_{pending.language}", variables)
+    return _request(services, pending.address, pending.recipient, f"confirmation_{pending.language}", variables)
 
 
 def remind(session: Session, pending: PendingSubmission, *, services: FormServices, now: datetime) -> bool:
     """Queue the e-mail that reminds of the confirmation; return False if the address got enough of them lately."""
-    [recipient_id] = recipients.ensure(session, [pending.address], now=now)
+    [recipient_id] = recipients.ensure(session, [pending.recipient], now=now)
     values = {"recipient_id": recipient_id, "templates": list(CONFIRMATION_TEMPLATES), "since": now - DAY}
     lately = session.execute(_LATELY, values).one()
     if not may_ask(lately.number, lately.latest, now=now):
@@ -97,11 +99,12 @@ def notify(
         "rows": [{"label": labels.get(name, name), "value": value} for name, value in values.items()],
     }
     try:
-        requests = [_request(services, colleague, NOTICE, variables) for colleague in form.definition.notify]
+        colleagues = {address: recipients.seal(address) for address in form.definition.notify}
+        requests = [_request(services, address, each, NOTICE, variables) for address, each in colleagues.items()]
     except NoTemplate as unusable:  # the sign-up counts nevertheless
         log.error("form_notice_failed form=%s error=%s", form.definition.slug, unusable)
         return []
-    recipients.ensure(session, [request.to for request in requests], now=now)
+    recipients.ensure(session, list(colleagues.values()), now=now)
     return outbox.add(session, requests, now=now)
 
 
@@ -113,7 +116,9 @@ def values_of(address: str | None, fields: str | None) -> dict[str, str] | None:
     return {definitions.EMAIL: plain, **json.loads(opened)}
 
 
-def _request(services: FormServices, address: str, name: str, variables: Mapping[str, Any]) -> SendRequest:
+def _request(
+    services: FormServices, address: str, recipient: Recipient, name: str, variables: Mapping[str, Any]
+) -> SendRequest:
     """Return the request to send a recipient an e-mail of this template; raise NoTemplate if it cannot be used."""
     try:
         template = services.library.get(name)
@@ -127,6 +132,6 @@ def _request(services: FormServices, address: str, name: str, variables: Mapping
         subject,
         variables,
         kind=TRANSACTIONAL,
-        is_to_recipient=True,
+        recipient=recipient.sealed,
         template_version=template.version,
     )

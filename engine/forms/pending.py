@@ -158,5 +158,7 @@ def _remind(session: Session, submission_id: UUID, services: FormServices, now: 
     values = correspondence.values_of(row.address, row.fields)
     if values is None or not form.is_active:  # no key opens the address, or nobody wants sign-ups any more
         return False
-    submission = PendingSubmission(row.id, form, values[EMAIL], row.language, row.submitted_at + VALID)
+    submission = PendingSubmission(
+        row.id, form, values[EMAIL], recipients.seal(values[EMAIL]), row.language, row.submitted_at + VALID
+    )
     return correspondence.remind(session, submission, services=services, now=now)

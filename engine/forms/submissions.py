@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 import errors
 from engine.audience import addresses, recipients
+from engine.audience.recipients import Recipient
 from engine.delivery import outbox
 from engine.delivery.outbox import SendRequest
 from engine.forms import correspondence, definitions
@@ -83,7 +84,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class SignUp:
-    """A checked submission that can be stored: its id, the index of its address, and its sealed values.
+    """A checked submission that can be stored: its id, the recipient of its address, and its sealed values.
 
     `request` asks to confirm it; None for a form without double opt-in. `email_id` is that of the queued e-mail.
     """
@@ -91,8 +92,7 @@ class SignUp:
     id: UUID
     form: StoredForm
     entry: Entry
-    index: bytes
-    address: str
+    recipient: Recipient
     fields: str
     request: SendRequest | None = None
     email_id: UUID | None = None
@@ -100,7 +100,7 @@ class SignUp:
     @property
     def key(self) -> tuple[bytes, UUID]:
         """The address and the form, of which one submission at most is pending."""
-        return self.index, self.form.id
+        return self.recipient.own, self.form.id
 
 
 class AddressHeld(Unavailable):
@@ -148,12 +148,11 @@ def check(definition: Definition, values: Mapping[str, object]) -> tuple[str, di
 
 def prepare(form: StoredForm, entry: Entry, *, services: FormServices, now: datetime) -> SignUp:
     """Return the sign-up of a checked submission. Raises NoTemplate if its e-mail cannot be made."""
-    keys, submission_id = vault.current(), ids.at(now)
-    fields = keys.encrypt(json.dumps(dict(entry.values), ensure_ascii=False))
-    is_asked = form.definition.double_opt_in
-    request = _confirmation_request(form, entry, submission_id, services, now) if is_asked else None
-    address = entry.address
-    return SignUp(submission_id, form, entry, keys.blind_index(address), keys.encrypt(address), fields, request)
+    fields = vault.current().encrypt(json.dumps(dict(entry.values), ensure_ascii=False))
+    sign_up = SignUp(ids.at(now), form, entry, recipients.seal(entry.address), fields)
+    if not form.definition.double_opt_in:
+        return sign_up
+    return replace(sign_up, request=_confirmation_request(sign_up, sign_up.id, services, now))
 
 
 def store(session: Session, form: StoredForm, entry: Entry, *, services: FormServices, now: datetime) -> UUID:
@@ -164,8 +163,8 @@ def store(session: Session, form: StoredForm, entry: Entry, *, services: FormSer
     sign_up = prepare(form, entry, services=services, now=now)
     if sign_up.request is not None:
         return store_all(session, [sign_up], services=services, now=now)[0]
-    session.execute(_LOCK, {"key": int.from_bytes(sign_up.index[:8], "big", signed=True)})
-    pending = session.scalar(_PENDING, {"index": sign_up.index, "form_id": form.id})
+    session.execute(_LOCK, {"key": int.from_bytes(sign_up.recipient.own[:8], "big", signed=True)})
+    pending = session.scalar(_PENDING, {"index": sign_up.recipient.own, "form_id": form.id})
     stored = replace(sign_up, id=pending) if pending else sign_up
     session.execute(_STORE, {**_columns([stored]), "now": now})
     return stored.id
@@ -182,7 +181,7 @@ def store_all(session: Session, sign_ups: Sequence[SignUp], *, services: FormSer
     latest = list({each.key: each for each in sign_ups}.values())
     session.execute(_WAIT_AT_MOST)
     try:
-        recipient_ids = recipients.ensure(session, [each.entry.address for each in latest], now=now)
+        recipient_ids = recipients.ensure(session, [each.recipient for each in latest], now=now)
         situations = _situations(session, latest, recipient_ids, now)
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) == _LOCK_TIMEOUT:
@@ -203,18 +202,16 @@ def store_all(session: Session, sign_ups: Sequence[SignUp], *, services: FormSer
     return [each.id for each in stored]
 
 
-def _confirmation_request(
-    form: StoredForm, entry: Entry, submission_id: UUID, services: FormServices, now: datetime
-) -> SendRequest:
-    """Return the e-mail that asks to confirm a submission."""
-    pending = PendingSubmission(submission_id, form, entry.address, entry.language, now + VALID)
+def _confirmation_request(sign_up: SignUp, as_id: UUID, services: FormServices, now: datetime) -> SendRequest:
+    """Return the e-mail that asks to confirm a sign-up under this id."""
+    entry = sign_up.entry
+    pending = PendingSubmission(as_id, sign_up.form, entry.address, sign_up.recipient, entry.language, now + VALID)
     return correspondence.confirmation_request(pending, services)
 
 
 def _instead_of(replaced_id: UUID, sign_up: SignUp, services: FormServices, now: datetime) -> SignUp:
     """Return the sign-up under the id of the pending submission that it replaces."""
-    request = _confirmation_request(sign_up.form, sign_up.entry, replaced_id, services, now)
-    return replace(sign_up, id=replaced_id, request=request)
+    return replace(sign_up, id=replaced_id, request=_confirmation_request(sign_up, replaced_id, services, now))
 
 
 def _situations(
@@ -222,7 +219,7 @@ def _situations(
 ) -> list[_Situation]:
     """Return the situations of sign-ups, in their order; locks the pending submissions."""
     values: Mapping[str, Any] = {
-        "indexes": arrays.blobs(each.index for each in sign_ups),
+        "indexes": arrays.blobs(each.recipient.own for each in sign_ups),
         "form_ids": arrays.uuids(each.form.id for each in sign_ups),
         "recipient_ids": arrays.uuids(recipient_ids),
         "templates": list(correspondence.CONFIRMATION_TEMPLATES),
@@ -238,8 +235,8 @@ def _columns(sign_ups: Sequence[SignUp]) -> dict[str, arrays.Column]:
     return {
         "ids": arrays.uuids(each.id for each in sign_ups),
         "form_ids": arrays.uuids(each.form.id for each in sign_ups),
-        "indexes": arrays.blobs(each.index for each in sign_ups),
-        "addresses": arrays.words(each.address for each in sign_ups),
+        "indexes": arrays.blobs(each.recipient.own for each in sign_ups),
+        "addresses": arrays.words(each.recipient.sealed.address for each in sign_ups),
         "fields": arrays.words(each.fields for each in sign_ups),
         "languages": arrays.words(each.language for each in entries),
         "consent_text_ids": arrays.uuids(each.form.consent_text_id for each in sign_ups),

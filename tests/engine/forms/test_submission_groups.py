@@ -56,7 +56,7 @@ def test_of_repeated_submissions_the_last_one_is_confirmed(form: StoredForm) -> 
     with transaction() as session:
         assert session.scalar(text("SELECT count(*) FROM form_submissions")) == 2
         session.execute(text("DELETE FROM form_submissions WHERE email_index = :other"),
-                        {"other": sign_up(form, "otra@empresa.example").index})  # fmt: skip
+                        {"other": sign_up(form, "otra@empresa.example").recipient.own})  # fmt: skip
     signups.confirm()
     with transaction() as session:
         assert session.scalar(text("SELECT first_name FROM contacts WHERE NOT is_recipient")) == "Ana Rosa"

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 # The pause that lets more sign-ups join when the last group had more than one, and how often it is repeated while more
 # of them come: a group costs 3 to 4 ms of CPU besides 0.4 ms for each sign-up (measured).
 GATHER_S, PAUSES = 0.005, 8
+THREADS = 2  # one gathers a group while the other waits for its commit
 GROUP_MAX = 200  # in one transaction
 _NAME = "cadencia-sign-ups"
 
@@ -49,7 +50,7 @@ class SignUps:
 
     def __init__(self, counters: Counters, services: FormServices) -> None:
         self.services = services
-        self.gathering = Gathering(self.store, gather_s=GATHER_S, pauses=PAUSES)
+        self.gathering = Gathering(self.store, gather_s=GATHER_S, pauses=PAUSES, threads=THREADS)
         self._counters = counters
 
     def store(self, calls: Sequence[Call]) -> None:
