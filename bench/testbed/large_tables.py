@@ -111,6 +111,11 @@ class Plans(dict[str, Any]):
         """Return the statements that read a whole large table, each with the table's name."""
         return [f"{table}: {statement}" for statement, plan in self.items() for table in _scanned(plan)]
 
+    @property
+    def pairs(self) -> list[str]:
+        """Return the statements that join by comparing each row of a large table with each row of something else."""
+        return [statement for statement, plan in self.items() if any(map(_is_pairwise, _nodes(plan)))]
+
 
 @contextmanager
 def explained() -> Iterator[Plans]:
@@ -133,11 +138,28 @@ def explained() -> Iterator[Plans]:
 
 def _scanned(plan: Any) -> Iterator[str]:
     """Yield the large tables that a plan, or a part of it, reads from start to end."""
+    for node in _nodes(plan):
+        if node.get("Node Type") == "Seq Scan" and node.get("Relation Name") in _LARGE:
+            yield node["Relation Name"]
+
+
+def _is_pairwise(node: Any) -> bool:
+    """Return True for a nested loop that finds its pairs by a filter, and not by an index.
+
+    Not for an EXISTS, nor for a join with an array: the planner knows the array's length.
+    """
+    parts = list(_nodes(node))
+    tables, kinds = {part.get("Relation Name") for part in parts}, {part.get("Node Type") for part in parts}
+    is_join = node.get("Node Type") == "Nested Loop" and node.get("Join Type") in ("Inner", "Left")
+    return is_join and "Join Filter" in node and "Function Scan" not in kinds and not tables.isdisjoint(_LARGE)
+
+
+def _nodes(plan: Any) -> Iterator[Any]:
+    """Yield a plan and its parts."""
     if isinstance(plan, list | tuple):
         for part in plan:
-            yield from _scanned(part)
+            yield from _nodes(part)
     elif isinstance(plan, dict):
-        if plan.get("Node Type") == "Seq Scan" and plan.get("Relation Name") in _LARGE:
-            yield plan["Relation Name"]
+        yield plan
         for part in plan.values():
-            yield from _scanned(part)
+            yield from _nodes(part)

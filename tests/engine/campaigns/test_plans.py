@@ -11,7 +11,7 @@ from bench.testbed import large_tables
 from engine import clock
 from engine.campaigns import campaigns, enrollments, explain
 from engine.campaigns.reports import timeline
-from engine.delivery import email_pages
+from engine.delivery import email_pages, emails
 from local.mail.mailstore import Mailstore
 from models.session import transaction
 from tests import sends, sequence
@@ -58,20 +58,46 @@ def test_no_statement_of_a_tick_or_a_drain_reads_a_whole_table(plans: large_tabl
     followups.call_due()
     upkeep.sweep()
     idle = set(plans)
-    with transaction() as session:
-        people = sequence.people(session, 40)
-        campaign_id = sequence.create(session)
-        enrollments.enroll(session, campaign_id, contact_ids=people, now=clock.now())
-        campaigns.launch(session, campaign_id, now=clock.now())
-        sends.queue(session, 40, now=clock.now(), lane="campaign")
-        sends.queue(session, 40, now=clock.now(), lane="transactional")
+    launch()
     plans.clear()
-    for lane in ("transactional", "campaign"):
-        drain.drain(lane)
-    followups.call_due()
-    upkeep.sweep()
+    tick_and_drain()
     assert len(idle) > 5 and len(plans) > len(idle)
     assert plans.scans == []
     with transaction() as session:  # as a control
         session.execute(text("SELECT 1 FROM emails WHERE subject = :none"), {"none": ""})
     assert [scan.partition(":")[0] for scan in plans.scans] == ["emails"]
+
+
+def test_no_statement_compares_all_pairs_of_rows_before_the_first_analyze(
+    ledger: str, inbox: Mailstore, broker: str
+) -> None:
+    """A table has no statistics in its first minute, in which a large campaign may be launched, paused and resumed."""
+    with large_tables.explained() as plans:
+        campaign_id = launch(1_500)
+        with transaction() as session:
+            campaigns.pause(session, campaign_id, "lunch", now=clock.now())
+            session.execute(text("UPDATE emails SET due_at = :parked, campaign_id = :id WHERE lane = 'campaign'"),
+                            {"parked": emails.PARKED, "id": campaign_id})  # fmt: skip
+            campaigns.resume(session, campaign_id, now=clock.now())
+        tick_and_drain()
+        assert len(plans) > 20
+        assert plans.pairs == []
+
+
+def launch(count: int = 40) -> UUID:
+    """Launch a campaign, and queue as many e-mails in each lane; return the campaign's id."""
+    with transaction() as session:
+        people = sequence.people(session, count)
+        campaign_id = sequence.create(session)
+        enrollments.enroll(session, campaign_id, contact_ids=people, now=clock.now())
+        campaigns.launch(session, campaign_id, now=clock.now())
+        sends.queue(session, count, now=clock.now(), lane="campaign")
+        sends.queue(session, count, now=clock.now(), lane="transactional")
+    return campaign_id
+
+
+def tick_and_drain() -> None:
+    for lane in ("transactional", "campaign"):
+        drain.drain(lane)
+    followups.call_due()
+    upkeep.sweep()
