@@ -32,6 +32,10 @@ BARS = {
     "million_over_hundred_thousand": Bar("msg/s at 1,000,000 contacts ÷ at 100,000", 0.9),
     "cpu_us_per_message": Bar("CPU µs a message: workers + PostgreSQL + Valkey", 80, at_most=True),
     "memory_million_over_ten_thousand": Bar("worker's peak memory at 1,000,000 ÷ at 10,000", 1.1, at_most=True),
+    "audit_cpu_s_at_a_million": Bar("CPU seconds of an audit of 1,000,000, command + PostgreSQL", 30, at_most=True),
+    "audit_memory_million_over_ten_thousand": Bar(
+        "the command's peak memory at 1,000,000 ÷ at 10,000", 1.1, at_most=True
+    ),
     "transactional_p99_over_idle_p50": Bar("transactional p99 in a campaign ÷ p50 idle", 10, at_most=True),
     "api_over_empty_view": Bar("durable API sends/s ÷ an empty view/s", 0.12),
     "batch_over_empty_view": Bar("messages/s accepted in batches of 500 ÷ an empty view/s", 1.0),
