@@ -77,6 +77,8 @@ def test_nginx_names_one_address_and_keeps_the_ascii_part_of_an_agent(at: Ports)
         assert ask(at.nginx, "GET", f"/o/{pixel}.gif", User_Agent=agent)[0] == 200, number
     processes.until(lambda: len(agents()) == 2, "both hits are stored", within_s=10)
     assert agents() == {"Mozilla/5.0 (Lector ?", "Mozilla/5.0 (Lector)"}
+    assert ask(at.web, "GET", f"/o/{pixel}.gif", User_Agent="Mozilla/5.0 (Lector Ñandú)")[0] == 200
+    processes.until(lambda: "" in agents(), "the bare server stores it as empty", within_s=10)
 
 
 def agents() -> set[str]:
