@@ -1,5 +1,7 @@
 """The campaign of a form: launched before anybody signed up, open while the form is, and gone without harm."""
 
+from uuid import UUID
+
 import pytest
 from sqlalchemy import text
 
@@ -8,12 +10,24 @@ from engine.campaigns import campaigns, enrollments
 from engine.campaigns.drafting import drafts
 from engine.campaigns.reports import preflight
 from engine.forms import forms
+from engine.forms.forms import StoredForm
 from errors import Conflict, InvalidInput
 from models.session import transaction
 from tests import sequence
 from tests.engine.forms import signups
 from tests.engine.forms.signups import ADDRESS
 from tests.sends import NOW
+
+
+def mailed_by_launch(form: StoredForm, campaign_id: UUID) -> tuple[int, int]:
+    """One person signs up for the draft, the form is disabled, the draft launched: those announced, those mailed."""
+    signups.submit(form)
+    signups.confirm()
+    with transaction() as session:
+        forms.set_active(session, "guia", False, now=NOW)
+        announced = preflight.of(session, campaign_id, now=signups.CONFIRMED_AT).mailed
+        campaigns.launch(session, campaign_id, now=signups.CONFIRMED_AT)
+        return announced, len(sequence.send_due(session, now=signups.CONFIRMED_AT))
 
 
 def test_a_campaign_is_launched_for_those_who_will_sign_up_and_stays_open(ledger: str) -> None:
@@ -69,13 +83,8 @@ def test_a_launch_enrolls_the_audience_beside_those_who_signed_up_for_the_draft(
         listed = sequence.people(session, 3)
         campaign_id = sequence.create(session)
         form = signups.create(session, campaign_id=str(campaign_id))
-    signups.submit(form)
-    signups.confirm()
+    assert mailed_by_launch(form, campaign_id) == (4, 4)
     with transaction() as session:
-        forms.set_active(session, "guia", False, now=NOW)
-        assert preflight.of(session, campaign_id, now=signups.CONFIRMED_AT).mailed == 4
-        campaigns.launch(session, campaign_id, now=signups.CONFIRMED_AT)
-        assert len(sequence.send_due(session, now=signups.CONFIRMED_AT)) == 4
         chosen = sequence.create(session, "Elegidos")
         enrollments.enroll(session, chosen, contact_ids=listed[:1], now=NOW)
         assert preflight.of(session, chosen, now=NOW).enrolled == 1
@@ -87,13 +96,7 @@ def test_those_who_signed_up_for_a_draft_without_an_audience_are_enough_to_launc
     with transaction() as session:
         campaign_id = sequence.create(session, audience={"only_sign_ups": True})
         form = signups.create(session, campaign_id=str(campaign_id))
-    signups.submit(form)
-    signups.confirm()
-    with transaction() as session:
-        forms.set_active(session, "guia", False, now=NOW)
-        assert preflight.of(session, campaign_id, now=signups.CONFIRMED_AT).mailed == 1
-        campaigns.launch(session, campaign_id, now=signups.CONFIRMED_AT)
-        assert len(sequence.send_due(session, now=signups.CONFIRMED_AT)) == 1
+    assert mailed_by_launch(form, campaign_id) == (1, 1)
 
 
 @pytest.mark.parametrize("audience", [{"only_sign_ups": False}, {"only_sign_ups": True, "industry": ["Banca"]}])
