@@ -72,6 +72,13 @@ def of(session: Session, name: str, *, now: datetime, stored: Mapping[str, Figur
     return stored[name]
 
 
+def contacts(session: Session, *, now: datetime) -> Figures:
+    """Return the totals of contacts and suppressions: as they are now; of a large table as they were counted last."""
+    if estimate.is_sampled(session):
+        return of(session, CONTACTS, now=now)
+    return Figures(totals.count(session), now, took_s=0, is_noted=True)
+
+
 def stored(session: Session, campaign_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
     """Return the totals of campaigns that were counted: contacts, sent, opened, clicked, converted."""
     names = {name_of(campaign_id): campaign_id for campaign_id in campaign_ids}

@@ -58,7 +58,7 @@ FORM: dict[str, Any] = {
     "consent": "Acepto recibir correos de la empresa y puedo darme de baja en cualquier momento.",
     "typed": {"email": "eva@empresa.example", "first_name": "", "sector": "Banca", "consent": ""},
     "codes": {"first_name": "needed"},
-    "utm": {},
+    "utm": "",
     "stamp": "",
     "state": "asked",
     "thanks": "",

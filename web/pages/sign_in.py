@@ -34,8 +34,13 @@ class SignIn(Form):
 @views.get("/sign-in")
 @public("everybody signs in from here")
 def ask() -> Response:
-    """Show the form."""
-    return _form(SignIn(), wanted=request.args.get("next", ""))
+    """Show the form, and after the end of a session what it means for the page or the form that was sent."""
+    notices = {
+        "page": gettext("Your session has ended. Sign in to go on."),
+        "form": gettext("Your session has ended, so nothing was saved. Sign in, then send the form again."),
+    }
+    notice = notices.get(request.args.get("ended", ""), "")
+    return _form(SignIn(), wanted=request.args.get("next", ""), notice=notice)
 
 
 @views.post("/sign-in")
@@ -67,5 +72,5 @@ def sign_out() -> Response:
     return sessions.sign_out(layout.redirect_to("sign_in_pages.ask"))
 
 
-def _form(form: SignIn, *, wanted: str, status: int = 200, fault: str = "") -> Response:
-    return layout.page("sign_in", status, form=form, wanted=wanted, fault=fault)
+def _form(form: SignIn, *, wanted: str, status: int = 200, fault: str = "", notice: str = "") -> Response:
+    return layout.page("sign_in", status, form=form, wanted=wanted, fault=fault, notice=notice)

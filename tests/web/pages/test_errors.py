@@ -59,6 +59,7 @@ def test_a_forged_form_leaves_a_page_that_works(client: FlaskClient) -> None:
     )
     assert refused.status_code == 403 and 'href="/app/account">Volver a la página' in refused.text
     assert client.post("/app/sign-out", data={"csrf_token": visitors.token(refused)}).status_code == 303
+    assert "El formulario ha caducado" in refused.text and "permiso" not in refused.text
 
 
 def test_an_address_without_a_page_is_a_page(client: FlaskClient) -> None:

@@ -95,6 +95,18 @@ def test_forged_expired_and_foreign_cookies_lead_to_sign_in(client: FlaskClient)
         assert client.get("/app/account").status_code == 303, what
 
 
+def test_the_sign_in_page_says_that_a_session_ended_and_leads_back(client: FlaskClient) -> None:
+    client.set_cookie("cadencia", _forged()["expired"])
+    asked = client.get("/app/contacts/import")
+    assert asked.location == "/app/sign-in?next=/app/contacts/import&ended=page"
+    assert "ha terminado" not in client.get("/app/sign-in").text
+    assert "Su sesión ha terminado" in client.get(asked.location).text
+    referrer = {"Referer": "http://localhost/app/account"}
+    sent = client.post("/app/account/preferences", data={"language": "en"}, headers=referrer)
+    page = client.get(sent.location)
+    assert "no se ha guardado nada" in page.text and 'name="next" value="/app/account"' in page.text
+
+
 def test_a_session_that_another_person_planted_is_replaced_by_signing_in(client: FlaskClient) -> None:
     planted = bearer_tokens.issue_session(holder("reports"), now=datetime.now(UTC))
     client.set_cookie("cadencia", planted)

@@ -113,7 +113,7 @@ def ask_delete(campaign_id: UUID) -> Response:
         view = campaigns.view(session, campaign_id)
     if view.state != "draft":
         return layout.redirect_to("campaigns_pages.show", campaign_id=campaign_id)
-    note = gettext("The draft is gone then. Nothing was sent.")
+    note = gettext("The draft is deleted. Nothing was sent.")
     content: dict[str, Any] = {
         "action": gettext("Delete"),
         "note": note,

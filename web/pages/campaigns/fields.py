@@ -41,7 +41,7 @@ class StepForm(forms.Form):
     """One step; without a template there is none."""
 
     template = SelectField(lazy_gettext("Template"), validate_choice=False)
-    delay = IntegerField(lazy_gettext("Wait"), [Optional(), NumberRange(0, 31_622_400)], default=0)
+    delay = IntegerField(lazy_gettext("Wait"), [Optional()], default=0, render_kw={"min": 0})
     unit = SelectField(
         lazy_gettext("Unit"),
         coerce=int,

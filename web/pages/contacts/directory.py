@@ -102,7 +102,7 @@ def _page(form: Search, status: int = 200, after: str | None = None) -> Response
     now = clock.now()
     page = contact_pages.Page((), None)
     with sessions.reading() as session:
-        totals = figures.of(session, figures.CONTACTS, now=now)
+        totals = figures.contacts(session, now=now)
         if status == 200:
             wanted = contact_pages.Filter(form.text.data or "", form.segment())
             page = contact_pages.page(session, wanted, after=after)

@@ -92,7 +92,7 @@ def _page(form: Address, status: int = 200) -> Response:
     reason, after = request.args.get("reason"), request.args.get("after")
     chosen: Any = reason if reason in suppression_pages.SHOWN else None
     with sessions.reading() as session:
-        totals = figures.of(session, figures.CONTACTS, now=clock.now())
+        totals = figures.contacts(session, now=clock.now())
         page = suppression_pages.page(session, chosen, after=after)
     return layout.page(
         "contacts/suppressions",

@@ -131,7 +131,7 @@ def _ask_delete(name: str, refusal: str = "") -> Response:
     if refusal or uses:
         note = refusal or gettext("It is in use, so it stays. Delete or cancel these campaigns, or let them finish.")
         return _ask(name, gettext("Delete"), note, 409 if refusal else 200, uses=uses, form=None)
-    note = gettext("All its versions are gone then. E-mails that were sent stay as they are.")
+    note = gettext("All its versions are deleted. E-mails that were sent stay as they are.")
     return _ask(name, gettext("Delete"), note, is_final=True)
 
 

@@ -71,7 +71,6 @@ _MESSAGES = (
     gettext_noop("give a whole number from 0 to 100"),
     gettext_noop("%(template)s is broken: %(reason)s"),
     gettext_noop("is missing: the template needs it"),
-    gettext_noop("is the target of a link: %(fault)s"),
     gettext_noop("has %(number)s characters, where a link may have at most %(most)s"),
     gettext_noop("are too long: at most %(most)s bytes of JSON are accepted"),
     gettext_noop("may hold text, numbers, booleans, lists and objects, nested at most %(most)s deep"),
@@ -157,7 +156,8 @@ _INSTEAD = {
         "the window must start before it ends"
     ),
     "a campaign has 1 to %(most)s steps, not %(number)s": gettext_noop("choose a template"),
-    "must be from 0 to %(most)s seconds": gettext_noop("wait at most 366 days"),
+    "is the target of a link: %(fault)s": gettext_noop("is the target of a link, but %(fault)s"),
+    "must be from 0 to %(most)s seconds": gettext_noop("wait from 0 to 366 days"),
     "give at least one, from 1 (Monday) to 7 (Sunday)": gettext_noop("choose at least one day"),
     "give an object of attribute names and their values": gettext_noop(
         "give attributes as name=value, one on each line"

@@ -138,10 +138,11 @@ def _token() -> Markup:
 
 
 def _to_sign_in(_: errors.CadenciaError) -> Response:
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
     if "X-Fragment" in request.headers:
         return Response(status=401)
-    return redirect_to_path(url_for("sign_in_pages.ask", next=wanted or None))
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else _page_before()
+    ended = ("page" if request.method == "GET" else "form") if sessions.has_cookie() else None
+    return redirect_to_path(url_for("sign_in_pages.ask", next=wanted or None, ended=ended))
 
 
 def redirect_to(endpoint: str, **values: Any) -> Response:
@@ -156,9 +157,9 @@ def redirect_to_path(path: str) -> Response:
     return response
 
 
-def error_page(status: int, detail: str = "") -> Response:
-    """Return a page that says what happened and what to do next."""
-    title, advice = _WORDS.get(status) or _WORDS[422 if status in range(400, 500) else 500]
+def error_page(status: int, detail: str = "", words: tuple[Any, Any] | None = None) -> Response:
+    """Return a page that says what happened and what to do next; `words` are its title and advice."""
+    title, advice = words or _WORDS.get(status) or _WORDS[422 if status in range(400, 500) else 500]
     is_retried = status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "GET"
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         retry = _BY_ITSELF if is_retried else gettext("Go back and send the form again.")
@@ -185,7 +186,11 @@ def _page_before() -> str:
 
 _NOT_FOUND = (
     lazy_gettext("There is no such page"),
-    lazy_gettext("It may have been deleted. Go on from here:"),
+    lazy_gettext("Go on from here:"),
+)
+_EXPIRED = (
+    lazy_gettext("This form has expired"),
+    lazy_gettext("Load the page again and send the form once more; nothing was changed."),
 )
 _BY_ITSELF = lazy_gettext("This page tries again by itself.")
 _WORDS: dict[int, tuple[Any, Any]] = {
@@ -209,7 +214,7 @@ _WORDS: dict[int, tuple[Any, Any]] = {
 
 def _refused(error: errors.CadenciaError) -> Response:
     if isinstance(error, sessions.Forged):
-        return error_page(403, gettext("This form is too old or came from another site. Load the page again."))
+        return error_page(403, gettext("The page was open for too long, or another site sent the form."), _EXPIRED)
     if isinstance(error, errors.Forbidden):
         return error_page(403, _permission_holders())
     if isinstance(error, errors.TooOften):

@@ -111,6 +111,11 @@ def account() -> accounts.Profile:
     return profile
 
 
+def has_cookie() -> bool:
+    """Return True if the request has a cookie of a session, valid or not."""
+    return current_app.config["JWT_ACCESS_COOKIE_NAME"] in request.cookies
+
+
 def csrf() -> str:
     """Return the value that every form of this session repeats as `csrf_token`; empty without a session."""
     caller: Caller | None = g.get("caller")

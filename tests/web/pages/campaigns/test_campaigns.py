@@ -70,6 +70,15 @@ def test_a_campaign_is_started_now_retried_and_cancelled_by_its_pages(client: Fl
     assert client.post(f"{path}/resume", data=form).status_code == 409
 
 
+def test_a_launch_without_contacts_leads_to_the_draft_and_to_an_import(client: FlaskClient) -> None:
+    campaign_id = _campaign(contacts=0)
+    path = f"/app/campaigns/{campaign_id}"
+    page = visitors.visit(client, "ana", "campaigns", path=f"{path}/launch").text
+    assert f'href="{path}/edit"' in page and 'href="/app/contacts/import"' not in page
+    visitors.grant("ana", "admin")
+    assert 'href="/app/contacts/import"' in client.get(f"{path}/launch").text
+
+
 def test_start_now_is_offered_only_while_hours_hold_somebody(client: FlaskClient) -> None:
     campaign_id = _campaign()
     with transaction() as session:

@@ -83,6 +83,7 @@ def test_faults_stand_at_their_fields_and_what_was_typed_stays(client: FlaskClie
         "name": "",
         "timezone": "Madrid",
         "step_1-weekdays": [],
+        "step_3-delay": "-3",
         "step_3-opens": "12:00",
         "step_3-closes": "11:00",
         "min_score": "mucho",
@@ -94,6 +95,7 @@ def test_faults_stand_at_their_fields_and_what_was_typed_stays(client: FlaskClie
     assert _error(answer, "name") == "Escriba de 1 a 100 caracteres imprimibles."
     assert _error(answer, "timezone").endswith("¿quiso decir Europe/Madrid?")
     assert _error(answer, "step_1-weekdays") == "Elija al menos un día."
+    assert _error(answer, "step_3-delay") == "Espere entre 0 y 366 días."
     assert _error(answer, "step_3-closes") == "El horario debe empezar antes de terminar."
     assert _error(answer, "min_score")
     assert _error(answer, "variable-link_calendly").startswith("Es el destino de un enlace")

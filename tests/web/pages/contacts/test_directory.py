@@ -90,3 +90,10 @@ def test_without_the_scope_the_pages_are_hidden_and_refused(client: FlaskClient)
     for path in ("/app/contacts", "/app/contacts/new", "/app/contacts/suppressions"):
         assert client.get(path).status_code == 403, path
     assert client.post("/app/contacts/find", data={"csrf_token": visitors.token(page)}).status_code == 403
+
+
+def test_contacts_are_counted_as_they_are_now(client: FlaskClient) -> None:
+    page = visitors.visit(client, "ana", "contacts", path="/app/contacts")
+    assert "0 contactos, 0 de ellos" in page.text
+    _add(Draft("ana@empresa.example"), Draft("eva@empresa.example"))
+    assert "2 contactos, 2 de ellos" in client.get("/app/contacts").text

@@ -78,7 +78,7 @@ def test_each_bad_part_is_told_with_advice(client: FlaskClient, broker: str) -> 
         page = visitors.visit(client, "ana", "reports", path=PATH)
     shown = page.text
     for words in ("partes necesitan atención", "con retraso", "worker-send", "host-a &lt;b&gt;", "inutilizable",
-                  "3 ficheros", "b.example:587", "no funciona", "it refused us", "cadencia outbox relays --try",
+                  "3 archivos", "b.example:587", "no funciona", "it refused us", "cadencia outbox relays --try",
                   "cadencia-beat"):  # fmt: skip
         assert words in shown, words
     assert "<b>" not in shown
