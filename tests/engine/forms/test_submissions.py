@@ -61,7 +61,7 @@ def test_a_repeated_submission_replaces_the_values_of_the_pending_one(ledger: st
         assert session.scalar(text("SELECT first_name FROM contacts WHERE NOT is_recipient")) == "Ana María"
 
 
-@pytest.mark.parametrize("reason", ["hard_bounce", "complaint", "unsubscribed", None])
+@pytest.mark.parametrize("reason", ["hard_bounce", "complaint", "unsubscribed", "manual", None])
 def test_suppressed_addresses_are_treated_alike_and_the_claim_decides(ledger: str, reason: str | None) -> None:
     with transaction() as session:
         form = signups.create(session)
