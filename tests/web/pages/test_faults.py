@@ -120,12 +120,15 @@ def test_values_of_a_message_are_kept_and_words_among_them_translated(app: Flask
     error = Conflict("state: the campaign is running; only a draft one can be launched")
     with app.test_request_context(headers=SPANISH):
         shown = faults.sentences(error)
+        apart = [faults.words(f"{value!r} is not known; there are 'a', 'b'") for value in ("it's", "\"a' b", "")]
         quoted = faults.words("'100 % <b> %(x)s' is not known; there are 'running'")
     assert shown == "El estado de la campaña es ahora «en marcha»; esto solo es posible en el estado «borrador»."
-    assert quoted == "'100 % <b> %(x)s' no existe; hay 'running'"
+    assert quoted == "«100 % <b> %(x)s» no existe; hay «running»"
+    assert apart == [f"«{value}» no existe; hay 'a', 'b'" for value in ("it's", "\"a' b", "")]
     with app.test_request_context(headers={"Accept-Language": "en"}):
         assert faults.sentences(InvalidInput.of("name", "give 1 to 9 characters")) == "Name: give 1 to 9 characters."
         assert faults.words("a new message") == "a new message"
+        assert faults.words("'x' is not known; there are none") == "“x” is not known; there are none"
 
 
 def test_reasons_of_mail_servers_and_templates_are_translated_and_their_details_kept(app: Flask) -> None:
@@ -136,7 +139,7 @@ def test_reasons_of_mail_servers_and_templates_are_translated_and_their_details_
     assert [english for english, spanish in fixed.items() if english == spanish] == []
     assert shown == (
         "el servidor de correo mx.example:25 no está disponible: sin conexión (Connection refused: x (111))",
-        "host-a: la plantilla 'x' tiene un error: subject.txt: no end",
+        "host-a: la plantilla «x» tiene un error: subject.txt: no end",
     )
 
 

@@ -17,6 +17,7 @@ _PLACE = re.compile(r"[\w-]+(?:[.\[][\w\]-]+)*: ")  # `steps[0].delay_s: `, befo
 _HOST = re.compile(r"[^\s:]+: ")  # before the reason of a fault
 _NEXT = re.compile(rf"; (?={_PLACE.pattern})")
 _NAME = re.compile(r"%\((\w+)\)s")  # of a value in a message
+_QUOTED = re.compile(r"""(['"])((?:(?!\1)[^\\]|\\.)*)\1""", re.DOTALL)  # by `repr`
 _NUMBER = re.compile(r"(\d{1,3}(?:,\d{3})*(?:\.\d+)?)(%?)")
 
 
@@ -245,7 +246,9 @@ def _filled(message: str) -> str | None:
 
 
 def _value(written: str) -> str:
-    """Return a value of a message in the reader's language: words, or a number such as 1,234, 4.5 or 60%."""
+    """Return a value of a message in the reader's language: words, a number such as 1,234 or 60%, or a quotation."""
+    if quoted := _QUOTED.fullmatch(written):
+        return str(gettext("“%(text)s”", text=quoted[2].replace("\\'", "'")))
     if number := _NUMBER.fullmatch(written):
         value = float(number[1].replace(",", ""))
         return languages.percent(value / 100) if number[2] else languages.number(value)

@@ -28,7 +28,7 @@ ASSEMBLED = {f"the link to {VALUE} {VALUE}"}  # of parts; a test of the findings
 # A body, and the words that a Spanish author reads.
 BROKEN = {
     "{% fi x %}": "la instrucción «fi» no existe",
-    "{% if nombre %}x{% endfor %}": "se esperaba 'elif' o 'else' o 'endif', para cerrar el «if» abierto",
+    "{% if nombre %}x{% endfor %}": "se esperaba «elif» o «else» o «endif», para cerrar el «if» abierto",
     "{% if nombre %}{% for a in b %}{% endif %}": "«endif» llega demasiado pronto",
     "{% if nombre %}x": "la plantilla termina sin cerrar el «if» abierto",
     "{{ nombre": "la plantilla termina antes de tiempo; se esperaba «}}»",
@@ -36,7 +36,7 @@ BROKEN = {
     "{% if %}x{% endif %}": "se esperaba una expresión, pero aquí está «%}»",
     "{{ a) }}": "«)» no puede estar aquí",
     "{{ (a] }}": "«]» no puede estar aquí; se esperaba «)»",
-    "{{ a ? b }}": "el carácter '?' no puede estar aquí",
+    "{{ a ? b }}": "el carácter «?» no puede estar aquí",
     "{# x": "el comentario no se cierra",
     "{{ nombre|mayusculas }}": "no existe el filtro «mayusculas»",
     "{{ nombre is corto }}": "no existe la comprobación «corto»",
@@ -56,7 +56,7 @@ BROKEN = {
 }  # fmt: skip
 BROKEN_MJML = {
     "<mj-text>x": "<mj-text> no se cierra antes de </mj-column>; ponga </mj-text> antes de </mj-column>",
-    "<mj-txt>x</mj-txt>": "'mj-txt' no existe; ¿quiso decir mj-text?",
+    "<mj-txt>x</mj-txt>": "«mj-txt» no existe; ¿quiso decir mj-text?",
     "<p>x</p>": "<p> no puede ir directamente en <mj-column>; póngalo en mj-text",
     "x": "el texto no puede ir directamente en <mj-column>",
     "{{ nombre }}": "un valor no puede ir directamente en <mj-column>",
