@@ -1,4 +1,4 @@
-"""Edits of what several people write: digests of contents, saves at the same time, notes of versions."""
+"""Shared editing: digests of contents, detection of concurrent saves, notes of versions."""
 
 import hashlib
 import json
@@ -41,5 +41,5 @@ def check_note(note: str) -> None:
 
 
 def note_of(text: str) -> str:
-    """Return a text that nobody wrote as a note, such as the name of a file, in the form of one."""
+    """Return a text of another origin, such as the name of a file, in the form of a note."""
     return "".join(each for each in " ".join(text.split()) if each.isprintable())[:NOTE_CHARS_MAX]

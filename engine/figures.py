@@ -31,8 +31,8 @@ _DRAFTS_COUNTED = 20  # the newest
 DAYS_BACK, DAYS_AHEAD = 30, 7
 _LONG_S = 0.05
 
-# A finished campaign changes when a late event arrives, which a page shows while it is watched.
-# Of forms and landing pages, those of which a list shows figures: a few, or the ones that were changed last.
+# A finished campaign changes when a late event arrives, which a page shows while it is watched. Forms and landing pages
+# are counted if a list shows their figures: a few, or those that were changed last.
 _CHANGING = text("""
 SELECT 'campaign ' || c.id FROM campaigns c LEFT JOIN snapshots s ON s.name = 'campaign ' || c.id
  WHERE c.state IN ('running', 'paused') OR c.stop_after IS NOT NULL
@@ -110,7 +110,7 @@ def words(session: Session, basis: Basis, *, now: datetime) -> Mapping[str, Any]
 
 
 def audience(session: Session, segment: Segment, basis: Basis, *, now: datetime) -> estimate.Size:
-    """Return the number of contacts of a segment; that of all contacts of a large table is the one counted last."""
+    """Return the number of contacts of a segment; for all contacts of a large table, the number counted last."""
     if segment == segments.EVERYBODY and basis.is_sampled:
         counted = of(session, CONTACTS, now=now, stored=basis.stored)
         return estimate.Size(counted.value["listed"], is_exact=True)

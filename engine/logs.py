@@ -25,7 +25,7 @@ REPORT_EVERY_S = 60.0
 
 # Anything like an address, also percent-encoded. The pattern scans no text twice.
 _ADDRESS = r"[^\s@<>\"'(),:;=\[\]{}%]{1,64}(?:@|%40)[^\s@<>\"'(),:;=\[\]{}%]{1,255}"
-# The URL of one of our servers: its user and password are replaced, its host stays.
+# The URL of one of our servers: user and password are replaced, the host stays.
 _SERVER = r"(?P<scheme>\b(?:rediss?|postgresql|smtps?|lmtp|imaps?)://)(?P<login>[^\s\"'<>,]{1,256}@)"
 _CONTROLS = {code: rf"\x{code:02x}" for code in (*range(9), *range(11, 32), 127)}
 

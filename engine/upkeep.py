@@ -23,7 +23,7 @@ UNION ALL SELECT 'imports' WHERE EXISTS ({running.IS_WAITING})
 
 
 def bells(session: Session, *, now: datetime) -> list[str]:
-    """Return the bells to ring for work that waits, whatever its age, in case a ring was lost (R4)."""
+    """Return the bells to ring for work that waits, of any age, in case a ring was lost (R4)."""
     return list(session.scalars(_BELLS, {"now": now}))
 
 

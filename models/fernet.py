@@ -70,7 +70,7 @@ class Ring:
 
 
 def sealed_at(token: str) -> int | None:
-    """Return the unix time at which a token was made, by its own words; None if it has not the form of a token."""
+    """Return the unix time at which a token was made, as it states itself; None if it lacks the form of a token."""
     try:
         data = a2b_base64(token.encode("ascii").translate(_FROM_URL))
     except (UnicodeEncodeError, Base64Error):

@@ -73,7 +73,7 @@ def _use_utc(connection: psycopg.Connection, _record: object) -> None:
 def _discard_old_plans(connection: psycopg.Connection, record: ConnectionPoolEntry, _proxy: object) -> None:
     """Discard the plans of prepared statements that may be too old for the current sizes of the tables.
 
-    PostgreSQL keeps a generic plan until the next ANALYZE of its tables. One made while a table has a few rows scans
+    PostgreSQL keeps a generic plan until the next ANALYZE of its tables. A plan made for a table with few rows scans
     all of it, also when it has grown (measured: a claim of 150 e-mails took 15 s, and a tick during the first campaign
     after such an ANALYZE 0.2 s instead of 1 ms). Raises DisconnectionError, so that the pool opens another connection.
     """
@@ -173,7 +173,7 @@ def is_invalid_input(error: Exception) -> bool:
 def retrying(work: Callable[[Session], T], *, within_s: float = 30.0) -> T:
     """Run `work` in a transaction of its own; retry with back-off after a deadlock or serialization failure.
 
-    Only for work that may run again from its start.
+    Only for work that may be repeated from its start.
     """
     deadline, pause = monotonic() + within_s, 0.05
     while True:

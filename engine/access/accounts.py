@@ -27,7 +27,7 @@ THEMES = ("light", "dark")
 class Profile:
     """An account without its password hash, and its preferences on pages.
 
-    `language` and `theme` are the browser's if they are None; the time zone is UTC then.
+    None stands for the browser's own `language` or `theme`, and for UTC as the time zone.
     """
 
     id: UUID
@@ -110,7 +110,7 @@ def of_id(session: Session, account_id: UUID) -> Profile:
 def set_scopes(session: Session, name: str, scopes: Sequence[str]) -> Profile:
     """Replace the scopes of an account. Raises InvalidInput, NotFound.
 
-    They hold at once in sessions of pages, and within seconds for tokens, which never have more than their account.
+    Sessions of pages have them at once, tokens within seconds; a token has no scope that its account lacks.
     """
     if faults := _scope_faults(scopes):
         raise InvalidInput(faults)

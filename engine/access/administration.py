@@ -1,4 +1,4 @@
-"""Accounts that a person changes for others: nobody gives more than they hold, and one administrator always stays.
+"""Change accounts of others: only scopes that one has can be granted, and the last administrator stays.
 
 Commands use `accounts` itself, because an operator who reads the settings may do everything.
 """
@@ -69,11 +69,11 @@ def _changeable(session: Session, account_id: UUID, by: Collection[str]) -> Prof
 
 def _check_held(scopes: Collection[str], by: Collection[str]) -> None:
     if ADMIN not in by and (missing := sorted(set(scopes) - set(by))):
-        raise Forbidden(f"scopes: nobody gives what they do not hold: {', '.join(missing)}")
+        raise Forbidden(f"scopes: you cannot grant a scope that you lack: {', '.join(missing)}")
 
 
 def _keep_an_admin(session: Session, account: Profile) -> None:
-    """Raise Conflict if no other open account is an administrator. Two at once wait for each other."""
+    """Raise Conflict if no other open account is an administrator. Concurrent calls wait for each other."""
     query = select(Account.id).where(accounts.is_admin()).order_by(Account.id)
     admins = list(session.scalars(query.with_for_update()))
     if admins == [account.id]:

@@ -64,10 +64,10 @@ def recall(session: Session, wanted: Key, *, keep: timedelta) -> Answer | None:
     """
     if not session.scalar(select(func.pg_try_advisory_xact_lock(lock(wanted)))):
         raise InProgress("Idempotency-Key: the first request with this key is still in progress")
-    kept = IdempotencyKey.created_at > func.now() - keep
+    is_recent = IdempotencyKey.created_at > func.now() - keep
     row = session.scalar(
         select(IdempotencyKey).where(
-            IdempotencyKey.account_id == wanted.account_id, IdempotencyKey.key == wanted.text, kept
+            IdempotencyKey.account_id == wanted.account_id, IdempotencyKey.key == wanted.text, is_recent
         )
     )
     if row is None:
@@ -77,12 +77,12 @@ def recall(session: Session, wanted: Key, *, keep: timedelta) -> Answer | None:
     return Answer(row.status, row.response)
 
 
-def remember(session: Session, done: Key, answer: Answer) -> None:
+def remember(session: Session, key: Key, answer: Answer) -> None:
     """Store the response in the transaction of its request; a later response replaces it."""
-    row = {"fingerprint": done.fingerprint, "status": answer.status, "response": answer.body}
+    row = {"fingerprint": key.fingerprint, "status": answer.status, "response": answer.body}
     session.execute(
         insert(IdempotencyKey)
-        .values(account_id=done.account_id, key=done.text, **row)
+        .values(account_id=key.account_id, key=key.text, **row)
         .on_conflict_do_update(index_elements=["account_id", "key"], set_={**row, "created_at": func.now()})
     )
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from engine.access.accounts import Profile
 from models import arrays
 
-# Written out, because each request of a page asks it, and to build it takes as long as to execute it.
+# Built once: each request of a page executes it, and building it takes as long as executing it.
 _ACCOUNT = text("""
 SELECT id, name, scopes, generation, created_at, disabled_at, language, theme, timezone FROM accounts
  WHERE id = :account_id AND disabled_at IS NULL

@@ -49,8 +49,8 @@ _COLUMNS = (
     Account.name.label("account"), Asset.created_at,
 )  # fmt: skip
 _LISTED = select(*_COLUMNS).outerjoin(Account, Account.id == Asset.account_id)
-# Of campaigns and landing pages it searches the texts: the tables are small, and of a page only the published and the
-# newest version count. A template's versions, each of which may be sent again, are found by an index.
+# Searches the texts of campaigns and of landing pages, which are small tables; only the published and the newest
+# version of a page count. An index finds the versions of templates, each of which may be sent again.
 _USES = text("""
 SELECT 'campaign' AS kind, name FROM campaigns WHERE strpos(variables::text, :digest) > 0
 UNION

@@ -1,4 +1,4 @@
-"""Flags, status and score of contacts, merged in any order so that late or repeated events end the same; their lock."""
+"""Flags, status and score of contacts, and their lock. Late or repeated events give the same result in any order."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -72,7 +72,7 @@ def end_pause(session: Session, contact_id: UUID, *, now: datetime) -> datetime 
 
 
 def set_pause(session: Session, contact_id: UUID, *, until: datetime, now: datetime) -> datetime | None:
-    """Let marketing e-mails to the contact wait until that moment, by hand; return the end of the pause that ran.
+    """Pause marketing e-mails to the contact until that moment, by hand; return the end of the pause before.
 
     It counts as a request of this moment: an older one of the reader that arrives later changes nothing.
     """

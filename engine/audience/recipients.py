@@ -1,8 +1,8 @@
 """Recipients: addresses that a form writes to and that are no contacts, such as those of unconfirmed sign-ups.
 
 An e-mail needs a row of `contacts`. A recipient has one of its own, under an index that no contact has: no search finds
-it, no list or audience includes it, and nothing of it reaches the contact who may have the same address. It obeys the
-bounces and complaints of that address. Its personal data is erased when nothing waits for it any more.
+it, no list or audience includes it, and nothing of it reaches the contact who may have the same address. Bounces and
+complaints of that address count for it. Its personal data is erased when nothing waits for it any more.
 """
 
 import os
@@ -117,9 +117,9 @@ def erase(session: Session, recipient_id: UUID, *, now: datetime) -> None:
     row = session.execute(
         select(Contact.email, Contact.email_index).where(Contact.id == recipient_id).with_for_update()
     ).one()
-    held = suppressions.of_index(session, row.email_index)
-    if held is not None and held.reason in _BINDING and row.email:
-        suppressions.add_addresses(session, [row.email], held.reason, now=held.since)
+    suppression = suppressions.of_index(session, row.email_index)
+    if suppression is not None and suppression.reason in _BINDING and row.email:
+        suppressions.add_addresses(session, [row.email], suppression.reason, now=suppression.since)
     session.execute(_FORGET, {"index": row.email_index})
     replacement = os.urandom(len(row.email_index))
     contacts.erase(session, recipient_id, replacement, now=now)

@@ -25,9 +25,9 @@ _AFTER = text("SELECT email FROM contacts WHERE id > :bound ORDER BY id LIMIT :l
 def damaged(session: Session, contacts: Mapping[UUID, UUID]) -> set[UUID]:
     """Return those of these unreadable e-mails that are damaged, by themselves or by their contact's row.
 
-    `contacts` has the contact of each e-mail. A token is damaged if it has not the form of one, or if it is the only
-    unreadable one of its time: keys of this process open all addresses that were stored just before and just after
-    it. The others may lack a key here, as may all if they are many: no contact may fail for that.
+    `contacts` has the contact of each e-mail. A token is damaged if it lacks the form of one, or if this process has
+    the keys of its time: they open all addresses that were stored just before and just after it. For other tokens, and
+    for more than `MANY`, a key may be missing here, which must fail no contact.
     """
     if len(contacts) > MANY:
         return set()
@@ -42,7 +42,7 @@ def damaged(session: Session, contacts: Mapping[UUID, UUID]) -> set[UUID]:
 def _is_damaged(session: Session, token: str | None, contact_id: UUID | None) -> bool:
     """Return True if the token is unreadable although this process has the key of its time.
 
-    An address was encrypted when its contact was stored, variables when they say it themselves.
+    The time of an address is that of its contact's id; the time of variables is in their token.
     """
     if token is None or vault.current().decrypt_all([token]) != [None]:
         return False

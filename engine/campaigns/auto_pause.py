@@ -72,12 +72,12 @@ def losses(session: Session, campaign_ids: Iterable[UUID], since: Sequence[datet
     return [Losses(*row) for row in rows]
 
 
-def _pause(session: Session, lost: Losses, now: datetime) -> bool:
-    reason = _reason(lost, of_at_least=settings.current().pause_after_mails)
-    if reason is None or session.scalar(_LOCK, {"id": lost.campaign_id}) is None:
+def _pause(session: Session, counts: Losses, now: datetime) -> bool:
+    reason = _reason(counts, of_at_least=settings.current().pause_after_mails)
+    if reason is None or session.scalar(_LOCK, {"id": counts.campaign_id}) is None:
         return False
-    campaigns.pause(session, lost.campaign_id, reason, now=now)
-    log.warning("campaign_paused campaign=%s reason=%s", lost.campaign_id, reason)
+    campaigns.pause(session, counts.campaign_id, reason, now=now)
+    log.warning("campaign_paused campaign=%s reason=%s", counts.campaign_id, reason)
     return True
 
 

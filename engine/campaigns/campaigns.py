@@ -99,8 +99,8 @@ def launch(
     for a day. If it `skips_received`, contacts who got one of its templates before are stopped.
 
     Works on the first page of contacts; `enrollments.proceed` does the others. Raises NotFound; Conflict if the
-    campaign is not a draft, or if its audience is empty and no open form enrolls people in it. Of two launches at once,
-    the second raises Conflict.
+    campaign is not a draft, or if its audience is empty and no open form enrolls people in it. The second of two
+    concurrent launches raises Conflict.
     """
     lock(session, campaign_id, "draft", to="launched")
     steps.pin(session, campaign_id)
@@ -138,7 +138,7 @@ def start_now(session: Session, campaign_id: UUID, *, now: datetime) -> None:
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(opened_until=now + OPENED_FOR))
 
 
-def pause(session: Session, campaign_id: UUID, reason: str | None, *, now: datetime) -> None:  # noqa: ARG001  # as its kin
+def pause(session: Session, campaign_id: UUID, reason: str | None, *, now: datetime) -> None:  # noqa: ARG001  # as in `resume`
     """Pause a running campaign: nothing of it is claimed any more; what a sender has claimed still goes out.
 
     Raises NotFound; Conflict if it is not running.

@@ -51,9 +51,9 @@ class Situation:
     """The facts of a contact's state in one campaign; `sentence` words them in English, pages in their languages.
 
     `code` is stopped, finished, draft or paused (of the campaign), contact_paused, due, in_doubt, deferred, untried or
-    on_its_way; `sent` counts the e-mails that were sent, and `step` is the one that all but the first two are about.
-    `at` and `reason` belong to the code: when it stopped and why, when the step is due and why it was not tried
-    before. `fault` says why its template cannot be used.
+    on_its_way; `sent` counts the e-mails that were sent; `step` is the step concerned, which stopped and finished lack.
+    `at` and `reason` belong to the code: when it stopped and why, when the step is due and why it was not tried before.
+    `fault` says why its template cannot be used.
     """
 
     code: str

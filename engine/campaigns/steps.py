@@ -95,7 +95,7 @@ def template_faults(
     a fault only if no contact has that attribute.
     """
     provided = {**dict.fromkeys(CONTACT_VARIABLES, "x"), **variables}
-    seen: set[Fault] = set()
+    reported: set[Fault] = set()
     for number, draft in enumerate(drafts):
         try:
             template = library.get(draft.template)
@@ -104,8 +104,8 @@ def template_faults(
             continue
         personal = _attributes(session, template.required - provided.keys())
         trial = {**provided, **{name: template.sample.get(name, "x") for name in personal}}
-        new = [fault for fault in template.check(trial) if fault not in seen]
-        seen.update(new)
+        new = [fault for fault in template.check(trial) if fault not in reported]
+        reported.update(new)
         yield from new
 
 

@@ -31,7 +31,7 @@ _STOP = text("""
     UPDATE enrollments SET state = 'stopped', stop_reason = :reason, stopped_at = :now, next_at = NULL
       FROM running WHERE enrollments.id = running.id
 """)
-# Events come in any order, so the first one applied need not be the first that happened.
+# Events arrive in any order, so the first one applied may have happened after others.
 _KEEP_EARLIEST = text("""
     UPDATE enrollments SET stop_reason = v.reason, stopped_at = v.at
       FROM unnest(CAST(:contacts AS uuid[]), CAST(:reasons AS text[]), CAST(:moments AS timestamptz[]))

@@ -149,8 +149,8 @@ def prove(session: Session, email_ids: Sequence[UUID], *, now: datetime, reason:
 
 def resend(session: Session, email_ids: Sequence[UUID], *, now: datetime) -> int:
     """Queue e-mails in doubt again, with the same Message-ID. Return how many were still in doubt."""
-    done = session.execute(_RESEND, {"ids": arrays.uuids(email_ids), "now": now})
-    return done.rowcount  # type: ignore[attr-defined,no-any-return]  # as of every UPDATE
+    result = session.execute(_RESEND, {"ids": arrays.uuids(email_ids), "now": now})
+    return result.rowcount  # type: ignore[attr-defined,no-any-return]  # as of every UPDATE
 
 
 def overdue(session: Session, lanes: Sequence[str], *, after_s: float, limit: int = 1000) -> list[UUID]:

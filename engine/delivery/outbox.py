@@ -192,7 +192,7 @@ def details(session: Session, email_id: UUID) -> EmailDetails:
     if row is None:
         row = session.execute(_WITHOUT_ROW, _claimed_as(email_id)).first()
     if row is None:
-        raise NotFound(f"there is no e-mail {ids.public(email_id)}; take the email_id that the send answered")
+        raise NotFound(f"there is no e-mail {ids.public(email_id)}; use the email_id that the send returned")
     events = session.execute(_EVENTS, {"id": email_id}).mappings()
     columns = {name: row._mapping[name] for name in EmailDetails.__dataclass_fields__ if name in row._mapping}
     columns |= {"email_id": row.id, "subject": subjects.read(row)}
@@ -223,7 +223,7 @@ def status(session: Session, email_id: UUID) -> EmailStatus:
     query = text("SELECT status, sent_at, reason FROM emails WHERE id = :id")
     row = session.execute(query, {"id": email_id}).first()
     if row is None:
-        raise NotFound(f"there is no e-mail {ids.public(email_id)}; take the email_id that the send answered")
+        raise NotFound(f"there is no e-mail {ids.public(email_id)}; use the email_id that the send returned")
     return EmailStatus(row.status, row.sent_at, row.reason)
 
 

@@ -175,8 +175,8 @@ class Orphan:
 def orphans(folder: Path, *, mine: Path | None = None) -> Iterator[Orphan]:
     """Yield the files in `folder` whose owner is dead: its lock is free (pids do not count, they are reused).
 
-    `mine` is never opened: closing a second descriptor would drop this process's lock on it. What is no recorder, or
-    is damaged, goes into quarantine; a file that cannot be opened is reported and stays.
+    `mine` is never opened: closing a second descriptor would drop this process's lock on it. A file that is damaged or
+    no recorder goes into quarantine; one that cannot be opened is reported and stays.
     """
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         if path == mine or (orphan := _adopt(path)) is None:

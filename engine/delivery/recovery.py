@@ -65,8 +65,8 @@ def recover(
     settled: list[Settled] = []
     for group in session.execute(_OPEN, {"sender": sender_id}).all():
         step = _step(session, group, moment) if group.campaign_id else None
-        left = _without_rows(session, group.id, step) if step else _with_rows(session, group.id)
-        results = [(email, _outcome(email, group, recording)) for email in left]
+        emails = _without_rows(session, group.id, step) if step else _with_rows(session, group.id)
+        results = [(email, _outcome(email, group, recording)) for email in emails]
         relay = recording.relay if recording is not None and recording.group_id == group.id else None
         open_group = OpenGroup(group.id, step, relay, is_recovered=True)
         settled += settle.settle(session, open_group, results, now=now, moment=moment)

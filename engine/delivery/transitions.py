@@ -18,7 +18,7 @@ BROKEN_PAUSE = timedelta(minutes=1)
 
 
 class Attempted(Protocol):
-    """The fields of an e-mail that a transition depends on: of one in a group, or of one that a dead sender left."""
+    """The fields of an e-mail that a transition depends on: an e-mail in a group, or one that a dead sender left."""
 
     @property
     def email_id(self) -> UUID: ...

@@ -49,7 +49,7 @@ def lock(
 ) -> Batch:
     """Lock the e-mails of these events; with `widen` also those with hits that now turn out to be part of a burst.
 
-    Bursts are counted under the lock, so that the worker that applies a later hit of a burst sees ours. E-mails of a
+    Bursts are counted under the lock, so that the worker that applies a later hit of a burst counts ours. E-mails of a
     burst that others have locked are not waited for: our event of that burst remains unfinished and is processed again.
     """
     if not events:

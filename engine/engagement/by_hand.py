@@ -64,28 +64,30 @@ def release(session: Session, person: Person, *, even: str | None = None, now: d
     `complaint`. Stopped sequences stay stopped. Raises NotFound if the address is not suppressed; Conflict if it is for
     another reason.
     """
-    held = suppressions.of_index(session, person.key)
-    if held is None:
+    suppression = suppressions.of_index(session, person.key)
+    if suppression is None:
         raise NotFound("suppression: this address has none")
-    if held.reason not in ("manual", even) or held.reason == "erased":
-        cause = f"{_WHY.get(held.reason, 'its contact was erased')} (since {held.since:%Y-%m-%d})"
-        advice = f"; name the reason to release it nevertheless: {held.reason}" if held.reason in _WHY else ""
-        raise Conflict(f"suppression: {held.reason}, {cause}{advice}")
-    suppressions.lift_index(session, person.key, reasons=(held.reason,))
+    if suppression.reason not in ("manual", even) or suppression.reason == "erased":
+        cause = f"{_WHY.get(suppression.reason, 'its contact was erased')} (since {suppression.since:%Y-%m-%d})"
+        advice = (
+            f"; name the reason to release it nevertheless: {suppression.reason}" if suppression.reason in _WHY else ""
+        )
+        raise Conflict(f"suppression: {suppression.reason}, {cause}{advice}")
+    suppressions.lift_index(session, person.key, reasons=(suppression.reason,))
     if person.contact_id is not None:
         contact_flags.lock(session, [person.contact_id])
         contacts.note_release(session, person.contact_id, now=now)
-        if held.reason in _WHY:
-            contact_flags.restore_status(session, person.contact_id, stops.BY_SUPPRESSION[held.reason])
+        if suppression.reason in _WHY:
+            contact_flags.restore_status(session, person.contact_id, stops.BY_SUPPRESSION[suppression.reason])
             contact_flags.recompute(session, [person.contact_id], now=now)
-    left = suppressions.of_index(session, person.key)
-    return None if left is None else left.reason
+    remaining = suppressions.of_index(session, person.key)
+    return None if remaining is None else remaining.reason
 
 
 def pause(session: Session, contact_id: UUID, *, until: datetime, now: datetime) -> None:
-    """Let marketing e-mails to the contact wait until `until`, in place of a pause that runs; `now` ends it.
+    """Pause marketing e-mails to the contact until `until`, in place of an earlier pause; `now` ends it.
 
-    What waited for the end of the pause that ran is due at the new end, when it is decided anew. Sequences continue
+    E-mails that waited for the end of the earlier pause are due at the new end and decided again. Sequences continue
     then. Safe to repeat. Raises NotFound; an erased contact stays as it is.
     """
     contacts.index_of(session, contact_id)
@@ -115,7 +117,7 @@ def erase(session: Session, contact_id: UUID, *, now: datetime) -> None:
         raise Conflict("contact: an e-mail to it is being sent; repeat in a minute")
     retention.erase(session, contact_id)
     contact_flags.lock(session, [contact_id])
-    replacement = os.urandom(len(index))  # no address has it: who comes back is a new contact
+    replacement = os.urandom(len(index))  # no address has it: a person who comes back is a new contact
     contacts.erase(session, contact_id, replacement, now=now)
     suppressions.add_indexes(session, [replacement], "erased", now=now)
 

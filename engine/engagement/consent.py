@@ -1,4 +1,4 @@
-"""Consent changes that a reader makes on the unsubscribe page: unsubscribe, pause, and the undoing of either."""
+"""Consent changes that a reader makes on the unsubscribe page: unsubscribe, resubscribe, pause, resume."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta

@@ -24,7 +24,8 @@ from models.email import TEST
 SUPPRESSES = {"unsubscribed": "unsubscribed", "bounced": "hard_bounce", "complained": "complaint"}
 # Events that only a recipient or a receiving server can cause prove that the e-mail was sent (rule R11).
 PROVES_SENDING = {"opened", "clicked", "replied", "auto_replied", "unsubscribed", "bounced", "complained"}
-# These become the status of a sent e-mail, the later in this list winning; before, the sender owns the status.
+# These become the status of a sent e-mail; the last one in this list counts. Until it is sent, the sender owns the
+# status.
 SETS_STATUS = ("bounced", "complained")
 AFTERWARDS = ("sent", *SETS_STATUS)
 UNSETTLED = ("claimed", "sending")
@@ -50,7 +51,7 @@ def apply(session: Session, *, now: datetime, limit: int = 1000, neighbours: int
     """Apply up to `limit` pending events, oldest first, and up to as many more of the same e-mails.
 
     Returns their number; fewer than `limit` means that none is left. About a dozen statements for any number of events.
-    Events may arrive late, twice or in any order: the tables end the same. Concurrent calls share the events; they lock
+    Events may arrive late, twice or in any order: the result is the same. Concurrent calls share the events; they lock
     e-mails, then contacts, then rollups, each in the order of their keys. After a deadlock the transaction may be
     repeated. The first `neighbours` hits of an e-mail are compared with each other.
     """
@@ -67,8 +68,8 @@ def apply_locked(
         _react(session, relevant, batch, now)
     premature = _premature(batch.emails, relevant)
     pending.hold(session, premature)
-    done = batch.classified.union(batch.unfinished, premature)
-    pending.finish(session, [event.id for event in events if event.id not in done], now=now)
+    written = batch.classified.union(batch.unfinished, premature)
+    pending.finish(session, [event.id for event in events if event.id not in written], now=now)
     if batch.of_erased or len(relevant) < len(events):  # the contacts of the other events were not read
         retention.erase_applied(session, [event.id for event in events])
     return len(events)

@@ -95,7 +95,7 @@ def _add_contact(session: Session, situation: Situation, values: Mapping[str, st
     contacts.upsert(session, [draft], now=now)
     contact_id = contacts.find(session, address)
     assert contact_id is not None  # noqa: S101  # it was stored by the line before
-    if definition.double_opt_in:  # else anybody could end the unsubscription of another person
+    if definition.double_opt_in:  # otherwise anybody could end the unsubscription of another person
         consent.give(session, contact_id, now=now)
     if definition.campaign_id is not None:
         _enroll(session, definition.slug, definition.campaign_id, contact_id, now)

@@ -29,7 +29,7 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # and halves of surrogate pairs
 Texts = Mapping[str, str]
 
-# What JSON may have in place of these; null stands for a value that is left out.
+# Messages for JSON of another type; null stands for a value that is left out.
 _TYPES: Mapping[str, tuple[Any, str]] = {
     "fields": (list | tuple, "give a list of objects"),
     "attributes": (Mapping, "give an object of attribute names and their values"),

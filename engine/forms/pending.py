@@ -1,4 +1,4 @@
-"""Pending submissions: remind after a day, expire after seven, erase and delete what nothing needs any more."""
+"""Pending submissions: remind after a day, expire after seven, erase and delete data that nothing needs any more."""
 
 import logging
 import math
@@ -71,8 +71,8 @@ _NOTE_REMINDED = text("UPDATE form_submissions SET reminded_at = :now WHERE id =
 def proceed(run: Run, *, services: FormServices, now: datetime, ends_at: float = math.inf) -> int:
     """Expire, remind, erase and delete, each in a transaction of its own by `run`; return the number of reminders.
 
-    Goes on until nothing is due, or until `ends_at` (of `time.monotonic`); the next run continues. What fails is
-    logged and waits for the next run, the others go on. Safe to run twice at once and after a crash.
+    Goes on until nothing is due, or until `ends_at` (of `time.monotonic`); the next run continues. A submission that
+    fails is logged and waits for the next run; the others go on. Safe to run twice at once and after a crash.
     """
     _repeat(run, partial(_expire, before=now - VALID), ends_at)
     _repeat(run, partial(_forget_notices, before=now - VALID), ends_at)

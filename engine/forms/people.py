@@ -71,9 +71,9 @@ def page(
 def suppress_and_erase(
     run: Callable[[Callable[[Session], object]], object], contact_id: UUID, *, now: datetime
 ) -> None:
-    """Suppress the contact, commit, and erase it, each in a transaction that `run` opens; raises what they raise.
+    """Suppress the contact, commit, and erase it, each in a transaction that `run` opens; raises their errors.
 
-    So nothing more goes out to it, also if the erasure must be repeated.
+    Nothing more is sent to it then, also if the erasure must be repeated.
     """
     run(lambda session: by_hand.suppress(session, by_hand.by_id(session, contact_id), now=now))
     run(lambda session: erase(session, contact_id, now=now))

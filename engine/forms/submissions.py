@@ -72,7 +72,7 @@ ON CONFLICT (id) DO UPDATE
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A checked submission: a normalised address, the values of fields that are filled in, and where it came from."""
+    """A checked submission: a normalised address, the values of fields that are filled in, and the request's origin."""
 
     address: str
     values: Mapping[str, str]
@@ -189,11 +189,11 @@ def store_all(session: Session, sign_ups: Sequence[SignUp], *, services: FormSer
         raise
     stored: list[SignUp] = []
     requests: dict[UUID, SendRequest] = {}
-    asked: set[UUID] = set()
+    with_request: set[UUID] = set()
     for sign_up, recipient_id, (replaced_id, number, newest) in zip(latest, recipient_ids, situations, strict=True):
         row = _instead_of(replaced_id, sign_up, services, now) if replaced_id else sign_up
-        if row.request and recipient_id not in asked and correspondence.may_ask(number, newest, now=now):
-            asked.add(recipient_id)
+        if row.request and recipient_id not in with_request and correspondence.may_ask(number, newest, now=now):
+            with_request.add(recipient_id)
             requests[email_id := ids.new()] = row.request
             row = replace(row, email_id=email_id)
         stored.append(row)

@@ -24,16 +24,16 @@ SELECT e.sent_at, h.id, h.event_type, h.timestamp, h.event_data
 """)
 
 
-def is_machine(session: Session, email_id: UUID | None, seen: Mapping[str, str], *, now: datetime) -> bool:
+def is_machine(session: Session, email_id: UUID | None, observed: Mapping[str, str], *, now: datetime) -> bool:
     """Return True if a visit, as `Observer.observe` describes it, is classified as a machine's.
 
     It is compared with all hits of the e-mail that has the link, such as the click that led here.
     """
     rows = session.execute(_HITS, {"email_id": email_id}).all()
     hits = [Hit.of(row.id, row.event_type, row.timestamp, row.event_data) for row in rows if row.id and row.event_data]
-    counted = bursts.count(session, _places(hits, seen, now)).counts
+    counted = bursts.count(session, _places(hits, observed, now)).counts
     sent_at = rows[0].sent_at if rows else None
-    return classify(hits, seen, sent_at=sent_at, bursts=counted, now=now) == "machine"
+    return classify(hits, observed, sent_at=sent_at, bursts=counted, now=now) == "machine"
 
 
 def classify(

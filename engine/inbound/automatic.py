@@ -1,4 +1,4 @@
-"""Recognise automatic messages, such as vacation notes (RFC 3834). In doubt, a person wrote the message."""
+"""Recognise automatic messages, such as vacation notes (RFC 3834). A doubtful message counts as a person's."""
 
 import re
 from email.errors import HeaderParseError

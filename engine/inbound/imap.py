@@ -132,7 +132,7 @@ def _read(state: Path) -> _Position:
 
 
 def _write(state: Path, position: _Position) -> None:
-    """Replace the file as a whole; what a power failure loses of it is recorded once more."""
+    """Replace the file as a whole; after a power failure, messages may be recorded once more."""
     state.parent.mkdir(parents=True, exist_ok=True)
     unfinished = state.with_suffix(f".{os.getpid()}")
     unfinished.write_text(json.dumps({"validity": position.validity, "uid": position.uid}))

@@ -61,7 +61,7 @@ class _Ignored(Exception):
 def handle(raw: bytes, name: str, *, run: Run, now: datetime) -> Recorded | None:
     """Record the message in a transaction and ring for its event; `name` stands for it in the log.
 
-    Raises Unrecordable; and what `run` raises, such as Unavailable: then a repetition may help.
+    Raises Unrecordable, and the errors of `run`, such as Unavailable: then a repetition may help.
     """
     try:
         recorded = run(lambda session: record(session, raw, now=now))
@@ -80,7 +80,7 @@ def handle(raw: bytes, name: str, *, run: Run, now: datetime) -> Recorded | None
 def record(session: Session, raw: bytes, *, now: datetime) -> Recorded | None:
     """Record the message as an event of the e-mail that it concerns; None if it concerns none of ours, or in no way.
 
-    `raw` may be any bytes. No text of it and no address is stored, but for the words of a mail server in a bounce. The
+    `raw` may be any bytes. No text of it and no address is stored, except the words of a mail server in a bounce. The
     same message recorded twice is one event. Commit, then ring "events".
     """
     message = _headers.parsebytes(raw)

@@ -57,7 +57,7 @@ class Draft:
 
     def discard(self) -> None:
         """Remove the message unless it is published."""
-        with suppress(OSError):  # such as a full disk, which keeps what was written
+        with suppress(OSError):  # such as a full disk, which keeps the bytes written so far
             self._file.close()
         self._path.unlink(missing_ok=True)
 
@@ -81,15 +81,15 @@ def drain(folder: Path, *, run: Run, now: Callable[[], datetime]) -> int:
 
 def sizes(folder: Path) -> dict[Path, int]:
     """Return the size in bytes of each message that waits or is being received."""
-    found: dict[Path, int] = {}
+    sizes_by_path: dict[Path, int] = {}
     for path in [*folder.glob(f"*{SUFFIX}"), *folder.glob(f"*{_UNFINISHED}")]:
         with suppress(FileNotFoundError):
-            found[path] = path.stat().st_size
-    return found
+            sizes_by_path[path] = path.stat().st_size
+    return sizes_by_path
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes left: messages that were never acknowledged."""
+    """Remove the unfinished files of killed processes: messages that were never acknowledged."""
     for path in folder.glob(f"*{_UNFINISHED}"):
         with suppress(FileNotFoundError):
             if path.stat().st_mtime < time() - _UNFINISHED_KEPT_S:

@@ -18,7 +18,7 @@ from engine.tracking.address_tags import AddressTags
 from errors import InvalidInput
 from models import arrays, vault
 
-# An answer that names no e-mail belongs to one that was sent at most so long before.
+# An answer that names no e-mail belongs to one that was sent within this time before it.
 RECENT = timedelta(days=90)
 # A long conversation refers to all of its messages; ours is one of the last.
 _REFERENCES_MAX = 50
@@ -86,7 +86,7 @@ def ours(message_ids: str) -> list[UUID]:
 
 
 def is_from_us(message: Message) -> bool:
-    """Return True if we wrote the message: it came back, or it is a copy of what a colleague wrote."""
+    """Return True if we wrote the message: it was returned, or it is a copy of a colleague's."""
     configured = settings.current()
     own = {address.lower() for address in configured.own_addresses}
     authors = {address.lower() for _, address in getaddresses(_values(message, ("From",)))}

@@ -1,4 +1,4 @@
-"""A mail server for what comes back: it receives messages over SMTP or LMTP and stores each before it is accepted."""
+"""A mail server for replies and bounces: receives messages over SMTP or LMTP and stores each before it accepts it."""
 
 import asyncio
 import logging

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_gate = threading.Lock()  # one drain at a time in a process: file locks do not hold between its threads
+_gate = threading.Lock()  # one drain at a time in a process: file locks do not exclude its threads
 
 
 class Run(Protocol):
@@ -75,7 +75,7 @@ def consent_changes(folder: Path, *, run: Run) -> None:
                 _apply(change, run)
             except Unavailable:
                 raise
-            except Exception as error:  # one that cannot be applied must not block sending for ever
+            except Exception as error:  # a change that cannot be applied must not block sending for ever
                 log.error("consent_change_failed kind=%s", change.event_type, exc_info=error)
 
 

@@ -1,8 +1,7 @@
 """The format of spool files: one line for each event, read in batches, so that the size of a file does not matter.
 
-A line is the CRC-32 of its JSON (eight hex digits), the length of the JSON, and the JSON without line ends. So a torn
-tail (no line end) differs from a corrupt record (checksum or length do not match), and the records after either can be
-read.
+A line is the CRC-32 of its JSON (eight hex digits), the length of the JSON, and the JSON without line ends. A torn tail
+has no line end, a corrupt record another checksum or length; the records after either can be read.
 """
 
 import json

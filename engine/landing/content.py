@@ -92,12 +92,12 @@ def read(values: Mapping[str, Any]) -> Content:
     noindex = values.get("noindex", False)
     if not isinstance(noindex, bool):
         faults.append(Fault("noindex", "give true or false"))
-    made = _blocks(values.get("blocks", ()), faults)
+    cleaned = _blocks(values.get("blocks", ()), faults)
     if faults:
         raise InvalidInput(faults[:FAULTS_MAX])
     content = Content(
         title=own["title"], description=own.get("description", {}), design=design, color=color,
-        background=background, logo=own.get("logo", ""), noindex=noindex, converted_on=converted_on, blocks=made,
+        background=background, logo=own.get("logo", ""), noindex=noindex, converted_on=converted_on, blocks=cleaned,
     )  # fmt: skip
     size = len(json.dumps(content.stored(), ensure_ascii=False).encode())
     if size > BYTES_MAX:

@@ -1,4 +1,4 @@
-"""Published pages as visitors see them, with their form, and the greeting of a reader who followed a link."""
+"""Published pages as visitors see them, with their form, and the greeting of a reader who comes from an e-mail."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

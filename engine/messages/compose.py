@@ -27,7 +27,7 @@ _ONE_CLICK = "List-Unsubscribe-Post: List-Unsubscribe=One-Click"  # RFC 8058 sec
 
 
 class CannotCompose(CadenciaError):
-    """The e-mail can never be composed as it is; names the template and the variable, never a value.
+    """The e-mail can never be composed; the message names the template and the variable, never a value.
 
     `is_render`: the template failed on the variables. If it fails on those of every e-mail, it is itself at fault.
     """
@@ -173,7 +173,7 @@ class Composer:
         return template.fill(email.variables, fields, unsubscribes=email.kind == MARKETING, eight_bit=eight_bit)
 
     def render(self, email: Composable, *, now: datetime, eight_bit: bool) -> bytes:
-        """Return the message rendered in full, for any template; raise what the steps raise."""
+        """Return the message rendered in full, for any template; raise the errors of the steps."""
         signed = self._signer.email(email.email_id)
         if email.kind == TEST:
             unsubscribe = ""

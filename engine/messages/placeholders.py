@@ -1,4 +1,4 @@
-"""Placeholders for what differs between the e-mails of a template, and the segments between them."""
+"""Placeholders for the values that differ between the e-mails of a template, and the segments between them."""
 
 import re
 from collections.abc import Iterator

@@ -20,7 +20,7 @@ from engine.tracking import tokens
 
 PATTERNS_MAX = 128  # per template; the segments of a pattern are as large as a message
 
-# The usual sizes at most; only where values are longer is every line measured.
+# The usual sizes at most; every line is measured only if a value is longer.
 _VALUES_OCTETS, _TOKEN_OCTETS = 256, 300
 
 _SPECIAL = b"&<>'\""  # escaped in HTML

@@ -1,7 +1,7 @@
 """The subjects of e-mails as their recipients read them.
 
-A single send's is stored rendered and encrypted, because it may name the person. An e-mail of a campaign has the source
-of its step's subject, which is rendered again when it is read: storing each would cost campaigns time.
+The subject of a single send is stored rendered and encrypted, because it may name the person. An e-mail of a campaign
+has the source of its step's subject, which is rendered when it is read: storing each would slow campaigns down.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Extreme values for a preview: the longest, the emptiest and the oddest that a contact can have.
 
-They are made from the limits of the columns and read no contact. So they bound every contact, show nobody's data, and
-cost the same however many contacts there are.
+They are made from the limits of the columns, so they bound every contact. No contact is read, so nobody's data is
+shown, and the number of contacts does not matter.
 """
 
 from collections.abc import Mapping

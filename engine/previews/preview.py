@@ -134,7 +134,7 @@ def _note(target: str) -> str:
 
 
 def _inbox_line(document: parser.HtmlElement) -> str:
-    """Return the first words of the body, hidden ones included: there a preheader stands."""
+    """Return the first words of the body, including hidden ones, as a preheader is."""
     line = ""
     for words in islice(_words(document), INBOX_CHARS):
         line = f"{line} {words}".strip()

@@ -108,6 +108,8 @@ def _recipients(session: Session, to: Sequence[str], now: datetime) -> list[str]
 
 def _refusal(session: Session, address: str, now: datetime) -> str | None:
     """Return the reason for which a claim would cancel a test to this address, or None."""
-    held = suppressions.of_index(session, vault.current().blind_index(address))
-    decision = decisions.decide(Facts(held.reason if held else None, is_enrolled=False, kind=TEST), None, now)
+    suppression = suppressions.of_index(session, vault.current().blind_index(address))
+    decision = decisions.decide(
+        Facts(suppression.reason if suppression else None, is_enrolled=False, kind=TEST), None, now
+    )
     return decision.code if isinstance(decision, Skip) else None

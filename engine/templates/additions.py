@@ -14,7 +14,7 @@ UNSUBSCRIBE_TEXT = (
 )
 
 _BODY = re.compile("<body[^>]*>", re.IGNORECASE)
-# The invisible rest of the line keeps mail programs from showing the beginning of the body beside the preheader.
+# Invisible characters after the preheader keep mail programs from showing the beginning of the body beside it.
 _REST = "&#847;&zwnj;&nbsp;" * 60
 _HIDDEN = f'<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">%s{_REST}</div>'
 

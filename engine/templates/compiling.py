@@ -180,7 +180,7 @@ def _part_and_fault(error: ValueError) -> tuple[str, str]:
 def sources_in(parts: Parts, hidden_url: str = "", sender: Brand = brand.NONE) -> Sources:
     """Return the Jinja sources, with a hidden link and a brand as in `compile_folder`.
 
-    Raise what Jinja, the file system or the JSON parser raises.
+    Raise the errors of Jinja, the file system and the JSON parser.
     """
     files = _Files(parts, sender.variables())
     mask = Mask()
@@ -253,9 +253,9 @@ def _inlined(files: _Files, mask: Mask) -> str:
         html = additions.append(html, mask.hide_in_html(files.segments("unsubscribe.html", additions.UNSUBSCRIBE_HTML)))
     html = inlined(html) if name == "body.html" else mjml.in_lines(inlined(html))
     html = additions.with_preheader(html, _preheader(files, mask))
-    if lost := mask.lost(html):
+    if missing := mask.lost(html):
         reason = "this code was lost; in a style it may only stand for a value, and of a style that is used"
-        raise TemplateSyntaxError(reason, lost.line, None, lost.filename or name)
+        raise TemplateSyntaxError(reason, missing.line, None, missing.filename or name)
     return html
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from models import together
 from models.together import Query
 
-# A fault is current until this long after its next try, which then had nothing to send, or whose host is gone.
+# A fault is current until this long after its next try. No report by then means nothing to send, or a lost host.
 CURRENT_FOR = timedelta(minutes=2)
 
 _RECORD = text("""

@@ -252,7 +252,7 @@ class Library:
     def forget_edited(self) -> list[str]:
         """If it is configured to, forget templates of the folder whose files have changed, and return their names.
 
-        Looks at most once a second.
+        Reads the folder at most once a second.
         """
         if not self._watches or monotonic() < self._looked_at + _LOOK_EVERY_S:
             return []

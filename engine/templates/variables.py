@@ -50,7 +50,7 @@ def faults(variables: Mapping[str, object], *, required: Collection[str], in_sub
 def short_chars(variables: Mapping[str, object]) -> int | None:
     """Return the number of characters in names and values if all values are printable text and short; else None.
 
-    Such variables have no fault, so that most need no closer look.
+    Such variables have no fault, so most need no further check.
     """
     chars = 0
     for name, value in variables.items():

@@ -68,8 +68,8 @@ SELECT late.id FROM unnest(CAST(:contact_ids AS uuid[])) AS erased (contact_id)
 _ERASE_LATE = text("UPDATE events SET event_data = '{}' WHERE id = ANY(CAST(:ids AS uuid[]))")
 _PAGE = 1_000  # contacts
 _ERASE_APPLIED = text(f"{_OF_ERASED} AND contacts.erased_at IS NOT NULL AND events.id = ANY(CAST(:ids AS uuid[]))")
-_OVERLAP = timedelta(hours=1)  # longer than a transaction lasts that began before an erasure
-# The moment up to which late events were erased. A clock that was set back sets it back.
+_OVERLAP = timedelta(hours=1)  # longer than any transaction that began before an erasure
+# The moment up to which late events were erased. It moves back if the clock is set back.
 _ERASURES = "erasures"
 _LATE_SINCE = text("SELECT since FROM horizons WHERE name = :name")
 _NOTE_LATE = text("""

@@ -28,9 +28,9 @@ def key(page_id: UUID, source: str, now: datetime) -> Key:
     return Key(page_id, now.astimezone(UTC).replace(minute=0, second=0, microsecond=0), source)
 
 
-def is_machine(seen: Mapping[str, Any], *, now: datetime) -> bool:
+def is_machine(observed: Mapping[str, Any], *, now: datetime) -> bool:
     """Return True if the request of a view, as `Observer.observe` describes it, is classified as a machine's."""
-    [classified] = classifier.classify([Hit.of(_NO_ID, "clicked", now, seen)], sent_at=None, bursts={})
+    [classified] = classifier.classify([Hit.of(_NO_ID, "clicked", now, observed)], sent_at=None, bursts={})
     return classified.source == "machine"
 
 

@@ -61,7 +61,7 @@ def downgrade(revision: str) -> None:
 def is_comparable(item: Any, _name: str | None, kind: str, _is_reflected: bool, _other: Any) -> bool:
     """Return True if Alembic can compare this part of the models with the database.
 
-    It cannot for an index of expressions: PostgreSQL returns them in another form. The tests compare those.
+    It cannot compare an index of expressions, which PostgreSQL returns in another form; the tests do.
     """
     return kind != "index" or all(isinstance(part, Column) for part in item.expressions)
 

@@ -12,8 +12,8 @@ MIGRATION_LOCK = 7_236_441  # any number that nothing else locks
 def migrate() -> None:
     """Run the migrations under an advisory lock, so that two processes that start at once do not conflict.
 
-    Each is committed on its own: one that was cut off runs again, those before it do not. So the lock is held by
-    another transaction; a lock of the session would be lost behind a pooler such as PgBouncer.
+    Each migration is committed on its own, so an interrupted one is repeated without those before it. Another
+    transaction holds the lock: a session lock would be lost behind a pooler such as PgBouncer.
     """
     with session.engine().begin() as holder, session.engine().connect() as connection:
         holder.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})

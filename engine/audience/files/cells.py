@@ -116,7 +116,7 @@ def address(text: str) -> tuple[str, str | None]:
     folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
     if folded != text and folded.isascii():
         return addresses.normalise(folded, field="email"), "was mended to an address"
-    if _DIVIDER.search(text):  # no address has one; the validator would take 100 µs to say so
+    if _DIVIDER.search(text):  # no address has one; the validator would take 100 µs to refuse it
         parts = [part for part in _BETWEEN.split(text) if part]
         several = len(parts) > 1 and all("@" in part for part in parts)
         note = "has several addresses; the first counts" if several else "was mended to an address"
@@ -163,7 +163,7 @@ def says_out(text: str) -> bool:
 def moment(text: str) -> datetime | None:
     """Return the moment of a date as spreadsheets and CRMs write it, None for other text; without a zone it is UTC.
 
-    Of 02/01/2024 the day comes first, unless it cannot.
+    02/01/2024 is read with the day first if that is a date.
     """
     try:
         parsed = _parsed(text.strip())

@@ -93,8 +93,8 @@ class Column:
     """One column: its name in the file, and how it is understood.
 
     `meaning` is one of `MEANINGS` or `status`, or None; `attribute` is the name under which cells are kept that are not
-    used for the meaning, None if they are left out. `by` is name, content or map, None if nothing tells a meaning.
-    `after` names the column that counts before this one, if both are filled.
+    used for the meaning, None if they are left out. `by` is name, content or map: the source of the meaning; None
+    without a meaning. `after` names the column that counts before this one, if both are filled.
     """
 
     index: int

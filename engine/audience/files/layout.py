@@ -41,9 +41,9 @@ class _Table(NamedTuple):
 def find(sample: Sequence[tuple[int, str]], *, separator: str | None, mapping: Sequence[str]) -> Layout:
     """Return the layout of a file that begins with these numbered lines.
 
-    The header is the first record that names or maps a column of addresses. If there is none, the addresses
-    themselves tell their column, and the header is the record above them, or missing. Raises InvalidInput if no column
-    is the address.
+    The header is the first record that names or maps a column of addresses. Without one, the column with the most
+    addresses counts, and the header is the record above them, or missing. Raises InvalidInput if no column is the
+    address.
     """
     text = "".join(line for _, line in sample)
     choices = [separator] if separator else [each for each in SEPARATORS if each == "," or each in text]
@@ -111,8 +111,8 @@ def _by_content(readings: dict[str, list[records.Record]]) -> _Table:
     """Return the table with the most addresses in one column; its header is the first full record above them."""
     best: tuple[int, int, str, int] | None = None
     for separator, read in readings.items():
-        for index, found in _addresses(_rows(read)).items():
-            best = max(best or (0, 0, "", 0), (len(found), len(read[-1].cells), separator, index))
+        for index, matches in _addresses(_rows(read)).items():
+            best = max(best or (0, 0, "", 0), (len(matches), len(read[-1].cells), separator, index))
     if best is None:
         header = max((record.cells for read in readings.values() for record in read[:1]), key=len, default=[])
         raise InvalidInput.of("header", _missing(header))

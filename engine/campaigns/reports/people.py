@@ -1,7 +1,8 @@
 """The contacts behind the numbers of a campaign, in pages: those of a fact of a step, and those in a state.
 
 Each page reads a bounded number of rows. An index has the rare rows: stopped and running enrollments, conversions, and
-e-mails that were not simply sent. The others are many, so a window of rows in the order of their ids has enough.
+e-mails that were not simply sent. All other rows are frequent, so a window in the order of their ids contains enough of
+them.
 """
 
 from collections.abc import Iterator, Sequence

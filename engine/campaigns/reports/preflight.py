@@ -133,15 +133,15 @@ def sentences(report: Preflight) -> list[str]:
 
 def facts(report: Preflight) -> list[str]:
     """Return the report in English, one fact a sentence."""
-    said = [f"{_contacts(report.enrolled)} enrolled; {report.mailed} get e-mails."]
+    sentences = [f"{_contacts(report.enrolled)} enrolled; {report.mailed} get e-mails."]
     if report.left_out:
         reasons = ", ".join(f"{count} {_IN_WORDS.get(reason, reason)}" for reason, count in report.left_out.items())
-        said.append(f"{sum(report.left_out.values())} left out: {reasons}.")
+        sentences.append(f"{sum(report.left_out.values())} left out: {reasons}.")
     if report.first_email_at is not None:
-        said.append(f"The first e-mail goes out {in_words(report.first_email_at, report.now, report.timezone)}.")
+        sentences.append(f"The first e-mail goes out {in_words(report.first_email_at, report.now, report.timezone)}.")
     if report.forms:
-        said.append(f"Those who confirm the form {' or '.join(report.forms)} enter from then on.")
-    return said
+        sentences.append(f"Those who confirm the form {' or '.join(report.forms)} enter from then on.")
+    return sentences
 
 
 def warnings(report: Preflight) -> list[str]:

@@ -178,7 +178,7 @@ class Relays:
             self.paused_until = time.monotonic() + max(min(waits_s.values()), _NOW_S)
             return None
         for channel in usable:
-            if channel not in self._usable:  # it does not make up for what it did not carry while unusable
+            if channel not in self._usable:  # a relay does not catch up on messages that it missed while unusable
                 channel.load = max(channel.load, self._load)
         self._usable = usable
         chosen = min(usable, key=lambda channel: channel.load)

@@ -131,9 +131,9 @@ class DailyQuota:
         if self._local is None or self._local[0] != day or time.monotonic() >= self._recount_at:
             self._local = day, max(0, limit - self._calendar.sent_on(day)) // self._senders
             self._recount_at = time.monotonic() + _RECOUNT_S
-        left = self._local[1]
-        granted = max(at_least, min(wanted, left))
-        self._local = day, max(0, left - granted)
+        remaining = self._local[1]
+        granted = max(at_least, min(wanted, remaining))
+        self._local = day, max(0, remaining - granted)
         return granted, limit - self._local[1]
 
 

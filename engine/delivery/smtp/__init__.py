@@ -89,7 +89,7 @@ class Transport:
         because it refuses us: then some slots may be missing, and `failure` says so, unless the relay took messages
         meanwhile. No message is tried again here once `log.complete` was called for it.
 
-        `tick` is called at least once a second. What `tick`, `pace` or `log` raises closes all connections and is
+        `tick` is called at least once a second. An exception from `tick`, `pace` or `log` closes all connections and is
         raised here, except StopSending from `tick`, which ends the batch with the outcomes so far. If iterating over
         `messages` raises, Interrupted is raised with the outcomes.
 

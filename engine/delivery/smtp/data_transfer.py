@@ -1,4 +1,4 @@
-"""The transfer of one message body: how much of it has left decides the outcome if the connection breaks (R14)."""
+"""The transfer of one message body: the part that was sent decides the outcome if the connection breaks (R14)."""
 
 from collections.abc import Callable
 

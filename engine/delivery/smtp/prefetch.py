@@ -11,7 +11,7 @@ class OutgoingMessage(NamedTuple):
 
     `data` is the whole RFC 5322 message, every line ended by CRLF, not dot-stuffed. The composer can guarantee the line
     ends (`has_only_crlf`) and that no line begins with a dot (`has_no_dots`), which saves checks of 3 and 2 µs.
-    `sender` is its own envelope sender, if it has not that of its group.
+    `sender` is its envelope sender if it differs from that of the group.
     """
 
     slot: int

@@ -23,7 +23,7 @@ _OPTIONS = frozenset({"starttls", "auth", "ca", "helo"})
 
 
 class Reason(StrEnum):
-    """Why a relay could not be used; each reason has a different remedy."""
+    """Reasons for which a relay cannot be used; each has a different remedy."""
 
     RESOLVE = "its name does not resolve"
     CONNECT = "no connection"

@@ -85,9 +85,9 @@ def classify(
     """Return the outcome that this reply means for the one recipient of its transaction (R15).
 
     `text` is the text of the reply, with or without the code in front, lines joined by newlines; the outcome contains
-    it redacted. A reply about the connection never counts against a recipient: the outcome is Untried. A reply about
-    us is a RelayRefusal, for the caller to decide by what the relay says of other messages.
-    Raises ValueError for a code that decides nothing in this phase (250 to RCPT, 354).
+    it redacted. A reply about the connection never counts against a recipient: the outcome is Untried. A reply about us
+    is a RelayRefusal: the caller decides by the replies to other messages. Raises ValueError for a code that decides
+    nothing in this phase (250 to RCPT, 354).
     """
     words = _words(code, text)
     response = redact(f"{code} {words}", recipient)

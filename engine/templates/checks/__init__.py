@@ -36,7 +36,7 @@ def of(name: str, template: Parts, sender: Brand = brand.NONE) -> list[Finding]:
     try:
         body = Body(template, sender)
     except (TemplateSyntaxError, ValueError):
-        return findings  # it is what `broken` says
+        return findings  # `broken` reports it
     for check in _of_source(body):
         findings += islice(check, FINDINGS_MAX)
     if compiled is not None:

@@ -38,7 +38,7 @@ class Finding:
 class Body:
     """The body of a template as its author wrote it, with layouts filled and code masked.
 
-    Raise what Jinja or the file system raises.
+    Raise the errors of Jinja and of the file system.
     """
 
     def __init__(self, template: Parts, sender: Brand) -> None:

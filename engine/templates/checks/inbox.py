@@ -10,7 +10,7 @@ from engine.templates.checks.findings import Body, Finding, Severity
 from engine.templates.mask import CLOSE, OPEN
 from engine.templates.templates import CannotRender, Template
 
-SUBJECT_CHARS = 60  # what most programs show on a screen; a telephone shows some 40
+SUBJECT_CHARS = 60  # most programs show this many on a screen; a telephone shows some 40
 _VISIBLE = re.compile(f"[^\\s\u00ad\u034f\u200b-\u200f\u2060\ufeff{OPEN}{CLOSE}]")
 _TRACKED = "https://tracking.invalid/c/" + "t" * 173  # the length of a tracked link
 

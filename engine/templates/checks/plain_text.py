@@ -1,4 +1,4 @@
-"""Check that body.txt says what the HTML says."""
+"""Check that body.txt has the words and links of the HTML."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Check tags that do not fit, long lines, and what mail programs drop."""
+"""Check tags that do not fit, long lines, and CSS and elements that mail programs drop."""
 
 from collections.abc import Iterator
 

@@ -1,7 +1,7 @@
-"""CSS and elements that widely used mail programs drop, and what works in their place.
+"""CSS and elements that widely used mail programs drop, and replacements that work.
 
 The facts are those of caniemail.com (read in November 2026), for Gmail, Outlook for Windows with Word's engine, and
-Yahoo. Left out is what only loses an ornament there, such as `border-radius` or `box-shadow`.
+Yahoo. CSS whose loss costs only an ornament, such as `border-radius` or `box-shadow`, is left out.
 """
 
 import re

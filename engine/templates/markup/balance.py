@@ -8,9 +8,9 @@ from engine.templates.markup import tags
 from engine.templates.markup.tags import Tag
 from engine.templates.mask import Mask
 
-DEPTH_MAX = 200  # libxml2 drops what is deeper than 256; css-inline and mrml end the process at some 10,000 (measured)
+DEPTH_MAX = 200  # libxml2 drops elements deeper than 256; css-inline and mrml end the process at some 10,000 (measured)
 ELEMENTS_MAX = 5_000
-MISFITS_MAX = 20  # a parser repeats each formatting element that is left open in all paragraphs that follow
+MISFITS_MAX = 20  # a parser repeats each open formatting element in all paragraphs that follow
 
 # Elements that HTML closes by itself, and what an element closes when it begins (HTML, section 13.1.2.4).
 _OPTIONAL = frozenset(

@@ -8,7 +8,7 @@ PRODUCT_MAX = 50_000_000  # bytes of CSS × elements: each declaration may be co
 
 
 def checked(masked: str, mask: Mask, places: Places) -> str:
-    """Return the masked HTML; raise TemplateSyntaxError with the place where it is too much."""
+    """Return the masked HTML; raise TemplateSyntaxError with the place at which it exceeds a bound."""
     try:
         balance.misfits(masked, mask)
     except balance.TooMuch as bound:

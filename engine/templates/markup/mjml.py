@@ -28,7 +28,7 @@ _REFUSED = {
     "mj-carousel": "no mail program but Apple's shows one; use mj-image",
     "mj-html-attributes": "it is not supported; put the attributes on the elements",
 }
-_OPTIONS = mrml.RenderOptions(fonts={})  # else it would load the font Ubuntu from Google into every e-mail
+_OPTIONS = mrml.RenderOptions(fonts={})  # otherwise it would load the font Ubuntu from Google into every e-mail
 # mrml writes attributes as Rust shows strings ({:?}), which spells out what is not ASCII. Such characters are replaced
 # by words before, so that the backslashes of its output are all its own.
 _ODD = re.compile(f"{OPEN}c?\\d+{CLOSE}|[^\t\n\r\x20-\x7e]+|\\\\+")

@@ -11,7 +11,7 @@ VOID = frozenset(
     {"area", "base", "basefont", "bgsound", "br", "col", "embed", "hr", "image", "img", "input", "keygen", "link",
      "meta", "param", "source", "track", "wbr"}
 )  # fmt: skip
-# As a parser reads them (HTML, section 13.2.5), and possessive, so that nothing is read twice.
+# As a parser reads tags (HTML, section 13.2.5), with possessive quantifiers, so that nothing is read twice.
 _BEGIN = re.compile(r"<!--|<[!?]|</(?![a-zA-Z])|</?[a-zA-Z]")
 _ATTRIBUTE = re.compile(r"""([^\s/>][^\s/>=]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+))?+""")
 _TAG = re.compile(f"<(?P<end>/?)(?P<name>[a-zA-Z][^\\s/>]*+)(?P<rest>(?:[\\s/]++|{_ATTRIBUTE.pattern})*+)>")

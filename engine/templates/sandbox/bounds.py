@@ -121,7 +121,7 @@ def _scanned(context: printing.RenderContext, value: Any) -> Any:
 
 @pass_context
 def _searched(context: printing.RenderContext, value: Any) -> Any:
-    """Return what `in` looks through; a dict finds its keys without a search."""
+    """Return the text or list that `in` searches; a dict finds its keys without a search."""
     return value if isinstance(value, dict) else _scanned(context, value)
 
 

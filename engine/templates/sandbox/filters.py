@@ -15,7 +15,7 @@ from engine.templates.sandbox.printing import RenderContext, scalar
 
 _PERCENT = tuple(quote(bytes([byte]), safe="") for byte in range(256))
 _TAGS = re.compile(r"<[^<>]*>")
-# Jinja's own filters, by their cost and by what they want as their first argument.
+# Jinja's own filters, by their cost and by the type of their first argument.
 _CHEAP = ("abs", "count", "d", "default", "first", "last", "length")
 _THROUGH_ALL = ("dictsort", "float", "items")
 _WITH_ENVIRONMENT = ("max", "min", "sort", "unique")
@@ -82,7 +82,7 @@ def _int(context: RenderContext, value: Any, default: int = 0, base: int = 10) -
 
 
 def _of_text(method: Callable[[str], str]) -> Callable[..., str]:
-    """Return a filter for text that charges what it reads and what it makes."""
+    """Return a filter for text that charges its input and its output."""
 
     @pass_context
     def filtered(context: RenderContext, value: Any) -> str:

@@ -9,7 +9,7 @@ from engine.templates.sources import FolderParts
 from engine.templates.versions.content import FIELDS, Content, of_files
 
 _BLOCK = re.compile(r"(\{%-?\s*block\s+preheader\s*-?%\})(.*?)(\{%-?\s*endblock\b)", re.DOTALL)
-_NO_LINE = re.compile(r"<|\bsuper\b|\{%-?\s*block\b")  # what a field of one line cannot hold
+_NO_LINE = re.compile(r"<|\bsuper\b|\{%-?\s*block\b")  # characters that a field of one line cannot have
 _LEFT_EMPTY = re.compile(r"<mj-preview></mj-preview>\s*|<div style=\"display:\s*none[^>]*></div>\s*")
 
 

@@ -126,7 +126,7 @@ def clone(session: Session, source: str, name: str, *, library: Library, change:
     """Store a copy of a template as a new one, and return its first version.
 
     Of a template in the database its newest version is copied; of one in the folder its files, with the layouts filled
-    in. Raises UnknownTemplate, BrokenTemplate, and what `create` raises.
+    in. Raises UnknownTemplate, BrokenTemplate, and the errors of `create`.
     """
     try:
         content = history.version(session, source)[1]

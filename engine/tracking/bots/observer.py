@@ -1,4 +1,4 @@
-"""Extract from a request what its classification needs, now and again later; never the address itself."""
+"""Extract the facts of a request by which it is classified, now and later; never the address itself."""
 
 from functools import lru_cache
 from hashlib import blake2b
@@ -19,7 +19,7 @@ KEEPS: tuple[Keep, ...] = get_args(Keep)
 class Observer:
     """Describes requests; made once per process, safe to share between threads.
 
-    `keep` says what is stored of an address. `hashed`: the class of the network and a keyed hash of the /24 or /48;
+    `keep` selects what is stored of an address. `hashed`: the class of the network and a keyed hash of the /24 or /48;
     `truncated`: the class and that prefix in clear; `none`: only the class, so that bursts cannot be detected.
     """
 

@@ -1,6 +1,6 @@
 """The rules of bot detection, with their weights and reasons.
 
-If the weights of the machine rules add up to 1.0, the hit is a machine's. Else, if the weights of the human rules
+If the weights of the machine rules add up to 1.0, the hit is a machine's. Otherwise, if the weights of the human rules
 exceed them by 0.5, it is a human's. All others are unknown, and set flags as a human's do.
 """
 

@@ -1,4 +1,4 @@
-"""Rules about one hit alone, without its time and its neighbours."""
+"""Rules about one hit alone, without its time and the other hits."""
 
 from collections.abc import Iterator
 from functools import lru_cache
