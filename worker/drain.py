@@ -27,7 +27,7 @@ log = logging.getLogger("cadencia.sending")
 GROUP_LEAST = 25  # e-mails
 _SHORT_S, _LONG_S = 0.2, 0.6  # at 5,000 e-mails a second a group of 1,000 takes 0.2 s
 
-_TURN_WITHIN_S = 0.5  # the drain waits for a turn that is not later than this; the next tick sends the others
+_TURN_WITHIN_S = 0.5  # the drain waits this long for a turn; later ones are left to the next tick
 _WAIT_LEAST_S = 0.03  # e-mails are claimed up to 0.05 s before their turn, so a shorter wait is useless
 
 
@@ -183,15 +183,15 @@ def _cached(at: Callable[[int], datetime]) -> Callable[[int], datetime]:
     return cached
 
 
-def _log_held(held: Sequence[HeldTemplate], untried: Sequence[Settled]) -> list[Settled]:
+def _log_held(on_hold: Sequence[HeldTemplate], untried: Sequence[Settled]) -> list[Settled]:
     """Write one line for each template that a group could not use; return the e-mails untried for other reasons."""
-    for template in held:
+    for template in on_hold:
         count = sum(email.response == template.why for email in untried)
         log.error(
             "template_unusable template=%s given_back=%d retry_in_s=%.0f error=%s",
             template.name, count, template.retry_in_s, template.reason,
         )  # fmt: skip
-    reasons = {template.why for template in held}
+    reasons = {template.why for template in on_hold}
     return [email for email in untried if email.response not in reasons]
 
 

@@ -120,5 +120,5 @@ def _label(email: ClaimedEmail) -> str:
     return templates.label(email.template, email.template_version)
 
 
-def _untried(held: HeldTemplate) -> Untried:
-    return Untried("", held.why)  # due at once, because another host may send it
+def _untried(template: HeldTemplate) -> Untried:
+    return Untried("", template.why)  # due at once, because another host may send it

@@ -17,7 +17,8 @@ log = logging.getLogger("cadencia.sending")
 
 Results = list[tuple[ClaimedEmail, Outcome]]
 
-# What has not left by then is given back: a pause, a stop of this worker or the loss of its host affects no more.
+# E-mails that were not sent by then are given back. A pause, a stop of this worker or the loss of its host affects no
+# more than these.
 _GROUP_WITHIN_S = 1.0
 
 

@@ -18,8 +18,8 @@ _RETRY_S = 1.0
 class Lease:
     """The lease of one group.
 
-    A thread renews it, because a statement takes as long as the database likes: until a connection attempt times out,
-    or a broken network is noticed. Sending goes on meanwhile. Only `tick` changes the recorder's end of the lease.
+    A thread renews it, because a statement may block until a connection attempt times out or a broken network is
+    noticed. Sending goes on meanwhile. Only `tick` changes the recorder's end of the lease.
     """
 
     def __init__(self, sender_id: UUID, log_of_group: Recorder, group_id: UUID, lease_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Templates that this process cannot use, by their labels: each is left alone for a while, and tried again."""
+"""Templates that this process cannot use, by their labels: each is tried again after a growing pause."""
 
 from dataclasses import dataclass
 from time import monotonic

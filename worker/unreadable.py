@@ -1,4 +1,4 @@
-"""Outcomes of e-mails that cannot be decrypted: a damaged row fails alone, a missing key is a fault of this host."""
+"""Outcomes of e-mails that cannot be decrypted: a damaged row fails its own, a missing key is the host's fault."""
 
 import logging
 from collections.abc import Sequence

@@ -18,7 +18,7 @@ from worker.app import app
 log = logging.getLogger("cadencia.imports")
 
 LONGEST_S = 600.0  # less than the time limit of a task
-_TURN_S = 30.0  # while another import waits; the one that goes on later is read again from its beginning
+_TURN_S = 30.0  # while another import waits; an import that continues later reads its file again from the beginning
 _RENEW_EVERY_S = 5.0
 
 

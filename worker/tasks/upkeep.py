@@ -20,7 +20,7 @@ def sweep() -> None:
     rescue.orphans(process.own_recorder())
     spools.drain_orphans()
     spools.drain_mail()
-    with statement() as session:  # each of these statements stands for itself
+    with statement() as session:  # each of these statements is a transaction of its own
         rescue.lost(session)
         upkeep.settle_doubts(session, now=clock.now())
         waiting = upkeep.bells(session, now=clock.now())
@@ -41,7 +41,7 @@ def tidy() -> None:
 
 
 def _proceed_with_forms() -> None:
-    """Remind of sign-ups that wait for their confirmation, expire old ones, and erase what nothing needs any more."""
+    """Remind of sign-ups that wait for their confirmation, expire old ones, and erase data that nothing needs."""
     ends_at = monotonic() + settings.current().drain_slice_s
     if pending.proceed(retrying, services=_services(), now=clock.now(), ends_at=ends_at):
         bell.ring("transactional")
