@@ -1,1 +1,1 @@
-"""The `cadencia` command: a terminal's way into the engine, with one module per noun in `commands`."""
+"""The `cadencia` command, which calls the engine from a terminal; one module per noun in `commands`."""

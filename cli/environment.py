@@ -20,7 +20,7 @@ class Environment:
 
 
 def use(named: Path | None, *, quiet: bool) -> None:
-    """Load the settings of the chosen environment into this process, and say on standard error which it is.
+    """Load the settings of the chosen environment into this process, and name it on standard error.
 
     Settings that the process had from elsewhere are removed: two sources are never mixed.
     """

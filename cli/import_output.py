@@ -1,4 +1,4 @@
-"""Output of `cadencia contacts import`: how the file was read, what each column means, faults, notes and counts."""
+"""Output of `cadencia contacts import`: reading of the file, meaning of each column, faults, notes, counts."""
 
 from collections.abc import Iterator
 

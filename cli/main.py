@@ -1,4 +1,4 @@
-"""The root of the command line: its options, and the nouns it knows."""
+"""The root of the command line: its options and its groups of commands."""
 
 import sys
 from functools import partial
@@ -43,7 +43,7 @@ def root(context: click.Context, env_file: Path | None, quiet: bool) -> None:
 def main() -> None:
     """Run the command of this process's arguments, and exit with its status.
 
-    A character that the locale of the terminal or file does not know is printed as a question mark.
+    A character that the locale of the terminal or file lacks is printed as a question mark.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

@@ -17,7 +17,7 @@ _VERSION, _PID = "CADENCIA_VERSION", "CADENCIA_PID"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """A running installation: the file with its environment, and what that says."""
+    """A running installation: the file with its environment, and the values in it."""
 
     path: Path
     pid: str

@@ -1,4 +1,4 @@
-"""`cadencia audit`: the account of every e-mail."""
+"""`cadencia audit`: an account of every e-mail."""
 
 from typing import TYPE_CHECKING
 

@@ -258,8 +258,10 @@ def release(contact: str, even: str | None) -> None:
     from engine.engagement import by_hand
     from models.session import retrying
 
-    left = retrying(lambda session: by_hand.release(session, _person(session, contact), even=even, now=clock.now()))
-    click.echo(f"still suppressed: {left}" if left else "released")
+    remaining = retrying(
+        lambda session: by_hand.release(session, _person(session, contact), even=even, now=clock.now())
+    )
+    click.echo(f"still suppressed: {remaining}" if remaining else "released")
 
 
 @group.command()

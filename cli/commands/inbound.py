@@ -86,7 +86,7 @@ class _PipeCommand(groups.Command):
             raise
         except click.ClickException as error:
             error.show()
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it is, the message must not be lost
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # no error may lose the message
             click.echo(f"Error: {type(error).__name__}", err=True)
         raise click.exceptions.Exit(os.EX_TEMPFAIL)
 

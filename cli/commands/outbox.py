@@ -71,7 +71,7 @@ def list_all(campaign: str | None, contact: str | None, status: str | None, temp
 @group.command()
 @click.argument("email_id")
 def show(email_id: str) -> None:
-    """Show the story of one e-mail: its status, its moments, the mail server's reply, its events.
+    """Show the history of one e-mail: its status, its moments, the mail server's reply, its events.
 
     \b
     Example:

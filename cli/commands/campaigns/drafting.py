@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @named.name
 @options.steps(required=True)
 @options.content
-def create(name: str, **given: Any) -> None:
+def create(name: str, **values: Any) -> None:
     """Create the campaign NAME as a draft; nothing is sent before it is launched.
 
     \b
@@ -32,7 +32,7 @@ def create(name: str, **given: Any) -> None:
     from engine.campaigns.drafting import drafts
     from models.session import transaction
 
-    draft = _changed(drafts.CampaignDraft(name, []), given)
+    draft = _changed(drafts.CampaignDraft(name, []), values)
     with transaction() as session:
         campaign_id = drafts.create(session, draft, library=library(), now=clock.now())
     click.echo(f"campaign {name} created as a draft: {campaign_id}")
@@ -44,7 +44,7 @@ def create(name: str, **given: Any) -> None:
 @options.steps(required=False)
 @options.content
 @click.option("--unset", multiple=True, metavar="NAME", help="Remove a variable; may be repeated.")
-def edit(name: str, rename: str | None, unset: tuple[str, ...], **given: Any) -> None:
+def edit(name: str, rename: str | None, unset: tuple[str, ...], **values: Any) -> None:
     """Edit the draft NAME (or its id): what is given replaces what is stored.
 
     Steps, industries and roles replace all those that are stored; a window or weekdays hold for every step. Variables
@@ -62,9 +62,9 @@ def edit(name: str, rename: str | None, unset: tuple[str, ...], **given: Any) ->
     with transaction() as session:
         campaign_id = named.find(session, name)
         version = campaigns.view(session, campaign_id).version
-        draft = _changed(drafts.of(session, campaign_id), given)
-        left = {key: value for key, value in draft.variables.items() if key not in unset}
-        draft = replace(draft, name=rename or draft.name, variables=left)
+        draft = _changed(drafts.of(session, campaign_id), values)
+        variables = {key: value for key, value in draft.variables.items() if key not in unset}
+        draft = replace(draft, name=rename or draft.name, variables=variables)
         drafts.edit(session, campaign_id, draft, version=version, library=library())
     click.echo(f"campaign {draft.name} is edited; it is still a draft")
 
@@ -154,26 +154,26 @@ def show(name: str) -> None:
 COMMANDS = (create, edit, clone, delete, list_newest, show)
 
 
-def _changed(draft: "CampaignDraft", given: Mapping[str, Any]) -> "CampaignDraft":
+def _changed(draft: "CampaignDraft", values: Mapping[str, Any]) -> "CampaignDraft":
     """Return the draft with the options that were given instead of its own content."""
     from engine.audience import segments
     from engine.campaigns.steps import StepDraft
 
-    steps = [StepDraft(*options.step(step)) for step in given["steps"]] or draft.steps
-    if given["window"]:
-        start, end = options.window(given["window"])
+    steps = [StepDraft(*options.step(step)) for step in values["steps"]] or draft.steps
+    if values["window"]:
+        start, end = options.window(values["window"])
         steps = [replace(step, window_start_min=start, window_end_min=end) for step in steps]
-    if given["weekdays"]:
-        steps = [replace(step, weekdays=options.weekdays(given["weekdays"])) for step in steps]
-    conditions: dict[str, Any] = {key: list(given[key]) for key in ("industry", "role") if given[key]}
-    kept = {} if given["only_sign_ups"] is not None else draft.audience
-    if given["only_sign_ups"]:
+    if values["weekdays"]:
+        steps = [replace(step, weekdays=options.weekdays(values["weekdays"])) for step in steps]
+    conditions: dict[str, Any] = {key: list(values[key]) for key in ("industry", "role") if values[key]}
+    audience = {} if values["only_sign_ups"] is not None else draft.audience
+    if values["only_sign_ups"]:
         conditions[segments.ONLY_SIGN_UPS] = True
-    variables = dict(options.variable(variable) for variable in given["variables"])
+    variables = dict(options.variable(variable) for variable in values["variables"])
     return replace(
         draft,
         steps=steps,
-        timezone=given["timezone"] or draft.timezone,
-        audience={**kept, **conditions},
+        timezone=values["timezone"] or draft.timezone,
+        audience={**audience, **conditions},
         variables={**draft.variables, **variables},
     )

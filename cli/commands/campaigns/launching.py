@@ -107,7 +107,7 @@ COMMANDS = (enroll, launch, start_now)
 
 
 def _warn(report: "Preflight", name: str, *, asks: bool) -> None:
-    """Say which templates contacts received before; ask on a terminal whether to go on, and abort if not."""
+    """Report templates that contacts received before; on a terminal, ask for a confirmation, and abort without it."""
     from engine.campaigns.reports import preflight
 
     if not report.received:

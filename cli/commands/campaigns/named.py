@@ -16,7 +16,7 @@ name = click.argument("name")
 
 
 def command(title: str | None = None) -> "Callable[[Callable[..., None]], click.Command]":
-    """Return a decorator that makes a command of a function; `title` is its name if it is not the function's."""
+    """Return a decorator that makes a function a command; `title` replaces the function's name."""
     return click.command(title, cls=groups.Command)
 
 

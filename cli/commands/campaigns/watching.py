@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("sent", "opened", "clicked", "converted")
 _TROUBLE = ("failed", "in_doubt", "bounced")  # columns that are shown if one of them counts something
-_SHARE_OF_TIME = 10  # a look at a large campaign takes a second: then wait ten
+_SHARE_OF_TIME = 10  # reading a large campaign takes a second: then wait ten
 
 
 @dataclass(frozen=True, slots=True)
