@@ -46,8 +46,8 @@ def create(header: shapes.Headers, body: shapes.CampaignWanted) -> Reply:
 def listing() -> Reply:
     """List the newest campaigns, newest first."""
     with transaction() as session:
-        found = campaigns.latest(session)
-    return shapes.Campaigns(campaigns=[_campaign(view) for view in found])
+        newest = campaigns.latest(session)
+    return shapes.Campaigns(campaigns=[_campaign(view) for view in newest])
 
 
 @api.get("/<campaign_id>", responses={200: shapes.CampaignStory})
@@ -100,9 +100,9 @@ def enroll(path: shapes.CampaignPath, body: shapes.Enroll) -> Reply:
     audience the first 5,000 contacts are enrolled at once, and the others soon after.
     """
     with transaction() as session:
-        done = enrollments.enroll(session, path.campaign_id, contact_ids=body.contact_ids, now=clock.now())
+        enrolled = enrollments.enroll(session, path.campaign_id, contact_ids=body.contact_ids, now=clock.now())
     bell.ring("sequence")
-    return shapes.Enrolled(enrolled=done.total, stopped=dict(done.stopped), complete=done.is_complete)
+    return shapes.Enrolled(enrolled=enrolled.total, stopped=dict(enrolled.stopped), complete=enrolled.is_complete)
 
 
 @api.post("/<campaign_id>/launch", responses={200: shapes.Launched, **_NO_DRAFT})

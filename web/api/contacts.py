@@ -213,8 +213,8 @@ def _person(session: Session, body: shapes.Person) -> by_hand.Person:
 
 
 def _consent(session: Session, person: by_hand.Person) -> shapes.Consent:
-    held = suppressions.of_index(session, person.key)
-    return shapes.Consent(contact_id=person.contact_id, suppressed=held.reason if held else None)
+    suppression = suppressions.of_index(session, person.key)
+    return shapes.Consent(contact_id=person.contact_id, suppressed=suppression.reason if suppression else None)
 
 
 def _journey(journey: explain.Journey) -> shapes.Journey:

@@ -1,4 +1,4 @@
-"""Routes of e-mails: send one, send a batch, list them, read the story of one."""
+"""Routes of e-mails: send one, send a batch, list them, read the history of one."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -62,14 +62,14 @@ def batch(header: shapes.Headers, body: shapes.Batch) -> Reply:
     if len(body.emails) > limit:
         raise InvalidInput.of("emails", f"at most {limit} in one call")
     requests = _requests(body.emails)
-    taken = [request for request in requests if isinstance(request, SendRequest)]
-    if not taken:
+    accepted = [request for request in requests if isinstance(request, SendRequest)]
+    if not accepted:
         raise InvalidInput([fault for faults in requests if isinstance(faults, list) for fault in faults])
     key = idempotency.read(header.idempotency_key)
-    done = idempotency.do(key, lambda session: _accept_all(session, requests), status=202)
-    for lane in sorted({request.lane for request in taken} if done.model else ()):
+    result = idempotency.do(key, lambda session: _accept_all(session, requests), status=202)
+    for lane in sorted({request.lane for request in accepted} if result.model else ()):
         bell.ring(lane)
-    return done.response
+    return result.response
 
 
 @api.get("", responses={200: shapes.Emails})

@@ -23,7 +23,7 @@ from web.schemas.problems import examples
 from web.schemas.problems.problems import FieldFault
 
 Outcome = reports.Outcome | Literal["waiting"]
-UNKNOWN = Fault("email_id", "there is no such e-mail; take the one that the send answered")
+UNKNOWN = Fault("email_id", "there is no such e-mail; use the one that the send returned")
 
 api = Api("events", "/api/v1/events", about="Report what happened to an e-mail; no token, the e-mail's id is the key.")
 api.before_request(rate_limits.track)

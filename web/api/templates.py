@@ -192,9 +192,9 @@ def test(path: shapes.TemplatePath, header: shapes.Headers, body: shapes.Test) -
         rate_limits.test(auth.caller().account_id, len(email_ids))
         return shapes.TestAccepted.of(email_ids)
 
-    done = idempotency.do(idempotency.read(header.idempotency_key), queue, status=202)
+    result = idempotency.do(idempotency.read(header.idempotency_key), queue, status=202)
     bell.ring(sends.LANE)
-    return done.response
+    return result.response
 
 
 def _change(note: str | None) -> store.Change:

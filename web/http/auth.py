@@ -53,7 +53,7 @@ def needs(*scopes: str, kinds: tuple[str, ...] = ("access",)) -> Callable[[View]
 
 
 def public(why: str) -> Callable[[View], View]:
-    """Declare that the view is open to everyone, and why."""
+    """Declare that the view is open to everyone, for this reason."""
     return declaring(Access(public=why))
 
 

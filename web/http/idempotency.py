@@ -36,7 +36,7 @@ def read(text: str) -> Key | None:
 
 
 def of_form(text: str, body: object) -> Key:
-    """Return the key that a form of a page repeats in `text`; `body` is what the form asks for."""
+    """Return the key that a form of a page repeats in `text`; `body` is the request of the form."""
     return idempotency.key(auth.caller().account_id, text, route=request.full_path, body=body)
 
 

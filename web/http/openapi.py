@@ -64,7 +64,7 @@ def document(app: OpenAPI) -> dict[str, Any]:
     written: dict[str, Any] = app.api_doc
     for operation in (each for operations in written["paths"].values() for each in operations.values()):
         if not (operation.get("parameters") or operation.get("requestBody")):
-            operation["responses"].pop("422", None)  # flask-openapi3 adds it; without input nothing can be invalid
+            operation["responses"].pop("422", None)  # flask-openapi3 adds it; a route without input refuses none
     models: set[tuple[type[BaseModel], Mode]] = {(Problem, "serialization")}
     for api in app.blueprints.values():
         models |= api.models if isinstance(api, Api) else set()

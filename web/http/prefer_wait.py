@@ -19,8 +19,8 @@ _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=$|[,;])", re.I
 
 def seconds(prefer: str) -> int:
     """Return the seconds that the header asks to wait, at most 30; 0 if it does not ask."""
-    asked = _WAIT.search(prefer)
-    return min(int(asked.group(1)), SECONDS_MAX) if asked else 0
+    wait = _WAIT.search(prefer)
+    return min(int(wait.group(1)), SECONDS_MAX) if wait else 0
 
 
 @contextmanager

@@ -194,7 +194,7 @@ def form() -> None:
 def forms(counters: Counters, submissions: Sequence[tuple[str, str]]) -> list[TooOften | None]:
     """Count submissions, each from a network to a form, as `form` and `one_form` do; return the errors in their order.
 
-    What its network's limit refuses does not count for the form, so that no network can use up the form's limit.
+    A submission refused by its network's limit does not count for the form, so no network can use up the form's limit.
     """
     refused = counters.count_each("form", [caller for caller, _ in submissions])
     admitted = [index for index, error in enumerate(refused) if error is None]
@@ -221,7 +221,7 @@ def _counters() -> Counters:
 
 @lru_cache(maxsize=_NETWORKS_CACHED)
 def network(address: str) -> str:
-    """Return what one caller controls: an IPv4 address, or the /64 of an IPv6 address; one for all that are neither.
+    """Return the network that one caller controls: an IPv4 address, or the /64 of an IPv6 address; one for all others.
 
     Some proxies add a port: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
     """

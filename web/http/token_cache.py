@@ -6,7 +6,7 @@ from uuid import UUID
 from engine.access import token_status
 from models.session import transaction
 
-# Upper bound on how long a revoked token or a closed account still works in other processes.
+# The longest time for which a revoked token or a closed account still works in other processes.
 CACHE_S = 5.0
 _TOKENS_MAX = 10_000
 
@@ -25,14 +25,14 @@ class TokenCache:
         if cached is not None and monotonic() < expires:
             return cached
         with transaction() as session:
-            found = token_status.get(session, account_id, (token_id, family_id))
-        if found is None:
+            status = token_status.get(session, account_id, (token_id, family_id))
+        if status is None:
             self._entries.pop(key, None)
             return None
         if len(self._entries) >= _TOKENS_MAX:
             self._entries.clear()
-        self._entries[key] = monotonic() + self.cache_s, found
-        return found
+        self._entries[key] = monotonic() + self.cache_s, status
+        return status
 
     def forget(self) -> None:
         """Drop all entries; for the process that has just revoked a token."""

@@ -1,4 +1,4 @@
-"""Bound on the hits of one e-mail: who has its links could otherwise fill the database with them."""
+"""Bound on the hits of one e-mail: otherwise anyone with its links could fill the database."""
 
 import logging
 from time import monotonic

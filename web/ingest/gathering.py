@@ -1,4 +1,4 @@
-"""Gathering of the entries of one moment, so that they are stored together."""
+"""Gather entries that arrive at the same moment, to store them together."""
 
 import threading
 from collections.abc import Callable

@@ -54,9 +54,9 @@ class Ingest:
         return self._consent.size_bytes + self._hits.size_bytes + self._reports.size_bytes
 
     def store(self, hit: IncomingEvent, response: DeferredResponse | None = None) -> None:
-        """Store a hit on disk, or in the database when the disk fails; one that neither takes is counted and logged.
+        """Store a hit on disk, or in the database when the disk fails; if both fail, it is counted and logged.
 
-        It is stored when `response` is sent, or, without one, when this returns. One beyond the limit of its e-mail is
+        It is stored when `response` is sent, or without one when this returns. A hit beyond the limit of its e-mail is
         answered and not stored.
         """
         if self.email_limit.is_exceeded(hit.email_id):

@@ -1,12 +1,12 @@
 """Group commit of single sends: concurrent calls share one transaction.
 
-A lone call is stored at once. Calls that arrive during its transaction queue; the first of them then stores them all,
-and while groups have more than one call, waits a moment for more.
-Measured on two cores with 32 callers: a commit of 10 sends costs little more than a commit of one.
+A single call is stored at once. Calls that arrive during its transaction are queued; the first of them then stores all.
+While groups have more than one call, it waits a moment for more. Measured on two cores with 32 callers: a commit of 10
+sends costs little more than a commit of one.
 
-Not a `Gathering`, as sign-ups and hits have: the answer to a send has the id and moment of its row, is stored for its
-idempotency key and may wait for the mail server, so the request's thread has to go on after the commit. It also stores
-a lone send itself, where a `Gathering` hands each entry to another thread.
+A `Gathering`, as for hits and sign-ups, does not fit: the response to a send has the id and moment of its row, is
+stored for its idempotency key and may wait for the mail server, so the request's thread continues after the commit.
+That thread also stores a single send itself, where a `Gathering` passes each entry to another thread.
 """
 
 import logging

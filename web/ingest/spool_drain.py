@@ -1,4 +1,4 @@
-"""The thread that drains this process's spools several times a second, and what dead processes left."""
+"""The thread that drains this process's spools several times a second, and the files of dead processes."""
 
 import logging
 import threading
@@ -64,7 +64,7 @@ class SpoolDrain:
             return self._is_running
 
     def _round(self) -> None:
-        if self.is_database_down:  # probe it, rather than fail with one file after the other
+        if self.is_database_down:  # probe it, instead of failing with each file
             with transaction() as session:
                 heartbeats.ages(session)
             self.is_database_down = False  # requests need not wait until everything is drained

@@ -37,10 +37,10 @@ class ViewCounter:
         self._sources: defaultdict[tuple[UUID, Any], set[str]] = defaultdict(set)
         self._is_running = False
 
-    def count(self, page_id: UUID, source: str, seen: Mapping[str, Any]) -> None:
-        """Count a view of a page or form; `seen` is what `Observer.observe` returned for the request."""
+    def count(self, page_id: UUID, source: str, observed: Mapping[str, Any]) -> None:
+        """Count a view of a page or form; `observed` is the result of `Observer.observe` for the request."""
         now = clock.now()
-        is_machine = views.is_machine(seen, now=now)
+        is_machine = views.is_machine(observed, now=now)
         key = views.key(page_id, source, now)
         with self._guard:
             key = self._bounded(key)

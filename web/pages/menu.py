@@ -56,7 +56,7 @@ views = layout.blueprint("missing")
 @views.get("/<path:path>")
 @pages.needs()
 def missing(path: str) -> Response:
-    """Answer an address at which there is no page with a page that says so."""
+    """Answer an address without a page by an error page."""
     raise NotFound(f"page: there is none at {path[:100]}")
 
 

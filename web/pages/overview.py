@@ -1,4 +1,4 @@
-"""The overview: what goes out today and this week, what needs attention, what was achieved."""
+"""The overview: the e-mails of today and this week, subjects that need attention, and results."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""Pictures for e-mails and pages: upload, list, one with its address and what uses it, delete."""
+"""Pictures for e-mails and pages: upload, list, show one with its address and its uses, delete."""
 
 from uuid import UUID
 
@@ -52,7 +52,7 @@ def upload() -> Response:
 @views.get("/pictures/<digest>")
 @pages.needs("campaigns", "reports")
 def show(digest: str) -> Response:
-    """Show one picture, its address, and what uses it."""
+    """Show one picture, its address and its uses."""
     return _show(digest)
 
 

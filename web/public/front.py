@@ -1,7 +1,7 @@
-"""A fast path for pixels, clicks and landing pages in front of Flask, whose dispatch would be most of their cost.
+"""A fast path for pixels, clicks and landing pages in front of Flask, whose dispatch costs more than the work.
 
-It answers as the views `pixels.opened`, `clicks.clicked` and `landing_pages.show` do, headers included. Any request but
-a GET or HEAD with a valid token, or for a page that is in memory, goes on to Flask, which handles all errors.
+It answers as the views `pixels.opened`, `clicks.clicked` and `landing_pages.show` do, headers included. Every other
+request than a GET or HEAD with a valid token, or for a page in memory, goes on to Flask, which handles all errors.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Requests for a pixel or a link: the event to be stored, and what all answers have in common."""
+"""Requests for a pixel or a link: the event to be stored, and the common parts of the responses."""
 
 from base64 import b64decode
 from collections.abc import Mapping

@@ -22,7 +22,7 @@ def install(app: Flask) -> None:
 @pages.get("/")
 @public("says what this server is; holds no data")
 def home() -> Response:
-    """Show what this server is for, with links to the description of the API and the health checks."""
+    """Show the purpose of this server, with links to the description of the API and the health checks."""
     return page("home", languages.of_browser())
 
 

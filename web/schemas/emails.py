@@ -1,4 +1,4 @@
-"""Models of single sends, batches and the story of an e-mail."""
+"""Models of single sends, batches and the history of an e-mail."""
 
 from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID

@@ -1,8 +1,8 @@
 """Connections of this web server: end those whose client does not finish a body that was answered already.
 
 granian cannot end a read, and a WSGI application does not know its socket. So the connection is recognised by the
-moment of its last response, among those that this process accepted. If another one is taken for it, that one only
-closes after the response to its current request, as any keep-alive connection may.
+moment of its last response, among those that this process accepted. A connection that is confused with it closes after
+the response to its current request, as any keep-alive connection may.
 """
 
 import os

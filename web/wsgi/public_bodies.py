@@ -1,9 +1,9 @@
 """Bodies of public routes: received under a deadline, in bounded number, and without one of the threads for views.
 
-Anyone may send such a body, and as slowly as they like. granian takes a thread of its pool for each request and cannot
-end a read, so forty connections with one byte each would stop everything. So granian has READERS_MAX threads more than
-views may run at once (WEB_THREADS), and at most that many receive bodies. Other routes check the caller's token before
-they read. The rest of a large body that a view refused is received in the same way, and discarded.
+Anyone may send such a body, at any speed. granian takes a thread of its pool for each request and cannot end a read, so
+forty connections with one byte each would stop everything. So granian has READERS_MAX threads more than views may run
+at once (WEB_THREADS), and at most that many receive bodies. Other routes check the caller's token before they read. The
+rest of a large body that a view refused is received in the same way, and discarded.
 """
 
 import threading

@@ -1,8 +1,8 @@
 """Request bodies that a view refused without reading them to the end.
 
-Ordinary clients write their whole body before they read the response. If the server closes the connection while they
-write, they report a broken pipe instead of the 413 or 401. So the rest of such a body is received and discarded, up to
-`DISCARDED_MAX` bytes.
+Most clients write their whole body before they read the response. If the server closes the connection meanwhile, they
+report a broken pipe instead of the 413 or 401. So the rest of the body is received and discarded, up to `DISCARDED_MAX`
+bytes.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ class CountedInput:
     def __init__(self, environ: dict[str, Any]) -> None:
         self._source = environ["wsgi.input"]
         self._size = int(environ.get("CONTENT_LENGTH") or DISCARDED_MAX)
-        # The client waits for a permission to send: the response comes instead of it.
+        # The client waits for `100 Continue`; it gets the response instead.
         self._is_awaited = "HTTP_EXPECT" in environ
         self._is_complete = False
         self._read = 0

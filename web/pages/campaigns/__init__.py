@@ -1,1 +1,1 @@
-"""Pages of campaigns: the list, one campaign, its form, its actions, and the people behind its numbers."""
+"""Pages of campaigns: the list, one campaign, its form, its actions, and the contacts behind its numbers."""

@@ -1,4 +1,4 @@
-"""Actions on a campaign, each after a page that says what will happen."""
+"""Actions on a campaign, each after a page that states its effect."""
 
 from collections.abc import Collection
 from typing import Any
@@ -59,7 +59,7 @@ class LaunchForm(forms.Form):
 @views.get("/campaigns/<uuid:campaign_id>/launch")
 @pages.needs("campaigns")
 def ask_launch(campaign_id: UUID) -> Response:
-    """Say what a launch will do, and ask for it."""
+    """State the effect of a launch, and ask for it."""
     with sessions.reading() as session:
         view = campaigns.view(session, campaign_id)
         if view.state != "draft":
@@ -116,7 +116,7 @@ def pause(campaign_id: UUID) -> Response:
 @views.get("/campaigns/<uuid:campaign_id>/resume")
 @pages.needs("campaigns")
 def ask_resume(campaign_id: UUID) -> Response:
-    """Say what a resumption will do, and ask for it."""
+    """State the effect of a resumption, and ask for it."""
     with sessions.reading() as session:
         view = campaigns.view(session, campaign_id)
     note = gettext("What became due during the pause goes out now, within its windows.")
@@ -137,7 +137,7 @@ def resume(campaign_id: UUID) -> Response:
 @views.get("/campaigns/<uuid:campaign_id>/cancel")
 @pages.needs("campaigns")
 def ask_cancel(campaign_id: UUID) -> Response:
-    """Say what a cancellation will do, and ask for it."""
+    """State the effect of a cancellation, and ask for it."""
     return _ask_cancel(campaign_id, CancelForm())
 
 
@@ -157,7 +157,7 @@ def cancel(campaign_id: UUID) -> Response:
 @views.get("/campaigns/<uuid:campaign_id>/start-now")
 @pages.needs("campaigns")
 def ask_start_now(campaign_id: UUID) -> Response:
-    """Say what starting now will do, and ask for it."""
+    """State the effect of starting now, and ask for it."""
     with sessions.reading() as session:
         view = campaigns.view(session, campaign_id)
     note = gettext("Step 1 goes out now, at any hour and without its delay, for a day. Later steps keep their windows.")
@@ -179,7 +179,7 @@ def start_now(campaign_id: UUID) -> Response:
 @views.get("/campaigns/<uuid:campaign_id>/retry")
 @pages.needs("campaigns")
 def ask_retry(campaign_id: UUID) -> Response:
-    """Say what a retry will do, and ask for it."""
+    """State the effect of a retry, and ask for it."""
     return _ask_retry(campaign_id, RetryForm())
 
 
@@ -237,7 +237,7 @@ def _ask_pause(campaign_id: UUID, form: PauseForm, status: int = 200) -> Respons
 def _ask(
     view: campaigns.View, states: Collection[str], action: str, note: str, status: int = 200, **content: Any
 ) -> Response:  # fmt: skip
-    """Return the page before an action; in other states, after an old link, the campaign with what it now offers."""
+    """Return the page before an action; in another state, the campaign with its present actions."""
     if view.state not in states:
         return layout.redirect_to("campaigns_pages.show", campaign_id=view.id)
     return layout.page(

@@ -196,7 +196,7 @@ def _basis(session: Session) -> Basis:
 
 
 def _sized(session: Session, draft: CampaignDraft, basis: Basis) -> dict[str, Any]:
-    """Return what the page shows of the contacts: the estimate, and the words that the fields suggest."""
+    """Return the estimate of the contacts, and the words that the fields suggest."""
     words = figures.words(session, basis, now=clock.now())
     of_attributes = {key.partition(".")[2]: each for key, each in words.items() if key.startswith("attributes.")}
     values = sorted({word for each in of_attributes.values() for word in each})[:_VALUES_SHOWN]
@@ -207,7 +207,7 @@ def _sized(session: Session, draft: CampaignDraft, basis: Basis) -> dict[str, An
 
 
 def _templates(draft: CampaignDraft) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return name, name with subject, and samples of the own variables of each template, also of gone ones.
+    """Return name, name with subject, and samples of the own variables of each template, also of deleted ones.
 
     The templates of forms are left out, unless they are chosen.
     """

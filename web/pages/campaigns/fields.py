@@ -198,7 +198,7 @@ def _audience(form: DraftForm) -> Iterator[tuple[str, Any]]:
 def place(form: DraftForm, wrong: Iterable[Fault]) -> tuple[dict[str, str], list[str]]:
     """Put the engine's faults at their fields, in the reader's language.
 
-    Return those of variables by name, and the texts of the others, which no field is about.
+    Return the faults of variables by name, and the texts of those without a field.
     """
     of_variables: dict[str, str] = {}
     others: list[str] = []

@@ -1,4 +1,4 @@
-"""Changes of one contact by hand, each after a page that says what it does: suppress, release, pause, resume, erase."""
+"""Changes of one contact by hand, each after a page that states its effect: suppress, release, pause, resume, erase."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -51,7 +51,7 @@ class Erase(forms.Form):
 @views.get("/contacts/<uuid:contact_id>/suppress")
 @pages.needs("contacts")
 def ask_suppress(contact_id: UUID) -> Response:
-    """Say what a suppression does, and ask for it."""
+    """State the effect of a suppression, and ask for it."""
     return _ask(contact_id, "suppress")
 
 
@@ -66,7 +66,7 @@ def suppress(contact_id: UUID) -> Response:
 @views.get("/contacts/<uuid:contact_id>/release")
 @pages.needs("contacts")
 def ask_release(contact_id: UUID) -> Response:
-    """Say why the contact is suppressed, and ask for the release; go back to a contact that is not."""
+    """State the reason of the suppression, and ask for the release; go back to a contact that is not suppressed."""
     reason = _reason(contact_id)
     return _ask_release(contact_id, Release(), reason) if reason else _back(contact_id)
 
@@ -97,7 +97,7 @@ def ask_pause(contact_id: UUID) -> Response:
 @views.post("/contacts/<uuid:contact_id>/pause")
 @pages.changes("contacts")
 def pause(contact_id: UUID) -> Response:
-    """Let marketing e-mails wait until the day."""
+    """Pause marketing e-mails until the day."""
     form, now = Pause(), clock.now()
     if not form.validate():
         return _ask(contact_id, "pause", form, status=422)
@@ -114,7 +114,7 @@ def pause(contact_id: UUID) -> Response:
 @views.get("/contacts/<uuid:contact_id>/resume")
 @pages.needs("contacts")
 def ask_resume(contact_id: UUID) -> Response:
-    """Say what the end of a pause does, and ask for it."""
+    """State the effect of the end of a pause, and ask for it."""
     return _ask(contact_id, "resume")
 
 
@@ -132,7 +132,7 @@ def resume(contact_id: UUID) -> Response:
 @views.get("/contacts/<uuid:contact_id>/erase")
 @pages.needs("contacts")
 def ask_erase(contact_id: UUID) -> Response:
-    """Say what an erasure does, and ask for the word."""
+    """State the effect of an erasure, and ask for the word."""
     return _ask(contact_id, "erase", Erase())
 
 

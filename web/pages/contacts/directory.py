@@ -90,7 +90,7 @@ def find() -> Response:
 
 
 def _hides_addresses(form: Search, *fields: StringField) -> bool:
-    """Return True if one of these fields has an address, which it then repeats no more and refuses."""
+    """Return True if one of these fields has an address; refuse and clear the field."""
     wrong = [field for field in fields if "@" in (field.data or "")]
     for field in wrong:
         field.data = ""
@@ -125,7 +125,7 @@ def _page(form: Search, status: int = 200, after: str | None = None) -> Response
 
 
 def _nearest(form: Search, frequent: Mapping[str, Sequence[str]]) -> list[tuple[str, str, str]]:
-    """Return for each word that no contact seems to have its field, the word, and a frequent one that is like it."""
+    """Return, for each word that no contact seems to have: its field, the word, and a similar frequent one."""
     chosen = [(field.name, field.data, frequent[field.name]) for field in (form.industry, form.role) if field.data]
     pairs = [(name, word, errors.nearest(word, known)) for name, word, known in chosen if word not in known]
     return [(name, word, close) for name, word, close in pairs if close]

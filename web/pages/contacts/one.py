@@ -1,4 +1,4 @@
-"""One contact: its details, its score, its campaigns with the reasons, and all that happened."""
+"""One contact: its details, its score, its campaigns with the reasons, and its timeline."""
 
 from uuid import UUID
 

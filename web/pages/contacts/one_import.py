@@ -20,7 +20,7 @@ from web.pages.frame.languages import gettext
 views = layout.blueprint("import")
 views.add_app_template_filter(faults.words, "in_words")
 
-COLUMNS_SHOWN = 40  # whose meaning the page lets people choose
+COLUMNS_SHOWN = 40  # whose meaning people choose on the page
 _FAULTS_SHOWN, _FAULTS_WRITTEN = 50, 10_000
 _LEFT_OUT = "none"  # as a choice: an empty one would mean that none was made
 
@@ -78,7 +78,7 @@ def discard(import_id: UUID) -> Response:
 @views.get("/contacts/imports/<uuid:import_id>/cancel")
 @pages.needs("contacts")
 def ask_cancel(import_id: UUID) -> Response:
-    """Say what stopping an import means, and ask for it."""
+    """State the effect of stopping an import, and ask for it."""
     with sessions.reading() as session:
         view = lifecycle.view(session, import_id)
     return layout.page("contacts/import_cancel", view=view)
@@ -110,7 +110,7 @@ def report(import_id: UUID) -> Response:
 
 
 def choice(column: Mapping[str, Any]) -> str:
-    """Return the choice that says how a column is understood."""
+    """Return the choice for the present meaning of a column."""
     meaning: str | None = column["meaning"]
     return meaning or ("attribute" if column["attribute"] else _LEFT_OUT)
 

@@ -69,14 +69,14 @@ def release() -> Response:
     except ValueError:
         raise NotFound("suppression: this address has none") from None
     with transaction() as session:
-        held = suppressions.of_index(session, index)
-    if held is None:
+        suppression = suppressions.of_index(session, index)
+    if suppression is None:
         return layout.redirect_to("suppressions_pages.listing")
-    is_ours = held.reason == "manual"
+    is_ours = suppression.reason == "manual"
     if form.is_asked.data and (is_ours or form.nevertheless.data):
         retrying(
             lambda session: by_hand.release(
-                session, by_hand.by_index(session, index), even=held.reason, now=clock.now()
+                session, by_hand.by_index(session, index), even=suppression.reason, now=clock.now()
             )
         )
         return layout.redirect_to("suppressions_pages.listing")
@@ -84,7 +84,12 @@ def release() -> Response:
         form.nevertheless.errors = [gettext("Confirm this to release it.")]
     status = 422 if form.is_asked.data else 200
     return layout.page(
-        "contacts/release", status, form=form, held=held, is_ours=is_ours, reasons=words.translated(words.SUPPRESSED)
+        "contacts/release",
+        status,
+        form=form,
+        held=suppression,
+        is_ours=is_ours,
+        reasons=words.translated(words.SUPPRESSED),
     )
 
 

@@ -35,7 +35,7 @@ class NewTemplate(forms.Form):
 @views.get("/templates/new-template")
 @pages.needs("templates")
 def ask_create() -> Response:
-    """Ask for the name of a new template and what it begins with."""
+    """Ask for the name of a new template and the template to copy."""
     return _page(NewTemplate(formdata=None, source=request.args.get("from", "")))
 
 

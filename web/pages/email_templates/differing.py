@@ -35,7 +35,7 @@ def of(old: Content, new: Content) -> Difference:
 
 
 def _broken(content: Content) -> Content:
-    """Return the content with long lines of markup broken between tags, as mail tools write whole e-mails in one."""
+    """Return the content with long lines broken between tags; mail tools write a whole e-mail in one."""
     return replace(content, html=_lines(content.html), mjml=_lines(content.mjml))
 
 

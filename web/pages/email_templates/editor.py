@@ -1,4 +1,4 @@
-"""The editor: sources beside a live preview. What is typed is tried without being stored; saving makes a version."""
+"""The editor: sources beside a live preview. Sources are tried without being stored; saving makes a version."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ def save(name: str) -> Response:
 @bodies.at_most(live.LIMIT)
 @pages.changes("templates")
 def check(name: str) -> Response:
-    """Return what the sources of the form make: their faults, or the e-mail in the inbox; stores nothing."""
+    """Return the faults of the form's sources, or their e-mail in the inbox; stores nothing."""
     tried = live.tried(name, SourceForm())
     return layout.fragment("templates/check", name=name, draws=not tried["faults"], **tried)
 

@@ -33,7 +33,7 @@ def offer(session: Session, name: str, form: SourceForm) -> None:
 
 
 def tried(name: str, form: SourceForm, *, stored: int | None = None) -> dict[str, Any]:
-    """Return what a page shows of the form's sources: `faults`, or else the e-mail in the inbox and the findings.
+    """Return the values that a page shows of the form's sources: `faults`, or the e-mail in the inbox and the findings.
 
     `stored` is the number of the version that the form shows unchanged, which the library may have compiled.
     """

@@ -62,9 +62,9 @@ def _queue(form: AddressForm, template: Template, variables: Mapping[str, Any]) 
         rate_limits.test(auth.caller().account_id, len(email_ids))
         return TestAccepted.of(email_ids)
 
-    done = _repeated(lambda: idempotency.do(key, queue, status=202))
+    result = _repeated(lambda: idempotency.do(key, queue, status=202))
     bell.ring(sends.LANE)
-    email_ids: Sequence[str] = done.response.get_json()["email_ids"]
+    email_ids: Sequence[str] = result.response.get_json()["email_ids"]
     return email_ids
 
 
@@ -79,7 +79,7 @@ def _repeated(work: Callable[[], Done[TestAccepted]]) -> Done[TestAccepted]:
 
 
 def _reasons(refusal: errors.CadenciaError) -> list[str]:
-    """Return why no test was sent, in the reader's language; raise what is no fault of the form."""
+    """Return the reasons why no test was sent, in the reader's language; raise an error that is not the form's."""
     if isinstance(refusal, errors.TooOften):
         return [gettext("This account may send no more tests today.")]
     if isinstance(refusal, sends.RefusedAddresses):

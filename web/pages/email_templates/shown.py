@@ -30,7 +30,7 @@ _TEXT_CHARS = 10_000
 
 
 def of(name: str) -> dict[str, Any]:
-    """Return what the page shows of a template, with the values that its address asks for."""
+    """Return the values that the page shows of a template, with the parameters of its address."""
     with sessions.reading() as session:
         stored = newest(session, name)
     version = version_of(stored)
@@ -119,7 +119,7 @@ def _id(parameter: str) -> UUID | None:
 
 
 def _searched() -> str:
-    """Return the beginning of a name that the address asks for; empty for who may not see contacts."""
+    """Return the beginning of a name that the address asks for; empty for readers who may not see contacts."""
     return request.args.get("find", "")[:FIND_CHARS] if auth.caller().may("contacts") else ""
 
 

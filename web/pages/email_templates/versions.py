@@ -49,7 +49,7 @@ def difference(name: str) -> Response:
 @views.get("/templates/<name>/versions/<int:version>/publish")
 @pages.needs("templates")
 def ask_publish(name: str, version: int) -> Response:
-    """Say what publishing a version does, and ask for it."""
+    """State the effect of publishing a version, and ask for it."""
     return _ask_publish(name, version)
 
 
@@ -68,7 +68,7 @@ def publish(name: str, version: int) -> Response:
 @views.get("/templates/<name>/versions/<int:version>/revert")
 @pages.needs("templates")
 def ask_revert(name: str, version: int) -> Response:
-    """Say what taking up an old version does, and ask for it."""
+    """State the effect of taking up an old version, and ask for it."""
     with sessions.reading() as session:
         newest, _ = history.version(session, name)
         history.version(session, name, version)
@@ -93,7 +93,7 @@ def revert(name: str, version: int) -> Response:
 @views.get("/templates/<name>/delete")
 @pages.needs("templates")
 def ask_delete(name: str) -> Response:
-    """Ask whether to delete the template, or say which campaigns use it."""
+    """Ask to delete the template, or list the campaigns that use it."""
     return _ask_delete(name)
 
 
@@ -136,7 +136,7 @@ def _ask_delete(name: str, refusal: str = "") -> Response:
 
 
 def _ask(name: str, action: str, note: str, status: int = 200, **content: Any) -> Response:
-    """Show a page that says what an action does, with the form that does it unless `form` is None."""
+    """Show a page that states the effect of an action, with its form unless `form` is None."""
     content.setdefault("form", forms.Form())
     back = url_for("template_versions_pages.listing", name=name)
     return layout.page("templates/confirm", status, name=name, action=action, note=note, back=back, **content)

@@ -56,7 +56,7 @@ def preview(slug: str) -> Response:
 @views.post("/forms/<slug>/<action>")
 @pages.changes("campaigns")
 def act(slug: str, action: str) -> Response:
-    """Let the form take no submissions any more (`disable`), or take them again (`enable`)."""
+    """Stop the submissions to a form (`disable`), or take them again (`enable`)."""
     if action not in ("disable", "enable"):
         raise NotFound(f"page: there is none at {action[:100]}")
     with transaction() as session:

@@ -24,7 +24,7 @@ def drawn(field: Field, attributes: Mapping[str, Any]) -> Markup:
 
 
 class _Input(widgets.Input):  # type: ignore[misc]  # WTForms has no types
-    """Draws what its subclass has prepared; it looks at the flags that a field has, not at all that there could be."""
+    """Draws the attributes that its subclass has prepared; reads only the flags that the field has."""
 
     def __call__(self, field: Field, **attributes: Any) -> Markup:
         """Return the HTML of the field."""

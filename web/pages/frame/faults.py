@@ -1,7 +1,7 @@
 """Messages of the engine in the reader's language, for errors at fields and for error pages.
 
-The engine says in English what is wrong, with values inside. A message is recognised by the text around its values,
-and its translation is filled with the same values, which are translated in the same way.
+The engine's messages are English, with values in them. A message is recognised by the text around its values. Its
+translation gets the same values, translated in the same way.
 """
 
 import re
@@ -47,7 +47,7 @@ _MESSAGES = (
     gettext_noop("%(value)s is not a zone of the IANA database; %(advice)s"),
     gettext_noop("another account has this name; choose another"),
     gettext_noop("this is the last administrator; make another account one first"),
-    gettext_noop("nobody gives what they do not hold: %(names)s"),
+    gettext_noop("you cannot grant a scope that you lack: %(names)s"),
     gettext_noop("another campaign has this name; choose another"),
     gettext_noop("%(number)s campaigns have the names of copies; rename or delete some"),
     gettext_noop("its contacts are enrolled already; clone the campaign to choose others"),
@@ -176,7 +176,7 @@ _INSTEAD = {
     "give the `before` of the page before": _NO_PAGE,
     "there is none at %(path)s": gettext_noop("there is no page at %(path)s"),
     "there is none with this id": gettext_noop("it does not exist, or it was deleted"),
-    "there is no e-mail %(id)s; take the email_id that the send answered": gettext_noop("there is no such e-mail"),
+    "there is no e-mail %(id)s; use the email_id that the send returned": gettext_noop("there is no such e-mail"),
 }
 
 
@@ -221,7 +221,7 @@ def listed(error: CadenciaError) -> Iterator[tuple[str, str]]:
 
 
 def sentences(error: CadenciaError) -> str:
-    """Return all that an error says in the reader's language, for a page."""
+    """Return all faults of an error as sentences in the reader's language, for a page."""
     is_of_fields = isinstance(error, InvalidInput)
     texts = [f"{leaf(field)}: {words(message)}" if is_of_fields else message for field, message in listed(error)]
     return " ".join(map(sentence, texts))

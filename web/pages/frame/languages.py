@@ -1,7 +1,7 @@
 """Spanish and English, by Flask-Babel: the account's language, else the browser's, else Spanish.
 
 Message texts are English; `translations/es` has the Spanish ones, compiled by `make translations`. A page has some 400
-texts and numbers and 100 moments, so what does not depend on its data is kept in the process.
+texts and numbers and 100 moments, so parts that do not depend on its data are cached in the process.
 """
 
 from datetime import date, datetime

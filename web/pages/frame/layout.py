@@ -75,7 +75,7 @@ def followed(template: str, content: Callable[..., Mapping[str, Any]], *subject:
     """Render a part that an open page fetches every few seconds; 304 without rendering if its content is the same.
 
     `content(*subject)` returns all that the part shows, as values whose `repr` says all of them. It may depend on the
-    language, and on nothing else of the session: many open pages share it for a second.
+    language and on no other property of the session: many open pages share it for a second.
     """
     key = template, languages.current(), *subject
     values, digest = process.current().recent.of(key, lambda: _digested(content(*subject)))
@@ -231,14 +231,16 @@ def _refused(error: errors.CadenciaError) -> Response:
 def _permission_holders() -> str:
     """Return the permissions that this page asks for, and the people who can grant them."""
     access = auth.access_of(current_app.view_functions[request.endpoint or ""])
-    asked = gettext("It needs one of these permissions: %(scopes)s.", scopes=", ".join(access.scopes if access else ()))
+    needed = gettext(
+        "It needs one of these permissions: %(scopes)s.", scopes=", ".join(access.scopes if access else ())
+    )
     admins: list[str] = []
     with suppress(errors.Unavailable), transaction() as session:
         admins = accounts.admins(session)
     if not admins:
-        return str(asked)
+        return str(needed)
     people = gettext("These accounts can grant it: %(names)s.", names=", ".join(admins))
-    return f"{asked} {people}"
+    return f"{needed} {people}"
 
 
 def _http_error(error: HTTPException) -> Response:

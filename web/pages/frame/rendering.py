@@ -1,7 +1,7 @@
 """The Jinja environment of the pages: as Flask's, with cheaper output of values, attributes of dictionaries and calls.
 
 A list has 1,000 values, 1,500 attributes and 300 calls. MarkupSafe escapes each value to an object of its own, which
-Jinja joins. Jinja asks four times at each call which argument the function wants first.
+Jinja joins. At each call Jinja tests four times which argument the function takes first.
 """
 
 import re
@@ -42,7 +42,7 @@ class QuickContext(Context):
     """Calls macros and functions, which are nearly all that templates call, without looking at them first."""
 
     def call(self, called: Any, /, *args: Any, **named: Any) -> Any:
-        """Call what a template calls, with the first argument that it wants of Jinja, if any."""
+        """Call a function for a template, with the first argument that it takes from Jinja, if any."""
         kind = type(called)
         if kind is not Macro and (kind not in _PLAIN or hasattr(called, "jinja_pass_arg")):
             return super().call(called, *args, **named)

@@ -84,8 +84,8 @@ def spool(file: FileStorage) -> Spool:
 class _Timed:
     """A body that must be complete at the deadline.
 
-    A read of the server ends only with all its bytes. So each asks for an eighth of what came before, and a sender of
-    single bytes is noticed soon after the deadline.
+    A read of the server ends only with all its bytes. So each read asks for an eighth of the bytes received so far, and
+    a sender of single bytes is noticed soon after the deadline.
     """
 
     def __init__(self, source: Any, deadline: float) -> None:

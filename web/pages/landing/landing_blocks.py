@@ -71,22 +71,22 @@ def ask_edit(slug: str, index: int) -> Response:
 @pages.changes("campaigns")
 def save_block(slug: str, index: int) -> Response:
     """Save a block, or a new one at the end of the page, but above its legal text."""
-    page, kind, asked = _stored(slug), _kind(request.form.get(KIND, "")), index
-    made = list(page.content.blocks)
-    if index > len(made):
+    page, kind, place = _stored(slug), _kind(request.form.get(KIND, "")), index
+    content_blocks = list(page.content.blocks)
+    if index > len(content_blocks):
         raise NotFound(gettext("The page has no block at this place."))
     block = {KIND: kind, **fields.typed(KINDS[kind], request.form)}
-    if index == len(made) and kind != _LEGAL and made and made[-1][KIND] == _LEGAL:
+    if index == len(content_blocks) and kind != _LEGAL and content_blocks and content_blocks[-1][KIND] == _LEGAL:
         index -= 1
-        made.insert(index, block)
+        content_blocks.insert(index, block)
     else:
-        made[index : index + 1] = [block]
+        content_blocks[index : index + 1] = [block]
     note = ": ".join(filter(None, (str(fields.KIND_NAMES[kind]), fields.words_of(block))))
     return _saved(
         page,
-        page.content.stored() | {"blocks": made},
+        page.content.stored() | {"blocks": content_blocks},
         note,
-        lambda errors, status: _block(page, block, asked, errors, status),
+        lambda errors, status: _block(page, block, place, errors, status),
         under=f"blocks[{index}]",
     )
 

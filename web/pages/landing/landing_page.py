@@ -75,7 +75,7 @@ def preview(slug: str) -> Response:
 @views.post("/pages/<slug>/publish")
 @pages.changes("campaigns")
 def publish(slug: str) -> Response:
-    """Publish the version that the form names; ask before if texts of the sample are left."""
+    """Publish the version that the form names; ask first if texts of the sample are left."""
     version = request.form.get("version", type=int)
     with sessions.reading() as session:
         page = store.by_slug(session, slug, version)
@@ -123,7 +123,7 @@ def arrange(slug: str, index: int, action: str) -> Response:
 @views.get("/pages/<slug>/delete")
 @pages.needs("campaigns")
 def ask_delete(slug: str) -> Response:
-    """Ask whether to delete a page."""
+    """Ask to delete a page."""
     with sessions.reading() as session:
         return layout.page("landing/delete", page=store.by_slug(session, slug))
 

@@ -35,7 +35,7 @@ def listing() -> Response:
 @views.get("/in-doubt/decide")
 @pages.needs("admin")
 def ask() -> Response:
-    """Say what a decision will do, and ask for it."""
+    """State the effect of a decision, and ask for it."""
     chosen, campaign_id = _ids(request.args.getlist("email")), _campaign_id(request.args.get("campaign", ""))
     if not chosen and "all" not in request.args:
         return layout.redirect_to("in_doubt_pages.listing", campaign=campaign_id, selected="none")

@@ -30,7 +30,7 @@ pages.register_error_handler(errors.TooOften, requests.too_often)
 @pages.get("/f/confirm/<token>")
 @public("the signed token names the submission")
 def ask(token: str) -> Response:
-    """Show the button that confirms, or that there is nothing to confirm any more; changes nothing."""
+    """Show the button that confirms, or a notice that nothing is left to confirm; changes nothing."""
     submission_id = requests.services().signer.read_confirmation(token)
     now = clock.now()
     with transaction() as session:
@@ -42,15 +42,16 @@ def ask(token: str) -> Response:
 @pages.post("/f/confirm/<token>")
 @public("the signed token names the submission")
 def confirm(token: str) -> Response:
-    """Confirm the submission; safe to repeat. What the page itself sends counts only if a person seems to be there.
+    """Confirm the submission; safe to repeat.
 
-    A press that comes second, such as that of a double click, is answered like the first: a browser shows the last one.
+    A request of the page itself counts only if bot detection does not classify it as a machine's. A repeated press,
+    such as that of a double click, is answered like the first: a browser shows the last response.
     """
     submission_id = requests.services().signer.read_confirmation(token)
     rate_limits.form()
     is_by_page = bodies.raw("application/x-www-form-urlencoded", limit="body_limit_bytes") == _BY_PAGE
-    if is_by_page and (asked := _machine(submission_id)):
-        return _page(asked, token, is_machine=True)
+    if is_by_page and (pending := _machine(submission_id)):
+        return _page(pending, token, is_machine=True)
     visit = Visit("page" if is_by_page else "press", requests.network())
     services, now = requests.services(), clock.now()
     situation, is_new = retrying(
@@ -78,10 +79,10 @@ def script() -> Response:
 def _machine(submission_id: UUID) -> Situation | None:
     """Return the situation if it is pending and this visit is classified as a machine's."""
     now = clock.now()
-    seen = requests.observed() | {"method": "GET"}  # the page's own request
+    observed = requests.observed() | {"method": "GET"}  # the page's own request
     with transaction() as session:
         situation = confirming.situation(session, submission_id, now=now)
-        is_machine = visits.is_machine(session, situation.email_id, seen, now=now)
+        is_machine = visits.is_machine(session, situation.email_id, observed, now=now)
     return situation if is_machine and situation.state == "pending" else None
 
 

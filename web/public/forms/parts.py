@@ -64,7 +64,7 @@ def shown_again(
     """Return the values that were typed, the codes of their faults by field, and the stamp if it stays."""
     codes: dict[str, str] = getattr(invalid, "codes", None) or _codes(invalid.faults)
     typed = {name: value for name, value in submitted.values.items() if isinstance(value, str)}
-    # Too quick is a matter of this stamp, so it stays and grows old enough.
+    # A stamp that is too new is kept, so that it becomes old enough.
     return typed, codes, submitted.stamp if requests.stamp_fault(form, submitted.stamp) != "old" else None
 
 

@@ -1,4 +1,4 @@
-"""Requests to a form: its values from a page or from a program, the stamp, and where it came from."""
+"""Requests to a form: its values from a page or from a program, the stamp, and the origin of the request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def wants_json() -> bool:
 
 
 def read() -> Submitted:
-    """Return the values of a body, as JSON or from a form; raise InvalidInput for what cannot be a submission."""
+    """Return the values of a body, as JSON or from a form; raise InvalidInput if it cannot be a submission."""
     data = bodies.raw(_JSON, _PAGE, limit="body_limit_bytes")
     values = _object(bodies.parse(data)) if wants_json() else _pairs(data)
     own = {name: str(values.pop(name, "") or "") for name in (STAMP, TRAP, LANGUAGE)}
@@ -107,7 +107,7 @@ def page() -> str:
 
 
 def network() -> str:
-    """Return what is stored of the caller's network."""
+    """Return the form of the caller's network that is stored."""
     seen = observed()
     return seen.get("prefix") or seen["network"]
 

@@ -58,7 +58,7 @@ def preflight(slug: str) -> Response:
 @pages.post("/f/<slug>", provide_automatic_options=False)
 @public("everybody may sign up by a form")
 def submit(slug: str) -> Response:
-    """Store a submission; the response is the same for every address. What a robot sends is answered, not stored."""
+    """Store a submission; the response is the same for every address. A robot's submission is answered, not stored."""
     form = form_cache.current().active(slug)
     origin = requests.allowed_origin(form)
     with parts.refusals_counted():

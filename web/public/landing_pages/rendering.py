@@ -1,4 +1,4 @@
-"""Rendering of a landing page: once for each version and language, with gaps for what differs by visit."""
+"""Rendering of a landing page: once for each version and language, with gaps for the values of a visit."""
 
 import re
 from collections.abc import Mapping

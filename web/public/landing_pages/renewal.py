@@ -45,9 +45,9 @@ def _renewed(slug: str, before: CachedPage | None, run: Run) -> CachedPage:
     if before is not None and loaded is before.page:
         return before
     subject = Subject(slug, loaded.content, loaded.form)
-    made = CachedPage(loaded, {each: rendering.render(subject, each) for each in loaded.content.languages})
-    cache.put(made)
-    return made
+    rendered = CachedPage(loaded, {each: rendering.render(subject, each) for each in loaded.content.languages})
+    cache.put(rendered)
+    return rendered
 
 
 def _loaded(session: Session, slug: str, before: CachedPage | None) -> PublishedPage | None:

@@ -16,7 +16,7 @@ NO_TOKEN = "Authorization: send the header `Authorization: Bearer <token>`"  # n
 KEY = "give 1 to 255 printable ASCII characters"
 # Of each path's parameter.
 NOT_FOUND = {
-    "email_id": f"there is no e-mail email_{'0' * 32}; take the email_id that the send answered",
+    "email_id": f"there is no e-mail email_{'0' * 32}; use the email_id that the send returned",
     "campaign_id": "campaign: there is none with this id",
     "contact_id": "contact: there is none with this id",
     "slug": "form: there is none with this slug",
@@ -86,10 +86,10 @@ def _faults(model: type[BaseModel], value: object) -> list[Fault]:
     return []
 
 
-def of_faults(found: list[Fault], status: int) -> Example:
+def of_faults(faults: list[Fault], status: int) -> Example:
     """Return the problem with these faults of fields."""
-    detail = "; ".join(f"{fault.field}: {fault.message}" for fault in found)
-    return _dumped(Problem.of(status, detail, found))
+    detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+    return _dumped(Problem.of(status, detail, faults))
 
 
 def _dumped(problem: Problem) -> Example:

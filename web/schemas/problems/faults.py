@@ -1,4 +1,4 @@
-"""Pydantic's findings as faults by field, in the words of this API: the value, what is wrong, what would be right."""
+"""Pydantic's findings as faults by field, in the words of this API: the value, the fault, and a valid form."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

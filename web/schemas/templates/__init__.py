@@ -1,1 +1,1 @@
-"""Models of templates: what a send may use, tests of them, and their versions in the database."""
+"""Models of templates: the list for sends, tests, and versions in the database."""

@@ -28,7 +28,7 @@ MESSAGES = (
     gettext_noop("there is none with this slug"),
     gettext_noop("there is none with this slug and version"),
 )
-# For programs, and what pages say instead.
+# Messages for programs, and their replacements on pages.
 INSTEAD = {
     'give an object such as {"kind": "text", "text": {"es": "…"}}': gettext_noop("this is no block"),
 }

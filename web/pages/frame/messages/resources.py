@@ -57,7 +57,7 @@ FORMS = (
     gettext_noop("somebody has changed it meanwhile; load it again"),
     gettext_noop("line %(number)s"),
 )
-# Of templates in the database; `sources` has what is wrong with their code.
+# Of templates in the database; `sources` has the faults of their code.
 TEMPLATES = (
     gettext_noop("%(value)s has no version %(number)s in the database"),
     gettext_noop("there is no %(value)s in the database; a folder's can be copied under another name"),
