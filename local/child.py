@@ -175,8 +175,8 @@ def _terminate(processes: list[psutil.Process]) -> None:
 
 
 def _wait_for_end(processes: list[psutil.Process], *, timeout_s: float = 10.0) -> list[psutil.Process]:
-    # For processes that are not our children; returns those that still run at the end. A zombie has released
-    # everything; its new parent may take a second to reap it.
+    # For processes that are not our children; returns those that still run at the end. A zombie holds no resources; its
+    # new parent may take a second to reap it.
     deadline = time.monotonic() + timeout_s
     while (left := [process for process in processes if _is_alive(process)]) and time.monotonic() < deadline:
         time.sleep(_POLL_S)

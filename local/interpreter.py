@@ -1,8 +1,8 @@
-"""Creates the virtual environment for `make` with the fastest installed Python. Needs only a standard library.
+"""Creates the virtual environment for `make` with the fastest installed Python. Needs the standard library alone.
 
 A Python built with profile-guided optimisation runs Cadencia 20 % faster than one without, and the build flags do not
-tell which it is (Debian removes them), so each is timed. They are timed in turn, several times, because another program
-may slow the machine for a second: one after the other, it would slow a single one of them.
+show it (Debian removes them), so each is timed. They are timed in several alternating turns, because another program
+may slow the machine for a second, and with it a single candidate.
 """
 
 import argparse

@@ -12,7 +12,8 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def end_with_parent(by: signal.Signals) -> Callable[[], object] | None:
     """Return a `preexec_fn` that makes the kernel send `by` to the child when its parent ends; None if unsupported.
 
-    The kernel sends it when the *thread* that started the child ends, so only the main thread may start it. Linux only.
+    The kernel sends it when the *thread* that started the child ends, so start the child from the main thread. Linux
+    only.
     """
     if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
         return None

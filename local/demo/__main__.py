@@ -185,7 +185,7 @@ class _Demonstration:
         return UUID(campaign["id"])
 
     def _run_to_the_end(self, supervisor: Supervisor) -> None:
-        """Let the people read and react until every sequence has ended and every event is applied."""
+        """Simulate the people's reactions until every sequence has ended and every event is applied."""
         with transaction() as session:
             enrolled = session.execute(_OPEN, _valid_from()).one().enrolled
         deadline = time.monotonic() + _WITHIN_S
@@ -251,7 +251,7 @@ class _Demonstration:
 
 
 def _valid_from() -> dict[str, datetime]:
-    """Return since when a submission must have been sent to wait for its confirmation still."""
+    """Return the moment since which a submission must have been sent to be valid now."""
     return {"valid_from": clock.now() - definitions.VALID}
 
 

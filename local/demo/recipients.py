@@ -21,8 +21,8 @@ _BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Geck
 _LINK = re.compile(r"<a\b[^>]*?href=\"([^\"]+)\"")
 _IMAGE = re.compile(r"<img\b[^>]*?src=\"([^\"]+)\"")
 
-# People who have just signed up wait for their e-mail, so it is read before those that arrived earlier. A burst of
-# e-mails to others takes longer to read than a sign-up is valid on the demo's clock, where its week is seven seconds.
+# Requests to confirm are read before e-mails that arrived earlier: a sign-up is valid for a week, seven seconds on the
+# demo's clock, and a burst of other e-mails takes longer to read.
 _AT_ONCE = 20
 
 # The probability of each action per e-mail. Only those who opened it answer.
@@ -45,7 +45,7 @@ class Recipients:
         self.counts: Counter[str] = Counter()
 
     def read(self) -> int:
-        """Let people read up to 20 e-mails, requests to confirm a sign-up first; return the number of e-mails."""
+        """Act on up to 20 e-mails, requests to confirm a sign-up first; return the number of e-mails."""
         self._unread += self._store.since(self._seen)
         if self._unread:
             self._seen = max(self._seen, self._unread[-1].number)

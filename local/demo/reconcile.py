@@ -33,9 +33,9 @@ _UNCONFIRMED = text("""
 """)
 _UNAPPLIED = text("SELECT id FROM events WHERE applied_at IS NULL")
 # An e-mail that is claimed when a stop is committed cannot be recalled, and with a day per second that moment is an
-# hour of product time. But no sender may start a claim after the commit and still claim the e-mail. The stop is the
-# last update of its enrollment's row; `started_at` is the start of the claim. The second between them allows for slow
-# disks: a commit gets its timestamp before it is flushed, and becomes visible only afterwards.
+# hour of product time. But a claim that starts after the commit must not claim the e-mail. The stop is the last update
+# of its enrollment's row; `started_at` is the start of the claim. The second between them allows for slow disks: a
+# commit gets its timestamp before it is flushed, and becomes visible only afterwards.
 _CLAIMED_LATE = text("""
     SELECT DISTINCT m.id FROM send_groups g CROSS JOIN unnest(g.members) AS m(id) LEFT JOIN emails e ON e.id = m.id
       JOIN enrollments n ON n.id = CASE WHEN g.campaign_id IS NULL THEN e.enrollment_id ELSE m.id END

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("file", type=Path, help="the new file of settings and secrets")
     parser.add_argument("--public-url", required=True, metavar="URL", help="the https address that readers reach")
     parser.add_argument("--mail-from", required=True, metavar="SENDER", help="as in 'Empresa <hola@empresa.example>'")
-    parser.add_argument("--brand-name", required=True, metavar="NAME", help="who writes, as e-mails show it")
+    parser.add_argument("--brand-name", required=True, metavar="NAME", help="the sender's name in e-mails")
     parser.add_argument(
         "--brand-address",
         required=True,

@@ -1,4 +1,4 @@
-"""Parts of a raw message for display. Never raises: what cannot be decoded is shown as well as possible."""
+"""Parts of a raw message for display. Never raises: text that cannot be decoded is shown as well as possible."""
 
 import re
 from email import message_from_bytes
