@@ -91,8 +91,8 @@ def _watch(due: dict[UUID, float], within_s: float = 60.0) -> Lags:
         if now > gives_up:
             raise TimeoutError(f"{len(due)} hits are not counted after {within_s:.0f} s")
         with transaction() as session:
-            asked = {"ids": arrays.uuids(mail for mail, moment in due.items() if moment <= now)}
-            seen = list(session.scalars(_SEEN, asked))
-        lags += [time.time() - due.pop(mail) for mail in seen]
+            values = {"ids": arrays.uuids(mail for mail, moment in due.items() if moment <= now)}
+            applied = list(session.scalars(_SEEN, values))
+        lags += [time.time() - due.pop(mail) for mail in applied]
         time.sleep(_LOOK_S)
     return Lags(sorted(lags))

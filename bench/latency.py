@@ -114,14 +114,14 @@ class Client:
     def measure(self, seconds: float) -> Latencies:
         """Send fifty e-mails a second for this long; return when the mail server has them all."""
         read = self._log.stat().st_size if self._log.exists() else 0
-        asked: dict[str, float] = {}
+        due_at: dict[str, float] = {}
         with ThreadPoolExecutor(32) as pool:
             for due in _beats(seconds):
-                pool.submit(self._send, due, asked)
-        arrived = self._arrivals(set(asked), read)
-        return Latencies(sorted((arrived[email] - due) * 1e3 for email, due in asked.items()))
+                pool.submit(self._send, due, due_at)
+        arrived = self._arrivals(set(due_at), read)
+        return Latencies(sorted((arrived[email] - due) * 1e3 for email, due in due_at.items()))
 
-    def _send(self, due: float, asked: dict[str, float]) -> None:
+    def _send(self, due: float, due_at: dict[str, float]) -> None:
         connection = getattr(self._own, "connection", None)
         if connection is None:
             connection = self._own.connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
@@ -129,7 +129,7 @@ class Client:
         body = json.dumps({**mail, "variables": _VARIABLES, "kind": "transactional"})
         connection.request("POST", "/api/v1/emails/send", body, self._headers)
         answer = connection.getresponse()
-        asked[json.loads(answer.read())["email_id"].removeprefix("email_")] = due
+        due_at[json.loads(answer.read())["email_id"].removeprefix("email_")] = due
 
     def _arrivals(self, wanted: set[str], read: int, within_s: float = 60.0) -> dict[str, float]:
         """Return the arrival time of each of these e-mails, from the log after the first `read` bytes."""
@@ -146,7 +146,7 @@ class Client:
 
 
 def _beats(seconds: float) -> Iterator[float]:
-    """Yield the moments at which sends are due, each when it has come."""
+    """Yield the moments at which sends are due, each at that moment."""
     began = time.monotonic()
     for number in range(int(seconds * RATE)):
         due = began + number / RATE

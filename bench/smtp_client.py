@@ -31,7 +31,7 @@ LINE = b"Hola, Ana: un caso como el suyo, con cifras. https://cadencia.example/c
 
 @dataclass(frozen=True)
 class Result:
-    """One send of sending, measured."""
+    """The measured result of one run."""
 
     name: str
     messages: int
@@ -79,7 +79,7 @@ def smtplib_anew(port: int, batch: list[smtp.OutgoingMessage]) -> None:
 def measure(
     name: str, send: Callable[[int, list[smtp.OutgoingMessage]], None], batch: list[smtp.OutgoingMessage]
 ) -> Result:
-    """Send `batch` this send to a new sink, and check that all of it arrived."""
+    """Send `batch` to a new sink, and check that all of it arrived."""
     with sink.running() as receiver:
         send(receiver.port, batch[:50])
         sink_before, cpu, wall = receiver.cpu_s, time.process_time(), time.perf_counter()

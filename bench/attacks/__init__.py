@@ -1,1 +1,1 @@
-"""Slow clients: the time that others wait while the web server is attacked by them."""
+"""Attacks by slow clients on the web server: the time that other requests take meanwhile."""

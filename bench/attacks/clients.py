@@ -51,16 +51,16 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
 
 @contextmanager
 def _held(port: int, heads: Sequence[bytes], every_s: float) -> Iterator[list[socket.socket]]:
-    held = [_opened(port, head) for head in heads]
-    done = Event()
-    dripping = Thread(target=_drip, args=(port, heads, held, done, every_s))
+    connections = [_opened(port, head) for head in heads]
+    stop = Event()
+    dripping = Thread(target=_drip, args=(port, heads, connections, stop, every_s))
     dripping.start()
     try:
-        yield held
+        yield connections
     finally:
-        done.set()
+        stop.set()
         dripping.join()
-        for each in held:
+        for each in connections:
             each.close()
 
 

@@ -40,8 +40,8 @@ def apply_one(event_id: str) -> None:
 
 
 def _apply(session: Session, event_id: str) -> int:
-    taken = [PendingEvent._make(row) for row in session.execute(_TAKE, {"id": event_id}).all()]
-    return reactions.apply_locked(session, taken, now=clock.now())
+    events = [PendingEvent._make(row) for row in session.execute(_TAKE, {"id": event_id}).all()]
+    return reactions.apply_locked(session, events, now=clock.now())
 
 
 def events_per_second(installation: Installation, children: int) -> float:
@@ -67,7 +67,7 @@ def _wait_until_left(most: int) -> int:
     """Return the number of events left, as soon as it is at most `most`."""
     while True:
         with transaction() as session:
-            left = session.scalar(_LEFT) or 0
-        if left <= most:
-            return left
+            waiting = session.scalar(_LEFT) or 0
+        if waiting <= most:
+            return waiting
         time.sleep(0.02)

@@ -1,7 +1,4 @@
-"""The naive way of sending, as a baseline.
-
-One Celery task and one SMTP connection per message, with the campaign's words.
-"""
+"""The naive way of sending, as a baseline: one Celery task and one SMTP connection per message, with the same text."""
 
 import os
 import smtplib

@@ -2,8 +2,8 @@
 
 python -m bench.pages.documents                in the database that DATABASE_URL names, if it has none of them yet
 
-Of each there are some more than one page lists. One form has 100,000 submissions, one landing page 30 days of visits
-by 40 sources, and one template and one landing page have hundreds of versions.
+There are more of each than one page lists. One form has 100,000 submissions, one landing page 30 days of visits by 40
+sources, and one template and one landing page have hundreds of versions.
 """
 
 import argparse
@@ -95,7 +95,7 @@ SELECT gen_random_uuid(), 'persona ' || n, password_hash, scopes, created_at
 
 
 def fill() -> None:
-    """Store the documents; of a database that has them already, nothing."""
+    """Store the documents, unless the database has them already."""
     with transaction() as session:
         if session.scalar(text("SELECT count(*) FROM forms")):
             return

@@ -29,7 +29,7 @@ _FIXED: Mapping[str, Sequence[Any]] = {
     "fact": people.FACTS,
     "state": people.STATES,
 }
-_OTHERS = ("app_assets.asset", "missing_pages.missing")  # static files, and the answer to every other address
+_OTHERS = ("app_assets.asset", "missing_pages.missing")  # static files, and the response to every other address
 
 
 def all_of_them() -> list[str]:

@@ -3,7 +3,7 @@
 python -m bench.pages.rows                      a million contacts: some minutes, 6 GB
 python -m bench.pages.rows --contacts 10000     a hundredth of it
 
-One running campaign has all contacts. Ten former ones have a twentieth each, of which one is paused. There are e-mails
+One running campaign has all contacts. Ten earlier ones have a twentieth each; one of them is paused. There are e-mails
 in every state, suppressions, counts by hour and the figures of the pages; and one contact with 1,000 single e-mails.
 """
 

@@ -72,7 +72,7 @@ def watching(visitor: Visitor, path: str, pages: int) -> Iterator[list[float]]:
 
 
 def _watch(visitors: list[Visitor], path: str, ended: threading.Event, took: list[float]) -> None:
-    """Fetch the path as each visitor's turn comes; the turns begin within three seconds."""
+    """Fetch the path for each visitor in turn; the turns begin within three seconds."""
     tags, waits = [""] * len(visitors), [FETCHED_EVERY_S] * len(visitors)
     began = time.monotonic()
     turns = [(began + FETCHED_EVERY_S * number / len(visitors), number) for number in range(len(visitors))]

@@ -192,7 +192,7 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def forget() -> None:
-    """Forget what this process made from its environment."""
+    """Clear this process's caches of settings from its environment."""
     if database.engine.cache_info().currsize:
         database.engine().dispose()
     for cached in (settings.current, vault.current, database.engine):

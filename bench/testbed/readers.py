@@ -57,7 +57,7 @@ class _Loop:
     latest_s: float = 0.0
 
     def run(self) -> Responses:
-        """Send all requests, each as soon as its moment has come and a connection is free."""
+        """Send all requests, each when it is due and a connection is free."""
         epoll = select.epoll()
         for each in self.free:
             epoll.register(each.fileno(), select.EPOLLIN)

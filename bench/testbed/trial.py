@@ -65,8 +65,8 @@ class Tuning:
     @property
     def environment(self) -> dict[str, str]:
         """Return the settings that differ from the defaults."""
-        asked = {"SEND_GROUP_SIZE": self.group, "SMTP_CONNECTIONS": self.connections}
-        return {name: str(value) for name, value in asked.items() if value is not None}
+        values = {"SEND_GROUP_SIZE": self.group, "SMTP_CONNECTIONS": self.connections}
+        return {name: str(value) for name, value in values.items() if value is not None}
 
     def __str__(self) -> str:
         group, connections = self.group or current().send_group_size, self.connections or current().smtp_connections
@@ -177,7 +177,7 @@ def message() -> bytes:
 def _watch(count: int, within_s: float = 1_800) -> None:
     """Wait for the end; poll more often towards it, so that polling costs little and the end is exact.
 
-    A look at the enrollments reads all of them, so it happens only when all is answered or nothing moves.
+    Counting the enrollments reads all of them, so it is done only when all e-mails are answered or nothing changes.
     """
     started, before = time.monotonic(), -1
     with progress.bar("messages settled", count) as bar:
@@ -201,9 +201,9 @@ def _asked(query: TextClause) -> int:
 def _verify(count: int) -> None:
     """Check that all were sent and that contacts and enrollments were updated: otherwise the rate means nothing."""
     with transaction() as session:
-        done = session.execute(_DONE).one()
-    assert set(done) == {count + people.OTHERS}, (
-        f"of {count} + {people.OTHERS} messages the ledger has {done._asdict()}"
+        counts = session.execute(_DONE).one()
+    assert set(counts) == {count + people.OTHERS}, (
+        f"of {count} + {people.OTHERS} messages the ledger has {counts._asdict()}"
     )
 
 

@@ -29,13 +29,13 @@ class View:
         responses = load.run(self.server.port, self.load, seconds=seconds, connections=self.connections)
         if responses.refused or not responses.answers:
             raise RuntimeError(f"{self.name}: {responses.refused} of {responses.answers} requests were refused")
-        done = responses.answers * self.each
-        web_us = (self.server.cpu_s - web_s) / done * 1e6
-        postgres_us = (installation.cpu_s()["postgres"] - postgres_s) / done * 1e6
+        units = responses.answers * self.each
+        web_us = (self.server.cpu_s - web_s) / units * 1e6
+        postgres_us = (installation.cpu_s()["postgres"] - postgres_s) / units * 1e6
         cost = f"CPU us each: web {web_us:5.0f}, postgres {postgres_us:5.0f}"
         latency = f"p50 {responses.p50_ms:7.1f} ms, p99 {responses.p99_ms:7.1f} ms"
-        print(f"{self.name:<8}{done / responses.took_s:9.0f}/s   {cost}   {latency}", flush=True)
-        return done / responses.took_s
+        print(f"{self.name:<8}{units / responses.took_s:9.0f}/s   {cost}   {latency}", flush=True)
+        return units / responses.took_s
 
 
 def rounds(
