@@ -1,4 +1,4 @@
-"""A real browser, Debian's chromium by playwright: pages for tests and pictures, and what no page may do."""
+"""A real browser, Debian's chromium by playwright: pages for tests and pictures, and faults that no page may have."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ HERE = ("127.0.0.1", "localhost", "")
 def started() -> Iterator[Browser]:
     """Start a browser with an empty profile; the test is skipped where there is none.
 
-    Not for longer than a module's tests: until its end no other event loop of asyncio can run in this thread.
+    Use it for one module at most: until its end no other event loop of asyncio can run in this thread.
     """
     program = next((path for path in map(shutil.which, NAMES) if path is not None), None)
     if program is None and os.environ.get("CI"):
@@ -90,6 +90,6 @@ def _holds(page: Page, expression: str) -> bool:
     try:
         return bool(page.evaluate(expression))
     except PlaywrightError as error:
-        if "navigat" in str(error) or "destroyed" in str(error):  # the old page went away while it was asked
+        if "navigat" in str(error) or "destroyed" in str(error):  # the old page was left during the call
             return False
         raise

@@ -1,7 +1,7 @@
 """A small company after six weeks of campaigns: contacts, campaigns in every state, answers, doubts, suppressions.
 
-Stored by the product's own functions, for tests of the pages and for the pictures of them. The product's clock stands
-still: `ENVIRONMENT`.
+Stored by the product's own functions, for tests of the pages and for the pictures of them. The product's clock is fixed
+by `ENVIRONMENT`.
 """
 
 import json
@@ -80,7 +80,7 @@ class Company:
 
     @property
     def running(self) -> UUID:
-        """Return the campaign with the most to show."""
+        """Return the campaign with the most data."""
         return self.campaigns[_SHOWN]
 
     @property
@@ -121,7 +121,7 @@ def _create(name: str, industries: list[str], days: Sequence[int]) -> UUID:
 
 
 def _live(company: Company, people: "_People", now: datetime, launched: int) -> None:
-    """Launch what begins at this moment, send what is due, and apply what people do."""
+    """Launch the campaigns of this moment, send the due e-mails, and apply the people's actions."""
     with transaction() as session:
         for name, _, ago, _ in _LAUNCHED:
             if ago == launched:
@@ -145,7 +145,7 @@ def _live(company: Company, people: "_People", now: datetime, launched: int) -> 
 
 
 def _finish(session: Session, company: Company, people: "_People") -> None:
-    """Suppress two people by hand, beat the hearts, count the figures, and choose the sample ids."""
+    """Suppress two people by hand, record heartbeats, count the figures, and choose the sample ids."""
     chosen = "SELECT contact_id FROM emails WHERE converted_at IS NOT NULL ORDER BY step DESC, sent_at, id LIMIT 1"
     company.contact = session.scalar(text(chosen))
     company.doubt = people.doubts[0]
@@ -184,7 +184,7 @@ def _sign_up(session: Session) -> None:
 
 
 def _unconfirmed(chance: random.Random) -> dict[str, str]:
-    """Return the encrypted address and answers of somebody who did not confirm yet."""
+    """Return the encrypted address and values of a person who did not confirm yet."""
     name, company = chance.choice(_NAMES), chance.choice(("cumbre", "moncayo", "duero", "alameda", "sanabria"))
     answers = {"first_name": name, "size": chance.choice(("1-10", "11-50"))}
     plain = name.lower().translate(str.maketrans("áéíóúñ", "aeioun"))
@@ -204,7 +204,7 @@ class _People:
         self.doubts: list[UUID] = []
 
     def outcome(self, email: ClaimedEmail) -> Outcome:
-        """Return what the mail server says to this e-mail."""
+        """Return the outcome of this e-mail at the mail server."""
         number = self._chance.random()
         if number < 0.012:
             return Rejected(Phase.RCPT, 550, "5.1.1", "550 5.1.1 no such user", dead_address=True)
@@ -216,11 +216,11 @@ class _People:
         return Sent("250 2.0.0 queued")
 
     def get(self, emails: Sequence[ClaimedEmail], now: datetime) -> None:
-        """Take e-mails into the inboxes."""
+        """Add e-mails to the inboxes."""
         self._unread += [(now, email.email_id) for email in emails]
 
     def act(self, now: datetime) -> Iterator[IncomingEvent]:
-        """Yield what people did with the e-mails that arrived before."""
+        """Yield the people's actions on the e-mails that arrived before."""
         for arrived, email_id in self._unread:
             yield from self._act(email_id, min(now - _HOUR, arrived + timedelta(minutes=self._chance.randint(2, 300))))
         self._unread.clear()

@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect without the garbage collector: modules and tests are not garbage, and it never looks at them again."""
+    """Collect without the garbage collector; modules and tests stay excluded from later collections."""
     gc.disable()
     try:
         return (yield)

@@ -1,4 +1,4 @@
-"""A migrated database that tests use one after the other; each test gets it as a new one would be.
+"""A migrated database that tests use one after the other; for each test it equals a new one.
 
 Creating a database costs PostgreSQL 60 to 500 ms of CPU, deleting the rows of the last test 1 ms.
 """

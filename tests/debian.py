@@ -34,7 +34,7 @@ def libraries() -> str:
 
 
 def main() -> None:
-    """Unpack what is missing. Without apt only the tests that need the programs are skipped."""
+    """Unpack missing programs. Without apt, the tests that need them are skipped."""
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         print("This is no Debian or Ubuntu: the tests of PgBouncer, nginx and of a wrong clock are skipped.")
         return

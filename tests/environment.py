@@ -1,4 +1,4 @@
-"""The environment of the tests, and what this process has made from it."""
+"""The environment of the tests, and this process's caches of it."""
 
 import os
 import sys
@@ -34,7 +34,7 @@ _rested: "list[Engine]" = []
 
 
 def forget_settings() -> None:
-    """Drop what this process made from its environment, so that the next use reads it again."""
+    """Clear this process's caches of its environment, so that the next use reads it again."""
     for module, name in _CACHED.items():
         if module not in sys.modules:  # never imported for this: SQLAlchemy alone takes a second
             continue
@@ -64,7 +64,7 @@ def _connections(engine: "Engine") -> tuple[int, int]:
 def kept_session() -> int:
     """Return the server's process id of the connection that this process has kept open, 0 without one.
 
-    It is as a new one would be: its prepared statements go with the transaction that this rolls back.
+    It equals a new one: this rolls back its transaction, and its prepared statements with it.
     """
     from sqlalchemy.exc import DBAPIError
 
@@ -94,7 +94,7 @@ def settled() -> None:
 
 @contextmanager
 def environment(**values: str) -> Iterator[None]:
-    """Set these environment variables for the block; what was made from the others is made again."""
+    """Set these environment variables for the block; caches of other values are cleared."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     has_other_broker = before.get("CELERY_BROKER_URL") != values.get("CELERY_BROKER_URL")

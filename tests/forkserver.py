@@ -1,7 +1,7 @@
 """Python processes that start without importing the libraries again: forks of a process that has imported them.
 
-A worker or a web server imports for two seconds of CPU, and the tests start a hundred. Apart from that, a fork is what
-`python -m MODULE …` would be: it runs the module as `__main__`, in a session, environment and folder of its own.
+A worker or a web server imports for two seconds of CPU, and the tests start a hundred. Otherwise a fork equals `python
+-m MODULE …`: it runs the module as `__main__`, in a session, environment and folder of its own.
 """
 
 import atexit
@@ -23,7 +23,8 @@ from typing import Any
 
 from local import parentage
 
-# Nothing that reads the settings or makes what a process shares with its own forks: no `worker`, no `celery_config`.
+# No module that reads the settings or makes objects that a process shares with its own forks: no `worker`, no
+# `celery_config`.
 PRELOADED = (
     "celery.bin.worker",
     "celery.bin.beat",
@@ -88,7 +89,7 @@ class Child:
 
 
 def start(module: str, *arguments: str, output: Path, cwd: Path, env: Mapping[str, str]) -> Child:
-    """Start `python -m module …`; what it prints is appended to `output`. Ends with the tests, by SIGTERM."""
+    """Start `python -m module …`; its output is appended to `output`. Ends with the tests, by SIGTERM."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     request = {"argv": [module, *arguments], "cwd": str(cwd), "env": dict(env)}
     with theirs, output.open("ab") as log:
@@ -159,7 +160,7 @@ class Server:
                     return request
 
     def _fork(self, connection: int, output: int, *errors_and_input: int) -> int:
-        """Fork; return 0 in the child, which has let go of everything of the server.
+        """Fork; return 0 in the child, which has closed everything of the server.
 
         Without a descriptor for standard error that is `output`, too.
         """
@@ -173,7 +174,7 @@ class Server:
         os.setsid()
         signal.set_wakeup_fd(-1)
         for inherited in (self._requests, *self._children.values()):
-            inherited.detach()  # else its finalizer would close a descriptor that the module has opened since
+            inherited.detach()  # otherwise its finalizer would close a descriptor that the module has opened since
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for target, descriptor in zip((1, 2, 0), (output, *(errors_and_input or (output,))), strict=False):
             os.dup2(descriptor, target)
@@ -211,7 +212,7 @@ class _Exit:
 
 
 def main() -> None:
-    """Serve; in a forked child, become what was asked for."""
+    """Serve; in a forked child, run the requested module."""
     ending = _Exit()
     atexit.register(ending.leave)
     for name in PRELOADED:

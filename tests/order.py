@@ -7,7 +7,7 @@ wait at once and nobody uses the cores, and a test that is moved to another proc
 from collections.abc import Sequence
 from itertools import cycle
 
-# What starts processes of Cadencia, the longest first. What an entry with `/` at its end names shares an installation.
+# Tests that start processes of Cadencia, the longest first. Tests of an entry that ends with `/` share an installation.
 WAITING = ("tests/journeys/up/", "tests/local/demo/", "tests/faults", "tests/journeys", "tests/bench")
 
 

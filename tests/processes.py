@@ -16,7 +16,7 @@ from tests.forkserver import Child
 
 ROOT = Path(__file__).parents[1]
 
-# What the web server allows connections; the Procfile and the image have the same (tests/rules/test_procfile.py).
+# The web server's limits of connections, as in the Procfile and the image (tests/rules/test_procfile.py).
 LIMITS = shlex.split("--http 1 --http1-header-read-timeout 5000 --backlog 4096 --backpressure 8192")
 
 
@@ -52,7 +52,7 @@ class Processes:
         return child
 
     def tell_where(self) -> None:
-        """SIGABRT to everything, and time to write where each thread was; needs PYTHONFAULTHANDLER."""
+        """Send SIGABRT to all, and wait until each has written its threads' stacks; needs PYTHONFAULTHANDLER."""
         for child in self._children:
             for process in reversed(family(child.pid)):  # the forked first: their parent would make new ones
                 with suppress(psutil.NoSuchProcess):
@@ -62,7 +62,7 @@ class Processes:
                     time.sleep(0.2)
 
     def end(self) -> None:
-        """SIGKILL to everything that is still there."""
+        """Send SIGKILL to all that still run."""
         for child in self._children:
             for process in family(child.pid):
                 process.kill()
@@ -78,7 +78,7 @@ def pool_children(worker: Child) -> list[psutil.Process]:
 
 
 def stop(child: Child, *, within_s: float = 15.0) -> int:
-    """SIGTERM, as Docker does; the exit status. Raises TimeoutExpired when it takes longer."""
+    """Send SIGTERM, as Docker does; return the exit status. Raises TimeoutExpired when it takes longer."""
     child.send_signal(signal.SIGTERM)
     return child.wait(within_s)
 
@@ -93,7 +93,7 @@ def until(holds: Callable[[], object], claim: str, *, within_s: float = 60.0, ev
 
 @contextmanager
 def running(log: Path) -> Iterator[Processes]:
-    """Processes that are gone when the block ends; what they said is printed, which pytest shows of a failed test."""
+    """Processes that have ended when the block ends; their output is printed, and pytest shows it of a failed test."""
     processes = Processes(log)
     try:
         yield processes

@@ -60,7 +60,7 @@ def people(session: Session, count: int, *, prefix: str = "contacto") -> list[UU
 
 
 def take(session: Session, *, now: datetime, limit: int = 1000) -> list[Group]:
-    """All that is due in campaigns, in groups of `limit`, in the hand of a new sender."""
+    """Claim all due e-mails of campaigns by a new sender, in groups of `limit`."""
     claimant = Claimant(senders.register(session, "testhost", os.getpid()), agenda.CAMPAIGN_LANE, 60, is_connected=True)
     taken: list[Group] = []
     turns = agenda.read(session, agenda.CAMPAIGN_LANE, now=now)
@@ -86,5 +86,5 @@ def record(session: Session, taken: Sequence[Group], outcome: Outcome = SENT, *,
 
 
 def send_due(session: Session, outcome: Outcome = SENT, *, now: datetime) -> list[Settled]:
-    """Let every mail that is due end with `outcome`."""
+    """Settle every due e-mail with `outcome`."""
     return record(session, take(session, now=now), outcome, now=now)

@@ -26,7 +26,7 @@ from tests.environment import environment
 
 TEMPLATE = "template"
 
-# Tests that kill the server to see what survives make their own, with durable settings.
+# Tests that kill the server make their own, with durable settings.
 QUICK = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -75,7 +75,7 @@ def copy_cluster(data: Path) -> str:
 
 
 def _prepared_cluster() -> Path:
-    """Return the folder of the stopped, migrated cluster; make it when what it is made from has changed."""
+    """Return the folder of the stopped, migrated cluster; make it again when its sources have changed."""
     folder = _CLUSTERS / f"cluster-{_fingerprint()}"
     _CLUSTERS.mkdir(parents=True, exist_ok=True)
     with (_CLUSTERS / "lock").open("w") as lock:

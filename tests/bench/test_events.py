@@ -38,7 +38,7 @@ def test_a_backlog_has_the_events_asked_for_and_all_of_them_apply(ledger: str, s
         opened = session.scalar(
             text("SELECT count(*) FROM emails WHERE opened_at < now() OR machine_opened_at < now()")
         )
-        assert opened == 100  # two hits on each; what is stored was never applied
+        assert opened == 100  # two hits on each; the stored events were never applied
     with pytest.raises(ValueError, match="no mails are left"):
         made.hit(2)
 

@@ -13,7 +13,7 @@ from bench.testbed.load import Load
 
 @contextmanager
 def server(status: int) -> Iterator[tuple[int, list[bytes]]]:
-    """A server that answers everything with `status`; its port, and the bodies it got, or the clients instead."""
+    """A server that answers every request with `status`: its port, and the bodies or the clients of the requests."""
     bodies: list[bytes] = []
 
     class Handler(BaseHTTPRequestHandler):

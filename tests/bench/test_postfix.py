@@ -8,7 +8,7 @@ from bench.testbed import postfix
 from local import ports
 
 
-def test_what_is_missing_names_the_package_and_the_command() -> None:
+def test_a_missing_program_names_the_package_and_the_command() -> None:
     assert "package postfix" in postfix.MISSING and "make system-packages" in postfix.MISSING
 
 

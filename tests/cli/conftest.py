@@ -24,7 +24,7 @@ def cadencia() -> Iterator[Run]:
     yield running
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if isinstance(handler.formatter, logs.Redacting)]:
-        root.removeHandler(handler)  # it writes to what CliRunner has closed
+        root.removeHandler(handler)  # it writes to a stream that CliRunner has closed
         handler.close()
 
 

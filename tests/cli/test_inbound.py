@@ -117,7 +117,7 @@ def _is_sent(port: int, raw: bytes) -> bool:
     return True
 
 
-def test_what_a_killed_server_accepted_without_a_database_is_recorded_later(sent: Mail, run: Run) -> None:
+def test_a_message_accepted_by_a_killed_server_without_a_database_is_recorded_later(sent: Mail, run: Run) -> None:
     port = ports.free()
     gone = {"DATABASE_URL": "postgresql://cadencia:x@127.0.0.1:9/gone"}
     command = [sys.executable, "-m", "cli", "inbound", "receive", "--listen", f"127.0.0.1:{port}"]

@@ -1,4 +1,4 @@
-"""The state of each lane: what is due, since when, and if a sender works on it."""
+"""The state of each lane: its due e-mails, since when, and if a sender works on it."""
 
 from datetime import timedelta
 

@@ -77,7 +77,7 @@ def _is_lost(status: str, reason: str | None, *, is_accepted: bool) -> bool:
 
 
 def check(report: Report, *, in_doubt_max: int) -> None:
-    """Assert what must hold after every run."""
+    """Assert the conditions that hold after every run."""
     assert report.emails > 0
     assert report.statuses["sent"] > 0
     assert (report.lost, report.twice, report.denied, report.findings) == (0, 0, 0, []), report

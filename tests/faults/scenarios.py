@@ -91,7 +91,7 @@ class Servers:
 
 @dataclass
 class Scenario:
-    """The database, broker, relay and processes of one test; `kills` counts what was killed."""
+    """The database, broker, relay and processes of one test; `kills` counts the kills by process."""
 
     folder: Path
     servers: Servers
@@ -139,7 +139,7 @@ class Scenario:
 
     @property
     def plan(self) -> Path:
-        """The file that says which child dies where."""
+        """The file with the points at which children die."""
         return self.folder / "plan"
 
     @property

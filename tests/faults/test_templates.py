@@ -28,7 +28,7 @@ def test_a_broken_template_on_one_host(scenario: Scenario, audited: Callable[[],
     processes.until(lambda: "template_unusable" in scenario.processes.log.read_text(), "the template is unusable")
     with transaction() as session:
         assert session.scalar(text("SELECT count(*) FROM emails WHERE attempts > 0")) == 0
-        assert session.scalar(text("SELECT count(*) FROM send_groups WHERE state <> 'open'")) <= 4  # it does not spin
+        assert session.scalar(text("SELECT count(*) FROM send_groups WHERE state <> 'open'")) <= 4  # no loop
     scenario.processes.worker("campaign,transactional", concurrency=extent(1, 2))
     scenario.until_settled()
     assert audited().statuses == {"sent": scenario.emails}

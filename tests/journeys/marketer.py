@@ -1,4 +1,4 @@
-"""A marketer at a browser, by whom a test does everything that people do by pages."""
+"""A marketer at a browser, who acts for a test as people do on pages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

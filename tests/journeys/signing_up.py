@@ -32,7 +32,7 @@ def first_link(mail: EmailMessage) -> str:
 
 
 class Author(Marketer):
-    """A marketer in an installation in which nobody has done anything yet."""
+    """A marketer in a new, empty installation."""
 
     def write_a_template(self, inbox: Mailstore) -> None:
         """Copy a folder, edit the copy beside its preview, send a test, publish."""
@@ -150,11 +150,11 @@ class Reader:
         self.page.get_by_role("heading", name="Confirm your address").wait_for()
 
     def confirms(self, inbox: Mailstore, done: str, *keys: str) -> None:
-        """Open the link in the mail and press these keys, of which any confirms where scripts run."""
+        """Open the link in the mail and press these keys; with scripts, the first key confirms."""
         self.page.add_init_script("Object.defineProperty(Navigator.prototype, 'webdriver', {get: () => false})")
         self.page.goto(first_link(message(inbox, self.address, 1)))
         question = self.page.locator("h1").inner_text()
-        self.page.evaluate("['pointermove', 'keydown'].forEach(kind => dispatchEvent(new Event(kind)))")  # feigned
+        self.page.evaluate("['pointermove', 'keydown'].forEach(kind => dispatchEvent(new Event(kind)))")  # simulated
         assert "/f/confirm/" in self.page.url and self.page.locator("h1").inner_text() == question
         browser.press(self.page, *keys)
         self.page.get_by_role("heading", name=done).wait_for()

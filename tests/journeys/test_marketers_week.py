@@ -104,7 +104,7 @@ class Worker(Marketer):
     def sign_out(self) -> None:
         self.click("button", "Sign out")
         assert self.page.url.endswith("/app/sign-in")
-        self.page.wait_for_load_state("networkidle")  # chromium forgets the way back while it changes the page
+        self.page.wait_for_load_state("networkidle")  # chromium loses the history while it changes the page
         self.page.go_back()
         assert not self.sees("Eva Baja")
 

@@ -1,4 +1,4 @@
-"""A campaign of 200 contacts over a virtual month: every step's mail once, stopped by what each contact does."""
+"""A campaign of 200 contacts over a virtual month: every step's mail once, until the contact's action stops it."""
 
 import email
 import random
@@ -76,7 +76,7 @@ def live(clock: VirtualClock) -> None:
 
 
 class Recipients:
-    """Two hundred people who read their mail, and what they must and must not get."""
+    """Two hundred people who read their mail, and the e-mails that they must and must not get."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance

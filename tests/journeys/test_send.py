@@ -81,7 +81,7 @@ def test_a_send_arrives_and_what_the_reader_does_comes_back(api: Api, inbox: Mai
 
     html = part(message, "html")
     follow(next(url for url in re.findall(r'src="([^"]+)"', html) if "/o/" in url))
-    time.sleep(3)  # who opens and clicks within a second is no reader
+    time.sleep(3)  # opens and clicks within a second are no reader's
     follow(next(url for url in re.findall(r'href="([^"]+)"', html) if "/c/" in url))
     path = f"/api/v1/emails/{accepted['email_id']}"
     processes.until(lambda: api.get(path)["clicked_at"], "the click is applied")
@@ -119,7 +119,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def follow(url: str) -> None:
-    """Ask for a link as a reader's browser does, without going on to where it leads."""
+    """Request a link as a reader's browser does, without following the redirect."""
     opener = urllib.request.build_opener(_NoRedirect)
     request = urllib.request.Request(url.replace("&amp;", "&"), headers={"User-Agent": BROWSER})
     try:

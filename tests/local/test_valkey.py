@@ -50,7 +50,7 @@ def test_the_password_is_not_on_the_command_line_when_running(server: Valkey) ->
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_what_was_written_is_there_when_ended_and_started_again(server: Valkey, end: str) -> None:
+def test_data_survives_the_end_and_a_new_start(server: Valkey, end: str) -> None:
     with _client(server) as client:
         client.lpush("queue", *range(100))
     getattr(server, end)()

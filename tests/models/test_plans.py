@@ -40,7 +40,7 @@ def test_a_plan_made_for_an_empty_table_does_not_scan_the_grown_one() -> None:
 
 
 def test_a_connection_that_breaks_before_its_plans_are_discarded_is_replaced(ledger: str) -> None:
-    """It works when the pool asks, and is ended by the server just after that."""
+    """It works when the pool tests it, and is ended by the server just after that."""
     ended: list[int] = []
 
     def end(connection: psycopg.Connection, _record: object, _proxy: object) -> None:

@@ -1,4 +1,4 @@
-"""The migration from the index of case folding: each contact is found, and who was suppressed stays suppressed."""
+"""The migration from the index of case folding: each contact is found, and each suppression stays."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Command lines, checked without running them: is there such a program, such a module, such an option?"""
+"""Command lines, checked without running them: program, module and options exist."""
 
 import importlib
 import re

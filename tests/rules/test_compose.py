@@ -79,7 +79,7 @@ def test_every_command_is_one_that_its_program_knows() -> None:
 
 
 def test_every_queue_is_consumed_and_bulk_has_workers_of_its_own(celery_config: Any) -> None:
-    """R24: what works on campaigns works on nothing else."""
+    """R24: workers for campaigns consume no other queue."""
     consumed = programs.queues(commands().values())
     assert set().union(*consumed) == set(celery_config.QUEUES)
     assert [queues for queues in consumed if "campaign" in queues] == [{"campaign"}]
@@ -100,7 +100,7 @@ def test_every_variable_is_a_setting_and_a_process_gets_the_secrets_it_needs_and
 
 
 def test_every_process_gets_every_setting_of_the_env_file() -> None:
-    """Those that a process must have in another form here are set beside it, and win: its kind, folders, proxies."""
+    """Settings that a process needs in another form take precedence beside it: kind, folders, proxies."""
     for name, service in ours().items():
         assert service["env_file"] == [{"path": ".env", "required": False}], name
         assert {"PROCESS", "RECORDER_DIR", "SPOOL_DIR", "LOG_FILE", "TEMPLATES_DIR"} <= service["environment"].keys(), (
@@ -131,7 +131,7 @@ def test_the_secrets_are_those_that_the_command_writes(tmp_path: Path) -> None:
     assert at["database_url"].path == "/" + services()["db"]["environment"]["POSTGRES_DB"]
 
 
-def test_what_the_inbox_calls_for_each_reply_is_there() -> None:
+def test_the_function_that_the_inbox_calls_for_each_reply_exists() -> None:
     command = commands()["mail"]
     assert callable(pkgutil.resolve_name(command[command.index("--on-reply") + 1]))
 
@@ -162,7 +162,7 @@ def test_senders_and_what_sorts_after_them_share_the_recorders() -> None:
 
 
 def test_senders_see_the_spool_of_the_web_service() -> None:
-    """R25: senders see the consent changes that web processes spooled; what receives mail has its own folder there."""
+    """R25: senders see the consent changes that web processes spooled; the receiver of mail shares the folder."""
     [folder] = re.findall(r"SPOOL_DIR=(\S+)", dockerfile())
     sharing = {name for name, service in ours().items() if f"spool:{folder}:ro" in service.get("volumes", [])}
     assert sharing == WORKERS

@@ -1,4 +1,4 @@
-"""The documents speak of what is there: links, paths, settings, rules, tests."""
+"""Links, paths, settings, rules and tests that the documents name exist."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Imports form no circle and no long chain: from an entry point a reader soon reaches the end of each.
+"""Imports form no circle and no long chain: each is short from an entry point to its end.
 
 A chain counts modules, from an entry point to one that imports none of ours. All imports count, also those in functions
 and those for types alone.

@@ -46,7 +46,7 @@ def test_every_make_target_that_a_page_names_exists() -> None:
 
 
 def test_the_web_server_has_the_same_limits_everywhere() -> None:
-    """HTTP/1 alone, as granian's detection of HTTP/2 waits for ever for the first bytes of a connection."""
+    """HTTP/1 alone, because granian's detection of HTTP/2 waits without limit for the first bytes of a connection."""
     image = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace('", "', " ").replace('", \\\n     "', " ")
     limits = " ".join(LIMITS)
     assert limits in " ".join(processes()["web"]) and limits in image  # those of systemd: test_systemd.py

@@ -100,7 +100,7 @@ def test_the_engine_is_told_the_time_and_asks_no_clock() -> None:
 
 
 def test_no_task_is_given_a_time_to_run_at() -> None:
-    """R7: every delay is a column of a row; a queue may lose or repeat what it holds."""
+    """R7: every delay is a column of a row; a queue may lose or repeat its messages."""
     for name, tree in repository.product().items():
         words = {node.arg for node in repository.nodes(tree) if isinstance(node, ast.keyword)}
         assert not words & {"eta", "countdown", "retry_backoff", "autoretry_for"}, name
@@ -132,7 +132,7 @@ def test_nothing_is_left_to_be_done() -> None:
 def test_no_test_is_skipped_or_expected_to_fail() -> None:
     sources = repository.sources("tests")
     for name in ("tests/browser.py", "tests/debian.py"):
-        sources.pop(name)  # what they look for is no package of Python's; with CI=true its absence fails
+        sources.pop(name)  # they need programs that are no Python packages; with CI=true their absence fails
     for name, tree in sources.items():
         marks = repository.attributes(tree) & {"mark.skip", "mark.xfail", "pytest.xfail", "unittest.mock"}
         used = {node.attr for node in repository.nodes(tree) if isinstance(node, ast.Attribute)}

@@ -1,4 +1,4 @@
-"""Every route says who may call it, and holds to it (rule R34)."""
+"""Every route declares its callers and enforces that (rule R34)."""
 
 import re
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ def test_every_scope_that_a_route_asks_for_can_be_given(app: Flask) -> None:
 
 
 def test_without_a_token_nothing_but_the_open_routes_answers(app: Flask) -> None:
-    """Before anything of the request is read: none of these bodies is even JSON."""
+    """The refusal comes before the body is read: none of these bodies is JSON."""
     client = app.test_client()
     for method, rule, view in routes(app):
         access = auth.access_of(view)

@@ -1,4 +1,4 @@
-"""Every setting is documented, and a process with an invalid one does not start and says why."""
+"""Every setting is documented; a process with an invalid one does not start, and prints the reason."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The systemd units start what exists, give each process its secrets and no others, and start what ended again."""
+"""The systemd units name programs that exist, give each process only its secrets, and restart it."""
 
 import configparser
 import re

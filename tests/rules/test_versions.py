@@ -1,4 +1,4 @@
-"""The installed versions are those that were tried together (rule R1)."""
+"""The installed versions are those that were tested together (rule R1)."""
 
 import re
 import subprocess
@@ -41,7 +41,7 @@ def test_celery_and_its_transport_are_those_that_survive_an_outage_of_the_broker
     assert {"celery": "5.6.3", "kombu": "5.7.0", "redis": "8.1.0"}.items() <= pins("requirements.txt").items()
 
 
-def test_what_must_not_be_installed_is_not() -> None:
+def test_a_forbidden_project_is_not_installed() -> None:
     installed = {(found.metadata["Name"] or "").lower() for found in metadata.distributions()}
     assert not installed & set(FORBIDDEN)
 

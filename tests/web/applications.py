@@ -17,7 +17,7 @@ from web import process
 
 
 def create() -> Flask:
-    """Return what `web.create_app` returns, with the routes and the compiled templates of the one before."""
+    """Return the application of `web.create_app`, with the routes and the compiled templates of the one before."""
     configured = settings.current()
     app = copy.copy(_routed())
     app.config, app.extensions = copy.copy(app.config), dict(app.extensions)

@@ -1,4 +1,4 @@
-"""Consent changes, seen from the inbox: which of the e-mails that were queued or due before are still sent."""
+"""Consent changes, checked at the inbox: of e-mails queued or due before, only the permitted ones are sent."""
 
 import email
 from datetime import datetime, timedelta

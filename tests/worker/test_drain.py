@@ -202,7 +202,7 @@ class CountingComposer(compose.Composer):
 
 
 class CountingRecorder(Recorder):
-    """A recorder that counts the messages sent, anew for each group: a slow one gives back what was composed ahead."""
+    """A recorder that counts the messages of a group; a slow group gives back messages composed ahead."""
 
     composer: CountingComposer
 

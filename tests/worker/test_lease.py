@@ -40,7 +40,7 @@ def statuses() -> Counter[str]:
 
 
 class Away:
-    """Takes the database away from everybody, and brings it back."""
+    """Makes the database unavailable for all clients, and available again."""
 
     def __init__(self, ledger: str, server: psycopg.Connection[Any]) -> None:
         self._name = ledger.rpartition("/")[2]
@@ -56,7 +56,7 @@ class Away:
 
 @pytest.fixture
 def away(ledger: str, postgres: Postgres) -> Iterator[Away]:
-    """A database that can be taken away."""
+    """A database that can be made unavailable."""
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
         away = Away(ledger, server)
         yield away

@@ -1,4 +1,4 @@
-"""Flower's pages, on its own application: every queue with its length, and tasks that say what they do."""
+"""Flower's pages, on its own application: every queue with its length, and each task with its purpose."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A sender is created and closed without a rest: no descriptor, no file, no row."""
+"""A closed sender leaves nothing behind: no descriptor, no file, no row."""
 
 import resource
 from collections.abc import Iterator

@@ -70,7 +70,7 @@ def test_a_campaign_waits_for_a_relay_that_refuses_us(
     moody = Moody(event, reply)
     with Server(moody).running() as server, environment(SMTP_URL=server.url):
         launch(60)
-        for _ in range(3):  # the relay rests, so only the first drain tries it
+        for _ in range(3):  # the relay's breaker is open, so only the first drain tries it
             drain.drain("campaign")
         assert enrollments() == {("active", 1): 60}
         assert sum(command.startswith("MAIL") for command in server.commands) <= 6

@@ -88,7 +88,7 @@ def test_a_group_that_cannot_be_settled_stops_the_recovery_of_no_other(caplog: p
 
 @contextmanager
 def refused(path: Path) -> Iterator[None]:
-    """Let the system refuse to open the file: by its permissions, which root must be another account to feel."""
+    """Let the system refuse to open the file: by its permissions, which bind root only as another account."""
     account = os.geteuid()
     path.chmod(0)
     os.seteuid(account or 65534)

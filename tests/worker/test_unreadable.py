@@ -106,7 +106,7 @@ def test_few_emails_of_a_missing_key_do_not_fail_either(inbox: Mailstore, count:
 
 
 def test_the_first_emails_of_a_new_key_do_not_fail_where_it_is_missing(inbox: Mailstore) -> None:
-    """The usual mistake: the web server has a new key already, and a worker has not."""
+    """The usual mistake: the web server has a new key already, and a worker lacks it."""
     queue(3)
     old = TEST_ENVIRONMENT["FERNET_KEYS"]
     for count in (1, 2):

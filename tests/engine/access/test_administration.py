@@ -1,4 +1,4 @@
-"""Accounts that people change for others: nobody gives more than they hold, and an administrator stays."""
+"""Changes of other people's accounts: only own scopes can be granted, and the last administrator stays."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -15,7 +15,7 @@ _FLAGS = [f"email_{step}_{what}" for step in (1, 2, 3) for what in ("sent", "ope
 
 
 def test_no_index_of_contacts_has_a_column_that_an_email_changes(ledger: str) -> None:
-    """Else no update is a HOT one, and a campaign takes PostgreSQL 40 % more time."""
+    """Otherwise no update is a HOT one, and a campaign takes PostgreSQL 40 % more time."""
     with transaction() as session:
         values = {"changed": [*_CHANGED, *_FLAGS], "known": "erased_at"}
         assert set(session.scalars(_INDEXED, values)) == {"ix_contacts_erased has erased_at"} | {

@@ -147,7 +147,7 @@ def test_two_senders_at_once_pause_a_campaign_once(session: Session, running: UU
 
 
 def test_a_group_within_the_limits_reads_no_rollups(session: Session, running: UUID) -> None:
-    """The counts of the group decide if the rollups are read; here the rollups alone are over the limit."""
+    """Rollups are read only if the group's own counts exceed the limit; here the rollups alone exceed it."""
     key = rollups.Key(running, 1, None, NOW)
     rollups.add(session, {key: {"sent": 1_000, "bounced": 900}})
     assert auto_pause.check(session, {key: {"sent": 250, "failed": 12, "bounced": 12}}) == []  # 4.6 %

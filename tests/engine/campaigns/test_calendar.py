@@ -27,7 +27,7 @@ def test_a_month_has_what_was_sent_and_is_due_by_step_and_campaign(session: Sess
     assert calendar.count(session, date(2026, 10, 1), now=late) == {"days": {}}
     sequence.send_due(session, now=late + timedelta(days=3))
     december = calendar.count(session, date(2026, 12, 1), now=late + timedelta(days=3))["days"]
-    assert december == {}  # due in 40 days: beyond what is counted
+    assert december == {}  # due in 40 days: later than the days that are counted
     december = calendar.count(session, date(2026, 12, 1), now=late + timedelta(days=20))["days"]
     assert december["2026-12-16"]["due"] == {"3": 3}
 

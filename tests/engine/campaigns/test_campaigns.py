@@ -89,7 +89,7 @@ def test_a_claim_parks_emails_of_a_paused_campaign_and_resume_makes_them_due(
     assert upkeep.bells(session, now=later) == []
     campaigns.resume(session, campaign_id, now=later)
     assert set(session.scalars(text("SELECT due_at FROM emails"))) == {later}
-    assert len(sequence.send_due(session, now=later)) == 1  # the other three are in the first sender's hand
+    assert len(sequence.send_due(session, now=later)) == 1  # the first sender has claimed the other three
 
 
 def test_the_time_for_retries_starts_again_after_a_long_pause(

@@ -78,7 +78,7 @@ def test_settling_inserts_the_complete_row(session: Session) -> None:
     ("outcome", "status", "state"),
     [
         (sequence.SENT, "sent", "active"),
-        (sequence.REFUSED, "failed", "active"),  # not the contact's doing: the sequence goes on
+        (sequence.REFUSED, "failed", "active"),  # not caused by the contact: the sequence goes on
         (sequence.DEFERRED, "queued", "waiting"),
         (sequence.IN_DOUBT, "in_doubt", "waiting"),
         (sequence.GIVEN_BACK, None, "active"),

@@ -1,4 +1,4 @@
-"""The recorder of a dead process says which e-mails had been sent; that of a living one is not read."""
+"""The recorder of a dead process lists the e-mails that it had sent; that of a living one is not read."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ EMAILS = [uuid4() for _ in range(4)]
 
 
 def read_after_death(folder: Path, sender: UUID, marks: str) -> Recording | None:
-    """Return the recording of a child process after kill -9; `marks` says which marks the child made."""
+    """Return the recording of a child process after kill -9; `marks` lists the marks that the child makes."""
     child = os.fork()
     if child == 0:
         recording = Recorder(folder, sender, 8)

@@ -77,7 +77,7 @@ def test_each_mark_decides_about_its_email(session: Session) -> None:
     assert [each.relay for each in details] == ["mail.example.com:587"] * 4 + [None]
 
 
-# Replies of which the words that decide come late, or of which a part alone would mean something else.
+# Replies whose decisive words come late, or of which a part alone would have another meaning.
 LONG = "x" * 100
 CRASHES: list[tuple[Phase, int, str]] = [
     (Phase.ANSWER, 250, "2.0.0 Ok: queued as 4XyZ1k2Pqz"),

@@ -124,7 +124,7 @@ def test_an_erased_contact_gets_nothing_and_a_later_import_is_another_suppressed
     session: Session, contact: UUID
 ) -> None:
     by_hand.erase(session, contact, now=NOW)
-    # An e-mail that comes back to the queue, as after doubt, is not sent: its kind does not matter.
+    # An e-mail of any kind that is queued again, as after doubt, is not sent.
     session.execute(text("UPDATE emails SET status = 'queued', sent_at = NULL, kind = 'transactional'"))
     assert sequence.mails(sequence.take(session, now=NOW)) == []
     assert session.scalar(text("SELECT reason FROM emails")) == "erased"

@@ -1,4 +1,4 @@
-"""The same events end in the same tables, in any order, with repetitions, and with any number of appliers."""
+"""The same events give the same tables, in any order, with repetitions, and with any number of appliers."""
 
 import json
 from collections.abc import Callable
@@ -100,7 +100,7 @@ def unique(incoming: list[IncomingEvent]) -> list[IncomingEvent]:
 
 
 def _moment(random: Random) -> Any:
-    """Around the sending, an hour ago, most of them; a few close together, but hardly in one millisecond."""
+    """Return a moment about the sending, an hour ago, for most; a few are close, but hardly in one millisecond."""
     seconds = random.choice((1, 2, 3, 5, 20, 60, 61, 400, 1800, 3000)) + random.random()
     return NOW - timedelta(hours=1) + timedelta(seconds=seconds)
 
@@ -120,7 +120,7 @@ def make_sequences(session: Session, seed: int) -> list[IncomingEvent]:
 
 
 def _lived(mail_id: UUID, sequence: sequences.Sequence) -> list[IncomingEvent]:
-    """The hits of a sequence, counted from the sending of that mail an hour ago; what would lie ahead is left out."""
+    """Return the hits of a sequence, counted from the sending of that mail an hour ago; future ones are left out."""
     sent_at = sequence.sent_at or sequence.hits[0].at
     moments = [NOW - timedelta(hours=1) + (hit.at - sent_at) for hit in sequence.hits]
     return [

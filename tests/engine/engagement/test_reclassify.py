@@ -1,4 +1,4 @@
-"""Reclassifying gives the same as applying events when they arrive, and corrects differences."""
+"""Reclassification has the same result as applying events on arrival, and corrects differences."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +32,7 @@ SCRAMBLE = (
     "UPDATE email_stats SET opened = opened + 3, machine_clicked = 0, clicked = 5",
 )
 
-# Cancelling steps over a queued mail whose row others hold, so which ones it reaches says nothing about classifying.
+# A cancellation skips queued e-mails whose rows others have locked, so their state proves nothing here.
 _NONE_QUEUED = text("UPDATE emails SET status = 'cancelled' WHERE status = 'queued'")
 
 
@@ -72,7 +72,7 @@ def test_reclassifying_changes_nothing_after_all_is_applied(session: Session, se
 @pytest.mark.parametrize("seed", range(3))
 def test_reclassifying_restores_scrambled_rows(session: Session, seed: int) -> None:
     lived(session, seed)
-    session.execute(text("UPDATE contacts SET updated_at = :now"), {"now": NOW})  # that of mending, too
+    session.execute(text("UPDATE contacts SET updated_at = :now"), {"now": NOW})  # also that of the correction
     before = tables_of(session)
     for statement in SCRAMBLE:
         session.execute(text(statement))

@@ -1,4 +1,4 @@
-"""Upkeep of submissions: one reminder, expiry, and erasure of what nothing needs any more."""
+"""Upkeep of submissions: one reminder, expiry, and erasure of data that nothing needs any more."""
 
 from datetime import datetime, timedelta
 

@@ -111,6 +111,6 @@ def test_wrong_values_are_refused_at_their_fields(
 
 
 def claim(session: Session) -> None:
-    """Claim what is due in the lane of single e-mails."""
+    """Claim the due e-mails of the lane of single e-mails."""
     claimant = Claimant(sends.sender(session), "transactional", 60, is_connected=False)
     agenda.claim_queued(session, claimant, limit=10, now=NOW + timedelta(hours=1))

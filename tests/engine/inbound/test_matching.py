@@ -88,7 +88,7 @@ def test_a_message_in_a_loop_is_dropped(session: Session, sent: Mail, headers: l
     assert answered(session, answer(*headers, author=address(session, sent))) is None
 
 
-def test_what_we_write_ourselves_is_no_answer(session: Session, sent: Mail) -> None:
+def test_our_own_message_is_no_answer(session: Session, sent: Mail) -> None:
     raw = answer(f"In-Reply-To: <{sent.id.hex}@cadencia.example>", author=parseaddr(settings.current().mail_from)[1])
     assert answered(session, raw) is None
     assert session.scalars(select(Event)).all() == []

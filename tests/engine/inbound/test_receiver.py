@@ -1,4 +1,4 @@
-"""The mail server for what comes back: real connections, and messages that are on disk when they are accepted."""
+"""The mail server for replies and bounces: real connections, and messages that are on disk when they are accepted."""
 
 import os
 import resource
@@ -93,7 +93,7 @@ def test_the_memory_does_not_grow_with_a_message(server: Server, client: smtplib
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 10_000  # KB
 
 
-def test_what_the_disk_refuses_is_not_accepted(server: Server, client: smtplib.SMTP) -> None:
+def test_a_message_that_the_disk_refuses_is_not_accepted(server: Server, client: smtplib.SMTP) -> None:
     server.folder.write_text("no folder")
     with pytest.raises(smtplib.SMTPDataError) as refused:
         client.sendmail("", [OURS[0]], MESSAGE)
@@ -103,7 +103,7 @@ def test_what_the_disk_refuses_is_not_accepted(server: Server, client: smtplib.S
     assert len(server.messages()) == 1
 
 
-def test_what_waits_is_bounded(server: Server, client: smtplib.SMTP) -> None:
+def test_the_waiting_messages_are_bounded(server: Server, client: smtplib.SMTP) -> None:
     server.folder.mkdir()
     os.truncate(os.open(server.folder / "old.mail", os.O_CREAT | os.O_WRONLY), LIMITS.spool_bytes)
     with pytest.raises(smtplib.SMTPDataError) as refused:

@@ -1,4 +1,4 @@
-"""Draining spools: each entry takes effect once, whatever else the file holds and however often it is read."""
+"""Draining spools: each entry takes effect once, with any other content of the file and any number of reads."""
 
 import shutil
 from contextlib import closing

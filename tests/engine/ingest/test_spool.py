@@ -76,7 +76,7 @@ def test_the_file_of_a_living_process_cannot_be_adopted(tmp_path: Path) -> None:
     assert contents(tmp_path) == []
     code = "import sys, pathlib; from engine.ingest import spool; "
     code += "print(len(list(spool.orphans(pathlib.Path(sys.argv[1])))))"
-    for expected in ("0", "0"):  # the first look, too, closed a descriptor
+    for expected in ("0", "0"):  # the first call closed a descriptor, too
         output = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
         assert output.stdout.strip() == expected
 

@@ -1,4 +1,4 @@
-"""Saving and publishing landing pages: versions, concurrent edits, what everybody sees."""
+"""Saving and publishing landing pages: versions, concurrent edits, the published content."""
 
 from typing import Any
 

@@ -122,7 +122,7 @@ def test_its_events_stop_no_sequence_and_count_nowhere(session: Session, kind: s
 
 
 @pytest.mark.parametrize(("kind", "reason"), [("complained", "complaint"), ("unsubscribed", "unsubscribed")])
-def test_what_its_reader_decides_is_respected(session: Session, kind: str, reason: str) -> None:
+def test_a_decision_of_its_reader_is_respected(session: Session, kind: str, reason: str) -> None:
     [email_id] = _send(session)
     _settle(session, Sent("250 2.0.0 queued"))
     happen(session, IncomingEvent(email_id, kind, NOW, {}, "human"))

@@ -1,4 +1,4 @@
-"""A preview shows what an e-mail of the campaign to the contact would contain, and which campaigns use a template."""
+"""A preview has the values of the campaign's e-mail to the contact, and lists the campaigns that use a template."""
 
 from uuid import UUID
 

@@ -92,7 +92,7 @@ def test_any_template_renders_as_with_plain_jinja(
     for variables in several:
         try:
             expected = reference.render(variables, signed_links())
-        except Exception:  # noqa: BLE001  # we refuse whatever Jinja cannot render
+        except Exception:  # noqa: BLE001  # we refuse every template that Jinja cannot render
             with pytest.raises(templates.CannotRender):
                 template.encode(variables, signed_links())
             continue

@@ -1,4 +1,4 @@
-"""Raw events are pruned by whole months, a few at a time; what was derived from them stays."""
+"""Raw events are pruned by whole months, a few at a time; values derived from them stay."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -176,7 +176,7 @@ def test_a_draft_is_edited_cloned_and_deleted(client: FlaskClient, marketer: dic
     url = f"{URL}/{created(client, marketer)}"
     edited = client.patch(url, json={"version": 1, "timezone": "Europe/Madrid"}, headers=marketer)
     assert (edited.status_code, edited.json["timezone"], edited.json["version"]) == (200, "Europe/Madrid", 2)
-    assert edited.json["variables"] == VARIABLES  # what was left out stays
+    assert edited.json["variables"] == VARIABLES  # fields that were left out stay
     late = client.patch(url, json={"version": 1, "name": "Invierno"}, headers=marketer)
     assert late.status_code == 409 and late.json["detail"].startswith("version: somebody has edited it meanwhile")
     wrong = client.patch(

@@ -1,4 +1,4 @@
-"""Tracking over HTTP: no login, CORS, limits, and what is refused."""
+"""Tracking over HTTP: no login, CORS, limits, and refused events."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -78,7 +78,7 @@ def test_an_unknown_mail_is_404(client: FlaskClient, email_id: str) -> None:
     assert stored() == []
 
 
-def test_what_is_wrong_is_422_by_field(client: FlaskClient, email_id: str) -> None:
+def test_an_invalid_event_is_422_by_field(client: FlaskClient, email_id: str) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         (event(email_id, event_type="bounced"), "event_type"),
         (event(email_id, event_type="OPENED"), "event_type"),
@@ -185,10 +185,10 @@ def test_each_event_of_a_list_counts_for_the_rate(ledger: str) -> None:
         statuses = [client.post(URL, json=[event("email_1")] * size).status_code for size in (6, 4, 1)]
         assert statuses == [202, 202, 429]
         over = client.post(URL, json=[event("email_1")] * 50, environ_overrides={"REMOTE_ADDR": "192.0.2.7"})
-        assert over.status_code == 202  # else such a list could never be answered
+        assert over.status_code == 202  # otherwise such a list could never be answered
 
 
-def test_what_lies_far_back_or_before_its_mail_is_kept_with_a_mark(client: FlaskClient, email_id: str) -> None:
+def test_an_event_long_ago_or_before_its_mail_is_kept_with_a_mark(client: FlaskClient, email_id: str) -> None:
     now = datetime.now(UTC)
     moments = [now - timedelta(days=31), now - timedelta(hours=1), now + timedelta(days=1), now]
     answered = many(client, [event(email_id, timestamp=moment.isoformat()) for moment in moments])

@@ -27,7 +27,7 @@ def read(token: str) -> dict[str, Any]:
 
 
 def minutes_pass(minutes: int) -> None:
-    """Make what was revoked so much older."""
+    """Make revocations older by this time."""
     with transaction() as session:
         past = text("UPDATE revoked_tokens SET revoked_at = revoked_at - make_interval(mins => :minutes)")
         session.execute(past, {"minutes": minutes})

@@ -127,7 +127,7 @@ def test_versions_are_listed_compared_and_reverted(api: Api) -> None:
     assert api("POST", "/oferta/publish", version=9).status_code == 404
 
 
-def test_what_is_used_is_not_deleted(api: Api) -> None:
+def test_a_used_template_is_not_deleted(api: Api) -> None:
     api.create()
     api("POST", "/oferta/publish", version=1)
     with transaction() as session:

@@ -36,10 +36,10 @@ def test_the_values_of_a_contact_need_their_scope(client: FlaskClient, bearer: C
         body = TO | {"contact_id": str(contacts.find(session, "ana@empresa.example"))}
     assert client.post(PATH, json=body, headers=bearer("send")).status_code == 403
     refused = client.post(PATH, json=body, headers=bearer("send", "contacts"))
-    assert refused.status_code == 202  # the sample stands in for what the contact lacks
+    assert refused.status_code == 202  # the sample replaces values that the contact lacks
 
 
-def test_what_is_wrong_is_named(client: FlaskClient, bearer: Call) -> None:
+def test_each_fault_is_named(client: FlaskClient, bearer: Call) -> None:
     headers = bearer("send")
     assert client.post("/api/v1/templates/email_1_ro/test", json=TO, headers=headers).status_code == 404
     wrong = client.post(PATH, json={"to": ["ana@empresa.example", "nobody"]}, headers=headers)

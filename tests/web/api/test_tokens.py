@@ -1,4 +1,4 @@
-"""Tokens: logging in, the next pair, logging out, and everything that must not pass."""
+"""Tokens: logging in, the next pair, logging out, and tokens that are refused."""
 
 import base64
 import json

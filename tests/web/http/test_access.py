@@ -1,4 +1,4 @@
-"""Every route states who may call it, and the statement holds."""
+"""Every route declares its callers, and the declaration is enforced."""
 
 from typing import Any
 from uuid import UUID

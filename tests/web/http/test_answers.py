@@ -1,4 +1,4 @@
-"""Errors as problem+json, headers on every answer, health, and the database gone."""
+"""Errors as problem+json, headers of every response, health, and the database unavailable."""
 
 import json
 import re

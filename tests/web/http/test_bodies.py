@@ -1,4 +1,4 @@
-"""The strict reader: what is refused, in which order, and that no body at all makes a 5xx."""
+"""Strict reading of bodies: refusals and their order; no body causes a 5xx."""
 
 import json
 import random
@@ -107,7 +107,7 @@ def test_a_body_that_hides_its_length_is_cut_at_the_limit(client: FlaskClient, s
 
 
 def nasty() -> list[bytes]:
-    """Two hundred bodies: bad JSON, good JSON of the wrong shape, and valid requests with one thing twisted."""
+    """Two hundred bodies: invalid JSON, JSON of the wrong shape, and valid requests with one change."""
     random_ = random.Random(7)
     values: list[Any] = [
         None, True, 0, -1, 1.5, 10**300, "", " ", "\u202e", "\x7f", "x" * 70_000, [], [[]], {}, {"a": None}, "1e5",

@@ -1,4 +1,4 @@
-"""Readiness reports what waits and what cannot be used, and `cadencia status` exits with 1 then."""
+"""Readiness reports waiting and unusable parts, and `cadencia status` exits with 1 then."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Prefer: wait=N, with the ledger changed by another hand while the call waits."""
+"""Prefer: wait=N, while another transaction changes the ledger."""
 
 import threading
 from collections.abc import Callable

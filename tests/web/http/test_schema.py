@@ -70,7 +70,7 @@ def caller(app: Flask) -> Profile:
 
 @pytest.fixture(scope="module")
 def known(app: Flask) -> Mapping[str, str]:
-    """Return what there is, by the names that paths have for it; after `unused_` what may be deleted.
+    """Return ids that exist, by the names of path parameters; those after `unused_` may be deleted.
 
     There is also the account that the example of a login logs in to.
     """
@@ -133,7 +133,7 @@ def sound(
     app: Flask, caller: Profile, known: Mapping[str, str], operation: APIOperation[Any, Any, Any, Any],
     shown: dict[str, Any],
 ) -> Callable[[Case[Any], int | None], None]:  # fmt: skip
-    """Return a function that lets a call name what there is, with at most one thing wrong; not if `choice` is None."""
+    """Return a function that makes a call use ids that exist, with at most one fault; none if `choice` is None."""
     unused = {name.removeprefix("unused_"): value for name, value in known.items() if name.startswith("unused_")}
     places = {**known, **(unused if operation.method == "delete" else {})}
     shown |= {name: known[name] for name in shown.keys() & {"email_id", "contact_id"}}

@@ -1,4 +1,4 @@
-"""The texts of errors: for any wrong input on any route they are ours, and say what would be right."""
+"""The texts of errors: for any wrong input on any route they are ours, and name a valid form."""
 
 import re
 from collections.abc import Iterator

@@ -41,7 +41,7 @@ class Server:
     spool: Path
 
     def ask(self, path: str, agent: str) -> socket.socket:
-        """A connection on which this was asked for."""
+        """A connection on which this path was requested."""
         asked = socket.create_connection(("127.0.0.1", self.port), timeout=10)
         asked.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nUser-Agent: {agent}\r\n\r\n".encode())
         return asked
@@ -67,7 +67,7 @@ def server(ledger: str, tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def asked(server: Server) -> list[socket.socket]:
-    """Connections on which readers asked for pixels and clicks, each request begun."""
+    """Connections on which readers requested pixels and clicks; each request has begun."""
     signer = tokens.Signer(settings.current().tracking_ring)
     with transaction() as session:
         email_id = mails.mail(session).id

@@ -1,4 +1,4 @@
-"""Errors as pages: each is in the reader's language and says what to do next."""
+"""Errors as pages: each is in the reader's language and names the next step."""
 
 import re
 from uuid import UUID

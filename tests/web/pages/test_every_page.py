@@ -43,7 +43,7 @@ EVERY = [*product(("es", "en"), ("light", "dark"), (1280, 360))]
 PAIRED = [("es", "light", 1280), ("en", "dark", 360)]
 # Tables that pages may write by GET: figures that nobody has counted yet are counted by the first page that shows them.
 CACHES = {"snapshots"}
-OTHERS = ("app_assets.asset", "missing_pages.missing")  # static files, and the answer to every other address
+OTHERS = ("app_assets.asset", "missing_pages.missing")  # static files, and the response to every other address
 REFUSALS = {404, 409, 422}  # also pages: of no page, of a step that a campaign's state forbids, of nothing chosen
 
 

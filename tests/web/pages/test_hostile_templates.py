@@ -22,7 +22,7 @@ HTML = """<html lang="en"><head><base href="https://evil.example/"><meta http-eq
 <img src="https://evil.example/p.png" onerror="document.title = 'taken over'"><iframe src="/app/"></iframe>
 <a data-no-track href="javascript:document.title='taken over'">press</a>
 <a href="https://evil.example/" target="_top">leave</a><p>{{ nombre }}</p></body></html>"""
-# Chromium says of each thing that it blocked it.
+# Chromium reports each thing that it blocks.
 BLOCKED = ("evil.example", "sandboxed", "Content Security Policy")
 
 
@@ -68,7 +68,7 @@ def test_nor_is_its_frame_harmful_in_a_tab_of_its_own(page: Page) -> None:
     assert page.evaluate("origin") == "null"
 
 
-def test_what_is_typed_into_the_editor_is_shown_and_runs_nothing(page: Page) -> None:
+def test_sources_typed_into_the_editor_are_shown_and_run_nothing(page: Page) -> None:
     stored.create()
     page.goto(page.url.replace("/hostil", "/carta/edit"))
     length = page.evaluate("history.length")

@@ -40,7 +40,7 @@ def test_a_picture_is_uploaded_shown_served_and_deleted(client: FlaskClient) -> 
     assert client.get(path).status_code == 404
 
 
-def test_what_is_no_picture_is_refused_in_the_readers_language(client: FlaskClient) -> None:
+def test_a_file_that_is_no_picture_is_refused_in_the_readers_language(client: FlaskClient) -> None:
     visitors.visit(client, "ana", "campaigns", path=LIST)
     for data, words in (
         (b"<svg/>", "un dibujo SVG"),

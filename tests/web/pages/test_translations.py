@@ -1,4 +1,4 @@
-"""Every text of the pages has a Spanish translation, and no translation is left of a text that is gone."""
+"""Every text of the pages has a Spanish translation, and every translation belongs to a text."""
 
 import re
 

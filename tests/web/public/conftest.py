@@ -1,4 +1,4 @@
-"""Fixtures and helpers of the public pages: a sent e-mail, its tokens, and what is stored about it."""
+"""Fixtures and helpers of the public pages: a sent e-mail, its tokens, and its rows."""
 
 from uuid import UUID
 

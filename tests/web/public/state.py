@@ -1,4 +1,4 @@
-"""The database as the public pages leave it."""
+"""The state of the database after calls of the public pages."""
 
 from typing import Any
 

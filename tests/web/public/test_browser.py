@@ -93,7 +93,10 @@ def test_submitting_a_form_reports_the_conversion(page: Page) -> None:
 
 
 def test_a_refused_report_is_repeated_with_its_timestamp(page: Page, caplog: pytest.LogCaptureFixture) -> None:
-    """Without database and disk: 503. The page tries again, and the next page does so for one that was left."""
+    """Without database and disk the answer is 503.
+
+    The page tries again; the next page repeats the report of a page that was left.
+    """
     with arrived(page, "submit") as (_, app, _origin):
         spool = process.of(app).settings.spool_dir
         settled()

@@ -152,7 +152,7 @@ def test_a_hanging_database_delays_no_hit(
     app: Flask, client: FlaskClient, postgres: Any, email_id: UUID, signer: tokens.Signer
 ) -> None:
     members = processes.family(postgres.pid)
-    client.get(f"/o/{signer.opened(email_id)}.gif")  # a connection is there to hang on
+    client.get(f"/o/{signer.opened(email_id)}.gif")  # a connection exists that can hang
     assert len(stored()) == 1
     for member in members:
         member.suspend()
@@ -161,7 +161,7 @@ def test_a_hanging_database_delays_no_hit(
         assert client.get(f"/c/{signer.clicked(email_id, 0, TARGET)}").status_code == 302
         processes.until(lambda: has_unread_data(postgres.port), "the drain waits for the database")
         assert client.get(f"/c/{signer.clicked(email_id, 1, TARGET)}").status_code == 302
-        assert time.monotonic() - began < 10.0  # else it waits until the server goes on
+        assert time.monotonic() - began < 10.0  # otherwise it waits until the server goes on
         assert group_commit.of(app).size_bytes > 0
     finally:
         for member in reversed(members):

@@ -1,4 +1,4 @@
-"""The unsubscribe page: languages, unsubscribe, pause, and the undoing of either."""
+"""The unsubscribe page: languages, unsubscribe, resubscribe, pause, resume."""
 
 from collections.abc import Callable
 from uuid import UUID

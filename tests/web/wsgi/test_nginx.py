@@ -86,7 +86,7 @@ def agents() -> set[str]:
         return set(session.scalars(text("SELECT event_data->>'agent' FROM events")))
 
 
-def test_what_nginx_answers_itself_is_a_problem(at: Ports) -> None:
+def test_a_response_of_nginx_itself_is_a_problem(at: Ports) -> None:
     large = b"x" * 1_100_000
     status, kind, body = ask(at.nginx, "POST", "/api/v1/auth/token", large, Content_Type="application/json")
     assert (status, kind, json.loads(body)["status"]) == (413, "application/problem+json", 413)

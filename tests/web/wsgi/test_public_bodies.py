@@ -1,4 +1,4 @@
-"""Slow clients, with real sockets against a real granian: they stop neither health, pixels nor other callers."""
+"""Slow clients with real sockets against a real granian do not delay health checks, pixels or other callers."""
 
 import http.client
 import json

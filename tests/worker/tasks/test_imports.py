@@ -1,4 +1,4 @@
-"""The task stores uploaded files page by page, whatever ends it in the middle."""
+"""The task stores uploaded files page by page, and continues after any interruption."""
 
 import os
 import signal

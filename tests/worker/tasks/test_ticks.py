@@ -1,4 +1,4 @@
-"""Ticks: executed whatever the worker's clock says; piled-up ones cost one statement each."""
+"""Ticks are executed with any clock of the worker; piled-up ones cost one statement each."""
 
 import time
 from datetime import UTC, datetime, timedelta

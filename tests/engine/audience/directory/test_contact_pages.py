@@ -40,7 +40,7 @@ def people(session: Session) -> None:
 
 
 def found(session: Session, prefix: str, **options: int) -> list[str]:
-    """Return the names of all pages of a search, each page by itself as far as its limit goes."""
+    """Return the names of all pages of a search, a list for each page."""
     names, after = [], None
     while True:
         page = contact_pages.page(session, Filter(prefix), after=after, **options)

@@ -1,4 +1,4 @@
-"""A ledger in which nearly everything has happened, made by the product's own functions."""
+"""A ledger with nearly every state and event, made by the product's own functions."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

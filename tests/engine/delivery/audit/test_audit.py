@@ -19,7 +19,7 @@ from tests.engine.delivery.audit import ledger
 from tests.engine.delivery.audit.ledger import CONVERTED, DEAD_LATER, READER, RETURNED, UNSUBSCRIBED, Ledger
 from tests.sequence import NOW
 
-# A status that was changed alone, and with all that the same row says about it.
+# A status that was changed alone, and together with the other columns of its row.
 _STATUS = "UPDATE emails SET status = '{}', reason = 'x' WHERE id = :id"
 _ROW = """UPDATE emails SET status = '{}', reason = 'x', sent_at = NULL, response = '550 no', attempts = 1, claim = NULL
            WHERE id = :id"""
@@ -27,7 +27,7 @@ _NOT_SENT = ("failed", "cancelled", "queued", "in_doubt")
 
 
 def findings(session: Session, statement: str, **values: object) -> list[str]:
-    """Return what the audit finds after this change, which is undone."""
+    """Return the findings of the audit after this change, which is undone."""
     savepoint = session.begin_nested()
     assert session.execute(text(statement), values).rowcount > 0  # type: ignore[attr-defined]
     found = [str(finding) for finding in audit.read(session).findings]
@@ -113,7 +113,7 @@ def test_a_changed_message_id_is_named(session: Session, made: Ledger) -> None:
 
 @pytest.mark.parametrize("who", [READER, UNSUBSCRIBED, RETURNED, ledger.COMPLAINER, DEAD_LATER, CONVERTED, 3, 13, 14])
 def test_a_deleted_applied_event_is_named(session: Session, made: Ledger, who: int) -> None:
-    """Of an e-mail's events, those that gave it a moment; a second open leaves no trace besides itself."""
+    """Only events that set a moment of an e-mail can be missed; a second open sets none."""
     email_id: UUID = made.emails[who]
     finding = one(findings(session, "DELETE FROM events WHERE email_id = :id AND applied_at IS NOT NULL", id=email_id))
     assert finding.startswith(f"{ids.public(email_id)} has ") and "_at, but no event of that moment" in finding
@@ -132,7 +132,7 @@ def test_an_active_enrollment_of_a_finished_campaign_is_named(session: Session, 
         assert found.count(expected) == 1
 
 
-def test_what_retention_deletes_is_no_finding(session: Session, made: Ledger) -> None:
+def test_rows_that_retention_deletes_are_no_finding(session: Session, made: Ledger) -> None:
     retention.set_horizon(session, NOW + timedelta(minutes=6))
     while retention.prune(session):
         pass

@@ -56,7 +56,7 @@ def test_outcomes_and_server_agree_when_faults_are_random(seed: int) -> None:
 
 
 def _in_batches(url: str, limits: smtp.Limits) -> tuple[dict[int, Outcome], MemoryLog]:
-    """Send all messages as workers do: what a batch left untried, because the relay failed, goes into the next one."""
+    """Send all messages as workers do: messages left untried when the relay failed go into the next batch."""
     outcomes: dict[int, Outcome] = {}
     client, log = transport(url, limits), MemoryLog()
     rest, end = messages(COUNT), time.monotonic() + 10

@@ -70,7 +70,7 @@ def test_the_pace_is_called_once_for_each_message_when_it_delays_none(features: 
     pace, all_connected = Pace(0.0), threading.Barrier(4)
 
     def rule(event: str, visit: Visit) -> None:
-        if event == "DOT" and visit.message == 1:  # else the first ones may be done before the others connect
+        if event == "DOT" and visit.message == 1:  # otherwise the first ones may be done before the others connect
             all_connected.wait(10)
 
     with Server(rule, features=features).running() as server:

@@ -1,4 +1,4 @@
-"""A relay that refuses us: no message is charged, few are tried; one recipient whom it refuses is no fault of it."""
+"""A relay that refuses us: few messages are tried, and none is charged. A refusal of one recipient does not count."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -102,7 +102,7 @@ def test_a_single_refusal_by_a_relay_that_took_nothing_yet_is_blamed_on_the_rela
 
 
 def test_a_relay_that_begins_to_refuse_us_in_mid_group_charges_nothing() -> None:
-    """Four connections are in mid-group when the relay changes its mind; the bodies in flight prove nothing."""
+    """Four connections are in mid-group when the relay begins to refuse; the bodies in flight prove nothing."""
     seen = 0
 
     def rule(event: str, _visit: object) -> bytes | None:

@@ -128,7 +128,7 @@ REPLIES = [
     (M, 451, "too many messages, slow down", None, US_UNTRIED),
     (M, 550, "relay not permitted", None, US_LATER),
     (M, 554, "5.7.1 Access denied", "5.7.1", US_REFUSED),
-    # Refused because of what the recipient permits: not us.
+    # Refused because of the recipient's own rules: not about us.
     (R, 550, "5.7.1 RESOLVER.RST.AuthRequired; authentication required", "5.7.1", REFUSED),  # Exchange
     (R, 550, "5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; sender not authenticated", "5.7.133", REFUSED),
     (R, 554, "5.7.1 <ana.ruiz@example.com>: Recipient address rejected: Access denied", "5.7.1", REFUSED),  # Postfix

@@ -1,4 +1,4 @@
-"""A template that has no finding, and what a change of it causes."""
+"""A template without findings, and the findings after a change."""
 
 from collections.abc import Callable
 

@@ -79,7 +79,7 @@ SOUND = [
 
 
 @pytest.mark.parametrize("body", SOUND)
-def test_what_is_sound_has_no_finding(check: Check, body: str) -> None:
+def test_a_sound_template_has_no_finding(check: Check, body: str) -> None:
     assert check(body) == []
 
 

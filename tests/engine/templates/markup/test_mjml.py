@@ -141,6 +141,6 @@ def test_a_fault_names_file_and_line(body: str, complaint: str) -> None:
      '<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><mjml><mj-body></mj-body></mjml>', "<mjml><mj-body a=",
      "<mjml><!--", "{{ a }}<mjml></mjml>", "<mjml>" + "<mj-wrapper>" * 20_000],
 )  # fmt: skip
-def test_what_is_no_mjml_is_refused(source: str) -> None:
+def test_invalid_mjml_is_refused(source: str) -> None:
     with pytest.raises(compiling.BrokenTemplate, match=r"body\.mjml"):
         compiling.compile_parts("prueba", parts_of(source))

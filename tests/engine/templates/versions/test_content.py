@@ -47,7 +47,7 @@ def test_equal_contents_have_equal_digests_and_each_part_counts() -> None:
         ({"sample": {"a": "x" * 65_536}}, "sample", "65536"),
     ],
 )
-def test_what_cannot_be_stored_is_refused_at_its_field(changes: dict[str, Any], field: str, words: str) -> None:
+def test_an_invalid_content_is_refused_at_its_field(changes: dict[str, Any], field: str, words: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         content(**changes).check()
     [fault] = refused.value.faults

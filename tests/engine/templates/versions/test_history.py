@@ -34,7 +34,7 @@ def test_names_are_ordered_as_those_of_the_folder_whatever_order_the_database_us
     assert session.scalar(text(f"SELECT collation_name {columns}")) == "C"
 
 
-def test_what_does_not_exist_is_not_found(session: Session, library: Library) -> None:
+def test_an_unknown_version_is_not_found(session: Session, library: Library) -> None:
     store.create(session, "oferta", content(), library=library, change=CHANGE)
     with pytest.raises(NotFound, match="'nada'"):
         history.versions(session, "nada")

@@ -141,7 +141,7 @@ def test_a_subject_may_be_written_from_right_to_left(session: Session, library: 
     assert history.version(session, "oferta")[1].subject == "שלום {{ nombre }} \u200fمرحبا"
 
 
-def test_what_a_campaign_or_a_queued_email_uses_is_not_deleted(session: Session, library: Library) -> None:
+def test_a_template_of_a_campaign_or_a_queued_email_is_not_deleted(session: Session, library: Library) -> None:
     create(session, library)
     store.publish(session, "oferta", 1, library=library)
     campaign_id = campaign(session)

@@ -41,7 +41,7 @@ def test_a_campaign_is_launched_paused_and_resumed_by_its_pages(client: FlaskCli
     late = client.post(f"{path}/launch", data=form)  # by a second person
     assert late.status_code == 409 and "Ya está lanzada" in late.text
     assert client.get(f"{path}/launch").status_code == 409
-    for action in ("delete", "resume"):  # an old link leads to what is possible now
+    for action in ("delete", "resume"):  # an old link leads to the present actions
         assert client.get(f"{path}/{action}").location == path
     client.post(f"{path}/pause", data=form | {"reason": "la oferta cambió <b>"})
     assert "la oferta cambió &lt;b&gt;" in client.get(path).text
@@ -114,7 +114,7 @@ def test_progress_shows_the_counted_figures_and_304_while_they_stay(client: Flas
     stale = client.get(path)
     with transaction() as session:
         figures.refresh(session, figures.name_of(campaign_id), now=sequence.NOW)
-    while (fresh := client.get(path)).text == stale.text:  # for a second, all open pages share what they show
+    while (fresh := client.get(path)).text == stale.text:  # for a second, all open pages share their content
         sleep(0.05)
     assert fresh.headers["Cache-Control"] == "private, no-cache"
     again = client.get(path, headers={"If-None-Match": fresh.headers["ETag"]})

@@ -40,7 +40,7 @@ def test_an_unknown_address_is_offered_to_be_added(client: FlaskClient) -> None:
     assert client.post("/app/contacts/find", data=form).location == added.location
 
 
-def test_what_is_no_address_keeps_what_was_typed(client: FlaskClient) -> None:
+def test_a_refused_address_stays_in_its_field(client: FlaskClient) -> None:
     page = visitors.visit(client, "ana", "contacts", path="/app/contacts")
     form = {"csrf_token": visitors.token(page), "text": "ana@", "industry": "Marketing"}
     answer = client.post("/app/contacts/find", data=form)

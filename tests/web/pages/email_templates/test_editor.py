@@ -1,4 +1,4 @@
-"""The editor: what is typed is tried and shown without being stored, and saved as versions; nothing typed is lost."""
+"""The editor: typed sources are tried and shown without being stored, saved as versions, and never lost."""
 
 import re
 
@@ -55,7 +55,7 @@ def test_a_name_that_cannot_be_one_is_refused_at_its_field(client: FlaskClient) 
     assert "Hola, {{ nombre }}:" in shown.text
 
 
-def test_what_is_typed_is_tried_and_shown_but_not_stored(editor: FlaskClient) -> None:
+def test_typed_sources_are_tried_and_shown_but_not_stored(editor: FlaskClient) -> None:
     form = stored.form(editor.get(EDIT), subject="Oferta", body='<p>Hola <a href="https://a.example/">a</a></p>')
     tried = editor.post(CHECK, data=form)
     assert tried.status_code == 200 and "Oferta" in tried.text and "data-now" in tried.text
@@ -87,7 +87,7 @@ def test_faults_stand_at_their_part_and_line_with_the_source(editor: FlaskClient
         assert words in editor.post(CHECK, data=stored.form(page, **changes)).text, changes
 
 
-def test_what_was_typed_stays_when_it_cannot_be_saved(editor: FlaskClient) -> None:
+def test_typed_sources_stay_when_they_cannot_be_saved(editor: FlaskClient) -> None:
     body = "</textarea><script>alert(1)</script>"
     refused = editor.post(EDIT, data=stored.form(editor.get(EDIT), sample="{", body=body, note="mía"))
     assert refused.status_code == 422 and 'value="mía"' in refused.text and 'data-keep="changed"' in refused.text

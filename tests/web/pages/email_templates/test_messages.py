@@ -1,4 +1,4 @@
-"""All that the editor says of a template is in the reader's language: Jinja's words, ours, and those of the checks."""
+"""Messages of the editor are in the reader's language: those of Jinja, ours, and those of the checks."""
 
 import ast
 import re
@@ -81,7 +81,7 @@ def _said(**changes: Any) -> str:
 
 
 @pytest.mark.usefixtures("spanish")
-def test_what_makes_a_template_unusable_is_said_in_spanish() -> None:
+def test_the_faults_of_an_unusable_template_are_in_spanish() -> None:
     said = {body: _said(html=body) for body in BROKEN}
     said |= {body: _said(html=None, mjml=MJML.format(body)) for body in BROKEN_MJML}
     wanted = BROKEN | BROKEN_MJML
@@ -132,7 +132,7 @@ def test_each_message_in_the_code_of_checks_and_sources_has_a_translation() -> N
 
 
 def _written() -> Iterator[tuple[str, str]]:
-    """Yield each text that is given to what reports a fault, or to a variable such as `message`, with its place."""
+    """Yield each text that reports a fault, or that a variable such as `message` gets, with its place."""
     for name, tree in repository.sources("engine").items():
         if not name.startswith("engine/templates/"):
             continue

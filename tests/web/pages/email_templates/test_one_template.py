@@ -1,4 +1,4 @@
-"""The pages of templates: the list, and the preview of one, harmless whatever the template contains."""
+"""The pages of templates: the list, and the preview of one, harmless for any template."""
 
 import re
 from pathlib import Path
@@ -115,7 +115,7 @@ def test_the_values_of_a_contact_need_their_scope(client: FlaskClient) -> None:
         assert client.get(f"{path}?contact={contact_id}").status_code == 403
 
 
-def test_what_does_not_exist_is_a_page(client: FlaskClient) -> None:
+def test_an_unknown_template_gets_an_error_page(client: FlaskClient) -> None:
     visitors.visit(client, "ana", "admin")
     for path in ("/app/templates/otra", "/app/templates/otra/body", f"{ROI}?contact=x", f"{ROI}?campaign={'0' * 32}"):
         assert client.get(path).status_code == 404, path

@@ -75,7 +75,7 @@ def test_an_old_version_is_taken_up_again_and_published(editor: FlaskClient) -> 
     assert stored.newest()[0].published == 3
 
 
-def test_what_no_e_mail_can_be_made_of_is_not_published(editor: FlaskClient) -> None:
+def test_a_version_without_an_email_is_not_published(editor: FlaskClient) -> None:
     stored.save(subject="{{ otra }} {{ nombre }}")
     asked = editor.get(f"{VERSIONS}/3/publish")
     assert (

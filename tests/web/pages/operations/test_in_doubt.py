@@ -107,7 +107,7 @@ def test_all_of_a_campaign_are_decided_and_no_others(client: FlaskClient) -> Non
     assert "Invierno" in shown.text
 
 
-def test_what_nobody_could_choose_is_refused(client: FlaskClient) -> None:
+def test_a_choice_that_is_not_offered_is_refused(client: FlaskClient) -> None:
     _doubtful(1)
     page = visitors.visit(client, "ana", "admin", path=PATH)
     token = {"csrf_token": visitors.token(page)}

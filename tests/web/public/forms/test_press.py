@@ -1,4 +1,4 @@
-"""The script of the confirmation page in chromium: it presses for the input of a person, and for no feigned one."""
+"""The script of the confirmation page in chromium: it presses after a person's input, and after no simulated one."""
 
 from pathlib import Path
 

@@ -64,7 +64,7 @@ def addresses() -> set[str]:
 
 
 def post(app: Flask, form: StoredForm, **changes: str) -> tuple[DeferredResponse, Server, Any]:
-    """Post a submission as granian does; return the deferred response, its connection, and what the view returned."""
+    """Post a submission as granian does; return the deferred response, its connection, and the view's return value."""
     stamp = Signer(process.of(app).settings.tracking_ring).stamp(form.id, datetime.now(UTC) - timedelta(minutes=1))
     server = Server()
     deferred = DeferredResponse(server)

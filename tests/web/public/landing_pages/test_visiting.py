@@ -1,4 +1,4 @@
-"""The public page: languages, versions, what is kept in memory, greeting, hostile texts, its form and style sheet."""
+"""The public page: languages, versions, the cache, greeting, hostile texts, its form and style sheet."""
 
 import re
 from collections.abc import Iterator
