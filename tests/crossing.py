@@ -1,7 +1,8 @@
 """Two transactions that overlap in a chosen order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -29,6 +30,24 @@ def crossing(first: Work, second: Work) -> None:
             other = pool.submit(run)
             while not (other.done() or anyone_waits()):
                 pass
+        other.result(30)
+
+
+@contextmanager
+def waiting(work: Work, holding: Work) -> Iterator[None]:
+    """Run the block while `work`, in a transaction of its own, waits for a lock that `holding` takes; then end it."""
+
+    def run() -> None:
+        with transaction() as session:
+            work(session)
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction() as session:
+            holding(session)
+            other = pool.submit(run)
+            while not anyone_waits():
+                assert not other.done()
+            yield
         other.result(30)
 
 

@@ -22,7 +22,8 @@ from models.session import transaction
 from tests import sends, sequence
 from tests.cli.conftest import Run
 from tests.conftest import environment
-from tests.engine.delivery.smtp.servers import PIPELINING, Server
+from tests.engine.delivery.smtp.dialogue import PIPELINING
+from tests.engine.delivery.smtp.servers import Server
 
 
 @pytest.fixture

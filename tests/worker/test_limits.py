@@ -17,7 +17,8 @@ from local.mail.mailstore import Mailstore
 from models.session import transaction
 from tests import processes, sends, sequence
 from tests.conftest import environment
-from tests.engine.delivery.smtp.servers import Server, Visit
+from tests.engine.delivery.smtp.dialogue import Visit
+from tests.engine.delivery.smtp.servers import Server
 from worker import drain, process
 
 

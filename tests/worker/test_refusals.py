@@ -13,7 +13,8 @@ from engine.delivery import audit, outbox
 from models.session import transaction
 from tests import sends, sequence
 from tests.conftest import environment
-from tests.engine.delivery.smtp.servers import Drop, Server, Visit
+from tests.engine.delivery.smtp.dialogue import Drop, Visit
+from tests.engine.delivery.smtp.servers import Server
 from worker import drain, process
 
 DENIED = b"550 relay not permitted, authenticate first"

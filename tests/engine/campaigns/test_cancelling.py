@@ -1,7 +1,6 @@
 """A cancelled campaign sends nothing any more, stops its contacts in pages, and never runs again."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,17 +15,10 @@ from engine.delivery import audit
 from errors import Conflict
 from models.session import transaction
 from tests import sequence
-from tests.crossing import anyone_waits
+from tests.crossing import waiting
 from tests.sequence import NOW
 
 LATER = NOW + timedelta(days=4)
-
-
-def _launched(session: Session, count: int = 4) -> UUID:
-    sequence.people(session, count)
-    campaign_id = sequence.create(session)
-    campaigns.launch(session, campaign_id, now=NOW)
-    return campaign_id
 
 
 def _stop_all(session: Session) -> None:
@@ -46,7 +38,7 @@ def _reasons(session: Session) -> list[tuple[str, str | None]]:
 
 
 def test_nothing_of_a_cancelled_campaign_is_claimed_from_that_moment_on(session: Session) -> None:
-    campaign_id = _launched(session)
+    campaign_id = sequence.launched(session, 4)
     deferred = sequence.take(session, now=NOW, limit=1)[:1]
     sequence.record(session, deferred, sequence.DEFERRED, now=NOW)
     campaigns.cancel(session, campaign_id, "the offer ended")
@@ -57,7 +49,7 @@ def test_nothing_of_a_cancelled_campaign_is_claimed_from_that_moment_on(session:
 
 
 def test_its_contacts_stop_in_pages_and_its_queued_emails_are_cancelled(session: Session) -> None:
-    campaign_id = _launched(session)
+    campaign_id = sequence.launched(session, 4)
     sequence.record(session, sequence.take(session, now=NOW), sequence.DEFERRED, now=NOW)
     campaigns.pause(session, campaign_id, "a look first", now=NOW)
     assert sequence.take(session, now=LATER) == []  # parks the e-mails
@@ -78,7 +70,7 @@ def test_its_contacts_stop_in_pages_and_its_queued_emails_are_cancelled(session:
 
 
 def test_a_page_reads_no_index_that_holds_the_whole_campaign(session: Session) -> None:
-    campaign_id = _launched(session)
+    campaign_id = sequence.launched(session, 4)
     campaigns.cancel(session, campaign_id)
     # A plan for any values, as the database makes for statements that are repeated; tables of few rows are scanned.
     session.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
@@ -90,7 +82,7 @@ def test_a_page_reads_no_index_that_holds_the_whole_campaign(session: Session) -
 
 
 def test_an_email_in_flight_goes_out_and_its_sequence_ends(session: Session) -> None:
-    campaign_id = _launched(session, 2)
+    campaign_id = sequence.launched(session, 2)
     taken = sequence.take(session, now=NOW)
     campaigns.cancel(session, campaign_id)
     _stop_all(session)
@@ -105,7 +97,7 @@ def test_an_email_in_flight_goes_out_and_its_sequence_ends(session: Session) -> 
 
 
 def test_contacts_who_stopped_before_keep_their_reason(session: Session) -> None:
-    campaign_id = _launched(session, 2)
+    campaign_id = sequence.launched(session, 2)
     contact_id = session.scalar(text("SELECT contact_id FROM enrollments ORDER BY id LIMIT 1"))
     assert isinstance(contact_id, UUID)
     stops.stop(session, [contact_id], "replied", now=NOW)
@@ -143,20 +135,12 @@ def test_contacts_who_are_enrolled_while_it_is_cancelled_stop_as_well(ledger: st
         campaign_id = sequence.create(session)
         enrollments.begin(session, campaign_id, now=NOW)
 
-    def enroll() -> None:
-        with transaction() as session:
-            enrollments.proceed(session)
+    def enroll(session: Session) -> None:
+        enrollments.proceed(session)
 
-    with ThreadPoolExecutor(1) as pool:
-        with transaction() as holding:
-            holding.execute(text("SELECT id FROM contacts FOR UPDATE"))
-            page = pool.submit(enroll)
-            while not anyone_waits():
-                assert not page.done()
-            with transaction() as cancelling:
-                campaigns.cancel(cancelling, campaign_id)
-                _stop_all(cancelling)
-        page.result(30)
+    with waiting(enroll, sequence.lock_contacts), transaction() as cancelling:
+        campaigns.cancel(cancelling, campaign_id)
+        _stop_all(cancelling)
     with transaction() as session:
         assert campaigns.view(session, campaign_id).stopping and len(_reasons(session)) == 3
         _stop_all(session)
@@ -171,7 +155,7 @@ def test_an_end_of_the_contact_comes_before_that_of_the_campaign() -> None:
 
 
 def test_its_figures_are_counted_until_the_last_contact_has_stopped(session: Session) -> None:
-    campaign_id = _launched(session)
+    campaign_id = sequence.launched(session, 4)
     name = figures.name_of(campaign_id)
     figures.refresh(session, name, now=NOW)
     aged = text("UPDATE snapshots SET took_s = 0, taken_at = clock_timestamp() - interval '90 seconds'")

@@ -1,7 +1,6 @@
 """Long work on campaigns: a pause waits for none of it, and no transaction of it grows with the campaign."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
@@ -15,7 +14,7 @@ from engine.delivery import emails, senders
 from engine.delivery.claim import Claimant
 from models.session import transaction
 from tests import sequence
-from tests.crossing import anyone_waits
+from tests.crossing import waiting
 from tests.sequence import NOW
 
 DAY = timedelta(days=1)
@@ -25,13 +24,6 @@ PARKED = """
            CAST(n AS text), :parked
       FROM generate_series(1, :count) AS n
 """
-
-
-def _launched(session: Session, count: int = 3) -> UUID:
-    sequence.people(session, count)
-    campaign_id = sequence.create(session)
-    campaigns.launch(session, campaign_id, now=NOW)
-    return campaign_id
 
 
 def _claimant(session: Session) -> Claimant:
@@ -44,25 +36,18 @@ def _due(session: Session, moment: object) -> int:
 
 @contextmanager
 def _enrolling(campaign_id: UUID) -> Iterator[None]:
-    """Let a page of enrolling wait inside its transaction, for the lock of a contact."""
+    """Make a page of enrolling wait inside its transaction, for the lock of a contact."""
 
-    def page() -> None:
-        with transaction() as session:
-            assert enrollments.proceed(session, campaign_id) is not None
+    def page(session: Session) -> None:
+        assert enrollments.proceed(session, campaign_id) is not None
 
-    with ThreadPoolExecutor(1) as pool:
-        with transaction() as holding:
-            holding.execute(text("SELECT id FROM contacts FOR UPDATE"))
-            enrolling = pool.submit(page)
-            while not anyone_waits():
-                assert not enrolling.done()
-            yield
-        enrolling.result(30)
+    with waiting(page, sequence.lock_contacts):
+        yield
 
 
 @contextmanager
 def _claiming(_campaign_id: UUID) -> Iterator[None]:
-    """Let a sender hold the lock of the step, with the group that it has claimed."""
+    """Hold the lock of the step as a sender does, with the group that it has claimed."""
     with transaction() as session:
         [(_, step)] = due.due_steps(session, now=NOW)
         assert step.claim(session, _claimant(session), limit=2, now=NOW) is not None
@@ -72,7 +57,7 @@ def _claiming(_campaign_id: UUID) -> Iterator[None]:
 @pytest.mark.parametrize("work", [_enrolling, _claiming])
 def test_a_pause_waits_for_neither_an_enrolling_page_nor_a_claim(ledger: str, work: object) -> None:
     with transaction() as session:
-        campaign_id = _launched(session)
+        campaign_id = sequence.launched(session, 3)
         sequence.people(session, 2, prefix="tarde")
         enrollments.begin(session, campaign_id, now=NOW)
     with work(campaign_id), transaction() as session:  # type: ignore[operator]
@@ -84,7 +69,7 @@ def test_a_pause_waits_for_neither_an_enrolling_page_nor_a_claim(ledger: str, wo
 
 
 def test_a_claim_parks_no_more_emails_than_it_may_take(session: Session) -> None:
-    campaign_id = _launched(session)
+    campaign_id = sequence.launched(session, 3)
     sequence.send_due(session, sequence.DEFERRED, now=NOW)
     campaigns.pause(session, campaign_id, "lunch", now=NOW)
     claimant = _claimant(session)
@@ -95,7 +80,7 @@ def test_a_claim_parks_no_more_emails_than_it_may_take(session: Session) -> None
 
 
 def test_parked_emails_are_due_again_in_pages(session: Session) -> None:
-    campaign_id, count = _launched(session, 1), enrollments.PAGE + 2
+    campaign_id, count = sequence.launched(session, 1), enrollments.PAGE + 2
     [contact] = sequence.people(session, 1)
     campaigns.pause(session, campaign_id, "lunch", now=NOW)
     session.execute(

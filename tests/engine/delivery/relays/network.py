@@ -14,8 +14,9 @@ from engine.delivery.relays.relay import RelayChannel, SharedState
 from engine.delivery.relays.shared_rate import Sender
 from engine.delivery.relays.status import StatusBoard
 from models import ids
+from tests.engine.delivery.smtp.dialogue import Drop, Rule, usual
 from tests.engine.delivery.smtp.senders_side import FROM, QUICK, MemoryLog, messages
-from tests.engine.delivery.smtp.servers import Drop, Rule, Server, usual
+from tests.engine.delivery.smtp.servers import Server
 
 NO_REDIS = "redis://127.0.0.1:9/0"
 NO_SERVER = "smtp://127.0.0.1:9"

@@ -8,8 +8,8 @@ from engine.delivery import smtp
 from engine.delivery.outcomes import Deferred, Sent, Untried
 from engine.delivery.relays.breaker import Breaker, Thresholds
 from tests.engine.delivery.relays.network import NO_SERVER, Network, accepted, answering, send
+from tests.engine.delivery.smtp.dialogue import PIPELINING, Drop
 from tests.engine.delivery.smtp.senders_side import QUICK
-from tests.engine.delivery.smtp.servers import PIPELINING, Drop
 
 
 def test_one_relay_is_used_like_the_client_alone(network: Network) -> None:

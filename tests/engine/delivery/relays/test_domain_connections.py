@@ -13,7 +13,7 @@ from engine.delivery.outcomes import InDoubt, Paced, Sent
 from tests.engine.delivery.relays.domain_process import Process, asked_again, at_gmail, new_key
 from tests.engine.delivery.relays.network import NO_REDIS, Network, wait_until_usable
 from tests.engine.delivery.relays.test_domain_limits import domain_limits, send_group
-from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Drop, Visit
+from tests.engine.delivery.smtp.dialogue import LOCK_STEP, PIPELINING, Drop, Visit
 
 SIX = smtp.Limits(connections=6, pause_s=0.05)
 

@@ -10,8 +10,8 @@ from engine.delivery.relays.redis_store import Store
 from engine.delivery.relays.relay import RelayChannel, SharedState
 from engine.delivery.relays.shared_rate import Sender
 from tests.engine.delivery.relays.network import DAY, Network, accepted, send, wait_until_usable
+from tests.engine.delivery.smtp.dialogue import Drop
 from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, messages
-from tests.engine.delivery.smtp.servers import Drop
 
 
 def test_refusals_of_recipients_do_not_count_against_the_relay(network: Network) -> None:

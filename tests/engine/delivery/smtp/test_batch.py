@@ -13,8 +13,9 @@ import pytest
 
 from engine.delivery import smtp
 from engine.delivery.outcomes import InDoubt, Sent, Untried
+from tests.engine.delivery.smtp.dialogue import Answer, Drop, Hang, Visit, fault
 from tests.engine.delivery.smtp.senders_side import FROM, QUICK, MemoryLog, message_id, messages, send, transport
-from tests.engine.delivery.smtp.servers import Answer, Drop, Hang, Server, Visit, fault
+from tests.engine.delivery.smtp.servers import Server
 
 COUNT = 500
 FOUR = smtp.Limits(connections=4, connect_timeout_s=2.0, command_timeout_s=2.0, dot_timeout_s=2.0)

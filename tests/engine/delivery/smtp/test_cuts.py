@@ -10,8 +10,9 @@ import pytest
 
 from engine.delivery import smtp
 from engine.delivery.outcomes import InDoubt, Outcome, Sent
+from tests.engine.delivery.smtp.dialogue import LOCK_STEP, PIPELINING
 from tests.engine.delivery.smtp.senders_side import MemoryLog, message_id, messages, send
-from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Server
+from tests.engine.delivery.smtp.servers import Server
 
 COUNT = 3
 SENT, RECEIVED = 600, 420  # more bytes than a whole dialogue of three messages has

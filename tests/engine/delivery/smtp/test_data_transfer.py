@@ -4,8 +4,9 @@ import pytest
 
 from engine.delivery import smtp
 from engine.delivery.outcomes import Rejected, Sent, Untried
+from tests.engine.delivery.smtp.dialogue import Answer, Drop, Visit, fault
 from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, message, message_id, messages, send, transport
-from tests.engine.delivery.smtp.servers import Answer, Drop, Server, Visit, fault
+from tests.engine.delivery.smtp.servers import Server
 
 FOUR = smtp.Limits(connections=4, connect_timeout_s=2.0, command_timeout_s=2.0, dot_timeout_s=2.0)
 

@@ -11,8 +11,9 @@ from engine.delivery import smtp
 from engine.delivery.outcomes import Rejected, Sent, Untried
 from engine.delivery.smtp.envelope import Envelope, dot_stuffed
 from engine.delivery.smtp.reply_parser import Features
+from tests.engine.delivery.smtp.dialogue import LOCK_STEP, PIPELINING
 from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, message, messages, send, transport
-from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Server
+from tests.engine.delivery.smtp.servers import Server
 
 BOTH = pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
 

@@ -11,8 +11,9 @@ from aiosmtpd.smtp import Envelope
 
 from engine.delivery import smtp
 from engine.delivery.outcomes import InDoubt, Outcome, Rejected, Sent, Untried
+from tests.engine.delivery.smtp.dialogue import LOCK_STEP, PIPELINING, Answer, Drop, Visit
 from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, message_id, messages, send, transport
-from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Answer, Drop, Server, Visit
+from tests.engine.delivery.smtp.servers import Server
 
 COUNT = 120
 EVENTS = ("BANNER", "EHLO", "MAIL", "RCPT", "DATA", "BODY", "DOT", "RSET")

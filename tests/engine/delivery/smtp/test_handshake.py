@@ -17,8 +17,9 @@ from cryptography.x509.oid import NameOID
 from engine.delivery import smtp
 from engine.delivery.outcomes import Sent, Untried
 from engine.delivery.smtp import Reason
+from tests.engine.delivery.smtp.dialogue import PIPELINING, Answer, Drop, Hang
 from tests.engine.delivery.smtp.senders_side import FROM, QUICK, MemoryLog, message, messages, transport
-from tests.engine.delivery.smtp.servers import PIPELINING, Answer, Drop, Hang, Server
+from tests.engine.delivery.smtp.servers import Server
 
 TLS = (*PIPELINING, "STARTTLS", "AUTH PLAIN LOGIN")
 USER, PASSWORD = "ana", "s3cr:t/ñ"

@@ -10,8 +10,9 @@ import pytest
 
 from engine.delivery import smtp
 from engine.delivery.outcomes import InDoubt, Outcome, Sent, Untried
+from tests.engine.delivery.smtp.dialogue import LOCK_STEP, PIPELINING, Drop, Hang, Visit
 from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, messages, transport
-from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Drop, Hang, Server, Visit
+from tests.engine.delivery.smtp.servers import Server
 
 BOTH = pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
 FOUR = smtp.Limits(connections=4, pause_s=0.05)

@@ -6,8 +6,9 @@ from itertools import pairwise
 
 from engine.delivery import smtp
 from engine.delivery.outcomes import Sent, Untried
+from tests.engine.delivery.smtp.dialogue import Answer, Drop, Visit, fault
 from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, messages, send, transport
-from tests.engine.delivery.smtp.servers import Answer, Drop, Server, Visit, fault
+from tests.engine.delivery.smtp.servers import Server
 
 FOUR = smtp.Limits(connections=4, connect_timeout_s=2.0, command_timeout_s=2.0, dot_timeout_s=2.0)
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from engine.delivery import smtp
 from engine.delivery.outcomes import InDoubt, Sent, Untried
 from engine.delivery.smtp.prefetch import Prefetch, PrefetchSizes
+from tests.engine.delivery.smtp.dialogue import Hang, Rule, Visit
 from tests.engine.delivery.smtp.senders_side import FROM, MemoryLog, message_id, transport
-from tests.engine.delivery.smtp.servers import Hang, Rule, Server, Visit
+from tests.engine.delivery.smtp.servers import Server
 
 SIZE = 100
 SMALL = PrefetchSizes(block=5 * SIZE, block_while_waiting=2 * SIZE, limit=8 * SIZE)

@@ -7,8 +7,9 @@ import pytest
 
 from engine.delivery.outcomes import Deferred, Outcome, Rejected, Sent, Untried
 from engine.delivery.smtp import Reason
+from tests.engine.delivery.smtp.dialogue import LOCK_STEP, PIPELINING, Rule
 from tests.engine.delivery.smtp.senders_side import FROM, QUICK, MemoryLog, message, messages, transport
-from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Rule, Server
+from tests.engine.delivery.smtp.servers import Server
 
 BOTH = pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
 DENIED = b"550 relay not permitted, authenticate first"

@@ -15,8 +15,9 @@ from cryptography.x509.oid import NameOID
 from engine.delivery import smtp
 from engine.delivery.smtp import Reason
 from errors import InvalidInput
+from tests.engine.delivery.smtp.dialogue import PIPELINING
 from tests.engine.delivery.smtp.senders_side import QUICK, transport
-from tests.engine.delivery.smtp.servers import PIPELINING, Server
+from tests.engine.delivery.smtp.servers import Server
 
 
 def old_authority(folder: Path) -> tuple[ssl.SSLContext, Path]:

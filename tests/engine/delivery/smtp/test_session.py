@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from engine.delivery.outcomes import Deferred, InDoubt, Outcome, Phase, Rejected, Sent
+from tests.engine.delivery.smtp.dialogue import LOCK_STEP, PIPELINING, Answer, Drop, Hang, Rule, Visit, fault
 from tests.engine.delivery.smtp.senders_side import message_id, messages, send
-from tests.engine.delivery.smtp.servers import LOCK_STEP, PIPELINING, Answer, Drop, Hang, Rule, Server, Visit, fault
+from tests.engine.delivery.smtp.servers import Server
 
 BOTH = pytest.mark.parametrize("features", [PIPELINING, LOCK_STEP], ids=["pipelined", "lock-step"])
 
