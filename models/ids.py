@@ -12,7 +12,7 @@ _EMAIL_PREFIX = "email_"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND, _MICROSECOND = timedelta(milliseconds=1), timedelta(microseconds=1)
 
-# The same in SQL, for INSERT … SELECT on PostgreSQL 15 and newer (uuidv7() exists from 18 on, with fewer random bits).
+# The same in SQL, for INSERT … SELECT on PostgreSQL 14 and newer (uuidv7() exists from 18 on, with fewer random bits).
 _NEW_BYTES = (
     "set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing "
     "substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) "
