@@ -23,7 +23,7 @@ def test_the_walls_that_import_linter_checks_are_those_in_the_docs() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
     ]
-    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    page = " ".join((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split())  # lines are wrapped
     assert len(contracts) >= 6
     assert [contract["name"] for contract in contracts if contract["name"] not in page] == []
 

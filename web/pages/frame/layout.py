@@ -158,7 +158,7 @@ def redirect_to_path(path: str) -> Response:
 
 
 def error_page(status: int, detail: str = "", words: tuple[Any, Any] | None = None) -> Response:
-    """Return a page that says what happened and what to do next; `words` are its title and advice."""
+    """Return a page that states the error and the next step; `words` are its title and advice."""
     title, advice = words or _WORDS.get(status) or _WORDS[422 if status in range(400, 500) else 500]
     is_retried = status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "GET"
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
