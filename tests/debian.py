@@ -19,13 +19,13 @@ MISSING = "a program of Debian is not here; `make system-packages` gets it"
 
 def find(name: str) -> Path:
     """Return the path of an unpacked program or library; skip the test if it is missing, but never in CI."""
-    found = next((path for path in (UNPACKED / "usr").rglob(name) if path.is_file()), None)
-    if found is None:
+    program = next((path for path in (UNPACKED / "usr").rglob(name) if path.is_file()), None)
+    if program is None:
         import pytest  # not there when `make system-packages` runs this module
 
         assert not os.environ.get("CI"), f"{name}: {MISSING}"
         pytest.skip(f"{name}: {MISSING}")
-    return found
+    return program
 
 
 def libraries() -> str:

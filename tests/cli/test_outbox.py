@@ -96,7 +96,7 @@ def test_a_trial_reports_relays_that_cannot_be_used(relays: Run) -> None:
 )
 def test_a_trial_asks_each_relay_to_take_an_email(relays: Run, event: str, reply: bytes, fault: str) -> None:
     with (
-        Server(lambda seen, _: reply if seen == event else None).running() as server,
+        Server(lambda current, _: reply if current == event else None).running() as server,
         environment(SMTP_URL=server.url),
     ):
         shown = relays("--try", status=1 if fault else 0)

@@ -16,8 +16,8 @@ MINUTE = timedelta(minutes=1)
 
 
 def state(session: Session, lane: str, *, minutes: float, **options: int) -> Lane:
-    [found] = [each for each in lanes.read(session, now=NOW + minutes * MINUTE, **options) if each.name == lane]
-    return found
+    [lane_state] = [each for each in lanes.read(session, now=NOW + minutes * MINUTE, **options) if each.name == lane]
+    return lane_state
 
 
 def test_steps_that_no_sender_claims_make_the_lane_late_after_a_minute(session: Session) -> None:

@@ -46,11 +46,11 @@ def test_a_month_of_a_campaign_mails_each_step_once_and_stops_in_time(inbox: Mai
         sequence.people(session, CONTACTS)
         campaign_id = sequence.create(session)
         campaigns.launch(session, campaign_id, now=clock.now())
-    seen = 0
+    read = 0
     while clock.now() < START + timedelta(days=30):
         live(clock)
-        for mail in inbox.since(seen):
-            seen = mail.number
+        for mail in inbox.since(read):
+            read = mail.number
             people.read(mail, clock.now())
         clock.moment += STEP
     with transaction() as session:

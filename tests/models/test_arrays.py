@@ -21,8 +21,8 @@ def test_uuids_arrive_unchanged(session: Session) -> None:
 def test_numbers_and_bytes_arrive_unchanged(session: Session) -> None:
     query = text("SELECT CAST(:numbers AS smallint[]), CAST(:blobs AS bytea[])")
     numbers, blobs = [1, None, -3], [b"\x00\\\"{},'", bytes(range(256)), b""]
-    found = session.execute(query, {"numbers": arrays.numbers(numbers), "blobs": arrays.blobs(blobs)}).one()
-    assert (found[0], [bytes(value) for value in found[1]]) == (numbers, blobs)
+    row = session.execute(query, {"numbers": arrays.numbers(numbers), "blobs": arrays.blobs(blobs)}).one()
+    assert (row[0], [bytes(value) for value in row[1]]) == (numbers, blobs)
 
 
 def test_moments_arrive_unchanged_and_none_as_null(session: Session) -> None:

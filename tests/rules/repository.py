@@ -54,13 +54,13 @@ def nodes(tree: ast.Module) -> list[ast.AST]:
 @cache
 def imported(tree: ast.Module) -> set[str]:
     """The modules that a file imports, by their full names."""
-    found: set[str] = set()
+    modules: set[str] = set()
     for node in nodes(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+            modules |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return modules
 
 
 @cache

@@ -34,8 +34,8 @@ def compose() -> Any:
 
 
 def services() -> dict[str, Any]:
-    found: dict[str, Any] = compose()["services"]
-    return found
+    services: dict[str, Any] = compose()["services"]
+    return services
 
 
 def ours() -> dict[str, Any]:
@@ -89,11 +89,11 @@ def test_every_variable_is_a_setting_and_a_process_gets_the_secrets_it_needs_and
     every = {name for name, field in FIELDS.items() if "SecretStr" in str(field.annotation)}
     for name, service in ours().items():
         is_secret = {variable: str(value).startswith("/run/") for variable, value in service["environment"].items()}
-        given = {name.removesuffix("_FILE" if is_secret[name] else "").lower() for name in is_secret}
+        secrets = {name.removesuffix("_FILE" if is_secret[name] else "").lower() for name in is_secret}
         process = service["environment"]["PROCESS"]
-        assert given <= FIELDS.keys() and process == name.partition("-")[0], name
-        assert given >= set(settings.required(process)), name
-        assert given & every == settings.SECRETS_OF[process] - {"imap_url"}, name
+        assert secrets <= FIELDS.keys() and process == name.partition("-")[0], name
+        assert secrets >= set(settings.required(process)), name
+        assert secrets & every == settings.SECRETS_OF[process] - {"imap_url"}, name
         files = {path.rpartition("/")[2] for path in service["environment"].values() if path.startswith("/run/")}
         assert set(service["secrets"]) - {"flower_password"} == files, name
     assert "secrets" not in services()["nginx"] and "environment" not in services()["nginx"]

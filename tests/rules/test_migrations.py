@@ -140,8 +140,8 @@ def test_a_specified_table_has_its_columns_by_name_and_type(migrated: Connection
         ),
         {"table": table},
     )
-    found = {name: (kind, length) for name, kind, length in rows}
-    assert {name: found.get(name) for name in SPECIFIED[table]} == SPECIFIED[table]
+    columns = {name: (kind, length) for name, kind, length in rows}
+    assert {name: columns.get(name) for name in SPECIFIED[table]} == SPECIFIED[table]
 
 
 def test_the_specified_defaults_keys_and_references_are_there(migrated: Connection) -> None:

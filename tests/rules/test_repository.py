@@ -59,10 +59,10 @@ def test_functions_are_short_and_take_few_parameters() -> None:
             continue
         for function in functions(tree):
             lines = (function.end_lineno or function.lineno) - function.lineno + 1
-            given = [each.arg for each in (*function.args.args, *function.args.kwonlyargs)]
+            arguments = [each.arg for each in (*function.args.args, *function.args.kwonlyargs)]
             if lines > FUNCTION_LINES_MAX:
                 long.append(f"{name}:{function.name} has {lines} lines")
-            if len([each for each in given if each not in ("self", "cls")]) > PARAMETERS_MAX:
+            if len([each for each in arguments if each not in ("self", "cls")]) > PARAMETERS_MAX:
                 greedy.add(f"{name}:{function.name}")
     assert long == []
     assert greedy == set()

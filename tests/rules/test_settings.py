@@ -20,16 +20,16 @@ FIELDS = settings.Settings.model_fields
 
 def example() -> dict[str, str]:
     """NAME -> the comment above it, for every setting `.env.example` shows, commented out or not."""
-    found, comment = {}, ""
+    comments, comment = {}, ""
     for line in (ROOT / ".env.example").read_text(encoding="utf-8").splitlines():
         shown = re.fullmatch(r"#?([A-Z][A-Z0-9_]+)=.*", line)
         if shown:
-            found[shown.group(1)] = comment
+            comments[shown.group(1)] = comment
         elif line.startswith("# "):
             comment = f"{comment} {line[2:]}"
         else:
             comment = ""
-    return found
+    return comments
 
 
 def test_the_example_shows_every_setting_with_its_meaning_and_no_other() -> None:

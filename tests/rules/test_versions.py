@@ -18,15 +18,15 @@ FILES = ("requirements.txt", "requirements-dev.txt")
 
 def pins(name: str) -> dict[str, str]:
     """Project -> version of every line of a requirements file."""
-    found = {}
+    pinned = {}
     for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
         wanted = line.partition("#")[0].strip()
         if wanted and not wanted.startswith("-r "):
             requirement = Requirement(wanted)
             [pin] = requirement.specifier
             assert pin.operator == "==", line
-            found[requirement.name] = pin.version
-    return found
+            pinned[requirement.name] = pin.version
+    return pinned
 
 
 PINS = [(project, version) for name in FILES for project, version in pins(name).items()]

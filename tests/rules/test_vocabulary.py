@@ -76,9 +76,9 @@ def test_no_retired_word_stands_in_prose() -> None:
     """One pass for all words: each takes three seconds."""
     numbered = "|".join(f"(?P<w{number}>{word})" for number, word in enumerate(RETIRED_WORDS))
     pattern, advice = re.compile(rf"(?<!\w)(?:{numbered})\b", re.IGNORECASE), [*RETIRED_WORDS.values()]
-    found = [(name, text, at) for name, texts in prose().items() for text in texts for at in pattern.finditer(text)]
+    matches = [(name, text, at) for name, texts in prose().items() for text in texts for at in pattern.finditer(text)]
     assert [f"{name}: …{text[max(0, at.start() - 30) : at.end() + 30]!r}…: say {advice[int((at.lastgroup or '')[1:])]}"
-            for name, text, at in found] == []  # fmt: skip
+            for name, text, at in matches] == []  # fmt: skip
 
 
 def test_a_retired_word_is_no_name() -> None:

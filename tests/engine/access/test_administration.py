@@ -22,20 +22,20 @@ def _account(session: Session, name: str, *scopes: str) -> UUID:
 
 
 def test_nobody_gives_or_takes_over_more_than_they_hold(session: Session) -> None:
-    held = frozenset({"reports", "contacts"})
+    own = frozenset({"reports", "contacts"})
     admin, other = _account(session, "ana", "admin"), _account(session, "eva", "reports")
     calls: tuple[Callable[[], object], ...] = (
-        lambda: administration.create(session, "x", "a long password", ["campaigns"], by=held),
-        lambda: administration.set_scopes(session, other, ["reports", "admin"], by=held),
-        lambda: administration.set_password(session, admin, "a long password", by=held),
-        lambda: administration.close(session, admin, by=held, now=datetime.now(UTC)),
-        lambda: administration.end_sessions(session, admin, by=held),
-        lambda: administration.reopen(session, admin, by=held),
+        lambda: administration.create(session, "x", "a long password", ["campaigns"], by=own),
+        lambda: administration.set_scopes(session, other, ["reports", "admin"], by=own),
+        lambda: administration.set_password(session, admin, "a long password", by=own),
+        lambda: administration.close(session, admin, by=own, now=datetime.now(UTC)),
+        lambda: administration.end_sessions(session, admin, by=own),
+        lambda: administration.reopen(session, admin, by=own),
     )
     for refused in calls:
         with pytest.raises(Forbidden):
             refused()
-    assert administration.set_scopes(session, other, ["contacts"], by=held).scopes == {"contacts"}
+    assert administration.set_scopes(session, other, ["contacts"], by=own).scopes == {"contacts"}
     with pytest.raises(NotFound):
         administration.end_sessions(session, ids.new(), by=["admin"])
 

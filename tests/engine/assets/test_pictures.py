@@ -22,9 +22,9 @@ SAMPLES = {
 def fault(octets: bytes) -> str:
     with pytest.raises(InvalidInput) as refused:
         pictures.read(octets)
-    [found] = refused.value.faults
-    assert found.field == "file"
-    return found.message
+    [fault] = refused.value.faults
+    assert fault.field == "file"
+    return fault.message
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -11,7 +11,7 @@ from errors import InvalidInput
 
 
 @pytest.mark.parametrize(
-    ("given", "stored"),
+    ("address", "stored"),
     [
         ("Ana.Perez@Empresa.Example", "Ana.Perez@empresa.example"),
         ("ana+boletin@b.test", "ana+boletin@b.test"),
@@ -25,12 +25,12 @@ from errors import InvalidInput
         ("ñ" * 32 + "@b.example", "ñ" * 32 + "@b.example"),
     ],
 )
-def test_normalise_returns_the_stored_form_of_a_valid_address(given: str, stored: str) -> None:
-    assert addresses.normalise(given) == stored
+def test_normalise_returns_the_stored_form_of_a_valid_address(address: str, stored: str) -> None:
+    assert addresses.normalise(address) == stored
 
 
 @pytest.mark.parametrize(
-    "given",
+    "address",
     [
         "",
         "ana",
@@ -59,9 +59,9 @@ def test_normalise_returns_the_stored_form_of_a_valid_address(given: str, stored
         "ana@localhost",
     ],
 )
-def test_normalise_refuses_an_invalid_address_without_repeating_it(given: str) -> None:
+def test_normalise_refuses_an_invalid_address_without_repeating_it(address: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        addresses.normalise(given, field="email")
+        addresses.normalise(address, field="email")
     (fault,) = refused.value.faults
     assert fault.field == "email"
     assert "aña" not in str(refused.value)

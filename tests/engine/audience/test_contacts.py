@@ -19,9 +19,11 @@ LATER = datetime(2026, 11, 3, 9, tzinfo=UTC)
 
 def test_ensure_keeps_the_order_when_some_are_known_and_some_repeat(session: Session) -> None:
     (ana,) = contacts.ensure(session, ["ana@a.example"], now=NOW)
-    found = contacts.ensure(session, ["eva@a.example", "ana@a.example", "eva@a.example", "ANA@a.example"], now=LATER)
-    eva = found[0]
-    assert found == [eva, ana, eva, ana]
+    contact_ids = contacts.ensure(
+        session, ["eva@a.example", "ana@a.example", "eva@a.example", "ANA@a.example"], now=LATER
+    )
+    eva = contact_ids[0]
+    assert contact_ids == [eva, ana, eva, ana]
     assert contacts.find(session, "Eva@a.example") == eva
     assert contacts.find(session, "nadie@a.example") is None
     assert contacts.view(session, ana).created_at == NOW

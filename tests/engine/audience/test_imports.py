@@ -28,9 +28,9 @@ mar@a.example;Mar;;;;;
 
 
 def _contact(session: Session, address: str) -> contacts.View:
-    found = contacts.find(session, address)
-    assert isinstance(found, UUID)
-    return contacts.view(session, found)
+    contact_id = contacts.find(session, address)
+    assert isinstance(contact_id, UUID)
+    return contacts.view(session, contact_id)
 
 
 def test_take_in_imports_valid_rows_and_reports_the_others(session: Session) -> None:

@@ -114,9 +114,9 @@ def test_finish_waits_for_the_last_contact_and_enrolling_restarts_the_campaign(s
     campaign_id = sequence.create(session, days=(0,))
     campaigns.launch(session, campaign_id, now=NOW)
     assert campaigns.finish(session, now=NOW) == []
-    taken = sequence.take(session, now=NOW)
+    groups = sequence.take(session, now=NOW)
     assert campaigns.finish(session, now=NOW) == []
-    sequence.record(session, taken, now=NOW)
+    sequence.record(session, groups, now=NOW)
     assert campaigns.finish(session, now=NOW) == [campaign_id]
     assert campaigns.finish(session, now=NOW) == []
     assert campaigns.view(session, campaign_id).finished_at == NOW

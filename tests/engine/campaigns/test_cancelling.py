@@ -83,10 +83,10 @@ def test_a_page_reads_no_index_that_holds_the_whole_campaign(session: Session) -
 
 def test_an_email_in_flight_goes_out_and_its_sequence_ends(session: Session) -> None:
     campaign_id = sequence.launched(session, 2)
-    taken = sequence.take(session, now=NOW)
+    groups = sequence.take(session, now=NOW)
     campaigns.cancel(session, campaign_id)
     _stop_all(session)
-    settled = sequence.record(session, taken, now=NOW)
+    settled = sequence.record(session, groups, now=NOW)
     assert [email.status for email in settled] == ["sent", "sent"]
     assert _reasons(session) == [("stopped", "cancelled")] * 2
     contact_id = session.scalar(text("SELECT contact_id FROM enrollments LIMIT 1"))

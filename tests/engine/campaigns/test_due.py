@@ -28,9 +28,9 @@ from tests.sequence import NOW
 DAY = timedelta(days=1)
 
 
-def _launched(session: Session, count: int = 3, **given: object) -> UUID:
+def _launched(session: Session, count: int = 3, **fields: object) -> UUID:
     sequence.people(session, count)
-    campaign_id = sequence.create(session, **given)  # type: ignore[arg-type]
+    campaign_id = sequence.create(session, **fields)  # type: ignore[arg-type]
     campaigns.launch(session, campaign_id, now=NOW)
     return campaign_id
 
@@ -61,10 +61,10 @@ def test_claim_returns_all_that_composing_needs_and_writes_only_the_group(sessio
 
 def test_settling_inserts_the_complete_row(session: Session) -> None:
     campaign_id = _launched(session, 1)
-    taken = sequence.take(session, now=NOW)
-    sequence.record(session, taken, now=NOW + timedelta(seconds=3))
+    groups = sequence.take(session, now=NOW)
+    sequence.record(session, groups, now=NOW + timedelta(seconds=3))
     mail = session.execute(text("SELECT * FROM emails")).one()
-    assert mail.id == sequence.mails(taken)[0].email_id
+    assert mail.id == sequence.mails(groups)[0].email_id
     assert mail.message_id == f"{mail.id.hex}@cadencia.example"
     assert (mail.campaign_id, mail.step, mail.template, mail.lane) == (campaign_id, 1, "email_1_roi", "campaign")
     assert (mail.status, mail.kind, mail.attempts, mail.response) == ("sent", "marketing", 1, "250 2.0.0 queued")
@@ -139,9 +139,9 @@ def test_campaigns_that_are_due_take_turns(session: Session) -> None:
     sequence.people(session, 50)
     for name in ("Otoño", "Invierno"):
         campaigns.launch(session, sequence.create(session, name, days=(0,)), now=NOW)
-    taken = sequence.take(session, now=NOW, limit=10)
-    assert len(taken) == 10
-    assert all(first.step != second.step for first, second in pairwise(taken))
+    groups = sequence.take(session, now=NOW, limit=10)
+    assert len(groups) == 10
+    assert all(first.step != second.step for first, second in pairwise(groups))
 
 
 def test_claim_stops_a_contact_that_converted_or_was_suppressed(session: Session) -> None:
@@ -208,7 +208,7 @@ def test_four_claimers_at_once_never_take_the_same_contact(ledger: str) -> None:
     together = Barrier(4)
 
     def claim_all(sender: UUID) -> list[UUID]:
-        taken: list[UUID] = []
+        claimed: list[UUID] = []
         claimant = Claimant(sender, agenda.CAMPAIGN_LANE, 60, is_connected=True)
         with transaction() as session:
             turns = _turns(session)
@@ -217,8 +217,8 @@ def test_four_claimers_at_once_never_take_the_same_contact(ledger: str) -> None:
             with transaction() as session:
                 group = turns.claim(session, claimant, limit=7, now=NOW)
             if group is None:
-                return taken
-            taken += [email.email_id for email in group.emails]
+                return claimed
+            claimed += [email.email_id for email in group.emails]
 
     with ThreadPoolExecutor(4) as pool:
         everything = [email_id for taken in pool.map(claim_all, senders_ids) for email_id in taken]

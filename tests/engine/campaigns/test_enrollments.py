@@ -94,9 +94,9 @@ def test_stop_ends_every_sequence_and_cancels_queued_emails(session: Session) ->
     stays, goes = sequence.people(session, 2)
     for name in ("Otoño", "Invierno"):
         campaigns.launch(session, sequence.create(session, name), now=NOW)
-    taken = sequence.take(session, now=NOW)
-    sequence.record(session, taken[:1], sequence.DEFERRED, now=NOW)  # one campaign's e-mails wait for a retry
-    sequence.record(session, taken[1:], sequence.GIVEN_BACK, now=NOW)  # the other's are due
+    groups = sequence.take(session, now=NOW)
+    sequence.record(session, groups[:1], sequence.DEFERRED, now=NOW)  # one campaign's e-mails wait for a retry
+    sequence.record(session, groups[1:], sequence.GIVEN_BACK, now=NOW)  # the other's are due
     orders = [
         outbox.SendRequest("contacto1@empresa.example", "email_1_roi", "x", {}, kind)
         for kind in ("marketing", "transactional")
@@ -107,8 +107,8 @@ def test_stop_ends_every_sequence_and_cancels_queued_emails(session: Session) ->
     states = session.execute(text("SELECT contact_id, state, stop_reason FROM enrollments")).all()
     assert {(row.state, row.stop_reason) for row in states if row.contact_id == goes} == {("stopped", "replied")}
     assert {row.state for row in states if row.contact_id == stays} == {"active", "waiting"}
-    found = text("SELECT kind, enrollment_id IS NULL, status, reason FROM emails WHERE contact_id = :id")
-    assert {tuple(mail) for mail in session.execute(found, {"id": goes})} == {
+    query = text("SELECT kind, enrollment_id IS NULL, status, reason FROM emails WHERE contact_id = :id")
+    assert {tuple(mail) for mail in session.execute(query, {"id": goes})} == {
         ("marketing", False, "cancelled", "replied"),
         ("marketing", True, "cancelled", "replied"),
         ("transactional", True, "queued", None),
@@ -121,9 +121,9 @@ def test_stop_ends_every_sequence_and_cancels_queued_emails(session: Session) ->
 def test_stop_leaves_a_claimed_email_and_ends_the_sequence_after_it(session: Session) -> None:
     (contact_id,) = sequence.people(session, 1)
     campaigns.launch(session, sequence.create(session), now=NOW)
-    taken = sequence.take(session, now=NOW)
+    groups = sequence.take(session, now=NOW)
     stops.stop(session, [contact_id], "converted", now=NOW)
-    sequence.record(session, taken, now=NOW)
+    sequence.record(session, groups, now=NOW)
     assert session.scalar(text("SELECT status FROM emails")) == "sent"
     assert session.execute(text("SELECT state, stop_reason, next_step FROM enrollments")).one() == (
         "stopped",

@@ -27,9 +27,9 @@ def test_why_explains_each_state_of_a_contact(session: Session) -> None:
     assert sentence() == "No e-mail was sent; step 1 waits because the campaign is draft."
     campaigns.launch(session, campaign_id, now=NOW)
     assert sentence() == "No e-mail was sent; step 1 is due on 2026-11-03 09:00 UTC."
-    taken = sequence.take(session, now=NOW + DAY)
+    groups = sequence.take(session, now=NOW + DAY)
     assert sentence() == "No e-mail was sent; step 1 is on its way."
-    sequence.record(session, taken, sequence.DEFERRED, now=NOW + DAY)
+    sequence.record(session, groups, sequence.DEFERRED, now=NOW + DAY)
     campaigns.pause(session, campaign_id, "price changed", now=NOW + DAY)
     assert sentence() == "No e-mail was sent; step 1 waits because the campaign is paused (price changed)."
     campaigns.resume(session, campaign_id, now=NOW + DAY)
@@ -71,15 +71,15 @@ def test_funnel_adds_up_to_the_enrolled_contacts(session: Session) -> None:
     sequence.send_due(session, now=NOW + DAY)
     session.execute(text("UPDATE emails SET opened_at = sent_at WHERE contact_id = ANY(:ids)"), {"ids": people[4:8]})
     sequence.take(session, now=NOW + 4 * DAY)
-    seen = funnel.of(session, campaign_id)
-    assert (seen.enrolled, seen.states) == (10, {"active": 6, "waiting": 1, "finished": 0, "stopped": 3})
-    assert seen.stop_reasons == {"converted": 2, "complained": 1}
-    first, second = seen.steps
+    counts = funnel.of(session, campaign_id)
+    assert (counts.enrolled, counts.states) == (10, {"active": 6, "waiting": 1, "finished": 0, "stopped": 3})
+    assert counts.stop_reasons == {"converted": 2, "complained": 1}
+    first, second = counts.steps
     assert (first.queued, first.sent, first.in_doubt, first.cancelled, first.opened) == (0, 6, 1, 2, 4)
     assert (second.step, second.template, second.queued, second.sent) == (2, "email_2_caso", 6, 0)
 
 
 def test_funnel_shows_steps_without_emails_before_the_launch(session: Session) -> None:
-    seen = funnel.of(session, sequence.create(session))
-    assert [(step.step, step.queued, step.sent) for step in seen.steps] == [(1, 0, 0), (2, 0, 0), (3, 0, 0)]
-    assert seen.enrolled == 0
+    counts = funnel.of(session, sequence.create(session))
+    assert [(step.step, step.queued, step.sent) for step in counts.steps] == [(1, 0, 0), (2, 0, 0), (3, 0, 0)]
+    assert counts.enrolled == 0

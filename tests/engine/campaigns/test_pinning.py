@@ -118,6 +118,6 @@ def test_a_queued_email_is_claimed_with_its_version_again_and_again(session: Ses
     request = outbox.SendRequest("ana@empresa.example", "oferta", "Hola", {"nombre": "Ana"}, lane="campaign")
     first, second = outbox.add(session, [request, replace(request, template_version=1)], now=NOW)
     for now in (NOW, NOW + DAY):
-        claimed = sequence.mails(taken := sequence.take(session, now=now))
+        claimed = sequence.mails(groups := sequence.take(session, now=now))
         assert {email.email_id: email.template_version for email in claimed} == {first: None, second: 1}
-        sequence.record(session, taken, sequence.DEFERRED, now=now)
+        sequence.record(session, groups, sequence.DEFERRED, now=now)

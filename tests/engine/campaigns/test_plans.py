@@ -36,12 +36,12 @@ def plans(large: None, inbox: Mailstore, broker: str) -> Iterator[large_tables.P
 
 
 def test_no_page_of_emails_reads_a_whole_table(plans: large_tables.Plans) -> None:
-    found: dict[str, Any] = {"campaign_id": UUID(int=2)}
+    values: dict[str, Any] = {"campaign_id": UUID(int=2)}
     rare: dict[str, Any] = {"status": "failed"}
-    for conditions in ({}, found, {"contact_id": UUID(int=7)}, {"status": "sent"}, {"template": "email_1_roi"}):
+    for conditions in ({}, values, {"contact_id": UUID(int=7)}, {"status": "sent"}, {"template": "email_1_roi"}):
         with transaction() as session:
             assert email_pages.page(session, email_pages.Filter(**conditions), limit=50).emails, conditions
-    for conditions in (rare, {"template": "email_2_caso"}, {**found, **rare}, {**found, "status": "queued"}):
+    for conditions in (rare, {"template": "email_2_caso"}, {**values, **rare}, {**values, "status": "queued"}):
         with transaction() as session:
             assert not email_pages.page(session, email_pages.Filter(**conditions), limit=50).emails, conditions
     assert len(plans) == 4 and plans.scans == []

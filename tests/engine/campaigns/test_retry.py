@@ -72,9 +72,9 @@ def test_a_campaign_that_had_finished_runs_again(session: Session) -> None:
 
 def test_a_step_stays_failed_once_a_later_one_is_sent_or_on_its_way(session: Session) -> None:
     campaign_id = refused(session, 3, days=(0, 1, 1))
-    taken = sequence.take(session, now=NOW + DAY)
+    groups = sequence.take(session, now=NOW + DAY)
     assert retry(session, campaign_id) == (0, {"later_step": 3})
-    sequence.record(session, taken[:1], sequence.DEFERRED, now=NOW + DAY)
+    sequence.record(session, groups[:1], sequence.DEFERRED, now=NOW + DAY)
     assert retry(session, campaign_id) == (0, {"later_step": 3})
     sequence.send_due(session, now=NOW + 2 * DAY)
     assert retry(session, campaign_id) == (0, {"later_step": 3})

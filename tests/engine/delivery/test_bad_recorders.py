@@ -87,9 +87,9 @@ def test_a_damaged_file_goes_into_quarantine_and_the_others_are_recovered(
 ) -> None:
     damage(left_behind(tmp_path))
     good = {left_behind(tmp_path, UUID(int=0)), left_behind(tmp_path, UUID(int=2**128 - 1))}  # before and after it
-    found = list(recorder.orphans(tmp_path))
-    assert {orphan.path for orphan in found if orphan.recording} == good
-    assert len(found) == 2
+    orphans = list(recorder.orphans(tmp_path))
+    assert {orphan.path for orphan in orphans if orphan.recording} == good
+    assert len(orphans) == 2
     assert quarantine.size(tmp_path) == 1
     (line,) = [line for line in caplog.messages if line.startswith("file_quarantined")]
     assert "reason=" in line

@@ -39,8 +39,8 @@ def findings(session: Session) -> list[str]:
 
 
 def remaining(session: Session) -> str | None:
-    held = suppressions.of_index(session, vault.current().blind_index(ADDRESS))
-    return held and held.reason
+    suppression = suppressions.of_index(session, vault.current().blind_index(ADDRESS))
+    return suppression and suppression.reason
 
 
 def test_a_suppression_by_hand_stops_and_is_released_again(session: Session, contact: UUID) -> None:
@@ -139,10 +139,10 @@ def test_an_erased_contact_gets_nothing_and_a_later_import_is_another_suppressed
 def test_a_contact_is_not_erased_while_an_email_to_it_is_being_sent(session: Session) -> None:
     (contact_id,) = sequence.people(session, 1)
     campaigns.launch(session, sequence.create(session), now=NOW)
-    taken = sequence.take(session, now=NOW)
+    groups = sequence.take(session, now=NOW)
     with pytest.raises(Conflict, match="repeat in a minute"):
         by_hand.erase(session, contact_id, now=NOW)
-    sequence.record(session, taken, now=NOW)
+    sequence.record(session, groups, now=NOW)
     by_hand.erase(session, contact_id, now=NOW)
 
 

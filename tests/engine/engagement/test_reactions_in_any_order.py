@@ -107,8 +107,12 @@ def _moment(random: Random) -> Any:
 
 def _hit(of: Mail, at: Any, random: Random, prefix: str) -> IncomingEvent:
     kind = random.choice(("opened", "clicked"))
-    seen = {"method": random.choice(("GET", "GET", "GET", "HEAD")), "agent": random.choice(AGENTS), "network": "other"}
-    return IncomingEvent(of.id, kind, at, {**seen, "prefix": prefix, "link": random.randint(1, 4)})
+    observed = {
+        "method": random.choice(("GET", "GET", "GET", "HEAD")),
+        "agent": random.choice(AGENTS),
+        "network": "other",
+    }
+    return IncomingEvent(of.id, kind, at, {**observed, "prefix": prefix, "link": random.randint(1, 4)})
 
 
 def make_sequences(session: Session, seed: int) -> list[IncomingEvent]:

@@ -62,8 +62,8 @@ def submit(form: StoredForm, address: str = ADDRESS, *, now: datetime = NOW, **v
 def submission_id() -> UUID:
     """The only submission."""
     with transaction() as session:
-        [found] = session.scalars(text("SELECT id FROM form_submissions")).all()
-    return UUID(str(found))
+        [row_id] = session.scalars(text("SELECT id FROM form_submissions")).all()
+    return UUID(str(row_id))
 
 
 def confirm(at: datetime = CONFIRMED_AT, wanted: UUID | None = None) -> tuple[Situation, bool]:

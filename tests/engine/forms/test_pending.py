@@ -92,8 +92,8 @@ def test_a_bounce_of_the_mail_is_kept_for_the_address() -> None:
         suppressions.add(session, [recipient], "hard_bounce", now=NOW, email_id=email_id)
     proceed(NOW + 8 * DAY)
     with transaction() as session:
-        held = suppressions.of_index(session, vault.current().blind_index(ADDRESS))
-    assert held is not None and held.reason == "hard_bounce"
+        suppression = suppressions.of_index(session, vault.current().blind_index(ADDRESS))
+    assert suppression is not None and suppression.reason == "hard_bounce"
 
 
 def test_a_mail_in_flight_keeps_its_recipient_until_it_is_settled() -> None:

@@ -90,6 +90,6 @@ def test_an_address_that_another_transaction_holds_ends_the_wait(form: StoredFor
     store(sign_up(form, ADDRESS))
     with transaction() as holding:
         holding.execute(text("SELECT FROM contacts FOR UPDATE"))
-        with pytest.raises(AddressHeld, match="another transaction") as held:
+        with pytest.raises(AddressHeld, match="another transaction") as refused:
             store(sign_up(form, ADDRESS))
-    assert ADDRESS not in str(held.value)
+    assert ADDRESS not in str(refused.value)

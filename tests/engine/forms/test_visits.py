@@ -32,11 +32,11 @@ def presses(label: str) -> list[tuple[str, str]]:
     for sequence in labelled.read():
         for number, hit in enumerate(sequence.hits):
             if hit.kind == "clicked" and sequence.labels[number] == label:
-                seen = {"method": hit.method, "agent": hit.agent, "network": hit.network, "prefix": hit.prefix}
-                seen |= {"purpose": hit.purpose} if hit.purpose else {}
+                observed = {"method": hit.method, "agent": hit.agent, "network": hit.network, "prefix": hit.prefix}
+                observed |= {"purpose": hit.purpose} if hit.purpose else {}
                 now = hit.at + PRESS
                 before = [each for each in sequence.hits if each.at <= now]
-                source = visits.classify(before, seen, sent_at=sequence.sent_at, bursts=sequence.bursts, now=now)
+                source = visits.classify(before, observed, sent_at=sequence.sent_at, bursts=sequence.bursts, now=now)
                 presses.append((sequence.name, source))
     return presses
 
@@ -56,10 +56,12 @@ def test_the_page_presses_itself_for_no_machine_but_those_that_look_like_people(
 
 
 def test_a_visit_amid_a_burst_of_its_network_is_a_machines(session: Session) -> None:
-    seen = {"method": "GET", "agent": BROWSER, "network": "other", "prefix": "35f89bb6"}
+    observed = {"method": "GET", "agent": BROWSER, "network": "other", "prefix": "35f89bb6"}
     *others, own = sends.queue(session, 26)
     session.execute(text("UPDATE emails SET status = 'sent', sent_at = :at"), {"at": NOW - timedelta(seconds=8)})
-    clicks = [IncomingEvent(email_id, "clicked", NOW, {**seen, "link": 0}, "unknown") for email_id in (*others, own)]
+    clicks = [
+        IncomingEvent(email_id, "clicked", NOW, {**observed, "link": 0}, "unknown") for email_id in (*others, own)
+    ]
     early_events.record(session, clicks, now=NOW)
-    assert visits.is_machine(session, own, seen, now=NOW + timedelta(seconds=4))
-    assert not visits.is_machine(session, own, seen | {"prefix": "4c889a81"}, now=NOW + timedelta(seconds=4))
+    assert visits.is_machine(session, own, observed, now=NOW + timedelta(seconds=4))
+    assert not visits.is_machine(session, own, observed | {"prefix": "4c889a81"}, now=NOW + timedelta(seconds=4))

@@ -86,13 +86,13 @@ def test_two_concurrent_drains_never_share_a_file(tmp_path: Path) -> None:
     for each in kept:
         left_by_another(tmp_path, records.encoded(each))
     first = spool.orphans(tmp_path)
-    taken = next(first)
+    adopted = next(first)
     others = contents(tmp_path)
     assert len(others) == 1
-    assert {entry.id for content in taken.read() for entry in (*content.entries, *others)} == {
+    assert {entry.id for content in adopted.read() for entry in (*content.entries, *others)} == {
         entry.id for entry in kept
     }
-    taken.remove()
+    adopted.remove()
     first.close()
     assert len(list(tmp_path.iterdir())) == 1
 

@@ -56,11 +56,11 @@ def test_a_campaigns_subject_has_the_values_of_the_contact_in_flight_and_afterwa
     session.execute(text("UPDATE contacts SET first_name = 'Eva', industry = 'Banca'"))
     campaign_id = sequence.create(session)
     campaigns.launch(session, campaign_id, now=NOW)
-    taken = sequence.take(session, now=NOW)
-    [email] = sequence.mails(taken)
+    groups = sequence.take(session, now=NOW)
+    [email] = sequence.mails(groups)
     assert outbox.details(session, email.email_id).status == "sending"
     assert outbox.details(session, email.email_id).subject == "Eva, lo que cuesta no hacer seguimiento en Banca"
-    sequence.record(session, taken, now=NOW + timedelta(seconds=1))
+    sequence.record(session, groups, now=NOW + timedelta(seconds=1))
     assert outbox.details(session, email.email_id).contact_id == contact_id
     assert outbox.details(session, email.email_id).subject == "Eva, lo que cuesta no hacer seguimiento en Banca"
 

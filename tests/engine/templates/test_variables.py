@@ -9,8 +9,8 @@ from tests import fuzz
 from tests.engine.templates.conftest import PlainLinks, Write
 
 
-def faults(template: object, **given: object) -> list[str]:
-    return [f"{fault.field}: {fault.message}" for fault in template.check(given)]  # type: ignore[attr-defined]
+def faults(template: object, **values: object) -> list[str]:
+    return [f"{fault.field}: {fault.message}" for fault in template.check(values)]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

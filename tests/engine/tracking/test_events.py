@@ -107,8 +107,8 @@ def test_record_stores_nothing_when_one_email_is_unknown(ledger: str) -> None:
 
 
 def test_store_leaves_out_unknown_emails(session: Session) -> None:
-    given = [events.prepare(IncomingEvent(each, "opened"), now=NOW) for each in (ids.new(), mail(session).id)]
-    assert early_events.store(session, given, now=NOW) == {given[1].dedupe_key}
+    entries = [events.prepare(IncomingEvent(each, "opened"), now=NOW) for each in (ids.new(), mail(session).id)]
+    assert early_events.store(session, entries, now=NOW) == {entries[1].dedupe_key}
 
 
 @pytest.mark.parametrize("status", ["queued", "claimed", "sending", "cancelled", "failed"])

@@ -13,7 +13,7 @@ BROWSER = {
 
 
 @pytest.mark.parametrize(
-    ("seen", "expected"),
+    ("observed", "expected"),
     [
         (BROWSER, False),
         ({**BROWSER, "method": "HEAD"}, True),
@@ -21,8 +21,8 @@ BROWSER = {
         ({**BROWSER, "purpose": "prefetch"}, True),
     ],
 )
-def test_machines_are_recognised_by_their_request(seen: dict[str, str], expected: bool) -> None:
-    assert views.is_machine(seen, now=NOW) is expected
+def test_machines_are_recognised_by_their_request(observed: dict[str, str], expected: bool) -> None:
+    assert views.is_machine(observed, now=NOW) is expected
 
 
 @pytest.mark.parametrize(

@@ -74,8 +74,8 @@ def test_flower_asks_for_its_password(up: Up) -> None:
 
 def test_processes_have_no_secrets_of_others(up: Up) -> None:
     def environments(words: str) -> list[dict[str, str]]:
-        found = [each for each in up.descendants() if words in " ".join(each.cmdline())]
-        return [each.environ() for each in found]
+        processes = [each for each in up.descendants() if words in " ".join(each.cmdline())]
+        return [each.environ() for each in processes]
 
     [flower], beats = environments("worker.monitor flower"), environments("worker beat")
     for each in (flower, *beats):

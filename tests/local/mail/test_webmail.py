@@ -64,9 +64,9 @@ def test_the_list_has_the_newest_fifty_and_a_link_to_older_ones(store: Mailstore
 def test_the_list_has_only_that_recipient_when_searched(store: Mailstore, page: FlaskClient) -> None:
     _add(store, _mail("For Ana"), to="ana@example.com")
     _add(store, _mail("For Blas"), to="blas@example.com")
-    found = page.get("/?to=ANA").text
-    assert "For Ana" in found
-    assert "For Blas" not in found
+    listed = page.get("/?to=ANA").text
+    assert "For Ana" in listed
+    assert "For Blas" not in listed
     assert "No such message" in page.get("/?to=carla").text
 
 

@@ -49,8 +49,8 @@ def test_contacts_are_listed_by_prefix_and_filter_in_pages(client: FlaskClient, 
 
 
 def test_a_contact_is_found_by_address_without_regard_to_case(client: FlaskClient, keeper: dict[str, str]) -> None:
-    found = client.post(f"{URL}/find", json={"email": "ANA@empresa.example"}, headers=keeper)
-    assert found.status_code == 200 and found.json["last_name"] == "Ruiz"
+    response = client.post(f"{URL}/find", json={"email": "ANA@empresa.example"}, headers=keeper)
+    assert response.status_code == 200 and response.json["last_name"] == "Ruiz"
     unknown = client.post(f"{URL}/find", json={"email": "nadie@empresa.example"}, headers=keeper)
     assert unknown.status_code == 404 and "nadie" not in unknown.text
     assert client.post(f"{URL}/find", json={"email": "nadie"}, headers=keeper).status_code == 422

@@ -30,9 +30,9 @@ def keeper(bearer: Callable[..., dict[str, str]]) -> dict[str, str]:
 
 def imported(address: str) -> UUID:
     with transaction() as session:
-        found = contacts.find(session, address)
-    assert found is not None
-    return found
+        contact_id = contacts.find(session, address)
+    assert contact_id is not None
+    return contact_id
 
 
 def test_import_takes_the_good_rows_and_reports_the_bad_ones_by_line(

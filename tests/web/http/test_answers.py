@@ -202,9 +202,9 @@ def test_the_description_is_openapi_31_and_every_reference_resolves(app: Flask, 
 
 def _references(value: Any) -> list[str]:
     if isinstance(value, dict):
-        inner = [found for part in value.values() for found in _references(part)]
+        inner = [reference for part in value.values() for reference in _references(part)]
         return [*inner, value["$ref"]] if isinstance(value.get("$ref"), str) else inner
-    return [found for part in value for found in _references(part)] if isinstance(value, list) else []
+    return [reference for part in value for reference in _references(part)] if isinstance(value, list) else []
 
 
 def test_the_docs_page_loads_all_it_needs_from_here(client: FlaskClient) -> None:

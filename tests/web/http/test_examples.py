@@ -67,7 +67,7 @@ def test_who_may_not_call_gets_the_example(app: Flask, client: FlaskClient, bear
 
 
 def test_a_wrong_body_gets_the_example(app: Flask, schemas: dict[str, Any], client: FlaskClient, bearer: Any) -> None:
-    headers, seen = bearer("admin"), 0
+    headers, checked = bearer("admin"), 0
     text, large = {"Content-Type": "text/css"}, b"x" * 8_000_001
     for method, path, operation in operations(app):
         if not (body := shown(schemas, operation)):
@@ -81,17 +81,17 @@ def test_a_wrong_body_gets_the_example(app: Flask, schemas: dict[str, Any], clie
         wrong = {name: value for name, value in body.items() if name != fault["field"]}
         wrong |= {fault["field"]: 1} if "is not a field" in fault["message"] else {}
         assert client.open(path, method=method, json=wrong, headers=headers).json == invalid, path
-        seen += 1
-    assert seen > 6
+        checked += 1
+    assert checked > 6
 
 
 def test_an_id_that_nothing_has_gets_the_example(
     app: Flask, schemas: dict[str, Any], client: FlaskClient, bearer: Any
 ) -> None:
-    headers, seen = bearer("admin"), 0
+    headers, checked = bearer("admin"), 0
     for method, path, operation in operations(app):
         if NOBODY in path and (expected := example(operation, 404)):
             answer = client.open(path, method=method, json=shown(schemas, operation), headers=headers)
             assert answer.json == expected, path
-            seen += 1
-    assert seen > 6
+            checked += 1
+    assert checked > 6

@@ -85,10 +85,10 @@ def test_the_call_does_not_wait_when_a_third_of_the_threads_do(
     app: Flask, client: FlaskClient, sender: dict[str, str]
 ) -> None:
     with app.app_context():
-        places, taken = process.current().wait_slots, 0
+        places, occupied = process.current().wait_slots, 0
         while places.acquire(blocking=False):
-            taken += 1
-    assert taken == 16 // 3
+            occupied += 1
+    assert occupied == 16 // 3
     began = monotonic()
     answer = client.post(URL, json=send(), headers=sender | {"Prefer": "wait=10"})
     assert (answer.status_code, "Preference-Applied" in answer.headers) == (202, False)

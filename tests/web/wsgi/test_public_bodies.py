@@ -93,12 +93,12 @@ def _closes(connection: socket.socket) -> bool:
 
 
 def test_half_open_headers_delay_nobody_and_are_closed(port: int) -> None:
-    with clients.half_open_headers(port) as held:
+    with clients.half_open_headers(port) as connections:
         waits = clients.waits_s(port, "/healthz", seconds=3)
         print(f"/healthz p99 {clients.percentile(waits, 99) * 1_000:.0f} ms of {len(waits)}")
         assert waits[-1] < 3.0
-        held[0].settimeout(10)
-        assert held[0].recv(4096) == b""
+        connections[0].settimeout(10)
+        assert connections[0].recv(4096) == b""
     silent = socket.create_connection(("127.0.0.1", port), timeout=10)
     assert silent.recv(4096) == b""
 

@@ -80,8 +80,8 @@ def _send_singles(session: Session) -> UUID:
 
 def _react(session: Session, emails: Sequence[UUID], *, now: datetime) -> None:
     """Record and apply events of every kind; one proves an e-mail in doubt as sent."""
-    seen = {READER: "clicked", COMPLAINER: "complained", CONVERTED: "converted", 3: "opened", 13: "replied"}
-    arrivals = [IncomingEvent(emails[who], kind, now, source="human") for who, kind in seen.items()]
+    kinds = {READER: "clicked", COMPLAINER: "complained", CONVERTED: "converted", 3: "opened", 13: "replied"}
+    arrivals = [IncomingEvent(emails[who], kind, now, source="human") for who, kind in kinds.items()]
     arrivals.append(IncomingEvent(emails[DEAD_LATER], "bounced", now, {"hard": True}))
     hit = {"method": "GET", "network": "microsoft", "prefix": "40.92.0.0/24", "agent": "curl/8.0", "link": 0}
     arrivals += [IncomingEvent(emails[who], "clicked", now, hit, key=f"{who}") for who in (READER, 14, 15)]

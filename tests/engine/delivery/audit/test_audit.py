@@ -30,14 +30,14 @@ def findings(session: Session, statement: str, **values: object) -> list[str]:
     """Return the findings of the audit after this change, which is undone."""
     savepoint = session.begin_nested()
     assert session.execute(text(statement), values).rowcount > 0  # type: ignore[attr-defined]
-    found = [str(finding) for finding in audit.read(session).findings]
+    texts = [str(finding) for finding in audit.read(session).findings]
     savepoint.rollback()
-    return found
+    return texts
 
 
-def one(found: Sequence[str]) -> str:
-    assert len(found) == 1, found
-    return found[0]
+def one(texts: Sequence[str]) -> str:
+    assert len(texts) == 1, texts
+    return texts[0]
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +75,10 @@ def test_a_whole_row_that_was_rewritten_is_found_by_others(session: Session, mad
     """The e-mail or its contact is named once; besides, the counts of the step differ."""
     email_id, contact_id = made.emails[READER], made.contacts[READER]
     for status in _NOT_SENT:
-        found = findings(session, _ROW.format(status), id=email_id)
-        assert sum(f"contact {contact_id} has the flag email_1_sent" in each for each in found) == 1
-        assert any(each.startswith(f"counts of campaign {made.campaign_id}, step 1 have") for each in found)
-        named = sum(each.startswith(f"{ids.public(email_id)} ") for each in found)
+        texts = findings(session, _ROW.format(status), id=email_id)
+        assert sum(f"contact {contact_id} has the flag email_1_sent" in each for each in texts) == 1
+        assert any(each.startswith(f"counts of campaign {made.campaign_id}, step 1 have") for each in texts)
+        named = sum(each.startswith(f"{ids.public(email_id)} ") for each in texts)
         assert named == (status != "failed")  # a failure does not end a sequence, so that alone cannot show it
     assert "counts of" in " ".join(findings(session, _ROW.format("failed"), id=made.single))
 
@@ -124,12 +124,12 @@ def test_an_active_enrollment_of_a_finished_campaign_is_named(session: Session, 
         text("SELECT id, contact_id FROM enrollments WHERE campaign_id = :id AND state = 'active'"),
         {"id": made.campaign_id},
     ).all()
-    found = findings(session, "UPDATE campaigns SET state = 'finished' WHERE id = :id", id=made.campaign_id)
-    waiting = [each for each in found if "is waiting" in each]
-    assert len(running) + len(waiting) == len(found)
+    texts = findings(session, "UPDATE campaigns SET state = 'finished' WHERE id = :id", id=made.campaign_id)
+    waiting = [each for each in texts if "is waiting" in each]
+    assert len(running) + len(waiting) == len(texts)
     for enrollment_id, contact_id in running:
         expected = f"enrollment {enrollment_id} of contact {contact_id} is active, but its campaign is finished"
-        assert found.count(expected) == 1
+        assert texts.count(expected) == 1
 
 
 def test_rows_that_retention_deletes_are_no_finding(session: Session, made: Ledger) -> None:

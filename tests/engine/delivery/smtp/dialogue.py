@@ -62,8 +62,8 @@ def usual(event: str, visit: Visit) -> None:
 def fault(event: str, answer: Answer, *, message: int | None = None, connection: int | None = None) -> Rule:
     """Return a rule with one fault: at this event, of this message, on this connection."""
 
-    def rule(seen: str, visit: Visit) -> Answer:
-        matches = seen == event and message in (None, visit.message) and connection in (None, visit.connection)
+    def rule(current: str, visit: Visit) -> Answer:
+        matches = current == event and message in (None, visit.message) and connection in (None, visit.connection)
         return answer if matches else None
 
     return rule

@@ -76,7 +76,7 @@ def with_login(server: Server, options: str = "", scheme: str = "smtp") -> str:
 def test_relay_is_unavailable_with_a_reason_when_it_refuses_the_connection(
     event: str, answer: Answer, reason: Reason, code: int | None
 ) -> None:
-    with Server(lambda seen, _: answer if seen == event else None).running() as server:
+    with Server(lambda current, _: answer if current == event else None).running() as server:
         error = refused(server.url)
     # A reset appears as a failed connection or as a closed one, depending on timing.
     assert error.reason in ({reason, Reason.CONNECT} if answer.__class__ is Drop else {reason})
@@ -95,7 +95,7 @@ def test_relay_is_unavailable_when_its_name_does_not_resolve() -> None:
 
 
 def test_relay_is_not_tried_again_before_its_pause_is_over() -> None:
-    with Server(lambda seen, _: b"554 no" if seen == "BANNER" else None).running() as server:
+    with Server(lambda current, _: b"554 no" if current == "BANNER" else None).running() as server:
         client = transport(server.url, smtp.Limits(pause_s=0.3))
         for reason in (Reason.GREETING, Reason.PAUSED, Reason.PAUSED):
             with pytest.raises(smtp.RelayUnavailable) as caught:
@@ -110,7 +110,7 @@ def test_relay_is_not_tried_again_before_its_pause_is_over() -> None:
 
 
 def test_helo_is_sent_when_ehlo_is_unknown() -> None:
-    with Server(lambda seen, _: b"502 what?" if seen == "EHLO" else None).running() as server:
+    with Server(lambda current, _: b"502 what?" if current == "EHLO" else None).running() as server:
         client = transport(server.url)
         assert isinstance(client.send(messages(2), FROM, MemoryLog())[1], Sent)
         client.close()
@@ -154,7 +154,7 @@ def test_relay_is_unavailable_when_tls_is_required_and_not_offered() -> None:
 
 @pytest.mark.parametrize("answer", [b"454 4.7.0 not now", b"220 go ahead\r\n250 and this was not encrypted"])
 def test_relay_is_unavailable_when_starttls_fails(certificate: Certificate, answer: Answer) -> None:
-    rule = lambda seen, _: answer if seen == "STARTTLS" else None
+    rule = lambda current, _: answer if current == "STARTTLS" else None
     with Server(rule, features=TLS, context=certificate[0]).running() as server:
         assert refused(server.url).reason is Reason.TLS
 
@@ -183,7 +183,7 @@ def test_credentials_are_sent_under_tls(certificate: Certificate, mechanisms: st
 
 def test_relay_is_unavailable_when_it_refuses_the_credentials(certificate: Certificate) -> None:
     context, file = certificate
-    rule = lambda seen, _: b"535 5.7.8 bad credentials" if seen == "AUTH" else None
+    rule = lambda current, _: b"535 5.7.8 bad credentials" if current == "AUTH" else None
     with Server(rule, features=TLS, context=context).running() as server:
         error = refused(with_login(server, f"ca={file}"))
     assert (error.reason, error.code) == (Reason.AUTH, 535)
@@ -195,7 +195,7 @@ def test_messages_are_untried_when_the_certificate_or_the_credentials_are_refuse
     certificate: Certificate, trusted: bool, answer: Answer
 ) -> None:
     context, file = certificate
-    rule = lambda seen, _: answer if seen == "AUTH" else None
+    rule = lambda current, _: answer if current == "AUTH" else None
     with Server(rule, features=TLS, context=context).running() as server:
         log = MemoryLog()
         client = transport(with_login(server, f"ca={file}" if trusted else ""))

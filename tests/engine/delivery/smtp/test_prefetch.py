@@ -75,14 +75,14 @@ def slots(messages: Iterator[smtp.OutgoingMessage | None]) -> list[int | None]:
 def test_each_message_is_composed_once_and_in_order(count: int, refused: set[int], meanwhile: list[bool]) -> None:
     composing = Composing(tuple(refused))
     messages = Prefetch(range(count), composing, SMALL)
-    iterator, seen = iter(messages), []
+    iterator, yielded = iter(messages), []
     for is_meanwhile in meanwhile:
         if not is_meanwhile:
-            seen += slots(filter(None, [next(iterator, None)]))
+            yielded += slots(filter(None, [next(iterator, None)]))
         elif messages.wants_more:
             messages.compose_more()
-    seen += slots(iterator)
-    assert seen == [slot for slot in range(count) if slot not in refused]
+    yielded += slots(iterator)
+    assert yielded == [slot for slot in range(count) if slot not in refused]
     assert composing.slots == list(range(count))
     assert not messages.wants_more
 

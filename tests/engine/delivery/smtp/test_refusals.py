@@ -18,7 +18,9 @@ LISTED = b"550 5.7.1 Client host [192.0.2.9] blocked using list.example"
 
 def refusing(event: str, reply: bytes, *recipients: str) -> Rule:
     """Return a rule that answers an event with `reply`, for these recipients (at MAIL and by default: for all)."""
-    return lambda seen, visit: reply if seen == event and (not recipients or visit.recipient in recipients) else None
+    return lambda current, visit: (
+        reply if current == event and (not recipients or visit.recipient in recipients) else None
+    )
 
 
 def types(outcomes: dict[int, Outcome]) -> list[type]:
@@ -104,12 +106,12 @@ def test_a_single_refusal_by_a_relay_that_took_nothing_yet_is_blamed_on_the_rela
 
 def test_a_relay_that_begins_to_refuse_us_in_mid_group_charges_nothing() -> None:
     """Four connections are in mid-group when the relay begins to refuse; the bodies in flight prove nothing."""
-    seen = 0
+    recipients = 0
 
     def rule(event: str, _visit: object) -> bytes | None:
-        nonlocal seen
-        seen += event == "RCPT"
-        return LISTED if event == "RCPT" and seen > 40 else None
+        nonlocal recipients
+        recipients += event == "RCPT"
+        return LISTED if event == "RCPT" and recipients > 40 else None
 
     with Server(rule).running() as server:
         client, log = transport(server.url, replace(QUICK, connections=4)), MemoryLog()
@@ -118,4 +120,4 @@ def test_a_relay_that_begins_to_refuse_us_in_mid_group_charges_nothing() -> None
     assert client.failure is not None and client.failure.reason is Reason.REFUSED
     assert types(outcomes).count(Sent) == len(server.accepted) == 40
     assert types(outcomes).count(Rejected) == 0
-    assert seen < 60
+    assert recipients < 60

@@ -52,14 +52,16 @@ def test_each_version_keeps_a_picture_in_use(session: Session, library: Library,
 
 
 def test_of_two_saves_at_once_the_second_is_refused_with_both_digests(session: Session, library: Library) -> None:
-    seen = create(session, library).digest
+    digest = create(session, library).digest
     mine, theirs = content(subject="Mío"), content(subject="Suyo")
-    store.save(session, "oferta", theirs, expected=seen, change=CHANGE)
+    store.save(session, "oferta", theirs, expected=digest, change=CHANGE)
     with pytest.raises(Conflict) as refused:
-        store.save(session, "oferta", mine, expected=seen, change=CHANGE)
+        store.save(session, "oferta", mine, expected=digest, change=CHANGE)
     assert theirs.digest in str(refused.value)
-    assert seen[:50] in str(refused.value)
-    assert store.save(session, "oferta", theirs, expected=seen, change=CHANGE).version == 2  # as after a lost response
+    assert digest[:50] in str(refused.value)
+    assert (
+        store.save(session, "oferta", theirs, expected=digest, change=CHANGE).version == 2
+    )  # as after a lost response
 
 
 def test_a_revert_is_a_new_version_with_the_old_content(session: Session, library: Library) -> None:

@@ -37,8 +37,8 @@ def _send(client: FlaskClient, contact_id: UUID, change: str, **fields: str) -> 
 
 def _reason() -> str | None:
     with transaction() as session:
-        held = suppressions.of_index(session, vault.current().blind_index(ADDRESS))
-    return held and held.reason
+        suppression = suppressions.of_index(session, vault.current().blind_index(ADDRESS))
+    return suppression and suppression.reason
 
 
 def test_an_address_is_suppressed_and_released(client: FlaskClient, contact: UUID) -> None:

@@ -61,9 +61,9 @@ def test_a_search_by_name_is_a_link_with_its_filters_and_pages(client: FlaskClie
     _add(*(Draft(f"ana{number}@empresa.example", f"Ána {number:02}", role="CTO") for number in range(60)))
     page = visitors.visit(client, "ana", "contacts", path="/app/contacts")
     form = {"csrf_token": visitors.token(page), "text": "ana", "role": "CTO", "min_score": ""}
-    found = client.post("/app/contacts/find", data=form)
-    assert found.location == "/app/contacts?text=ana&role=CTO"
-    first = client.get(found.location).text
+    response = client.post("/app/contacts/find", data=form)
+    assert response.location == "/app/contacts?text=ana&role=CTO"
+    first = client.get(response.location).text
     assert "Ána 00" in first and "Ána 49" in first and "Ána 50" not in first
     more = re.search(r'href="([^"]*after=[^"]*)"', first)
     assert more is not None

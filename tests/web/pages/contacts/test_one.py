@@ -113,12 +113,14 @@ def test_the_timeline_goes_on_in_pages(client: FlaskClient) -> None:
             {"id": contact_id, "now": NOW},
         )
     first = visitors.visit(client, "ana", "contacts", path=_path(contact_id)).text
-    seen = re.findall(r"<code>(t\d+)</code>", first)
+    templates = re.findall(r"<code>(t\d+)</code>", first)
     assert first.count(">prueba<") == 50 and "sin correos de campaña todavía" in first
     more = re.search(r'href="([^"]*before=[^"]*)#', first)
     assert more is not None
     second = client.get(more[1].replace("&amp;", "&"))
-    assert len(seen) == 50 and not set(seen) & set(re.findall(r"<code>(t\d+)</code>.{0,100}sent", second.text))
+    assert len(templates) == 50 and not set(templates) & set(
+        re.findall(r"<code>(t\d+)</code>.{0,100}sent", second.text)
+    )
     assert second.status_code == 200 and "Puntuación" not in second.text
     assert client.get(f"{_path(contact_id)}?before=x").status_code == 422
 

@@ -231,9 +231,9 @@ def test_the_style_sheet_has_the_colours_and_is_cached(client: FlaskClient, page
 
 
 def test_distinct_sources_of_an_hour_are_bounded(app: Flask, page: store.StoredPage) -> None:
-    counter, seen = page_cache.of(app).visits, {"method": "GET", "agent": BROWSER["User-Agent"], "network": "other"}
+    counter, observed = page_cache.of(app).visits, {"method": "GET", "agent": BROWSER["User-Agent"], "network": "other"}
     for number in range(300):
-        counter.count(page.id, f"s{number}", seen)
+        counter.count(page.id, f"s{number}", observed)
     counter.flush()
     with transaction() as session:
         counted: Any = session.execute(text("SELECT count(*), sum(views) FROM page_visits")).one()
