@@ -124,7 +124,7 @@ def explained() -> Iterator[Plans]:
 
     def explain(connection: Connection, _: Any, statement: str, parameters: Any, *__: Any) -> None:
         verbs = ("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")
-        if isinstance(parameters, dict) and statement.lstrip().startswith(verbs):
+        if isinstance(parameters, dict) and statement.lstrip(" \n(").startswith(verbs):
             cursor = connection.connection.cursor()
             cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
             plans[statement] = cursor.fetchall()

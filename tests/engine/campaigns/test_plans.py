@@ -10,7 +10,7 @@ from sqlalchemy import text
 from bench.testbed import large_tables
 from engine import clock
 from engine.campaigns import campaigns, enrollments, explain
-from engine.campaigns.reports import timeline
+from engine.campaigns.reports import people, timeline
 from engine.delivery import email_pages, emails
 from local.mail.mailstore import Mailstore
 from models.session import transaction
@@ -52,6 +52,18 @@ def test_no_page_of_a_contact_reads_a_whole_table(plans: large_tables.Plans) -> 
         assert timeline.page(session, UUID(int=7)).entries and explain.why(session, UUID(int=7), now=clock.now())
         assert not enrollments.are_held(session, UUID(int=2), now=clock.now())
     assert len(plans) == 4 and plans.scans == []
+
+
+def test_no_page_of_waiting_people_reads_a_whole_table(plans: large_tables.Plans) -> None:
+    with transaction() as session:
+        wait = """
+            UPDATE enrollments SET state = 'waiting', next_at = NULL WHERE id IN (
+                SELECT id FROM enrollments WHERE campaign_id = :id AND state = 'active' ORDER BY id LIMIT 2000)"""
+        session.execute(text(wait), {"id": UUID(int=2)})
+        session.execute(text("ANALYZE enrollments"))
+        plans.clear()
+        people.of_step(session, UUID(int=2), people.StepFact(1, "queued"))
+    assert len(plans) == 1 and plans.scans == []
 
 
 def test_no_statement_of_a_tick_or_a_drain_reads_a_whole_table(plans: large_tables.Plans) -> None:
