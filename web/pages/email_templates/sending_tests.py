@@ -91,7 +91,7 @@ def _reasons(refusal: errors.CadenciaError) -> list[str]:
 
 def _reason(code: str, number: int) -> str:
     words = {
-        "invalid": gettext("Address %(number)s is not valid.", number=number),
+        "invalid": gettext("Address %(number)s is not valid; give one such as name@company.example.", number=number),
         "bounced": gettext("Address %(number)s does not exist, as a mail server said.", number=number),
         "complained": gettext("The owner of address %(number)s complained about an e-mail.", number=number),
         "erased": gettext("The data of address %(number)s was erased.", number=number),

@@ -157,7 +157,7 @@ def test_addresses_that_cannot_get_it_are_named_at_the_field(client: FlaskClient
         suppressions.add_addresses(session, ["bea@empresa.example"], "complaint", now=sequence.NOW)
     answer = client.post(f"{ROI}/test", data=_form(page, "<b>, bea@empresa.example"))
     assert answer.status_code == 422 and 'value="&lt;b&gt;, bea@empresa.example"' in answer.text
-    assert "La dirección 1 no es válida." in answer.text and "titular de la dirección 2 se quejó" in answer.text
+    assert "La dirección 1 no es válida; escriba" in answer.text and "titular de la dirección 2 se quejó" in answer.text
     for to, words in (("", "Indique al menos una dirección"), ("a@b.example " * 6, "de 1 a 5 direcciones; hay 6")):
         answer = client.post(f"{ROI}/test", data=_form(page, to))
         assert answer.status_code == 422 and words in answer.text
