@@ -152,7 +152,7 @@ def _finish(session: Session, company: Company, people: "_People") -> None:
     for address in ("ana.sinrespuesta@empresa.example", "luis.quejas@empresa.example"):
         by_hand.suppress(session, by_hand.by_address(session, address), now=NOW - 2 * _DAY)
     _sign_up(session)
-    for name in ("sweep", "call_due", "tidy"):
+    for name in ("sweep", "call_due began", "tidy began"):
         heartbeats.beat(session, name)
     for name in figures.overdue(session, now=NOW):
         figures.refresh(session, name, now=NOW)
