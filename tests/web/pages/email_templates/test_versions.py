@@ -96,7 +96,7 @@ def test_a_template_in_use_is_not_deleted_and_its_campaigns_are_named(editor: Fl
     with transaction() as session:
         session.execute(text("DELETE FROM campaign_steps"))
         session.execute(text("DELETE FROM campaigns"))
-    assert "Desaparecen todas sus versiones" in editor.get(DELETE).text
+    assert "Se eliminan todas sus versiones" in editor.get(DELETE).text
     assert _post(editor, DELETE) == 303
     assert editor.get(CARTA).status_code == 404
     with transaction() as session:
