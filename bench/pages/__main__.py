@@ -78,12 +78,12 @@ def _first_bytes(empty: Visitor, visitor: Visitor) -> list[str]:
             say(f"{shown.status} {path}")
             continue
         ratio, answer = _ratio(empty, visitor, path)
-        (fragments if answer.is_fragment else ratios)[_generic(path)] = ratio
+        _keep(fragments if answer.is_fragment else ratios, path, ratio)
         kind = "part" if answer.is_fragment else "page"
         say(f"{ratio:6.2f}  {answer.ms:6.1f} ms  {answer.size:>6} bytes  {kind}  {path}")
         if answer.is_fragment and tag:
             ratio, answer = _ratio(empty, visitor, path, tag)
-            unchanged[_generic(path)] = ratio
+            _keep(unchanged, path, ratio)
             say(f"{ratio:6.2f}  {answer.ms:6.1f} ms  {answer.status:>6}        part  {path}, asked for by its tag")
     by_kind = {"page": ratios, "fragment": fragments, "unchanged_fragment": unchanged}
     return [_figure(f"{name}_over_empty_page", values) for name, values in by_kind.items()]
@@ -94,6 +94,11 @@ def _ratio(empty: Visitor, visitor: Visitor, path: str, tag: str = "") -> tuple[
     middle, shown = statistics.median(answer.ms for _, answer in pairs), pairs[-1][1]
     answer = Answer(shown.status, middle, shown.size, shown.is_fragment)
     return middle / statistics.median(ms for ms, _ in pairs), answer
+
+
+def _keep(ratios: dict[str, float], path: str, ratio: float) -> None:
+    """Keep the larger ratio of two paths that differ in their ids only, such as those of two contacts."""
+    ratios[_generic(path)] = max(ratio, ratios.get(_generic(path), 0.0))
 
 
 def _generic(path: str) -> str:
