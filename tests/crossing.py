@@ -19,15 +19,10 @@ def crossing(first: Work, second: Work) -> None:
 
     The first commits when the second has ended or waits for a lock of it.
     """
-
-    def run() -> None:
-        with transaction() as session:
-            second(session)
-
     with ThreadPoolExecutor(1) as pool:
         with transaction() as session:
             first(session)
-            other = pool.submit(run)
+            other = pool.submit(_in_transaction, second)
             while not (other.done() or anyone_waits()):
                 pass
         other.result(30)
@@ -36,15 +31,10 @@ def crossing(first: Work, second: Work) -> None:
 @contextmanager
 def waiting(work: Work, holding: Work) -> Iterator[None]:
     """Run the block while `work`, in a transaction of its own, waits for a lock that `holding` takes; then end it."""
-
-    def run() -> None:
-        with transaction() as session:
-            work(session)
-
     with ThreadPoolExecutor(1) as pool:
         with transaction() as session:
             holding(session)
-            other = pool.submit(run)
+            other = pool.submit(_in_transaction, work)
             while not anyone_waits():
                 assert not other.done()
             yield
@@ -55,3 +45,8 @@ def anyone_waits() -> bool:
     """Return True if a transaction waits for a lock of another one."""
     with transaction() as watching:
         return bool(watching.scalar(_WAITS))
+
+
+def _in_transaction(work: Work) -> None:
+    with transaction() as session:
+        work(session)

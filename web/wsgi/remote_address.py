@@ -10,7 +10,8 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
-ADDRESSES_CACHED = 8_192
+_ADDRESSES_CACHED = 8_192
+_CHARS_MAX = 128  # of an address with its zone and port; what a header may hold besides is not cached
 _WITH_PORT = re.compile(r"\[([^\]]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+")
 _PROXY = "werkzeug.proxy_fix.orig"
 
@@ -28,9 +29,13 @@ class RemoteAddress:
         return self._behind(environ, start)
 
 
-@lru_cache(maxsize=ADDRESSES_CACHED)
 def bare(text: str) -> str:
     """Return the IP address without port, brackets, zone and IPv4 mapping; empty if there is none."""
+    return _parsed(text) if len(text) <= _CHARS_MAX else ""
+
+
+@lru_cache(maxsize=_ADDRESSES_CACHED)
+def _parsed(text: str) -> str:
     with_port = _WITH_PORT.fullmatch(text.strip())
     address = (with_port[1] or with_port[2]) if with_port else text.strip()
     try:

@@ -157,6 +157,7 @@ def test_a_port_behind_the_callers_address_makes_no_other_caller(ledger: str) ->
     assert statuses("[2001:db8::6]:40000", "2001:DB8:0::6", "[2001:db8::6]") == [415, 429, 429]
     assert statuses("::ffff:203.0.113.6", "203.0.113.6") == [415, 429]
     assert statuses("unknown", "_hidden:1", "127.0.0.1") == [415, 429, 429]  # the proxy's own address
+    assert statuses("203.0.113.6" + "%" + "z" * 5_000, "127.0.0.1") == [415, 429]
 
 
 def test_a_path_with_two_slashes_is_not_redirected_to_the_callers_host(client: FlaskClient) -> None:
